@@ -1,0 +1,21 @@
+"""Names that leave the process: the group, its labels, annotations, finalizer and field managers."""
+
+GROUP = "crossfade.dev"
+VERSION = "v1alpha1"
+API_VERSION = f"{GROUP}/{VERSION}"
+
+FIELD_MANAGER = "crossfade"
+STATUS_MANAGER = "crossfade-status"
+FINALIZER = f"{GROUP}/traffic"
+
+LABEL_ROLLOUT = f"{GROUP}/rollout"
+LABEL_REVISION = f"{GROUP}/revision"
+LABEL_MODEL_VERSION = f"{GROUP}/model-version"
+LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
+
+ANNOTATION_DIGEST = f"{GROUP}/digest"
+ANNOTATION_RETRY = f"{GROUP}/retry"
+"""A token; a new value lets a rolled back revision try again."""
+
+HEADER_REVISION = "x-crossfade-revision"
+"""Response header that the managed route sets, so that people, probes and load generators see which arm answered."""

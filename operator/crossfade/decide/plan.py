@@ -1,0 +1,92 @@
+"""What a decision asks for: writes in order, the status to record, and when to look again."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from crossfade.api.conditions import Reason
+from crossfade.api.v1alpha1.rollout import RolloutStatus
+
+
+class Target(StrEnum):
+    """Kinds that a plan may write."""
+
+    DEPLOYMENT = "Deployment"
+    SERVICE = "Service"
+    ROUTE = "HTTPRoute"
+    ROLLOUT = "Rollout"
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Server-side apply of `body`, which names its kind and itself."""
+
+    target: Target
+    body: dict[str, Any]
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Set the replicas of a revision's Deployment."""
+
+    name: str
+    replicas: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """Delete a child by name."""
+
+    target: Target
+    name: str
+    why: str
+
+
+Action = Apply | Scale | Delete
+
+
+class Standing(StrEnum):
+    """What kstatus will make of it: InProgress, Current or Failed."""
+
+    IN_PROGRESS = "InProgress"
+    DONE = "Done"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """The one sentence about where things stand; feeds Ready, the event, the log and the transcript alike."""
+
+    standing: Standing
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event for people. `warning` events are of type Warning."""
+
+    reason: Reason
+    message: str
+    warning: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`first`, then the status, then `then`: a rollback writes the route first, a promotion its intent first.
+
+    `status` carries no conditions; they are made of `situation`, `available` and `proven` in the status room.
+    `look_again` is in seconds from now, None when only a change can matter.
+    """
+
+    status: RolloutStatus
+    situation: Situation
+    first: tuple[Action, ...] = ()
+    then: tuple[Action, ...] = ()
+    events: tuple[Event, ...] = ()
+    look_again: float | None = None
+    available: bool = False
+    proven: bool | None = None
+    notes: tuple[str, ...] = field(default=())

@@ -1,0 +1,83 @@
+"""All that a decision may look at, gathered in one moment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from crossfade.api.v1alpha1.modelversion import ModelVersionSpec, ModelVersionStatus, Resolved
+from crossfade.api.v1alpha1.rollout import RolloutSpec, RolloutStatus
+from crossfade.model.evidence import Evidence
+from crossfade.model.route import RouteFacts
+from crossfade.model.workload import RevisionFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """What the operator's own configuration says: the loader's image and the addresses that pods need."""
+
+    loader_image: str
+    mlflow_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutFacts:
+    """The Rollout as stored. `spec` is None when it cannot be read; `spec_error` then says why."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    deleting: bool
+    finalizer: bool
+    retry_token: str | None
+    spec: RolloutSpec | None
+    spec_error: str
+    status: RolloutStatus
+
+
+@dataclass(frozen=True, slots=True)
+class VersionFacts:
+    """The ModelVersion that the Rollout names: resolved, or why not yet (`failed`: why never)."""
+
+    name: str
+    resolved: Resolved | None
+    message: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The world around one Rollout at `now` (unix seconds)."""
+
+    now: float
+    rollout: RolloutFacts
+    platform: Platform
+    version: VersionFacts | None
+    revisions: Mapping[str, RevisionFacts]
+    route: RouteFacts | None
+    evidence: Evidence | None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """What became of the attempt to resolve a ModelVersion; `retry` means that the world may still come right."""
+
+    resolved: Resolved | None = None
+    error: str = ""
+    reason: str = ""
+    retry: bool = True
+    attempts: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VersionSnapshot:
+    """The world around one ModelVersion. `resolution` is None while none was tried in this process."""
+
+    now: float
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    spec: ModelVersionSpec | None
+    spec_error: str
+    status: ModelVersionStatus
+    resolution: Resolution | None

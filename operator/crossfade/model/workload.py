@@ -1,0 +1,32 @@
+"""Observed Deployments and pods, by revision."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class PodFacts:
+    """One pod of a revision. `trouble` is the waiting or termination reason of its worst container, in the kubelet's word."""
+
+    name: str
+    ready: bool
+    restarts: int
+    trouble: str | None = None
+    message: str = ""
+    loader_exit: int | None = None
+    """Last exit code of the loader init container, None while it never ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class RevisionFacts:
+    """One immutable revision as it exists in the cluster: its Deployment, whether its Service is there, its pods."""
+
+    revision: str
+    model_version: str
+    digest: str
+    replicas: int
+    ready: int
+    created_at: float
+    pods: tuple[PodFacts, ...]
+    deployment: dict[str, Any]
+    service: dict[str, Any] | None

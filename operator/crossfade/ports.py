@@ -1,0 +1,126 @@
+"""What the operator needs of the world, as protocols. Adapters fulfil them; the rooms in between know only these."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from crossfade.api.v1alpha1.modelversion import MlflowSource
+from crossfade.model.evidence import Sample
+
+Object = dict[str, Any]
+"""A Kubernetes object as JSON; typed models would drop fields that they do not know."""
+
+
+class ClusterError(Exception):
+    """The API server refused or did not answer. `status` is the HTTP code, 0 when there was none."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class MetricsError(Exception):
+    """Prometheus did not answer, or not with data. The message names address and cause, never credentials."""
+
+
+class SourceError(Exception):
+    """A registry or store did not give what was asked. `retry` is False when it never will as written."""
+
+    def __init__(self, message: str, *, retry: bool = True) -> None:
+        super().__init__(message)
+        self.retry = retry
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """Where a kind lives in the API."""
+
+    api_version: str
+    plural: str
+    kind: str
+
+
+class Cluster(Protocol):
+    """The Kubernetes API. All writes are server-side apply by fixed field managers, but for deletes and scaling."""
+
+    async def apply(self, kind: Kind, body: Object) -> Object:
+        """Apply as `crossfade`, forcing conflicts on our own fields. Returns the stored object. Raises ClusterError."""
+        ...
+
+    async def apply_status(self, kind: Kind, body: Object) -> Object:
+        """Apply the status subresource as `crossfade-status`. Returns the stored object. Raises ClusterError."""
+        ...
+
+    async def scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> Object:
+        """Set `spec.replicas` and nothing else. Returns the stored object. Raises ClusterError."""
+        ...
+
+    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
+        """Delete in the background; one that is gone already is fine. Raises ClusterError."""
+        ...
+
+    async def create_event(self, namespace: str, body: Object) -> None:
+        """Create one events.k8s.io/v1 Event. Raises ClusterError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RawSeries:
+    """One series of a matrix: its labels and its samples, oldest first."""
+
+    labels: dict[str, str]
+    samples: tuple[Sample, ...]
+
+
+class Metrics(Protocol):
+    """A Prometheus, or what speaks its API."""
+
+    async def window(self, selector: str, seconds: int) -> Sequence[RawSeries]:
+        """Raw samples of `selector[seconds s]`, evaluated now. NaN samples are left out. Raises MetricsError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """What a registry says a reference means: the immutable place of the bytes, and where they came from."""
+
+    uri: str
+    immutable_uri: str
+    registry_version: str
+    run_id: str | None
+
+
+class Registry(Protocol):
+    """A model registry."""
+
+    async def resolve(self, source: MlflowSource) -> Reference:
+        """Follow an alias or version once. Raises SourceError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file in a store: path relative to the model's root, and its size in bytes."""
+
+    path: str
+    size: int
+
+
+class Artifacts(Protocol):
+    """Bytes behind immutable URIs, whatever the scheme."""
+
+    async def files(self, uri: str) -> Sequence[StoredFile]:
+        """All files below the URI, or the one file it names. Raises SourceError."""
+        ...
+
+    def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
+        """The file's bytes in chunks. Raises SourceError."""
+        ...
+
+
+class Clock(Protocol):
+    """Time as the operator sees it."""
+
+    def now(self) -> float:
+        """Unix seconds."""
+        ...
