@@ -1,0 +1,169 @@
+"""A programmable Open Inference Protocol v2 server: ``python -m testbed.servers.v2 --model FILE --port 8080``.
+
+What it does is data in the model file (see behaviour.py). Every answer carries ``x-model-version``. On SIGTERM
+readiness is false at once, requests in flight are answered, then it ends with exit code 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from testbed.servers import metrics
+from testbed.servers.behaviour import Behaviour, ModelFileError, read_behaviour
+from testbed.servers.http1 import Http1Server, Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+_CRASH_EXIT_CODE = 70
+_UNCOUNTED = frozenset({"/v2/health/live", "/v2/health/ready", "/metrics"})
+
+
+class ModelServer:
+    """Routes requests to one model; holds the counts that its behaviour depends on."""
+
+    def __init__(self, behaviour: Behaviour) -> None:
+        self._model = behaviour
+        self._random = Random(behaviour.seed)  # noqa: S311  # repeatable on purpose
+        self._header = (("x-model-version", behaviour.version),)
+        self._received = 0
+        self.loaded = False
+        self.stopping = False
+        model = f"/v2/models/{behaviour.name}"
+        self._routes: dict[tuple[str, str], tuple[str, Callable[[Request], Awaitable[Response]]]] = {
+            ("GET", "/v2/health/live"): ("/v2/health/live", self._live),
+            ("GET", "/v2/health/ready"): ("/v2/health/ready", self._ready),
+            ("GET", "/metrics"): ("/metrics", self._metrics),
+            ("GET", "/v2"): ("/v2", self._server_metadata),
+            ("GET", model): ("/v2/models/{model_name}", self._model_metadata),
+            ("GET", f"{model}/ready"): ("/v2/models/{model_name}/ready", self._ready),
+            ("POST", f"{model}/infer"): ("/v2/models/{model_name}/infer", self._infer),
+        }
+
+    async def handle(self, request: Request) -> Response:
+        """Answer one request and count it."""
+        template, route = self._routes.get((request.method, request.path), (request.path, self._not_found))
+        if template in _UNCOUNTED:
+            return await route(request)
+        started = time.perf_counter()
+        metrics.begin(request.method)
+        response = await route(request)
+        metrics.end(request.method, template, response.status, time.perf_counter() - started)
+        return response
+
+    @property
+    def ready(self) -> bool:
+        """What the readiness probe is told."""
+        limit = self._model.fail_readiness_after_requests
+        return self.loaded and not self.stopping and (limit is None or self._received < limit)
+
+    def _json(self, status: int, value: object) -> Response:
+        return Response(status, json.dumps(value).encode(), headers=self._header)
+
+    async def _live(self, _: Request) -> Response:
+        return Response(200, headers=self._header)
+
+    async def _ready(self, _: Request) -> Response:
+        return Response(200 if self.ready else 503, headers=self._header)
+
+    async def _metrics(self, _: Request) -> Response:
+        return Response(200, metrics.exposition(), "text/plain; version=0.0.4; charset=utf-8", self._header)
+
+    async def _server_metadata(self, _: Request) -> Response:
+        return self._json(200, {"name": "crossfade-testbed", "version": "1", "extensions": []})
+
+    async def _model_metadata(self, _: Request) -> Response:
+        names = {"name": self._model.name, "versions": [self._model.version], "platform": "testbed"}
+        return self._json(200, names | {"inputs": [], "outputs": []})
+
+    async def _not_found(self, request: Request) -> Response:
+        return self._json(404, {"error": f"Nothing is served at {request.method} {request.path}."})
+
+    async def _infer(self, request: Request) -> Response:
+        self._received += 1
+        limit = self._model.crash_after_requests
+        if limit is not None and self._received > limit:
+            _crash(f"crashAfterRequests: {limit} requests were answered")
+        started = time.perf_counter()
+        if self._model.latency is not None:
+            await asyncio.sleep(self._model.latency.draw(self._random))
+        response = self._predict(request)
+        if response.status != 422:  # MLServer does not count a request that never reached the model
+            metrics.inferred(self._model.name, response.status == 200, time.perf_counter() - started)
+        return response
+
+    def _predict(self, request: Request) -> Response:
+        if not self.loaded:
+            return self._json(503, {"error": f"Model {self._model.name} is still loading."})
+        try:
+            rows = _rows(json.loads(request.body))
+        except (LookupError, TypeError, ValueError, ArithmeticError):
+            return self._json(422, {"error": "The body is not an Open Inference v2 request with a numeric input."})
+        if self._random.random() < self._model.error_rate or any(map(self._model.rejects, rows)):
+            return self._json(500, {"error": "The model raised an error."})
+        output = {"name": "predict", "shape": [len(rows), 1], "datatype": "INT64", "data": [0] * len(rows)}
+        return self._json(
+            200, {"model_name": self._model.name, "model_version": self._model.version, "outputs": [output]}
+        )
+
+
+def _rows(payload: dict[str, Any]) -> list[list[float]]:
+    """The rows of the first input, whose shape is [rows, columns] and whose data is flat or nested."""
+    first = payload["inputs"][0]
+    count, data = int(first["shape"][0]), first["data"]
+    if data and isinstance(data[0], list):
+        return [list(row) for row in data]
+    width = len(data) // count
+    return [data[row * width : (row + 1) * width] for row in range(count)]
+
+
+def _crash(reason: str) -> None:
+    print(f"crashing on purpose, {reason}", flush=True)
+    os._exit(_CRASH_EXIT_CODE)  # no clean-up and no answer: that is what a crash is
+
+
+async def serve(behaviour: Behaviour, host: str | None, port: int) -> None:
+    """Serve until SIGTERM or SIGINT, then drain."""
+    model = ModelServer(behaviour)
+    server = Http1Server(model.handle)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    port = await server.listen(host, port)
+    print(f"{behaviour.name} {behaviour.version} listens on port {port}", flush=True)
+    loop.call_later(behaviour.load_seconds, setattr, model, "loaded", True)
+    await stop.wait()
+    model.stopping = True
+    await server.drain()
+
+
+def main() -> int:
+    """Entry point; 2 for a model file that can't be served."""
+    parser = argparse.ArgumentParser(prog="python -m testbed.servers.v2", description=__doc__)
+    parser.add_argument("--model", type=Path, required=True, help="model file (JSON)")
+    parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--host", help="address to listen on; every address of this network namespace when left out")
+    options = parser.parse_args()
+    try:
+        behaviour = read_behaviour(options.model)
+    except ModelFileError as error:
+        print(error, file=sys.stderr)
+        return 2
+    if behaviour.crash_at_start:
+        _crash("crashAtStart")
+    asyncio.run(serve(behaviour, options.host, options.port))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
