@@ -1,45 +1,59 @@
-"""The closed catalogue of condition types and reasons. Every reason a status may show is here, with its meaning."""
+"""The closed catalogue of condition types and reasons: every one a status may show is here, with its meaning."""
 
 from enum import StrEnum
+from typing import Self
 
 
-class ConditionType(StrEnum):
+class Documented(StrEnum):
+    """A string with the sentence that docs/reference shows beside it."""
+
+    meaning: str
+
+    def __new__(cls, value: str, meaning: str) -> Self:
+        """Make the member; the meaning is not part of its identity."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.meaning = meaning
+        return member
+
+
+class ConditionType(Documented):
     """Condition types, kstatus' three first."""
 
-    READY = "Ready"
-    RECONCILING = "Reconciling"
-    STALLED = "Stalled"
-    AVAILABLE = "Available"
-    TRAFFIC_PROVEN = "TrafficProven"
-    RESOLVED = "Resolved"
+    READY = "Ready", "the summary: True when the spec is served as written, with the reason that matters most"
+    RECONCILING = "Reconciling", "work towards the spec goes on; only ever present as True"
+    STALLED = "Stalled", "nothing moves until a person or a pipeline changes something; only ever present as True"
+    AVAILABLE = "Available", "requests are answered, by whichever version; independent of how the rollout goes"
+    TRAFFIC_PROVEN = "TrafficProven", "the share that the candidate is seen to get agrees with the weight"
+    RESOLVED = "Resolved", "the reference of a ModelVersion is frozen to a digest"
 
 
-class Reason(StrEnum):
-    """Why a condition is as it is. The comment is the documentation users read in docs/reference."""
+class Reason(Documented):
+    """Why a condition is as it is."""
 
     # progress
-    PENDING = "Pending"  # not looked at yet
-    WAITING_FOR_MODEL_VERSION = "WaitingForModelVersion"  # the named ModelVersion is missing or not resolved yet
-    WAITING_FOR_GATEWAY = "WaitingForGateway"  # a parent of the route has not accepted it yet
-    WAITING_FOR_REGISTRY = "WaitingForRegistry"  # the registry does not answer, or does not know the version yet
-    RESOLVING = "Resolving"  # bytes are being read and hashed
-    STARTING = "Starting"  # pods of a revision are loading or not ready yet
-    SHIFTING = "Shifting"  # a weight was written and is not proven live yet
-    ANALYSING = "Analysing"  # the stage runs and evidence is gathered
-    NO_DATA = "NoData"  # there is too little evidence, or none; the rollout holds
-    METRICS_UNAVAILABLE = "MetricsUnavailable"  # Prometheus does not answer; the rollout holds
-    PROMOTING = "Promoting"  # all stages passed; the route is on its way to 100 %
-    DRAINING = "Draining"  # an arm without weight is finishing its requests
-    SUSPENDED = "Suspended"  # spec.suspend is true
+    PENDING = "Pending", "not looked at yet"
+    WAITING_FOR_MODEL_VERSION = "WaitingForModelVersion", "the named ModelVersion is missing or not resolved yet"
+    WAITING_FOR_GATEWAY = "WaitingForGateway", "a parent of the route has not accepted it yet"
+    WAITING_FOR_REGISTRY = "WaitingForRegistry", "the registry does not answer, or does not know the version yet"
+    RESOLVING = "Resolving", "bytes are being read and hashed"
+    STARTING = "Starting", "pods of a revision are loading or not ready yet"
+    SHIFTING = "Shifting", "a weight was written and is not proven live yet"
+    ANALYSING = "Analysing", "the stage runs and evidence is gathered"
+    NO_DATA = "NoData", "there is too little evidence, or none; the rollout holds"
+    METRICS_UNAVAILABLE = "MetricsUnavailable", "Prometheus does not answer; the rollout holds"
+    PROMOTING = "Promoting", "all stages passed; the route is on its way to 100 %"
+    DRAINING = "Draining", "an arm without weight is finishing its requests"
+    SUSPENDED = "Suspended", "`spec.suspend` is true; progress is frozen, a rollback is not"
     # good ends
-    PROMOTED = "Promoted"
-    RESOLVED = "Resolved"
-    SERVING = "Serving"
-    PROVEN = "Proven"
+    PROMOTED = "Promoted", "the version of the spec is the stable one and gets all requests"
+    RESOLVED = "Resolved", "the bytes were read, hashed and pinned to a digest"
+    SERVING = "Serving", "a revision with ready pods is behind the route"
+    PROVEN = "Proven", "the observed share agrees with the weight"
     # bad ends
-    ROLLED_BACK = "RolledBack"  # the candidate was worse, or did not start; the stable version serves
-    INVALID_SPEC = "InvalidSpec"  # the spec contradicts itself in a way the API server could not see
-    DIGEST_MISMATCH = "DigestMismatch"  # the bytes are not the bytes that were pinned
-    SOURCE_REFUSED = "SourceRefused"  # the source can never resolve as written
-    NOT_SERVING = "NotServing"  # no revision of this Rollout has a ready pod behind the route
-    UNPROVEN = "Unproven"  # the observed share does not agree with the weight, or cannot be seen
+    ROLLED_BACK = "RolledBack", "the candidate was worse, or did not start; the stable version serves"
+    INVALID_SPEC = "InvalidSpec", "the spec contradicts itself in a way the API server could not see"
+    DIGEST_MISMATCH = "DigestMismatch", "the bytes are not the bytes that were pinned"
+    SOURCE_REFUSED = "SourceRefused", "the source can never resolve as written"
+    NOT_SERVING = "NotServing", "no revision of this Rollout has a ready pod behind the route"
+    UNPROVEN = "Unproven", "the observed share does not agree with the weight, or cannot be seen"

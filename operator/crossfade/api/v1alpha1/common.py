@@ -1,13 +1,16 @@
 """Building blocks shared by the kinds: base model, scalar types with their bounds, and conditions."""
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
+from pydantic.config import JsonDict
 
 _DURATION = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
-_UNIT_SECONDS = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_UNIT_MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1000, "ms": 1}
+_LONGEST_SECONDS = 720 * 3600
 
 
 class ApiModel(BaseModel):
@@ -16,43 +19,120 @@ class ApiModel(BaseModel):
     Unknown fields are ignored, as the API server prunes them: an operator one release behind its CRDs keeps working.
     """
 
-    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, frozen=True, strict=True, extra="ignore")
+    model_config = ConfigDict(
+        alias_generator=to_camel,
+        validate_by_name=True,
+        frozen=True,
+        strict=True,
+        extra="ignore",
+        use_attribute_docstrings=True,
+    )
 
     def to_json(self) -> dict[str, Any]:
         """The object as the API server stores it: camelCase keys, unset and null fields left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-def cel(rule: str, message: str) -> dict[str, str]:
-    """One `x-kubernetes-validations` entry. The pydantic validator beside it must agree (a differential test checks)."""
+def cel(rule: str, message: str) -> JsonDict:
+    """One `x-kubernetes-validations` entry; the pydantic validator beside it must come to the same verdict."""
     return {"rule": rule, "message": message}
 
+
+def validations(*rules: JsonDict) -> JsonDict:
+    """The rules as an addition to a schema."""
+    return {"x-kubernetes-validations": list(rules)}
+
+
+def unique_names(value: list[Any]) -> list[Any]:
+    """Refuse a list in which two objects have the same `name`, as the API server does for a list-map."""
+    names = [item.name for item in value]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"must have different names; twice or more: {', '.join(twice)}")
+    return value
+
+
+def seconds(duration: str) -> float:
+    """Length of a GEP-2257 duration in seconds."""
+    parts = re.findall(r"([0-9]+)(ms|h|m|s)", duration)
+    return sum(int(n) * _UNIT_MILLISECONDS[unit] for n, unit in parts) / 1000
+
+
+def _require(holds: Callable[[str], bool], rule: JsonDict) -> Callable[[str], str]:
+    """A validator of a string that refuses with the rule's own message."""
+
+    def check(value: str) -> str:
+        if not holds(value):
+            raise ValueError(rule["message"])
+        return value
+
+    return check
+
+
+_BOUNDED = cel(
+    "duration(self) > duration('0s') && duration(self) <= duration('720h')",
+    "must be longer than `0s` and at most `720h` (30 days)",
+)
+_OPEN_INTERVAL = cel("double(self) > 0.0 && double(self) < 1.0", "must be greater than 0 and less than 1")
 
 DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63)]
 ObjectName = Annotated[
     str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$", min_length=1, max_length=253)
 ]
-Duration = Annotated[str, StringConstraints(pattern=_DURATION, max_length=24)]
+Duration = Annotated[
+    str,
+    StringConstraints(pattern=_DURATION, max_length=24),
+    AfterValidator(_require(lambda text: 0 < seconds(text) <= _LONGEST_SECONDS, _BOUNDED)),
+    Field(json_schema_extra=validations(_BOUNDED)),
+]
 """A GEP-2257 duration such as `90s`, `10m`, `1h30m`."""
-Ratio = Annotated[str, StringConstraints(pattern=r"^(0(\.[0-9]{1,9})?|1(\.0{1,9})?)$", max_length=11)]
-"""A decimal between 0 and 1, as a string (no floats in an API)."""
+Ratio = Annotated[
+    str,
+    StringConstraints(pattern=r"^(0(\.[0-9]{1,9})?|1(\.0{1,9})?)$", max_length=11),
+    AfterValidator(_require(lambda text: 0.0 < float(text) < 1.0, _OPEN_INTERVAL)),
+    Field(json_schema_extra=validations(_OPEN_INTERVAL)),
+]
+"""A decimal between 0 and 1, both excluded, as a string (no floats in an API)."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^sha256:[a-f0-9]{64}$", max_length=71)]
 Sentence = Annotated[str, StringConstraints(max_length=1024)]
-Timestamp = Annotated[str, StringConstraints(max_length=32), Field(json_schema_extra={"format": "date-time"})]
+Timestamp = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[-+][0-9]{2}:[0-9]{2})$",
+        max_length=35,
+    ),
+    Field(json_schema_extra={"format": "date-time"}),
+]
 """RFC 3339 in UTC with microseconds, as metav1.MicroTime."""
-
-
-def seconds(duration: str) -> float:
-    """Length of a GEP-2257 duration in seconds."""
-    return sum(int(n) * _UNIT_SECONDS[unit] for n, unit in re.findall(r"([0-9]+)(ms|h|m|s)", duration))
+Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
+"""How many of something a person could list."""
+LargeCount = Annotated[int, Field(ge=0, le=2**63 - 1)]
+"""How many bytes, requests or writes."""
+Generation = Annotated[int, Field(ge=-1, le=2**63 - 1)]
+"""A `metadata.generation` that was acted upon; -1 before the first look."""
 
 
 class Condition(ApiModel):
-    """metav1.Condition."""
+    """One observation of the object, as metav1.Condition."""
 
-    type: Annotated[str, StringConstraints(max_length=316)]
+    type: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z]([-A-Za-z0-9_./]*[A-Za-z0-9])?$", min_length=1, max_length=316)
+    ]
+    """Which observation; see the catalogue of conditions."""
     status: Literal["True", "False", "Unknown"]
-    reason: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", max_length=1024)]
+    """Whether it holds."""
+    reason: Annotated[
+        str, StringConstraints(pattern=r"^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$", min_length=1, max_length=1024)
+    ]
+    """Why, in one word of the catalogue."""
     message: Annotated[str, StringConstraints(max_length=32768)] = ""
-    observed_generation: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})] | None = None
+    """Why, in a sentence for people."""
+    observed_generation: LargeCount | None = None
+    """The `metadata.generation` that it speaks of."""
     last_transition_time: Timestamp
+    """When `status` last changed."""
+
+
+Conditions = Annotated[
+    list[Condition],
+    Field(max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
+]

@@ -2,9 +2,19 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from crossfade.api.v1alpha1.common import ApiModel, Condition, Sha256, Timestamp, cel
+from crossfade.api.v1alpha1.common import (
+    ApiModel,
+    Conditions,
+    Count,
+    Generation,
+    LargeCount,
+    Sha256,
+    Timestamp,
+    cel,
+    validations,
+)
 
 _SEMVER = (
     r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
@@ -24,10 +34,12 @@ _HTTP_PINNED = cel(
 class MlflowSource(ApiModel):
     """A registered model version in the MLflow server that the operator is configured with."""
 
-    model_config = {"json_schema_extra": {"x-kubernetes-validations": [_ONE_SELECTOR]}}
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_SELECTOR))
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^/:.%\"'@]+$")]
+    """The registered model's name."""
     version: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,9}$", max_length=10)] | None = None
+    """The registry's version number."""
     alias: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]+$", max_length=255)] | None = None
     """Resolved once and frozen: when the alias moves, make another ModelVersion."""
 
@@ -41,16 +53,19 @@ class MlflowSource(ApiModel):
 class UriSource(ApiModel):
     """A file or a folder of files behind a URI: s3, http(s) or, where the operator allows it, file."""
 
-    uri: Annotated[str, StringConstraints(pattern=r"^(s3|http|https|file)://[^\s?#]+$", min_length=8, max_length=2048)]
+    uri: Annotated[str, StringConstraints(pattern=r"^(s3|http|https|file)://[^\x00-\x20\x7f?#]+$", max_length=2048)]
+    """The address, without query and fragment, which is where credentials hide."""
 
 
 class Source(ApiModel):
     """Where the bytes come from: exactly one member."""
 
-    model_config = {"json_schema_extra": {"x-kubernetes-validations": [_ONE_SOURCE]}}
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_SOURCE))
 
     mlflow: MlflowSource | None = None
+    """A registered model version in MLflow."""
     uri: UriSource | None = None
+    """A file or a folder of files."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -67,14 +82,18 @@ class Artifact(ApiModel):
 
 
 class ModelVersionSpec(ApiModel):
-    """Immutable once created."""
+    """Which model this is and where its bytes are. Immutable once created."""
 
-    model_config = {"json_schema_extra": {"x-kubernetes-validations": [_HTTP_PINNED, _IMMUTABLE]}}
+    model_config = ConfigDict(json_schema_extra=validations(_HTTP_PINNED, _IMMUTABLE))
 
     model_name: Annotated[str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=40)]
-    version: Annotated[str, StringConstraints(pattern=_SEMVER, min_length=5, max_length=64)]
+    """The name under which the model server serves it; the same for every version of one model."""
+    version: Annotated[str, StringConstraints(pattern=_SEMVER, max_length=64)]
+    """A semantic version, such as `1.3.0`."""
     source: Source
+    """Where the bytes come from."""
     artifact: Artifact | None = None
+    """What the bytes must be."""
 
     @model_validator(mode="after")
     def _http_pinned(self) -> Self:
@@ -88,24 +107,32 @@ class Resolved(ApiModel):
     """What the reference meant when it was resolved; never changed afterwards."""
 
     uri: Annotated[str, StringConstraints(max_length=2048)]
+    """The source as it was written."""
     immutable_uri: Annotated[str, StringConstraints(max_length=2048)]
+    """The address that the loader reads; it names these bytes and no others."""
     digest: Sha256
-    files: Annotated[int, Field(ge=1)]
-    size_bytes: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
+    """mvd1 digest of the files."""
+    files: Count
+    """How many files there are."""
+    size_bytes: LargeCount
+    """Their size together, in bytes."""
     registry_version: Annotated[str, StringConstraints(max_length=64)] | None = None
+    """The registry's own version, such as MLflow's `7`."""
     run_id: Annotated[str, StringConstraints(max_length=256)] | None = None
+    """The training run that made the model, where the registry knows it."""
     resolved_at: Timestamp
+    """When the reference was resolved."""
 
 
 class ModelVersionStatus(ApiModel):
     """Observed state; written by the operator alone."""
 
-    conditions: Annotated[
-        list[Condition],
-        Field(max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
-    ] = []
-    observed_generation: Annotated[int, Field(json_schema_extra={"format": "int64"})] = -1
+    conditions: Conditions = Field(default_factory=list)
+    """Ready, Resolved and, while they hold, Reconciling and Stalled."""
+    observed_generation: Generation = -1
+    """The `metadata.generation` that this status speaks of."""
     resolved: Resolved | None = None
+    """What the source meant, frozen."""
 
     @classmethod
     def of(cls, raw: dict[str, Any]) -> Self:

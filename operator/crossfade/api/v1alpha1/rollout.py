@@ -1,28 +1,36 @@
 """Rollout: one served model endpoint. Which version, how it is served, how traffic moves, what is judged."""
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.config import JsonDict
 
 from crossfade.api.v1alpha1.common import (
     ApiModel,
-    Condition,
+    Conditions,
+    Count,
     DnsLabel,
     Duration,
+    Generation,
+    LargeCount,
     ObjectName,
     Ratio,
     Sentence,
     Sha256,
     Timestamp,
     cel,
+    unique_names,
+    validations,
 )
+from crossfade.api.v1alpha1.overlay import PodOverlay, has_containers
+from crossfade.api.v1alpha1.resources import Resources
 
-_BY_NAME = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
-_ATOMIC = {"x-kubernetes-list-type": "atomic"}
-_FREE_FORM = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+_BY_NAME: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+_ATOMIC: JsonDict = {"x-kubernetes-list-type": "atomic"}
 
 _RISING = cel(
-    "self.all(i, s, i == 0 || self[i - 1].weight < s.weight)",
+    "self.all(i, stage, i == 0 || self[i - 1].weight < stage.weight)",
     "must rise: each stage's `weight` must be greater than that of the stage before it",
 )
 _ONE_SERIES = cel("has(self.template) != has(self.ratio)", "must have exactly one of `template` and `ratio`")
@@ -32,39 +40,36 @@ _CONTAINER = cel(
 )
 
 
-class Resources(ApiModel):
-    """Requests and limits of the model container, as core/v1 ResourceRequirements."""
-
-    requests: Annotated[dict[str, str], Field(max_length=16)] | None = None
-    limits: Annotated[dict[str, str], Field(max_length=16)] | None = None
-
-
 class Startup(ApiModel):
     """How long a candidate may take to become ready."""
 
     timeout: Duration = "10m"
+    """From the moment its pods are asked for; then the rollout is rolled back."""
 
 
 class Serving(ApiModel):
     """How a version is served. A change starts a rollout, as another version does; `replicas` alone does not."""
 
-    model_config = {"json_schema_extra": {"x-kubernetes-validations": [_CONTAINER]}}
+    model_config = ConfigDict(json_schema_extra=validations(_CONTAINER))
 
     runtime: Literal["mlserver", "custom"] = "mlserver"
+    """The model server: `mlserver`, or `custom` for the containers that `template` brings."""
     implementation: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.]*$", max_length=253)] = (
         "mlserver_sklearn.SKLearnModel"
     )
     """MLServer's inference runtime class; read by runtime `mlserver` alone."""
-    replicas: Annotated[int, Field(ge=1, le=1000, json_schema_extra={"format": "int32"})] = 1
+    replicas: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Pods of the version that gets all requests; while traffic is split, of each."""
     resources: Resources | None = None
+    """What each pod's model container asks for."""
     startup: Startup = Startup()
-    template: Annotated[dict[str, Any], Field(json_schema_extra=_FREE_FORM)] | None = None
+    """The deadline of a candidate's start."""
+    template: PodOverlay | None = None
     """Overlay on the runtime's pod template: maps are merged, containers by name, other lists replaced."""
 
     @model_validator(mode="after")
     def _has_container(self) -> Self:
-        spec = (self.template or {}).get("spec")
-        if self.runtime == "custom" and not (isinstance(spec, dict) and "containers" in spec):
+        if self.runtime == "custom" and not has_containers(self.template):
             raise ValueError(_CONTAINER["message"])
         return self
 
@@ -73,61 +78,77 @@ class ParentRef(ApiModel):
     """A Gateway that serves the route."""
 
     name: ObjectName
+    """The Gateway's name."""
     namespace: DnsLabel | None = None
+    """The Gateway's namespace; the Rollout's own when left out."""
     section_name: ObjectName | None = None
-    port: Annotated[int, Field(ge=1, le=65535, json_schema_extra={"format": "int32"})] | None = None
+    """One listener of the Gateway; all when left out."""
+    port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    """The listeners on this port; all when left out."""
 
 
 class PathMatch(ApiModel):
-    """Gateway API path match."""
+    """How a request's path is matched, as in the Gateway API."""
 
     type: Literal["PathPrefix", "Exact"] = "PathPrefix"
-    value: Annotated[str, StringConstraints(pattern=r"^/[^\s?#]*$", max_length=1024)] = "/"
+    """`PathPrefix` matches whole path elements from the start, `Exact` the whole path."""
+    value: Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x20\x7f?#]*$", max_length=1024)] = "/"
+    """The path."""
 
 
 class Match(ApiModel):
     """One way for a request to reach this endpoint."""
 
     path: PathMatch = PathMatch()
+    """The path that a request must have."""
 
 
 class RouteRule(ApiModel):
     """Matches that share the weights."""
 
-    matches: Annotated[list[Match], Field(min_length=1, max_length=8, json_schema_extra=_ATOMIC)] = [Match()]
+    matches: Annotated[list[Match], Field(min_length=1, max_length=8, json_schema_extra=_ATOMIC)] = Field(
+        default_factory=lambda: [Match()]
+    )
+    """A request is for this endpoint when one of them matches."""
+
+
+Hostname = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+        min_length=1,
+        max_length=253,
+    ),
+]
+"""A host name, which may start with the wildcard `*.`."""
 
 
 class GatewayApi(ApiModel):
     """The HTTPRoute that Crossfade creates, owns and moves."""
 
     parent_refs: Annotated[list[ParentRef], Field(min_length=1, max_length=32, json_schema_extra=_ATOMIC)]
-    hostnames: Annotated[
-        list[
-            Annotated[
-                str,
-                StringConstraints(
-                    pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
-                    min_length=1,
-                    max_length=253,
-                ),
-            ]
-        ],
-        Field(max_length=16, json_schema_extra=_ATOMIC),
-    ] = []
-    rules: Annotated[list[RouteRule], Field(min_length=1, max_length=8, json_schema_extra=_ATOMIC)] = [RouteRule()]
+    """The Gateways; a weight counts as live when each has accepted it."""
+    hostnames: Annotated[list[Hostname], Field(max_length=16, json_schema_extra=_ATOMIC)] = Field(default_factory=list)
+    """Host names that requests must have; any when empty."""
+    rules: Annotated[list[RouteRule], Field(min_length=1, max_length=8, json_schema_extra=_ATOMIC)] = Field(
+        default_factory=lambda: [RouteRule()]
+    )
+    """What reaches this endpoint; everything when left out."""
 
 
 class Traffic(ApiModel):
     """Where requests come in."""
 
     gateway_api: Annotated[GatewayApi, Field(alias="gatewayAPI")]
+    """A route of the Gateway API."""
 
 
 class Stage(ApiModel):
     """A share of the traffic for the candidate, and the least time it is watched there."""
 
     name: DnsLabel
-    weight: Annotated[int, Field(ge=1, le=99, json_schema_extra={"format": "int32"})]
+    """Shown in status and events."""
+    weight: Annotated[int, Field(ge=1, le=99)]
     """Percent of the requests."""
     min_duration: Duration = "1m"
     """Counted from the moment the weight is proven live."""
@@ -138,49 +159,56 @@ class Strategy(ApiModel):
 
     stages: Annotated[
         list[Stage],
-        Field(min_length=1, max_length=16, json_schema_extra={**_BY_NAME, "x-kubernetes-validations": [_RISING]}),
+        AfterValidator(unique_names),
+        Field(min_length=1, max_length=16, json_schema_extra={**_BY_NAME, **validations(_RISING)}),
     ]
+    """In order; after the last one comes promotion."""
 
     @model_validator(mode="after")
     def _rising(self) -> Self:
         weights = [stage.weight for stage in self.stages]
-        if any(a >= b for a, b in zip(weights, weights[1:], strict=False)):
+        if any(before >= after for before, after in pairwise(weights)):
             raise ValueError(f"`stages` {_RISING['message']}")
-        names = [stage.name for stage in self.stages]
-        if len(set(names)) != len(names):
-            raise ValueError("`stages` must have different names")
         return self
 
 
 class CounterRatio(ApiModel):
-    """Two counters of the pods' own series: PromQL instant selectors without a range, such as `requests_total{code=~"5.."}`."""
+    """Two counters of the pods' own series: PromQL instant selectors without a range, as `errors_total{code="500"}`."""
 
     bad: Annotated[str, StringConstraints(min_length=1, max_length=512)]
+    """Counts requests that went wrong."""
     total: Annotated[str, StringConstraints(min_length=1, max_length=512)]
+    """Counts all requests."""
 
 
 class Absolute(ApiModel):
     """A plain threshold on the candidate alone."""
 
     max: Ratio
+    """The share of bad requests above which the candidate is worse."""
 
 
 class Objective(ApiModel):
     """What counts as worse."""
 
     absolute: Absolute
+    """A threshold on the candidate alone."""
 
 
 class Metric(ApiModel):
     """One signal, read as raw counters per pod and scrape."""
 
-    model_config = {"json_schema_extra": {"x-kubernetes-validations": [_ONE_SERIES]}}
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_SERIES))
 
     name: DnsLabel
+    """Shown in status and events."""
     template: Literal["mlserver/errors"] | None = None
+    """A ready-made pair of counters."""
     ratio: CounterRatio | None = None
+    """A pair of counters of your own."""
     objective: Objective
-    min_requests: Annotated[int, Field(ge=1, le=1_000_000, json_schema_extra={"format": "int32"})] = 100
+    """What counts as worse."""
+    min_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     """Candidate requests that must be seen before this metric says anything."""
 
     @model_validator(mode="after")
@@ -193,85 +221,115 @@ class Metric(ApiModel):
 class Analysis(ApiModel):
     """What is judged while a stage runs. Too little evidence holds the rollout; it never advances it."""
 
-    metrics: Annotated[list[Metric], Field(min_length=1, max_length=16, json_schema_extra=_BY_NAME)]
-
-    @model_validator(mode="after")
-    def _names(self) -> Self:
-        names = [metric.name for metric in self.metrics]
-        if len(set(names)) != len(names):
-            raise ValueError("`metrics` must have different names")
-        return self
+    metrics: Annotated[
+        list[Metric], AfterValidator(unique_names), Field(min_length=1, max_length=16, json_schema_extra=_BY_NAME)
+    ]
+    """All must pass; one that regressed rolls back."""
 
 
 class RolloutSpec(ApiModel):
     """Intent. Only people, Git and pipelines write it."""
 
     model_version: ObjectName
+    """The ModelVersion to serve. Another name here starts a rollout; the stable one's name ends it."""
     suspend: bool = False
     """Freezes progress, never a rollback."""
     serving: Serving = Serving()
+    """How it is served."""
     traffic: Traffic
+    """Where requests come in."""
     strategy: Strategy
+    """How traffic moves."""
     analysis: Analysis
+    """What is judged on the way."""
 
 
 class Arm(ApiModel):
     """Stable or candidate: a pointer to an immutable revision."""
 
     model_version: ObjectName
+    """The ModelVersion that it serves."""
     revision: DnsLabel
+    """The hash of digest and pod template; part of its Deployment's name."""
     digest: Sha256
-    replicas: Annotated[int, Field(ge=0)] = 0
-    ready: Annotated[int, Field(ge=0)] = 0
+    """mvd1 digest of the bytes that it serves."""
+    replicas: Count = 0
+    """Pods that it should have."""
+    ready: Count = 0
+    """Pods that are ready."""
 
 
 class StageStatus(ApiModel):
     """Where the rollout stands."""
 
-    index: Annotated[int, Field(ge=0)]
+    index: Count
+    """Position in `spec.strategy.stages`, from 0."""
     name: DnsLabel
+    """The stage's name."""
     summary: Annotated[str, StringConstraints(max_length=80)]
     """Such as `2/3 quarter`."""
     entered_at: Timestamp
+    """When its weight was first written."""
     acknowledged_at: Timestamp | None = None
+    """When every Gateway had accepted that weight."""
     proven_at: Timestamp | None = None
+    """When the observed share agreed; the stage's clock starts here."""
 
 
 class TrafficStatus(ApiModel):
     """Percent of the requests that the candidate should get, is acknowledged to get, and is seen to get."""
 
     desired: Annotated[int, Field(ge=0, le=100)]
+    """What is written into the route."""
     acknowledged: Annotated[int, Field(ge=0, le=100)] | None = None
+    """What every Gateway has accepted."""
     observed: Annotated[str, StringConstraints(max_length=8)] | None = None
+    """What the requests counted show, such as `24.8`."""
 
 
 class MetricStatus(ApiModel):
     """One metric's verdict, in figures and in a sentence."""
 
     name: DnsLabel
+    """The metric's name."""
     state: Literal["Regressed", "Passing", "Undecided", "NoData"]
-    bad: Annotated[int, Field(ge=0)] = 0
-    total: Annotated[int, Field(ge=0)] = 0
+    """What the evidence says."""
+    bad: LargeCount = 0
+    """Bad candidate requests counted in this stage."""
+    total: LargeCount = 0
+    """Candidate requests counted in this stage."""
     explanation: Sentence = ""
+    """The same in words."""
 
 
 class AnalysisStatus(ApiModel):
     """The verdict on the current stage."""
 
     verdict: Literal["Rollback", "Advance", "Continue", "Hold"]
+    """What follows from all metrics together."""
     explanation: Sentence = ""
-    metrics: Annotated[list[MetricStatus], Field(max_length=16, json_schema_extra=_BY_NAME)] = []
+    """Why, in words."""
+    metrics: Annotated[list[MetricStatus], Field(max_length=16, json_schema_extra=_BY_NAME)] = Field(
+        default_factory=list
+    )
+    """One entry a metric."""
 
 
 class Outcome(ApiModel):
-    """How the last rollout ended. A rolled back revision is not tried again until the spec or the retry token changes."""
+    """How a rollout ended. A rolled back revision is not tried again until the spec or the retry token changes."""
 
     result: Literal["Promoted", "RolledBack", "Superseded"]
+    """How it ended."""
     cause: Annotated[str, StringConstraints(max_length=64)]
+    """Why, in one word."""
     message: Sentence
+    """Why, in a sentence."""
     model_version: ObjectName
+    """The version that was rolled out."""
     revision: DnsLabel
+    """Its revision."""
     at: Timestamp
+    """When it ended."""
     retry_token: Annotated[str, StringConstraints(max_length=253)] | None = None
     """The value of `crossfade.dev/retry` when it ended."""
 
@@ -279,18 +337,24 @@ class Outcome(ApiModel):
 class RolloutStatus(ApiModel):
     """Observed state; written by the operator alone."""
 
-    conditions: Annotated[
-        list[Condition],
-        Field(max_length=16, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]}),
-    ] = []
-    observed_generation: Annotated[int, Field(json_schema_extra={"format": "int64"})] = -1
+    conditions: Conditions = Field(default_factory=list)
+    """Ready, Available, TrafficProven and, while they hold, Reconciling and Stalled."""
+    observed_generation: Generation = -1
+    """The `metadata.generation` that this status speaks of."""
     stable: Arm | None = None
+    """What serves when nothing is being rolled out."""
     candidate: Arm | None = None
+    """What is being rolled out."""
     stage: StageStatus | None = None
+    """Where the rollout stands."""
     traffic: TrafficStatus | None = None
+    """How traffic is split."""
     analysis: AnalysisStatus | None = None
+    """What the evidence says."""
     outcome: Outcome | None = None
-    history: Annotated[list[Outcome], Field(max_length=10, json_schema_extra=_ATOMIC)] = []
+    """How the last rollout ended."""
+    history: Annotated[list[Outcome], Field(max_length=10, json_schema_extra=_ATOMIC)] = Field(default_factory=list)
+    """The last outcomes, newest first."""
 
     @classmethod
     def of(cls, raw: dict[str, Any]) -> Self:

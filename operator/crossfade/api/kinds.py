@@ -1,0 +1,84 @@
+"""The kinds as the API server must know them: names, columns and selectable fields beside the types."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from crossfade.api.meta import GROUP
+from crossfade.api.v1alpha1 import ModelVersionSpec, ModelVersionStatus, RolloutSpec, RolloutStatus
+from crossfade.api.v1alpha1.common import ApiModel
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of `kubectl get`; `wide` ones are shown with `-o wide` alone."""
+
+    name: str
+    json_path: str
+    type: str = "string"
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of the group."""
+
+    name: str
+    plural: str
+    short_name: str
+    summary: str
+    spec: type[ApiModel]
+    status: type[ApiModel]
+    columns: tuple[Column, ...]
+    selectable: tuple[str, ...]
+
+    @property
+    def crd_name(self) -> str:
+        """Name of its CustomResourceDefinition, such as `rollouts.crossfade.dev`."""
+        return f"{self.plural}.{GROUP}"
+
+
+def _of_ready(field: str) -> str:
+    return f'.status.conditions[?(@.type=="Ready")].{field}'
+
+
+_READY = (Column("Ready", _of_ready("status")), Column("Reason", _of_ready("reason")))
+_AGE = Column("Age", ".metadata.creationTimestamp", "date")
+_MESSAGE = Column("Message", _of_ready("message"), wide=True)
+
+ROLLOUT = Kind(
+    name="Rollout",
+    plural="rollouts",
+    short_name="mro",
+    summary="One served model endpoint: which version, how it is served, how traffic moves to it, what is judged.",
+    spec=RolloutSpec,
+    status=RolloutStatus,
+    columns=(
+        Column("Stable", ".status.stable.modelVersion"),
+        Column("Candidate", ".status.candidate.modelVersion"),
+        Column("Stage", ".status.stage.summary"),
+        Column("Weight", ".status.traffic.desired", "integer"),
+        *_READY,
+        _AGE,
+        _MESSAGE,
+    ),
+    selectable=(".spec.modelVersion",),
+)
+MODEL_VERSION = Kind(
+    name="ModelVersion",
+    plural="modelversions",
+    short_name="mver",
+    summary="An immutable reference to a model's bytes, resolved once to a digest that every pod checks again.",
+    spec=ModelVersionSpec,
+    status=ModelVersionStatus,
+    columns=(
+        Column("Model", ".spec.modelName"),
+        Column("Version", ".spec.version"),
+        Column("Digest", ".status.resolved.digest", wide=True),
+        *_READY,
+        _AGE,
+        _MESSAGE,
+    ),
+    selectable=(".spec.modelName", ".status.resolved.digest"),
+)
+KINDS = MappingProxyType({kind.name: kind for kind in (ROLLOUT, MODEL_VERSION)})
+"""By name."""
