@@ -105,9 +105,9 @@ Timestamp = Annotated[
 """RFC 3339 in UTC with microseconds, as metav1.MicroTime."""
 Count = Annotated[int, Field(ge=0, le=2**31 - 1)]
 """How many of something a person could list."""
-LargeCount = Annotated[int, Field(ge=0, le=2**63 - 1)]
-"""How many bytes, requests or writes."""
-Generation = Annotated[int, Field(ge=-1, le=2**63 - 1)]
+LargeCount = Annotated[int, Field(ge=0, le=2**53 - 1)]
+"""How many bytes, requests or writes; bounded by the integers that every JSON reader keeps exact."""
+Generation = Annotated[int, Field(ge=-1, le=2**53 - 1)]
 """A `metadata.generation` that was acted upon; -1 before the first look."""
 
 

@@ -7,17 +7,30 @@ from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, WithJsonSch
 from crossfade.api.v1alpha1.common import ApiModel, DnsLabel, unique_names
 
 _FREE_FORM: dict[str, Any] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-_LABEL = {"type": "string", "minLength": 1, "maxLength": 63, "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"}
+_LABEL = {
+    "type": "string",
+    "description": "The container's name.",
+    "minLength": 1,
+    "maxLength": 63,
+    "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$",
+}
 _CONTAINERS = {
     "type": "array",
+    "description": "Merged by name with the runtime's containers; `custom` has these alone.",
     "minItems": 1,
     "maxItems": 16,
-    "items": {**_FREE_FORM, "required": ["name"], "properties": {"name": _LABEL}},
+    "items": {
+        **_FREE_FORM,
+        "description": "A core/v1 Container.",
+        "required": ["name"],
+        "properties": {"name": _LABEL},
+    },
     "x-kubernetes-list-type": "map",
     "x-kubernetes-list-map-keys": ["name"],
 }
-_SPEC = {**_FREE_FORM, "properties": {"containers": _CONTAINERS}}
-_SCHEMA = {**_FREE_FORM, "properties": {"metadata": _FREE_FORM, "spec": _SPEC}}
+_SPEC = {**_FREE_FORM, "description": "Overlay on core/v1 PodSpec.", "properties": {"containers": _CONTAINERS}}
+_METADATA = {**_FREE_FORM, "description": "Overlay on the pods' labels and annotations."}
+_SCHEMA = {**_FREE_FORM, "properties": {"metadata": _METADATA, "spec": _SPEC}}
 
 
 class _FreeForm(ApiModel):
