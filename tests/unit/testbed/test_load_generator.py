@@ -1,0 +1,190 @@
+"""Would catch a generator that waits for answers, loses or miscounts requests, or blames the route for a model."""
+
+import asyncio
+import contextlib
+import itertools
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from testbed.load import LoadGenerator, Sample, summarize
+from testbed.load.__main__ import read_bodies, table
+from testbed.load.verdict import Blame
+
+Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@contextlib.asynccontextmanager
+async def listening(handler: Handler) -> AsyncIterator[str]:
+    """A raw TCP server on the loopback; yields its URL."""
+    server = await asyncio.start_server(handler, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/infer"
+    finally:
+        server.close()
+
+
+async def read_request(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+    return await reader.readexactly(int(length.partition(b":")[2]))
+
+
+def answering(answer: bytes) -> Handler:
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                await read_request(reader)
+                writer.write(answer)
+        writer.close()
+
+    return handler
+
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-crossfade-revision: stable\r\n\r\n{}"
+
+
+async def finished(url: str, count: int, **options: float) -> list[Sample]:
+    """The first ``count`` samples of a load at 500 requests/s."""
+    load = LoadGenerator(url, 500, [b"{}"], **options)
+    async with load:
+        await load.wait_until(lambda samples: len(samples) >= count, deadline=10)
+    return load.samples
+
+
+async def test_arrivals_never_wait_for_answers() -> None:
+    enough, waiting = asyncio.Event(), 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal waiting
+        await read_request(reader)
+        waiting += 1
+        if waiting == 40:
+            enough.set()
+        await enough.wait()
+        writer.write(OK)
+        writer.close()
+
+    async with listening(handler) as url:
+        samples = await finished(url, 40)
+    assert {sample.status for sample in samples} == {200}
+
+
+async def test_the_rate_and_the_bodies_are_as_asked() -> None:
+    async with listening(answering(OK)) as url:
+        load = LoadGenerator(url, 400, [b"0", b"1", b"2"], seed=7)
+        async with load:
+            await load.wait_until(lambda samples: len(samples) >= 400, deadline=20)
+    first = sorted(load.samples, key=lambda sample: sample.scheduled)
+    gaps = [later.scheduled - earlier.scheduled for earlier, later in itertools.pairwise(first)]
+    mean = sum(gaps) / len(gaps)
+    deviation = (sum((gap - mean) ** 2 for gap in gaps) / len(gaps)) ** 0.5
+    assert mean == pytest.approx(1 / 400, rel=0.2)
+    assert deviation == pytest.approx(mean, rel=0.25), "exponential gaps deviate by as much as their mean"
+    assert {sample.body for sample in load.samples} == {0, 1, 2}
+
+
+async def test_a_connection_is_kept_for_the_next_request() -> None:
+    connections = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await answering(OK)(reader, writer)
+
+    async with listening(handler) as url:
+        samples = await finished(url, 100)
+    assert connections < len(samples) / 2
+
+
+async def close_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_request(reader)
+    writer.close()
+
+
+async def answer_half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_request(reader)
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\nx-crossfade-revision: stable\r\n\r\n{}")
+    writer.close()
+
+
+async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await read_request(reader)
+    await reader.read()
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("handler", "word"), [(close_at_once, "reset"), (answer_half, "cut off"), (say_nothing, "timeout")]
+)
+async def test_requests_without_a_whole_answer_are_the_routes(handler: Handler, word: str) -> None:
+    async with listening(handler) as url:
+        samples = await finished(url, 5, timeout=0.2)
+    assert {(sample.blame, sample.error, sample.status) for sample in samples} == {(Blame.ROUTE, word, None)}
+
+
+async def test_a_refused_connection_is_the_routes() -> None:
+    async with listening(answering(OK)) as url:
+        pass
+    samples = await finished(url, 5)
+    assert {(sample.blame, sample.error) for sample in samples} == {(Blame.ROUTE, "refused")}
+
+
+async def test_stop_waits_for_the_answers_on_their_way() -> None:
+    asked, answer = asyncio.Event(), asyncio.Event()
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_request(reader)
+        asked.set()
+        await answer.wait()
+        writer.write(OK)
+        writer.close()
+
+    async with listening(handler) as url:
+        load = LoadGenerator(url, 100, [b"{}"])
+        await load.start()
+        await asked.wait()
+        stopping = asyncio.create_task(load.stop())
+        await asyncio.wait({stopping}, timeout=0.05)
+        assert not stopping.done()
+        answer.set()
+        summary = await stopping
+    assert summary.requests > 0
+    assert summary.route_failures == 0
+
+
+def sample(second: float, arm: str | None, blame: Blame | None = None, latency: float = 0.01) -> Sample:
+    return Sample(second, second, 0.001, latency, 0, 500 if blame else 200, arm, blame, None)
+
+
+def test_a_summary_counts_each_arm_by_itself() -> None:
+    samples = [sample(i, "stable", latency=i / 100) for i in range(1, 101)]
+    samples += [sample(1, "candidate", Blame.MODEL), sample(1, "candidate"), sample(1, None, Blame.ROUTE)]
+    summary = summarize(samples)
+    assert list(summary.arms) == ["candidate", "stable", None]
+    assert (summary.requests, summary.route_failures, summary.model_failures) == (103, 1, 1)
+    assert (summary.arms["stable"].p50, summary.arms["stable"].p99) == (0.5, 0.99)
+    assert summary.arms["candidate"].model_failures == 1
+    assert "1 by the route, 1 by a model" in table(summary)
+
+
+async def test_a_snapshot_holds_only_the_last_second() -> None:
+    load = LoadGenerator("http://127.0.0.1:9/", 1, [b"{}"])
+    now = asyncio.get_running_loop().time()
+    load.samples += [sample(now - 5, "stable"), sample(now - 0.5, "stable"), sample(now - 0.1, "candidate")]
+    snapshot = load.snapshot()
+    assert {arm: part.requests for arm, part in snapshot.arms.items()} == {"candidate": 1, "stable": 1}
+
+
+def test_a_record_survives_its_file() -> None:
+    original = sample(3.5, "candidate", Blame.MODEL)
+    assert Sample.from_json(original.to_json()) == original
+
+
+def test_a_bodies_file_with_a_broken_line_is_refused_by_its_number(tmp_path: Path) -> None:
+    path = tmp_path / "bodies.jsonl"
+    path.write_text(json.dumps({"inputs": []}) + "\n{broken\n")
+    with pytest.raises(SystemExit, match="Line 2"):
+        read_bodies(path)
