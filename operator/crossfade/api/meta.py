@@ -14,6 +14,7 @@ LABEL_MODEL_VERSION = f"{GROUP}/model-version"
 LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 
 ANNOTATION_DIGEST = f"{GROUP}/digest"
+ANNOTATION_MODEL_VERSION = f"{GROUP}/model-version"
 ANNOTATION_RETRY = f"{GROUP}/retry"
 """A token; a new value lets a rolled back revision try again."""
 

@@ -1,10 +1,11 @@
 """What a decision asks for: writes in order, the status to record, and when to look again."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
 from crossfade.api.conditions import Reason
+from crossfade.api.v1alpha1.modelversion import ModelVersionStatus
 from crossfade.api.v1alpha1.rollout import RolloutStatus
 
 
@@ -89,4 +90,14 @@ class Plan:
     look_again: float | None = None
     available: bool = False
     proven: bool | None = None
-    notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class VersionPlan:
+    """What to do for a ModelVersion: only its status is ever written. `resolve` asks for an attempt in the background."""
+
+    status: ModelVersionStatus
+    situation: Situation
+    resolve: bool = False
+    events: tuple[Event, ...] = ()
+    look_again: float | None = None

@@ -1,4 +1,4 @@
-"""What Prometheus saw: raw cumulative counters, per pod and scrape. Never rates: resets and births are ours to judge."""
+"""What Prometheus saw: raw cumulative counters, per pod and scrape. Never rates: resets are ours to judge."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +26,7 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """All metrics of one Rollout as of `read_at` (unix seconds), or the sentence that says why they could not be read."""
+    """All metrics of one Rollout as of `read_at` (unix seconds), or the sentence that says why they are missing."""
 
     read_at: float
     metrics: Mapping[str, Counters] = field(default_factory=dict)

@@ -4,6 +4,7 @@ import hashlib
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import rfc8785
 
@@ -22,7 +23,7 @@ def mvd1(files: Iterable[File]) -> str:
 
     Raises ValueError for an empty model, an unsafe path, or two files whose paths are equal once normalised.
     """
-    entries = sorted(
+    entries: list[dict[str, Any]] = sorted(
         ({"path": safe_path(file.path), "size": file.size, "sha256": file.sha256} for file in files),
         key=lambda entry: str(entry["path"]).encode(),
     )
@@ -39,5 +40,7 @@ def safe_path(path: str) -> str:
     normal = unicodedata.normalize("NFC", path)
     parts = normal.split("/")
     if not normal or "\\" in normal or "\0" in normal or any(part in ("", ".", "..") for part in parts):
-        raise ValueError(f"the model has a file with the path {path!r}; it must be relative, without `..` or empty parts")
+        raise ValueError(
+            f"the model has a file with the path {path!r}; it must be relative, without `..` or empty parts"
+        )
     return normal

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import ModelVersionSpec, ModelVersionStatus, Resolved
 from crossfade.api.v1alpha1.rollout import RolloutSpec, RolloutStatus
 from crossfade.model.evidence import Evidence
@@ -16,6 +17,7 @@ class Platform:
 
     loader_image: str
     mlflow_address: str | None = None
+    file_root: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Resolution:
 
     resolved: Resolved | None = None
     error: str = ""
-    reason: str = ""
+    reason: Reason = Reason.WAITING_FOR_REGISTRY
     retry: bool = True
     attempts: int = 0
 

@@ -6,7 +6,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class PodFacts:
-    """One pod of a revision. `trouble` is the waiting or termination reason of its worst container, in the kubelet's word."""
+    """One pod of a revision. `trouble` is why its worst container waits or ended, in the kubelet's word."""
 
     name: str
     ready: bool

@@ -242,6 +242,8 @@ class RolloutSpec(ApiModel):
     """How traffic moves."""
     analysis: Analysis
     """What is judged on the way."""
+    deletion_policy: Literal["Orphan", "Delete"] = "Orphan"
+    """What deleting this object does to what it serves: leave the stable version serving, or delete that too."""
 
 
 class Arm(ApiModel):
@@ -330,6 +332,8 @@ class Outcome(ApiModel):
     """Its revision."""
     at: Timestamp
     """When it ended."""
+    generation: Generation
+    """Generation of the spec when it ended."""
     retry_token: Annotated[str, StringConstraints(max_length=253)] | None = None
     """The value of `crossfade.dev/retry` when it ended."""
 

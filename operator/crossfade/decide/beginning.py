@@ -1,0 +1,53 @@
+"""The first version of an endpoint: there is nothing to compare with, so it serves as soon as it is ready."""
+
+from crossfade.api.conditions import Reason
+from crossfade.api.v1alpha1.modelversion import Resolved
+from crossfade.api.v1alpha1.rollout import Arm
+from crossfade.decide.children import counted, ensure, removal
+from crossfade.decide.plan import Event, Plan, Situation, Standing
+from crossfade.decide.records import ended, outcome
+from crossfade.decide.routes import split, unacknowledged
+from crossfade.decide.settle import route_actions
+from crossfade.decide.signals import hard_signal
+from crossfade.model.snapshot import Snapshot
+
+
+def begin(snapshot: Snapshot, arm: Arm, resolved: Resolved) -> Plan:
+    """Pods, then the route, then the pointer."""
+    rollout, spec = snapshot.rollout, snapshot.rollout.spec
+    if spec is None:
+        raise ValueError("a first version needs a readable spec")
+    arm = counted(snapshot, arm)
+    children = (*ensure(snapshot, spec, arm, resolved), *removal(snapshot, [arm.revision, *_serving(snapshot)]))
+    status = rollout.status.model_copy(update={"candidate": arm})
+    if arm.ready == 0 or arm.ready < spec.serving.replicas:
+        return Plan(status=status, situation=_starting(snapshot, arm), first=children, look_again=30.0)
+    route = route_actions(snapshot, split(arm.revision, None, 0))
+    waiting = None if snapshot.route is None else unacknowledged(rollout, snapshot.route)
+    if route or snapshot.route is None or waiting:
+        said = waiting or f"the route is being pointed at {arm.model_version}"
+        situation = Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_GATEWAY, said)
+        return Plan(status=status, situation=situation, first=children, then=route)
+    message = f"{arm.model_version} is the first version and serves all requests"
+    return Plan(
+        status=ended(status, arm, outcome(snapshot, arm, "Promoted", "FirstVersion", message)),
+        situation=Situation(Standing.DONE, Reason.PROMOTED, message),
+        first=children,
+        events=(Event(Reason.PROMOTED, message),),
+        available=True,
+    )
+
+
+def _serving(snapshot: Snapshot) -> list[str]:
+    return list(snapshot.route.weights) if snapshot.route else []
+
+
+def _starting(snapshot: Snapshot, arm: Arm) -> Situation:
+    found = snapshot.revisions.get(arm.revision)
+    signal = hard_signal(found, snapshot.rollout.spec, in_traffic=False, now=snapshot.now) if found else None
+    if signal is not None:
+        message = f"{arm.model_version} does not start: {signal.message}; there is no earlier version to return to"
+        return Situation(Standing.FAILED, Reason.NOT_SERVING, message)
+    return Situation(
+        Standing.IN_PROGRESS, Reason.STARTING, f"{arm.model_version}: {arm.ready} of {arm.replicas} pods ready"
+    )

@@ -1,0 +1,62 @@
+"""Which children a plan must create, scale or remove. Deployments are immutable: made once, then only scaled."""
+
+from collections.abc import Iterable
+
+from crossfade.api import meta
+from crossfade.api.v1alpha1.modelversion import Resolved
+from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
+from crossfade.decide.plan import Action, Apply, Delete, Scale, Target
+from crossfade.decide.workloads import deployment, service
+from crossfade.model.snapshot import RolloutFacts, Snapshot
+
+
+def ensure(snapshot: Snapshot, spec: RolloutSpec, arm: Arm, resolved: Resolved) -> tuple[Action, ...]:
+    """What is missing of a revision that the spec asks for."""
+    rollout, found = snapshot.rollout, snapshot.revisions.get(arm.revision)
+    actions: list[Action] = []
+    if found is None:
+        body = deployment(rollout, spec, arm, resolved, snapshot.platform)
+        actions.append(Apply(Target.DEPLOYMENT, body, f"{arm.model_version} needs pods"))
+    if found is None or found.service is None:
+        actions.append(Apply(Target.SERVICE, service(rollout, arm), f"{arm.model_version} needs a backend"))
+    return (*actions, *scaled(snapshot, arm))
+
+
+def scaled(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
+    """Bring an arm to the replicas of the spec; without a readable spec it stays as it is."""
+    spec, found = snapshot.rollout.spec, snapshot.revisions.get(arm.revision)
+    if spec is None or found is None or found.replicas == spec.serving.replicas:
+        return ()
+    return (Scale(arm.revision, spec.serving.replicas, f"serving.replicas is {spec.serving.replicas}"),)
+
+
+def removal(snapshot: Snapshot, keep: Iterable[str]) -> tuple[Action, ...]:
+    """Delete every revision but those to keep. Only for a route that is acknowledged without them."""
+    gone = [revision for revision in snapshot.revisions if revision not in set(keep)]
+    return tuple(
+        Delete(target, revision, "it has no traffic and no role any more")
+        for revision in gone
+        for target in (Target.DEPLOYMENT, Target.SERVICE)
+    )
+
+
+def finalizer(rollout: RolloutFacts, *, wanted: bool) -> tuple[Action, ...]:
+    """Hold or release the Rollout; it is held only while a candidate exists, so that deleting it leaves no split."""
+    if rollout.finalizer == wanted:
+        return ()
+    metadata = {
+        "name": rollout.name,
+        "namespace": rollout.namespace,
+        "uid": rollout.uid,
+        "finalizers": [meta.FINALIZER] if wanted else [],
+    }
+    body = {"apiVersion": meta.API_VERSION, "kind": "Rollout", "metadata": metadata}
+    why = "deleting it now would leave traffic split" if wanted else "nothing is left to undo"
+    return (Apply(Target.ROLLOUT, body, why),)
+
+
+def counted(snapshot: Snapshot, arm: Arm) -> Arm:
+    """The arm with its replicas as observed."""
+    found = snapshot.revisions.get(arm.revision)
+    replicas, ready = (found.replicas, found.ready) if found else (0, 0)
+    return arm.model_copy(update={"replicas": replicas, "ready": ready})

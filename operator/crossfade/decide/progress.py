@@ -1,0 +1,188 @@
+"""A candidate on its way: pods, then a stage at a time, each one proven live before its clock starts."""
+
+from dataclasses import dataclass, replace
+
+from crossfade.api.conditions import Reason
+from crossfade.api.v1alpha1.common import seconds
+from crossfade.api.v1alpha1.modelversion import Resolved
+from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec, StageStatus, TrafficStatus
+from crossfade.decide.children import counted, ensure, finalizer, scaled
+from crossfade.decide.counting import is_fresh
+from crossfade.decide.plan import Event, Plan, Situation, Standing
+from crossfade.decide.records import ended, outcome
+from crossfade.decide.rollback import verdict
+from crossfade.decide.routes import is_live, render, split, unacknowledged
+from crossfade.decide.settle import repair, route_actions
+from crossfade.decide.share import Share, observe_share
+from crossfade.decide.stages import Step, step_at
+from crossfade.model.evidence import Counters
+from crossfade.model.moments import moment, stamp
+from crossfade.model.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What every step of one pass needs."""
+
+    snapshot: Snapshot
+    spec: RolloutSpec
+    stable: Arm
+    candidate: Arm
+
+    @property
+    def ready(self) -> bool:
+        return self.candidate.ready >= self.spec.serving.replicas
+
+    def weights(self, percent: int) -> dict[str, int]:
+        return split(self.stable.revision, self.candidate.revision, percent)
+
+    def plan(self, reason: Reason, message: str, **changes: object) -> Plan:
+        """Still in progress, with both arms recorded."""
+        update = {"stable": self.stable, "candidate": self.candidate, **changes}
+        return Plan(
+            status=self.snapshot.rollout.status.model_copy(update=update),
+            situation=Situation(Standing.IN_PROGRESS, reason, message),
+            available=self.stable.ready > 0 and self.snapshot.route is not None,
+        )
+
+
+def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved) -> Plan:
+    """The next step of a rollout from `stable` to `target`; one step a pass."""
+    spec = snapshot.rollout.spec
+    if spec is None:
+        raise ValueError("a rollout needs a readable spec")
+    way = _Way(snapshot, spec, counted(snapshot, stable), counted(snapshot, target))
+    stage = snapshot.rollout.status.stage
+    step = step_at(spec, stage.index) if stage else None
+    if stage is None or step is None:
+        plan = _enter(way, step_at(spec, 0), 0) if way.ready else _starting(way, 0)
+    elif not way.ready:
+        plan = _starting(way, _desired(way))
+    elif stage.name != step.name or _desired(way) != step.percent:
+        plan = _enter(way, step, _desired(way))
+    else:
+        plan = _watch(way, stage, step)
+    children = (
+        *finalizer(snapshot.rollout, wanted=True),
+        *ensure(snapshot, spec, target, resolved),
+        *scaled(snapshot, stable),
+    )
+    return replace(plan, first=(*children, *plan.first))
+
+
+def _desired(way: _Way) -> int:
+    traffic = way.snapshot.rollout.status.traffic
+    return traffic.desired if traffic else 0
+
+
+def _starting(way: _Way, percent: int) -> Plan:
+    """Pods are missing: nothing moves forward, and what was given already stays."""
+    candidate, now = way.candidate, way.snapshot.now
+    message = f"{candidate.model_version}: {candidate.ready} of {way.spec.serving.replicas} pods ready"
+    found = way.snapshot.revisions.get(candidate.revision)
+    began = found.created_at if found else now
+    left = began + seconds(way.spec.serving.startup.timeout) - now
+    kept = repair(way.snapshot, way.weights(percent), candidate)
+    return replace(way.plan(Reason.STARTING, message), first=kept, look_again=max(left, 1.0))
+
+
+def _enter(way: _Way, step: Step, percent: int) -> Plan:
+    """Ask for the step's weight: intent is recorded first, then the route is written. `percent` is asked for now."""
+    snapshot = way.snapshot
+    held = repair(snapshot, way.weights(percent), way.candidate)
+    if way.spec.suspend:
+        return replace(way.plan(Reason.SUSPENDED, f"suspended before {step.summary}"), first=held)
+    if not is_fresh(snapshot.evidence, snapshot.now):
+        error = snapshot.evidence.error if snapshot.evidence else None
+        message = f"{step.summary} waits for metrics: {error or 'Prometheus has not answered yet'}"
+        return replace(way.plan(Reason.METRICS_UNAVAILABLE, message), first=held, look_again=10.0)
+    message = f"{step.summary}: {way.candidate.model_version} is to get {step.percent} % of the requests"
+    stage = StageStatus(index=step.index, name=step.name, summary=step.summary, entered_at=stamp(snapshot.now))
+    changes = {"stage": stage, "traffic": TrafficStatus(desired=step.percent), "analysis": None}
+    plan = way.plan(Reason.SHIFTING, message, **changes)
+    return replace(
+        plan, then=route_actions(snapshot, way.weights(step.percent)), events=(Event(Reason.SHIFTING, message),)
+    )
+
+
+def _watch(way: _Way, stage: StageStatus, step: Step) -> Plan:
+    """The weight was asked for: repair, acknowledge, prove, judge, and only then go on."""
+    snapshot = way.snapshot
+    weights = way.weights(step.percent)
+    if snapshot.route is None or not is_live(render(snapshot.rollout, weights, snapshot.route), snapshot.route):
+        kept = repair(snapshot, weights, way.candidate)
+        reason = Reason.SHIFTING if kept else Reason.METRICS_UNAVAILABLE
+        message = f"{step.summary}: the route is not what it should be" + ("" if kept else "; it waits for metrics")
+        return replace(way.plan(reason, message), first=kept, look_again=5.0)
+    waiting = unacknowledged(snapshot.rollout, snapshot.route)
+    if waiting:
+        return way.plan(Reason.WAITING_FOR_GATEWAY, f"{step.summary}: {waiting}")
+    if step.percent == 100:
+        return _promote(way)
+    stage = stage.model_copy(update={"acknowledged_at": stage.acknowledged_at or stamp(snapshot.now)})
+    return _judge(way, stage, step, _share(way, stage, step))
+
+
+def _share(way: _Way, stage: StageStatus, step: Step) -> Share:
+    """The split as the pods' own counters show it since the acknowledgement."""
+    evidence = way.snapshot.evidence
+    if evidence is None or evidence.error is not None:
+        return Share(None, None, 0, 0.0)
+    counters = evidence.metrics.get(way.spec.analysis.metrics[0].name, Counters())
+    since = moment(stage.acknowledged_at or stage.entered_at)
+    return observe_share(counters, way.stable.revision, way.candidate.revision, step.percent, since, evidence.read_at)
+
+
+def _judge(way: _Way, stage: StageStatus, step: Step, share: Share) -> Plan:
+    """Prove the share, then read the verdict, then look at the clock."""
+    snapshot = way.snapshot
+    newly = share.agrees is True and stage.proven_at is None
+    if newly:
+        stage = stage.model_copy(update={"proven_at": stamp(snapshot.now)})
+    judged = verdict(snapshot, way.candidate)
+    observed = None if share.observed is None else f"{share.observed:.1%}".replace("%", " %")
+    traffic = TrafficStatus(desired=step.percent, acknowledged=step.percent, observed=observed)
+    changes = {"stage": stage, "traffic": traffic, "analysis": judged}
+    if stage.proven_at is None or share.agrees is False:
+        seen = (
+            f"{observed} observed"
+            if observed
+            else f"too few requests to see it ({share.requests} since it was written)"
+        )
+        message = f"{step.summary}: {step.percent} % asked for, {seen}"
+        reason = Reason.UNPROVEN if share.agrees is False and stage.proven_at else Reason.SHIFTING
+        return replace(way.plan(reason, message, **changes), proven=False)
+    events = (Event(Reason.PROVEN, f"{step.summary}: {observed} of the requests reach the candidate"),) if newly else ()
+    left = moment(stage.proven_at) + step.watch - snapshot.now
+    if judged is not None and judged.verdict == "Advance" and left <= 0 and not way.spec.suspend:
+        on = _enter(way, step_at(way.spec, step.index + 1), step.percent)
+        return replace(on, events=(*events, *on.events), proven=True)
+    reason, message = _holding(way, step, left)
+    plan = way.plan(reason, message, **changes)
+    return replace(plan, events=events, proven=True, look_again=max(left, 0.1) if left > 0 else None)
+
+
+def _holding(way: _Way, step: Step, left: float) -> tuple[Reason, str]:
+    """Why a proven stage does not go on yet."""
+    judged = verdict(way.snapshot, way.candidate)
+    said = judged.explanation if judged else ""
+    if way.spec.suspend:
+        return Reason.SUSPENDED, f"{step.summary}: suspended; {said}"
+    if judged is not None and judged.verdict == "Hold":
+        known = is_fresh(way.snapshot.evidence, way.snapshot.now)
+        return (Reason.NO_DATA if known else Reason.METRICS_UNAVAILABLE), f"{step.summary}: {said}"
+    rest = f"; {left:.0f} s of the stage are left" if left > 0 else ""
+    return Reason.ANALYSING, f"{step.summary}: {said}{rest}"
+
+
+def _promote(way: _Way) -> Plan:
+    """Every parent serves the candidate alone: it is the stable version now. No pod restarts, no selector moves."""
+    message = f"{way.candidate.model_version} was promoted over {way.stable.model_version} and serves all requests"
+    end = outcome(way.snapshot, way.candidate, "Promoted", "StagesPassed", message)
+    return Plan(
+        status=ended(way.snapshot.rollout.status, way.candidate, end),
+        situation=Situation(Standing.DONE, Reason.PROMOTED, message),
+        events=(Event(Reason.PROMOTED, message),),
+        available=True,
+        look_again=0.0,
+    )

@@ -1,0 +1,51 @@
+"""Pieces of the recorded status: outcomes and their bounded history."""
+
+from typing import Literal
+
+from crossfade.api.v1alpha1.rollout import Arm, Outcome, RolloutStatus
+from crossfade.model.moments import stamp
+from crossfade.model.snapshot import Snapshot
+
+_HISTORY = 10
+
+
+def outcome(
+    snapshot: Snapshot, arm: Arm, result: Literal["Promoted", "RolledBack", "Superseded"], cause: str, message: str
+) -> Outcome:
+    """How the rollout of `arm` ended, as of now."""
+    return Outcome(
+        result=result,
+        cause=cause,
+        message=message[:1024],
+        model_version=arm.model_version,
+        revision=arm.revision,
+        at=stamp(snapshot.now),
+        generation=snapshot.rollout.generation,
+        retry_token=snapshot.rollout.retry_token,
+    )
+
+
+def ended(status: RolloutStatus, arm: Arm | None, end: Outcome) -> RolloutStatus:
+    """The status once a rollout has ended with `arm` as stable; the newest ten outcomes are kept, newest first."""
+    return status.model_copy(
+        update={
+            "stable": arm,
+            "candidate": None,
+            "stage": None,
+            "traffic": None,
+            "outcome": end,
+            "history": [end, *status.history][:_HISTORY],
+        }
+    )
+
+
+def is_sticky(snapshot: Snapshot, target: Arm) -> bool:
+    """Whether this revision was rolled back and nobody has asked since, by spec or by token, to try again."""
+    end = snapshot.rollout.status.outcome
+    return (
+        end is not None
+        and end.result == "RolledBack"
+        and end.revision == target.revision
+        and end.generation == snapshot.rollout.generation
+        and end.retry_token == snapshot.rollout.retry_token
+    )

@@ -1,0 +1,67 @@
+"""The decision about one Rollout: name the state it is in, then choose its next step."""
+
+from crossfade.api.conditions import Reason
+from crossfade.api.v1alpha1.modelversion import Resolved
+from crossfade.api.v1alpha1.rollout import Arm
+from crossfade.decide import beginning, progress, rollback, settle, teardown
+from crossfade.decide.plan import Plan, Situation, Standing
+from crossfade.decide.records import is_sticky
+from crossfade.decide.workloads import target_arm
+from crossfade.model.snapshot import Snapshot
+
+
+def plan_rollout(snapshot: Snapshot) -> Plan:
+    """What to do now. Pure and total: every snapshot has a plan, and rollback is looked at before anything else."""
+    rollout = snapshot.rollout
+    if rollout.deleting:
+        return teardown.tear_down(snapshot)
+    stable = rollout.status.stable or _recovered(snapshot)
+    candidate = rollout.status.candidate
+    if stable is not None and candidate is not None:
+        breach = rollback.breach(snapshot, candidate)
+        if breach is not None:
+            return rollback.roll_back(snapshot, stable, candidate, breach)
+    target = _target(snapshot)
+    if isinstance(target, Situation):
+        return settle.hold(snapshot, stable, target)
+    arm, resolved = target
+    if stable is None:
+        return beginning.begin(snapshot, arm, resolved)
+    if arm.revision == stable.revision or is_sticky(snapshot, arm):
+        return settle.settle(snapshot, stable, resolved if arm.revision == stable.revision else None)
+    if candidate is not None and candidate.revision != arm.revision:
+        return settle.supersede(snapshot, stable, candidate)
+    return progress.progress(snapshot, stable, arm, resolved)
+
+
+def _target(snapshot: Snapshot) -> tuple[Arm, Resolved] | Situation:
+    """The revision that the spec asks for, or why there is none yet."""
+    rollout, version = snapshot.rollout, snapshot.version
+    if rollout.spec is None:
+        return Situation(Standing.FAILED, Reason.INVALID_SPEC, rollout.spec_error)
+    name = rollout.spec.model_version
+    if version is None:
+        return Situation(
+            Standing.IN_PROGRESS,
+            Reason.WAITING_FOR_MODEL_VERSION,
+            f"ModelVersion {name} does not exist in this namespace",
+        )
+    if version.resolved is None:
+        standing = Standing.FAILED if version.failed else Standing.IN_PROGRESS
+        return Situation(
+            standing, Reason.WAITING_FOR_MODEL_VERSION, f"ModelVersion {name} is not resolved: {version.message}"
+        )
+    return target_arm(rollout, rollout.spec, version.resolved), version.resolved
+
+
+def _recovered(snapshot: Snapshot) -> Arm | None:
+    """The stable arm read off a route that outlived its Rollout's status: the revision with the greatest share."""
+    weights = snapshot.route.weights if snapshot.route else {}
+    alive = [snapshot.revisions[name] for name in weights if name in snapshot.revisions]
+    if not alive:
+        return None
+    greatest = max(alive, key=lambda revision: (weights[revision.revision], revision.revision))
+    candidate = snapshot.rollout.status.candidate
+    if candidate is not None and candidate.revision == greatest.revision:
+        return None  # its own first roll-out, which `beginning` finishes
+    return Arm(model_version=greatest.model_version, revision=greatest.revision, digest=greatest.digest)

@@ -1,0 +1,119 @@
+"""The managed HTTPRoute: rendered whole from intent, compared with what is stored, acknowledged by its parents."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from crossfade.api import meta
+from crossfade.api.v1alpha1.rollout import GatewayApi, ParentRef
+from crossfade.decide.workloads import owners
+from crossfade.model.route import ParentFacts, RouteFacts
+from crossfade.model.snapshot import RolloutFacts
+
+Json = dict[str, Any]
+
+
+def split(stable: str | None, candidate: str | None, percent: int) -> dict[str, int]:
+    """Weights by revision that sum to 100. An arm that should get nothing is left out: a weight of 0 is not trusted."""
+    weights: dict[str, int] = {}
+    if stable is not None and percent < 100:
+        weights[stable] = 100 - percent
+    if candidate is not None and percent > 0:
+        weights[candidate] = percent
+    if sum(weights.values()) != 100:
+        raise ValueError(f"weights {weights} do not sum to 100: an arm that should get traffic does not exist")
+    return weights
+
+
+def render(rollout: RolloutFacts, weights: Mapping[str, int], live: RouteFacts | None) -> Json:
+    """The route for these weights. Without a readable spec the live route's own hosts and matches are kept."""
+    if rollout.spec is not None:
+        spec = _intent(rollout.spec.traffic.gateway_api, weights)
+    elif live is not None:
+        spec = {**live.spec, "rules": [{**rule, "backendRefs": _backends(weights)} for rule in live.spec["rules"]]}
+    else:
+        raise ValueError("a route can be rendered neither from a spec nor from a live route")
+    metadata: Json = {
+        "name": rollout.name,
+        "namespace": rollout.namespace,
+        "labels": {meta.LABEL_ROLLOUT: rollout.name[:63].rstrip("-."), meta.LABEL_MANAGED_BY: "crossfade"},
+    }
+    if owners(rollout):
+        metadata["ownerReferences"] = owners(rollout)
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec}
+
+
+def _intent(gateway: GatewayApi, weights: Mapping[str, int]) -> Json:
+    spec: Json = {"parentRefs": [ref.to_json() for ref in gateway.parent_refs]}
+    if gateway.hostnames:
+        spec["hostnames"] = list(gateway.hostnames)
+    spec["rules"] = [{**rule.to_json(), "backendRefs": _backends(weights)} for rule in gateway.rules]
+    return spec
+
+
+def _backends(weights: Mapping[str, int]) -> list[Json]:
+    return [
+        {
+            "name": revision,
+            "port": 80,
+            "weight": weight,
+            "filters": [
+                {
+                    "type": "ResponseHeaderModifier",
+                    "responseHeaderModifier": {"set": [{"name": meta.HEADER_REVISION, "value": revision}]},
+                }
+            ],
+        }
+        for revision, weight in weights.items()
+    ]
+
+
+def is_live(desired: Json, live: RouteFacts | None) -> bool:
+    """Whether the stored route says what is desired; fields that the API server defaulted do not count against it."""
+    return (
+        live is not None and covers(desired["spec"], live.spec) and covers(desired["metadata"]["labels"], live.labels)
+    )
+
+
+def covers(desired: Any, live: Any) -> bool:
+    """`live` has all of `desired`: every key of a map, and lists of equal length item by item."""
+    if isinstance(desired, Mapping):
+        return isinstance(live, Mapping) and all(k in live and covers(v, live[k]) for k, v in desired.items())
+    if isinstance(desired, list):
+        return isinstance(live, list) and len(desired) == len(live) and all(map(covers, desired, live))
+    return bool(desired == live)
+
+
+def unacknowledged(rollout: RolloutFacts, live: RouteFacts) -> str | None:
+    """The sentence that says which parent has not taken the stored route yet; None when every one has.
+
+    Only the parents that the spec names count: entries of former parents stay in a route's status for ever.
+    """
+    if rollout.spec is None:
+        return (
+            None if all(_took(p, live.generation) for p in live.parents) else "a parent has not accepted the route yet"
+        )
+    for ref in rollout.spec.traffic.gateway_api.parent_refs:
+        where = f"{ref.namespace or rollout.namespace}/{ref.name}"
+        said = [p for p in live.parents if _is(p, ref, rollout.namespace)]
+        if not said:
+            return f"Gateway {where} has not looked at the route yet; does it exist, and may it take routes from here?"
+        late = next((p for p in said if not _took(p, live.generation)), None)
+        if late is not None:
+            return f"Gateway {where} has not accepted generation {live.generation} of the route" + (
+                f": {late.message}" if late.message else ""
+            )
+    return None
+
+
+def _is(parent: ParentFacts, ref: ParentRef, namespace: str) -> bool:
+    return (
+        parent.name == ref.name
+        and parent.namespace == (ref.namespace or namespace)
+        and parent.section_name == ref.section_name
+        and parent.port == ref.port
+    )
+
+
+def _took(parent: ParentFacts, generation: int) -> bool:
+    current = parent.observed_generation >= generation
+    return current and parent.accepted and parent.resolved_refs and not parent.partially_invalid

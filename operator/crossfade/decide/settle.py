@@ -1,0 +1,123 @@
+"""States in which one arm serves, or in which nothing may move: settled, superseded, holding."""
+
+from collections.abc import Mapping
+
+from crossfade.api.conditions import Reason
+from crossfade.api.v1alpha1.modelversion import Resolved
+from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus
+from crossfade.decide.children import counted, ensure, finalizer, removal, scaled
+from crossfade.decide.counting import is_fresh
+from crossfade.decide.plan import Action, Apply, Event, Plan, Situation, Standing, Target
+from crossfade.decide.records import ended, outcome
+from crossfade.decide.routes import is_live, render, split, unacknowledged
+from crossfade.model.snapshot import Snapshot
+
+
+def route_actions(snapshot: Snapshot, weights: Mapping[str, int]) -> tuple[Action, ...]:
+    """Write the route unless it already says so."""
+    body = render(snapshot.rollout, weights, snapshot.route)
+    if is_live(body, snapshot.route):
+        return ()
+    shares = ", ".join(f"{revision} {weight} %" for revision, weight in weights.items())
+    return (Apply(Target.ROUTE, body, f"the route must say {shares}"),)
+
+
+def settle(snapshot: Snapshot, stable: Arm, resolved: Resolved | None) -> Plan:
+    """One arm serves all: keep the route there, remove every other revision once the route is acknowledged.
+
+    `resolved` is given when the spec asks for the stable arm itself, so that its children can be made again.
+    """
+    rollout, spec = snapshot.rollout, snapshot.rollout.spec
+    stable = counted(snapshot, stable)
+    children = ensure(snapshot, spec, stable, resolved) if spec and resolved else scaled(snapshot, stable)
+    route = route_actions(snapshot, split(stable.revision, None, 0))
+    waiting = _waiting(snapshot, route)
+    clean = () if waiting else (*removal(snapshot, [stable.revision]), *finalizer(rollout, wanted=False))
+    status, events = _returned(snapshot, stable, sticky=resolved is None)
+    return Plan(
+        status=status,
+        situation=_settled(snapshot, stable, waiting, sticky=resolved is None),
+        first=(*route, *children, *clean),
+        events=events,
+        available=stable.ready > 0 and waiting is None,
+    )
+
+
+def _returned(snapshot: Snapshot, stable: Arm, *, sticky: bool) -> tuple[RolloutStatus, tuple[Event, ...]]:
+    status, candidate = snapshot.rollout.status, snapshot.rollout.status.candidate
+    if candidate is None or sticky:
+        update = {"stable": stable, "candidate": None, "stage": None, "traffic": None}
+        return status.model_copy(update=update), ()
+    message = f"{candidate.model_version} was given up: the spec asks for {stable.model_version} again"
+    end = outcome(snapshot, candidate, "Superseded", "ReturnedToStable", message)
+    return ended(status, stable, end), (Event(Reason.PROMOTED, message),)
+
+
+def _waiting(snapshot: Snapshot, route: tuple[Action, ...]) -> str | None:
+    if route or snapshot.route is None:
+        return "the route is being written"
+    return unacknowledged(snapshot.rollout, snapshot.route)
+
+
+def _settled(snapshot: Snapshot, stable: Arm, waiting: str | None, *, sticky: bool) -> Situation:
+    end = snapshot.rollout.status.outcome
+    if sticky and end is not None:
+        return Situation(Standing.FAILED, Reason.ROLLED_BACK, end.message)
+    if waiting:
+        return Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_GATEWAY, waiting)
+    if stable.ready == 0:
+        message = f"{stable.model_version} serves no request: 0 of {stable.replicas} pods ready"
+        return Situation(Standing.IN_PROGRESS, Reason.NOT_SERVING, message)
+    return Situation(Standing.DONE, Reason.PROMOTED, f"{stable.model_version} serves all requests")
+
+
+def supersede(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
+    """Another candidate is asked for: this one loses its traffic, then its pods, and only then the next one starts."""
+    rollout = snapshot.rollout
+    route = route_actions(snapshot, split(stable.revision, None, 0))
+    waiting = _waiting(snapshot, route)
+    asked = rollout.spec.model_version if rollout.spec else "another version"
+    message = f"{candidate.model_version} makes way for {asked}"
+    status = rollout.status.model_copy(update={"stable": counted(snapshot, stable), "stage": None, "traffic": None})
+    if waiting is None:
+        status = ended(
+            status, counted(snapshot, stable), outcome(snapshot, candidate, "Superseded", "SpecChanged", message)
+        )
+    return Plan(
+        status=status,
+        situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, message),
+        first=(*route, *(() if waiting else removal(snapshot, [stable.revision]))),
+        available=_serves(snapshot, stable),
+        look_again=None if waiting else 0.0,
+    )
+
+
+def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation) -> Plan:
+    """Nothing may move forward. The route is kept where it was, and an arm that was removed by hand stays removed."""
+    rollout, candidate = snapshot.rollout, snapshot.rollout.status.candidate
+    route: tuple[Action, ...] = ()
+    if stable is not None and snapshot.route is not None:
+        percent = rollout.status.traffic.desired if rollout.status.traffic else 0
+        weights = split(stable.revision, candidate.revision if candidate else None, percent if candidate else 0)
+        route = repair(snapshot, weights, candidate)
+    status = rollout.status.model_copy(
+        update={
+            "stable": counted(snapshot, stable) if stable else None,
+            "candidate": counted(snapshot, candidate) if candidate else None,
+        }
+    )
+    return Plan(status=status, situation=situation, first=route, available=_serves(snapshot, stable))
+
+
+def repair(snapshot: Snapshot, weights: Mapping[str, int], candidate: Arm | None) -> tuple[Action, ...]:
+    """Undo drift of the route. More traffic for the candidate than it has now needs metrics that answer: an operator
+    that was killed between taking traffic away and saying so must not give it back on start."""
+    now = snapshot.route.weights if snapshot.route else {}
+    raises = candidate is not None and weights.get(candidate.revision, 0) > now.get(candidate.revision, 0)
+    if raises and not is_fresh(snapshot.evidence, snapshot.now):
+        return ()
+    return route_actions(snapshot, weights)
+
+
+def _serves(snapshot: Snapshot, stable: Arm | None) -> bool:
+    return stable is not None and snapshot.route is not None and counted(snapshot, stable).ready > 0

@@ -1,0 +1,67 @@
+"""Hard signals: what Kubernetes itself says of a revision's pods. They do not wait for Prometheus."""
+
+from dataclasses import dataclass
+
+from crossfade.api.v1alpha1.common import seconds
+from crossfade.api.v1alpha1.rollout import RolloutSpec
+from crossfade.model.workload import PodFacts, RevisionFacts
+
+MISMATCH_EXIT = 3
+"""Exit code of `crossfade load` when the bytes are not the bytes that were resolved."""
+_RESTARTS = 2
+"""Restarts of one pod that are no accident any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A reason to leave the candidate at once: `cause` is a CamelCase word, `message` a sentence."""
+
+    cause: str
+    message: str
+
+
+def hard_signal(
+    revision: RevisionFacts | None, spec: RolloutSpec | None, *, in_traffic: bool, now: float
+) -> Signal | None:
+    """The first hard signal, by gravity; None when there is none. Cost: linear in the revision's pods."""
+    if revision is None:
+        return Signal("CandidateGone", "the candidate's Deployment is gone") if in_traffic else None
+    for check in (_wrong_bytes, _crashing):
+        for pod in revision.pods:
+            found = check(pod)
+            if found:
+                return found
+    if in_traffic and revision.ready == 0:
+        return Signal("NotReady", "no candidate pod is ready any more while the candidate has traffic")
+    if not in_traffic and spec and revision.ready < revision.replicas:
+        return _too_late(revision, spec, now)
+    return None
+
+
+def _wrong_bytes(pod: PodFacts) -> Signal | None:
+    if pod.loader_exit != MISMATCH_EXIT:
+        return None
+    return Signal(
+        "DigestMismatch", f"pod {pod.name} refused to serve: {pod.message or 'the bytes are not the resolved ones'}"
+    )
+
+
+def _crashing(pod: PodFacts) -> Signal | None:
+    if pod.trouble == "OOMKilled":
+        return Signal("OOMKilled", f"pod {pod.name} was killed for using more memory than its limit")
+    if pod.trouble == "CrashLoopBackOff" or pod.restarts >= _RESTARTS:
+        return Signal("CrashLoop", f"pod {pod.name} keeps crashing ({pod.restarts} restarts)")
+    return None
+
+
+def _too_late(revision: RevisionFacts, spec: RolloutSpec, now: float) -> Signal | None:
+    limit = seconds(spec.serving.startup.timeout)
+    if now - revision.created_at <= limit:
+        return None
+    troubles = sorted({pod.trouble for pod in revision.pods if pod.trouble})
+    why = f" ({', '.join(troubles)})" if troubles else ""
+    return Signal(
+        "StartTimeout",
+        f"{revision.ready} of {revision.replicas} candidate pods were ready after"
+        f" {spec.serving.startup.timeout}{why}; see `serving.startup.timeout`",
+    )

@@ -1,0 +1,213 @@
+"""The children of a revision as plain data: one immutable Deployment and one Service."""
+
+import copy
+import hashlib
+import json
+from typing import Any
+
+from crossfade.api import meta
+from crossfade.api.v1alpha1.modelversion import Resolved
+from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec, Serving
+from crossfade.model.snapshot import Platform, RolloutFacts
+
+MODEL_DIR = "/mnt/models"
+MODEL_PORT = 8080
+METRICS_PORT = 8082
+_DRAIN_SECONDS = 5
+"""A pod goes on serving this long after its end was asked for: gateways learn of it up to 2 s late (measured)."""
+
+Json = dict[str, Any]
+
+
+def revision_name(rollout: str, serving: Serving, digest: str) -> str:
+    """Deterministic name of the revision that serves these bytes in this way; a DNS label of at most 63 characters.
+
+    Hashes what the user asked for, not what this release of the operator renders, so that an upgrade of the operator
+    starts no rollout. `replicas` and `startup` change no pod and are left out.
+    """
+    asked = serving.to_json()
+    for field in ("replicas", "startup"):
+        asked.pop(field, None)
+    text = json.dumps([rollout, digest, asked], sort_keys=True, separators=(",", ":"))
+    stem = rollout.replace(".", "-")[:50].rstrip("-")
+    return f"{stem}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+
+
+def target_arm(rollout: RolloutFacts, spec: RolloutSpec, resolved: Resolved) -> Arm:
+    """The revision that the spec asks for."""
+    revision = revision_name(rollout.name, spec.serving, resolved.digest)
+    return Arm(model_version=spec.model_version, revision=revision, digest=resolved.digest)
+
+
+def labels(rollout: str, arm: Arm) -> dict[str, str]:
+    """Labels of every child of a revision; scrapes copy them onto the pods' series."""
+    return {
+        meta.LABEL_ROLLOUT: rollout[:63].rstrip("-."),
+        meta.LABEL_REVISION: arm.revision,
+        meta.LABEL_MODEL_VERSION: arm.model_version[:63].rstrip("-."),
+        meta.LABEL_MANAGED_BY: "crossfade",
+    }
+
+
+def owners(rollout: RolloutFacts) -> list[Json]:
+    """Owner references of the children: none under `Orphan`, so that deleting a Rollout leaves its model serving."""
+    if rollout.spec is None or rollout.spec.deletion_policy == "Orphan":
+        return []
+    return [
+        {
+            "apiVersion": meta.API_VERSION,
+            "kind": "Rollout",
+            "name": rollout.name,
+            "uid": rollout.uid,
+            "controller": True,
+        }
+    ]
+
+
+def deployment(rollout: RolloutFacts, spec: RolloutSpec, arm: Arm, resolved: Resolved, platform: Platform) -> Json:
+    """The revision's Deployment. Its pods serve only after the loader has found the resolved digest in the bytes."""
+    selector = {meta.LABEL_ROLLOUT: labels(rollout.name, arm)[meta.LABEL_ROLLOUT], meta.LABEL_REVISION: arm.revision}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": _metadata(rollout, arm),
+        "spec": {
+            "replicas": spec.serving.replicas,
+            "revisionHistoryLimit": 1,
+            "selector": {"matchLabels": selector},
+            "template": pod_template(rollout, spec.serving, arm, resolved, platform),
+        },
+    }
+
+
+def service(rollout: RolloutFacts, arm: Arm) -> Json:
+    """The revision's Service: the route's backend. Its selector never changes."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": _metadata(rollout, arm),
+        "spec": {
+            "selector": {meta.LABEL_REVISION: arm.revision},
+            "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}],
+        },
+    }
+
+
+def _metadata(rollout: RolloutFacts, arm: Arm) -> Json:
+    found: Json = {
+        "name": arm.revision,
+        "namespace": rollout.namespace,
+        "labels": labels(rollout.name, arm),
+        "annotations": {meta.ANNOTATION_DIGEST: arm.digest, meta.ANNOTATION_MODEL_VERSION: arm.model_version},
+    }
+    if owners(rollout):
+        found["ownerReferences"] = owners(rollout)
+    return found
+
+
+def pod_template(rollout: RolloutFacts, serving: Serving, arm: Arm, resolved: Resolved, platform: Platform) -> Json:
+    """Runtime's template, with the user's overlay, with what Crossfade insists on (loader, labels, drain) on top."""
+    base = _mlserver(serving) if serving.runtime == "mlserver" else _custom()
+    template: Json = copy.deepcopy(overlay(base, serving.template or {}))
+    pod = template.setdefault("spec", {})
+    model = pod["containers"][0]
+    if serving.resources is not None:
+        model["resources"] = serving.resources.to_json()
+    _mount(model, read_only=True)
+    model.setdefault("lifecycle", {}).setdefault("preStop", {"sleep": {"seconds": _DRAIN_SECONDS}})
+    pod["initContainers"] = [_loader(resolved, platform), *pod.get("initContainers", [])]
+    pod["volumes"] = [*pod.get("volumes", []), {"name": "model", "emptyDir": {}}]
+    found = template.setdefault("metadata", {})
+    found["labels"] = {**found.get("labels", {}), **labels(rollout.name, arm)}
+    found["annotations"] = {**found.get("annotations", {}), meta.ANNOTATION_DIGEST: arm.digest}
+    return template
+
+
+def _mount(container: Json, *, read_only: bool) -> None:
+    mounts = [m for m in container.get("volumeMounts", []) if m.get("mountPath") != MODEL_DIR]
+    container["volumeMounts"] = [*mounts, {"name": "model", "mountPath": MODEL_DIR, "readOnly": read_only}]
+
+
+def _loader(resolved: Resolved, platform: Platform) -> Json:
+    env = [{"name": "CROSSFADE_MLFLOW_ADDRESS", "value": platform.mlflow_address}] if platform.mlflow_address else []
+    if platform.file_root:
+        env.append({"name": "CROSSFADE_FILE_ROOT", "value": platform.file_root})
+    container = {
+        "name": "load",
+        "image": platform.loader_image,
+        "args": ["load", "--uri", resolved.immutable_uri, "--digest", resolved.digest, "--to", MODEL_DIR],
+        "env": env,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+    }
+    _mount(container, read_only=False)
+    return container
+
+
+def _mlserver(serving: Serving) -> Json:
+    settings = {
+        "MLSERVER_MODEL_NAME": "model",
+        "MLSERVER_MODEL_IMPLEMENTATION": serving.implementation,
+        "MLSERVER_MODEL_URI": MODEL_DIR,
+        "MLSERVER_PARALLEL_WORKERS": "0",
+        "MLSERVER_DEBUG": "false",  # true, its default, writes tracebacks into answers
+    }
+    ready = {"httpGet": {"path": "/v2/health/ready", "port": "http"}}
+    return {
+        "metadata": {"annotations": _scraped(METRICS_PORT)},
+        "spec": {
+            "terminationGracePeriodSeconds": 40,
+            "containers": [
+                {
+                    "name": "model",
+                    "image": "docker.io/seldonio/mlserver:1.7.1",
+                    "command": ["mlserver"],
+                    "args": ["start", MODEL_DIR],
+                    "env": [{"name": name, "value": value} for name, value in settings.items()],
+                    "ports": [
+                        {"name": "http", "containerPort": MODEL_PORT},
+                        {"name": "metrics", "containerPort": METRICS_PORT},
+                    ],
+                    "startupProbe": {**ready, "periodSeconds": 1, "failureThreshold": 600},
+                    "readinessProbe": {**ready, "periodSeconds": 2, "failureThreshold": 3, "timeoutSeconds": 2},
+                    "livenessProbe": {
+                        "httpGet": {"path": "/v2/health/live", "port": "http"},
+                        "periodSeconds": 5,
+                        "failureThreshold": 6,
+                        "timeoutSeconds": 5,
+                    },
+                }
+            ],
+        },
+    }
+
+
+def _custom() -> Json:
+    return {
+        "metadata": {"annotations": _scraped(MODEL_PORT)},
+        "spec": {"terminationGracePeriodSeconds": 40, "containers": []},
+    }
+
+
+def _scraped(port: int) -> Json:
+    return {"prometheus.io/scrape": "true", "prometheus.io/port": str(port), "prometheus.io/path": "/metrics"}
+
+
+def overlay(base: Any, over: Any) -> Any:
+    """Merge `over` onto `base`: maps by key, lists of named objects by `name`, everything else replaced."""
+    if isinstance(base, dict) and isinstance(over, dict):
+        return {
+            k: overlay(base[k], over[k]) if k in base and k in over else over.get(k, base.get(k))
+            for k in {**base, **over}
+        }
+    if _named(base) and _named(over):
+        mine = {item["name"]: item for item in over}
+        kept = [overlay(item, mine.pop(item["name"])) if item["name"] in mine else item for item in base]
+        return [*kept, *mine.values()]
+    return over
+
+
+def _named(value: Any) -> bool:
+    if not isinstance(value, list) or not all(isinstance(item, dict) and "name" in item for item in value):
+        return False
+    return len({item["name"] for item in value}) == len(value)

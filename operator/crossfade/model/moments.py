@@ -1,0 +1,13 @@
+"""Unix seconds to RFC 3339 in UTC and back; microseconds survive."""
+
+from datetime import UTC, datetime
+
+
+def stamp(at: float) -> str:
+    """`2026-01-31T12:00:00.000000Z`."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def moment(text: str) -> float:
+    """Unix seconds of an RFC 3339 time."""
+    return datetime.fromisoformat(text).timestamp()
