@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from crossfade.api import meta
 from crossfade.api.v1alpha1.modelversion import MlflowSource
 from crossfade.model.evidence import Sample
 
@@ -38,6 +39,15 @@ class Kind:
     api_version: str
     plural: str
     kind: str
+
+
+ROLLOUTS = Kind(meta.API_VERSION, "rollouts", "Rollout")
+MODEL_VERSIONS = Kind(meta.API_VERSION, "modelversions", "ModelVersion")
+DEPLOYMENTS = Kind("apps/v1", "deployments", "Deployment")
+SERVICES = Kind("v1", "services", "Service")
+PODS = Kind("v1", "pods", "Pod")
+HTTP_ROUTES = Kind("gateway.networking.k8s.io/v1", "httproutes", "HTTPRoute")
+EVENTS = Kind("events.k8s.io/v1", "events", "Event")
 
 
 class Cluster(Protocol):

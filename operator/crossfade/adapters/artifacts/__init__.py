@@ -1,0 +1,1 @@
+"""Stores of model files, one module for each family of URI schemes."""

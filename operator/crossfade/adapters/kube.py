@@ -1,0 +1,128 @@
+"""The Kubernetes API by its own project's client, with plain objects: typed models drop fields they do not know."""
+
+import json
+from typing import Any, Self
+from urllib.parse import quote, urlencode
+
+import aiohttp
+from kubernetes.aio.client import ApiClient
+
+from crossfade.adapters.kube_client import authorization, deadline, open_client
+from crossfade.api import meta
+from crossfade.ports import EVENTS, ClusterError, Kind, Object
+
+_APPLY = "application/apply-patch+yaml"
+_MERGE = "application/merge-patch+json"
+_JSON = "application/json"
+_SENTENCE_LIMIT = 500
+
+
+class KubeCluster:
+    """The Cluster port. `timeout` is in seconds for a whole request."""
+
+    def __init__(self, client: ApiClient, timeout: float = 10.0) -> None:
+        self.client = client
+        self._timeout = timeout
+
+    @classmethod
+    async def connect(cls) -> Self:
+        """Connect by $KUBECONFIG, the pod's service account, or ~/.kube/config. Raises ClusterError."""
+        return cls(await open_client())
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.client.close()  # type: ignore[no-untyped-call]  # the library's gap
+
+    async def apply(self, kind: Kind, body: Object) -> Object:
+        """Apply as `crossfade`, forcing conflicts on our own fields. Returns the stored object. Raises ClusterError."""
+        return await self._apply(kind, body, "", meta.FIELD_MANAGER)
+
+    async def apply_status(self, kind: Kind, body: Object) -> Object:
+        """Apply the status subresource as `crossfade-status`. Returns the stored object. Raises ClusterError."""
+        return await self._apply(kind, body, "/status", meta.STATUS_MANAGER)
+
+    async def scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> Object:
+        """Set `spec.replicas` and nothing else. Returns the stored object. Raises ClusterError."""
+        path = object_path(kind, namespace, name)
+        body = {"spec": {"replicas": replicas}}
+        return await self.request("PATCH", path, body, _MERGE, {"fieldManager": meta.FIELD_MANAGER})
+
+    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
+        """Delete in the background; one that is gone already is fine. Raises ClusterError."""
+        path = object_path(kind, namespace, name)
+        try:
+            await self.request("DELETE", path, {"propagationPolicy": "Background"})
+        except ClusterError as failure:
+            if failure.status != 404:
+                raise
+
+    async def create_event(self, namespace: str, body: Object) -> None:
+        """Create one events.k8s.io/v1 Event. Raises ClusterError."""
+        await self.request("POST", collection_path(EVENTS, namespace), body)
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        body: Object | None = None,
+        content_type: str = _JSON,
+        query: dict[str, str] | None = None,
+    ) -> Object:
+        """One request to an API path. Returns the JSON object that came back. Raises ClusterError."""
+        what = f"{method} {path}"
+        url = f"{self.client.configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
+        try:
+            status, answer = await self._exchange(method, url, body, content_type)
+        except TimeoutError:
+            raise ClusterError(f"the API server did not answer {what} within {self._timeout:g} s") from None
+        except (aiohttp.ClientError, OSError) as failure:
+            raise ClusterError(f"the API server cannot be reached for {what}: {failure}") from failure
+        if not 200 <= status < 300:
+            raise ClusterError(f"the API server refused {what} with {status}: {_sentence(answer)}", status)
+        return _object(answer, what)
+
+    async def _exchange(self, method: str, url: str, body: Object | None, content_type: str) -> tuple[int, bytes]:
+        headers = {"Accept": _JSON, "Content-Type": content_type, "User-Agent": self.client.user_agent}
+        headers |= await authorization(self.client)
+        response = await self.client.call_api(
+            method, url, header_params=headers, body=body, _request_timeout=deadline(self._timeout)
+        )
+        content: bytes = await response.read()  # type: ignore[no-untyped-call]  # the library's gap
+        return response.status, content
+
+    async def _apply(self, kind: Kind, body: Object, subresource: str, manager: str) -> Object:
+        found = body["metadata"]
+        path = object_path(kind, found.get("namespace"), found["name"]) + subresource
+        typed = {"apiVersion": kind.api_version, "kind": kind.kind} | body
+        return await self.request("PATCH", path, typed, _APPLY, {"fieldManager": manager, "force": "true"})
+
+
+def collection_path(kind: Kind, namespace: str | None) -> str:
+    """Where the API server lists the kind; None for kinds and lists without a namespace."""
+    root = "/api" if "/" not in kind.api_version else "/apis"
+    scope = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
+    return f"{root}/{kind.api_version}{scope}/{kind.plural}"
+
+
+def object_path(kind: Kind, namespace: str | None, name: str) -> str:
+    """Where the API server keeps one object."""
+    return f"{collection_path(kind, namespace)}/{quote(name, safe='')}"
+
+
+def _object(answer: bytes, what: str) -> Object:
+    try:
+        found: Any = json.loads(answer)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ClusterError(f"what answered {what} is not a Kubernetes API server: the answer is no JSON object")
+    return found
+
+
+def _sentence(answer: bytes) -> str:
+    """The server's own words from a `Status`; other bodies, such as a proxy's, are not passed on."""
+    try:
+        message = json.loads(answer)["message"]
+    except (ValueError, KeyError, TypeError):
+        return "no reason was given"
+    return str(message)[:_SENTENCE_LIMIT]

@@ -1,0 +1,85 @@
+"""A connection to the API server: from $KUBECONFIG, else the pod's service account, else ~/.kube/config."""
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import yaml
+from kubernetes.aio import config as kubernetes_config
+from kubernetes.aio.client import ApiClient, Configuration
+
+from crossfade.ports import ClusterError
+
+config: Any = kubernetes_config  # the library annotates only its generated half
+_BEARER = "BearerToken"
+_REFRESH_SECONDS = 60.0
+"""Projected tokens live an hour and are replaced early; a minute's age is what in-cluster clients allow themselves."""
+
+
+async def open_client(user_agent: str = "crossfade") -> ApiClient:
+    """A client whose token follows rotation. Close it with `await client.close()`. Raises ClusterError."""
+    client = ApiClient(configuration=await _configuration())
+    client.user_agent = user_agent
+    return client
+
+
+async def login(client: ApiClient) -> dict[str, Any]:
+    """The client's present credentials as keyword arguments of `kopf.ConnectionInfo`. The result holds a secret."""
+    settings = client.configuration
+    credential = await settings.get_api_key_with_prefix(_BEARER) or ""
+    scheme, _, token = credential.partition(" ")
+    return {
+        "server": settings.host,
+        "ca_path": settings.ssl_ca_cert,
+        "insecure": not settings.verify_ssl,
+        "certificate_path": settings.cert_file,
+        "private_key_path": settings.key_file,
+        "scheme": scheme.capitalize() or None,
+        "token": token.strip() or None,
+        "proxy_url": settings.proxy,
+    }
+
+
+async def authorization(client: ApiClient) -> dict[str, str]:
+    """The header that authenticates a request, empty when the client does so by certificate."""
+    credential = await client.configuration.get_api_key_with_prefix(_BEARER)
+    return {"Authorization": credential.strip()} if credential else {}
+
+
+async def _configuration() -> Configuration:
+    found = Configuration()
+    try:
+        if not os.environ.get("KUBECONFIG") and os.environ.get("KUBERNETES_SERVICE_HOST"):
+            config.load_incluster_config(found)
+        else:
+            await _follow(_kubeconfig(), found)
+    except (kubernetes_config.ConfigException, yaml.YAMLError, OSError) as failure:
+        raise ClusterError(
+            f"there is no way to reach a cluster: {failure}; set KUBECONFIG, or run in a pod with a service account"
+        ) from failure
+    return found
+
+
+def _kubeconfig() -> str:
+    return os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
+
+
+async def _follow(path: str, found: Any) -> None:
+    """Read the file, and read it again when a request is made and the last look is old."""
+    await config.load_kube_config(config_file=path, client_configuration=found, persist_config=False)
+    read_at = time.monotonic()
+
+    async def refresh(stale: Configuration) -> None:
+        nonlocal read_at
+        if time.monotonic() - read_at >= _REFRESH_SECONDS:
+            read_at = time.monotonic()
+            await config.load_kube_config(config_file=path, client_configuration=stale, persist_config=False)
+
+    found.refresh_api_key_hook = refresh
+
+
+def deadline(seconds: float) -> aiohttp.ClientTimeout:
+    """A limit for a whole request, connecting included."""
+    return aiohttp.ClientTimeout(total=seconds)

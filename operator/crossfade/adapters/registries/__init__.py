@@ -1,0 +1,1 @@
+"""Model registries: a reference in, the immutable place of the bytes out."""
