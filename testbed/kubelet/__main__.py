@@ -1,7 +1,5 @@
 """`python -m testbed.kubelet`: run a node's pods as processes. Needs root in own network, mount and PID namespaces."""
 
-from __future__ import annotations
-
 import argparse
 import asyncio
 import signal

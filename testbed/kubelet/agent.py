@@ -1,22 +1,17 @@
 """The node's own life: registration, heartbeat, and a worker for each pod that is assigned to it."""
 
-from __future__ import annotations
-
 import asyncio
 import datetime
 import sys
 import traceback
-from typing import TYPE_CHECKING
 
 import aiohttp
 
 from testbed.kubelet.api import ApiError, Object, follow
 from testbed.kubelet.environment import NODE_CAPACITY
+from testbed.kubelet.node import Node
 from testbed.kubelet.pod import PodWorker
 from testbed.kubelet.status import now
-
-if TYPE_CHECKING:
-    from testbed.kubelet.node import Node
 
 _HEARTBEAT = 10.0
 _LEASE_SECONDS = 40

@@ -1,20 +1,17 @@
 """The kubelet's connection to the API server: plain JSON over HTTP, list and watch."""
 
-from __future__ import annotations
-
 import asyncio
 import base64
+import contextlib
 import json
 import ssl
 import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import aiohttp
 import yaml
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
 
 Object = dict[str, Any]
 """A Kubernetes object as JSON."""
@@ -26,6 +23,8 @@ class ApiError(Exception):
     """The API server answered with an error status; `code` is the HTTP status."""
 
     def __init__(self, code: int, message: str) -> None:
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            message = json.loads(message)["message"]
         super().__init__(f"the API server answered {code}: {message}")
         self.code = code
 
@@ -94,9 +93,10 @@ class Api:
 
     async def _request(self, method: str, path: str, **arguments: Any) -> Object:
         async with self._session.request(method, path, **arguments) as response:
-            answer: Object = await response.json(content_type=None)
+            text = await response.text()
             if response.status >= 400:
-                raise ApiError(response.status, str(answer.get("message", answer)))
+                raise ApiError(response.status, text)
+            answer: Object = json.loads(text)
             return answer
 
     async def watch(self, path: str, version: str, **query: str) -> AsyncIterator[Object]:

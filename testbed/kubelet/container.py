@@ -1,7 +1,5 @@
 """One container: start its process, watch over it, start it again as the restart policy says, and stop it in order."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import itertools
@@ -10,22 +8,19 @@ import shutil
 import signal
 import socket
 import time
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from testbed.kubelet import environment, handlers, images, memory, process, quantity, rootfs, syscalls
+from testbed.kubelet.api import Object
 from testbed.kubelet.environment import ConfigError
+from testbed.kubelet.node import Node
 from testbed.kubelet.probes import verdicts
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from testbed.kubelet.api import Object
-    from testbed.kubelet.node import Node
-    from testbed.kubelet.sandbox import Sandbox
-    from testbed.kubelet.status import Record
-    from testbed.kubelet.volumes import Volumes
+from testbed.kubelet.sandbox import Sandbox
+from testbed.kubelet.status import Record
+from testbed.kubelet.volumes import Volumes
 
 _MOST_DOUBLINGS = 30
 # A container that ran this long (s) starts again without a pause.
@@ -60,6 +55,7 @@ class Container:
         """Set while the container has started (its startup probe has passed)."""
         self._around, self._policy = around, policy
         self._stopping = asyncio.Event()
+        self._starting = asyncio.Lock()
         self._process: process.Process | None = None
         self._environment: dict[str, str] = {}
         self._workdir = "/"
@@ -85,9 +81,10 @@ class Container:
             program, mounts = await self._prepare()
             if program is None:
                 return
-            await self._start(program, mounts, scratch)
-            assert self._process is not None
-            await self._supervise(self._process)
+            async with self._starting:
+                running = None if self._stopping.is_set() else await self._start(program, mounts, scratch)
+            if running is not None:
+                await self._supervise(running)
         except process.StartError as error:
             self.record.end(128, "StartError", str(error))
         finally:
@@ -138,7 +135,9 @@ class Container:
         file.write_bytes(b"")
         return rootfs.VolumeMount(str(file), self.spec.get("terminationMessagePath", "/dev/termination-log"))
 
-    async def _start(self, program: process.Program, mounts: list[rootfs.VolumeMount], scratch: Path) -> None:
+    async def _start(
+        self, program: process.Program, mounts: list[rootfs.VolumeMount], scratch: Path
+    ) -> process.Process:
         around, hostname = self._around, self._around.pod()["metadata"]["name"][:63]
         read_only = bool((self.spec.get("securityContext") or {}).get("readOnlyRootFilesystem"))
 
@@ -150,10 +149,12 @@ class Container:
 
         self._out_of_memory, self._begun = False, time.monotonic()
         try:
-            self._process = await process.start(program, isolate)
+            running = await process.start(program, isolate)
         finally:
             os.close(program.output)
+        self._process = running
         self.record.run(f"process://{around.pod()['metadata']['uid']}/{self.spec['name']}/{self.record.restarts}")
+        return running
 
     # -- watching over it ------------------------------------------------------------------------------------------
 
@@ -161,7 +162,9 @@ class Container:
         watchers = asyncio.create_task(self._watch_over(running))
         code = await running.wait()
         watchers.cancel()
-        await asyncio.gather(watchers, return_exceptions=True)
+        (trouble,) = await asyncio.gather(watchers, return_exceptions=True)
+        if isinstance(trouble, Exception):
+            traceback.print_exception(trouble)
         reason = "OOMKilled" if self._out_of_memory else "Completed" if code == 0 else "Error"
         self.record.end(code, reason, self._last_words(code))
 
@@ -228,7 +231,8 @@ class Container:
 
     async def execute(self, argv: list[str]) -> int:
         """Run a command inside the running container; its exit code. Raises ValueError when it cannot be started."""
-        assert self._process is not None
+        if self._process is None:
+            raise ValueError(f"container {self.spec['name']} is not running")
         pid = self._process.pid
         with contextlib.ExitStack() as stack:
             kinds = {"net": syscalls.CLONE_NEWNET, "uts": syscalls.CLONE_NEWUTS, "ipc": syscalls.CLONE_NEWIPC}
@@ -296,4 +300,12 @@ class Container:
     async def stop(self, grace: float) -> None:
         """End the container for good within `grace` seconds; `run` returns."""
         self._stopping.set()
+        # A start that has begun is finished first: there would be nothing to end yet.
+        async with self._starting:
+            pass
         await self.end_process(grace)
+
+    def kill(self) -> None:
+        """SIGKILL at once, if the process runs."""
+        if self._process is not None:
+            self._process.signal(signal.SIGKILL)

@@ -1,16 +1,12 @@
 """A container's environment: values, references to the pod, ConfigMaps, Secrets and resources, and $(VAR) expansion."""
 
-from __future__ import annotations
-
 import base64
 import re
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
+from typing import Any
 
 from testbed.kubelet import quantity
 from testbed.kubelet.api import Api, ApiError, Object
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 _REFERENCE = re.compile(r"\$(?:\$|\(([^()]*)\))")
 _SUBSCRIPT = re.compile(r"metadata\.(labels|annotations)\['(.+)'\]")

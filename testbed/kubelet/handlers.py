@@ -1,17 +1,13 @@
 """The actions behind probes and lifecycle hooks: an HTTP request, a TCP connection, a command, a pause."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import aiohttp
 from yarl import URL
 
-if TYPE_CHECKING:
-    from testbed.kubelet.api import Object
+from testbed.kubelet.api import Object
 
 Execute = Callable[[list[str]], Awaitable[int]]
 """Runs a command in the container and gives its exit code."""

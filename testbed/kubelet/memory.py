@@ -1,7 +1,5 @@
 """Memory of a container's processes, read from /proc: the stand-in for a memory cgroup."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,19 +1,14 @@
 """What all pods of the node share: the connection to the API server, folders, network and settings."""
 
-from __future__ import annotations
-
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from pathlib import Path
+import aiohttp
 
-    import aiohttp
-
-    from testbed.kubelet.api import Api
-    from testbed.kubelet.rootfs import Layout
-    from testbed.kubelet.sandbox import Network
+from testbed.kubelet.api import Api
+from testbed.kubelet.rootfs import Layout
+from testbed.kubelet.sandbox import Network
 
 
 @dataclass(frozen=True)

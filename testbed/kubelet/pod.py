@@ -1,13 +1,10 @@
 """One pod from its assignment to this node until it is gone: sandbox, volumes, containers in order, deletion."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import shutil
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import aiohttp
 
@@ -15,13 +12,11 @@ from testbed.kubelet import status
 from testbed.kubelet.api import ApiError, Object
 from testbed.kubelet.container import Container, Surroundings
 from testbed.kubelet.environment import ConfigError
+from testbed.kubelet.node import Node
 from testbed.kubelet.rootfs import VolumeMount
+from testbed.kubelet.sandbox import Sandbox
 from testbed.kubelet.status import Record
 from testbed.kubelet.volumes import Volumes
-
-if TYPE_CHECKING:
-    from testbed.kubelet.node import Node
-    from testbed.kubelet.sandbox import Sandbox
 
 _RETRY = 0.5
 # Grace of a pod that was removed from the API by force, seconds.
@@ -44,15 +39,16 @@ class PodWorker:
         self._dirty = asyncio.Event()
         self._stopping = asyncio.Event()
         self._gone = False
-        self._sandbox: Sandbox | None = None
+        self._clean_up = contextlib.ExitStack()
         self._volumes: Volumes | None = None
         self._address = ""
         self._containers: list[Container] = []
-        self._conditions = status.Conditions()
+        self._conditions = status.Conditions(pod)
         self._begun = pod.get("status", {}).get("startTime") or status.now()
         self._init = self._records("initContainers", "initContainerStatuses", init=True)
         self._main = self._records("containers", "containerStatuses", init=False)
-        self._stop_task: asyncio.Task[None] | None = None
+        self._grace = float("inf")
+        self._tasks: list[asyncio.Task[None]] = []
 
     def _records(self, field: str, known: str, *, init: bool) -> list[Record]:
         """Fresh records; what an earlier kubelet ran has ended with it."""
@@ -85,9 +81,17 @@ class PodWorker:
         self._begin_stop(_FORCED_GRACE)
 
     def _begin_stop(self, grace: float) -> None:
-        self._stopping.set()
-        if self._stop_task is None or grace <= _FORCED_GRACE:
-            self._stop_task = asyncio.create_task(self._stop_containers(grace))
+        if grace < self._grace:
+            stop = self._hasten(grace) if self._stopping.is_set() else self._stop_containers(grace)
+            self._tasks.append(asyncio.create_task(stop))
+            self._grace = grace
+            self._stopping.set()
+
+    async def _hasten(self, grace: float) -> None:
+        """Shorten a termination that goes on already."""
+        await asyncio.sleep(grace)
+        for container in self._containers:
+            container.kill()
 
     async def _stop_containers(self, grace: float) -> None:
         loop = asyncio.get_running_loop()
@@ -113,11 +117,13 @@ class PodWorker:
 
     async def _live(self) -> None:
         around = await self._set_up()
-        if around is None:
+        if around is None or self._stopping.is_set():
             return
         policy = self.pod["spec"]["restartPolicy"]
         sidecars: list[asyncio.Task[int | None]] = []
         for spec, record in zip(self.pod["spec"].get("initContainers") or (), self._init, strict=True):
+            if self._stopping.is_set():
+                break
             if record.sidecar:
                 sidecars.append(await self._start_sidecar(Container(around, spec, record, "Always")))
             elif await self._run_step(Container(around, spec, record, "Never" if policy == "Never" else "OnFailure")):
@@ -133,9 +139,11 @@ class PodWorker:
 
     async def _set_up(self) -> Surroundings | None:
         """Sandbox and volumes; tries until both are there. None when the pod is to stop before that."""
+        sandbox: Sandbox | None = None
         while not self._stopping.is_set():
             try:
-                return await self._surroundings()
+                sandbox = sandbox or self._make_sandbox()
+                return await self._surroundings(sandbox)
             except (ConfigError, ApiError, aiohttp.ClientError, RuntimeError, OSError, TimeoutError) as error:
                 for record in (*self._init, *self._main)[:1]:
                     record.wait_for("ContainerCreating", str(error))
@@ -145,16 +153,19 @@ class PodWorker:
                     await self._stopping.wait()
         return None
 
-    async def _surroundings(self) -> Surroundings:
-        if self._sandbox is None:
-            self._sandbox = self.node.network.create(host_network=bool(self.pod["spec"].get("hostNetwork")))
-            self._address = self._sandbox.address
+    def _make_sandbox(self) -> Sandbox:
+        sandbox = self.node.network.create(host_network=bool(self.pod["spec"].get("hostNetwork")))
+        self._clean_up.callback(self.node.network.destroy, sandbox)
+        self._address = sandbox.address
+        return sandbox
+
+    async def _surroundings(self, sandbox: Sandbox) -> Surroundings:
         ips = (self._address, self.node.network.host_address)
         volumes = Volumes(self.node.api, self.pod, self.folder / "volumes", ips)
         await volumes.prepare()
         self._volumes = volumes
         mounts = self._network_files()
-        return Surroundings(self.node, lambda: self.pod, self._sandbox, volumes, self.folder, mounts, self._dirty.set)
+        return Surroundings(self.node, lambda: self.pod, sandbox, volumes, self.folder, mounts, self._dirty.set)
 
     def _network_files(self) -> list[VolumeMount]:
         """The pod's own /etc/hosts, /etc/hostname and /etc/resolv.conf."""
@@ -174,10 +185,11 @@ class PodWorker:
         container.record.wait_for("PodInitializing")
         self._containers.append(container)
         code = await container.run()
-        return code != 0 or self._stopping.is_set()
+        return code != 0
 
     async def _start_sidecar(self, container: Container) -> asyncio.Task[int | None]:
         """Start a sidecar and wait until it is up, or will never be."""
+        container.record.wait_for("PodInitializing")
         self._containers.append(container)
         task = asyncio.create_task(container.run())
         up = asyncio.create_task(container.up.wait())
@@ -195,7 +207,7 @@ class PodWorker:
 
     async def _stop_sidecars(self) -> None:
         grace = float(self.pod["spec"].get("terminationGracePeriodSeconds", 30))
-        if self._stop_task is None:
+        if not self._stopping.is_set():
             await asyncio.gather(*(c.stop(grace) for c in self._containers if c.record.sidecar))
 
     async def refresh_volumes(self) -> None:
@@ -208,9 +220,7 @@ class PodWorker:
 
     def _tear_down(self) -> None:
         self._volumes = None
-        if self._sandbox is not None:
-            self.node.network.destroy(self._sandbox)
-            self._sandbox = None
+        self._clean_up.close()
         self._dirty.set()
 
     async def _finish(self) -> None:

@@ -1,17 +1,11 @@
 """Startup, readiness and liveness: when a probe runs and what a row of its results means."""
 
-from __future__ import annotations
-
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from testbed.kubelet import handlers
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
-    from testbed.kubelet.api import Object
+from testbed.kubelet.api import Object
 
 # While a container has never been healthy, look this often (s), but for no longer than _EAGER_FOR (s).
 _EAGER_PAUSE = 0.1

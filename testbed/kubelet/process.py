@@ -1,18 +1,13 @@
 """Start and watch processes in own namespaces: fork, prepare in the child, execute; exits arrive through pidfds."""
 
-from __future__ import annotations
-
 import asyncio
 import contextlib
 import os
 import signal
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from testbed.kubelet import syscalls
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
 
 _OWN_PID_NAMESPACE = "/proc/self/ns/pid"
 

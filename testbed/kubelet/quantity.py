@@ -1,7 +1,5 @@
 """Kubernetes quantities such as 250m, 1.5 or 512Mi."""
 
-from __future__ import annotations
-
 import math
 from decimal import Decimal
 

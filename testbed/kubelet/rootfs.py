@@ -1,17 +1,12 @@
 """A container's file system: the machine's own files under a private writable layer, with the volumes mounted in it."""
 
-from __future__ import annotations
-
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from testbed.kubelet import syscalls
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 # Mounted anew or passed through; never overlaid.
 _SPECIAL = ("/proc", "/sys", "/dev", "/run")
@@ -101,7 +96,8 @@ def _bind(mount: VolumeMount, root: Path) -> None:
         target.mkdir(parents=True, exist_ok=True)
     else:
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.touch(exist_ok=True)
+        if not target.exists():
+            target.touch()
     syscalls.mount(mount.source, str(target), flags=syscalls.MS_BIND | syscalls.MS_REC)
     if mount.read_only:
         syscalls.remount_read_only(str(target))

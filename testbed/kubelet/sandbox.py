@@ -1,19 +1,14 @@
 """A pod's network: a namespace of its own, a veth pair to the node's bridge and an address from the pod range."""
 
-from __future__ import annotations
-
 import ipaddress
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from testbed.kubelet import syscalls
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 _OWN_NAMESPACE = "/proc/self/ns/net"
 _PORT_PREFIX = "pod"

@@ -1,15 +1,13 @@
 """What the API shows of a pod: container states, phase and conditions, computed from records of what happened."""
 
-from __future__ import annotations
-
 import datetime
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from testbed.kubelet.api import Object
 
-    from testbed.kubelet.api import Object
+_OWNED = ("PodReadyToStartContainers", "Initialized", "ContainersReady", "Ready")
 
 
 def now() -> str:
@@ -99,11 +97,12 @@ def main_ran(main: Sequence[Record]) -> bool:
     return any(record.container_id for record in main)
 
 
-@dataclass
 class Conditions:
-    """The pod's conditions, with the time each last changed."""
+    """The pod's conditions that a kubelet owns, with the time each last changed; begins with what the API shows."""
 
-    _known: dict[str, Object] = field(default_factory=dict)
+    def __init__(self, pod: Object) -> None:
+        shown = pod.get("status", {}).get("conditions", ())
+        self._known = {condition["type"]: condition for condition in shown if condition["type"] in _OWNED}
 
     def update(self, wanted: Sequence[tuple[str, bool, str, str]], generation: int) -> list[Object]:
         """Conditions from (type, true?, reason, message when false)."""

@@ -1,7 +1,5 @@
 """The Linux calls behind a container that Python 3.11 lacks: namespaces, mounts and the parent-death signal."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import platform

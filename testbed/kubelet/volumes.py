@@ -1,20 +1,15 @@
 """A pod's volumes as folders on the node: made before the first container starts, kept up to date while it runs."""
 
-from __future__ import annotations
-
 import datetime
 import os
 import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from testbed.kubelet.api import Api, Object
 from testbed.kubelet.environment import ConfigError, Sources, expand, pod_field, resource_field
 from testbed.kubelet.rootfs import VolumeMount
-
-if TYPE_CHECKING:
-    from testbed.kubelet.api import Api, Object
 
 _DEFAULT_MODE = 0o644
 # A token is replaced when this part of its life is over.
