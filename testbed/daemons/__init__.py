@@ -1,0 +1,1 @@
+"""The command line of each server of a bed."""

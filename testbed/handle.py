@@ -1,0 +1,87 @@
+"""What tests and the demo can do with a cluster, whichever it is."""
+
+import json
+import os
+import subprocess
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from testbed.errors import TestbedError
+
+
+class ClusterHandle(ABC):
+    """A cluster with the addresses of its servers, as seen by the programs that `popen` starts.
+
+    `kubeconfig` is the path of a file with full rights; `gateway` and `prometheus` are base URLs; `mlflow` too, or None
+    when the cluster has none.
+    """
+
+    kubeconfig: Path
+    gateway: str
+    prometheus: str
+    mlflow: str | None
+
+    @abstractmethod
+    def popen(self, argv: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
+        """Start a program that reaches the cluster, with `environment()`; `options` are those of subprocess.Popen."""
+
+    @abstractmethod
+    def environment(self) -> Mapping[str, str]:
+        """The environment variables of programs that use the cluster: KUBECONFIG, and PATH with kubectl and helm."""
+
+    def run(self, argv: Sequence[str], *, text: str | None = None) -> str:
+        """Run a program with `text` as its input and return its output. Raises TestbedError with what it complained of."""
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        with self.popen(argv, **pipes) as process:
+            output, complaint = process.communicate(text)
+        if process.returncode:
+            raise TestbedError(f"`{' '.join(argv)}` ended with status {process.returncode}: {complaint.strip()}")
+        return str(output)
+
+    def kubectl(self, *arguments: str, input: str | None = None) -> str:
+        """Run kubectl and return its output; `input` is what `-f -` reads. Raises TestbedError."""
+        return self.run(["kubectl", *arguments], text=input)
+
+    def helm(self, *arguments: str) -> str:
+        """Run helm and return its output. Raises TestbedError."""
+        return self.run(["helm", *arguments])
+
+    def service_account_kubeconfig(self, namespace: str, name: str, path: Path) -> Path:
+        """Write a kubeconfig that acts as a service account, by a token for one hour; returns `path`.
+
+        Raises TestbedError when the account is missing.
+        """
+        token = self.kubectl("create", "token", name, "--namespace", namespace, "--duration", "1h").strip()
+        config = json.loads(self.kubectl("config", "view", "--raw", "--minify", "--flatten", "--output", "json"))
+        config["users"] = [{"name": "service-account", "user": {"token": token}}]
+        context = config["contexts"][0]["context"]
+        context["user"], context["namespace"] = "service-account", namespace
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(config))
+        return path
+
+
+class CurrentCluster(ClusterHandle):
+    """The cluster that a kubeconfig names, reached from the machine's own network.
+
+    Its servers' URLs come from CROSSFADE_GATEWAY, CROSSFADE_PROMETHEUS and CROSSFADE_MLFLOW.
+    """
+
+    def __init__(self, kubeconfig: Path) -> None:
+        if not kubeconfig.is_file():
+            raise TestbedError(f"{kubeconfig} is no file; set KUBECONFIG to the kubeconfig of a running cluster")
+        self.kubeconfig = kubeconfig
+        self.gateway = os.environ.get("CROSSFADE_GATEWAY", "")
+        self.prometheus = os.environ.get("CROSSFADE_PROMETHEUS", "")
+        self.mlflow = os.environ.get("CROSSFADE_MLFLOW")
+
+    def popen(self, argv: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
+        """See ClusterHandle."""
+        environment = dict(options.pop("env", None) or os.environ) | self.environment()
+        return subprocess.Popen(list(argv), env=environment, **options)
+
+    def environment(self) -> Mapping[str, str]:
+        """See ClusterHandle."""
+        return {"KUBECONFIG": str(self.kubeconfig)}

@@ -1,0 +1,48 @@
+"""What a container image means on a bed, which has no container engine: a program of this machine."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from testbed import places
+from testbed.binaries.environments import existing_env
+
+Image = dict[str, object]
+"""`entrypoint` and `cmd` (lists of words), `env` (name -> value), `workdir` (path), as in an OCI image's configuration."""
+
+
+def catalogue() -> dict[str, Image]:
+    """Image name, without registry, tag and digest, -> what running it means here.
+
+    `mlserver` is there only once its environment is made (see testbed.binaries.environments).
+    """
+    here = Path(sys.executable).parent
+    images = {
+        "crossfade": _image([str(here / "crossfade")]),
+        "v2server": _image([sys.executable, "-m", "testbed.servers.v2"], PYTHONPATH=str(places.REPOSITORY)),
+    }
+    if environment := existing_env("mlserver"):
+        programs = environment / "bin"
+        images["mlserver"] = _image([str(programs / "mlserver")], ["start", "/mnt/models"], PATH=_path(programs))
+    return images
+
+
+def write(path: Path) -> None:
+    """Write the catalogue as JSON for the node; it takes the place of an older file at once."""
+    fresh = path.with_suffix(".new")
+    fresh.write_text(json.dumps(catalogue(), indent=1) + "\n")
+    fresh.replace(path)
+
+
+def _image(entrypoint: list[str], cmd: list[str] | None = None, **env: str) -> Image:
+    return {
+        "entrypoint": entrypoint,
+        "cmd": cmd or [],
+        "env": {"PATH": _path(Path(sys.executable).parent)} | env,
+        "workdir": "/",
+    }
+
+
+def _path(first: Path) -> str:
+    return f"{first}:{os.defpath.lstrip(':')}:/usr/local/bin:/usr/sbin:/sbin"

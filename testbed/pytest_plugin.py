@@ -1,0 +1,78 @@
+"""Fixtures for tests that need a cluster: `--cluster` says which one.
+
+testbed (the default) starts a bed for the session and moves the test process into its network; it ends with the session,
+even when the session is killed. current takes the cluster of $KUBECONFIG. kind makes one with the `kind` program.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed.bed import Bed
+from testbed.binaries.environments import python_env
+from testbed.errors import TestbedError
+from testbed.handle import ClusterHandle, CurrentCluster
+from testbed.kind import kind_cluster
+from testbed.progress import Progress
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --cluster."""
+    parser.addoption(
+        "--cluster",
+        choices=("testbed", "current", "kind"),
+        default="testbed",
+        help="the cluster for tests that need one: our own bed, the one of $KUBECONFIG, or a new kind cluster",
+    )
+
+
+@pytest.fixture(scope="session")
+def bed(request: pytest.FixtureRequest) -> Iterator[ClusterHandle]:
+    """The session's cluster. A bed has MLflow when a test of the session uses the fixture `mlflow_url`, and the image
+    `mlserver` when one uses `mlserver_image`."""
+    choice = request.config.getoption("--cluster")
+    if choice == "current":
+        yield CurrentCluster(Path(os.environ.get("KUBECONFIG", "") or Path.home() / ".kube" / "config"))
+    elif choice == "kind":
+        with kind_cluster(f"crossfade-{os.getpid()}") as cluster:
+            yield cluster
+    else:
+        running = _session_bed(request)
+        yield running
+        running.down()
+
+
+@pytest.fixture(scope="session")
+def mlflow_url(bed: ClusterHandle) -> str:
+    """The base URL of the cluster's MLflow server."""
+    if bed.mlflow is None:
+        raise TestbedError("this cluster has no MLflow; set CROSSFADE_MLFLOW to the URL of one")
+    return bed.mlflow
+
+
+@pytest.fixture(scope="session")
+def mlserver_image(bed: ClusterHandle) -> str:
+    """An image reference of MLServer that the cluster's nodes can run."""
+    return "docker.io/seldonio/mlserver:1.7.1"
+
+
+def _session_bed(request: pytest.FixtureRequest) -> Bed:
+    wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    progress = _teller(request)
+    if "mlserver_image" in wanted:
+        python_env("mlserver", progress)  # now: from inside the bed's network no package can be fetched
+    running = Bed.up(f"pytest-{os.getpid()}", mlflow="mlflow_url" in wanted, tied=True, progress=progress)
+    running.enter()
+    return running
+
+
+def _teller(request: pytest.FixtureRequest) -> Progress:
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+
+    def tell(line: str) -> None:
+        if reporter is not None:
+            reporter.write_line(f"testbed: {line}")
+
+    return tell

@@ -1,0 +1,93 @@
+"""bed.json: by what a bed is found again by other processes."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from testbed import address, places
+from testbed.layout import Layout
+from testbed.locking import exclusive
+from testbed.process import kill, start_time
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One bed. `pid` and `started` (clock ticks since boot) are its first process's, seen from outside."""
+
+    name: str
+    dir: str
+    pid: int
+    started: int
+    kubeconfig: str
+    audit: str
+    mlflow: str | None
+    api: str = address.API
+    gateway: str = address.GATEWAY
+    prometheus: str = address.PROMETHEUS
+    ready: bool = False
+
+    def write(self) -> None:
+        """Write it into the bed's folder, in the place of an older one at once."""
+        path = Layout(Path(self.dir)).record
+        fresh = path.with_suffix(".new")
+        fresh.write_text(json.dumps(asdict(self), indent=1) + "\n")
+        fresh.replace(path)
+
+
+def folder_of(name: str) -> Path:
+    """The folder of the bed `name`."""
+    return places.beds() / name
+
+
+def lock_of(folder: Path) -> Path:
+    """The lock that whoever starts or clears the bed in `folder` holds."""
+    return folder.with_name(f".{folder.name}.lock")
+
+
+def read(folder: Path) -> Record | None:
+    """The bed that lives in `folder`: starting or ready, its first process is there. Else None."""
+    try:
+        record = Record(**json.loads(Layout(folder).record.read_text()))
+    except FileNotFoundError:
+        return None
+    return record if start_time(record.pid) == record.started else None
+
+
+def every() -> Iterator[Record]:
+    """All beds of this user that live."""
+    for folder in places.bed_folders():
+        if record := read(folder):
+            yield record
+
+
+def halt(folder: Path) -> None:
+    """End what lives in `folder`, if anything does, and leave the files."""
+    if record := read(folder):
+        kill(record.pid, record.started)
+
+
+def clear(folder: Path) -> None:
+    """End what lives in `folder` and remove it; the caller holds its lock."""
+    halt(folder)
+    if folder.exists():
+        shutil.rmtree(folder)
+
+
+def end(folder: Path) -> None:
+    """The same for callers without the lock: a start that is under way is ended first."""
+    halt(folder)
+    with exclusive(lock_of(folder)):
+        clear(folder)
+
+
+def remove_stale() -> None:
+    """Remove what beds left whose first process was killed."""
+    for folder in places.bed_folders():
+        try:
+            with exclusive(lock_of(folder), wait=False):
+                if read(folder) is None:
+                    clear(folder)
+        except BlockingIOError:
+            continue  # somebody starts or ends it at this moment

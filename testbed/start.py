@@ -1,0 +1,116 @@
+"""From nothing to a running bed: programs, folder, namespaces, first process."""
+
+import os
+import shlex
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from testbed import address, enter, images, places
+from testbed.binaries import TOOLS, locate
+from testbed.binaries.environments import python_env
+from testbed.errors import TestbedError
+from testbed.layout import Layout, Plan
+from testbed.leash import CallerEnd
+from testbed.process import start_time
+from testbed.progress import Progress
+from testbed.record import Record, clear, halt
+from testbed.unshare import namespace_command
+
+_CLIENTS = ("kubectl", "helm")
+_SHIMMED = (*_CLIENTS, "curl", "crossfade")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a bed shall be: with MLflow or not; Prometheus's scrape interval in seconds."""
+
+    name: str
+    mlflow: bool
+    scrape_seconds: float
+
+
+def start(wish: Wish, folder: Path, progress: Progress) -> tuple[Record, CallerEnd]:
+    """Start a bed in `folder`, which does not exist yet; the caller holds its lock.
+
+    Returns its record and the leash, which ends the bed when it is dropped without `keep`. Nothing of it runs when this raises.
+    """
+    programs = {program: words for tool in TOOLS for program, words in locate(tool, progress).items()}
+    environment = str(python_env("mlflow", progress)) if wish.mlflow else None
+    layout = Layout(folder)
+    try:
+        folder.mkdir(mode=0o700)
+        Plan(programs, environment, wish.scrape_seconds).write(layout.plan)
+        images.write(layout.images)
+        leash = _spawn(layout)
+        record = _first_record(wish, layout, leash)
+        record.write()
+        _write_programs(layout, programs, record.pid)
+        leash.follow(progress)
+        record = replace(record, ready=True)
+        record.write()
+    except TestbedError as failure:
+        halt(folder)  # but keep the logs; the next start removes them
+        raise TestbedError(f"{failure} (logs: {folder})") from failure
+    except BaseException:
+        clear(folder)
+        raise
+    return record, leash
+
+
+def entering(pid: int) -> list[str]:
+    """The words that run a command inside the bed whose first process is `pid`."""
+    return [sys.executable, "-I", "-S", enter.__file__, str(pid)]
+
+
+def _spawn(layout: Layout) -> CallerEnd:
+    ours, theirs = socket.socketpair()
+    leash = CallerEnd(ours)
+    first = [sys.executable, "-m", "testbed.init", str(layout.folder), str(theirs.fileno())]
+    with theirs, layout.first_log.open("wb") as log:
+        subprocess.Popen(
+            [*namespace_command(), *first],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=os.environ | {"PYTHONPATH": str(places.REPOSITORY)},
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,
+        )
+    return leash
+
+
+def _first_record(wish: Wish, layout: Layout, leash: CallerEnd) -> Record:
+    pid = leash.first_process()
+    started = start_time(pid) if pid else None
+    if pid is None or started is None:
+        raise TestbedError(
+            f"the namespaces of a bed could not be made: {layout.first_log.read_text().strip()}; "
+            "be root, or let users make user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0)"
+        )
+    return Record(
+        name=wish.name,
+        dir=str(layout.folder),
+        pid=pid,
+        started=started,
+        kubeconfig=str(layout.kubeconfig),
+        audit=str(layout.audit),
+        mlflow=address.MLFLOW if wish.mlflow else None,
+    )
+
+
+def _write_programs(layout: Layout, programs: Mapping[str, tuple[str, ...]], pid: int) -> None:
+    """Fill the two folders for PATH: one for inside the bed, one whose programs enter it first."""
+    layout.programs.mkdir()
+    for client in _CLIENTS:
+        (layout.programs / client).symlink_to(programs[client][0])
+    layout.shims.mkdir()
+    here = Path(sys.executable).parent
+    inside = f"PATH={shlex.quote(f'{layout.programs}:{here}')}:$PATH"
+    for name in _SHIMMED:
+        shim = layout.shims / name
+        shim.write_text(f'#!/bin/sh\n{inside} exec {shlex.join(entering(pid))} {name} "$@"\n')
+        shim.chmod(0o755)
