@@ -46,9 +46,9 @@ def answering(answer: bytes) -> Handler:
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-crossfade-revision: stable\r\n\r\n{}"
 
 
-async def finished(url: str, count: int, **options: float) -> list[Sample]:
+async def finished(url: str, count: int, timeout: float = 10) -> list[Sample]:
     """The first ``count`` samples of a load at 500 requests/s."""
-    load = LoadGenerator(url, 500, [b"{}"], **options)
+    load = LoadGenerator(url, 500, [b"{}"], timeout=timeout)
     async with load:
         await load.wait_until(lambda samples: len(samples) >= count, deadline=10)
     return load.samples

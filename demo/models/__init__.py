@@ -1,0 +1,1 @@
+"""The demo's models: real ones, trained in seconds on data that ships with scikit-learn."""
