@@ -48,6 +48,7 @@ def _starting(snapshot: Snapshot, arm: Arm) -> Situation:
     if signal is not None:
         message = f"{arm.model_version} does not start: {signal.message}; there is no earlier version to return to"
         return Situation(Standing.FAILED, Reason.NOT_SERVING, message)
-    return Situation(
-        Standing.IN_PROGRESS, Reason.STARTING, f"{arm.model_version}: {arm.ready} of {arm.replicas} pods ready"
-    )
+        return Situation(Standing.FAILED, Reason.NOT_SERVING, message)
+    wanted = snapshot.rollout.spec.serving.replicas if snapshot.rollout.spec else arm.replicas
+    message = f"{arm.model_version}: {arm.ready} of {wanted} pods ready"
+    return Situation(Standing.IN_PROGRESS, Reason.STARTING, message)

@@ -7,7 +7,10 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.decide.plan import Action, Apply, Delete, Scale, Target
 from crossfade.decide.workloads import deployment, service
+from crossfade.model.moments import moment
 from crossfade.model.snapshot import RolloutFacts, Snapshot
+
+DRAIN_SECONDS = 10.0
 
 
 def ensure(snapshot: Snapshot, spec: RolloutSpec, arm: Arm, resolved: Resolved) -> tuple[Action, ...]:
@@ -30,9 +33,24 @@ def scaled(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
     return (Scale(arm.revision, spec.serving.replicas, f"serving.replicas is {spec.serving.replicas}"),)
 
 
+def leftovers(snapshot: Snapshot, keep: Iterable[str]) -> tuple[str, ...]:
+    """Revisions that exist beside those to keep."""
+    return tuple(revision for revision in snapshot.revisions if revision not in set(keep))
+
+
+def undrained(snapshot: Snapshot) -> float:
+    """Seconds until arms that lost their traffic with the last outcome may go.
+
+    A parent acknowledges a route before its data plane serves it (Traefik: up to 2 s, measured), so requests still
+    reach the old arm for a while.
+    """
+    end = snapshot.rollout.status.outcome
+    return max(moment(end.at) + DRAIN_SECONDS - snapshot.now, 0.0) if end else 0.0
+
+
 def removal(snapshot: Snapshot, keep: Iterable[str]) -> tuple[Action, ...]:
-    """Delete every revision but those to keep. Only for a route that is acknowledged without them."""
-    gone = [revision for revision in snapshot.revisions if revision not in set(keep)]
+    """Delete every revision but those to keep. Only for a route that is acknowledged without them, once drained."""
+    gone = leftovers(snapshot, keep)
     return tuple(
         Delete(target, revision, "it has no traffic and no role any more")
         for revision in gone

@@ -94,7 +94,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class VersionPlan:
-    """What to do for a ModelVersion: only its status is ever written. `resolve` asks for an attempt in the background."""
+    """What to do for a ModelVersion: only its status is written. `resolve` asks for an attempt in the background."""
 
     status: ModelVersionStatus
     situation: Situation

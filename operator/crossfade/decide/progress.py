@@ -6,13 +6,13 @@ from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec, StageStatus, TrafficStatus
-from crossfade.decide.children import counted, ensure, finalizer, scaled
+from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, scaled, undrained
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.plan import Event, Plan, Situation, Standing
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.rollback import verdict
 from crossfade.decide.routes import is_live, render, split, unacknowledged
-from crossfade.decide.settle import repair, route_actions
+from crossfade.decide.settle import repair, route_actions, serves
 from crossfade.decide.share import Share, observe_share
 from crossfade.decide.stages import Step, step_at
 from crossfade.model.evidence import Counters
@@ -42,7 +42,7 @@ class _Way:
         return Plan(
             status=self.snapshot.rollout.status.model_copy(update=update),
             situation=Situation(Standing.IN_PROGRESS, reason, message),
-            available=self.stable.ready > 0 and self.snapshot.route is not None,
+            available=serves(self.snapshot, self.stable),
         )
 
 
@@ -51,6 +51,8 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved) -
     spec = snapshot.rollout.spec
     if spec is None:
         raise ValueError("a rollout needs a readable spec")
+    if leftovers(snapshot, [stable.revision, target.revision]):
+        return _clear(snapshot, stable, target)
     way = _Way(snapshot, spec, counted(snapshot, stable), counted(snapshot, target))
     stage = snapshot.rollout.status.stage
     step = step_at(spec, stage.index) if stage else None
@@ -68,6 +70,20 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved) -
         *scaled(snapshot, stable),
     )
     return replace(plan, first=(*children, *plan.first))
+
+
+def _clear(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan:
+    """Arms of earlier rollouts drain and go before the next candidate takes room."""
+    left = undrained(snapshot)
+    status = snapshot.rollout.status.model_copy(update={"stable": counted(snapshot, stable)})
+    message = f"{target.model_version} starts when the pods of earlier versions have drained"
+    return Plan(
+        status=status,
+        situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, message),
+        first=() if left else removal(snapshot, [stable.revision, target.revision]),
+        available=serves(snapshot, stable),
+        look_again=left or None,
+    )
 
 
 def _desired(way: _Way) -> int:
@@ -96,7 +112,7 @@ def _enter(way: _Way, step: Step, percent: int) -> Plan:
         error = snapshot.evidence.error if snapshot.evidence else None
         message = f"{step.summary} waits for metrics: {error or 'Prometheus has not answered yet'}"
         return replace(way.plan(Reason.METRICS_UNAVAILABLE, message), first=held, look_again=10.0)
-    message = f"{step.summary}: {way.candidate.model_version} is to get {step.percent} % of the requests"
+    message = f"{step.summary}: {way.candidate.model_version} is to get {step.percent}% of the requests"
     stage = StageStatus(index=step.index, name=step.name, summary=step.summary, entered_at=stamp(snapshot.now))
     changes = {"stage": stage, "traffic": TrafficStatus(desired=step.percent), "analysis": None}
     plan = way.plan(Reason.SHIFTING, message, **changes)
@@ -126,7 +142,7 @@ def _watch(way: _Way, stage: StageStatus, step: Step) -> Plan:
 def _share(way: _Way, stage: StageStatus, step: Step) -> Share:
     """The split as the pods' own counters show it since the acknowledgement."""
     evidence = way.snapshot.evidence
-    if evidence is None or evidence.error is not None:
+    if evidence is None or not is_fresh(evidence, way.snapshot.now):
         return Share(None, None, 0, 0.0)
     counters = evidence.metrics.get(way.spec.analysis.metrics[0].name, Counters())
     since = moment(stage.acknowledged_at or stage.entered_at)
@@ -140,17 +156,11 @@ def _judge(way: _Way, stage: StageStatus, step: Step, share: Share) -> Plan:
     if newly:
         stage = stage.model_copy(update={"proven_at": stamp(snapshot.now)})
     judged = verdict(snapshot, way.candidate)
-    observed = None if share.observed is None else f"{share.observed:.1%}".replace("%", " %")
+    observed = None if share.observed is None else f"{share.observed:.1%}"
     traffic = TrafficStatus(desired=step.percent, acknowledged=step.percent, observed=observed)
     changes = {"stage": stage, "traffic": traffic, "analysis": judged}
     if stage.proven_at is None or share.agrees is False:
-        seen = (
-            f"{observed} observed"
-            if observed
-            else f"too few requests to see it ({share.requests} since it was written)"
-        )
-        message = f"{step.summary}: {step.percent} % asked for, {seen}"
-        reason = Reason.UNPROVEN if share.agrees is False and stage.proven_at else Reason.SHIFTING
+        reason, message = _unproven(way, stage, step, share)
         return replace(way.plan(reason, message, **changes), proven=False)
     events = (Event(Reason.PROVEN, f"{step.summary}: {observed} of the requests reach the candidate"),) if newly else ()
     left = moment(stage.proven_at) + step.watch - snapshot.now
@@ -160,6 +170,19 @@ def _judge(way: _Way, stage: StageStatus, step: Step, share: Share) -> Plan:
     reason, message = _holding(way, step, left)
     plan = way.plan(reason, message, **changes)
     return replace(plan, events=events, proven=True, look_again=max(left, 0.1) if left > 0 else None)
+
+
+def _unproven(way: _Way, stage: StageStatus, step: Step, share: Share) -> tuple[Reason, str]:
+    """Why the stage's clock does not run."""
+    judged = verdict(way.snapshot, way.candidate)
+    if judged is not None and not is_fresh(way.snapshot.evidence, way.snapshot.now):
+        return Reason.METRICS_UNAVAILABLE, f"{step.summary}: {judged.explanation}"
+    if share.observed is None:
+        seen = f"too few requests to see it ({share.requests} since it was written)"
+    else:
+        seen = f"{share.observed:.1%} observed"
+    message = f"{step.summary}: {step.percent}% asked for, {seen}"
+    return (Reason.UNPROVEN if stage.proven_at else Reason.SHIFTING), message
 
 
 def _holding(way: _Way, step: Step, left: float) -> tuple[Reason, str]:

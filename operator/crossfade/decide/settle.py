@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus
-from crossfade.decide.children import counted, ensure, finalizer, removal, scaled
+from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, scaled, undrained
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.plan import Action, Apply, Event, Plan, Situation, Standing, Target
 from crossfade.decide.records import ended, outcome
@@ -18,7 +18,7 @@ def route_actions(snapshot: Snapshot, weights: Mapping[str, int]) -> tuple[Actio
     body = render(snapshot.rollout, weights, snapshot.route)
     if is_live(body, snapshot.route):
         return ()
-    shares = ", ".join(f"{revision} {weight} %" for revision, weight in weights.items())
+    shares = ", ".join(f"{revision} {weight}%" for revision, weight in weights.items())
     return (Apply(Target.ROUTE, body, f"the route must say {shares}"),)
 
 
@@ -32,7 +32,8 @@ def settle(snapshot: Snapshot, stable: Arm, resolved: Resolved | None) -> Plan:
     children = ensure(snapshot, spec, stable, resolved) if spec and resolved else scaled(snapshot, stable)
     route = route_actions(snapshot, split(stable.revision, None, 0))
     waiting = _waiting(snapshot, route)
-    clean = () if waiting else (*removal(snapshot, [stable.revision]), *finalizer(rollout, wanted=False))
+    left = undrained(snapshot) if leftovers(snapshot, [stable.revision]) else 0.0
+    clean = () if waiting or left else (*removal(snapshot, [stable.revision]), *finalizer(rollout, wanted=False))
     status, events = _returned(snapshot, stable, sticky=resolved is None)
     return Plan(
         status=status,
@@ -40,6 +41,7 @@ def settle(snapshot: Snapshot, stable: Arm, resolved: Resolved | None) -> Plan:
         first=(*route, *children, *clean),
         events=events,
         available=stable.ready > 0 and waiting is None,
+        look_again=left or None,
     )
 
 
@@ -72,7 +74,7 @@ def _settled(snapshot: Snapshot, stable: Arm, waiting: str | None, *, sticky: bo
 
 
 def supersede(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
-    """Another candidate is asked for: this one loses its traffic, then its pods, and only then the next one starts."""
+    """Another candidate is asked for: this one loses its traffic, then its pods, then the next one starts."""
     rollout = snapshot.rollout
     route = route_actions(snapshot, split(stable.revision, None, 0))
     waiting = _waiting(snapshot, route)
@@ -86,8 +88,8 @@ def supersede(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
     return Plan(
         status=status,
         situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, message),
-        first=(*route, *(() if waiting else removal(snapshot, [stable.revision]))),
-        available=_serves(snapshot, stable),
+        first=route,
+        available=serves(snapshot, stable),
         look_again=None if waiting else 0.0,
     )
 
@@ -106,7 +108,7 @@ def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation) -> Plan:
             "candidate": counted(snapshot, candidate) if candidate else None,
         }
     )
-    return Plan(status=status, situation=situation, first=route, available=_serves(snapshot, stable))
+    return Plan(status=status, situation=situation, first=route, available=serves(snapshot, stable))
 
 
 def repair(snapshot: Snapshot, weights: Mapping[str, int], candidate: Arm | None) -> tuple[Action, ...]:
@@ -119,5 +121,6 @@ def repair(snapshot: Snapshot, weights: Mapping[str, int], candidate: Arm | None
     return route_actions(snapshot, weights)
 
 
-def _serves(snapshot: Snapshot, stable: Arm | None) -> bool:
+def serves(snapshot: Snapshot, stable: Arm | None) -> bool:
+    """Whether requests are answered by the stable arm."""
     return stable is not None and snapshot.route is not None and counted(snapshot, stable).ready > 0

@@ -1,0 +1,46 @@
+"""What must hold after every single pass of every rollout, whatever happens. Read this file to know our promises."""
+
+from tests.simulation.world import World, weights
+
+
+def watched(world: World) -> World:
+    """The world with every promise checked after each pass."""
+    world.checks.extend(
+        (weights_sum, nobody_serves_from_nothing, no_step_without_metrics, split_is_held, rollback_is_reachable)
+    )
+    return world
+
+
+def weights_sum(world: World) -> None:
+    """Weights sum to exactly 100 and no arm is written with 0."""
+    shares = weights(world.route)
+    assert not shares or (sum(shares.values()) == 100 and min(shares.values()) > 0), shares
+
+
+def nobody_serves_from_nothing(world: World) -> None:
+    """Every arm that the route names exists, with its Service."""
+    for name in weights(world.route):
+        assert name in world.revisions, f"the route names {name}, which does not exist"
+        assert world.revisions[name].service is not None, f"{name} has no Service"
+
+
+def no_step_without_metrics(world: World) -> None:
+    """The candidate's share rises only while Prometheus answers."""
+    candidate = world.status.candidate
+    share = weights(world.route).get(candidate.revision, 0) if candidate and world.status.stable else 0
+    before = getattr(world, "_share", (None, 0))
+    if candidate and before[0] == candidate.revision and share > before[1]:
+        assert world.prometheus_up, "the candidate got more traffic while Prometheus was down"
+    world._share = (candidate.revision if candidate else None, share)  # type: ignore[attr-defined]
+
+
+def split_is_held(world: World) -> None:
+    """While traffic is split, deleting the Rollout is held up by our finalizer."""
+    assert len(weights(world.route)) < 2 or world.finalizer, "traffic is split and no finalizer holds the Rollout"
+
+
+def rollback_is_reachable(world: World) -> None:
+    """While a candidate has traffic, the stable revision has all the replicas that the spec asks for."""
+    stable = world.status.stable
+    if stable and len(weights(world.route)) == 2:
+        assert world.revisions[stable.revision].replicas == world.spec["serving"]["replicas"]

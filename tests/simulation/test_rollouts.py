@@ -1,0 +1,221 @@
+"""Would catch: a rollout that ends in the wrong place, moves weight without proof, or forgets how it got there."""
+
+import pytest
+
+from tests.simulation.invariants import watched
+from tests.simulation.world import World, promoted, serving, spec
+
+
+def test_a_good_version_is_promoted_stage_by_stage() -> None:
+    world = watched(serving())
+    world.ask("v2")
+    shares = []
+    world.checks.append(lambda w: shares.append(w.share("v2")))
+    world.run(60, until=promoted)
+    assert promoted(world), "\n".join(world.lines)
+    assert sorted(set(shares)) == [0, 10, 50, 100]
+    assert shares == sorted(shares)
+    assert world.failed_by_route == 0
+
+
+def test_promotion_keeps_the_candidates_pods_and_removes_the_old_ones_after_they_drained() -> None:
+    world = watched(serving())
+    old = world.status.stable
+    world.ask("v2")
+    world.run(8)
+    candidate = next(r for r in world.revisions.values() if r.arm[0] == "v2")
+    world.run(60, until=promoted)
+    assert world.status.stable is not None
+    assert world.revisions[world.status.stable.revision] is candidate
+    assert old is not None
+    assert old.revision in world.revisions, "the old pods went before the gateway can have let go of them"
+    world.run(12)
+    assert list(world.revisions.values()) == [candidate]
+
+
+def test_a_bad_version_is_rolled_back_and_stays_so() -> None:
+    world = watched(serving(error_rate={"v3": 0.05}))
+    world.ask("v3")
+    world.run(120)
+    assert world.share("v1") == 100
+    assert world.status.outcome is not None
+    assert (world.status.outcome.result, world.status.outcome.cause) == ("RolledBack", "MetricRegressed")
+    assert "candidate requests failed" in world.status.outcome.message
+    assert [r.arm[0] for r in world.revisions.values()] == ["v1"]
+    assert world.plan is not None
+    assert world.plan.situation.standing == "Failed"
+
+
+@pytest.mark.parametrize("again", ["token", "spec"])
+def test_a_rolled_back_version_is_tried_again_when_asked(again: str) -> None:
+    world = watched(serving(error_rate={"v3": 0.05}))
+    world.ask("v3")
+    world.run(60)
+    world.error_rate.clear()
+    if again == "token":
+        world.retry_token = "fixed-the-feature-store"
+    else:
+        world.edit(serving={"replicas": 3})
+    world.run(60, until=promoted)
+    assert promoted(world), "\n".join(world.lines)
+
+
+def test_a_rolled_back_version_is_not_tried_again_unasked() -> None:
+    world = watched(serving(error_rate={"v3": 0.05}))
+    world.ask("v3")
+    world.run(60)
+    world.error_rate.clear()
+    writes = world.writes
+    world.run(600)
+    assert world.writes == writes
+
+
+@pytest.mark.parametrize(("knob", "cause"), [("crashes", "CrashLoop"), ("wrong_bytes", "DigestMismatch")])
+def test_hard_signals_end_a_rollout_before_it_gets_traffic(knob: str, cause: str) -> None:
+    world = watched(serving(**{knob: {"v3"}}))
+    world.ask("v3")
+    world.run(30)
+    assert world.status.outcome is not None
+    assert world.status.outcome.cause == cause
+    assert world.share("v1") == 100
+    assert not any("v3" in line and "HTTPRoute" in line for line in world.lines)
+
+
+def test_a_candidate_that_crashes_under_traffic_is_left_although_prometheus_is_down() -> None:
+    world = watched(serving())
+    world.ask("v2")
+    world.run(60, until=lambda w: w.share("v2") == 10)
+    world.prometheus_up = False
+    world.crashes.add("v2")
+    world.run(2)
+    assert world.share("v1") == 100
+
+
+def test_no_weight_moves_while_prometheus_is_down() -> None:
+    world = watched(serving())
+    world.ask("v2")
+    world.run(60, until=lambda w: w.share("v2") == 10)
+    world.prometheus_up = False
+    world.run(600)
+    assert world.share("v2") == 10
+    assert world.plan is not None
+    assert world.plan.situation.reason == "MetricsUnavailable" or "metrics" in world.plan.situation.message
+    world.prometheus_up = True
+    world.run(60, until=promoted)
+    assert promoted(world)
+
+
+def test_no_requests_is_not_success() -> None:
+    world = watched(serving())
+    world.rate = 0
+    world.ask("v2")
+    world.run(600)
+    assert world.share("v2") == 10
+    assert not promoted(world)
+
+
+def test_a_gateway_that_does_not_acknowledge_stops_the_clock() -> None:
+    world = watched(serving())
+    world.gateway_up = False
+    world.ask("v2")
+    world.run(300)
+    assert world.share("v2") == 10
+    world.gateway_up = True
+    world.run(60, until=promoted)
+    assert promoted(world)
+
+
+def test_a_missing_model_version_waits_and_heals() -> None:
+    world = watched(serving(versions={"v1"}))
+    world.ask("v2")
+    world.run(30)
+    assert world.plan is not None
+    assert world.plan.situation.reason == "WaitingForModelVersion"
+    assert world.share("v1") == 100
+    world.versions.add("v2")
+    world.run(60, until=promoted)
+    assert promoted(world)
+
+
+def test_superseding_takes_the_traffic_first_and_starts_the_next_after_the_drain() -> None:
+    world = watched(serving())
+    world.ask("v2")
+    world.run(60, until=lambda w: w.share("v2") == 50)
+    world.ask("v3")
+    world.run(5)
+    assert world.share("v1") == 100
+    assert {r.arm[0] for r in world.revisions.values()} == {"v1", "v2"}
+    world.run(90, until=promoted)
+    assert promoted(world), "\n".join(world.lines)
+    assert [end.result for end in world.status.history] == ["Promoted", "Superseded", "Promoted"]
+    assert world.failed_by_route == 0
+
+
+def test_asking_for_the_stable_version_again_is_an_immediate_return() -> None:
+    world = watched(serving())
+    world.ask("v2")
+    world.run(60, until=lambda w: w.share("v2") == 50)
+    world.ask("v1")
+    world.run(1)
+    assert world.share("v1") == 100
+    assert world.plan is not None
+    world.run(15)
+    assert world.plan.situation.standing == "Done"
+    assert [r.arm[0] for r in world.revisions.values()] == ["v1"]
+
+
+def test_suspend_freezes_progress_but_not_rollback() -> None:
+    world = watched(serving())
+    world.ask("v2")
+    world.run(60, until=lambda w: w.share("v2") == 10)
+    world.edit(suspend=True)
+    world.run(300)
+    assert world.share("v2") == 10
+    world.error_rate["v2"] = 0.5
+    world.run(60)
+    assert world.share("v1") == 100
+
+
+def test_drift_of_the_route_is_repaired() -> None:
+    world = watched(serving())
+    assert world.route is not None
+    backends = world.route["spec"]["rules"][0]["backendRefs"]
+    world.route["spec"]["rules"][0]["backendRefs"] = [{**backends[0], "name": "somebody-elses"}]
+    world.checks.clear()
+    world.run(1)
+    assert world.share("v1") == 100
+
+
+def test_deleting_mid_split_leaves_the_stable_version_serving() -> None:
+    world = watched(serving())
+    world.ask("v2")
+    world.run(60, until=lambda w: w.share("v2") == 50)
+    world.deleting = True
+    world.run(5)
+    assert not world.finalizer
+    assert world.share("v1") == 100
+    assert [r.arm[0] for r in world.revisions.values()] == ["v1"]
+
+
+def test_a_recreated_rollout_takes_over_what_serves_and_compares_with_it() -> None:
+    before = serving()
+    world = watched(World(spec=spec("v2"), revisions=before.revisions, route=before.route, now=before.now))
+    world.route_generation, world.served = before.route_generation, before.served
+    world.run(90, until=promoted)
+    assert promoted(world), "\n".join(world.lines)
+    assert [end.cause for end in world.status.history] == ["StagesPassed"]
+
+
+@pytest.mark.parametrize("bad", [False, True])
+@pytest.mark.parametrize("boundary", range(24))
+def test_a_kill_between_any_two_writes_ends_in_the_same_place(boundary: int, bad: bool) -> None:
+    world = watched(serving(error_rate={"v2": 0.05} if bad else {}))
+    world.ask("v2")
+    world.crash_after = boundary
+    world.run(90)
+    assert {r.arm[0] for r in world.revisions.values()} == {"v1" if bad else "v2"}
+    assert world.share("v1" if bad else "v2") == 100
+    assert world.status.outcome is not None
+    assert world.status.outcome.result == ("RolledBack" if bad else "Promoted")
+    assert world.failed_by_route == 0
+    assert not world.finalizer

@@ -1,0 +1,294 @@
+"""A fake clock and a fake world: enough of a cluster, a gateway and Prometheus to replay rollouts in milliseconds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from crossfade.api import meta
+from crossfade.api.v1alpha1 import ModelVersionStatus, RolloutSpec, RolloutStatus
+from crossfade.api.v1alpha1.modelversion import Resolved
+from crossfade.decide.plan import Action, Apply, Delete, Plan, Scale, Target
+from crossfade.decide.rollout import plan_rollout
+from crossfade.model.evidence import Counters, Evidence, Series
+from crossfade.model.route import ParentFacts, RouteFacts
+from crossfade.model.snapshot import Platform, RolloutFacts, Snapshot, VersionFacts
+from crossfade.model.workload import PodFacts, RevisionFacts
+
+START = 1_800_000_000.0
+SCRAPE = 1.0
+
+
+def spec(version: str = "v1", **changes: Any) -> dict[str, Any]:
+    """A Rollout's spec with two stages and one threshold; `changes` replace top-level fields."""
+    return {
+        "modelVersion": version,
+        "serving": {"replicas": 2},
+        "traffic": {"gatewayAPI": {"parentRefs": [{"name": "public", "namespace": "gateways"}]}},
+        "strategy": {
+            "stages": [
+                {"name": "ten", "weight": 10, "minDuration": "5s"},
+                {"name": "half", "weight": 50, "minDuration": "5s"},
+            ]
+        },
+        "analysis": {
+            "metrics": [{"name": "errors", "template": "mlserver/errors", "objective": {"absolute": {"max": "0.02"}}}]
+        },
+        **changes,
+    }
+
+
+@dataclass
+class Revision:
+    """A fake Deployment with its Service and pods."""
+
+    arm: tuple[str, str]
+    replicas: int
+    created_at: float
+    deployment: dict[str, Any]
+    service: dict[str, Any] | None = None
+    good: float = 0.0
+    bad: float = 0.0
+    samples: tuple[list[tuple[float, float]], list[tuple[float, float]]] = field(default_factory=lambda: ([], []))
+
+
+@dataclass
+class World:
+    """Set the knobs, `run` it, and read `lines`: the transcript of all that was decided and done."""
+
+    spec: dict[str, Any] = field(default_factory=spec)
+    error_rate: dict[str, float] = field(default_factory=dict)
+    crashes: set[str] = field(default_factory=set)
+    wrong_bytes: set[str] = field(default_factory=set)
+    rate: float = 200.0
+    start_seconds: float = 3.0
+    ack_seconds: float = 0.1
+    serve_seconds: float = 1.5
+    prometheus_up: bool = True
+    gateway_up: bool = True
+    versions: set[str] = field(default_factory=lambda: {"v1", "v2", "v3"})
+    now: float = START
+    generation: int = 1
+    retry_token: str | None = None
+    deleting: bool = False
+    finalizer: bool = False
+    status: RolloutStatus = field(default_factory=RolloutStatus)
+    revisions: dict[str, Revision] = field(default_factory=dict)
+    route: dict[str, Any] | None = None
+    route_generation: int = 0
+    route_written_at: float = START
+    served: dict[str, int] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+    writes: int = 0
+    failed_by_route: float = 0.0
+    crash_after: int | None = None
+    plan: Plan | None = None
+    checks: list[Callable[["World"], None]] = field(default_factory=list)
+
+    # what people do
+
+    def ask(self, version: str) -> None:
+        """Change `spec.modelVersion`."""
+        self.edit(modelVersion=version)
+
+    def edit(self, **changes: Any) -> None:
+        """Change the spec; the generation rises as in the API server."""
+        self.spec = {**self.spec, **changes}
+        self.generation += 1
+
+    # running
+
+    def run(self, seconds: float, until: Callable[["World"], bool] | None = None) -> "World":
+        """Let time pass in steps of half a scrape, reconciling at each until nothing more is written."""
+        end = self.now + seconds
+        while self.now < end and not (until and until(self)):
+            self.now += SCRAPE / 2
+            self._traffic(SCRAPE / 2)
+            self.reconcile()
+        return self
+
+    def reconcile(self) -> None:
+        """Reconcile until a pass writes nothing; a plan that never comes to rest is an error."""
+        for _ in range(20):
+            before = self.writes
+            self._once()
+            if self.writes == before:
+                return
+        raise AssertionError("the plan never comes to rest:\n" + "\n".join(self.lines[-20:]))
+
+    def _once(self) -> None:
+        snapshot = self.snapshot()
+        self.plan = plan = plan_rollout(snapshot)
+        try:
+            for action in plan.first:
+                self._act(action)
+            self._record(plan)
+            for action in plan.then:
+                self._act(action)
+        except KilledError:
+            self.crash_after = None
+            self.lines.append(f"{self.now - START:6.1f} KILLED")
+        for check in self.checks:
+            check(self)
+
+    def _record(self, plan: Plan) -> None:
+        said = f"{plan.situation.standing.value} {plan.situation.reason}: {plan.situation.message}"
+        if not self.lines or not self.lines[-1].endswith(said):
+            self.lines.append(f"{self.now - START:6.1f} {said}")
+        if plan.status != self.status:
+            self._write()
+            self.status = RolloutStatus.of(plan.status.to_json())
+
+    def _write(self) -> None:
+        if self.crash_after is not None:
+            if self.crash_after == 0:
+                raise KilledError
+            self.crash_after -= 1
+        self.writes += 1
+
+    def _act(self, action: Action) -> None:
+        self._write()
+        match action:
+            case Apply(target=Target.DEPLOYMENT, body=body):
+                name, notes = body["metadata"]["name"], body["metadata"]["annotations"]
+                arm = (notes[meta.ANNOTATION_MODEL_VERSION], notes[meta.ANNOTATION_DIGEST])
+                self.revisions[name] = Revision(arm, body["spec"]["replicas"], self.now, body)
+            case Apply(target=Target.SERVICE, body=body):
+                self.revisions[body["metadata"]["name"]].service = body
+            case Apply(target=Target.ROUTE, body=body):
+                self.route, self.route_written_at = body, self.now
+                self.route_generation += 1
+            case Apply(target=Target.ROLLOUT, body=body):
+                self.finalizer = bool(body["metadata"]["finalizers"])
+            case Scale(name=name, replicas=replicas):
+                self.revisions[name].replicas = replicas
+            case Delete(target=Target.DEPLOYMENT, name=name):
+                self.revisions.pop(name, None)
+        what = action.name if isinstance(action, Scale | Delete) else action.target.value
+        self.lines.append(f"{self.now - START:6.1f}   {type(action).__name__} {what}: {action.why}")
+
+    def _traffic(self, seconds: float) -> None:
+        """Requests arrive, are split as the gateway serves by now, and are scraped on the full second."""
+        if self.route is not None and self.now - self.route_written_at >= self.serve_seconds:
+            self.served = weights(self.route)
+        for name, weight in self.served.items():
+            count = self.rate * seconds * weight / 100
+            revision = self.revisions.get(name)
+            if revision is None or self.ready(name) == 0:
+                self.failed_by_route += count
+                continue
+            failing = self.error_rate.get(revision.arm[0], 0.0)
+            revision.good += count * (1 - failing)
+            revision.bad += count * failing
+        if self.prometheus_up and (self.now - START) % SCRAPE == 0:
+            for revision in self.revisions.values():
+                if revision.good + revision.bad > 0:
+                    revision.samples[0].append((self.now, float(round(revision.bad))))
+                    revision.samples[1].append((self.now, float(round(revision.good + revision.bad))))
+
+    # the world as facts
+
+    def ready(self, name: str) -> int:
+        """Ready pods of a revision."""
+        revision = self.revisions[name]
+        broken = revision.arm[0] in self.crashes | self.wrong_bytes
+        return 0 if broken or self.now - revision.created_at < self.start_seconds else revision.replicas
+
+    def share(self, version: str) -> int:
+        """Percent that the stored route gives to a model version."""
+        return sum(
+            w for n, w in weights(self.route).items() if n in self.revisions and self.revisions[n].arm[0] == version
+        )
+
+    def snapshot(self) -> Snapshot:
+        """All that a decision may see."""
+        read = RolloutSpec.model_validate(self.spec)
+        rollout = RolloutFacts(
+            name="fraud",
+            namespace="ml",
+            uid="u-1",
+            generation=self.generation,
+            deleting=self.deleting,
+            finalizer=self.finalizer,
+            retry_token=self.retry_token,
+            spec=read,
+            spec_error="",
+            status=self.status,
+        )
+        return Snapshot(
+            now=self.now,
+            rollout=rollout,
+            platform=Platform("crossfade:test"),
+            version=self._version(read.model_version),
+            revisions={name: self._revision(name) for name in self.revisions},
+            route=self._route(),
+            evidence=self._evidence(),
+        )
+
+    def _version(self, name: str) -> VersionFacts | None:
+        if name not in self.versions:
+            return None
+        digest = "sha256:" + name.encode().hex().ljust(64, "0")
+        resolved = Resolved(
+            uri=f"models:/fraud/{name}",
+            immutable_uri=f"s3://b/{name}",
+            digest=digest,
+            files=1,
+            size_bytes=1,
+            resolved_at="2026-01-01T00:00:00Z",
+        )
+        return VersionFacts(name, resolved)
+
+    def _revision(self, name: str) -> RevisionFacts:
+        r = self.revisions[name]
+        count, (version, digest) = self.ready(name), r.arm
+        crashed = version in self.crashes and self.now - r.created_at > 1
+        refused = version in self.wrong_bytes and self.now - r.created_at > 1
+        pods = tuple(
+            PodFacts(f"{name}-{i}", i < count, 0, "CrashLoopBackOff" if crashed else None, "", 3 if refused else None)
+            for i in range(r.replicas)
+        )
+        return RevisionFacts(name, version, digest, r.replicas, count, r.created_at, pods, r.deployment, r.service)
+
+    def _route(self) -> RouteFacts | None:
+        if self.route is None:
+            return None
+        taken = self.gateway_up and self.now - self.route_written_at >= self.ack_seconds
+        generation = self.route_generation if taken else self.route_generation - 1
+        parents = (ParentFacts("public", "gateways", None, None, True, True, False, generation),) if generation else ()
+        return RouteFacts(
+            self.route_generation, weights(self.route), parents, self.route["spec"], self.route["metadata"]["labels"]
+        )
+
+    def _evidence(self) -> Evidence | None:
+        if not self.prometheus_up:
+            return Evidence(self.now, {}, "Prometheus at http://p:9090 does not answer")
+        bad, total = (
+            tuple(Series(n, f"{n}-0", tuple(r.samples[i][-300:])) for n, r in self.revisions.items() if r.samples[i])
+            for i in (0, 1)
+        )
+        return Evidence(self.now, {"errors": Counters(bad, total)})
+
+
+class KilledError(Exception):
+    """The operator was killed between two writes."""
+
+
+def weights(route: dict[str, Any] | None) -> dict[str, int]:
+    """Weights by revision of a stored route."""
+    return {b["name"]: b["weight"] for b in route["spec"]["rules"][0]["backendRefs"]} if route else {}
+
+
+def promoted(world: World) -> bool:
+    """The spec's version is stable and nothing is under way."""
+    stable = world.status.stable
+    return stable is not None and stable.model_version == world.spec["modelVersion"] and world.status.candidate is None
+
+
+def serving(version: str = "v1", **knobs: Any) -> World:
+    """A world in which `version` serves everything."""
+    world = World(spec=spec(version), **knobs).run(30, until=promoted)
+    assert promoted(world), "\n".join(world.lines)
+    return world
+
+
+__all__ = ["ModelVersionStatus", "World", "promoted", "serving", "spec", "weights"]
