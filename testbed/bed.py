@@ -84,7 +84,7 @@ class Bed(ClusterHandle):
 
     @staticmethod
     def remove(name: str) -> None:
-        """End the bed `name`, running, half started or dead, and remove its folder; nothing happens when there is none."""
+        """End the bed `name`, running, half started or dead, and remove its folder; without one nothing happens."""
         end(_folder(name))
 
     def down(self) -> None:

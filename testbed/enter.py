@@ -47,7 +47,7 @@ def _become(command: list[str], parent: int) -> None:
         os._exit(1)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     try:
-        os.execvp(command[0], command)
+        os.execvp(command[0], command)  # noqa: S606  (there is no shell to be had)
     except OSError as failure:
         print(f"enter: cannot run {command[0]}: {failure.strerror}", file=sys.stderr)
         os._exit(127)

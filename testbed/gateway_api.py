@@ -12,20 +12,20 @@ GATEWAY = "public"
 CLASS = "traefik"
 
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-_API = "/apis/gateway.networking.k8s.io/v1"
+_GROUP_VERSION = "gateway.networking.k8s.io/v1"
+_API = f"/apis/{_GROUP_VERSION}"
 _GATEWAYS = f"{_API}/namespaces/{NAMESPACE}/gateways"
 _FILES = Path(__file__).parent / "manifests" / "gateway-api"
-_PREFIX = "gateway.networking.k8s.io_"
 
 _NAMESPACE_MANIFEST = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
 _CLASS_MANIFEST = {
-    "apiVersion": "gateway.networking.k8s.io/v1",
+    "apiVersion": _GROUP_VERSION,
     "kind": "GatewayClass",
     "metadata": {"name": CLASS},
     "spec": {"controllerName": "traefik.io/gateway-controller"},
 }
 _GATEWAY_MANIFEST = {
-    "apiVersion": "gateway.networking.k8s.io/v1",
+    "apiVersion": _GROUP_VERSION,
     "kind": "Gateway",
     "metadata": {"name": GATEWAY, "namespace": NAMESPACE},
     "spec": {
@@ -43,21 +43,17 @@ _GATEWAY_MANIFEST = {
 
 
 async def define(cluster: ClusterClient, seconds: float) -> None:
-    """Apply the resource definitions and wait until all are established."""
-    await asyncio.gather(*(_define(cluster, file, seconds) for file in sorted(_FILES.glob("*.yaml"))))
-
-
-async def _define(cluster: ClusterClient, file: Path, seconds: float) -> None:
-    name = f"{file.stem.removeprefix(_PREFIX)}.gateway.networking.k8s.io"
-    await cluster.apply(f"{_DEFINITIONS}/{name}", file.read_bytes())
-    await cluster.wait(_DEFINITIONS, name, has_condition("Established"), seconds)
+    """Create the resource definitions and wait until the API server serves them."""
+    manifests = {file.stem: file.read_bytes() for file in _FILES.glob("*.yaml")}
+    await asyncio.gather(*(cluster.create(_DEFINITIONS, manifest) for manifest in manifests.values()))
+    await cluster.serves(_GROUP_VERSION, set(manifests), seconds)
 
 
 async def create_gateway(cluster: ClusterClient) -> None:
-    """Apply the namespace, the class and the Gateway."""
-    await cluster.apply(f"/api/v1/namespaces/{NAMESPACE}", json.dumps(_NAMESPACE_MANIFEST).encode())
-    await cluster.apply(f"{_API}/gatewayclasses/{CLASS}", json.dumps(_CLASS_MANIFEST).encode())
-    await cluster.apply(f"{_GATEWAYS}/{GATEWAY}", json.dumps(_GATEWAY_MANIFEST).encode())
+    """Create the namespace, the class and the Gateway."""
+    await cluster.create("/api/v1/namespaces", json.dumps(_NAMESPACE_MANIFEST).encode())
+    await cluster.create(f"{_API}/gatewayclasses", json.dumps(_CLASS_MANIFEST).encode())
+    await cluster.create(_GATEWAYS, json.dumps(_GATEWAY_MANIFEST).encode())
 
 
 async def programmed(cluster: ClusterClient, seconds: float) -> None:

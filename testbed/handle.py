@@ -32,7 +32,7 @@ class ClusterHandle(ABC):
         """The environment variables of programs that use the cluster: KUBECONFIG, and PATH with kubectl and helm."""
 
     def run(self, argv: Sequence[str], *, text: str | None = None) -> str:
-        """Run a program with `text` as its input and return its output. Raises TestbedError with what it complained of."""
+        """Run a program with `text` as its input and return its output. Raises TestbedError with its complaint."""
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         with self.popen(argv, **pipes) as process:
             output, complaint = process.communicate(text)
@@ -79,7 +79,7 @@ class CurrentCluster(ClusterHandle):
 
     def popen(self, argv: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
         """See ClusterHandle."""
-        environment = dict(options.pop("env", None) or os.environ) | self.environment()
+        environment = dict(options.pop("env", None) or os.environ) | dict(self.environment())
         return subprocess.Popen(list(argv), env=environment, **options)
 
     def environment(self) -> Mapping[str, str]:

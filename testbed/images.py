@@ -9,7 +9,7 @@ from testbed import places
 from testbed.binaries.environments import existing_env
 
 Image = dict[str, object]
-"""`entrypoint` and `cmd` (lists of words), `env` (name -> value), `workdir` (path), as in an OCI image's configuration."""
+"""`entrypoint` and `cmd` (lists of words), `env` (name -> value), `workdir`: as in an OCI image's configuration."""
 
 
 def catalogue() -> dict[str, Image]:

@@ -2,8 +2,8 @@
 
     python -m testbed.init FOLDER LINE
 
-FOLDER is the bed's folder, LINE the number of the file descriptor of its end of the leash (see testbed.leash). It runs as
-process 1 of a PID namespace of its own, so the kernel ends everything in the bed when it ends.
+FOLDER is the bed's folder, LINE the number of the file descriptor of its end of the leash (see testbed.leash). It
+runs as process 1 of a PID namespace of its own, so the kernel ends everything in the bed when it ends.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from pathlib import Path
 import httpx
 
 from testbed import gateway_api, network
-from testbed.cluster import ClusterClient, answers, exists, has_condition
+from testbed.cluster import ClusterClient, answers, exists, has_condition, plain_client
 from testbed.control import serve_orders
 from testbed.daemons import control_plane, gateway, mlflow, node, prometheus
 from testbed.errors import TestbedError
@@ -48,7 +48,7 @@ class Start:
         pki = self._layout.pki
         async with (
             ClusterClient(pki / "ca.crt", pki / "admin.crt", pki / "admin.key") as cluster,
-            httpx.AsyncClient(trust_env=False) as http,
+            plain_client() as http,
             asyncio.TaskGroup() as parts,
         ):
             parts.create_task(self._mlflow(http))

@@ -13,11 +13,11 @@ from testbed.handle import CurrentCluster
 
 @contextmanager
 def kind_cluster(name: str) -> Iterator[CurrentCluster]:
-    """Make a kind cluster for the body and delete it afterwards. Raises TestbedError where Docker or kind is missing."""
+    """Make a kind cluster for the body and delete it afterwards. Raises TestbedError without Docker or kind."""
     for program, proof in (("docker", ("docker", "info")), ("kind", ("kind", "version"))):
         if shutil.which(program) is None or subprocess.run(proof, check=False, capture_output=True).returncode:
             raise TestbedError(
-                f"--cluster=kind needs a working {program}, and `{' '.join(proof)}` fails; install {program} or use --cluster=testbed"
+                f"--cluster=kind needs {program}, and `{' '.join(proof)}` fails; install it or use --cluster=testbed"
             )
     with tempfile.TemporaryDirectory() as folder:
         kubeconfig = Path(folder) / "kubeconfig"

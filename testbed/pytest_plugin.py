@@ -1,7 +1,7 @@
 """Fixtures for tests that need a cluster: `--cluster` says which one.
 
-testbed (the default) starts a bed for the session and moves the test process into its network; it ends with the session,
-even when the session is killed. current takes the cluster of $KUBECONFIG. kind makes one with the `kind` program.
+testbed (the default) starts a bed for the session and moves the test process into its network; it ends with the
+session, even when that is killed. current takes the cluster of $KUBECONFIG. kind makes one with the `kind` program.
 """
 
 import os

@@ -36,7 +36,8 @@ class Wish:
 def start(wish: Wish, folder: Path, progress: Progress) -> tuple[Record, CallerEnd]:
     """Start a bed in `folder`, which does not exist yet; the caller holds its lock.
 
-    Returns its record and the leash, which ends the bed when it is dropped without `keep`. Nothing of it runs when this raises.
+    Returns its record and the leash, which ends the bed when it is dropped without `keep`. When this raises, nothing of
+    the bed runs.
     """
     programs = {program: words for tool in TOOLS for program, words in locate(tool, progress).items()}
     environment = str(python_env("mlflow", progress)) if wish.mlflow else None

@@ -18,7 +18,7 @@ from testbed.progress import Progress, silent
 
 
 def python_env(name: str, progress: Progress = silent) -> Path:
-    """The folder of the virtual environment locked in testbed/envs/<name>.txt; made on first use, within a minute or so.
+    """The folder of the virtual environment locked in testbed/envs/<name>.txt; made on first use in about a minute.
 
     Waits while another process makes the same one. Raises TestbedError when the packages cannot be installed.
     """

@@ -1,4 +1,4 @@
-"""Programs compiled from their projects' own Go modules: slow (half an hour for Kubernetes), but it needs no download page."""
+"""Programs compiled from their projects' own Go modules: minutes for Kubernetes, but no download page is needed."""
 
 import os
 import shutil

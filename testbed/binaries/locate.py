@@ -24,7 +24,7 @@ SOURCES: tuple[Source, ...] = (SharedFolder(), Releases(), PythonIndex(), GoModu
 
 
 def locate(tool: Tool, progress: Progress, sources: tuple[Source, ...] = SOURCES) -> Programs:
-    """The tool's programs: from the path in CROSSFADE_<TOOL>, else from the cache, else from the first source that has them.
+    """The tool's programs: from the path in CROSSFADE_<TOOL>, else the cache, else the first source that has them.
 
     Waits while another process fetches the same tool. Raises TestbedError when no source has it, with every reason.
     """
