@@ -1,0 +1,36 @@
+# Few targets. `make demo` and `make test` set everything up by themselves; the rest is for those who change the code.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: demo test check generate bench clean
+
+demo: .venv/ready  ## a real cluster, real models, one promotion and one rollback
+	@$(BIN)/python -m demo $(ARGS)
+
+test: check  ## unit, contract and cluster tiers, on the testbed
+	$(BIN)/pytest $(ARGS)
+
+check: .venv/ready  ## what to run all the time: linters, types, contracts between rooms, fast tests
+	$(BIN)/ruff check -q .
+	$(BIN)/ruff format -q --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-timeout -q || $(BIN)/lint-imports
+	$(BIN)/pytest -q -n 2 tests/unit tests/simulation
+
+generate: .venv/ready  ## crds/, docs/reference/ and the chart's copy from the types
+	$(BIN)/python -m crossfade.codegen
+
+bench: .venv/ready  ## figures against a baseline in the same run
+	$(BIN)/python -m bench $(ARGS)
+
+.venv/ready: requirements/dev.txt requirements/uv.txt pyproject.toml
+	@echo "setting up .venv (locked dependencies, hashes checked)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
