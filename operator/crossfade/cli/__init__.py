@@ -1,0 +1,25 @@
+"""The command line. Each command imports what it needs when it runs: the loader starts in every pod of every model."""
+
+import typer
+
+from crossfade.cli.load import load
+
+app = typer.Typer(
+    help="Rolls new versions of machine-learning models into live traffic, and back at once when they are worse.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # they show local variables, which may hold secrets
+)
+
+
+@app.callback()
+def _crossfade() -> None:
+    """Make the commands sub-commands, also while there is but one."""
+
+
+app.command("load")(load)
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    app(prog_name="crossfade")

@@ -1,0 +1,90 @@
+"""`crossfade load`: the init container that puts verified bytes before a model server, or lets it never start."""
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXIT_FAILED = 1
+EXIT_DIGEST_MISMATCH = 3
+EXIT_SOURCE_UNREACHABLE = 4
+_TRY_SECONDS = 60.0
+_FIRST_WAIT_SECONDS = 1.0
+_TERMINATION_LOG = Path("/dev/termination-log")
+_TERMINATION_BYTES = 4096
+"""Kubernetes reads no more."""
+
+
+def load(
+    uri: Annotated[str, typer.Option(help="Where the bytes are, as `status.resolved.immutableUri` says.")],
+    digest: Annotated[str, typer.Option(help="The mvd1 digest that they must have, as sha256:<64 hex digits>.")],
+    to: Annotated[Path, typer.Option(help="The folder that gets the files; empty, absent, or loaded before.")],
+    mlflow_address: Annotated[
+        str | None, typer.Option(envvar="CROSSFADE_MLFLOW_ADDRESS", help="The MLflow server for mlflow-artifacts:/.")
+    ] = None,
+    file_root: Annotated[
+        Path | None, typer.Option(envvar="CROSSFADE_FILE_ROOT", help="The folder that file:// addresses may lead to.")
+    ] = None,
+) -> None:
+    """Load a model's files and verify their digest.
+
+    Exit status: 0 loaded and verified, 3 other bytes than promised, 4 source not to be read within a minute of tries,
+    1 anything else, such as a full disk.
+    """
+    if not re.fullmatch(r"sha256:[a-f0-9]{64}", digest):
+        raise typer.BadParameter("must be sha256: and 64 hex digits", param_hint="--digest")
+    try:
+        status, sentence = asyncio.run(_load(uri, digest, to, mlflow_address, file_root))
+    except asyncio.CancelledError:
+        raise typer.Exit(128 + signal.SIGTERM) from None
+    print(f"crossfade load: {sentence}", file=sys.stderr if status else sys.stdout)
+    if status:
+        _tell_kubelet(sentence)
+        raise typer.Exit(status)
+
+
+async def _load(uri: str, digest: str, to: Path, mlflow_address: str | None, file_root: Path | None) -> tuple[int, str]:
+    """Exit status and the sentence that says why."""
+    from crossfade.adapters.artifacts.router import open_store
+    from crossfade.observe.verify import DigestMismatch, fetch
+    from crossfade.ports import SourceError
+
+    _end_on_sigterm()
+    store = open_store(mlflow_address, file_root)
+    give_up, wait = time.monotonic() + _TRY_SECONDS, _FIRST_WAIT_SECONDS
+    while True:
+        try:
+            found = await fetch(store, uri, digest, to)
+        except DigestMismatch as failure:
+            return EXIT_DIGEST_MISMATCH, str(failure)
+        except SourceError as failure:
+            if not failure.retry or time.monotonic() + wait > give_up:
+                return EXIT_SOURCE_UNREACHABLE, str(failure)
+        except OSError as failure:
+            return EXIT_FAILED, f"the folder {to} cannot be written: {failure.strerror or failure}"
+        else:
+            return 0, f"{found.files} files with {found.size_bytes} bytes verified as {found.digest} in {to}"
+        await asyncio.sleep(wait)
+        wait *= 2
+
+
+def _end_on_sigterm() -> None:
+    """As a container's first process we would outlive SIGTERM; so end, with what was half loaded removed."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+
+
+def _tell_kubelet(sentence: str) -> None:
+    """Put the sentence where `kubectl describe pod` shows it, and where the operator reads it."""
+    with suppress(OSError):
+        descriptor = os.open(_TERMINATION_LOG, os.O_WRONLY | os.O_TRUNC)  # never made: outside a pod there is none
+        with os.fdopen(descriptor, "wb") as log:
+            log.write(sentence.encode()[:_TERMINATION_BYTES])
