@@ -1,0 +1,1 @@
+"""Plan to world: the only writers, but for status."""

@@ -1,0 +1,59 @@
+"""Runs a plan's actions in order through the cluster; stops at the first that fails."""
+
+import logging
+from collections.abc import Callable, Iterable
+
+from crossfade.decide.plan import Action, Apply, Delete, Scale, Target
+from crossfade.ports import DEPLOYMENTS, HTTP_ROUTES, ROLLOUTS, SERVICES, Cluster, ClusterError, Kind, Object
+from crossfade.telemetry.metrics import WRITES
+
+log = logging.getLogger(__name__)
+
+_KINDS: dict[Target, Kind] = {
+    Target.DEPLOYMENT: DEPLOYMENTS,
+    Target.SERVICE: SERVICES,
+    Target.ROUTE: HTTP_ROUTES,
+    Target.ROLLOUT: ROLLOUTS,
+}
+
+Absorb = Callable[[Object], None]
+"""Takes in an object as a write returned it, so that the next look already sees it."""
+
+
+class ActionError(Exception):
+    """A write that the API server refused; the sentence names the child, the reason for the write and the cause."""
+
+
+async def execute(cluster: Cluster, namespace: str, actions: Iterable[Action], absorb: Absorb) -> None:
+    """Send the actions in order. Raises ActionError at the first that fails; those before it are done."""
+    for action in actions:
+        kind, name = _subject(action)
+        try:
+            stored = await _send(cluster, kind, namespace, name, action)
+        except ClusterError as error:
+            raise ActionError(f"{kind.kind} {name} could not be written ({action.why}): {error}") from error
+        WRITES.labels(kind=kind.kind).inc()
+        log.info("%s %s: %s", kind.kind, name, action.why, extra={"namespace": namespace})
+        if stored is not None:
+            absorb(stored)
+
+
+def _subject(action: Action) -> tuple[Kind, str]:
+    match action:
+        case Apply(target=target, body=body):
+            return _KINDS[target], body["metadata"]["name"]
+        case Scale(name=name):
+            return DEPLOYMENTS, name
+        case Delete(target=target, name=name):
+            return _KINDS[target], name
+
+
+async def _send(cluster: Cluster, kind: Kind, namespace: str, name: str, action: Action) -> Object | None:
+    match action:
+        case Apply(body=body):
+            return await cluster.apply(kind, body)
+        case Scale(replicas=replicas):
+            return await cluster.scale(kind, namespace, name, replicas)
+        case Delete():
+            await cluster.delete(kind, namespace, name)
+            return None

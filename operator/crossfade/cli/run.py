@@ -1,0 +1,96 @@
+"""`crossfade run`: the operator itself. Heavy imports wait until it is really run."""
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from crossfade.settings import Settings
+
+_DEFAULT_IMAGE = "ghcr.io/crossfade-dev/crossfade:0.1.0"
+
+
+def run(
+    prometheus_address: Annotated[
+        str, typer.Option(envvar="CROSSFADE_PROMETHEUS_ADDRESS", help="The Prometheus that scrapes the model servers.")
+    ],
+    metrics_interval: Annotated[
+        float, typer.Option(envvar="CROSSFADE_METRICS_INTERVAL", help="Seconds between two readings of the metrics.")
+    ] = 5.0,
+    mlflow_address: Annotated[
+        str | None, typer.Option(envvar="CROSSFADE_MLFLOW_ADDRESS", help="The MLflow server of `source.mlflow`.")
+    ] = None,
+    file_root: Annotated[
+        str | None, typer.Option(envvar="CROSSFADE_FILE_ROOT", help="The folder below which file:// sources may lie.")
+    ] = None,
+    loader_image: Annotated[
+        str, typer.Option(envvar="CROSSFADE_LOADER_IMAGE", help="The operator's own image, for the init container.")
+    ] = _DEFAULT_IMAGE,
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option(envvar="CROSSFADE_NAMESPACES", help="A namespace to serve; repeat for more, leave out for all."),
+    ] = None,
+    health_port: Annotated[
+        int, typer.Option(envvar="CROSSFADE_HEALTH_PORT", help="Where /livez, /readyz and /metrics are served.")
+    ] = 8080,
+) -> None:
+    """Run the operator until SIGTERM."""
+    from pydantic import ValidationError
+
+    from crossfade.settings import Settings
+
+    try:
+        settings = Settings(
+            prometheus_address=prometheus_address,
+            metrics_interval=metrics_interval,
+            mlflow_address=mlflow_address,
+            file_root=file_root,
+            loader_image=loader_image,
+            namespaces=tuple(namespace or ()),
+            health_port=health_port,
+        )
+    except ValidationError as error:
+        for fault in error.errors(include_url=False):
+            flag = str(fault["loc"][0]).removesuffix("s").replace("_", "-") if fault["loc"] else "run"
+            typer.echo(f"--{flag}: {fault['msg']}", err=True)
+        raise typer.Exit(2) from None
+    sys.exit(asyncio.run(_serve(settings)))
+
+
+async def _serve(settings: "Settings") -> int:
+    """Build the adapters and run. Returns the exit code."""
+    import logging
+    from pathlib import Path
+
+    from crossfade.adapters.artifacts.router import open_store
+    from crossfade.adapters.clock import SystemClock
+    from crossfade.adapters.kube import KubeCluster
+    from crossfade.adapters.prometheus import PrometheusMetrics
+    from crossfade.adapters.registries.mlflow import MlflowRegistry
+    from crossfade.ports import ClusterError
+    from crossfade.telemetry.logs import configure_logs
+    from crossfade.watch.operator import Operator
+
+    configure_logs()
+    log = logging.getLogger("crossfade")
+    try:
+        cluster = await KubeCluster.connect()
+    except ClusterError as error:
+        log.error("%s", error)  # noqa: TRY400 - the sentence says it all; a traceback would hide it
+        return 1
+    registry = MlflowRegistry(settings.mlflow_address) if settings.mlflow_address else None
+    metrics = PrometheusMetrics(settings.prometheus_address)
+    store = open_store(settings.mlflow_address, Path(settings.file_root) if settings.file_root else None)
+    try:
+        await Operator(settings, cluster, metrics, registry, store, SystemClock()).run()
+    except Exception:
+        log.exception("the operator ends because a part of it failed")
+        return 1
+    finally:
+        await cluster.close()
+        await metrics.close()
+        if registry is not None:
+            await registry.close()
+    return 0

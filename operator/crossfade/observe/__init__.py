@@ -1,0 +1,1 @@
+"""World to model: the only readers."""

@@ -1,0 +1,142 @@
+"""The world around one object, gathered in one moment from memory: no I/O, so it can't be torn by waiting."""
+
+from collections.abc import Mapping
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from crossfade.api import meta
+from crossfade.api.v1alpha1 import ModelVersionSpec, ModelVersionStatus, RolloutSpec, RolloutStatus
+from crossfade.api.v1alpha1.common import ApiModel
+from crossfade.model.evidence import Evidence
+from crossfade.model.moments import moment
+from crossfade.model.snapshot import Platform, Resolution, RolloutFacts, Snapshot, VersionFacts, VersionSnapshot
+from crossfade.model.workload import RevisionFacts
+from crossfade.observe.cache import Cache, rollout_label
+from crossfade.observe.pods import read_pod
+from crossfade.observe.routes import read_route
+from crossfade.ports import Object
+
+Spec = TypeVar("Spec", bound=ApiModel)
+Status = TypeVar("Status", bound=ApiModel)
+
+
+class UnreadableStatusError(Exception):
+    """A stored status that this release can't read: acting on a guess could move traffic, so nothing is done."""
+
+
+def gather_rollout(
+    cache: Cache, platform: Platform, evidence: Mapping[tuple[str, str], Evidence], raw: Object, now: float
+) -> Snapshot:
+    """Everything a decision about this Rollout may look at. Raises UnreadableStatusError."""
+    rollout = _rollout(raw)
+    version = cache.get("ModelVersion", rollout.namespace, raw.get("spec", {}).get("modelVersion", ""))
+    route = cache.get("HTTPRoute", rollout.namespace, rollout.name)
+    return Snapshot(
+        now=now,
+        rollout=rollout,
+        platform=platform,
+        version=_version(version) if version else None,
+        revisions=_revisions(cache, rollout),
+        route=read_route(route) if route else None,
+        evidence=evidence.get((rollout.namespace, rollout.name)),
+    )
+
+
+def gather_version(raw: Object, resolution: Resolution | None, now: float) -> VersionSnapshot:
+    """Everything a decision about this ModelVersion may look at. Raises UnreadableStatusError."""
+    spec, error = _spec(ModelVersionSpec, raw)
+    metadata = raw["metadata"]
+    return VersionSnapshot(
+        now=now,
+        name=metadata["name"],
+        namespace=metadata["namespace"],
+        uid=metadata["uid"],
+        generation=int(metadata["generation"]),
+        spec=spec,
+        spec_error=error,
+        status=_status(ModelVersionStatus, raw),
+        resolution=resolution,
+    )
+
+
+def _rollout(raw: Object) -> RolloutFacts:
+    spec, error = _spec(RolloutSpec, raw)
+    metadata = raw["metadata"]
+    return RolloutFacts(
+        name=metadata["name"],
+        namespace=metadata["namespace"],
+        uid=metadata["uid"],
+        generation=int(metadata["generation"]),
+        deleting="deletionTimestamp" in metadata,
+        finalizer=meta.FINALIZER in metadata.get("finalizers", ()),
+        retry_token=metadata.get("annotations", {}).get(meta.ANNOTATION_RETRY),
+        spec=spec,
+        spec_error=error,
+        status=_status(RolloutStatus, raw),
+    )
+
+
+def _spec(kind: type[Spec], raw: Object) -> tuple[Spec | None, str]:
+    try:
+        return kind.model_validate(raw.get("spec", {})), ""
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        return None, "; ".join(f"{'.'.join(map(str, ('spec', *e['loc'])))}: {e['msg']}" for e in found)
+
+
+def _status(kind: type[Status], raw: Object) -> Status:
+    try:
+        return kind.model_validate(raw.get("status", {}))
+    except ValidationError as error:
+        name = raw["metadata"]["name"]
+        raise UnreadableStatusError(
+            f"the stored status of {raw['kind']} {name} cannot be read ({error.error_count()} faults); was it written"
+            " by a newer release? Run that release, or clear the status"
+        ) from error
+
+
+def _version(raw: Object) -> VersionFacts:
+    status = _status(ModelVersionStatus, raw)
+    said = {condition.type: condition for condition in status.conditions}
+    message = said["Ready"].message if "Ready" in said else "it was not looked at yet"
+    stalled = "Stalled" in said and said["Stalled"].status == "True"
+    return VersionFacts(raw["metadata"]["name"], status.resolved, message, failed=stalled)
+
+
+def _revisions(cache: Cache, rollout: RolloutFacts) -> dict[str, RevisionFacts]:
+    """Revisions by name. Deployments that another object owns are not ours, whatever their labels say."""
+    label = rollout_label(rollout.name)
+    pods: dict[str, list[Object]] = {}
+    for pod in cache.labelled("Pod", rollout.namespace, label):
+        pods.setdefault(pod["metadata"]["labels"].get(meta.LABEL_REVISION, ""), []).append(pod)
+    return {
+        facts.revision: facts
+        for deployment in cache.labelled("Deployment", rollout.namespace, label)
+        if _is_ours(deployment, rollout)
+        for facts in (_revision(cache, deployment, pods),)
+    }
+
+
+def _is_ours(child: Object, rollout: RolloutFacts) -> bool:
+    owners = child["metadata"].get("ownerReferences", ())
+    controllers = [owner["uid"] for owner in owners if owner.get("controller")]
+    return not controllers or rollout.uid in controllers
+
+
+def _revision(cache: Cache, deployment: Object, pods: Mapping[str, list[Object]]) -> RevisionFacts:
+    metadata = deployment["metadata"]
+    labels, annotations = metadata["labels"], metadata.get("annotations", {})
+    revision = labels.get(meta.LABEL_REVISION, metadata["name"])
+    found = tuple(read_pod(pod) for pod in pods.get(revision, ()))
+    return RevisionFacts(
+        revision=revision,
+        model_version=annotations.get(meta.ANNOTATION_MODEL_VERSION) or labels.get(meta.LABEL_MODEL_VERSION, ""),
+        digest=annotations.get(meta.ANNOTATION_DIGEST, ""),
+        replicas=int(deployment.get("spec", {}).get("replicas", 1)),
+        ready=sum(pod.ready for pod in found),
+        created_at=moment(metadata["creationTimestamp"]),
+        pods=found,
+        deployment=deployment,
+        service=cache.get("Service", metadata["namespace"], metadata["name"]),
+    )

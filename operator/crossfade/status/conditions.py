@@ -1,0 +1,66 @@
+"""The one function that sets conditions. Ready, Reconciling and Stalled follow kstatus to the letter."""
+
+from collections.abc import Iterable
+from typing import Literal
+
+from crossfade.api.conditions import ConditionType, Reason
+from crossfade.api.v1alpha1.common import Condition
+from crossfade.decide.plan import Situation, Standing
+from crossfade.model.moments import stamp
+
+_LONGEST = 1024
+Truth = Literal["True", "False", "Unknown"]
+_READY: dict[Standing, Truth] = {
+    Standing.DONE: "True",
+    Standing.IN_PROGRESS: "Unknown",
+    Standing.FAILED: "False",
+}
+Fact = tuple[ConditionType, bool, Reason]
+"""A further condition: its type, whether it holds, and why."""
+
+
+def conditions(
+    situation: Situation, facts: Iterable[Fact], before: Iterable[Condition], generation: int, now: float
+) -> list[Condition]:
+    """All conditions of an object, Ready first. A transition time stays until the condition's status flips.
+
+    Reconciling and Stalled exist only while they are True. A suspended object is neither: nothing moves, or failed.
+    """
+    known = {condition.type: condition for condition in before}
+
+    def condition(kind: ConditionType, status: Truth, reason: Reason, text: str) -> Condition:
+        old = known.get(kind)
+        kept = old is not None and old.status == status
+        return Condition(
+            type=kind.value,
+            status=status,
+            reason=reason.value,
+            message=text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…",
+            observed_generation=generation,
+            last_transition_time=old.last_transition_time if old is not None and kept else stamp(now),
+        )
+
+    reason, message = situation.reason, situation.message
+    found = [condition(ConditionType.READY, _READY[situation.standing], reason, message)]
+    if situation.standing is Standing.IN_PROGRESS and reason is not Reason.SUSPENDED:
+        found.append(condition(ConditionType.RECONCILING, "True", reason, message))
+    if situation.standing is Standing.FAILED:
+        found.append(condition(ConditionType.STALLED, "True", reason, message))
+    for kind, holds, why in facts:
+        found.append(condition(kind, "True" if holds else "False", why, why.meaning))
+    return found
+
+
+def rollout_facts(*, available: bool, proven: bool | None) -> list[Fact]:
+    """Available, and TrafficProven while there is a split to prove."""
+    facts: list[Fact] = [
+        (ConditionType.AVAILABLE, available, Reason.SERVING if available else Reason.NOT_SERVING),
+    ]
+    if proven is not None:
+        facts.append((ConditionType.TRAFFIC_PROVEN, proven, Reason.PROVEN if proven else Reason.UNPROVEN))
+    return facts
+
+
+def version_facts(*, resolved: bool, situation: Situation) -> list[Fact]:
+    """Resolved."""
+    return [(ConditionType.RESOLVED, resolved, Reason.RESOLVED if resolved else situation.reason)]

@@ -1,0 +1,19 @@
+"""The operator's own metrics: the whole catalogue."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+RECONCILES = Counter("crossfade_reconciles_total", "Looks at one object, by kind and result.", ("kind", "result"))
+RECONCILE_SECONDS = Histogram(
+    "crossfade_reconcile_seconds",
+    "How long one look took, writes included.",
+    ("kind",),
+    buckets=(0.001, 0.005, 0.02, 0.05, 0.1, 0.5, 2.0, 10.0),
+)
+WRITES = Counter("crossfade_writes_total", "Writes to the API server that it took, by kind.", ("kind",))
+BREACH_TO_ROUTE_SECONDS = Histogram(
+    "crossfade_breach_to_route_seconds",
+    "From the evidence of a worse candidate being read to the route without it being stored.",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0),
+)
+EVIDENCE_READ_AT = Gauge("crossfade_evidence_read_timestamp_seconds", "When Prometheus last answered every query.")
+QUEUE_DEPTH = Gauge("crossfade_queue_depth", "Keys that wait to be looked at, delayed ones included.")

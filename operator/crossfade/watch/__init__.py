@@ -1,0 +1,1 @@
+"""The shell: watches, the work queue, the reconcile loop, probes. The only room that knows kopf."""

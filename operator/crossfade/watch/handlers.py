@@ -1,0 +1,72 @@
+"""kopf as a watcher and nothing else: it brings events, writes nothing, and leaves no mark on any object."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import kopf
+
+from crossfade.api import meta
+from crossfade.ports import Kind, Object
+from crossfade.watch.listing import WATCHED
+from crossfade.watch.world import World
+
+Login = Callable[[], Awaitable[Mapping[str, Any]]]
+"""Gives the present credentials as keyword arguments of kopf.ConnectionInfo."""
+
+
+def make_registry(world: World, login: Login) -> kopf.OperatorRegistry:
+    """Handlers that feed `world` with every event of the watched kinds."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry)
+    async def _login(**_: Any) -> kopf.ConnectionInfo:
+        return kopf.ConnectionInfo(**await login())
+
+    for kind in WATCHED:
+        decorate = kopf.on.event(kind.api_version, kind.plural, id=f"watch-{kind.plural}", registry=registry)
+        decorate(_feeder(world, kind))
+    return registry
+
+
+def _feeder(world: World, kind: Kind) -> Callable[..., Awaitable[None]]:
+    async def feed(event: kopf.RawEvent, **_: Any) -> None:
+        raw: Object = {"apiVersion": kind.api_version, "kind": kind.kind, **event["object"]}  # listed items lack these
+        if event["type"] == "DELETED":
+            world.remove(raw)
+        else:
+            world.absorb(raw)
+
+    return feed
+
+
+def make_settings() -> kopf.OperatorSettings:
+    """Settings under which kopf only reads: no events, no annotations, no finalizer, no peering, no scans."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.posting.loggers = False
+    settings.peering.standalone = True
+    settings.scanning.disabled = True
+    settings.persistence.finalizer = f"{meta.GROUP}/never-set-by-kopf"
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=f"kopf.{meta.GROUP}", v1=False)
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=f"kopf.{meta.GROUP}")
+    settings.networking.request_timeout = 30
+    settings.networking.connect_timeout = 5
+    settings.watching.server_timeout = 290
+    settings.watching.chunk_size = 500
+    for kind, selector in WATCHED.items():
+        if selector:
+            settings.watching.label_selectors[kind.api_version, kind.plural] = selector
+    return settings
+
+
+async def watch(world: World, login: Login, namespaces: Sequence[str], stop: asyncio.Event) -> None:
+    """Feed `world` until `stop` is set."""
+    await kopf.operator(
+        registry=make_registry(world, login),
+        settings=make_settings(),
+        clusterwide=not namespaces,
+        namespaces=namespaces,
+        standalone=True,
+        stop_flag=stop,
+    )

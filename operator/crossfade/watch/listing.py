@@ -1,0 +1,83 @@
+"""Whole listings: a watch tells what changes, but never that its first listing is complete or what it missed."""
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+from crossfade.adapters.kube import KubeCluster, collection_path
+from crossfade.api import meta
+from crossfade.ports import DEPLOYMENTS, HTTP_ROUTES, MODEL_VERSIONS, PODS, ROLLOUTS, SERVICES, ClusterError, Kind
+from crossfade.watch.world import World
+
+log = logging.getLogger(__name__)
+
+WATCHED: Mapping[Kind, str] = MappingProxyType(
+    {
+        MODEL_VERSIONS: "",
+        ROLLOUTS: "",
+        DEPLOYMENTS: meta.LABEL_ROLLOUT,
+        SERVICES: meta.LABEL_ROLLOUT,
+        PODS: meta.LABEL_ROLLOUT,
+        HTTP_ROUTES: meta.LABEL_ROLLOUT,
+    }
+)
+"""The kinds to watch, each with its label selector. ModelVersions come first: Rollouts name them."""
+_PAGE = 500
+AUDIT_SECONDS = 300.0
+_FIRST_AUDIT_SECONDS = 10.0
+"""The first audit follows soon: what was deleted between our listing and the watch's own leaves no event."""
+
+
+class Listing:
+    """Lists every watched kind into the world, in the given namespaces or, for none, in all."""
+
+    def __init__(self, cluster: KubeCluster, world: World, namespaces: Sequence[str]) -> None:
+        self._cluster = cluster
+        self._world = world
+        self._scopes: Sequence[str | None] = namespaces or [None]
+
+    async def load(self) -> int:
+        """List everything once, each kind as of one moment. Returns how many objects were news. Raises ClusterError."""
+        news = 0
+        for kind, selector in WATCHED.items():
+            for namespace in self._scopes:
+                news += await self._load(kind, namespace, selector)
+        return news
+
+    async def load_until_complete(self, pause: float = 1.0) -> None:
+        """List everything; while the API server refuses, say why and try again. Nothing may be decided before."""
+        while True:
+            try:
+                await self.load()
+            except ClusterError as error:
+                log.warning("the world is not known yet: %s", error)
+                await asyncio.sleep(pause)
+            else:
+                return
+
+    async def audit(self) -> None:
+        """Compare with the API server for ever: a watch that went deaf costs at most five minutes."""
+        pause = _FIRST_AUDIT_SECONDS
+        while True:
+            await asyncio.sleep(pause)
+            pause = AUDIT_SECONDS
+            try:
+                news = await self.load()
+            except ClusterError as error:
+                log.warning("the audit could not list everything: %s", error)
+            else:
+                log.info("the audit found %d objects that the watches had not brought", news)
+
+    async def _load(self, kind: Kind, namespace: str | None, selector: str) -> int:
+        found = []
+        query = {"limit": str(_PAGE)} | ({"labelSelector": selector} if selector else {})
+        path = collection_path(kind, namespace)
+        while True:
+            page = await self._cluster.request("GET", path, query=query)
+            found += [{"apiVersion": kind.api_version, "kind": kind.kind} | item for item in page.get("items", ())]
+            token = page["metadata"].get("continue")
+            if not token:
+                version = int(page["metadata"]["resourceVersion"])
+                return self._world.replace(kind.kind, namespace, found, version)
+            query["continue"] = token

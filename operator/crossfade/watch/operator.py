@@ -1,0 +1,117 @@
+"""Start and stop: the world is listed first, then all parts run side by side until one ends or a signal comes."""
+
+import asyncio
+import logging
+import random
+import signal
+import socket
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+
+from crossfade.adapters.kube import KubeCluster
+from crossfade.adapters.kube_client import login
+from crossfade.model.snapshot import Platform
+from crossfade.observe.poller import Poller
+from crossfade.observe.resolver import Resolver
+from crossfade.ports import Artifacts, Clock, Metrics, Registry
+from crossfade.settings import Settings
+from crossfade.status.events import Events
+from crossfade.watch.handlers import watch
+from crossfade.watch.health import serve_health
+from crossfade.watch.listing import Listing
+from crossfade.watch.queue import WorkQueue
+from crossfade.watch.reconcile import Reconciler
+from crossfade.watch.workers import Workers
+from crossfade.watch.world import World
+
+log = logging.getLogger(__name__)
+
+_jitter = random.SystemRandom().random
+
+
+class Operator:
+    """The operator, put together of its parts. `run` returns after SIGTERM or SIGINT, within two seconds."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        cluster: KubeCluster,
+        metrics: Metrics,
+        registry: Registry | None,
+        artifacts: Artifacts,
+        clock: Clock,
+    ) -> None:
+        seconds = asyncio.get_running_loop().time
+        platform = Platform(settings.loader_image, settings.mlflow_address, settings.file_root)
+        self._settings = settings
+        self._cluster = cluster
+        self._queue = WorkQueue(seconds, _jitter)
+        self._world = World(self._queue)
+        self._listing = Listing(cluster, self._world, settings.namespaces)
+        self._resolver = Resolver(registry, artifacts, clock, _jitter)
+        self._poller = Poller(metrics, clock, settings.metrics_interval, self._world.under_way, self._world.breach)
+        events = Events(cluster, socket.gethostname())
+        reconciler = Reconciler(self._world, cluster, clock, platform, self._poller, self._resolver, events)
+        self._workers = Workers(self._queue, reconciler.reconcile, seconds)
+        self._synced = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve until a signal comes. Raises what ended a part of the operator before."""
+        async with _signalled() as stop, serve_health(self._settings.health_port, self._synced):
+            try:
+                if await _first(stop, self._listing.load_until_complete()):
+                    self._synced.set()
+                    log.info("the world is known, %d objects are to be looked at", len(self._queue))
+                    await self._serve(stop)
+            finally:
+                await self._resolver.close()
+        log.info("stopped")
+
+    async def _serve(self, stop: asyncio.Event) -> None:
+        """Workers start before kopf, which at its end cancels whatever was started after it."""
+        parts = [
+            asyncio.create_task(part, name=name)
+            for name, part in (
+                ("workers", self._workers.run()),
+                ("poller", self._poller.run()),
+                ("audit", self._listing.audit()),
+                ("stop", stop.wait()),
+                ("watch", watch(self._world, lambda: login(self._cluster.client), self._settings.namespaces, stop)),
+            )
+        ]
+        try:
+            done, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for part in parts[:-1]:
+                part.cancel()
+            stop.set()  # kopf ends by its flag; cancelled, it would wait for its own grace period
+            await asyncio.wait(parts, timeout=1.5)
+            parts[-1].cancel()
+            await asyncio.gather(*parts, return_exceptions=True)
+        for part in done:
+            part.result()
+
+
+async def _first(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:
+    """Do `work` unless `stop` comes first; whether it was done."""
+    task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    await asyncio.wait((task, stopped), return_when=asyncio.FIRST_COMPLETED)
+    stopped.cancel()
+    if task.done():
+        task.result()
+        return True
+    task.cancel()
+    return False
+
+
+@asynccontextmanager
+async def _signalled() -> AsyncIterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield stop
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)

@@ -1,0 +1,130 @@
+"""One look at one object: gather what is known, decide, write. Everything else in this package serves these lines."""
+
+import logging
+from dataclasses import replace
+from time import perf_counter
+
+from crossfade.act.execute import ActionError, execute
+from crossfade.api.conditions import Reason
+from crossfade.decide.plan import Apply, Plan, Situation, Standing, Target
+from crossfade.decide.rollout import plan_rollout
+from crossfade.decide.version import plan_version
+from crossfade.model.snapshot import Platform, Snapshot
+from crossfade.observe.gather import gather_rollout, gather_version
+from crossfade.observe.poller import Poller
+from crossfade.observe.resolver import Resolver
+from crossfade.ports import MODEL_VERSIONS, ROLLOUTS, Clock, Cluster, ClusterError, Kind, Object
+from crossfade.status.conditions import conditions, rollout_facts, version_facts
+from crossfade.status.events import Events
+from crossfade.status.patch import Status, write_status
+from crossfade.telemetry.metrics import BREACH_TO_ROUTE_SECONDS, QUEUE_DEPTH, RECONCILE_SECONDS, RECONCILES
+from crossfade.watch.queue import Key
+from crossfade.watch.world import World
+
+log = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Turns keys into writes. Idempotent: a look at a world that is as it should be writes nothing."""
+
+    def __init__(
+        self,
+        world: World,
+        cluster: Cluster,
+        clock: Clock,
+        platform: Platform,
+        poller: Poller,
+        resolver: Resolver,
+        events: Events,
+    ) -> None:
+        self._world = world
+        self._cluster = cluster
+        self._clock = clock
+        self._platform = platform
+        self._poller = poller
+        self._resolver = resolver
+        self._events = events
+
+    async def reconcile(self, key: Key) -> float | None:
+        """Look at one object. Returns the seconds until the next look, None when only a change can matter."""
+        raw = self._world.cache.get(*key)
+        if raw is None:
+            if key.kind == "ModelVersion":
+                self._resolver.forget((key.namespace, key.name))
+            return None
+        started, result = perf_counter(), "error"
+        try:
+            again = await (self._rollout(raw) if key.kind == "Rollout" else self._version(raw))
+            result = "ok"
+        finally:
+            RECONCILES.labels(kind=key.kind, result=result).inc()
+            RECONCILE_SECONDS.labels(kind=key.kind).observe(perf_counter() - started)
+            QUEUE_DEPTH.set(len(self._world.queue))
+        return again
+
+    async def _rollout(self, raw: Object) -> float | None:
+        now = self._clock.now()
+        snapshot = gather_rollout(self._world.cache, self._platform, self._poller.evidence, raw, now)
+        plan = plan_rollout(snapshot)
+        namespace = snapshot.rollout.namespace
+        try:
+            await execute(self._cluster, namespace, plan.first, self._world.absorb)
+            self._time_rollback(snapshot, plan)
+            written = await self._write(snapshot, raw, plan, plan.situation)
+            await execute(self._cluster, namespace, plan.then, self._world.absorb)
+        except ActionError as error:
+            await self._say_why(raw, plan, error)
+            raise
+        if written:
+            await self._events.post(ROLLOUTS, raw, plan.events, now)
+        return plan.look_again
+
+    async def _version(self, raw: Object) -> float | None:
+        now, uid, generation = self._clock.now(), raw["metadata"]["uid"], int(raw["metadata"]["generation"])
+        place = raw["metadata"]["namespace"], raw["metadata"]["name"]
+        snapshot = gather_version(raw, self._resolver.result(place, uid), now)
+        plan = plan_version(snapshot)
+        facts = version_facts(resolved=plan.status.resolved is not None, situation=plan.situation)
+        found = conditions(plan.situation, facts, snapshot.status.conditions, generation, now)
+        status = plan.status.model_copy(update={"conditions": found, "observed_generation": generation})
+        written = await self._store(MODEL_VERSIONS, raw, status)
+        if plan.resolve and snapshot.spec is not None:
+            key = Key("ModelVersion", *place)
+            self._resolver.request(place, uid, snapshot.spec, lambda: self._world.queue.add(key))
+        if plan.status.resolved is not None:
+            self._resolver.forget(place)
+        if written:
+            await self._events.post(MODEL_VERSIONS, raw, plan.events, now)
+        return plan.look_again
+
+    async def _write(self, snapshot: Snapshot, raw: Object, plan: Plan, situation: Situation) -> bool:
+        """Record the plan's status, with conditions made of `situation`. Returns whether anything had to be written."""
+        rollout = snapshot.rollout
+        facts = rollout_facts(available=plan.available, proven=plan.proven)
+        found = conditions(situation, facts, rollout.status.conditions, rollout.generation, snapshot.now)
+        status = plan.status.model_copy(update={"conditions": found, "observed_generation": rollout.generation})
+        return await self._store(ROLLOUTS, raw, status)
+
+    async def _store(self, kind: Kind, raw: Object, status: Status) -> bool:
+        stored = await write_status(self._cluster, kind, raw, status)
+        if stored is not None:
+            self._world.absorb(stored)
+        return stored is not None
+
+    async def _say_why(self, raw: Object, plan: Plan, error: ActionError) -> None:
+        """Show a refused write in the status; the facts there stay what they were, for nothing has changed."""
+        key = Key("Rollout", raw["metadata"]["namespace"], raw["metadata"]["name"])
+        current = self._world.cache.get(*key)
+        if current is None:
+            return
+        stuck = Situation(Standing.IN_PROGRESS, plan.situation.reason, str(error))
+        snapshot = gather_rollout(self._world.cache, self._platform, {}, current, self._clock.now())
+        try:
+            await self._write(snapshot, current, replace(plan, status=snapshot.rollout.status), stuck)
+        except ClusterError as failure:
+            log.warning("the refusal cannot be shown in the status either: %s", failure)
+
+    def _time_rollback(self, snapshot: Snapshot, plan: Plan) -> None:
+        moved = any(isinstance(action, Apply) and action.target is Target.ROUTE for action in plan.first)
+        if moved and plan.situation.reason is Reason.ROLLED_BACK and snapshot.evidence is not None:
+            BREACH_TO_ROUTE_SECONDS.observe(max(self._clock.now() - snapshot.evidence.read_at, 0.0))

@@ -1,0 +1,82 @@
+"""Which keys a change wakes. Our own status writes change nothing that is looked at here, so they wake nobody."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from crossfade.api import meta
+from crossfade.observe.cache import Cache, Change, rollout_label
+from crossfade.ports import Object
+from crossfade.watch.queue import Key, Priority
+
+Wake = tuple[Key, Priority]
+
+
+class Wakes:
+    """Knows which Rollouts name a ModelVersion and which have a label; kept up with the cache's changes."""
+
+    def __init__(self, cache: Cache) -> None:
+        self._cache = cache
+        self._naming: dict[tuple[str, str], set[str]] = {}
+        self._labels: dict[tuple[str, str], set[str]] = {}
+
+    def of(self, change: Change) -> list[Wake]:
+        """The keys to look at because of `change`, each with its urgency."""
+        if change.kind == "Rollout":
+            self._index(change)
+        return list(self._wakes(change))
+
+    def _wakes(self, change: Change) -> Iterator[Wake]:
+        namespace, name = change.subject["metadata"]["namespace"], change.subject["metadata"]["name"]
+        known = change.before is not None
+        if change.kind in ("Rollout", "ModelVersion"):
+            if _intent(change.before) != _intent(change.after):
+                yield Key(change.kind, namespace, name), Priority.USER if known else Priority.CHANGE
+            if change.kind == "ModelVersion" and _resolution(change.before) != _resolution(change.after):
+                for rollout in self._naming.get((namespace, name), ()):
+                    yield Key("Rollout", namespace, rollout), Priority.CHANGE
+        elif _content(change.before) != _content(change.after):
+            for label in {_label(change.before), _label(change.after)} - {None}:
+                for rollout in self._labels.get((namespace, str(label)), ()):
+                    yield Key("Rollout", namespace, rollout), Priority.CHANGE
+
+    def _index(self, change: Change) -> None:
+        for raw, add in ((change.before, False), (change.after, True)):
+            if raw is None:
+                continue
+            namespace, name = raw["metadata"]["namespace"], raw["metadata"]["name"]
+            version = raw.get("spec", {}).get("modelVersion", "")
+            for index, key in ((self._naming, (namespace, version)), (self._labels, (namespace, rollout_label(name)))):
+                names = index.setdefault(key, set())
+                (names.add if add else names.discard)(name)
+                if not names:
+                    del index[key]
+
+
+def _intent(raw: Object | None) -> Any:
+    """What people, pipelines and the garbage collector say through the object."""
+    if raw is None:
+        return None
+    metadata = raw["metadata"]
+    return (
+        metadata.get("uid"),
+        metadata.get("generation"),
+        metadata.get("deletionTimestamp"),
+        metadata.get("finalizers"),
+        metadata.get("annotations", {}).get(meta.ANNOTATION_RETRY),
+    )
+
+
+def _resolution(raw: Object | None) -> Any:
+    return None if raw is None else (raw["metadata"].get("uid"), raw.get("status"))
+
+
+def _content(raw: Object | None) -> Any:
+    """A child as it was cached, but for the version that every write moves."""
+    if raw is None:
+        return None
+    metadata = {key: value for key, value in raw["metadata"].items() if key not in ("resourceVersion", "generation")}
+    return {**raw, "metadata": metadata}
+
+
+def _label(raw: Object | None) -> str | None:
+    return None if raw is None else raw["metadata"].get("labels", {}).get(meta.LABEL_ROLLOUT)
