@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from crossfade.api import meta
-from crossfade.api.v1alpha1.modelversion import MlflowSource
 from crossfade.model.evidence import Sample
+
+if TYPE_CHECKING:  # the loader starts in every pod and needs none of the API's types
+    from crossfade.api.v1alpha1.modelversion import MlflowSource
 
 Object = dict[str, Any]
 """A Kubernetes object as JSON; typed models would drop fields that they do not know."""
@@ -103,7 +105,7 @@ class Reference:
 class Registry(Protocol):
     """A model registry."""
 
-    async def resolve(self, source: MlflowSource) -> Reference:
+    async def resolve(self, source: "MlflowSource") -> Reference:
         """Follow an alias or version once. Raises SourceError."""
         ...
 

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import httpx
 
-from crossfade.adapters.web import CHUNK_BYTES, TooLargeError, body, shown, source_errors
+from crossfade.adapters.address import shown
+from crossfade.adapters.web import CHUNK_BYTES, TooLargeError, body, source_errors
 from crossfade.ports import SourceError
 
 _API = "/api/2.0"

@@ -9,7 +9,8 @@ from typing import Any
 
 import httpx
 
-from crossfade.adapters.web import TooLargeError, body, shown
+from crossfade.adapters.address import shown
+from crossfade.adapters.web import TooLargeError, body
 from crossfade.ports import MetricsError, RawSeries
 
 _WORD = re.compile(r"[a-z_]{1,32}")

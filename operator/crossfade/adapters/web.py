@@ -1,8 +1,7 @@
-"""What HTTP adapters share: addresses fit to be shown, bodies that cannot grow, failures with a sentence."""
+"""What HTTP adapters share: bodies that cannot grow and failures with a sentence."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
@@ -14,12 +13,6 @@ CHUNK_BYTES = 1 << 20
 
 class TooLargeError(ValueError):
     """A body was larger than its limit."""
-
-
-def shown(address: str) -> str:
-    """The address without user, password, query and fragment, fit for messages."""
-    parts = urlsplit(address)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
 
 
 async def body(response: httpx.Response, limit: int) -> bytes:

@@ -8,8 +8,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from crossfade.adapters.web import CHUNK_BYTES
 from crossfade.ports import SourceError, StoredFile
+
+_CHUNK_BYTES = 1 << 20
 
 
 class LocalArtifacts:
@@ -28,7 +29,7 @@ class LocalArtifacts:
         with _source_errors(uri), ExitStack() as stack:
             descriptor = await asyncio.to_thread(self._open, self._inside(uri), path)
             stack.callback(os.close, descriptor)
-            while chunk := await asyncio.to_thread(os.read, descriptor, CHUNK_BYTES):
+            while chunk := await asyncio.to_thread(os.read, descriptor, _CHUNK_BYTES):
                 yield chunk
 
     def _inside(self, uri: str) -> tuple[str, ...]:

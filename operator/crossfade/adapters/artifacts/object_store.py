@@ -11,10 +11,10 @@ import obstore
 from obstore import exceptions
 from obstore.store import S3Store
 
-from crossfade.adapters.web import CHUNK_BYTES
 from crossfade.ports import SourceError, StoredFile
 
-_RANGE_BYTES = 8 * CHUNK_BYTES
+_CHUNK_BYTES = 1 << 20
+_RANGE_BYTES = 8 * _CHUNK_BYTES
 """What one request reads: the library's time limit holds for whole requests, however large."""
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _FOR_EVER = (exceptions.InvalidPathError, exceptions.UnknownConfigurationKeyError, exceptions.NotSupportedError)
@@ -54,7 +54,7 @@ class ObjectStoreArtifacts:
                 end = min(start + _RANGE_BYTES, meta["size"])
                 options: obstore.GetOptions = {"range": (start, end), "if_match": meta["e_tag"]}
                 part = await obstore.get_async(store, full, options=options)
-                async for chunk in part.stream(min_chunk_size=CHUNK_BYTES):
+                async for chunk in part.stream(min_chunk_size=_CHUNK_BYTES):
                     yield bytes(chunk)
 
 

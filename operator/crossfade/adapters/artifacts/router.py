@@ -4,7 +4,7 @@ import functools
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
-from crossfade.adapters.web import shown
+from crossfade.adapters.address import shown
 from crossfade.ports import Artifacts, SourceError, StoredFile
 
 _HOW = {
