@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, WithJsonSchema
+from pydantic import AfterValidator, ConfigDict, Field, TypeAdapter, ValidationError, WithJsonSchema
 
+from crossfade.api.problems import sentences
 from crossfade.api.v1alpha1.common import ApiModel, DnsLabel, unique_names
 
 _FREE_FORM: dict[str, Any] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
@@ -56,7 +57,10 @@ _adapter = TypeAdapter(_Overlay)
 
 
 def _check(value: dict[str, Any]) -> dict[str, Any]:
-    _adapter.validate_python(value)
+    try:
+        _adapter.validate_python(value)
+    except ValidationError as error:
+        raise ValueError("; ".join(sentences(error, "template"))) from None
     return value
 
 
