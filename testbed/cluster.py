@@ -14,7 +14,7 @@ from testbed.errors import TestbedError
 
 Object = dict[str, Any]
 
-_EVERY = 0.05
+_EVERY = 0.1
 
 
 def plain_client() -> httpx.AsyncClient:
