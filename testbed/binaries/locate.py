@@ -3,15 +3,11 @@
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from testbed import places
 from testbed.binaries.catalogue import Tool
-from testbed.binaries.go_modules import GoModules
-from testbed.binaries.python_index import PythonIndex
-from testbed.binaries.releases import Releases
-from testbed.binaries.shared_folder import SharedFolder
 from testbed.binaries.source import NotHereError, Source
 from testbed.errors import TestbedError
 from testbed.locking import exclusive
@@ -20,10 +16,18 @@ from testbed.progress import Progress
 Programs = Mapping[str, tuple[str, ...]]
 """Program name -> the words that start it, before its own arguments."""
 
-SOURCES: tuple[Source, ...] = (SharedFolder(), Releases(), PythonIndex(), GoModules())
+
+def all_sources() -> tuple[Source, ...]:
+    """Every source, in the order of asking: the cheapest first. Importing them takes time that a full cache spares."""
+    from testbed.binaries.go_modules import GoModules
+    from testbed.binaries.python_index import PythonIndex
+    from testbed.binaries.releases import Releases
+    from testbed.binaries.shared_folder import SharedFolder
+
+    return (SharedFolder(), Releases(), PythonIndex(), GoModules())
 
 
-def locate(tool: Tool, progress: Progress, sources: tuple[Source, ...] = SOURCES) -> Programs:
+def locate(tool: Tool, progress: Progress, sources: Callable[[], tuple[Source, ...]] = all_sources) -> Programs:
     """The tool's programs: from the path in CROSSFADE_<TOOL>, else the cache, else the first source that has them.
 
     Waits while another process fetches the same tool. Raises TestbedError when no source has it, with every reason.
@@ -35,7 +39,7 @@ def locate(tool: Tool, progress: Progress, sources: tuple[Source, ...] = SOURCES
         kept.parent.mkdir(exist_ok=True)
         with exclusive(kept.with_name(f".{kept.name}.lock")):
             if not kept.is_dir():
-                _fetch(tool, kept, progress, sources)
+                _fetch(tool, kept, progress, sources())
     return _programs(tool, kept)
 
 

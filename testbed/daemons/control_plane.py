@@ -19,6 +19,7 @@ _SERVER_NAMES = (
     "kubernetes.default.svc",
     "kubernetes.default.svc.cluster.local",
 )
+_ENVIRONMENT = {"GOGC": "200"}  # a sixth less processor time at the start, for 100 MB
 _AUDIT_POLICY = {
     "apiVersion": "audit.k8s.io/v1",
     "kind": "Policy",
@@ -79,7 +80,7 @@ def api_server(plan: Plan, layout: Layout) -> Daemon:
         "audit-log-path": layout.audit,
         "profiling": False,
     }
-    return Daemon("kube-apiserver", (*plan.programs["kube-apiserver"], *_words(flags)))
+    return Daemon("kube-apiserver", (*plan.programs["kube-apiserver"], *_words(flags)), _ENVIRONMENT)
 
 
 def controller_manager(plan: Plan, layout: Layout) -> Daemon:
