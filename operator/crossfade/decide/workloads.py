@@ -152,7 +152,8 @@ def _mlserver(serving: Serving) -> Json:
         "MLSERVER_PARALLEL_WORKERS": "0",
         "MLSERVER_DEBUG": "false",  # true, its default, writes tracebacks into answers
     }
-    ready = {"httpGet": {"path": "/v2/health/ready", "port": "http"}}
+    # /v2/health/ready answers 200 for a moment before a broken model makes the server exit; the model's own does not
+    ready = {"httpGet": {"path": "/v2/models/model/ready", "port": "http"}}
     return {
         "metadata": {"annotations": _scraped(METRICS_PORT)},
         "spec": {
