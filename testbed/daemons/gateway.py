@@ -11,7 +11,9 @@ READY = f"http://{METRICS}/ping"
 def traefik(plan: Plan, layout: Layout) -> Daemon:
     """Traefik, which serves Gateways on port 80 and its own metrics on another.
 
-    The provider's throttle is 10 ms because its default of 2 s delays every change of weights.
+    The provider's throttle is 10 ms because its default of 2 s delays every change of weights. Connections to pods are
+    not kept: after a model raises, MLServer (uvicorn) closes its connection without saying so, and an innocent request
+    sent on it meanwhile ends in a 502 (docs/gateways.md has the figures).
     """
     flags = (
         f"--entrypoints.web.address={address.HOST}:{address.GATEWAY_PORT}",
@@ -19,6 +21,7 @@ def traefik(plan: Plan, layout: Layout) -> Daemon:
         "--providers.kubernetesgateway=true",
         f"--providers.kubernetesgateway.statusaddress.ip={address.HOST}",
         "--providers.providersthrottleduration=10ms",
+        "--serverstransport.maxidleconnsperhost=-1",
         "--metrics.prometheus=true",
         "--metrics.prometheus.entrypoint=metrics",
         "--metrics.prometheus.addserviceslabels=true",
