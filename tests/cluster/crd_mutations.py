@@ -23,6 +23,7 @@ VALID: dict[str, list[Spec]] = {
         {
             "modelVersion": "fraud-1-3-0",
             "suspend": True,
+            "deletionPolicy": "Delete",
             "serving": {
                 "runtime": "custom",
                 "implementation": "mlserver_xgboost.XGBoostModel",

@@ -6,7 +6,7 @@ _SENTENCES = {"extra_forbidden": "is not a field of this kind: remove it or mend
 
 
 def sentences(error: ValidationError, root: str) -> list[str]:
-    """One sentence for each problem, without the full stop, with the field's path below `root`.
+    """One sentence for each problem, without the full stop, with the field's path below `root`, which may be empty.
 
     Such as `spec.strategy.stages[1].weight must be set`. No value is repeated.
     """
@@ -23,4 +23,5 @@ def _worded(message: str) -> str:
 
 def _path(root: str, location: tuple[int | str, ...]) -> str:
     """Such as `spec.strategy.stages[1].weight`."""
-    return root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    path = root + "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return path.removeprefix(".")

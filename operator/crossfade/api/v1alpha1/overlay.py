@@ -60,7 +60,7 @@ def _check(value: dict[str, Any]) -> dict[str, Any]:
     try:
         _adapter.validate_python(value)
     except ValidationError as error:
-        raise ValueError("; ".join(sentences(error, "template"))) from None
+        raise ValueError(f"must fit a pod template: {'; '.join(sentences(error, ''))}") from None
     return value
 
 

@@ -1,0 +1,182 @@
+"""Catches CRDs that a real API server refuses, invalid specs that it lets in, and refusals that help nobody."""
+
+import copy
+import json
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from crd_mutations import VALID
+from crossfade.api.kinds import KINDS
+from crossfade.api.meta import API_VERSION, GROUP, STATUS_MANAGER
+from crossfade.api.v1alpha1 import RolloutStatus
+
+from testbed.errors import TestbedError
+from testbed.handle import ClusterHandle
+
+pytestmark = pytest.mark.cluster
+
+_ROOT = Path(__file__).parents[2]
+_YAML_BLOCK = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_AT = "2026-11-22T04:30:00.123456Z"
+
+Object = dict[str, Any]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def namespace(bed: ClusterHandle) -> Iterator[str]:
+    """A namespace of these tests' own, with the kinds served."""
+    bed.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(_ROOT / "crds"))
+    bed.kubectl("wait", "--for=condition=Established", "--timeout=30s", *(f"crd/{k.crd_name}" for k in KINDS.values()))
+    bed.kubectl("create", "namespace", "test-crds")
+    yield "test-crds"
+    bed.kubectl("delete", "namespace", "test-crds", "--wait=false")
+
+
+@pytest.fixture
+def apply(bed: ClusterHandle, namespace: str) -> Callable[..., str]:
+    """Apply an object in the namespace; more arguments go to kubectl."""
+
+    def applied(document: Object, *arguments: str) -> str:
+        return bed.kubectl("apply", "--namespace", namespace, "-f", "-", *arguments, input=json.dumps(document))
+
+    return applied
+
+
+def an_object(kind: str, name: str, spec: Object) -> Object:
+    """An object of a kind."""
+    return {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+
+def rollout(**changes: Any) -> Object:
+    """A valid Rollout but for the changes to its spec."""
+    return an_object("Rollout", "fraud", {**copy.deepcopy(VALID["Rollout"][0]), **changes})
+
+
+def model_version(**changes: Any) -> Object:
+    """A valid ModelVersion but for the changes to its spec."""
+    return an_object("ModelVersion", "fraud-1", {**copy.deepcopy(VALID["ModelVersion"][0]), **changes})
+
+
+def stages(*weights: int, **more: Any) -> Object:
+    """A strategy with these weights."""
+    return {"stages": [{"name": f"s{index}", "weight": weight, **more} for index, weight in enumerate(weights)]}
+
+
+def metric(**changes: Any) -> Object:
+    """An analysis of one metric."""
+    return {"metrics": [{"name": "e", "objective": {"absolute": {"max": "0.02"}}, **changes}]}
+
+
+_BY_URI = {"uri": {"uri": "https://models.example.com/f.tar"}}
+_TWO_SELECTORS = {"mlflow": {"name": "f", "version": "1", "alias": "champion"}}
+_TWO_OF_A_NAME = {"stages": [{"name": "five", "weight": 5}, {"name": "five", "weight": 50}]}
+_RATIO = {"bad": "a", "total": "b"}
+REFUSED = {
+    "falling weights": (
+        rollout(strategy=stages(25, 5)),
+        "spec.strategy.stages: Invalid value.*must rise: each stage's",
+    ),
+    "equal weights": (rollout(strategy=stages(5, 5)), "must rise"),
+    "a weight of 100": (rollout(strategy=stages(100)), r"stages\[0\].weight.*less than or equal to 99"),
+    "no stage": (rollout(strategy=stages()), "stages.*should have at least 1 items"),
+    "two stages of one name": (rollout(strategy=_TWO_OF_A_NAME), r"stages\[1\]: Duplicate value"),
+    "no time": (rollout(strategy=stages(5, minDuration="0s")), "minDuration.*must be longer than `0s`"),
+    "too long a time": (rollout(strategy=stages(5, minDuration="721h")), "must be longer than `0s` and at most `720h`"),
+    "template and ratio": (rollout(analysis=metric(template="mlserver/errors", ratio=_RATIO)), "must have exactly one"),
+    "neither of them": (rollout(analysis=metric()), "must have exactly one of `template` and `ratio`"),
+    "a bound of 1": (
+        rollout(analysis=metric(ratio=_RATIO, objective={"absolute": {"max": "1"}})),
+        "absolute.max.*must be greater than 0 and less than 1",
+    ),
+    "custom without containers": (rollout(serving={"runtime": "custom"}), "must bring `template.spec.containers`"),
+    "unknown resource name": (rollout(serving={"resources": {"limits": {"GPU": "1"}}}), "must name resources as"),
+    "negative quantity": (rollout(serving={"resources": {"limits": {"cpu": "-1"}}}), "limits.cpu.*should match"),
+    "unknown field": (rollout(surge=1), 'unknown field "spec.surge"'),
+    "two selectors": (model_version(source=_TWO_SELECTORS), "must have exactly one of `version` and `alias`"),
+    "no source": (model_version(source={}), "must have exactly one of `mlflow` and `uri`"),
+    "unpinned web address": (model_version(source=_BY_URI), "must pin `artifact.digest` when `source.uri.uri` is http"),
+    "no semantic version": (model_version(version="1.3"), "spec.version.*should match"),
+}
+
+
+@pytest.mark.parametrize(("document", "sentence"), REFUSED.values(), ids=REFUSED.keys())
+def test_an_invalid_spec_is_refused_with_a_sentence(document: Object, sentence: str, apply: Callable[..., str]) -> None:
+    with pytest.raises(TestbedError, match=sentence):
+        apply(document, "--dry-run=server")
+
+
+def test_a_model_version_cannot_be_edited(apply: Callable[..., str]) -> None:
+    apply(model_version())
+    with pytest.raises(TestbedError, match="must not change: a ModelVersion is immutable, create another one instead"):
+        apply(model_version(version="1.3.1"))
+
+
+def test_a_fresh_object_says_that_nobody_has_looked_at_it(apply: Callable[..., str]) -> None:
+    created = json.loads(apply(an_object("Rollout", "fresh", VALID["Rollout"][0]), "--output=json"))
+    assert created["status"] == {"observedGeneration": -1}
+    assert created["spec"]["serving"]["startup"] == {"timeout": "10m"}
+
+
+def test_a_status_is_stored_as_it_was_written_and_shown_in_columns(
+    bed: ClusterHandle, namespace: str, apply: Callable[..., str]
+) -> None:
+    generation = json.loads(apply(an_object("Rollout", "observed", VALID["Rollout"][0]), "-o=json"))["metadata"][
+        "generation"
+    ]
+    ready = {"type": "Ready", "status": "Unknown", "reason": "Analysing", "message": "3 of 100 requests seen."}
+    arm = {"modelVersion": "fraud-1-3-0", "revision": "f00", "digest": "sha256:" + "a" * 64, "replicas": 3, "ready": 3}
+    status = RolloutStatus.of(
+        {
+            "conditions": [{**ready, "observedGeneration": generation, "lastTransitionTime": _AT}],
+            "observedGeneration": generation,
+            "stable": arm,
+            "stage": {"index": 0, "name": "five", "summary": "1/3 five", "enteredAt": _AT},
+            "traffic": {"desired": 5},
+        }
+    ).to_json()
+    document = {"apiVersion": API_VERSION, "kind": "Rollout", "metadata": {"name": "observed"}, "status": status}
+
+    apply(document, "--server-side", "--subresource=status", f"--field-manager={STATUS_MANAGER}")
+
+    read = json.loads(bed.kubectl("get", "rollout", "observed", "--namespace", namespace, "--output=json"))
+    assert read["status"] == status
+    row = bed.kubectl("get", "mro", "observed", "--namespace", namespace, "--no-headers", "--output=wide")
+    assert re.split(r"\s{2,}", row.strip())[:6] == ["observed", "fraud-1-3-0", "1/3 five", "5", "Unknown", "Analysing"]
+
+
+def test_objects_are_found_by_what_they_name(bed: ClusterHandle, namespace: str, apply: Callable[..., str]) -> None:
+    apply(an_object("Rollout", "one", {**VALID["Rollout"][0], "modelVersion": "sought"}))
+    apply(an_object("Rollout", "other", VALID["Rollout"][0]))
+    selector = ("--namespace", namespace, "--field-selector", "spec.modelVersion=sought")
+    assert bed.kubectl("get", "rollouts", *selector, "--output=name").split() == [f"rollout.{GROUP}/one"]
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
+def test_kubectl_explains_every_top_level_field(kind: Any, bed: ClusterHandle) -> None:
+    explained = bed.kubectl("explain", f"{kind.plural}.spec")
+    for name, field in kind.spec.model_fields.items():
+        assert re.search(rf"^  {field.alias or name}\t<", explained, re.MULTILINE)
+        assert field.description.split()[0] in explained
+
+
+def _documents() -> list[Any]:
+    """Every object of our kinds that the repository shows to people, with where it stands."""
+    texts = [(path, path.read_text("utf-8")) for path in sorted((_ROOT / "examples").rglob("*.yaml"))]
+    for page in [_ROOT / "README.md", *sorted((_ROOT / "docs").rglob("*.md"))]:
+        texts += [(page, block) for block in _YAML_BLOCK.findall(page.read_text("utf-8"))]
+    return [
+        pytest.param(document, id=f"{path.relative_to(_ROOT)}:{document['kind']}/{document['metadata']['name']}")
+        for path, text in texts
+        for document in yaml.safe_load_all(text)
+        if isinstance(document, dict) and document.get("apiVersion") == API_VERSION
+    ]
+
+
+@pytest.mark.parametrize("document", _documents())
+def test_what_the_documentation_shows_is_accepted(document: Object, apply: Callable[..., str]) -> None:
+    document["metadata"].pop("namespace", None)
+    apply(document, "--dry-run=server")
