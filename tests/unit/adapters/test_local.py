@@ -83,10 +83,14 @@ async def test_what_is_missing_may_still_appear(root: Path) -> None:
     assert failure.value.retry is True
 
 
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 async def test_no_file_stays_open(root: Path) -> None:
     store = LocalArtifacts(root)
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_files()
     for _ in range(20):
         await store.files(f"file://{root}/model")
         await content(store, f"file://{root}/model", "weights")
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert open_files() == before

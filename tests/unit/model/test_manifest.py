@@ -1,4 +1,4 @@
-"""Catches a canonical digest that depends on order or Unicode form, misses a change, or lets a path leave the folder."""
+"""Catches a digest that depends on order or Unicode form or misses a change, and paths that leave the folder."""
 
 import hashlib
 import json

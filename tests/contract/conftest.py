@@ -1,0 +1,150 @@
+"""The real servers behind the ports: the bed's API server, Prometheus and MLflow; an S3 server; a plain web server."""
+
+import functools
+import json
+import os
+import socket
+import subprocess
+import threading
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+import pytest
+from crossfade.adapters.kube import KubeCluster
+
+from testbed.binaries.environments import python_env
+from testbed.handle import ClusterHandle
+
+_START_SECONDS = 60.0
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Make the S3 server's environment now: from inside the bed's network no package can be fetched."""
+    wanted = any("s3" in getattr(item, "fixturenames", ()) for item in session.items)
+    if wanted and not session.config.option.collectonly:
+        python_env("moto")
+
+
+@pytest.fixture
+async def cluster(bed: ClusterHandle, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[KubeCluster]:
+    """The adapter, connected with full rights."""
+    monkeypatch.setenv("KUBECONFIG", str(bed.kubeconfig))
+    connected = await KubeCluster.connect()
+    yield connected
+    await connected.close()
+
+
+@pytest.fixture
+def namespace(bed: ClusterHandle) -> Iterator[str]:
+    """A namespace of the test's own."""
+    name = f"contract-{uuid.uuid4().hex[:8]}"
+    bed.kubectl("create", "namespace", name)
+    yield name
+    bed.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@dataclass(frozen=True)
+class MlflowBench:
+    """What tests do to the MLflow server as its users would, by its REST API."""
+
+    url: str
+
+    def model(self, files: dict[str, bytes], name: str | None = None) -> tuple[str, str]:
+        """Upload files, register them as a new version; returns the model's name and the version."""
+        name = name or f"model-{uuid.uuid4().hex[:8]}"
+        folder = f"contract/{uuid.uuid4().hex}"
+        for path, content in files.items():
+            self.put(f"{folder}/{path}", content)
+        httpx.post(f"{self.url}/api/2.0/mlflow/registered-models/create", json={"name": name}, timeout=60)
+        answer = self._post("model-versions/create", name=name, source=f"mlflow-artifacts:/{folder}")
+        return name, str(answer["model_version"]["version"])  # type: ignore[index]
+
+    def put(self, path: str, content: bytes) -> None:
+        """Write one artifact, over what is there."""
+        httpx.put(
+            f"{self.url}/api/2.0/mlflow-artifacts/artifacts/{path}", content=content, timeout=60
+        ).raise_for_status()
+
+    def remove(self, path: str) -> None:
+        """Delete one artifact."""
+        httpx.delete(f"{self.url}/api/2.0/mlflow-artifacts/artifacts/{path}", timeout=60).raise_for_status()
+
+    def alias(self, name: str, alias: str, version: str) -> None:
+        """Let the alias mean the version."""
+        self._post("registered-models/alias", name=name, alias=alias, version=version)
+
+    def _post(self, path: str, **body: str) -> dict[str, object]:
+        answer = httpx.post(f"{self.url}/api/2.0/mlflow/{path}", json=body, timeout=60)
+        answer.raise_for_status()
+        return dict(answer.json())
+
+
+@pytest.fixture(scope="session")
+def mlflow(mlflow_url: str) -> MlflowBench:
+    """The session's MLflow server."""
+    return MlflowBench(mlflow_url)
+
+
+@pytest.fixture(scope="session")
+def s3_server(bed: ClusterHandle) -> Iterator[str]:
+    """The base URL of an S3 server that keeps its objects in memory, on loopback inside the bed's network."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = python_env("moto") / "bin" / "moto_server"
+    process = subprocess.Popen([server, "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL)
+    try:
+        transport = httpx.HTTPTransport(retries=9)  # connecting only, with growing pauses: the server is starting
+        with httpx.Client(transport=transport, timeout=_START_SECONDS) as client:
+            client.get(f"http://127.0.0.1:{port}/").raise_for_status()
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture
+def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """An empty bucket `models`, with the environment that a pod would have; returns the server's URL."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3_server,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    httpx.post(f"{s3_server}/moto-api/reset").raise_for_status()
+    httpx.put(f"{s3_server}/models").raise_for_status()
+    return s3_server
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """Python's own web server on loopback, and the folder that it serves."""
+    folder = tmp_path / "web"
+    folder.mkdir()
+    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}", folder
+        server.shutdown()
+        thread.join()
+
+
+def token_of(kubeconfig: Path) -> str:
+    """The bearer token in a kubeconfig."""
+    return str(json.loads(kubeconfig.read_text())["users"][0]["user"]["token"])
+
+
+def inherited_environment(**more: str) -> dict[str, str]:
+    """The process's environment without what configures our command line, and with `more`."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("CROSSFADE_")} | more

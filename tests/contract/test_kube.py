@@ -1,0 +1,197 @@
+"""Catches writes to the API server that take others' fields, lose our name, or hide why they were refused."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crossfade.adapters import kube_client
+from crossfade.adapters.kube import KubeCluster
+from crossfade.adapters.kube_client import login, open_client
+from crossfade.ports import DEPLOYMENTS, EVENTS, PODS, SERVICES, ClusterError, Kind, Object
+
+from testbed.handle import ClusterHandle
+from tests.contract.conftest import token_of
+
+CONFIG_MAPS = Kind("v1", "configmaps", "ConfigMap")
+pytestmark = pytest.mark.cluster
+
+
+def config_map(namespace: str, **data: str) -> Object:
+    return {"metadata": {"namespace": namespace, "name": "facts"}, "data": data}
+
+
+def deployment(namespace: str, replicas: int | None = None) -> Object:
+    labels = {"app": "idle"}
+    spec: dict[str, Any] = {
+        "selector": {"matchLabels": labels},
+        "template": {
+            "metadata": {"labels": labels},
+            "spec": {"nodeSelector": {"nowhere": "true"}, "containers": [{"name": "idle", "image": "idle"}]},
+        },
+    }
+    if replicas is not None:
+        spec["replicas"] = replicas
+    return {"metadata": {"namespace": namespace, "name": "idle"}, "spec": spec}
+
+
+def managers(found: Object) -> set[tuple[str, str, str]]:
+    return {(m["manager"], m["operation"], m.get("subresource", "")) for m in found["metadata"]["managedFields"]}
+
+
+async def test_what_is_applied_is_stored_under_our_name(cluster: KubeCluster, namespace: str) -> None:
+    found = await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1", b="2"))
+    assert found["data"] == {"a": "1", "b": "2"}
+    assert managers(found) == {("crossfade", "Apply", "")}
+
+
+async def test_a_field_no_longer_applied_goes_and_others_fields_stay(
+    cluster: KubeCluster, namespace: str, bed: ClusterHandle
+) -> None:
+    await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1", b="2"))
+    bed.kubectl("patch", "configmap", "facts", "-n", namespace, "--type=merge", "-p", '{"data":{"theirs":"x"}}')
+    found = await cluster.apply(CONFIG_MAPS, config_map(namespace, a="3"))
+    assert found["data"] == {"a": "3", "theirs": "x"}
+
+
+async def test_our_own_fields_are_taken_back_from_whoever_changed_them(
+    cluster: KubeCluster, namespace: str, bed: ClusterHandle
+) -> None:
+    await cluster.apply(CONFIG_MAPS, config_map(namespace, weight="100"))
+    bed.kubectl("patch", "configmap", "facts", "-n", namespace, "--type=merge", "-p", '{"data":{"weight":"0"}}')
+    found = await cluster.apply(CONFIG_MAPS, config_map(namespace, weight="100"))
+    assert found["data"] == {"weight": "100"}
+
+
+async def test_applying_the_same_again_writes_nothing(cluster: KubeCluster, namespace: str) -> None:
+    first = await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1"))
+    again = await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1"))
+    assert again["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+
+
+async def test_status_is_applied_under_a_name_of_its_own(cluster: KubeCluster, namespace: str) -> None:
+    await cluster.apply(DEPLOYMENTS, deployment(namespace, 0))
+    condition = {"type": "Seen", "status": "True", "reason": "Looked", "message": "by a test"}
+    body = {"metadata": {"namespace": namespace, "name": "idle"}, "status": {"conditions": [condition]}}
+    found = await cluster.apply_status(DEPLOYMENTS, body)
+    assert ("crossfade-status", "Apply", "status") in managers(found)
+    assert any(c["type"] == "Seen" for c in found["status"]["conditions"])
+
+
+async def test_scaling_changes_the_replicas_and_nothing_else(cluster: KubeCluster, namespace: str) -> None:
+    before = await cluster.apply(DEPLOYMENTS, deployment(namespace, 0))
+    after = await cluster.scale(DEPLOYMENTS, namespace, "idle", 2)
+    assert after["spec"] == before["spec"] | {"replicas": 2}
+    assert ("crossfade", "Update", "") in managers(after)
+
+
+async def test_deleting_is_done_in_the_background_and_twice_is_fine(
+    cluster: KubeCluster, namespace: str, bed: ClusterHandle
+) -> None:
+    await cluster.apply(DEPLOYMENTS, deployment(namespace, 1))
+    bed.kubectl("wait", "replicaset", "-n", namespace, "-l", "app=idle", "--for=create", "--timeout=60s")
+    await cluster.delete(DEPLOYMENTS, namespace, "idle")
+    await cluster.delete(DEPLOYMENTS, namespace, "idle")
+    bed.kubectl("wait", "replicaset", "-n", namespace, "-l", "app=idle", "--for=delete", "--timeout=60s")
+
+
+async def test_an_event_is_created(cluster: KubeCluster, namespace: str) -> None:
+    body = {
+        "apiVersion": EVENTS.api_version,
+        "kind": EVENTS.kind,
+        "metadata": {"generateName": "rollout-", "namespace": namespace},
+        "eventTime": "2026-11-22T05:00:00.000000Z",
+        "reportingController": "crossfade.dev/operator",
+        "reportingInstance": "test",
+        "action": "Promote",
+        "reason": "Promoted",
+        "regarding": {"apiVersion": "v1", "kind": "ConfigMap", "name": "facts", "namespace": namespace},
+        "note": "promoted",
+        "type": "Normal",
+    }
+    await cluster.create_event(namespace, body)
+    listed = await cluster.request("GET", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")
+    assert [event["note"] for event in listed["items"]] == ["promoted"]
+
+
+async def test_a_refusal_names_the_request_the_code_and_the_servers_reason(
+    cluster: KubeCluster, namespace: str
+) -> None:
+    body = {"metadata": {"namespace": namespace, "name": "web"}, "spec": {"ports": [{"port": 70000}]}}
+    with pytest.raises(ClusterError, match=r"PATCH /api/v1/namespaces/.*/services/web with 422: .*70000") as failure:
+        await cluster.apply(SERVICES, body)
+    assert failure.value.status == 422
+    assert len(str(failure.value)) < 700
+
+
+async def test_a_missing_namespace_is_a_404(cluster: KubeCluster) -> None:
+    with pytest.raises(ClusterError) as failure:
+        await cluster.apply(CONFIG_MAPS, config_map("no-such-namespace", a="1"))
+    assert failure.value.status == 404
+
+
+async def test_missing_rights_are_a_403_that_shows_no_token(
+    bed: ClusterHandle, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubeconfig = bed.service_account_kubeconfig(namespace, "default", tmp_path / "kubeconfig")
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    cluster = await KubeCluster.connect()
+    with pytest.raises(ClusterError, match="cannot delete") as failure:
+        await cluster.delete(PODS, namespace, "any")
+    await cluster.close()
+    assert failure.value.status == 403
+    assert token_of(kubeconfig) not in repr(failure.value)
+
+
+async def test_a_rotated_token_is_taken_up(
+    bed: ClusterHandle, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubeconfig = bed.service_account_kubeconfig(namespace, "default", tmp_path / "kubeconfig")
+    good = kubeconfig.read_text()
+    kubeconfig.write_text(good.replace(token_of(kubeconfig), "expired"))
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    monkeypatch.setattr(kube_client, "_REFRESH_SECONDS", 0.0)
+    cluster = await KubeCluster.connect()
+    with pytest.raises(ClusterError) as before:
+        await cluster.delete(PODS, namespace, "any")
+    kubeconfig.write_text(good)
+    with pytest.raises(ClusterError) as after:
+        await cluster.delete(PODS, namespace, "any")
+    await cluster.close()
+    assert (before.value.status, after.value.status) == (401, 403)
+
+
+async def test_the_login_for_the_watches_carries_the_same_identity(
+    bed: ClusterHandle, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kubeconfig = bed.service_account_kubeconfig(namespace, "default", tmp_path / "kubeconfig")
+    monkeypatch.setenv("KUBECONFIG", str(kubeconfig))
+    client = await open_client()
+    found = await login(client)
+    await client.close()
+    assert (found["scheme"], found["token"]) == ("Bearer", token_of(kubeconfig))
+    assert found["server"] == json.loads(kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
+
+
+async def test_no_cluster_at_all_is_said_with_a_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "absent"))
+    with pytest.raises(ClusterError, match="set KUBECONFIG"):
+        await KubeCluster.connect()
+
+
+async def test_a_server_that_does_not_answer_is_given_up_in_time(cluster: KubeCluster, namespace: str) -> None:
+    silent = await asyncio.start_server(lambda _reader, _writer: asyncio.Event().wait(), "127.0.0.1", 0)
+    cluster.client.configuration.host = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+    impatient = KubeCluster(cluster.client, timeout=0.2)
+    with pytest.raises(ClusterError, match=r"did not answer .* within 0\.2 s") as failure:
+        await impatient.apply(CONFIG_MAPS, config_map(namespace, a="1"))
+    silent.close()
+    assert failure.value.status == 0
+
+
+async def test_a_server_that_is_not_there_is_named(cluster: KubeCluster, namespace: str) -> None:
+    cluster.client.configuration.host = "http://127.0.0.1:9"
+    with pytest.raises(ClusterError, match="cannot be reached") as failure:
+        await cluster.delete(CONFIG_MAPS, namespace, "facts")
+    assert failure.value.status == 0
