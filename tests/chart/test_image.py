@@ -1,4 +1,4 @@
-"""Would catch a Dockerfile that cannot build: a file it leaves out, a lock that lacks a package, a wheel without a part."""
+"""Would catch a Dockerfile that cannot build: a file left out, a lock that lacks a package, a wheel without a part."""
 
 import os
 import re
