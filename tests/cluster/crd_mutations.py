@@ -91,6 +91,7 @@ _TEXTS = [
     *("1.2.3-", "1.2.3-01", "1.2.3-a.b+c", "v1.2.3", "1.2.3+", "sha256:" + "A" * 64, "sha256:" + "a" * 63, _DIGEST),
     *("mlserver", "custom", "MLServer", "Prefix", "exact", "mlserver/errors", "/", "//", "/a b", "/é", "/?", "/\u00a0"),
 ]
+_NEIGHBOURS = [4, 5, 6, 24, 25, 26, 50]  # the weights of the valid specs, and those beside them
 _UNKNOWN = ["bogus", "", "min_duration", "minduration", "apiVersion", "名", "$ref", "x" * 300, "a/b", "a b", "UP"]
 
 
@@ -156,7 +157,8 @@ def _stretch(site: Site, chance: random.Random) -> None:
 
 def _edge_number(site: Site, chance: random.Random) -> None:
     low, high = site.schema.get("minimum", 0), site.schema.get("maximum", 100)
-    site.holder[site.key] = chance.choice([low - 1, low, high, high + 1, float(low), high + 0.5, str(low), -high])
+    edges = [low - 1, low, high, high + 1, float(low), high + 0.5, str(low), -high]
+    site.holder[site.key] = chance.choice([*edges, *_NEIGHBOURS])
 
 
 def _double(site: Site, chance: random.Random) -> None:
