@@ -46,6 +46,12 @@ class Surroundings:
     """To be called after every change of a record."""
 
 
+def _show_trouble(task: "asyncio.Task[None]") -> None:
+    """Print what ended a task that nobody waits for yet."""
+    if not task.cancelled() and (error := task.exception()):
+        traceback.print_exception(error)
+
+
 class Container:
     """Runs one container of a pod; `record` says what has happened."""
 
@@ -62,6 +68,7 @@ class Container:
         self._out_of_memory = False
         self._begun = 0.0
         self._failures = 0
+        self._attempt = record.restarts
 
     # -- running ---------------------------------------------------------------------------------------------------
 
@@ -128,7 +135,7 @@ class Container:
     def _open_log(self) -> int:
         folder = self._around.folder / self.spec["name"]
         folder.mkdir(parents=True, exist_ok=True)
-        return os.open(folder / f"{self.record.restarts}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        return os.open(folder / f"{self._attempt}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
 
     def _termination_log(self) -> rootfs.VolumeMount:
         file = self._around.folder / f"{self.spec['name']}.termination"
@@ -153,25 +160,24 @@ class Container:
         finally:
             os.close(program.output)
         self._process = running
-        self.record.run(f"process://{around.pod()['metadata']['uid']}/{self.spec['name']}/{self.record.restarts}")
+        self.record.run(f"process://{around.pod()['metadata']['uid']}/{self.spec['name']}", self._attempt)
         return running
 
     # -- watching over it ------------------------------------------------------------------------------------------
 
     async def _supervise(self, running: process.Process) -> None:
         watchers = asyncio.create_task(self._watch_over(running))
+        watchers.add_done_callback(_show_trouble)
         code = await running.wait()
         watchers.cancel()
-        (trouble,) = await asyncio.gather(watchers, return_exceptions=True)
-        if isinstance(trouble, Exception):
-            traceback.print_exception(trouble)
+        await asyncio.gather(watchers, return_exceptions=True)
         reason = "OOMKilled" if self._out_of_memory else "Completed" if code == 0 else "Error"
         self.record.end(code, reason, self._last_words(code))
 
     def _last_words(self, code: int) -> str:
         text = (self._around.folder / f"{self.spec['name']}.termination").read_bytes()[-_MESSAGE_LIMIT:]
         if not text and code and self.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError":
-            text = (self._around.folder / self.spec["name"] / f"{self.record.restarts}.log").read_bytes()[-2048:]
+            text = (self._around.folder / self.spec["name"] / f"{self._attempt}.log").read_bytes()[-2048:]
         return text.decode(errors="replace")
 
     async def _watch_over(self, running: process.Process) -> None:
@@ -270,8 +276,7 @@ class Container:
             self._around.changed()
             await self._pause(pause)
         self._failures += 1
-        if not self._stopping.is_set():
-            self.record.restarts += 1
+        self._attempt += 1
 
     async def _pause(self, seconds: float) -> None:
         """Let time pass, but not longer than until the container is to stop."""

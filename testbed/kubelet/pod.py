@@ -263,7 +263,8 @@ class PodWorker:
                 await self._send_status()
                 sent = body
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
-                if isinstance(error, ApiError) and error.code in (404, 409, 422):
+                if isinstance(error, ApiError) and error.code in (404, 409):
                     continue
+                print(f"status of {self.path}: {error!r}", file=sys.stderr)
                 await asyncio.sleep(_RETRY)
                 self._dirty.set()

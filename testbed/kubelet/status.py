@@ -42,11 +42,11 @@ class Record:
         self.state = {"waiting": {"reason": reason, **({"message": message} if message else {})}}
         self.ready = self.started = False
 
-    def run(self, container_id: str) -> None:
-        """Show a running state."""
+    def run(self, prefix: str, restarts: int) -> None:
+        """Show a running state, the one after so many restarts."""
         if "terminated" in self.state:
             self.last_state = self.state
-        self.container_id = container_id
+        self.container_id, self.restarts = f"{prefix}/{restarts}", restarts
         self.state = {"running": {"startedAt": now()}}
         self.ready = self.started = False
 
@@ -170,5 +170,6 @@ def build(
         "initContainerStatuses": [record.as_status(init=True) for record in init],
         "containerStatuses": [record.as_status(init=False) for record in main],
         "qosClass": pod.get("status", {}).get("qosClass", "BestEffort"),
-        **({"podIP": address, "podIPs": [{"ip": address}]} if address else {}),
+        # Merged by address otherwise: a restarted kubelet would give the pod a second one.
+        **({"podIP": address, "podIPs": [{"$patch": "replace"}, {"ip": address}]} if address else {}),
     }
