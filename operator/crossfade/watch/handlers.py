@@ -60,13 +60,16 @@ def make_settings() -> kopf.OperatorSettings:
     return settings
 
 
-async def watch(world: World, login: Login, namespaces: Sequence[str], stop: asyncio.Event) -> None:
-    """Feed `world` until `stop` is set."""
+async def watch(
+    world: World, login: Login, namespaces: Sequence[str], ready: asyncio.Event, stop: asyncio.Event
+) -> None:
+    """Feed `world` until `stop` is set. `ready` is set once kopf runs, and has taken the signal handlers for itself."""
     await kopf.operator(
         registry=make_registry(world, login),
         settings=make_settings(),
         clusterwide=not namespaces,
         namespaces=namespaces,
         standalone=True,
+        ready_flag=ready,
         stop_flag=stop,
     )

@@ -68,15 +68,16 @@ class Operator:
         log.info("stopped")
 
     async def _serve(self, stop: asyncio.Event) -> None:
-        """Workers start before kopf, which at its end cancels whatever was started after it."""
+        """Workers start before kopf, which at its end waits for and cancels whatever was started after it."""
+        kopf_runs, namespaces = asyncio.Event(), self._settings.namespaces
         parts = [
             asyncio.create_task(part, name=name)
             for name, part in (
                 ("workers", self._workers.run()),
                 ("poller", self._poller.run()),
                 ("audit", self._listing.audit()),
-                ("stop", stop.wait()),
-                ("watch", watch(self._world, lambda: login(self._cluster.client), self._settings.namespaces, stop)),
+                ("stop", _until(stop, kopf_runs)),
+                ("watch", watch(self._world, lambda: login(self._cluster.client), namespaces, kopf_runs, stop)),
             )
         ]
         try:
@@ -104,14 +105,25 @@ async def _first(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool
     return False
 
 
+async def _until(stop: asyncio.Event, kopf_runs: asyncio.Event) -> None:
+    """Wait for `stop`. Signals are taken back from kopf, which would end itself but wait 5 s for our own parts."""
+    await kopf_runs.wait()
+    _take_signals(stop)
+    await stop.wait()
+
+
+def _take_signals(stop: asyncio.Event) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+
+
 @asynccontextmanager
 async def _signalled() -> AsyncIterator[asyncio.Event]:
     """An event that SIGTERM and SIGINT set."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = asyncio.Event()
+    _take_signals(stop)
     try:
         yield stop
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.remove_signal_handler(number)
+            asyncio.get_running_loop().remove_signal_handler(number)
