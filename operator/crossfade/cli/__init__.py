@@ -3,6 +3,7 @@
 import typer
 
 from crossfade.cli.load import load
+from crossfade.cli.run import run
 
 app = typer.Typer(
     help="Rolls new versions of machine-learning models into live traffic, and back at once when they are worse.",
@@ -18,6 +19,7 @@ def _crossfade() -> None:
 
 
 app.command("load")(load)
+app.command("run")(run)
 
 
 def main() -> None:
