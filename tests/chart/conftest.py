@@ -1,0 +1,47 @@
+"""The chart, installed as a user installs it: once for the tests of this folder."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from testbed.binaries import TOOLS, locate
+from testbed.handle import ClusterHandle
+from testbed.progress import silent
+
+CHART = Path(__file__).parents[2] / "charts" / "crossfade"
+
+
+@dataclass(frozen=True)
+class Release:
+    """An installed chart: namespace and name, the name also of its Deployment, Service and ServiceAccount."""
+
+    namespace: str
+    name: str
+
+    @property
+    def user(self) -> str:
+        """Who the operator is to the API server."""
+        return f"system:serviceaccount:{self.namespace}:{self.name}"
+
+
+@pytest.fixture(scope="session")
+def helm_program() -> Path:
+    """The program helm, for what needs no cluster."""
+    return Path(next(locate(tool, silent)["helm"][0] for tool in TOOLS if "helm" in tool.programs))
+
+
+@pytest.fixture(scope="package")
+def release(bed: ClusterHandle) -> Iterator[Release]:
+    """The operator in a namespace that admits nothing but restricted pods. `--take-ownership`: CRDs that other tests
+    applied, or that an earlier release kept, become this release's."""
+    found = Release("crossfade-system", "crossfade")
+    bed.kubectl("create", "namespace", found.namespace)
+    bed.kubectl("label", "namespace", found.namespace, "pod-security.kubernetes.io/enforce=restricted")
+    settings = [f"--set=prometheus.address={bed.prometheus}", "--set=metrics.interval=1"]
+    place = ["--namespace", found.namespace, "--take-ownership", "--force-conflicts", "--wait", "--timeout", "60s"]
+    bed.helm("install", found.name, str(CHART), *place, *settings)
+    yield found
+    bed.helm("uninstall", found.name, "--namespace", found.namespace, "--wait", "--timeout", "60s")
+    bed.kubectl("delete", "namespace", found.namespace, "--wait=false")

@@ -1,0 +1,166 @@
+"""Would catch a chart that does not render, takes nonsense for a value, or grants more than the operator does."""
+
+import json
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tests.chart.conftest import CHART
+
+_CRDS = CHART.parents[1] / "crds"
+_DIGEST = f"sha256:{'0' * 64}"
+
+Object = dict[str, Any]
+Render = Callable[..., list[Object]]
+
+
+@pytest.fixture
+def render(helm_program: Path) -> Render:
+    """The chart's objects with values given as `--set` takes them."""
+
+    def rendered(*values: str) -> list[Object]:
+        settings = [f"--set-json={value}" for value in values]
+        command = [str(helm_program), "template", "crossfade", str(CHART), "--namespace", "crossfade-system", *settings]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+        if answer.returncode:
+            raise ValueError(answer.stderr)
+        return [found for found in yaml.safe_load_all(answer.stdout) if found]
+
+    return rendered
+
+
+def one(objects: list[Object], kind: str) -> Object:
+    """The only object of a kind."""
+    (found,) = [item for item in objects if item["kind"] == kind]
+    return found
+
+
+def operator(objects: list[Object]) -> Object:
+    """The operator's container, its environment as a map."""
+    container = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
+    return container | {"env": {entry["name"]: entry["value"] for entry in container["env"]}}
+
+
+def kinds(objects: list[Object]) -> list[str]:
+    return sorted(found["kind"] for found in objects if found["kind"] != "CustomResourceDefinition")
+
+
+def rules(objects: list[Object], kind: str = "ClusterRole") -> list[Object]:
+    return list(one(objects, kind)["rules"])
+
+
+def test_lint_finds_nothing(helm_program: Path) -> None:
+    subprocess.run([str(helm_program), "lint", "--strict", "--quiet", str(CHART)], check=True)
+
+
+def test_it_serves_all_namespaces_by_default(render: Render) -> None:
+    found = render()
+    assert kinds(found) == ["ClusterRole", "ClusterRoleBinding", "Deployment", "Service", "ServiceAccount"]
+    assert "CROSSFADE_NAMESPACES" not in operator(found)["env"]
+
+
+def test_limited_to_namespaces_it_has_no_rights_elsewhere(render: Render) -> None:
+    found = render('namespaces=["ml","fraud"]')
+    assert kinds(found) == ["Deployment", "Role", "Role", "RoleBinding", "RoleBinding", "Service", "ServiceAccount"]
+    placed = {(item["kind"], item["metadata"]["namespace"]) for item in found if item["kind"].startswith("Role")}
+    assert placed == {(kind, place) for kind in ("Role", "RoleBinding") for place in ("ml", "fraud")}
+    assert operator(found)["env"]["CROSSFADE_NAMESPACES"] == "ml fraud"
+
+
+def test_it_grants_no_secrets_no_wildcards_and_no_way_to_more_rights(render: Render) -> None:
+    for rule in rules(render()):
+        assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
+        assert not {"escalate", "bind", "impersonate", "update", "deletecollection"} & set(rule["verbs"])
+        assert not {"secrets", "pods/exec", "configmaps", "serviceaccounts"} & set(rule["resources"])
+
+
+def test_of_specs_that_belong_to_people_it_writes_the_finalizer_alone(render: Render) -> None:
+    """RBAC knows no fields: `patch` on rollouts is the price of a finalizer; ModelVersions have none."""
+    ours = [rule for rule in rules(render()) if rule["apiGroups"] == ["crossfade.dev"]]
+    written = {
+        name: rule["verbs"] for rule in ours for name in rule["resources"] if set(rule["verbs"]) - {"list", "watch"}
+    }
+    assert written == {"rollouts": ["patch"], "rollouts/status": ["patch"], "modelversions/status": ["patch"]}
+
+
+def test_one_role_and_many_grant_the_same(render: Render) -> None:
+    assert rules(render()) == rules(render('namespaces=["ml"]'), "Role")
+
+
+def test_the_loader_is_the_operators_own_image(render: Render) -> None:
+    found = operator(render('image.repository="mirror.example/cf"', 'image.tag="1"', f'image.digest="{_DIGEST}"'))
+    assert found["image"] == found["env"]["CROSSFADE_LOADER_IMAGE"] == f"mirror.example/cf:1@{_DIGEST}"
+    app_version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
+    assert operator(render())["image"] == f"ghcr.io/crossfade-dev/crossfade:{app_version}"
+
+
+def test_settings_reach_the_operator(render: Render) -> None:
+    mlflow = 'mlflow.address="http://mlflow.mlops:5000"'
+    env = operator(render('prometheus.address="https://metrics.example/tenant"', "metrics.interval=0.5", mlflow))["env"]
+    assert env["CROSSFADE_PROMETHEUS_ADDRESS"] == "https://metrics.example/tenant"
+    assert env["CROSSFADE_METRICS_INTERVAL"] == "0.5"
+    assert env["CROSSFADE_MLFLOW_ADDRESS"] == "http://mlflow.mlops:5000"
+    assert "CROSSFADE_MLFLOW_ADDRESS" not in operator(render())["env"]
+
+
+def test_two_releases_of_one_name_do_not_collide(render: Render) -> None:
+    assert one(render(), "ClusterRole")["metadata"]["name"] == "crossfade-system-crossfade"
+
+
+def crds(objects: list[Object]) -> list[Object]:
+    return [found for found in objects if found["kind"] == "CustomResourceDefinition"]
+
+
+def generated() -> list[Object]:
+    return [yaml.safe_load(path.read_text()) for path in sorted(_CRDS.glob("*.crossfade.dev.yaml"))]
+
+
+def test_its_crds_are_those_of_the_repository(render: Render) -> None:
+    assert crds(render("crds.keep=false")) == generated()
+    assert crds(render("crds.enabled=false")) == []
+
+
+def test_uninstalling_leaves_the_crds(render: Render) -> None:
+    found = crds(render())
+    assert [crd["metadata"].pop("annotations") for crd in found] == [{"helm.sh/resource-policy": "keep"}] * 2
+    assert found == generated()
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ('prometheus.address="prometheus:9090"', "/prometheus/address"),
+        ('prometheus.address="http://user:secret@prometheus"', "/prometheus/address"),
+        ('mlflow.address="mlflow"', "/mlflow/address"),
+        ("metrics.interval=0", "/metrics/interval.*got 0, want 0.5"),
+        ('metrics.interval="5s"', "/metrics/interval.*want number"),
+        ('namespaces=["Ml"]', "/namespaces/0.*'Ml'"),
+        ("replicas=2", "'replicas' not allowed"),
+        ('image.digest="latest"', "/image/digest"),
+        ('crds.enabled="yes"', "/crds/enabled.*want boolean"),
+    ],
+)
+def test_a_bad_value_is_refused_with_its_place(render: Render, value: str, told: str) -> None:
+    with pytest.raises(ValueError, match="values don't meet the specifications of the schema") as refusal:
+        render(value)
+    assert re.search(told, str(refusal.value)), refusal.value
+
+
+def test_the_default_values_are_all_described() -> None:
+    """A value that the schema does not know would be refused; one that values.yaml does not show nobody finds."""
+
+    def shape(schema: Object) -> Any:
+        fields = schema.get("properties")
+        return {name: shape(below) for name, below in fields.items()} if fields else None
+
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    described = {name: below for name, below in shape(schema).items() if name != "global"}
+    assert described.keys() == values.keys()
+    for name, below in described.items():
+        assert below is None or below.keys() == values[name].keys(), name
