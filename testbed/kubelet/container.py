@@ -68,19 +68,22 @@ class Container:
         self._out_of_memory = False
         self._begun = 0.0
         self._failures = 0
-        self._attempt = record.restarts
+        self._attempt = record.restarts + (1 if record.container_id else 0)
 
     # -- running ---------------------------------------------------------------------------------------------------
 
     async def run(self) -> int | None:
         """Run until the restart policy is satisfied or `stop` is called. Gives the last exit code."""
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and not self._has_finished():
+            if self._begun:
+                await self._back_off()
+                self._attempt += 1
             await self._run_once()
-            code = self.record.exit_code
-            if self._stopping.is_set() or self._policy == "Never" or (self._policy == "OnFailure" and code == 0):
-                break
-            await self._back_off()
         return self.record.exit_code
+
+    def _has_finished(self) -> bool:
+        code = self.record.exit_code
+        return code is not None and (self._policy == "Never" or (self._policy == "OnFailure" and code == 0))
 
     async def _run_once(self) -> None:
         scratch = self._around.node.scratch / str(next(_serial))
@@ -93,6 +96,7 @@ class Container:
             if running is not None:
                 await self._supervise(running)
         except process.StartError as error:
+            self.record.restarts = self._attempt
             self.record.end(128, "StartError", str(error))
         finally:
             self._process = None
@@ -276,7 +280,6 @@ class Container:
             self._around.changed()
             await self._pause(pause)
         self._failures += 1
-        self._attempt += 1
 
     async def _pause(self, seconds: float) -> None:
         """Let time pass, but not longer than until the container is to stop."""

@@ -51,18 +51,15 @@ class PodWorker:
         self._tasks: list[asyncio.Task[None]] = []
 
     def _records(self, field: str, known: str, *, init: bool) -> list[Record]:
-        """Fresh records; what an earlier kubelet ran has ended with it."""
+        """One record a container; what an earlier kubelet ran has ended with it."""
         before = {item["name"]: item for item in self.pod.get("status", {}).get(known) or ()}
         records = []
         for spec in self.pod["spec"].get(field) or ():
             record = Record(spec["name"], spec["image"], _is_sidecar(spec, init=init))
             if not init and not self.pod["spec"].get("initContainers"):
                 record.wait_for("ContainerCreating")
-            if (old := before.get(spec["name"])) and old.get("containerID"):
-                ran = old["state"].get("running", {})
-                record.restarts = old["restartCount"] + (1 if ran else 0)
-                lost = {"exitCode": 255, "reason": "Unknown", "finishedAt": status.now(), **ran}
-                record.last_state = {"terminated": lost} if ran else old.get("lastState", {})
+            if shown := before.get(spec["name"]):
+                record.restore(shown)
             records.append(record)
         return records
 
@@ -182,14 +179,12 @@ class PodWorker:
 
     async def _run_step(self, container: Container) -> bool:
         """Run an init container; True when the pod must not go on."""
-        container.record.wait_for("PodInitializing")
         self._containers.append(container)
         code = await container.run()
         return code != 0
 
     async def _start_sidecar(self, container: Container) -> asyncio.Task[int | None]:
         """Start a sidecar and wait until it is up, or will never be."""
-        container.record.wait_for("PodInitializing")
         self._containers.append(container)
         task = asyncio.create_task(container.run())
         up = asyncio.create_task(container.up.wait())
@@ -201,7 +196,8 @@ class PodWorker:
         if self._stopping.is_set():
             return
         for container in containers:
-            container.record.wait_for("ContainerCreating")
+            if "waiting" in container.record.state:
+                container.record.wait_for("ContainerCreating")
         self._containers += containers
         await asyncio.gather(*(container.run() for container in containers))
 

@@ -29,6 +29,16 @@ class Record:
     ready: bool = False
     container_id: str = ""
 
+    def restore(self, shown: Object) -> None:
+        """Take over the ContainerStatus that an earlier kubelet wrote; a container it still ran is lost."""
+        self.container_id, self.restarts = shown.get("containerID", ""), shown["restartCount"]
+        self.last_state = shown.get("lastState", {})
+        if ended := shown["state"].get("terminated"):
+            self.state = {"terminated": ended}
+        elif ran := shown["state"].get("running"):
+            lost = {"exitCode": 255, "reason": "Unknown", "message": "its node's kubelet ended", "finishedAt": now()}
+            self.state = {"terminated": {**ran, **lost}}
+
     @property
     def exit_code(self) -> int | None:
         """Exit code when the container has ended and will not start again, as far as is known now."""

@@ -423,13 +423,23 @@ async def test_pods_survive_the_death_of_the_kubelet_as_restarts(space: Namespac
     mark = uuid4().hex
     probe = {"httpGet": {"path": "/ready", "port": 8001}}
     await space.apply(pod("p", python(SERVER, "8001", mark, readinessProbe=probe), restartPolicy="Always"))
-    await space.ready("p")
+    endless = "import signal\nwhile True: signal.pause()"
+    once = {"restartPolicy": "OnFailure", "initContainers": [shell("true", name="first")]}
+    await space.apply(pod("once", python(endless), **once), pod("never", python(endless)), pod("done", shell("true")))
+    for name in ("p", "once", "never"):
+        await space.ready(name)
+    await space.finish("done")
     space.bed.stop_daemon("kubelet")
     await until(lambda: not processes(space.bed, mark), "the pod outlived the kubelet")
     space.bed.start_daemon("kubelet")
-    await space.pod("p", restarted(1))
-    await space.ready("p")
+    for name in ("p", "once"):
+        await space.pod(name, restarted(1))
+        status = await space.ready(name)
+        assert [item["restartCount"] for item in status.get("initContainerStatuses", ())] in ([], [0])
+        assert len(status["podIPs"]) == 1
     assert len(processes(space.bed, mark)) == 1
+    assert (await space.finish("never", "Failed"))["exitCode"] == 255
+    assert (await space.finish("done"))["exitCode"] == 0
 
 
 # -- ending --------------------------------------------------------------------------------------------------------
