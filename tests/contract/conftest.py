@@ -7,10 +7,13 @@ import socket
 import subprocess
 import threading
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -54,30 +57,33 @@ class MlflowBench:
     url: str
 
     def model(self, files: dict[str, bytes], name: str | None = None) -> tuple[str, str]:
-        """Upload files, register them as a new version; returns the model's name and the version."""
+        """Log a model of these files and register it as a new version; returns the model's name and the version."""
         name = name or f"model-{uuid.uuid4().hex[:8]}"
-        folder = f"contract/{uuid.uuid4().hex}"
+        logged = self._post("logged-models", experiment_id="0", name="model")["model"]["info"]
         for path, content in files.items():
-            self.put(f"{folder}/{path}", content)
+            self.put(f"{logged['artifact_uri']}/{path}", content)
         httpx.post(f"{self.url}/api/2.0/mlflow/registered-models/create", json={"name": name}, timeout=60)
-        answer = self._post("model-versions/create", name=name, source=f"mlflow-artifacts:/{folder}")
-        return name, str(answer["model_version"]["version"])  # type: ignore[index]
+        source = f"models:/{logged['model_id']}"
+        answer = self._post("model-versions/create", name=name, source=source, model_id=logged["model_id"])
+        return name, str(answer["model_version"]["version"])
 
-    def put(self, path: str, content: bytes) -> None:
+    def put(self, uri: str, content: bytes) -> None:
         """Write one artifact, over what is there."""
-        httpx.put(
-            f"{self.url}/api/2.0/mlflow-artifacts/artifacts/{path}", content=content, timeout=60
-        ).raise_for_status()
+        httpx.put(self._artifact(uri), content=content, timeout=60).raise_for_status()
 
-    def remove(self, path: str) -> None:
-        """Delete one artifact."""
-        httpx.delete(f"{self.url}/api/2.0/mlflow-artifacts/artifacts/{path}", timeout=60).raise_for_status()
+    def remove(self, uri: str) -> None:
+        """Delete one artifact, or a folder of them."""
+        httpx.delete(self._artifact(uri), timeout=60).raise_for_status()
 
     def alias(self, name: str, alias: str, version: str) -> None:
         """Let the alias mean the version."""
         self._post("registered-models/alias", name=name, alias=alias, version=version)
 
-    def _post(self, path: str, **body: str) -> dict[str, object]:
+    def _artifact(self, uri: str) -> str:
+        path = uri.removeprefix("mlflow-artifacts:/")
+        return f"{self.url}/api/2.0/mlflow-artifacts/artifacts/{quote(path)}"
+
+    def _post(self, path: str, **body: str) -> dict[str, Any]:
         answer = httpx.post(f"{self.url}/api/2.0/mlflow/{path}", json=body, timeout=60)
         answer.raise_for_status()
         return dict(answer.json())
@@ -127,17 +133,26 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
+@contextmanager
+def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The URL of a web server on loopback that answers by `handler`."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Python's own web server on loopback, and the folder that it serves."""
     folder = tmp_path / "web"
     folder.mkdir()
-    with ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(folder))) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}", folder
-        server.shutdown()
-        thread.join()
+    with serving(functools.partial(_Quiet, directory=str(folder))) as url:
+        yield url, folder
 
 
 def token_of(kubeconfig: Path) -> str:

@@ -17,6 +17,7 @@ _CHUNK_BYTES = 1 << 20
 _RANGE_BYTES = 8 * _CHUNK_BYTES
 """What one request reads: the library's time limit holds for whole requests, however large."""
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_STATUS = re.compile(r"status code: ([0-9]{3})")
 _FOR_EVER = (exceptions.InvalidPathError, exceptions.UnknownConfigurationKeyError, exceptions.NotSupportedError)
 
 
@@ -86,12 +87,25 @@ def _split(uri: str) -> tuple[str, str]:
 
 @contextmanager
 def _source_errors(uri: str) -> Iterator[None]:
-    """Name what happened by its kind alone: the library's own words may hold a server's answer."""
+    """Name what happened by its kind or HTTP status alone: the library's own words hold the server's answer."""
     try:
         yield
     except FileNotFoundError:
-        raise SourceError(f"there is nothing at {uri!r}; upload the model there, or correct the address") from None
+        raise _missing(uri) from None
     except _FOR_EVER as failure:
         raise SourceError(f"{uri!r} cannot be read as written: {type(failure).__name__}", retry=False) from failure
     except (exceptions.BaseError, OSError, TimeoutError) as failure:
-        raise SourceError(f"{uri!r} cannot be read: {type(failure).__name__}") from failure
+        status = _STATUS.search(str(failure))
+        if status is None:
+            raise SourceError(
+                f"the store of {uri!r} cannot be reached; check AWS_ENDPOINT_URL and AWS_REGION"
+            ) from failure
+        if status[1] == "404":
+            raise _missing(uri) from None
+        raise SourceError(
+            f"the store of {uri!r} answered with {status[1]}; check the credentials' permission to list and read"
+        ) from failure
+
+
+def _missing(uri: str) -> SourceError:
+    return SourceError(f"there is nothing at {uri!r}; upload the model there, or correct the address")

@@ -1,0 +1,118 @@
+"""Catches a reference to MLflow that resolves to something else than MLflow's own client would load."""
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+import pytest
+from crossfade.adapters.artifacts.router import open_store
+from crossfade.adapters.registries.mlflow import MlflowRegistry
+from crossfade.api.v1alpha1.modelversion import MlflowSource
+from crossfade.model.manifest import mvd1
+from crossfade.observe.verify import _on_disk, measure
+from crossfade.ports import Reference, SourceError
+
+from testbed.binaries.environments import python_env
+from tests.contract.conftest import MlflowBench, inherited_environment
+
+pytestmark = pytest.mark.cluster
+
+TRAIN = """
+import sys, mlflow, mlflow.artifacts
+from sklearn.linear_model import LogisticRegression
+mlflow.set_tracking_uri(sys.argv[1])
+with mlflow.start_run() as run:
+    model = LogisticRegression().fit([[0], [1]], [0, 1])
+    mlflow.sklearn.log_model(model, name="model", registered_model_name="churn é")
+mlflow.MlflowClient().set_registered_model_alias("churn é", "champion", "1")
+mlflow.artifacts.download_artifacts("models:/churn é@champion", dst_path=sys.argv[2])
+print(run.info.run_id)
+"""
+
+
+async def resolve(mlflow: MlflowBench, **source: str) -> Reference:
+    registry = MlflowRegistry(mlflow.url)
+    try:
+        return await registry.resolve(MlflowSource(**source))
+    finally:
+        await registry.close()
+
+
+async def test_a_model_logged_by_mlflows_own_client_is_the_one_that_it_downloads(
+    mlflow: MlflowBench, tmp_path: Path
+) -> None:
+    (tmp_path / "home").mkdir()
+    environment = inherited_environment(HOME=str(tmp_path / "home"), MLFLOW_DISABLE_TELEMETRY="true")
+    trained = await asyncio.to_thread(
+        subprocess.run,
+        [python_env("mlflow") / "bin" / "python", "-c", TRAIN, mlflow.url, str(tmp_path / "theirs")],
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    by_alias = await resolve(mlflow, name="churn é", alias="champion")
+    assert by_alias == await resolve(mlflow, name="churn é", version="1")
+    assert by_alias.uri == "models:/churn é/1"
+    assert by_alias.immutable_uri.startswith("mlflow-artifacts:/")
+    assert by_alias.registry_version == "1"
+    assert by_alias.run_id == trained.stdout.split()[-1]
+    measured = await measure(open_store(mlflow.url, None), by_alias.immutable_uri)
+    # MLflow's client adds a file of its own to what it downloads.
+    theirs = [file for file in _on_disk(tmp_path / "theirs") if file.path != "registered_model_meta"]
+    assert measured.digest == mvd1(theirs)
+    assert measured.files == len(theirs)
+
+
+async def test_an_alias_is_followed_to_where_it_points_now(mlflow: MlflowBench) -> None:
+    name, first = mlflow.model({"weights": b"1"})
+    _, second = mlflow.model({"weights": b"2"}, name)
+    mlflow.alias(name, "champion", first)
+    assert (await resolve(mlflow, name=name, alias="champion")).registry_version == first
+    mlflow.alias(name, "champion", second)
+    assert (await resolve(mlflow, name=name, alias="champion")).registry_version == second
+
+
+async def test_what_is_not_registered_yet_may_appear_later(mlflow: MlflowBench) -> None:
+    name, _ = mlflow.model({"weights": b"1"})
+    for source in ({"name": name, "alias": "champion"}, {"name": name, "version": "7"}, {"name": "none", "alias": "a"}):
+        with pytest.raises(SourceError, match="register it there") as failure:
+            await resolve(mlflow, **source)
+        assert failure.value.retry is True
+
+
+async def test_a_server_that_is_not_there_is_named_without_credentials() -> None:
+    registry = MlflowRegistry("http://user:secret@127.0.0.1:9")
+    with pytest.raises(SourceError, match=r"MLflow at http://127\.0\.0\.1:9 cannot be read") as failure:
+        await registry.resolve(MlflowSource(name="churn", version="1"))
+    await registry.close()
+    assert failure.value.retry is True
+    assert "secret" not in str(failure.value)
+
+
+async def test_a_server_that_is_not_mlflow_is_said_so(web: tuple[str, Path]) -> None:
+    url, folder = web
+    page = folder / "api/2.0/mlflow/model-versions/get"
+    page.parent.mkdir(parents=True)
+    page.write_text("<html>sign in</html>")
+    registry = MlflowRegistry(url)
+    with pytest.raises(SourceError, match="no JSON object; check that the address is MLflow's own"):
+        await registry.resolve(MlflowSource(name="churn", version="1"))
+    await registry.close()
+
+
+async def test_a_version_whose_files_were_deleted_has_no_files(mlflow: MlflowBench) -> None:
+    name, version = mlflow.model({"weights": b"1"})
+    reference = await resolve(mlflow, name=name, version=version)
+    mlflow.remove(reference.immutable_uri)
+    with pytest.raises(SourceError, match="has no files"):
+        await measure(open_store(mlflow.url, None), reference.immutable_uri)
+
+
+@pytest.mark.parametrize(
+    "uri", ["mlflow-artifacts:/", "mlflow-artifacts:/a/../../b", "mlflow-artifacts://elsewhere/1/m"]
+)
+async def test_an_address_outside_the_servers_folder_is_refused_for_ever(mlflow: MlflowBench, uri: str) -> None:
+    with pytest.raises(SourceError, match="only mlflow-artifacts:/<path> is read") as failure:
+        await measure(open_store(mlflow.url, None), uri)
+    assert failure.value.retry is False
