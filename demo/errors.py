@@ -1,0 +1,5 @@
+"""What the demo raises."""
+
+
+class DemoError(Exception):
+    """A sentence for a person: what did not go as promised."""

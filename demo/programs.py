@@ -1,0 +1,76 @@
+"""Programs inside the bed, as an asynchronous program needs them: asked for an answer, or started to stay."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from demo.errors import DemoError
+from testbed import places
+from testbed.bed import Bed
+from testbed.start import entering
+
+_LINE_BYTES = 4 << 20
+"""The longest line that is read: an object as JSON."""
+_LAST_WORDS = 600
+
+
+async def ask(bed: Bed, *argv: str) -> str:
+    """Run a program in the bed and return its output. Cancelling ends it. Raises DemoError with its last words."""
+    async with _started(bed, argv, subprocess.PIPE) as process:
+        output, complaint = await process.communicate()
+    if process.returncode:
+        said = complaint.decode(errors="replace").strip()[-_LAST_WORDS:]
+        raise DemoError(f"`{' '.join(argv)}` ended with status {process.returncode}: {said}")
+    return output.decode()
+
+
+async def watch(bed: Bed, kind: str, name: str) -> AsyncIterator[dict[str, Any]]:
+    """Every state of one object from now on, by `kubectl get --watch`. Raises DemoError when the watch ends."""
+    argv = ("kubectl", "get", kind, name, "--watch", "--output", 'jsonpath={$}{"\\n"}')
+    async with _started(bed, argv, subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            if line.strip():
+                yield json.loads(line)
+    raise DemoError(f"the watch of {kind}/{name} ended with status {process.returncode}")
+
+
+def start(bed: Bed, argv: Sequence[str], log: Path) -> subprocess.Popen[Any]:
+    """Start a program that stays until it is ended, or the bed is. It may outlive this process."""
+    with log.open("wb") as words:
+        return bed.popen(
+            argv,
+            cwd=places.REPOSITORY,
+            stdin=subprocess.DEVNULL,
+            stdout=words,
+            stderr=words,
+            start_new_session=True,
+        )
+
+
+@contextlib.asynccontextmanager
+async def _started(bed: Bed, argv: Sequence[str], complaints: int) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A program that ends with the context. Its session is its own, so that Ctrl-C reaches only us."""
+    process = await asyncio.create_subprocess_exec(
+        *entering(bed.pid),
+        *argv,
+        cwd=places.REPOSITORY,
+        env=os.environ | bed.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=complaints,
+        limit=_LINE_BYTES,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGKILL)
+        await process.wait()

@@ -1,0 +1,101 @@
+"""What happens on stage: version 1 serves, version 2 is promoted, version 3 is rolled back by itself."""
+
+import asyncio
+import json
+import sys
+import time
+from pathlib import Path
+
+from demo import programs
+from demo.board import Board
+from demo.errors import DemoError
+from demo.ground import Registered
+from demo.models.traffic import bodies
+from demo.traffic import Traffic
+from demo.waiting import until
+from testbed import places
+from testbed.bed import Bed
+from testbed.binaries.environments import python_env
+
+ROLLOUT = "tumour-classifier"
+GOOD, BETTER, BAD = (f"{ROLLOUT}-{number}" for number in (1, 2, 3))
+HOST = f"{ROLLOUT}.example.com"
+EXAMPLES = places.REPOSITORY / "examples" / "quickstart"
+_REQUESTS_A_SECOND = 80.0  # a tenth of them is evidence enough within seconds, and two cores carry all
+_OUTCOME_SECONDS = 240.0
+_QUIET_SECONDS = 3.0  # no answer of a version for so long: its traffic is gone, for requests last milliseconds
+
+
+class Story:
+    """The three acts, with requests all the time from the first answer on. Its files go into `folder`."""
+
+    def __init__(self, board: Board, bed: Bed, folder: Path, traffic: Traffic) -> None:
+        self._board = board
+        self._endpoint = board.endpoint
+        self._bed = bed
+        self._bodies = folder / "bodies.jsonl"
+        self._traffic = traffic
+
+    async def play(self, registered: Registered, *, load_seconds: float, go_on: bool) -> None:
+        """Play it to its end; requests are sent for `load_seconds` at most, and with `go_on` not stopped at the end.
+
+        Raises DemoError, in a group.
+        """
+        scores = [f"{entry['metrics']['accuracy']:.1%} accurate" for entry in registered.versions]
+        self._bodies.write_bytes(b"\n".join(bodies(python_env("mlserver"))) + b"\n")
+        async with asyncio.TaskGroup() as background:
+            watching = background.create_task(self._endpoint.follow(self._bed))
+            await self._serve_first(scores[0], load_seconds)
+            sending = background.create_task(self._traffic.follow())
+            await self._roll_out(BETTER, "Promoted", f"roll out version 2: {scores[1]}")
+            await self._roll_out(BAD, "RolledBack", f"roll out version 3: {scores[2]} in its test")
+            await self._see_it_gone()
+            if go_on:
+                sending.cancel()
+            else:
+                self._traffic.stop()
+                await sending
+            watching.cancel()
+
+    async def _serve_first(self, score: str, load_seconds: float) -> None:
+        with self._board.step(f"serve version 1: {score}") as step:
+            await self._kubectl("apply", "--filename", str(EXAMPLES / "modelversion-1.yaml"))
+            await self._kubectl("apply", "--filename", str(EXAMPLES / "rollout.yaml"))
+            await self._outcome(GOOD, "Promoted")
+            url = f"{self._bed.gateway}/v2/models/model/infer"
+            words = (sys.executable, "-m", "demo.first_answer", url, HOST, str(self._bodies))
+            answer = json.loads(await programs.ask(self._bed, *words))
+            self._board.note(step, f"its first answer: benign = {answer['outputs'][0]['data'][0]}")
+        self._traffic.start(self._bed, url, HOST, self._bodies, rate=_REQUESTS_A_SECOND, seconds=load_seconds)
+
+    async def _roll_out(self, name: str, result: str, title: str) -> None:
+        with self._board.step(title) as step:
+            number = name.rpartition("-")[2]
+            await self._kubectl("apply", "--filename", str(EXAMPLES / f"modelversion-{number}.yaml"))
+            patch = json.dumps({"spec": {"modelVersion": name}})
+            await self._kubectl("patch", "rollout", ROLLOUT, "--type", "merge", "--patch", patch)
+            await self._outcome(name, result)
+            self._board.note(step, "promoted" if result == "Promoted" else "rolled back")
+
+    async def _outcome(self, name: str, result: str) -> None:
+        known = self._endpoint.outcomes
+        await until(
+            lambda: name in known or self._endpoint.stalled is not None,
+            _OUTCOME_SECONDS,
+            lambda: f"{name} is neither promoted nor rolled back; the operator says: {self._endpoint.sentence}",
+        )
+        if name not in known or known[name].result != result:
+            raise DemoError(f"{name} should have been {result}, but the operator says: {self._endpoint.sentence}")
+
+    async def _see_it_gone(self) -> None:
+        """Go on with requests until the bad version has answered none for a while."""
+        revision = self._endpoint.outcomes[BAD].revision
+        with self._board.step("see version 3 without traffic"):
+            await until(
+                lambda: time.time() - self._traffic.tally.last_of(revision) > _QUIET_SECONDS,
+                _OUTCOME_SECONDS,
+                lambda: f"{BAD} still answers requests although it was rolled back",
+            )
+
+    async def _kubectl(self, *words: str) -> None:
+        await programs.ask(self._bed, "kubectl", *words)
