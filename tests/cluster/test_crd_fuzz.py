@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crd_mutations import VALID, mutated
 from crossfade.api.admission import refusals
 from crossfade.api.kinds import KINDS
 from crossfade.api.meta import API_VERSION, GROUP, VERSION
@@ -18,6 +17,7 @@ from crossfade.codegen.crd import object_schema
 from kubernetes.aio import client, config
 
 from testbed.handle import ClusterHandle
+from tests.cluster.crd_mutations import VALID, mutated
 
 pytestmark = pytest.mark.cluster
 
@@ -59,7 +59,7 @@ JUSTIFIED: dict[str, Callable[[Difference], bool]] = {"a whole number written as
 @pytest.fixture(scope="module")
 def crds(bed: ClusterHandle) -> None:
     """The kinds, served."""
-    bed.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(_CRDS))
+    bed.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(_CRDS))
     bed.kubectl("wait", "--for=condition=Established", "--timeout=30s", *(f"crd/{k.crd_name}" for k in KINDS.values()))
 
 

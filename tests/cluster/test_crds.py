@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import yaml
-from crd_mutations import VALID
 from crossfade.api.kinds import KINDS
 from crossfade.api.meta import API_VERSION, GROUP, STATUS_MANAGER
 from crossfade.api.v1alpha1 import RolloutStatus
 
 from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle
+from tests.cluster.crd_mutations import VALID
 
 pytestmark = pytest.mark.cluster
 
@@ -29,7 +29,7 @@ Object = dict[str, Any]
 @pytest.fixture(scope="module", autouse=True)
 def namespace(bed: ClusterHandle) -> Iterator[str]:
     """A namespace of these tests' own, with the kinds served."""
-    bed.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(_ROOT / "crds"))
+    bed.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(_ROOT / "crds"))
     bed.kubectl("wait", "--for=condition=Established", "--timeout=30s", *(f"crd/{k.crd_name}" for k in KINDS.values()))
     bed.kubectl("create", "namespace", "test-crds")
     yield "test-crds"
@@ -101,6 +101,11 @@ REFUSED = {
     "unpinned web address": (model_version(source=_BY_URI), "must pin `artifact.digest` when `source.uri.uri` is http"),
     "no semantic version": (model_version(version="1.3"), "spec.version.*should match"),
 }
+
+
+def test_the_folder_of_crds_is_applied_by_one_plain_command(bed: ClusterHandle) -> None:
+    applied = bed.kubectl("apply", "-f", str(_ROOT / "crds"), "--dry-run=server", "--output=name").split()
+    assert set(applied) == {f"customresourcedefinition.apiextensions.k8s.io/{kind.crd_name}" for kind in KINDS.values()}
 
 
 @pytest.mark.parametrize(("document", "sentence"), REFUSED.values(), ids=REFUSED.keys())

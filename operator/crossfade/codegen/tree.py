@@ -20,23 +20,13 @@ FOLDERS = (PurePosixPath("crds"), PurePosixPath("docs/reference"), PurePosixPath
 def generated_files() -> dict[PurePosixPath, str]:
     """Content by path from the repository's root."""
     crds, reference, chart = FOLDERS
-    files = {crds / "kustomization.yaml": _yaml(_kustomization())}
-    files[reference / "README.md"] = index_page()
-    files[reference / "conditions.md"] = conditions_page()
+    files = {reference / "README.md": index_page(), reference / "conditions.md": conditions_page()}
     for kind in KINDS.values():
         name = kind.name.lower()
         files[crds / f"{kind.crd_name}.yaml"] = files[chart / f"{kind.crd_name}.yaml"] = _yaml(definition(kind))
         files[crds / "schemas" / GROUP / f"{name}_{VERSION}.json"] = json.dumps(editor_schema(kind), indent=2) + "\n"
         files[reference / f"{name}.md"] = kind_page(kind)
     return files
-
-
-def _kustomization() -> dict[str, Any]:
-    return {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "kind": "Kustomization",
-        "resources": [f"{kind.crd_name}.yaml" for kind in KINDS.values()],
-    }
 
 
 def _yaml(document: dict[str, Any]) -> str:
