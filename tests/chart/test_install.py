@@ -1,0 +1,121 @@
+"""Would catch a chart that the API server refuses, or whose operator does not come up, answer or leave as it should."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from testbed.errors import TestbedError
+from testbed.handle import ClusterHandle
+from tests.chart.conftest import CHART, Release
+
+pytestmark = pytest.mark.cluster
+
+
+def can(bed: ClusterHandle, release: Release, *request: str) -> bool:
+    """Whether the API server would let the operator do it."""
+    command = ["kubectl", "auth", "can-i", *request, f"--as={release.user}"]
+    with bed.popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        return process.communicate()[0].strip() == "yes"
+
+
+def deployed(bed: ClusterHandle, release: Release) -> dict[str, object]:
+    """The status of the operator's Deployment."""
+    answer = bed.kubectl("get", "deployment", release.name, "--namespace", release.namespace, "--output=json")
+    return dict(json.loads(answer)["status"])
+
+
+@pytest.mark.parametrize("values", [[], ['namespaces=["default"]'], ['mlflow.address="http://mlflow.mlops:5000"']])
+def test_the_api_server_takes_every_object(bed: ClusterHandle, helm_program: Path, values: list[str]) -> None:
+    """Strictly: an unknown field is an error."""
+    settings = [f"--set-json={value}" for value in values]
+    rendered = bed.run([str(helm_program), "template", "trial", str(CHART), "--namespace=default", *settings])
+    told = bed.kubectl(
+        "apply",
+        "--server-side",
+        "--force-conflicts",
+        "--dry-run=server",
+        "--validate=strict",
+        "-f",
+        "-",
+        input=rendered,
+    )
+    assert len(told.splitlines()) == len([found for found in yaml.safe_load_all(rendered) if found])
+
+
+def test_the_operator_is_ready_when_helm_says_so(bed: ClusterHandle, release: Release) -> None:
+    status = deployed(bed, release)
+    assert (status["readyReplicas"], status["observedGeneration"]) == (1, 1)
+
+
+def test_its_metrics_are_scraped(bed: ClusterHandle, release: Release) -> None:
+    """By the pod's annotations, as Prometheus' own example configuration has it."""
+    pods = json.loads(bed.kubectl("get", "pods", "--namespace", release.namespace, "--output=json"))["items"]
+    (address,) = [pod["status"]["podIP"] for pod in pods]
+    answer = bed.run(["curl", "--silent", "--show-error", "--fail", f"http://{address}:8080/metrics"])
+    assert "crossfade_" in answer
+    annotations = pods[0]["metadata"]["annotations"]
+    assert [annotations[f"prometheus.io/{name}"] for name in ("scrape", "port", "path")] == ["true", "8080", "/metrics"]
+
+
+def test_the_service_leads_to_the_operator(bed: ClusterHandle, release: Release) -> None:
+    selector = f"kubernetes.io/service-name={release.name}"
+    answer = bed.kubectl("get", "endpointslices", "-n", release.namespace, "-l", selector, "--output=json")
+    (found,) = json.loads(answer)["items"]
+    assert [endpoint["conditions"]["ready"] for endpoint in found["endpoints"]] == [True]
+    assert [(port["name"], port["port"]) for port in found["ports"]] == [("metrics", 8080)]
+
+
+@pytest.mark.parametrize(
+    ("allowed", "request_"),
+    [
+        (True, ("patch", "rollouts.crossfade.dev/anything", "--subresource=status")),
+        (True, ("create", "httproutes.gateway.networking.k8s.io")),
+        (False, ("patch", "modelversions.crossfade.dev")),
+        (False, ("delete", "rollouts.crossfade.dev")),
+        (False, ("get", "secrets")),
+        (False, ("list", "configmaps")),
+        (False, ("create", "pods", "--subresource=exec")),
+        (False, ("delete", "httproutes.gateway.networking.k8s.io")),
+    ],
+)
+def test_it_may_do_this_and_not_that(
+    bed: ClusterHandle, release: Release, allowed: bool, request_: tuple[str, ...]
+) -> None:
+    assert can(bed, release, *request_, "--namespace=default") is allowed
+
+
+def test_an_upgrade_replaces_the_operator(bed: ClusterHandle, release: Release) -> None:
+    place = ["--namespace", release.namespace, "--reuse-values", "--wait", "--timeout", "60s"]
+    bed.helm("upgrade", release.name, str(CHART), *place, "--set=resources.requests.cpu=50m")
+    status = deployed(bed, release)
+    assert (status["readyReplicas"], status["observedGeneration"]) == (1, 2)
+
+
+def test_limited_to_one_namespace_it_starts_without_rights_elsewhere(bed: ClusterHandle, release: Release) -> None:
+    bed.kubectl("create", "namespace", "crossfade-limited")
+    try:
+        place = [
+            "--namespace",
+            "crossfade-limited",
+            "--set=crds.enabled=false",
+            f"--set=prometheus.address={bed.prometheus}",
+        ]
+        limits = ["--set-json", 'namespaces=["crossfade-limited"]', "--wait", "--timeout", "60s"]
+        bed.helm("install", "limited", str(CHART), *place, *limits)
+        account = Release("crossfade-limited", "limited-crossfade")
+        assert can(bed, account, "list", "pods", "--namespace=crossfade-limited")
+        assert not can(bed, account, "list", "pods", "--namespace=default")
+        bed.helm("uninstall", "limited", "--namespace", "crossfade-limited", "--wait", "--timeout", "60s")
+    finally:
+        bed.kubectl("delete", "namespace", "crossfade-limited", "--wait=false")
+
+
+def test_a_wrong_address_ends_the_install_before_anything_is_made(bed: ClusterHandle) -> None:
+    with pytest.raises(TestbedError, match="/prometheus/address"):
+        bed.helm(
+            "install", "wrong", str(CHART), "--namespace=crossfade-wrong", "--set=prometheus.address=prometheus:9090"
+        )
+    assert bed.kubectl("get", "namespace", "crossfade-wrong", "--ignore-not-found") == ""
