@@ -1,0 +1,1 @@
+"""What tests on a real cluster share: an endpoint to roll out to, the operator as a process, and a lint of statuses."""

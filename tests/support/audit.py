@@ -1,0 +1,36 @@
+"""The API server's own record of who wrote what, in the order in which it was done."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Write:
+    """One write request: `resource` such as `rollouts/status`, `code` is the HTTP status of its answer."""
+
+    user: str
+    verb: str
+    resource: str
+    namespace: str
+    name: str
+    code: int
+
+
+def writes(audit: Path, user: str, namespace: str | None = None) -> list[Write]:
+    """All writes by a user, in one namespace or in all, oldest first."""
+    found = (_write(json.loads(line)) for line in audit.read_text().splitlines())
+    return [one for one in found if one.user == user and namespace in (None, one.namespace)]
+
+
+def _write(entry: dict[str, dict[str, str]]) -> Write:
+    about = entry.get("objectRef", {})
+    parts = (about.get("resource", ""), about.get("subresource", ""))
+    return Write(
+        user=entry["user"]["username"],
+        verb=str(entry["verb"]),
+        resource="/".join(part for part in parts if part),
+        namespace=about.get("namespace", ""),
+        name=about.get("name", ""),
+        code=int(entry.get("responseStatus", {}).get("code", 0)),
+    )

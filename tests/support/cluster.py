@@ -1,0 +1,85 @@
+"""An API server in memory, as far as the loop sees one: stores what is applied, numbers versions, records writes."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from crossfade.ports import ClusterError, Kind, Object
+
+
+class FakeCluster:
+    """The Cluster port. `writes` lists (verb, kind, name); a write that `refuse` names raises."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str, str], Object] = {}
+        self.writes: list[tuple[str, str, str]] = []
+        self.events: list[Object] = []
+        self.refuse: Callable[[str, str, str], bool] = lambda verb, kind, name: False
+        self._version = 100
+
+    async def apply(self, kind: Kind, body: Object) -> Object:
+        """See ports.Cluster."""
+        return self._write("apply", kind, body, lambda old: {**old, **_without_status(body)}, generation=1)
+
+    async def apply_status(self, kind: Kind, body: Object) -> Object:
+        """See ports.Cluster."""
+        return self._write("status", kind, body, lambda old: {**old, "status": body["status"]})
+
+    async def scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> Object:
+        """See ports.Cluster."""
+        place = {"metadata": {"namespace": namespace, "name": name}}
+        return self._write(
+            "scale", kind, place, lambda old: {**old, "spec": {**old["spec"], "replicas": replicas}}, generation=1
+        )
+
+    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
+        """See ports.Cluster."""
+        self._record("delete", kind, name)
+        self.objects.pop((kind.kind, namespace, name), None)
+
+    async def create_event(self, namespace: str, body: Object) -> None:
+        """See ports.Cluster."""
+        self._record("create", Kind("", "", "Event"), body["regarding"]["name"])
+        self.events.append(body)
+
+    def create(self, body: Object) -> Object:
+        """What a user does: not recorded as a write of ours."""
+        kind = Kind(body["apiVersion"], "", body["kind"])
+        stored = self._store(kind, body, lambda old: {**old, **body}, generation=1)
+        return copy.deepcopy(stored)
+
+    def _write(
+        self, verb: str, kind: Kind, body: Object, merge: Callable[[Object], Object], generation: int = 0
+    ) -> Object:
+        self._record(verb, kind, body["metadata"]["name"])
+        return copy.deepcopy(self._store(kind, body, merge, generation))
+
+    def _record(self, verb: str, kind: Kind, name: str) -> None:
+        if self.refuse(verb, kind.kind, name):
+            raise ClusterError(f"{verb} of {name} is refused", 422)
+        self.writes.append((verb, kind.kind, name))
+
+    def _store(self, kind: Kind, body: Object, merge: Callable[[Object], Object], generation: int) -> Object:
+        namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
+        key = (kind.kind, namespace, name)
+        old = self.objects.get(key) or {
+            "apiVersion": kind.api_version,
+            "kind": kind.kind,
+            "metadata": {"generation": 0},
+        }
+        self._version += 1
+        known: dict[str, Any] = old["metadata"]
+        metadata = {
+            "uid": f"uid-{kind.kind}-{name}",
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            **known,
+            **body["metadata"],
+            "generation": known["generation"] + generation,
+            "resourceVersion": str(self._version),
+        }
+        self.objects[key] = {**merge(copy.deepcopy(old)), "metadata": metadata}
+        return self.objects[key]
+
+
+def _without_status(body: Object) -> Object:
+    return {key: copy.deepcopy(value) for key, value in body.items() if key != "status"}

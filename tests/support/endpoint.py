@@ -1,0 +1,141 @@
+"""One model endpoint on a real cluster, and what its users do to it: store models, ask for versions, send requests."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from testbed.load import LoadGenerator, Sample
+from tests.support import objects
+from tests.support.recorder import Object, Recorder, collection
+from tests.support.statuses import conditions
+
+NAME = objects.MODEL
+BODY = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[0.5]}]}'
+
+
+@dataclass
+class Endpoint:
+    """A namespace with a Rollout `fraud` and its ModelVersions `fraud-<n>`, reached by the host name `host`."""
+
+    http: httpx.AsyncClient
+    namespace: str
+    gateway: str
+    files: Path
+    recorder: Recorder
+
+    @property
+    def host(self) -> str:
+        """The host name of its requests."""
+        return f"{self.namespace}.test"
+
+    async def create(self, manifest: Object) -> Object:
+        """Create one object in the namespace."""
+        answer = await self.http.post(collection(manifest["kind"], self.namespace), json=manifest)
+        assert answer.is_success, answer.text
+        return dict(answer.json())
+
+    async def patch(self, kind: str, name: str, change: Object) -> Object:
+        """Merge a change into one object."""
+        url = f"{collection(kind, self.namespace)}/{name}"
+        answer = await self.http.patch(url, json=change, headers={"Content-Type": "application/merge-patch+json"})
+        assert answer.is_success, answer.text
+        return dict(answer.json())
+
+    async def delete(self, kind: str, name: str) -> None:
+        """Ask for the object's deletion."""
+        answer = await self.http.delete(f"{collection(kind, self.namespace)}/{name}")
+        assert answer.is_success, answer.text
+
+    async def items(self, kind: str, selector: str = "") -> list[Object]:
+        """All objects of a kind, now."""
+        answer = await self.http.get(collection(kind, self.namespace), params={"labelSelector": selector})
+        assert answer.is_success, answer.text
+        return list(answer.json()["items"])
+
+    async def model(self, number: int, **behaviour: Any) -> None:
+        """Store version `number` of the model and register it as ModelVersion `fraud-<number>`."""
+        version = f"{number}.0.0"
+        address = objects.write_model(self.files / self.namespace / str(number), version, **behaviour)
+        await self.create(objects.model_version(f"{NAME}-{number}", version, {"uri": {"uri": address}}))
+
+    async def serve(self, number: int, **changes: Any) -> Object:
+        """Create the Rollout with a first version, and wait until that serves."""
+        await self.create(objects.rollout(NAME, f"{NAME}-{number}", self.host, **changes))
+        return await self.until(lambda found: serves(found, number))
+
+    async def ask(self, number: int) -> None:
+        """Ask for another version."""
+        await self.patch("Rollout", NAME, {"spec": {"modelVersion": f"{NAME}-{number}"}})
+
+    async def until(self, check: Callable[[Object], bool], seconds: float = 60.0) -> Object:
+        """Wait until the Rollout is as `check` wants it."""
+        return await self.recorder.until("Rollout", NAME, check, seconds)
+
+    async def until_served_by(self, revision: str, seconds: float = 60.0) -> Object:
+        """Wait until the route gives every request to the revision."""
+        return await self.recorder.until("HTTPRoute", NAME, lambda route: weights(route) == {revision: 100}, seconds)
+
+    async def pods(self, revision: str) -> list[Object]:
+        """The pods of a revision that are not on their way out."""
+        found = await self.items("Pod", f"crossfade.dev/revision={revision}")
+        return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    def load(self, rate: float) -> LoadGenerator:
+        """Inference requests through the gateway, `rate` per second."""
+        return LoadGenerator(self.gateway + objects.INFER, rate, [BODY], {"host": self.host}, timeout=10.0)
+
+
+async def at_least(load: LoadGenerator, requests: int, seconds: float = 30.0) -> None:
+    """Wait until that many more requests have been answered."""
+    goal = len(load.samples) + requests
+    await load.wait_until(lambda samples: len(samples) >= goal, seconds)
+
+
+def weights(route: Object) -> dict[str, int]:
+    """Weights by revision of a stored route."""
+    return {one["name"]: one["weight"] for one in route["spec"]["rules"][0]["backendRefs"]}
+
+
+def ready(found: Object) -> tuple[str, str]:
+    """(status, reason) of Ready, for the present generation; empty before it was looked at."""
+    one = conditions(found).get("Ready")
+    current = found.get("status", {}).get("observedGeneration") == found["metadata"]["generation"]
+    return (one["status"], one["reason"]) if one and current else ("", "")
+
+
+def serves(found: Object, number: int) -> bool:
+    """Whether the Rollout has come to rest with this version."""
+    stable = found.get("status", {}).get("stable") or {}
+    return ready(found)[0] == "True" and stable.get("modelVersion") == f"{NAME}-{number}"
+
+
+def rolled_back(found: Object) -> bool:
+    """Whether the last rollout was taken back."""
+    return ready(found) == ("False", "RolledBack")
+
+
+def at_stage(name: str, *, proven: bool = True) -> Callable[[Object], bool]:
+    """Whether the rollout is in a stage, and its share proven."""
+
+    def check(found: Object) -> bool:
+        stage = found.get("status", {}).get("stage") or {}
+        return bool(stage.get("name") == name and (not proven or "provenAt" in stage))
+
+    return check
+
+
+def answered_by(samples: list[Sample], arm: str) -> list[Sample]:
+    """The requests that one arm answered."""
+    return [one for one in samples if one.arm == arm]
+
+
+async def settled(endpoint: Endpoint, revision: str, seconds: float = 45.0) -> None:
+    """Wait until every other revision has been removed."""
+    for deployment in await endpoint.items("Deployment"):
+        if deployment["metadata"]["name"] != revision:
+            await endpoint.recorder.until_gone("Deployment", deployment["metadata"]["name"], seconds)
+
+

@@ -1,0 +1,69 @@
+"""Builders of the objects that tests create: a model of the programmable server and the Rollout that serves it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+Object = dict[str, Any]
+
+MODEL = "fraud"
+INFER = f"/v2/models/{MODEL}/infer"
+_SERIES = "rest_server_requests_total"
+
+
+def stages(*weights: int, seconds: int = 1) -> Object:
+    """A strategy with these weights, each watched for as many seconds."""
+    return {"stages": [{"name": f"at-{w}", "weight": w, "minDuration": f"{seconds}s"} for w in weights]}
+
+
+def errors(limit: str = "0.02", min_requests: int = 30) -> Object:
+    """An analysis of one metric: the share of inference requests that the candidate answers with 5xx."""
+    ratio = {
+        "bad": f'{_SERIES}{{path=~".*/infer",status_code=~"5.."}}',
+        "total": f'{_SERIES}{{path=~".*/infer"}}',
+    }
+    objective = {"absolute": {"max": limit}}
+    return {"metrics": [{"name": "errors", "ratio": ratio, "objective": objective, "minRequests": min_requests}]}
+
+
+def serving(replicas: int = 2, **more: Any) -> Object:
+    """The programmable server as a custom runtime."""
+    container = {
+        "name": "model",
+        "image": "v2server",
+        "args": ["--model", "/mnt/models/model.json"],
+        "ports": [{"name": "http", "containerPort": 8080}],
+        "readinessProbe": {
+            "httpGet": {"path": "/v2/health/ready", "port": "http"},
+            "periodSeconds": 1,
+            "failureThreshold": 2,
+        },
+    }
+    return {"runtime": "custom", "replicas": replicas, "template": {"spec": {"containers": [container]}}, **more}
+
+
+def rollout(name: str, version: str, host: str, **changes: Any) -> Object:
+    """A Rollout of two short stages behind the bed's Gateway; `changes` replace top-level fields of its spec."""
+    gateway = {"parentRefs": [{"name": "public", "namespace": "gateways"}], "hostnames": [host]}
+    spec = {
+        "modelVersion": version,
+        "serving": serving(),
+        "traffic": {"gatewayAPI": gateway},
+        "strategy": stages(10, 50),
+        "analysis": errors(),
+        **changes,
+    }
+    return {"apiVersion": "crossfade.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": name}, "spec": spec}
+
+
+def model_version(name: str, version: str, source: Object) -> Object:
+    """A ModelVersion of the model."""
+    spec = {"modelName": MODEL, "version": version, "source": source}
+    return {"apiVersion": "crossfade.dev/v1alpha1", "kind": "ModelVersion", "metadata": {"name": name}, "spec": spec}
+
+
+def write_model(folder: Path, version: str, **behaviour: Any) -> str:
+    """Store a model whose server behaves so (see testbed.servers.behaviour); returns its address."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.json").write_text(json.dumps({"name": MODEL, "version": version, **behaviour}))
+    return f"file://{folder}"

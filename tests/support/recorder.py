@@ -1,0 +1,128 @@
+"""Watches a namespace and remembers every version of every object in it that it saw: tests wait on what it brings."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, Self
+
+import httpx
+
+Object = dict[str, Any]
+Check = Callable[[Object], bool]
+
+GROUP = "/apis/crossfade.dev/v1alpha1"
+ROUTES = "/apis/gateway.networking.k8s.io/v1"
+PATHS = {
+    "Rollout": (GROUP, "rollouts"),
+    "ModelVersion": (GROUP, "modelversions"),
+    "HTTPRoute": (ROUTES, "httproutes"),
+    "Deployment": ("/apis/apps/v1", "deployments"),
+    "Service": ("/api/v1", "services"),
+    "Pod": ("/api/v1", "pods"),
+}
+_RECONNECT_SECONDS = 0.1
+
+
+def collection(kind: str, namespace: str) -> str:
+    """Where the API server lists the kind."""
+    root, plural = PATHS[kind]
+    return f"{root}/namespaces/{namespace}/{plural}"
+
+
+class Recorder:
+    """Every version of the watched kinds in one namespace, oldest first. Use as an asynchronous context manager.
+
+    It survives a restart of the API server; versions that came and went meanwhile are not seen.
+    """
+
+    def __init__(self, http: httpx.AsyncClient, namespace: str, kinds: tuple[str, ...]) -> None:
+        self.history: list[Object] = []
+        self.gone: set[tuple[str, str]] = set()
+        self._http = http
+        self._namespace = namespace
+        self._kinds = kinds
+        self._tasks: list[asyncio.Task[None]] = []
+        self._news = asyncio.Event()
+
+    async def __aenter__(self) -> Self:
+        self._tasks = [asyncio.create_task(self._watch(kind)) for kind in self._kinds]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def of(self, kind: str, name: str) -> Iterator[Object]:
+        """All versions of one object that were seen."""
+        return (one for one in self.history if one["kind"] == kind and one["metadata"]["name"] == name)
+
+    async def until(self, kind: str, name: str, check: Check, seconds: float) -> Object:
+        """The first version, from the newest known on, for which `check` holds. AssertionError after `seconds`."""
+        seen = next((at for at in reversed(range(len(self.history))) if self._is(at, kind, name)), len(self.history))
+        return await self._scan(seen, kind, name, check, seconds)
+
+    async def until_gone(self, kind: str, name: str, seconds: float) -> None:
+        """Wait until the object is deleted. AssertionError after `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                while (kind, name) not in self.gone:
+                    await self._next()
+        except TimeoutError:
+            raise AssertionError(f"{kind} {name} was not deleted within {seconds:g} s") from None
+
+    async def _scan(self, seen: int, kind: str, name: str, check: Check, seconds: float) -> Object:
+        last: Object | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    for at in range(seen, len(self.history)):
+                        if self._is(at, kind, name):
+                            last = self.history[at]
+                            if check(last):
+                                return last
+                    seen = len(self.history)
+                    await self._next()
+        except TimeoutError:
+            shown = json.dumps({key: (last or {}).get(key) for key in ("spec", "status")}, indent=1)
+            raise AssertionError(f"{kind} {name} was not as awaited within {seconds:g} s; it is {shown}") from None
+
+    def _is(self, at: int, kind: str, name: str) -> bool:
+        one = self.history[at]
+        return bool(one["kind"] == kind and one["metadata"]["name"] == name)
+
+    async def _next(self) -> None:
+        self._news.clear()
+        await self._news.wait()
+
+    async def _watch(self, kind: str) -> None:
+        while True:
+            with suppress(httpx.TransportError):
+                await self._stream(kind)
+            await asyncio.sleep(_RECONNECT_SECONDS)
+
+    async def _stream(self, kind: str) -> None:
+        url = collection(kind, self._namespace)
+        async with self._http.stream("GET", url, params={"watch": "true"}, timeout=None) as answer:
+            if not answer.is_success:
+                return
+            async for line in answer.aiter_lines():
+                event = json.loads(line)
+                if event["type"] in ("ADDED", "MODIFIED"):
+                    self._add(event["object"])
+                elif event["type"] == "DELETED":
+                    self.gone.add((kind, event["object"]["metadata"]["name"]))
+                    self._news.set()
+
+    def _add(self, found: Object) -> None:
+        key = (found["kind"], found["metadata"]["name"])
+        before = next(self._newest(*key), None)
+        if before is not None and before["metadata"]["resourceVersion"] == found["metadata"]["resourceVersion"]:
+            return  # told again after a reconnect
+        self.gone.discard(key)
+        self.history.append(found)
+        self._news.set()
+
+    def _newest(self, kind: str, name: str) -> Iterator[Object]:
+        return (self.history[at] for at in reversed(range(len(self.history))) if self._is(at, kind, name))

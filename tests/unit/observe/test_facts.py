@@ -1,0 +1,85 @@
+"""Would catch a crashing, unready or refused pod read as healthy, and weights or acknowledgements misread."""
+
+from typing import Any
+
+import pytest
+from crossfade.observe.pods import read_pod
+from crossfade.observe.routes import read_route
+
+from tests.support.objects import pod
+
+
+def container(name: str = "model", restarts: int = 0, last: Any = None, **state: Any) -> dict[str, Any]:
+    return {"name": name, "restartCount": restarts, "state": state, "lastState": last or {}}
+
+
+READY = [{"type": "Ready", "status": "True"}]
+OOM = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+
+
+@pytest.mark.parametrize(
+    ("status", "trouble"),
+    [
+        ({"containerStatuses": [container(running={})]}, None),
+        ({"containerStatuses": [container(waiting={"reason": "ContainerCreating"})]}, None),
+        ({"containerStatuses": [container(waiting={"reason": "ImagePullBackOff"})]}, "ImagePullBackOff"),
+        (
+            {"containerStatuses": [container(waiting={"reason": "CreateContainerConfigError"})]},
+            "CreateContainerConfigError",
+        ),
+        ({"containerStatuses": [container(waiting={"reason": "CrashLoopBackOff"})]}, "CrashLoopBackOff"),
+        ({"containerStatuses": [container(waiting={"reason": "CrashLoopBackOff"}, last=OOM)]}, "OOMKilled"),
+        ({"containerStatuses": [container(terminated={"exitCode": 1, "reason": "Error"})]}, "Error"),
+        ({"containerStatuses": [container(terminated={"exitCode": 0, "reason": "Completed"})]}, None),
+        ({"containerStatuses": [container(running={}, last=OOM)]}, "OOMKilled"),
+        ({"phase": "Failed", "reason": "Evicted", "message": "the node is full"}, "Evicted"),
+        ({"initContainerStatuses": [container("load", waiting={"reason": "ErrImagePull"})]}, "ErrImagePull"),
+    ],
+)
+def test_the_worst_container_speaks_for_the_pod(status: dict[str, Any], trouble: str | None) -> None:
+    assert read_pod(pod(**status)).trouble == trouble
+
+
+def test_a_pod_on_its_way_out_is_not_ready_and_in_no_trouble() -> None:
+    leaving = pod(conditions=READY, containerStatuses=[container(terminated={"exitCode": 143, "reason": "Error"})])
+    leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+    facts = read_pod(leaving)
+    assert not facts.ready
+    assert facts.trouble is None
+
+
+def test_the_loader_s_exit_and_sentence_survive_its_restart() -> None:
+    last = {"terminated": {"exitCode": 3, "message": "the bytes differ\n"}}
+    facts = read_pod(pod(initContainerStatuses=[container("load", last=last, waiting={"reason": "CrashLoopBackOff"})]))
+    assert facts.loader_exit == 3
+    assert facts.message == "the bytes differ"
+
+
+def test_a_loader_that_succeeded_says_nothing() -> None:
+    facts = read_pod(pod(initContainerStatuses=[container("load", terminated={"exitCode": 0, "message": "done"})]))
+    assert (facts.loader_exit, facts.message) == (0, "")
+
+
+def route(*backends: dict[str, Any], **status: Any) -> dict[str, Any]:
+    metadata = {"name": "demo", "namespace": "ml", "generation": 4}
+    return {"metadata": metadata, "spec": {"rules": [{"backendRefs": list(backends)}]}, "status": status}
+
+
+def test_weights_are_percent_and_default_to_equal_shares() -> None:
+    assert read_route(route({"name": "a"}, {"name": "b"})).weights == {"a": 50, "b": 50}
+    assert read_route(route({"name": "a", "weight": 95}, {"name": "b", "weight": 5})).weights == {"a": 95, "b": 5}
+    assert read_route(route({"name": "a", "weight": 0}, {"name": "b", "weight": 7})).weights == {"b": 100}
+    assert read_route(route()).weights == {}
+
+
+def test_a_parent_has_seen_only_what_its_oldest_condition_has_seen() -> None:
+    said = [
+        {"type": "Accepted", "status": "True", "observedGeneration": 4},
+        {"type": "ResolvedRefs", "status": "False", "observedGeneration": 3, "message": "no such Service"},
+    ]
+    parent = read_route(route(parents=[{"parentRef": {"name": "public"}, "conditions": said}])).parents[0]
+    assert parent.accepted
+    assert not parent.resolved_refs
+    assert parent.observed_generation == 3
+    assert parent.namespace == "ml"
+    assert parent.message == "no such Service"
