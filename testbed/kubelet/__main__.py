@@ -41,8 +41,8 @@ def _private_scratch(folder: Path) -> Path:
 
 
 async def _run(options: argparse.Namespace) -> None:
-    layout = rootfs.discover(options.dir)
     scratch = _private_scratch(options.dir)
+    layout = rootfs.discover(scratch)
     network = Network(options.bridge, options.cidr, options.api_host)
     network.prepare_bridge()
     api = Api(options.kubeconfig)

@@ -123,7 +123,11 @@ class Container:
         around, spec = self._around, self.spec
         image = images.find(around.node.images, spec["image"])
         pod = around.pod()
-        base = {"PATH": os.environ.get("PATH", os.defpath), "HOME": "/root", "HOSTNAME": pod["metadata"]["name"]}
+        base = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": os.environ.get("HOME", "/"),
+            "HOSTNAME": pod["metadata"]["name"],
+        }
         ips = (around.sandbox.address, around.node.network.host_address)
         sources = environment.Sources(around.node.api, pod["metadata"]["namespace"])
         env = await environment.build(pod, spec, base | {**around.node.environment, **image.env}, sources, ips)

@@ -2,14 +2,16 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from testbed.kubelet import syscalls
 
 # Mounted anew or passed through; never overlaid.
-_SPECIAL = ("/proc", "/sys", "/dev", "/run")
+_SPECIAL = ("/proc", "/sys", "/dev", "/run", "/lost+found")
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 
 @dataclass(frozen=True)
@@ -21,72 +23,111 @@ class VolumeMount:
     read_only: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Layout:
     """How the node's root is shown to containers: absolute paths, found once when the kubelet starts."""
 
-    overlays: tuple[str, ...]
-    links: tuple[tuple[str, str], ...]
-    passed_through: tuple[str, ...]
+    overlays: list[str] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    passed_through: list[str] = field(default_factory=list)
 
 
 def _mount_points() -> list[str]:
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    return [line.split()[4].encode().decode("unicode_escape") for line in lines]
+    return sorted({line.split()[4].encode().decode("unicode_escape") for line in lines})
 
 
-def discover(hidden: Path) -> Layout:
-    """Look at the node's root. `hidden` (the kubelet's own folder) and what is mounted below it are not shown.
+def _below(path: str, *tops: str) -> bool:
+    return any(path == top or path.startswith(f"{top}/") for top in tops)
 
-    A layer per top-level folder, not one over "/": a user namespace refuses an overlay over a folder that has
-    mounts below which it inherited.
+
+def discover(scratch: Path) -> Layout:
+    """Look at the node's root; `scratch` is an empty file system for layers, neither shown nor kept by this.
+
+    A layer per top-level folder, not one over "/": a user namespace refuses an overlay over a folder that has mounts
+    below which it inherited. Raises OSError when the kernel has no overlays at all.
     """
-    overlays: list[str] = []
-    links: list[tuple[str, str]] = []
-    for entry in sorted(Path("/").iterdir()):
+    trial = scratch / "trial"
+    for name in ("lower", "root"):
+        (trial / name).mkdir(parents=True)
+    _try_overlay(str(trial / "lower"), trial)
+    points = [point for point in _mount_points() if not _below(point, *_SPECIAL, str(scratch)) and point != "/"]
+    layout = Layout()
+    _cover("/", points, layout, trial)
+    # An overlay does not show what is mounted in the folder below it.
+    for point in points:
+        if Path(point).is_dir() and not _below(point, *layout.passed_through):
+            layout.passed_through.append(point)
+    shutil.rmtree(trial)
+    return layout
+
+
+def _try_overlay(path: str, trial: Path) -> None:
+    layers = trial / str(sum(1 for _ in trial.iterdir()))
+    _overlay(path, layers / "root", layers)
+    syscalls.detach(str(layers / "root" / path[1:]))
+
+
+def _cover(folder: str, points: list[str], layout: Layout, trial: Path) -> None:
+    """Sort the entries of a folder into the layout, deeper where a folder as a whole cannot be overlaid."""
+    for entry in sorted(Path(folder).iterdir()):
+        path = str(entry)
+        if path in _SPECIAL:
+            continue
         if entry.is_symlink():
-            links.append((str(entry), str(entry.readlink())))
-        elif entry.is_dir() and str(entry) not in _SPECIAL and entry.name != "lost+found":
-            overlays.append(str(entry))
-    return Layout(tuple(overlays), tuple(links), tuple(_passed_through(hidden)))
+            layout.links.append(path)
+        elif not entry.is_dir() or path in points:
+            layout.passed_through.append(path)
+        else:
+            _cover_folder(path, points, layout, trial)
 
 
-def _passed_through(hidden: Path) -> list[str]:
-    """The highest mounted folders below the overlaid ones: an overlay does not show what is mounted in its layer."""
-    skipped = (*_SPECIAL, str(hidden))
-    found: list[str] = []
-    for point in sorted(set(_mount_points())):
-        inside = any(point == top or point.startswith(f"{top}/") for top in (*skipped, *found))
-        if not inside and point.count("/") > 1 and Path(point).is_dir():
-            found.append(point)
-    return found
+def _cover_folder(path: str, points: list[str], layout: Layout, trial: Path) -> None:
+    try:
+        _try_overlay(path, trial)
+        layout.overlays.append(path)
+    except OSError as error:
+        if any(_below(point, path) for point in points):
+            _cover(path, points, layout, trial)
+        else:
+            print(f"containers share {path} with the node, what they write there stays: {error}", file=sys.stderr)
+            layout.passed_through.append(path)
 
 
 def _overlay(path: str, root: Path, scratch: Path) -> None:
     upper, work = scratch / "upper" / path[1:], scratch / "work" / path[1:]
     for folder in (upper, work, root / path[1:]):
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
     shutil.copymode(path, upper)
     options = f"lowerdir={path},upperdir={upper},workdir={work},userxattr"
-    try:
-        syscalls.mount("overlay", str(root / path[1:]), "overlay", data=options)
-    except OSError as error:
-        raise OSError(
-            error.errno, f"a writable layer over {path} was refused ({error}); see the kernel's log"
-        ) from error
+    syscalls.mount("overlay", str(root / path[1:]), "overlay", data=options)
+
+
+def _make_room(mounts: Sequence[VolumeMount], scratch: Path) -> None:
+    """Make the mounts' folders in the upper layers: through the overlay, folders of others are closed to us."""
+    for mount in mounts:
+        target = Path(os.path.realpath(mount.target))
+        folder = target if Path(mount.source).is_dir() else target.parent
+        (scratch / "upper" / str(folder)[1:]).mkdir(parents=True, exist_ok=True)
+        for made in (folder, *folder.parents):
+            if made.is_dir():
+                shutil.copymode(made, scratch / "upper" / str(made)[1:])
 
 
 def _system_folders(root: Path) -> None:
     for name in ("proc", "sys", "dev/shm", "dev/pts", "run"):
         (root / name).mkdir(parents=True)
     syscalls.mount("proc", str(root / "proc"), "proc")
-    syscalls.mount("/sys", str(root / "sys"), flags=syscalls.MS_BIND | syscalls.MS_REC)
+    _pass_through("/sys", root)
     syscalls.mount("tmpfs", str(root / "dev/shm"), "tmpfs", data="mode=1777")
-    for name in ("null", "zero", "full", "random", "urandom", "tty"):
-        (root / "dev" / name).touch()
-        syscalls.mount(f"/dev/{name}", str(root / "dev" / name), flags=syscalls.MS_BIND)
+    for name in _DEVICES:
+        _pass_through(f"/dev/{name}", root)
     for name, target in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
         (root / "dev" / name).symlink_to(f"/proc/self/fd{target}")
+
+
+def _pass_through(path: str, root: Path) -> None:
+    _bind(VolumeMount(path, path), root)
 
 
 def _bind(mount: VolumeMount, root: Path) -> None:
@@ -94,10 +135,9 @@ def _bind(mount: VolumeMount, root: Path) -> None:
     target = root / os.path.realpath(mount.target)[1:]
     if Path(mount.source).is_dir():
         target.mkdir(parents=True, exist_ok=True)
-    else:
+    elif not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not target.exists():
-            target.touch()
+        target.touch()
     syscalls.mount(mount.source, str(target), flags=syscalls.MS_BIND | syscalls.MS_REC)
     if mount.read_only:
         syscalls.remount_read_only(str(target))
@@ -113,13 +153,15 @@ def enter(layout: Layout, scratch: Path, mounts: Sequence[VolumeMount], *, read_
     root = scratch / "root"
     root.mkdir(parents=True)
     syscalls.mount(str(root), str(root), flags=syscalls.MS_BIND)
-    for link, destination in layout.links:
-        (root / link[1:]).symlink_to(destination)
+    _make_room(mounts, scratch)
     for path in layout.overlays:
         _overlay(path, root, scratch)
+    for path in layout.links:
+        link = root / path[1:]
+        link.parent.mkdir(parents=True, exist_ok=True)
+        link.symlink_to(Path(path).readlink())
     for path in layout.passed_through:
-        (root / path[1:]).mkdir(parents=True, exist_ok=True)
-        syscalls.mount(path, str(root / path[1:]), flags=syscalls.MS_BIND | syscalls.MS_REC)
+        _pass_through(path, root)
     _system_folders(root)
     for mount in sorted(mounts, key=lambda item: item.target.count("/")):
         _bind(mount, root)
