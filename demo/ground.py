@@ -77,10 +77,10 @@ class Ground:
     async def prepare(self) -> tuple[Bed, Registered]:
         """Bring everything up. Raises DemoError."""
         async with asyncio.TaskGroup() as parts:
-            bed = parts.create_task(self._cluster())
+            self._up = parts.create_task(self._cluster())
             registered = parts.create_task(self._models())
             parts.create_task(self._operator())
-        return bed.result(), registered.result()
+        return self._up.result(), registered.result()
 
     async def _cluster(self) -> Bed:
         with self._board.step("start Kubernetes, a gateway, Prometheus and MLflow") as step:
@@ -106,13 +106,13 @@ class Ground:
             assert bed.mlflow is not None
             python = python_env("mlflow") / "bin" / "python"
             words = (str(python), "-m", "demo.models.train", "--tracking-uri", bed.mlflow)
-            told = await programs.ask(bed, *words)
+            told = await self._ask(bed, *words)
         return Registered(json.loads(told)["versions"])
 
     async def _operator(self) -> None:
         bed = await self._early
         with self._board.step("kubectl apply the CRDs, helm install the operator"):
-            await programs.ask(bed, "kubectl", "apply", "--filename", str(CRDS))
+            await self._ask(bed, "kubectl", "apply", "--filename", str(CRDS))
             settings = {
                 "crds.enabled": "false",  # applied by hand just now
                 "prometheus.address": bed.prometheus,
@@ -121,4 +121,13 @@ class Ground:
             }
             choices = [word for name, value in settings.items() for word in ("--set", f"{name}={value}")]
             where = ("--namespace", "crossfade-system", "--create-namespace")
-            await programs.ask(bed, "helm", "install", "crossfade", str(CHART), *where, *choices, "--wait")
+            await self._ask(bed, "helm", "install", "crossfade", str(CHART), *where, *choices, "--wait")
+
+    async def _ask(self, bed: Bed, *argv: str) -> str:
+        """Run a program in the bed; when it failed because the bed itself did, the bed is heard first."""
+        try:
+            return await programs.ask(bed, *argv)
+        except DemoError:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(self._up), _PATIENCE_SECONDS)
+            raise
