@@ -4,7 +4,7 @@ import pytest
 from crossfade.act.execute import ActionError, execute
 from crossfade.decide.plan import Apply, Delete, Scale, Target
 
-from tests.support.cluster import FakeCluster
+from tests.unit.fakes.cluster import FakeCluster
 
 BODY = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "namespace": "ml"}, "spec": {}}
 

@@ -7,7 +7,7 @@ from crossfade.observe.cache import Cache
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.objects import pod
+from tests.unit.fakes.objects import pod
 
 
 def at(version: int, name: str = "p", uid: str | None = None, **status: Any) -> dict[str, Any]:

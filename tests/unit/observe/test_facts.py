@@ -6,7 +6,7 @@ import pytest
 from crossfade.observe.pods import read_pod
 from crossfade.observe.routes import read_route
 
-from tests.support.objects import pod
+from tests.unit.fakes.objects import pod
 
 
 def container(name: str = "model", restarts: int = 0, last: Any = None, **state: Any) -> dict[str, Any]:

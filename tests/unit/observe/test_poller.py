@@ -6,8 +6,8 @@ from crossfade.api.v1alpha1 import RolloutSpec
 from crossfade.observe.poller import Place, Poller, Watched
 from crossfade.ports import MetricsError, RawSeries
 
-from tests.support.clock import FakeClock
-from tests.support.objects import rollout
+from tests.unit.fakes.clock import FakeClock
+from tests.unit.fakes.objects import rollout
 
 
 class FakePrometheus:

@@ -9,8 +9,8 @@ from crossfade.ports import ROLLOUTS
 from crossfade.status.conditions import conditions, rollout_facts, version_facts
 from crossfade.status.patch import write_status
 
-from tests.support.cluster import FakeCluster
-from tests.support.objects import rollout
+from tests.unit.fakes.cluster import FakeCluster
+from tests.unit.fakes.objects import rollout
 
 NOW = 1_800_000_000.0
 

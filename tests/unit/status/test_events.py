@@ -5,8 +5,8 @@ from crossfade.decide.plan import Event
 from crossfade.ports import ROLLOUTS
 from crossfade.status.events import Events
 
-from tests.support.cluster import FakeCluster
-from tests.support.objects import rollout
+from tests.unit.fakes.cluster import FakeCluster
+from tests.unit.fakes.objects import rollout
 
 NOW = 1_800_000_000.0
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from tests.support.clock import FakeClock
+from tests.unit.fakes.clock import FakeClock
 
 A, B, C = (Key("Rollout", "ml", name) for name in "abc")
 

@@ -6,9 +6,9 @@ from typing import Any
 from crossfade.watch.queue import Key, Priority, WorkQueue
 from crossfade.watch.world import World
 
-from tests.support.clock import FakeClock
-from tests.support.cluster import FakeCluster
-from tests.support.objects import pod, rollout, version
+from tests.unit.fakes.clock import FakeClock
+from tests.unit.fakes.cluster import FakeCluster
+from tests.unit.fakes.objects import pod, rollout, version
 
 DEMO, V1 = Key("Rollout", "ml", "demo"), Key("ModelVersion", "ml", "v1")
 

@@ -15,7 +15,7 @@ class FakeCluster:
         self.writes: list[tuple[str, str, str]] = []
         self.events: list[Object] = []
         self.refuse: Callable[[str, str, str], bool] = lambda verb, kind, name: False
-        self._version = 100
+        self.version = 100
 
     async def apply(self, kind: Kind, body: Object) -> Object:
         """See ports.Cluster."""
@@ -42,10 +42,11 @@ class FakeCluster:
         self._record("create", Kind("", "", "Event"), body["regarding"]["name"])
         self.events.append(body)
 
-    def create(self, body: Object) -> Object:
-        """What a user does: not recorded as a write of ours."""
+    def create(self, body: Object, generation: int = 1) -> Object:
+        """What others do, creation or change: not recorded as a write of ours."""
         kind = Kind(body["apiVersion"], "", body["kind"])
-        stored = self._store(kind, body, lambda old: {**old, **body}, generation=1)
+        others = {key: value for key, value in body["metadata"].items() if key not in ("generation", "resourceVersion")}
+        stored = self._store(kind, {**body, "metadata": others}, lambda old: {**old, **body}, generation)
         return copy.deepcopy(stored)
 
     def _write(
@@ -67,7 +68,7 @@ class FakeCluster:
             "kind": kind.kind,
             "metadata": {"generation": 0},
         }
-        self._version += 1
+        self.version += 1
         known: dict[str, Any] = old["metadata"]
         metadata = {
             "uid": f"uid-{kind.kind}-{name}",
@@ -75,7 +76,7 @@ class FakeCluster:
             **known,
             **body["metadata"],
             "generation": known["generation"] + generation,
-            "resourceVersion": str(self._version),
+            "resourceVersion": str(self.version),
         }
         self.objects[key] = {**merge(copy.deepcopy(old)), "metadata": metadata}
         return self.objects[key]

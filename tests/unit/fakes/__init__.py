@@ -1,0 +1,1 @@
+"""Fakes of ports and builders of objects for the unit tests."""

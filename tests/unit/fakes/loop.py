@@ -1,0 +1,120 @@
+"""The whole loop on fakes, reconciled by hand until nothing is left to do, and the parts of Kubernetes that answer."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from crossfade.model.snapshot import Platform
+from crossfade.observe.poller import Poller
+from crossfade.observe.resolver import Resolver
+from crossfade.ports import RawSeries, StoredFile
+from crossfade.status.events import Events
+from crossfade.watch.queue import Key, WorkQueue
+from crossfade.watch.reconcile import Reconciler
+from crossfade.watch.world import World
+
+from tests.unit.fakes.clock import FakeClock
+from tests.unit.fakes.cluster import FakeCluster
+
+
+class OneFile:
+    """The Artifacts port: every model is one file that holds its own address."""
+
+    async def files(self, uri: str) -> Sequence[StoredFile]:
+        """See ports.Artifacts."""
+        return [StoredFile("model.json", len(uri))]
+
+    async def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
+        """See ports.Artifacts."""
+        yield uri.encode()
+
+
+class Silence:
+    """The Metrics port: nothing was ever counted."""
+
+    async def window(self, selector: str, seconds: int) -> Sequence[RawSeries]:
+        """See ports.Metrics."""
+        return ()
+
+
+class Loop:
+    """One process of the operator. Another Loop on the same cluster is the process after a restart."""
+
+    def __init__(self, cluster: FakeCluster, clock: FakeClock) -> None:
+        self.cluster, self.clock = cluster, clock
+        self.queue = WorkQueue(clock, lambda: 0.0)
+        self.world = World(self.queue)
+        self.poller = Poller(Silence(), clock, 5.0, self.world.under_way, self.world.breach)
+        self.resolver = Resolver(None, OneFile(), clock, lambda: 1.0)
+        events = Events(cluster, "test")
+        platform = Platform("crossfade:test")
+        self.reconciler = Reconciler(self.world, cluster, clock, platform, self.poller, self.resolver, events)
+        self.watch()
+
+    def watch(self) -> None:
+        """Bring the cache up to what the cluster holds, deletions included."""
+        kinds = {kind for kind, _, _ in self.cluster.objects} | {"Pod", "Deployment", "Service", "HTTPRoute"}
+        for kind in kinds:
+            listed = [raw for (other, _, _), raw in self.cluster.objects.items() if other == kind]
+            self.world.replace(kind, None, listed, version=10**9)
+
+    async def step(self) -> bool:
+        """Reconcile the next due key; whether there was one. Raises what the reconcile raises."""
+        taken = self.queue.take()
+        if taken is None:
+            return False
+        key: Key = taken[0]
+        try:
+            again = await self.reconciler.reconcile(key)
+        finally:
+            self.queue.done(key)
+        if again is not None:
+            self.queue.add(key, delay=again)
+        return True
+
+    async def settle(self) -> None:
+        """Reconcile and let Kubernetes answer until neither has anything to do at this moment of the clock."""
+        while True:
+            worked = False
+            while await self.step():
+                worked = True
+            attempts = [job.task for job in self.resolver._jobs.values() if job.task is not None]
+            await asyncio.gather(*attempts)
+            answered = answer(self.cluster)
+            self.watch()
+            if not (worked or attempts or answered):
+                return
+
+
+def answer(cluster: FakeCluster) -> bool:
+    """What controllers, kubelet and gateway do: ready pods, accepted routes. Whether they did anything."""
+    before = cluster.version
+    for (kind, _, name), raw in list(cluster.objects.items()):
+        if kind == "Deployment":
+            for number in range(raw["spec"]["replicas"]):
+                _ensure(cluster, _pod(raw, f"{name}-{number}"))
+        if kind == "HTTPRoute":
+            generation = raw["metadata"]["generation"]
+            said = [
+                {"type": kind, "status": "True", "observedGeneration": generation}
+                for kind in ("Accepted", "ResolvedRefs")
+            ]
+            parents = [{"parentRef": ref, "conditions": said} for ref in raw["spec"]["parentRefs"]]
+            if raw.get("status") != {"parents": parents}:
+                cluster.create({**raw, "status": {"parents": parents}}, generation=0)
+    return cluster.version != before
+
+
+def _pod(deployment: dict[str, Any], name: str) -> dict[str, Any]:
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "namespace": deployment["metadata"]["namespace"], "labels": labels},
+        "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
+
+
+def _ensure(cluster: FakeCluster, body: dict[str, Any]) -> None:
+    if (body["kind"], body["metadata"]["namespace"], body["metadata"]["name"]) not in cluster.objects:
+        cluster.create(body)

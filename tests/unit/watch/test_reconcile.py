@@ -1,0 +1,128 @@
+"""Would catch a loop that writes when nothing changed, does not converge after a lost write, or hides a refusal."""
+
+from typing import Any
+
+import pytest
+from crossfade.act.execute import ActionError
+from crossfade.ports import ClusterError
+
+from tests.unit.fakes.clock import FakeClock
+from tests.unit.fakes.cluster import FakeCluster
+from tests.unit.fakes.loop import Loop
+from tests.unit.fakes.objects import rollout, version
+
+
+def ready(cluster: FakeCluster, name: str = "demo") -> dict[str, Any]:
+    status = cluster.objects["Rollout", "ml", name]["status"]
+    return next(c for c in status["conditions"] if c["type"] == "Ready")
+
+
+async def promoted(count: int = 1) -> tuple[FakeCluster, FakeClock]:
+    cluster, clock = FakeCluster(), FakeClock()
+    cluster.create(version())
+    for number in range(count):
+        cluster.create(rollout(name=f"demo-{number}" if count > 1 else "demo"))
+    await Loop(cluster, clock).settle()
+    clock.at += 60
+    await Loop(cluster, clock).settle()
+    return cluster, clock
+
+
+async def test_a_first_version_comes_to_serve_in_any_order_of_creation() -> None:
+    cluster, clock = FakeCluster(), FakeClock()
+    loop = Loop(cluster, clock)
+    cluster.create(rollout())
+    loop.watch()
+    await loop.settle()
+    assert ready(cluster)["reason"] == "WaitingForModelVersion"
+    cluster.create(version())
+    loop.watch()
+    await loop.settle()
+    assert ready(cluster)["status"] == "True"
+    assert cluster.objects["Rollout", "ml", "demo"]["status"]["stable"]["modelVersion"] == "v1"
+
+
+async def test_a_restart_and_a_resync_over_a_hundred_rollouts_write_nothing() -> None:
+    cluster, clock = await promoted(count=100)
+    cluster.writes.clear()
+    clock.at += 3600
+    await Loop(cluster, clock).settle()
+    assert cluster.writes == []
+
+
+class Killed(BaseException):
+    """The process ends between two writes."""
+
+
+async def test_whatever_write_was_the_last_before_a_crash_the_next_process_finishes() -> None:
+    survived = 0
+    while True:
+        cluster, clock = FakeCluster(), FakeClock()
+        cluster.create(version())
+        cluster.create(rollout())
+        crash_after(cluster, survived)
+        try:
+            await Loop(cluster, clock).settle()
+        except Killed:
+            pass
+        else:
+            break
+        cluster.refuse = lambda verb, kind, name: False
+        await Loop(cluster, clock).settle()
+        assert ready(cluster)["status"] == "True", f"after a crash at write {survived}"
+        survived += 1
+    assert survived >= 5
+
+
+def crash_after(cluster: FakeCluster, writes: int) -> None:
+    def crash(verb: str, kind: str, name: str) -> bool:
+        if len(cluster.writes) == writes:
+            raise Killed
+        return False
+
+    cluster.refuse = crash
+
+
+async def test_a_refused_write_is_shown_in_the_status_and_retried() -> None:
+    cluster, clock = FakeCluster(), FakeClock()
+    cluster.create(version())
+    cluster.create(rollout())
+    cluster.refuse = lambda verb, kind, name: kind == "Deployment"
+    loop = Loop(cluster, clock)
+    with pytest.raises(ActionError):
+        await loop.settle()
+    assert "could not be written" in ready(cluster)["message"]
+    assert ready(cluster)["status"] == "Unknown"
+    cluster.refuse = lambda verb, kind, name: False
+    loop.world.breach(("ml", "demo"))
+    await loop.settle()
+    assert ready(cluster)["status"] == "True"
+
+
+async def test_a_status_that_cannot_be_written_is_an_error_and_not_a_loss() -> None:
+    cluster, clock = FakeCluster(), FakeClock()
+    cluster.create(version())
+    cluster.refuse = lambda verb, kind, name: verb == "status"
+    with pytest.raises(ClusterError):
+        await Loop(cluster, clock).settle()
+    cluster.refuse = lambda verb, kind, name: False
+    await Loop(cluster, clock).settle()
+    assert cluster.objects["ModelVersion", "ml", "v1"]["status"]["resolved"]["files"] == 1
+
+
+async def test_bytes_that_are_not_the_pinned_ones_are_refused_for_good() -> None:
+    cluster, clock = FakeCluster(), FakeClock()
+    cluster.create(version(artifact={"digest": "sha256:" + "0" * 64}))
+    cluster.create(rollout())
+    await Loop(cluster, clock).settle()
+    stored = cluster.objects["ModelVersion", "ml", "v1"]["status"]
+    assert {c["type"]: c["reason"] for c in stored["conditions"]}["Stalled"] == "DigestMismatch"
+    assert ready(cluster)["status"] == "False"
+
+
+async def test_an_unreadable_spec_is_said_so_with_its_field() -> None:
+    cluster, clock = FakeCluster(), FakeClock()
+    cluster.create(rollout(strategy={"stages": []}))
+    await Loop(cluster, clock).settle()
+    assert ready(cluster)["reason"] == "InvalidSpec"
+    assert "spec.strategy.stages" in ready(cluster)["message"]
