@@ -3,12 +3,14 @@
 import json
 import re
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from crossfade.settings import DEFAULT_LOADER_IMAGE
 
 from tests.chart.conftest import CHART
 
@@ -95,8 +97,13 @@ def test_one_role_and_many_grant_the_same(render: Render) -> None:
 def test_the_loader_is_the_operators_own_image(render: Render) -> None:
     found = operator(render('image.repository="mirror.example/cf"', 'image.tag="1"', f'image.digest="{_DIGEST}"'))
     assert found["image"] == found["env"]["CROSSFADE_LOADER_IMAGE"] == f"mirror.example/cf:1@{_DIGEST}"
-    app_version = yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]
-    assert operator(render())["image"] == f"ghcr.io/crossfade-dev/crossfade:{app_version}"
+    assert operator(render())["image"] == DEFAULT_LOADER_IMAGE
+
+
+def test_chart_and_package_have_one_version() -> None:
+    about = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    package = tomllib.loads((CHART.parents[1] / "pyproject.toml").read_text())["project"]["version"]
+    assert about["version"] == about["appVersion"] == package
 
 
 def test_settings_reach_the_operator(render: Render) -> None:
