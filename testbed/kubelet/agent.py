@@ -6,11 +6,13 @@ import sys
 import traceback
 
 import aiohttp
+from aiohttp import web
 
 from testbed.kubelet.api import ApiError, Object, follow
 from testbed.kubelet.environment import NODE_CAPACITY
+from testbed.kubelet.logs import PORT, LogServer
 from testbed.kubelet.node import Node
-from testbed.kubelet.pod import PodWorker
+from testbed.kubelet.pod import PodWorker, pod_path
 from testbed.kubelet.status import now
 
 _HEARTBEAT = 10.0
@@ -29,6 +31,7 @@ class Agent:
     async def run(self) -> None:
         """Work until cancelled. Raises when one of the loops ends by an error that is none of the API server's."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._serve_logs())
             group.create_task(self._heartbeat())
             group.create_task(self._follow_pods())
             group.create_task(self._refresh_volumes())
@@ -72,10 +75,9 @@ class Agent:
             "capacity": dict(NODE_CAPACITY),
             "allocatable": dict(NODE_CAPACITY),
             "conditions": conditions,
-            "addresses": [
-                {"type": "InternalIP", "address": self._node.network.host_address},
-                {"type": "Hostname", "address": self._node.name},
-            ],
+            # No host name: the API server would rather ask by that than by address, and nobody resolves it.
+            "addresses": [{"type": "InternalIP", "address": self._node.network.host_address}],
+            "daemonEndpoints": {"kubeletEndpoint": {"Port": PORT}},
             "nodeInfo": {"kubeletVersion": "v1.37.1", "operatingSystem": "linux"},
         }
 
@@ -90,6 +92,20 @@ class Agent:
             if error.code != 404:
                 raise
             await self._node.api.post(path, body)
+
+    async def _serve_logs(self) -> None:
+        runner = web.AppRunner(LogServer(self._node.pods, self._is_running).app, access_log=None)
+        await runner.setup()
+        try:
+            tls = self._node.api.server_tls
+            await web.TCPSite(runner, self._node.network.host_address, PORT, ssl_context=tls).start()
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
+
+    def _is_running(self, namespace: str, pod: str, container: str) -> bool:
+        path = pod_path(namespace, pod)
+        return any(worker.path == path and worker.is_running(container) for worker in self._workers.values())
 
     # -- its pods --------------------------------------------------------------------------------------------------
 

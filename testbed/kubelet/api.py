@@ -36,15 +36,12 @@ def _content(entry: Object, key: str) -> bytes:
     return Path(entry[key]).read_bytes()
 
 
-def _tls(cluster: Object, user: Object) -> ssl.SSLContext:
-    tls = ssl.create_default_context(cadata=_content(cluster, "certificate-authority").decode())
-    if any(key.startswith("client-certificate") for key in user):
-        # The standard library takes a client certificate from a file only.
-        with tempfile.NamedTemporaryFile() as file:
-            file.write(_content(user, "client-certificate") + b"\n" + _content(user, "client-key"))
-            file.flush()
-            tls.load_cert_chain(file.name)
-    return tls
+def _identify(tls: ssl.SSLContext, user: Object) -> None:
+    """Give a TLS context the user's certificate; the standard library takes it from a file only."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(_content(user, "client-certificate") + b"\n" + _content(user, "client-key"))
+        file.flush()
+        tls.load_cert_chain(file.name)
 
 
 def _named(entries: list[Object], name: str, kind: str) -> Object:
@@ -52,18 +49,26 @@ def _named(entries: list[Object], name: str, kind: str) -> Object:
 
 
 class Api:
-    """Requests as the user of a kubeconfig's current context. Every call raises ApiError, or aiohttp's ClientError."""
+    """Requests as the user of a kubeconfig's current context, who has a client certificate.
+
+    Every call raises ApiError, or aiohttp's ClientError.
+    """
 
     def __init__(self, kubeconfig: Path) -> None:
         config = yaml.safe_load(kubeconfig.read_text())
         context = _named(config["contexts"], config["current-context"], "context")
         cluster = _named(config["clusters"], context["cluster"], "cluster")
         user = _named(config["users"], context["user"], "user")
-        headers = {"Authorization": f"Bearer {user['token']}"} if "token" in user else {}
+        authority = _content(cluster, "certificate-authority").decode()
+        tls = ssl.create_default_context(cadata=authority)
+        _identify(tls, user)
+        self.server_tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=authority)
+        """For a server that only the cluster's own clients may ask."""
+        self.server_tls.verify_mode = ssl.CERT_REQUIRED
+        _identify(self.server_tls, user)
         self._session = aiohttp.ClientSession(
             cluster["server"],
-            headers=headers,
-            connector=aiohttp.TCPConnector(ssl=_tls(cluster, user), limit=64),
+            connector=aiohttp.TCPConnector(ssl=tls, limit=64),
             timeout=aiohttp.ClientTimeout(total=15),
         )
 

@@ -1,6 +1,7 @@
 """The actions behind probes and lifecycle hooks: an HTTP request, a TCP connection, a command, a pause."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
@@ -31,9 +32,14 @@ class Target:
         return int(value)
 
 
+def _host(action: Object, target: Target) -> str:
+    """The address to ask. Looked up while all else waits: a resolver thread would bar us from switching namespaces."""
+    return socket.gethostbyname(action["host"]) if "host" in action else target.address
+
+
 async def _http(action: Object, target: Target) -> None:
     scheme = action.get("scheme", "HTTP").lower()
-    host, path = action.get("host") or target.address, action.get("path", "/")
+    host, path = _host(action, target), action.get("path", "/")
     url = URL(f"{scheme}://{host}:{target.port(action['port'])}/{path.removeprefix('/')}", encoded=True)
     headers = {"User-Agent": "kube-probe/1.37", "Accept": "*/*"}
     headers |= {header["name"]: header["value"] for header in action.get("httpHeaders", ())}
@@ -43,7 +49,7 @@ async def _http(action: Object, target: Target) -> None:
 
 
 async def _tcp(action: Object, target: Target) -> None:
-    _, writer = await asyncio.open_connection(action.get("host") or target.address, target.port(action["port"]))
+    _, writer = await asyncio.open_connection(_host(action, target), target.port(action["port"]))
     writer.close()
 
 

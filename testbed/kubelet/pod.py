@@ -28,6 +28,11 @@ def _is_sidecar(spec: Object, *, init: bool) -> bool:
     return init and spec.get("restartPolicy") == "Always"
 
 
+def pod_path(namespace: str, name: str) -> str:
+    """A pod's path in the API."""
+    return f"/api/v1/namespaces/{namespace}/pods/{name}"
+
+
 class PodWorker:
     """Runs one pod. `update` and `forget` bring news from the API; `run` ends when the pod is gone."""
 
@@ -35,7 +40,7 @@ class PodWorker:
         self.node, self.pod = node, pod
         metadata = pod["metadata"]
         self.folder = node.pods / f"{metadata['namespace']}_{metadata['name']}_{metadata['uid']}"
-        self.path = f"/api/v1/namespaces/{metadata['namespace']}/pods/{metadata['name']}"
+        self.path = pod_path(metadata["namespace"], metadata["name"])
         self._dirty = asyncio.Event()
         self._stopping = asyncio.Event()
         self._gone = False
@@ -235,6 +240,10 @@ class PodWorker:
             except (aiohttp.ClientError, TimeoutError) as error:
                 print(f"pod {self.path}: {error!r}", file=sys.stderr)
             await asyncio.sleep(_RETRY)
+
+    def is_running(self, container: str) -> bool:
+        """Whether the container of that name runs at this moment."""
+        return any(record.name == container and "running" in record.state for record in (*self._init, *self._main))
 
     # -- status ----------------------------------------------------------------------------------------------------
 
