@@ -39,20 +39,17 @@ async def _bring_up(layout: Layout, leash: BedEnd, supervisor: Supervisor) -> No
 
 
 async def _live(layout: Layout, leash: BedEnd) -> None:
-    """Bring the bed up, then wait to be ended."""
+    """Bring the bed up, then serve orders until the end."""
     supervisor = Supervisor(layout.logs)
-    broken = asyncio.create_task(leash.broken())
     start = asyncio.create_task(_bring_up(layout, leash, supervisor))
-    await asyncio.wait({start, broken, supervisor.failed}, return_when=asyncio.FIRST_COMPLETED)
+    await asyncio.wait({start, supervisor.failed}, return_when=asyncio.FIRST_COMPLETED)
     if supervisor.failed.done():
         supervisor.failed.result()
-    if broken.done():
-        return
     start.result()
     supervisor.settle()
-    async with await serve_orders(layout.control, supervisor):
+    async with await serve_orders(layout.control, supervisor) as orders:
         leash.ready()
-        await broken
+        await orders.serve_forever()
 
 
 def _sentence(failure: BaseException) -> str:

@@ -7,10 +7,11 @@ When the line breaks before that byte, the first process ends, and with it the w
 nothing behind.
 """
 
-import asyncio
 import json
+import os
 import socket
 import struct
+import threading
 
 from testbed.errors import TestbedError
 from testbed.progress import Progress
@@ -21,13 +22,12 @@ _CREDENTIALS = struct.Struct("iII")  # struct ucred: process, user, group
 
 
 class BedEnd:
-    """The first process's end. `broken` ends when the line broke without KEEP."""
+    """The first process's end. From its making on, a broken line ends the process at once, whatever it is doing."""
 
     def __init__(self, line: socket.socket) -> None:
         self._line = line
-        self._kept = False
         line.sendall(HELLO)
-        line.setblocking(False)
+        threading.Thread(target=self._end_with_line, daemon=True).start()
 
     def tell(self, line: str) -> None:
         """Report progress."""
@@ -41,18 +41,13 @@ class BedEnd:
         """Report that the bed cannot be started."""
         self._send({"error": sentence})
 
-    async def broken(self) -> None:
-        """Return when the bed must end; never, once the caller said that it may stay."""
-        loop = asyncio.get_running_loop()
-        while data := await loop.sock_recv(self._line, 1):
-            self._kept = self._kept or data == KEEP
-        if self._kept:
-            self._line.close()
-            await loop.create_future()
+    def _end_with_line(self) -> None:
+        # A thread, because the event loop is busy for seconds at a time while a loaded machine starts a bed.
+        if self._line.recv(1) != KEEP:
+            os._exit(0)
 
     def _send(self, message: dict[str, object]) -> None:
-        if self._line.fileno() >= 0:
-            self._line.sendall(json.dumps(message).encode() + b"\n")
+        self._line.sendall(json.dumps(message).encode() + b"\n")
 
 
 class CallerEnd:

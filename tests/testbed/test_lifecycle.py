@@ -91,6 +91,18 @@ def wait_for_end(pid: int, seconds: float) -> bool:
         os.close(descriptor)
 
 
+@contextlib.contextmanager
+def running(bed: Bed, script: str) -> Iterator["subprocess.Popen[str]"]:
+    """A shell inside the bed that has said "up"; killed in the end, so that a failing test does not wait for it."""
+    with bed.popen(["bash", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "up\n"
+            yield process
+        finally:
+            process.kill()
+
+
 @pytest.fixture(scope="module")
 def before() -> dict[str, object]:
     volatile = sysctls()
@@ -104,7 +116,7 @@ def pair(before: dict[str, object]) -> Iterator[tuple[Bed, Bed]]:
     names = (f"{MINE}-a", f"{MINE}-b")
     try:
         with ThreadPoolExecutor() as pool:
-            one, two = pool.map(Bed.up, names)
+            one, two = pool.map(lambda name: Bed.up(name, tied=True), names)
         yield one, two
     finally:
         for name in names:
@@ -169,24 +181,17 @@ def test_audit_log_counts_writes_by_user(pair: tuple[Bed, Bed], tmp_path: Path) 
 
 
 def test_signals_and_status_pass_through_popen(pair: tuple[Bed, Bed]) -> None:
-    script = "trap 'echo asked; exit 7' TERM; echo up; while :; do read -t 1 x; done"
-    with pair[0].popen(["bash", "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "up\n"
+    with running(pair[0], "trap 'echo asked; exit 7' TERM; echo up; while :; do read -t 1 x; done") as process:
         process.terminate()
-        assert process.stdout.readline() == "asked\n"
-    assert process.returncode == 7
+        assert process.wait(10) == 7
+        assert process.communicate()[0] == "asked\n"
 
 
 def test_killing_a_program_s_keeper_kills_the_program(pair: tuple[Bed, Bed]) -> None:
-    mark = f"mark-{MINE}"
-    with pair[0].popen(
-        ["bash", "-c", f"echo up; exec -a {mark} cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"up\n"
+    with running(pair[0], "echo up; exec cat") as process:
         process.kill()
-        assert process.stdout.read() == b""  # the end of the pipe: nobody holds it any more
+        assert select.select([process.stdout], [], [], 10)[0], "the program still holds the pipe"
+        assert process.communicate()[0] == ""
 
 
 def test_a_server_that_dies_is_started_again(pair: tuple[Bed, Bed]) -> None:
