@@ -23,6 +23,8 @@ from testbed.binaries.environments import python_env
 from testbed.handle import ClusterHandle
 
 _START_SECONDS = 60.0
+S3_OWNER = ("test", "test")
+"""With any credentials the S3 server lets objects be written over; it does not check them."""
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

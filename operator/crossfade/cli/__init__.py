@@ -2,7 +2,7 @@
 
 import typer
 
-from crossfade.cli.load import load
+from crossfade.cli.load import load as load_command
 from crossfade.cli.run import run
 
 app = typer.Typer(
@@ -18,7 +18,7 @@ def _crossfade() -> None:
     """Make the commands sub-commands, also while there is but one."""
 
 
-app.command("load")(load)
+app.command("load")(load_command)
 app.command("run")(run)
 
 

@@ -1,0 +1,165 @@
+"""Catches a loader that ends well without verified bytes, or badly without the status and sentence that say why."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from crossfade.adapters.artifacts.router import open_store
+from crossfade.adapters.registries.mlflow import MlflowRegistry
+from crossfade.api.v1alpha1.modelversion import MlflowSource
+from crossfade.cli import load as loader
+from crossfade.observe.verify import measure
+
+from tests.contract.conftest import MlflowBench, inherited_environment
+
+ZERO = "sha256:" + "0" * 64
+
+
+def load(uri: str, digest: str, to: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run the command as a pod does."""
+    return subprocess.run(
+        [sys.executable, "-m", "crossfade", "load", "--uri", uri, "--digest", digest, "--to", str(to)],
+        env=inherited_environment(**environment),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder `m` with a model of one file, below the allowed root."""
+    (tmp_path / "root" / "m").mkdir(parents=True)
+    (tmp_path / "root" / "m" / "weights").write_bytes(b"weights")
+    return tmp_path / "root"
+
+
+@pytest.mark.cluster
+async def test_an_mlflow_artifact_overwritten_after_it_was_resolved_is_refused(
+    mlflow: MlflowBench, tmp_path: Path
+) -> None:
+    name, version = mlflow.model({"MLmodel": b"flavors", "model.pkl": b"good"})
+    registry = MlflowRegistry(mlflow.url)
+    reference = await registry.resolve(MlflowSource(name=name, version=version))
+    uri = reference.immutable_uri
+    digest = (await measure(open_store(mlflow.url, None), uri)).digest
+
+    done = load(uri, digest, tmp_path / "first", CROSSFADE_MLFLOW_ADDRESS=mlflow.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert digest in done.stdout
+    assert (tmp_path / "first" / "model.pkl").read_bytes() == b"good"
+
+    mlflow.put(f"{uri}/model.pkl", b"evil")
+    assert await registry.resolve(MlflowSource(name=name, version=version)) == reference  # MLflow noticed nothing
+    await registry.close()
+    done = load(uri, digest, tmp_path / "second", CROSSFADE_MLFLOW_ADDRESS=mlflow.url)
+    assert done.returncode == loader.EXIT_DIGEST_MISMATCH == 3
+    assert f"but {digest} was promised" in done.stderr
+    assert list((tmp_path / "second").iterdir()) == []
+
+
+async def test_it_loads_into_a_folder_that_is_a_mount_and_again_after_a_restart(folder: Path, tmp_path: Path) -> None:
+    uri = f"file://{folder}/m"
+    digest = (await measure(open_store(None, folder), uri)).digest
+    (tmp_path / "mnt").mkdir()
+    for _ in range(2):
+        done = load(uri, digest, tmp_path / "mnt", CROSSFADE_FILE_ROOT=str(folder))
+        assert done.returncode == 0, done.stderr
+    assert [path.name for path in (tmp_path / "mnt").iterdir()] == ["weights"]
+
+
+def test_other_bytes_end_it_with_one_line_and_status_3(folder: Path, tmp_path: Path) -> None:
+    done = load(f"file://{folder}/m", ZERO, tmp_path / "mnt", CROSSFADE_FILE_ROOT=str(folder))
+    assert done.returncode == 3
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("crossfade load: the model at 'file://")
+
+
+def test_a_source_that_will_never_do_ends_it_at_once_with_status_4(tmp_path: Path) -> None:
+    began = time.monotonic()
+    done = load("file:///etc", ZERO, tmp_path / "mnt")
+    assert done.returncode == loader.EXIT_SOURCE_UNREACHABLE == 4
+    assert "set CROSSFADE_FILE_ROOT" in done.stderr
+    assert time.monotonic() - began < 30
+
+
+async def test_a_source_that_may_come_is_tried_again_until_the_time_is_up(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "_FIRST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(loader, "_TRY_SECONDS", 0.1)
+    status, sentence = await loader._load(f"file://{folder}/absent", ZERO, tmp_path / "mnt", None, folder)
+    assert (status, "No such file" in sentence) == (4, True)
+
+
+async def test_a_folder_that_cannot_be_written_ends_it_with_status_1(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "mnt").write_text("a file where the folder should be")
+    done = load(f"file://{folder}/m", ZERO, tmp_path / "mnt", CROSSFADE_FILE_ROOT=str(folder))
+    assert done.returncode == loader.EXIT_FAILED == 1
+    assert "cannot be written" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_digest_that_is_none_is_a_wrong_use(folder: Path, tmp_path: Path) -> None:
+    done = load(f"file://{folder}/m", "sha256:short", tmp_path / "mnt", CROSSFADE_FILE_ROOT=str(folder))
+    assert done.returncode == 2
+    assert "64 hex digits" in done.stderr
+
+
+async def test_the_sentence_reaches_the_termination_log_cut_to_what_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "termination-log"
+    log.write_text("old")
+    monkeypatch.setattr(loader, "_TERMINATION_LOG", log)
+    loader._tell_kubelet("x" * 9000)
+    assert log.read_text() == "x" * 4096
+
+
+def test_sigterm_ends_it_at_once_and_leaves_nothing(tmp_path: Path) -> None:
+    """As a container's first process it would otherwise outlive the signal."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WAITING, str(tmp_path / "mnt")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "loading\n"
+        process.terminate()
+        _, complaint = process.communicate()
+    assert (process.returncode, complaint) == (143, "")
+    assert list((tmp_path / "mnt").iterdir()) == []
+
+
+def test_the_loader_starts_without_the_operators_heavy_parts() -> None:
+    script = (
+        "import sys, crossfade.cli, crossfade.adapters.artifacts.router, crossfade.observe.verify; print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert {"kopf", "kubernetes", "pydantic", "obstore", "httpx"}.isdisjoint(done.stdout.split())
+
+
+WAITING = """
+import asyncio, sys
+from pathlib import Path
+from crossfade.adapters.artifacts import router
+from crossfade.cli import app
+from crossfade.ports import StoredFile
+
+class Endless:
+    async def files(self, uri):
+        return [StoredFile("weights", 10)]
+
+    async def read(self, uri, path):
+        yield b"half"
+        print("loading", flush=True)
+        await asyncio.Event().wait()
+
+router.open_store = lambda *_: Endless()
+sys.argv = ["crossfade", "load", "--uri", "s3://b/m", "--digest", "sha256:" + "0" * 64, "--to", sys.argv[1]]
+app()
+"""
