@@ -76,6 +76,8 @@ _TWO_SELECTORS = {"mlflow": {"name": "f", "version": "1", "alias": "champion"}}
 _TWO_OF_A_NAME = {"stages": [{"name": "five", "weight": 5}, {"name": "five", "weight": 50}]}
 _RATIO = {"bad": "a", "total": "b"}
 REFUSED = {
+    "a name no Service may have": (an_object("Rollout", "3d-shapes", VALID["Rollout"][0]), "begins with a letter"),
+    "a name too long for its children": (an_object("Rollout", "f" * 51, VALID["Rollout"][0]), "at most 50 lower-case"),
     "falling weights": (
         rollout(strategy=stages(25, 5)),
         "spec.strategy.stages: Invalid value.*must rise: each stage's",

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from pydantic.config import JsonDict
+
 from crossfade.api.meta import GROUP
 from crossfade.api.v1alpha1 import ModelVersionSpec, ModelVersionStatus, RolloutSpec, RolloutStatus
-from crossfade.api.v1alpha1.common import ApiModel
+from crossfade.api.v1alpha1.common import ApiModel, cel
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Kind:
     status: type[ApiModel]
     columns: tuple[Column, ...]
     selectable: tuple[str, ...]
+    rules: tuple[JsonDict, ...] = ()
+    """CEL over the whole object, for what the spec alone does not show."""
 
     @property
     def crd_name(self) -> str:
@@ -62,6 +66,13 @@ ROLLOUT = Kind(
         _MESSAGE,
     ),
     selectable=(".spec.modelVersion",),
+    rules=(
+        # names of Services and labels are made of it, and must not run into those of another Rollout
+        cel(
+            "self.metadata.name.matches('^[a-z][-a-z0-9]{0,49}$')",
+            "must have a `metadata.name` that begins with a letter and has at most 50 lower-case letters, digits and dashes",
+        ),
+    ),
 )
 MODEL_VERSION = Kind(
     name="ModelVersion",

@@ -43,7 +43,9 @@ def definition(kind: Kind) -> dict[str, Any]:
 def object_schema(kind: Kind) -> Schema:
     """The whole object. `observedGeneration` is -1 from its creation on, so that no tool takes a fresh one for done."""
     status = structural_schema(kind.status)
+    rules = {"x-kubernetes-validations": list(kind.rules)} if kind.rules else {}
     return {
+        **rules,
         "description": kind.summary,
         "type": "object",
         "required": ["spec"],

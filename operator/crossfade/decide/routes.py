@@ -35,7 +35,7 @@ def render(rollout: RolloutFacts, weights: Mapping[str, int], live: RouteFacts |
     metadata: Json = {
         "name": rollout.name,
         "namespace": rollout.namespace,
-        "labels": {meta.LABEL_ROLLOUT: rollout.name[:63].rstrip("-."), meta.LABEL_MANAGED_BY: "crossfade"},
+        "labels": {meta.LABEL_ROLLOUT: rollout.name, meta.LABEL_MANAGED_BY: "crossfade"},
     }
     if owners(rollout):
         metadata["ownerReferences"] = owners(rollout)

@@ -29,8 +29,7 @@ def revision_name(rollout: str, serving: Serving, digest: str) -> str:
     for field in ("replicas", "startup"):
         asked.pop(field, None)
     text = json.dumps([rollout, digest, asked], sort_keys=True, separators=(",", ":"))
-    stem = rollout.replace(".", "-")[:50].rstrip("-")
-    return f"{stem}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
+    return f"{rollout}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
 def target_arm(rollout: RolloutFacts, spec: RolloutSpec, resolved: Resolved) -> Arm:
@@ -42,7 +41,7 @@ def target_arm(rollout: RolloutFacts, spec: RolloutSpec, resolved: Resolved) -> 
 def labels(rollout: str, arm: Arm) -> dict[str, str]:
     """Labels of every child of a revision; scrapes copy them onto the pods' series."""
     return {
-        meta.LABEL_ROLLOUT: rollout[:63].rstrip("-."),
+        meta.LABEL_ROLLOUT: rollout,
         meta.LABEL_REVISION: arm.revision,
         meta.LABEL_MODEL_VERSION: arm.model_version[:63].rstrip("-."),
         meta.LABEL_MANAGED_BY: "crossfade",

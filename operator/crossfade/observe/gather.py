@@ -6,6 +6,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from crossfade.api import meta
+from crossfade.api.problems import sentences
 from crossfade.api.v1alpha1 import ModelVersionSpec, ModelVersionStatus, RolloutSpec, RolloutStatus
 from crossfade.api.v1alpha1.common import ApiModel
 from crossfade.model.evidence import Evidence
@@ -81,8 +82,7 @@ def _spec(kind: type[Spec], raw: Object) -> tuple[Spec | None, str]:
     try:
         return kind.model_validate(raw.get("spec", {})), ""
     except ValidationError as error:
-        found = error.errors(include_url=False, include_context=False, include_input=False)
-        return None, "; ".join(f"{'.'.join(map(str, ('spec', *e['loc'])))}: {e['msg']}" for e in found)
+        return None, "; ".join(sentences(error, "spec"))
 
 
 def _status(kind: type[Status], raw: Object) -> Status:
