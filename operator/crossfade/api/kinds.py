@@ -70,7 +70,7 @@ ROLLOUT = Kind(
         # names of Services and labels are made of it, and must not run into those of another Rollout
         cel(
             "self.metadata.name.matches('^[a-z][-a-z0-9]{0,49}$')",
-            "must have a `metadata.name` that begins with a letter and has at most 50 lower-case letters, digits and dashes",
+            "must have a `metadata.name` of at most 50 lower-case letters, digits and dashes that begins with a letter",
         ),
     ),
 )
