@@ -36,7 +36,7 @@ def helm_program() -> Path:
 def release(bed: ClusterHandle) -> Iterator[Release]:
     """The operator in a namespace that admits nothing but restricted pods. `--take-ownership`: CRDs that other tests
     applied, or that an earlier release kept, become this release's."""
-    found = Release("crossfade-system", "crossfade")
+    found = Release("crossfade-chart", "crossfade")
     bed.kubectl("create", "namespace", found.namespace)
     bed.kubectl("label", "namespace", found.namespace, "pod-security.kubernetes.io/enforce=restricted")
     settings = [f"--set=prometheus.address={bed.prometheus}", "--set=metrics.interval=1"]

@@ -18,7 +18,8 @@ def can(bed: ClusterHandle, release: Release, *request: str) -> bool:
     """Whether the API server would let the operator do it."""
     command = ["kubectl", "auth", "can-i", *request, f"--as={release.user}"]
     with bed.popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
-        return process.communicate()[0].strip() == "yes"
+        answer, _ = process.communicate()
+    return str(answer).strip() == "yes"
 
 
 def deployed(bed: ClusterHandle, release: Release) -> dict[str, object]:

@@ -18,7 +18,7 @@ from crossfade.model.manifest import File, mvd1
 from testbed.bed import Bed
 from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle
-from tests.chart.conftest import CHART, Release
+from tests.chart.conftest import Release
 
 pytestmark = pytest.mark.cluster
 
@@ -157,10 +157,10 @@ def test_helm_succeeds_when_the_stable_version_is_asked_for_again(bed: ClusterHa
     assert _ready(bed)["reason"] == "Promoted"
 
 
-def _granted(bed: ClusterHandle) -> set[tuple[str, str, str]]:
+def _granted(bed: ClusterHandle, release: Release) -> set[tuple[str, str, str]]:
     """What the chart allows the operator to write: (verb, group, resource)."""
-    name = f"crossfade-system-{CHART.name}"
-    rules = json.loads(bed.kubectl("get", "clusterrole", name, "--output=json"))["rules"]
+    role = f"{release.namespace}-{release.name}"
+    rules = json.loads(bed.kubectl("get", "clusterrole", role, "--output=json"))["rules"]
     return {
         (verb, group, resource)
         for rule in rules
@@ -188,4 +188,4 @@ def test_the_operator_wrote_all_that_it_may_and_was_refused_nothing(bed: Bed, re
     made = {
         ("create", group, resource) for verb, group, resource in done if verb == "patch" and group != "crossfade.dev"
     }
-    assert done | made == _granted(bed)
+    assert done | made == _granted(bed, release)

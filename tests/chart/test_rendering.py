@@ -45,7 +45,7 @@ def one(objects: list[Object], kind: str) -> Object:
 def operator(objects: list[Object]) -> Object:
     """The operator's container, its environment as a map."""
     container = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
-    return container | {"env": {entry["name"]: entry["value"] for entry in container["env"]}}
+    return {**container, "env": {entry["name"]: entry["value"] for entry in container["env"]}}
 
 
 def kinds(objects: list[Object]) -> list[str]:
