@@ -35,6 +35,7 @@ class Story:
         self._bed = bed
         self._bodies = folder / "bodies.jsonl"
         self._traffic = traffic
+        self._url = f"{bed.gateway}/v2/models/model/infer"
 
     async def play(self, registered: Registered, *, load_seconds: float, go_on: bool) -> None:
         """Play it to its end; requests are sent for `load_seconds` at most, and with `go_on` not stopped at the end.
@@ -44,8 +45,8 @@ class Story:
         scores = [f"{entry['metrics']['accuracy']:.1%} accurate" for entry in registered.versions]
         self._bodies.write_bytes(b"\n".join(bodies(python_env("mlserver"))) + b"\n")
         async with asyncio.TaskGroup() as background:
-            watching = background.create_task(self._endpoint.follow(self._bed))
-            await self._serve_first(scores[0], load_seconds)
+            watching = await self._serve_first(scores[0], background)
+            self._send(load_seconds)
             sending = background.create_task(self._traffic.follow())
             await self._roll_out(BETTER, "Promoted", f"roll out version 2: {scores[1]}")
             await self._roll_out(BAD, "RolledBack", f"roll out version 3: {scores[2]} in its test")
@@ -57,16 +58,20 @@ class Story:
                 await sending
             watching.cancel()
 
-    async def _serve_first(self, score: str, load_seconds: float) -> None:
+    async def _serve_first(self, score: str, background: asyncio.TaskGroup) -> asyncio.Task[None]:
+        """Returns the task that watches the Rollout, which must exist for that."""
         with self._board.step(f"serve version 1: {score}") as step:
             await self._kubectl("apply", "--filename", str(EXAMPLES / "modelversion-1.yaml"))
             await self._kubectl("apply", "--filename", str(EXAMPLES / "rollout.yaml"))
+            watching = background.create_task(self._endpoint.follow(self._bed))
             await self._outcome(GOOD, "Promoted")
-            url = f"{self._bed.gateway}/v2/models/model/infer"
-            words = (sys.executable, "-m", "demo.first_answer", url, HOST, str(self._bodies))
+            words = (sys.executable, "-m", "demo.first_answer", self._url, HOST, str(self._bodies))
             answer = json.loads(await programs.ask(self._bed, *words))
             self._board.note(step, f"its first answer: benign = {answer['outputs'][0]['data'][0]}")
-        self._traffic.start(self._bed, url, HOST, self._bodies, rate=_REQUESTS_A_SECOND, seconds=load_seconds)
+        return watching
+
+    def _send(self, seconds: float) -> None:
+        self._traffic.start(self._bed, self._url, HOST, self._bodies, rate=_REQUESTS_A_SECOND, seconds=seconds)
 
     async def _roll_out(self, name: str, result: str, title: str) -> None:
         with self._board.step(title) as step:
