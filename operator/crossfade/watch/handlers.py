@@ -11,6 +11,9 @@ from crossfade.ports import Kind, Object
 from crossfade.watch.listing import WATCHED
 from crossfade.watch.world import World
 
+_PATIENT = (0.2, 0.5, 1.0, *[2.0] * 1800)
+"""Pauses in seconds: short, so that a returning API server is seen at once; after them, an hour, kopf gives up."""
+
 Login = Callable[[], Awaitable[Mapping[str, Any]]]
 """Gives the present credentials as keyword arguments of kopf.ConnectionInfo."""
 
@@ -52,6 +55,7 @@ def make_settings() -> kopf.OperatorSettings:
     settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=f"kopf.{meta.GROUP}")
     settings.networking.request_timeout = 30
     settings.networking.connect_timeout = 5
+    settings.networking.error_backoffs = _PATIENT
     settings.watching.server_timeout = 290
     settings.watching.chunk_size = 500
     for kind, selector in WATCHED.items():

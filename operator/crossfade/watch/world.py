@@ -40,11 +40,12 @@ class World:
         self.queue.add(Key("Rollout", *place), Priority.BREACH)
 
     def under_way(self) -> Iterator[Watched]:
-        """The Rollouts whose candidate is to be judged."""
+        """The Rollouts whose candidate has traffic, or is to have it: nothing else can be judged."""
         for raw in self.cache.all("Rollout"):
-            arms = [raw.get("status", {}).get(arm) for arm in ("stable", "candidate")]
-            if arms[1] is None:
+            status = raw.get("status", {})
+            if "candidate" not in status or "stage" not in status:
                 continue
+            arms = [status.get("stable"), status["candidate"]]
             try:
                 metrics = RolloutSpec.model_validate(raw.get("spec", {})).analysis.metrics
             except ValidationError:
