@@ -69,7 +69,13 @@ def _wait_and_forward(child: int) -> int:
 
 def main(arguments: list[str]) -> int:
     """Run `arguments[1:]` inside the bed whose first process is `arguments[0]`; returns the exit status."""
-    join(int(arguments[0]), ("user", "pid", "net", "mnt"))
+    try:
+        join(int(arguments[0]), ("user", "pid", "net", "mnt"))
+    except OSError as failure:
+        print(
+            f"enter: the bed of process {arguments[0]} cannot be entered ({failure}); is it still up?", file=sys.stderr
+        )
+        return 126
     signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     parent = os.getpid()
     child = os.fork()

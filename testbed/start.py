@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from testbed.record import Record, clear, halt
 from testbed.unshare import namespace_command
 
 _CLIENTS = ("kubectl", "helm")
-_SHIMMED = (*_CLIENTS, "curl", "crossfade")
+_OTHERS = ("curl", "crossfade")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,10 @@ def _write_programs(layout: Layout, programs: Mapping[str, tuple[str, ...]], pid
         (layout.programs / client).symlink_to(programs[client][0])
     layout.shims.mkdir()
     here = Path(sys.executable).parent
-    inside = f"PATH={shlex.quote(f'{layout.programs}:{here}')}:$PATH"
-    for name in _SHIMMED:
+    search = f"PATH={shlex.quote(f'{layout.programs}:{here}')}:$PATH"
+    targets = {client: str(layout.programs / client) for client in _CLIENTS}
+    targets |= {name: found for name in _OTHERS if (found := shutil.which(name, path=f"{here}:{os.defpath}"))}
+    for name, target in targets.items():
         shim = layout.shims / name
-        shim.write_text(f'#!/bin/sh\n{inside} exec {shlex.join(entering(pid))} {name} "$@"\n')
+        shim.write_text(f'#!/bin/sh\n{search} exec {shlex.join([*entering(pid), target])} "$@"\n')
         shim.chmod(0o755)

@@ -164,6 +164,13 @@ def test_names_of_services_resolve_inside(pair: tuple[Bed, Bed]) -> None:
     assert "10.77.0.1" in pair[0].run(["getent", "hosts", "kubernetes.default.svc.cluster.local"])
 
 
+def test_shell_outside_reaches_the_bed(pair: tuple[Bed, Bed]) -> None:
+    script = f"kubectl get --raw /readyz && curl -s {pair[0].prometheus}/-/ready && helm list -q && crossfade --help"
+    environment = os.environ | dict(pair[0].shell_environment())
+    told = subprocess.run(["sh", "-c", script], check=True, capture_output=True, text=True, env=environment).stdout
+    assert told.startswith("okPrometheus Server is Ready.")
+
+
 def test_audit_log_counts_writes_by_user(pair: tuple[Bed, Bed], tmp_path: Path) -> None:
     bed = pair[0]
     bed.kubectl("create", "serviceaccount", "writer")
