@@ -3,7 +3,6 @@
 import asyncio
 import datetime
 import sys
-import traceback
 
 import aiohttp
 from aiohttp import web
@@ -138,12 +137,7 @@ class Agent:
         worker.update(pod)
 
     async def _work(self, uid: str, worker: PodWorker) -> None:
-        try:
-            await worker.run()
-        except Exception:
-            # One pod's trouble must not take the node down; its log says why the pod stands still.
-            traceback.print_exc()
-            return
+        await worker.run()
         del self._workers[uid]
 
     async def _refresh_volumes(self) -> None:

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
+
 from testbed.kubelet import environment, handlers, images, memory, process, quantity, rootfs, syscalls
-from testbed.kubelet.api import Object
+from testbed.kubelet.api import ApiError, Object
 from testbed.kubelet.environment import ConfigError
 from testbed.kubelet.node import Node
 from testbed.kubelet.probes import verdicts
@@ -114,6 +116,8 @@ class Container:
                 self.record.wait_for("ErrImagePull" if pause == 1.0 else "ImagePullBackOff", str(error))
             except ConfigError as error:
                 self.record.wait_for("CreateContainerConfigError", str(error))
+            except (ApiError, aiohttp.ClientError, TimeoutError) as error:
+                self.record.wait_for("ContainerCreating", f"no configuration from the API server: {error!r}")
             self._around.changed()
             await self._pause(pause)
             pause = min(pause * 2, 10.0)
@@ -138,12 +142,12 @@ class Container:
             raise ConfigError(f"no command specified for {spec['name']}")
         self._environment, self._workdir = env, spec.get("workingDir") or image.workdir
         mounts = [*around.system_mounts, *around.volumes.mounts(spec, env), self._termination_log()]
-        return process.Program(argv, env, self._workdir, self._open_log()), mounts
+        return process.Program(argv, env, self._workdir, str(self._log())), mounts
 
-    def _open_log(self) -> int:
-        folder = self._around.folder / self.spec["name"]
+    def _log(self) -> Path:
+        folder: Path = self._around.folder / self.spec["name"]
         folder.mkdir(parents=True, exist_ok=True)
-        return os.open(folder / f"{self._attempt}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        return folder / f"{self._attempt}.log"
 
     def _termination_log(self) -> rootfs.VolumeMount:
         file = self._around.folder / f"{self.spec['name']}.termination"
@@ -163,11 +167,7 @@ class Container:
             rootfs.enter(around.node.layout, scratch, mounts, read_only=read_only)
 
         self._out_of_memory, self._begun = False, time.monotonic()
-        try:
-            running = await process.start(program, isolate)
-        finally:
-            os.close(program.output)
-        self._process = running
+        running = self._process = await process.start(program, isolate)
         self.record.run(f"process://{around.pod()['metadata']['uid']}/{self.spec['name']}", self._attempt)
         return running
 
@@ -185,7 +185,7 @@ class Container:
     def _last_words(self, code: int) -> str:
         text = (self._around.folder / f"{self.spec['name']}.termination").read_bytes()[-_MESSAGE_LIMIT:]
         if not text and code and self.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError":
-            text = (self._around.folder / self.spec["name"] / f"{self._attempt}.log").read_bytes()[-2048:]
+            text = self._log().read_bytes()[-2048:]
         return text.decode(errors="replace")
 
     async def _watch_over(self, running: process.Process) -> None:
@@ -254,14 +254,12 @@ class Container:
             opened = {name: os.open(f"/proc/{pid}/ns/{name}", os.O_RDONLY) for name in (*kinds, "pid")}
             for fd in opened.values():
                 stack.callback(os.close, fd)
-            null = os.open(os.devnull, os.O_WRONLY)
-            stack.callback(os.close, null)
 
             def join() -> None:
                 for name, kind in kinds.items():
                     syscalls.setns(opened[name], kind)
 
-            program = process.Program(argv, self._environment, self._workdir, null)
+            program = process.Program(argv, self._environment, self._workdir, os.devnull)
             try:
                 running = await process.start(program, join, opened["pid"])
             except process.StartError as error:

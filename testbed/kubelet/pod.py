@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import shutil
 import sys
+import traceback
 from pathlib import Path
 
 import aiohttp
@@ -110,6 +111,10 @@ class PodWorker:
         if self.pod.get("status", {}).get("phase") not in _TERMINAL:
             try:
                 await self._live()
+            except Exception:
+                # One pod's trouble must not take the node down, nor may the pod linger when it is deleted.
+                traceback.print_exc()
+                await self._stop_containers(0.0)
             finally:
                 self._tear_down()
         await self._stopping.wait()

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from testbed.kubelet import handlers
 from testbed.kubelet.api import Object
 
-# While a container has never been healthy, look this often (s), but for no longer than _EAGER_FOR (s).
+# While a container has never been healthy: shortest pause between tries, s, and pause as a part of the time waited.
 _EAGER_PAUSE = 0.1
-_EAGER_FOR = 60.0
+_EAGER_PART = 0.05
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,5 @@ async def verdicts(probe: Object, target: handlers.Target, *, eager: bool) -> As
             yield Verdict(healthy=True)
         elif bad >= probe.get("failureThreshold", 3):
             yield Verdict(healthy=False, message=message)
-        hurried = eager and tried - begun < _EAGER_FOR
-        pause = _EAGER_PAUSE if hurried else period
+        pause = min(period, max(_EAGER_PAUSE, _EAGER_PART * (tried - begun))) if eager else period
         await asyncio.sleep(max(0.0, tried + pause - loop.time()))

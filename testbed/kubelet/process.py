@@ -19,8 +19,8 @@ class Program:
     argv: Sequence[str]
     env: Mapping[str, str]
     workdir: str
-    output: int
-    """File descriptor that receives standard output and error."""
+    output: str
+    """File of the node to which standard output and error are appended."""
 
 
 class StartError(Exception):
@@ -90,8 +90,9 @@ def _become(program: Program, prepare: Callable[[], None], report: int) -> None:
         syscalls.die_with_parent(signal.SIGKILL)
         null = os.open(os.devnull, os.O_RDONLY)
         os.dup2(null, 0)
-        os.dup2(program.output, 1)
-        os.dup2(program.output, 2)
+        output = os.open(program.output, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
         prepare()
         os.chdir(program.workdir)
         os.umask(0o022)

@@ -1,6 +1,7 @@
 """Would catch a node that starts, probes, restarts, feeds or ends pods in another way than Kubernetes promises."""
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -53,6 +54,15 @@ class Namespace:
         for item in objects:
             answer = await self._client.post(self.collection(item["kind"]), json=item)
             assert answer.is_success, answer.text
+
+    async def served(self, seconds: float = 60) -> None:
+        """Wait until the API server answers again."""
+        async with asyncio.timeout(seconds):
+            while True:
+                with contextlib.suppress(httpx.TransportError):
+                    if (await self._client.get("/readyz")).is_success:
+                        return
+                await asyncio.sleep(0.1)
 
     async def patch_status(self, name: str, body: Object) -> None:
         headers = {"Content-Type": "application/strategic-merge-patch+json"}
@@ -522,3 +532,18 @@ async def test_a_job_completes(space: Namespace) -> None:
         {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j"}, "spec": {"template": template}}
     )
     await space.see(lambda job: condition(job["status"], "Complete")["status"] == "True", "Job")
+
+
+async def test_pods_run_on_while_the_api_server_is_away(space: Namespace) -> None:
+    mark = uuid4().hex
+    probe = {"httpGet": {"path": "/ready", "port": 8001}}
+    await space.apply(pod("p", python(SERVER, "8001", mark, readinessProbe=probe), restartPolicy="Always"))
+    await space.ready("p")
+    (pid,) = processes(space.bed, mark)
+    space.bed.stop_daemon("kube-apiserver")
+    space.bed.run(["kill", "-KILL", str(pid)])
+    await until(lambda: processes(space.bed, mark) not in ([], [pid]), "the node does nothing without its API server")
+    space.bed.start_daemon("kube-apiserver")
+    await space.served()
+    await space.pod("p", restarted(1))
+    await space.delete("p")
