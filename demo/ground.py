@@ -91,7 +91,8 @@ class Ground:
             try:
                 return await asyncio.to_thread(Bed.up, self._name, mlflow=True, tied=not self._kept, progress=tell)
             except TestbedError as failure:
-                raise DemoError(str(failure)) from failure
+                # where the bed's logs are is not told: they are copied, and the bed's folder is removed
+                raise DemoError(str(failure).partition(" (logs: ")[0]) from failure
 
     def _hear(self, step: Step, line: str) -> None:
         """The bed says something: from its first word on, which is about the API server, it can be worked in."""

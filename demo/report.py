@@ -11,6 +11,8 @@ from pydantic.alias_generators import to_camel
 from testbed.load import Sample
 from testbed.load.verdict import Blame
 
+_LATE_SECONDS = 1.0
+
 
 @dataclass(frozen=True, slots=True)
 class Report:
@@ -34,6 +36,8 @@ class Report:
     digests: dict[str, str]
     """What each version's bytes were verified to be."""
     wall_seconds: float
+    seconds_sent_late: float
+    """By how much the sender itself was late at most: more than a fraction of a second is an overloaded machine."""
 
     def write(self, path: Path) -> None:
         """Write it as JSON with camelCase keys."""
@@ -79,6 +83,7 @@ def report(facts: Facts) -> Report:
         bad_answers=0 if bad is None else failed[bad],
         digests=dict(facts.digests),
         wall_seconds=round(facts.wall_seconds, 1),
+        seconds_sent_late=round(max((sample.lateness for sample in facts.samples), default=0.0), 2),
     )
 
 
@@ -96,6 +101,11 @@ def broken_promises(found: Report, promoted: Sequence[str], rolled_back: Sequenc
         sentences.append(f"rolled back were {_listed(found.rolled_back)} instead of {_listed(rolled_back)}")
     if found.failed_by_route:
         sentences.append(f"the route failed {found.failed_by_route} of {found.requests} requests instead of none")
+    if sentences and found.seconds_sent_late > _LATE_SECONDS:
+        sentences.append(
+            f"requests were sent up to {found.seconds_sent_late:.1f} s late: this machine has too much else to do for "
+            "two model servers; try again when it is quiet"
+        )
     return sentences
 
 

@@ -70,7 +70,7 @@ class Demo:
                 await story.play(registered, load_seconds=_LOAD_SECONDS, go_on=self._kept_as is not None)
         except* (DemoError, TestbedError) as failures:
             reasons += (str(failure) for failure in _leaves(failures))
-        return reasons
+        return list(dict.fromkeys(reasons))  # several parts may fail of one cause
 
     def _showing(self) -> AbstractContextManager[None]:
         return self._screen.showing(self._board) if self._screen else nullcontext()

@@ -1,6 +1,7 @@
 """Would catch a demo that adds up wrong: failures on the wrong account, wrong moments, an unchecked promise."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 from demo.endpoint import Endpoint
@@ -84,4 +85,10 @@ def test_a_demo_that_ended_early_still_has_a_report(tmp_path: Path) -> None:
         "badAnswers": 0,
         "digests": {},
         "wallSeconds": 1.0,
+        "secondsSentLate": 0.0,
     }
+
+
+def test_a_machine_too_busy_to_send_in_time_is_named_as_a_cause() -> None:
+    late = replace(sample(100.0, None, Blame.ROUTE), lateness=2.5)
+    assert "2.5 s late" in broken_promises(_report(late), [BETTER], [BAD])[-1]
