@@ -14,9 +14,9 @@ from tests.chart.conftest import CHART, Release
 pytestmark = pytest.mark.cluster
 
 
-def can(bed: ClusterHandle, release: Release, *request: str) -> bool:
-    """Whether the API server would let the operator do it."""
-    command = ["kubectl", "auth", "can-i", *request, f"--as={release.user}"]
+def can(bed: ClusterHandle, user: str, *request: str) -> bool:
+    """Whether the API server would let the user do it."""
+    command = ["kubectl", "auth", "can-i", *request, f"--as={user}"]
     with bed.popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         answer, _ = process.communicate()
     return str(answer).strip() == "yes"
@@ -85,7 +85,19 @@ def test_the_service_leads_to_the_operator(bed: ClusterHandle, release: Release)
 def test_it_may_do_this_and_not_that(
     bed: ClusterHandle, release: Release, allowed: bool, request_: tuple[str, ...]
 ) -> None:
-    assert can(bed, release, *request_, "--namespace=default") is allowed
+    assert can(bed, release.user, *request_, "--namespace=default") is allowed
+
+
+def test_whoever_may_view_or_edit_a_namespace_may_do_so_with_our_kinds(bed: ClusterHandle, release: Release) -> None:
+    for role, user in (("view", "vera"), ("edit", "edna")):
+        bed.kubectl("create", "rolebinding", user, f"--clusterrole={role}", f"--user={user}", "-n", release.namespace)
+    here = f"--namespace={release.namespace}"
+    assert can(bed, "vera", "list", "rollouts.crossfade.dev", here)
+    assert not can(bed, "vera", "patch", "rollouts.crossfade.dev", here)
+    assert can(bed, "edna", "patch", "rollouts.crossfade.dev", here)
+    assert can(bed, "edna", "create", "modelversions.crossfade.dev", here)
+    assert not can(bed, "edna", "patch", "rollouts.crossfade.dev", "--subresource=status", here)
+    assert not can(bed, "edna", "patch", "rollouts.crossfade.dev", "--namespace=default")
 
 
 def test_an_upgrade_replaces_the_operator(bed: ClusterHandle, release: Release) -> None:
@@ -107,8 +119,8 @@ def test_limited_to_one_namespace_it_starts_without_rights_elsewhere(bed: Cluste
         limits = ["--set-json", 'namespaces=["crossfade-limited"]', "--wait", "--timeout", "60s"]
         bed.helm("install", "limited", str(CHART), *place, *limits)
         account = Release("crossfade-limited", "limited-crossfade")
-        assert can(bed, account, "list", "pods", "--namespace=crossfade-limited")
-        assert not can(bed, account, "list", "pods", "--namespace=default")
+        assert can(bed, account.user, "list", "pods", "--namespace=crossfade-limited")
+        assert not can(bed, account.user, "list", "pods", "--namespace=default")
         bed.helm("uninstall", "limited", "--namespace", "crossfade-limited", "--wait", "--timeout", "60s")
     finally:
         bed.kubectl("delete", "namespace", "crossfade-limited", "--wait=false")
