@@ -5,8 +5,6 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-DEFAULT_LOADER_IMAGE = "ghcr.io/crossfade-dev/crossfade:0.1.0"
-
 
 def _web_address(value: str) -> str:
     parts = urlsplit(value)
@@ -32,7 +30,7 @@ class Settings(BaseModel):
     """The MLflow server that ModelVersions with `source.mlflow` mean."""
     file_root: str | None = Field(default=None, pattern="^/")
     """The folder below which `file://` sources may lie; none may when left out."""
-    loader_image: str = Field(default=DEFAULT_LOADER_IMAGE, min_length=1)
+    loader_image: str = Field(min_length=1)
     """The image whose `load` command the pods' init container runs: the operator's own."""
     namespaces: tuple[Namespace, ...] = ()
     """The namespaces to serve; all when empty."""
