@@ -6,14 +6,14 @@ from pathlib import Path
 
 import httpx
 
-from testbed import gateway_api
-from testbed.cluster import ClusterClient, answers, exists, has_condition, plain_client
+from testbed import address, gateway_api
+from testbed.cluster import ClusterClient, answers, exists, has_condition, listens, plain_client
 from testbed.daemons import control_plane, gateway, mlflow, node, prometheus
 from testbed.layout import Layout, Plan
 from testbed.leash import BedEnd
 from testbed.supervisor import Supervisor
 
-_SECONDS = 60.0  # for each part: far more than a slow machine needs
+_SECONDS = 240.0  # for each part: MLflow takes 16 alone, and was seen to take over 60 beside other work
 
 
 class BringUp:
@@ -35,6 +35,7 @@ class BringUp:
             asyncio.TaskGroup() as parts,
         ):
             parts.create_task(self._mlflow(http))
+            await listens(address.HOST, address.API_PORT, _SECONDS)
             await answers(cluster.http, "/readyz", _SECONDS)
             self._tell("API server ready")
             self._supervisor.start(control_plane.controller_manager(self._plan, self._layout))
