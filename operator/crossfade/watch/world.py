@@ -40,18 +40,19 @@ class World:
         self.queue.add(Key("Rollout", *place), Priority.BREACH)
 
     def under_way(self) -> Iterator[Watched]:
-        """The Rollouts whose candidate has traffic, or is to have it: nothing else can be judged."""
+        """The Rollouts with two arms: metrics must answer before the candidate's first request, and a first version,
+        which has nothing to be compared with, needs none."""
         for raw in self.cache.all("Rollout"):
             status = raw.get("status", {})
-            if "candidate" not in status or "stage" not in status:
+            arms = [status[arm] for arm in ("stable", "candidate") if arm in status]
+            if len(arms) < 2:
                 continue
-            arms = [status.get("stable"), status["candidate"]]
             try:
                 metrics = RolloutSpec.model_validate(raw.get("spec", {})).analysis.metrics
             except ValidationError:
                 continue  # the reconcile says so in the status
             place = raw["metadata"]["namespace"], raw["metadata"]["name"]
-            yield Watched(place, metrics, frozenset(arm["revision"] for arm in arms if arm))
+            yield Watched(place, metrics, frozenset(arm["revision"] for arm in arms))
 
     def _wake(self, change: Change | None) -> None:
         if change is not None:
