@@ -1,6 +1,8 @@
 """One model endpoint on a real cluster, and what its users do to it: store models, ask for versions, send requests."""
 
-from collections.abc import Callable
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,12 +10,15 @@ from typing import Any
 import httpx
 
 from testbed.load import LoadGenerator, Sample
+from testbed.load.verdict import Blame
 from tests.support import objects
 from tests.support.recorder import Object, Recorder, collection
 from tests.support.statuses import conditions
 
 NAME = objects.MODEL
 BODY = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[0.5]}]}'
+_SERVED_SECONDS = 10.0
+_PAUSE = 0.02
 
 
 @dataclass
@@ -62,9 +67,21 @@ class Endpoint:
         await self.create(objects.model_version(f"{NAME}-{number}", version, {"uri": {"uri": address}}))
 
     async def serve(self, number: int, **changes: Any) -> Object:
-        """Create the Rollout with a first version, and wait until that serves."""
+        """Create the Rollout with a first version, and wait until the gateway answers with it.
+
+        Traefik says of a new route that it is accepted up to a second before it serves it.
+        """
         await self.create(objects.rollout(NAME, f"{NAME}-{number}", self.host, **changes))
-        return await self.until(lambda found: serves(found, number))
+        found = await self.until(lambda found: serves(found, number))
+        async with asyncio.timeout(_SERVED_SECONDS):
+            while not (await self.infer()).is_success:  # noqa: ASYNC110 - a gateway tells nobody when it serves
+                await asyncio.sleep(_PAUSE)
+        return found
+
+    async def infer(self) -> httpx.Response:
+        """One inference request through the gateway."""
+        headers = {"host": self.host, "content-type": "application/json"}
+        return await self.http.post(self.gateway + objects.INFER, content=BODY, headers=headers)
 
     async def ask(self, number: int) -> None:
         """Ask for another version."""
@@ -127,9 +144,16 @@ def at_stage(name: str, *, proven: bool = True) -> Callable[[Object], bool]:
     return check
 
 
-def answered_by(samples: list[Sample], arm: str) -> list[Sample]:
+def answered_by(samples: Sequence[Sample], arm: str) -> list[Sample]:
     """The requests that one arm answered."""
     return [one for one in samples if one.arm == arm]
+
+
+def failed_by_route(samples: Sequence[Sample]) -> dict[str, int]:
+    """The requests that no model is to blame for: when (seconds since the first request), how, and how many."""
+    start = samples[0].wall
+    found = (one for one in samples if one.blame not in (None, Blame.MODEL))
+    return dict(Counter(f"{one.wall - start:.0f} s: {one.error or one.status} by {one.arm}" for one in found))
 
 
 async def settled(endpoint: Endpoint, revision: str, seconds: float = 45.0) -> None:
@@ -137,5 +161,3 @@ async def settled(endpoint: Endpoint, revision: str, seconds: float = 45.0) -> N
     for deployment in await endpoint.items("Deployment"):
         if deployment["metadata"]["name"] != revision:
             await endpoint.recorder.until_gone("Deployment", deployment["metadata"]["name"], seconds)
-
-

@@ -77,7 +77,11 @@ class OperatorProcess:
             "CROSSFADE_NAMESPACES": " ".join(self.namespaces),
             "CROSSFADE_MLFLOW_ADDRESS": self.mlflow or "",
         }
-        words = [f"KUBECONFIG={self.installation.kubeconfig}", sys.executable, *self.entry]  # env(1) overrules the bed's
+        words = [
+            f"KUBECONFIG={self.installation.kubeconfig}",
+            sys.executable,
+            *self.entry,
+        ]  # env(1) overrules the bed's
         with self.log.open("ab") as log:
             self.process = bed.popen(
                 ["env", *words],

@@ -17,7 +17,7 @@ def conditions(found: Object) -> Conditions:
 
 def lint(history: Iterable[Object]) -> None:
     """Check all versions of one object, oldest first. AssertionError names the first broken promise."""
-    written = [one for one in history if one.get("status")]
+    written = [one for one in history if one.get("status", {}).get("conditions")]  # there are defaults before any word
     for one in written:
         _conditions(one)
         if one["kind"] == "Rollout":

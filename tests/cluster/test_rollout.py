@@ -1,0 +1,106 @@
+"""Catches a rollout that fails a request, restarts what it promotes, leaves a bad version late, or says it wrongly."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.support.audit import writes
+from tests.support.endpoint import (
+    Endpoint,
+    answered_by,
+    at_least,
+    at_stage,
+    failed_by_route,
+    ready,
+    rolled_back,
+    serves,
+    settled,
+    weights,
+)
+from tests.support.operator_process import ACCOUNT, Installation, OperatorProcess
+
+pytestmark = pytest.mark.cluster
+
+RATE = 200.0
+
+
+async def test_a_good_version_is_promoted_under_load_and_no_request_fails(
+    endpoint: Endpoint, start_operator: Callable[..., OperatorProcess]
+) -> None:
+    start_operator()
+    await endpoint.model(1)
+    await endpoint.model(2)
+    first = (await endpoint.serve(1))["status"]["stable"]["revision"]
+    async with endpoint.load(RATE) as load:
+        await at_least(load, 200)
+        await endpoint.ask(2)
+        tenth = await endpoint.until(at_stage("at-10"))
+        candidate = tenth["status"]["candidate"]["revision"]
+        assert ready(tenth)[0] == "Unknown"
+        begun = len(load.samples)
+        await endpoint.until(at_stage("at-50"))
+        before = {pod["metadata"]["uid"] for pod in await endpoint.pods(candidate)}
+        shifted = len(load.samples)
+        done = await endpoint.until(lambda found: serves(found, 2))
+        await settled(endpoint, candidate)
+        await at_least(load, 200)
+        summary = await load.stop()
+    pods = await endpoint.pods(candidate)
+    assert {pod["metadata"]["uid"] for pod in pods} == before
+    assert [pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods] == [0, 0]
+    assert done["status"]["outcome"]["result"] == "Promoted"
+    assert (failed_by_route(load.samples), summary.model_failures) == ({}, 0)
+    assert set(summary.arms) == {first, candidate}
+    part = load.samples[begun:shifted]
+    assert 0.05 < len(answered_by(part, candidate)) / len(part) < 0.55
+    assert {one.arm for one in load.samples[-100:]} == {candidate}
+
+
+async def test_a_bad_version_is_rolled_back_under_load_and_no_request_fails_by_the_route(
+    endpoint: Endpoint,
+    installation: Installation,
+    start_operator: Callable[..., OperatorProcess],
+    record_property: Callable[[str, object], None],
+) -> None:
+    start_operator()
+    await endpoint.model(1)
+    await endpoint.model(2, errorRate=0.2)
+    stable = (await endpoint.serve(1))["status"]["stable"]["revision"]
+    async with endpoint.load(RATE) as load:
+        await at_least(load, 200)
+        await endpoint.ask(2)
+        ended = await endpoint.until(rolled_back)
+        candidate = ended["status"]["outcome"]["revision"]
+        await endpoint.until_served_by(stable)
+        await settled(endpoint, stable)
+        summary = await load.stop()
+    assert (ended["status"]["outcome"]["result"], ended["status"]["outcome"]["cause"]) == (
+        "RolledBack",
+        "MetricRegressed",
+    )
+    assert "candidate requests failed" in ended["status"]["outcome"]["message"]
+    assert failed_by_route(load.samples) == {}
+    assert summary.arms[stable].model_failures == 0
+    bad = [one for one in answered_by(load.samples, candidate) if one.blame is not None]
+    exposure = max(one.wall for one in answered_by(load.samples, candidate)) - min(one.wall for one in bad)
+    record_property("seconds from the first bad answer to no traffic", round(exposure, 2))
+    record_property("bad answers served", len(bad))
+    print(f"{len(bad)} bad answers; {exposure:.2f} s from the first one to the candidate's last request")
+    assert_route_was_written_before_the_record(endpoint, stable)
+    assert {one.code for one in writes(installation.bed.audit, ACCOUNT, endpoint.namespace)} <= {200, 201}
+
+
+def assert_route_was_written_before_the_record(endpoint: Endpoint, stable: str) -> None:
+    """By the versions that the API server gave them, which rise over all kinds."""
+    split = [r for r in endpoint.recorder.of("HTTPRoute", "fraud") if len(weights(r)) == 2]
+    back = next(
+        r
+        for r in endpoint.recorder.of("HTTPRoute", "fraud")
+        if weights(r) == {stable: 100} and version(r) > version(split[-1])
+    )
+    record = next(r for r in endpoint.recorder.of("Rollout", "fraud") if rolled_back(r))
+    assert version(back) < version(record)
+
+
+def version(found: dict[str, dict[str, str]]) -> int:
+    return int(found["metadata"]["resourceVersion"])
