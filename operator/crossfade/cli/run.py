@@ -53,7 +53,7 @@ def run(
         )
     except ValidationError as error:
         for fault in error.errors(include_url=False):
-            flag = str(fault["loc"][0]).removesuffix("s").replace("_", "-") if fault["loc"] else "run"
+            flag = {"namespaces": "namespace"}.get(str(fault["loc"][0]), str(fault["loc"][0])).replace("_", "-")
             typer.echo(f"--{flag}: {fault['msg']}", err=True)
         raise typer.Exit(2) from None
     sys.exit(asyncio.run(_serve(settings)))
