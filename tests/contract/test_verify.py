@@ -217,6 +217,19 @@ async def test_a_file_of_another_length_than_listed_is_refused(tmp_path: Path, s
     assert entries(tmp_path) == []
 
 
+async def test_a_stream_without_an_end_is_cut_at_the_length_that_was_listed() -> None:
+    class Endless(Given):
+        async def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
+            for _ in range(1000):
+                self.reads += 1
+                yield b"x"
+
+    store = Endless({"MLmodel": b"xx"})
+    with pytest.raises(SourceError, match="not as long as its store said"):
+        await measure(store, "s3://b/m")
+    assert store.reads == 3
+
+
 @pytest.mark.parametrize(
     "path", ["../outside", "/etc/cron.d/x", "a/../../outside", "a\\..\\..\\x", f"{verify._STAGING}/x", verify._STAGING]
 )
