@@ -22,6 +22,23 @@ def plain_client() -> httpx.AsyncClient:
     return httpx.AsyncClient(trust_env=False, verify=False)  # noqa: S501  (nothing is encrypted here)
 
 
+async def listens(host: str, port: int, seconds: float) -> None:
+    """Wait until something accepts connections there; cheaper to ask again and again than a request.
+
+    Raises TestbedError after `seconds`.
+    """
+
+    async def connected() -> bool:
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            return False
+        writer.close()
+        return True
+
+    await _until(connected, f"nothing listened on {host}:{port}", seconds)
+
+
 async def answers(client: httpx.AsyncClient, url: str, seconds: float) -> None:
     """Wait until `url` answers with success; raises TestbedError after `seconds`."""
 

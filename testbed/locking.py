@@ -23,7 +23,11 @@ def exclusive(path: Path, *, wait: bool = True) -> Iterator[None]:
 
 def _acquire(path: Path, how: int) -> int:
     while True:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except FileNotFoundError:
+            path.parent.mkdir(mode=0o700, exist_ok=True)  # another holder was the last and tidied up
+            continue
         try:
             fcntl.flock(descriptor, how)
             if _is_still(path, descriptor):

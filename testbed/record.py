@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -80,6 +81,8 @@ def end(folder: Path) -> None:
     halt(folder)
     with exclusive(lock_of(folder)):
         clear(folder)
+    with suppress(OSError):  # other beds are in it
+        folder.parent.rmdir()
 
 
 def remove_stale() -> None:
