@@ -1,16 +1,18 @@
 """Would catch a chart that does not render, takes nonsense for a value, or grants more than the operator does."""
 
+import inspect
 import json
 import re
 import subprocess
 import tomllib
+import typing
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from crossfade.settings import DEFAULT_LOADER_IMAGE
+from crossfade.cli.run import run
 
 from tests.chart.conftest import CHART
 
@@ -99,7 +101,7 @@ def test_one_role_and_many_grant_the_same(render: Render) -> None:
 def test_the_loader_is_the_operators_own_image(render: Render) -> None:
     found = operator(render('image.repository="mirror.example/cf"', 'image.tag="1"', f'image.digest="{_DIGEST}"'))
     assert found["image"] == found["env"]["CROSSFADE_LOADER_IMAGE"] == f"mirror.example/cf:1@{_DIGEST}"
-    assert operator(render())["image"] == DEFAULT_LOADER_IMAGE
+    assert operator(render())["image"] == inspect.signature(run).parameters["loader_image"].default
 
 
 def test_chart_and_package_have_one_version() -> None:
@@ -115,6 +117,12 @@ def test_settings_reach_the_operator(render: Render) -> None:
     assert env["CROSSFADE_METRICS_INTERVAL"] == "0.5"
     assert env["CROSSFADE_MLFLOW_ADDRESS"] == "http://mlflow.mlops:5000"
     assert "CROSSFADE_MLFLOW_ADDRESS" not in operator(render())["env"]
+
+
+def test_every_variable_is_one_that_the_operator_reads(render: Render) -> None:
+    hints = typing.get_type_hints(run, include_extras=True)
+    read = {hint.__metadata__[0].envvar for name, hint in hints.items() if name != "return"}
+    assert operator(render('namespaces=["ml"]', 'mlflow.address="http://mlflow"'))["env"].keys() <= read
 
 
 def test_nobody_but_the_operator_may_write_a_status(render: Render) -> None:
