@@ -234,7 +234,7 @@ class PodWorker:
         shutil.rmtree(self.folder / "volumes", ignore_errors=True)
         while not self._gone:
             try:
-                await self._send_status()
+                await self._send_status(self._status())
                 uid = {"uid": self.pod["metadata"]["uid"]}
                 await self.node.api.delete(self.path, {"gracePeriodSeconds": 0, "preconditions": uid})
                 self._gone = True
@@ -252,9 +252,11 @@ class PodWorker:
 
     # -- status ----------------------------------------------------------------------------------------------------
 
-    async def _send_status(self) -> None:
+    def _status(self) -> Object:
         network = (self._address, self.node.network.host_address)
-        body = status.build(self.pod, self._conditions, self._init, self._main, network, self._begun)
+        return status.build(self.pod, self._conditions, self._init, self._main, network, self._begun)
+
+    async def _send_status(self, body: Object) -> None:
         await self.node.api.patch(
             f"{self.path}/status", {"metadata": {"uid": self.pod["metadata"]["uid"]}, "status": body}
         )
@@ -265,12 +267,11 @@ class PodWorker:
         while True:
             await self._dirty.wait()
             self._dirty.clear()
-            network = (self._address, self.node.network.host_address)
-            body = status.build(self.pod, self._conditions, self._init, self._main, network, self._begun)
+            body = self._status()
             if body == sent or self._gone:
                 continue
             try:
-                await self._send_status()
+                await self._send_status(body)
                 sent = body
             except (ApiError, aiohttp.ClientError, TimeoutError) as error:
                 if isinstance(error, ApiError) and error.code in (404, 409):

@@ -251,7 +251,7 @@ async def test_configuration_reaches_files_variables_and_arguments(space: Namesp
     ]
     script = (
         "{ cat /etc/settings/a /etc/settings/b /usr/share/single.conf /certs/deep/k /about/app; "
-        'echo; stat -Lc %a /certs/deep/k; echo "$0 $C_a $KEY $CPU ${NONE-unset}"; echo "$URL"; '
+        'echo; stat -Lc %a /certs/deep/k /etc/settings/a; echo "$0 $C_a $KEY $CPU ${NONE-unset}"; echo "$URL"; '
         "hostname -i; } > /dev/termination-log"
     )
     main = container(
@@ -267,6 +267,7 @@ async def test_configuration_reaches_files_variables_and_arguments(space: Namesp
     assert message.splitlines() == [
         "121hiddenp",
         "400",
+        "644",
         f"1-{address} 1 hidden 1500 unset",
         f"http://{address}:80/$(UNKNOWN)/$(IP)",
         address,
