@@ -10,6 +10,9 @@ def _web_address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError(f"{value!r} must be an address such as http://prometheus.monitoring:9090")
+    if parts.username or parts.password:
+        # it would be copied into every pod's environment; the value is not repeated, for it is a secret
+        raise ValueError("an address must not carry a user or a password")
     return value.rstrip("/")
 
 

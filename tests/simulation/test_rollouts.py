@@ -55,7 +55,7 @@ def test_a_rolled_back_version_is_tried_again_when_asked(again: str) -> None:
     if again == "token":
         world.retry_token = "fixed-the-feature-store"
     else:
-        world.edit(serving={"replicas": 3})
+        world.edit(analysis={"metrics": [{**world.spec["analysis"]["metrics"][0], "minRequests": 200}]})
     world.run(60, until=promoted)
     assert promoted(world), "\n".join(world.lines)
 
@@ -66,8 +66,15 @@ def test_a_rolled_back_version_is_not_tried_again_unasked() -> None:
     world.run(60)
     world.error_rate.clear()
     writes = world.writes
-    world.run(600)
+    world.edit(suspend=True)
+    world.run(60)
+    world.edit(suspend=False)
+    world.run(300)
     assert world.writes == writes
+    world.edit(serving={"replicas": 3})
+    world.run(60)
+    assert world.share("v1") == 100
+    assert [r.replicas for r in world.revisions.values()] == [3]
 
 
 @pytest.mark.parametrize(("knob", "cause"), [("crashes", "CrashLoop"), ("wrong_bytes", "DigestMismatch")])

@@ -1,5 +1,7 @@
 """Pieces of the recorded status: outcomes and their bounded history."""
 
+import hashlib
+import json
 from typing import Literal
 
 from crossfade.api.v1alpha1.rollout import Arm, Outcome, RolloutStatus
@@ -20,7 +22,7 @@ def outcome(
         model_version=arm.model_version,
         revision=arm.revision,
         at=stamp(snapshot.now),
-        generation=snapshot.rollout.generation,
+        asked=asked(snapshot),
         retry_token=snapshot.rollout.retry_token,
     )
 
@@ -39,6 +41,14 @@ def ended(status: RolloutStatus, arm: Arm | None, end: Outcome) -> RolloutStatus
     )
 
 
+def asked(snapshot: Snapshot) -> str:
+    """A fingerprint of what the spec asks for. Freezing it, or another number of pods, asks for nothing new."""
+    spec = snapshot.rollout.spec.to_json() if snapshot.rollout.spec else {}
+    spec.pop("suspend", None)
+    spec.get("serving", {}).pop("replicas", None)
+    return hashlib.sha256(json.dumps(spec, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
+
+
 def is_sticky(snapshot: Snapshot, target: Arm) -> bool:
     """Whether this revision was rolled back and nobody has asked since, by spec or by token, to try again."""
     end = snapshot.rollout.status.outcome
@@ -46,6 +56,6 @@ def is_sticky(snapshot: Snapshot, target: Arm) -> bool:
         end is not None
         and end.result == "RolledBack"
         and end.revision == target.revision
-        and end.generation == snapshot.rollout.generation
+        and end.asked == asked(snapshot)
         and end.retry_token == snapshot.rollout.retry_token
     )

@@ -47,6 +47,8 @@ def _wrong_bytes(pod: PodFacts) -> Signal | None:
 
 
 def _crashing(pod: PodFacts) -> Signal | None:
+    if pod.loader_exit not in (None, 0):
+        return None  # its bytes cannot be fetched just now, which says nothing about the model; the deadline still runs
     if pod.trouble == "OOMKilled":
         return Signal("OOMKilled", f"pod {pod.name} was killed for using more memory than its limit")
     if pod.trouble == "CrashLoopBackOff" or pod.restarts >= _RESTARTS:

@@ -26,7 +26,7 @@ _OUTCOME = {
     "modelVersion": "fraud-2",
     "revision": "abc12",
     "at": _AT,
-    "generation": 3,
+    "asked": "0123456789abcdef",
 }
 _STATUS = {
     "conditions": [

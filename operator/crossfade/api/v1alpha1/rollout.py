@@ -332,8 +332,8 @@ class Outcome(ApiModel):
     """Its revision."""
     at: Timestamp
     """When it ended."""
-    generation: Generation
-    """Generation of the spec when it ended."""
+    asked: Annotated[str, StringConstraints(pattern=r"^[a-f0-9]{16}$", max_length=16)]
+    """Fingerprint of the spec when it ended, without `suspend` and `serving.replicas`."""
     retry_token: Annotated[str, StringConstraints(max_length=253)] | None = None
     """The value of `crossfade.dev/retry` when it ended."""
 

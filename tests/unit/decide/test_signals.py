@@ -1,0 +1,42 @@
+"""Would catch: a model blamed for a registry's outage, or a crash that is waited out."""
+
+from typing import Any
+
+import pytest
+from crossfade.api.v1alpha1 import RolloutSpec
+from crossfade.decide.signals import hard_signal
+from crossfade.model.workload import PodFacts, RevisionFacts
+
+from tests.simulation.world import spec
+
+SPEC = RolloutSpec.model_validate(spec(serving={"replicas": 1, "startup": {"timeout": "60s"}}))
+
+
+def signal(*, ready: int = 0, in_traffic: bool = False, now: float = 10.0, **pod: Any) -> str | None:
+    facts = PodFacts("p", bool(ready), **{"restarts": 0, **pod})
+    revision = RevisionFacts("r", "v2", "sha256:0", 1, ready, 0.0, (facts,), {}, None)
+    found = hard_signal(revision, SPEC, in_traffic=in_traffic, now=now)
+    return found.cause if found else None
+
+
+@pytest.mark.parametrize(
+    ("facts", "cause"),
+    [
+        ({"ready": 1, "in_traffic": True}, None),
+        ({"ready": 0}, None),
+        ({"ready": 0, "in_traffic": True}, "NotReady"),
+        ({"loader_exit": 3, "trouble": "CrashLoopBackOff"}, "DigestMismatch"),
+        ({"loader_exit": 4, "trouble": "CrashLoopBackOff"}, None),
+        ({"loader_exit": 4, "trouble": "CrashLoopBackOff", "now": 61.0}, "StartTimeout"),
+        ({"trouble": "CrashLoopBackOff"}, "CrashLoop"),
+        ({"loader_exit": 0, "trouble": "CrashLoopBackOff"}, "CrashLoop"),
+        ({"restarts": 2, "ready": 1}, "CrashLoop"),
+        ({"restarts": 1, "ready": 1}, None),
+        ({"trouble": "OOMKilled"}, "OOMKilled"),
+        ({"now": 60.0}, None),
+        ({"now": 60.5}, "StartTimeout"),
+        ({"now": 60.5, "ready": 1}, None),
+    ],
+)
+def test_signals(facts: dict[str, Any], cause: str | None) -> None:
+    assert signal(**facts) == cause
