@@ -8,10 +8,11 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 RUN --mount=type=cache,target=/root/.cache/uv \
     uv venv /opt/crossfade && \
     uv pip sync --python /opt/crossfade --require-hashes --link-mode copy --compile-bytecode requirements/operator.txt
+COPY requirements/build.txt requirements/
 COPY pyproject.toml README.md LICENSE ./
 COPY operator operator
 RUN --mount=type=cache,target=/root/.cache/uv \
-    uv build --wheel --out-dir dist . && \
+    uv build --wheel --build-constraints requirements/build.txt --require-hashes --out-dir dist . && \
     uv pip install --python /opt/crossfade --no-deps --link-mode copy --compile-bytecode dist/*.whl
 
 FROM python:3.13-slim-trixie

@@ -24,12 +24,12 @@ generate: .venv/ready  ## crds/, docs/reference/ and the chart's copy from the t
 bench: .venv/ready  ## figures against a baseline in the same run
 	$(BIN)/python -m bench $(ARGS)
 
-.venv/ready: requirements/dev.txt requirements/uv.txt pyproject.toml
+.venv/ready: requirements/dev.txt requirements/uv.txt requirements/build.txt pyproject.toml
 	@echo "setting up .venv (locked dependencies, hashes checked)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --build-constraints requirements/build.txt --editable .
 	@touch $@
 
 clean:

@@ -18,6 +18,14 @@ _DRAIN_SECONDS = 5
 
 Json = dict[str, Any]
 
+_RESTRICTED: Json = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "runAsNonRoot": True,
+    "seccompProfile": {"type": "RuntimeDefault"},
+}
+"""What Pod Security's level `restricted` asks of a container."""
+
 
 def revision_name(rollout: str, serving: Serving, digest: str) -> str:
     """Deterministic name of the revision that serves these bytes in this way; a DNS label of at most 63 characters.
@@ -137,7 +145,7 @@ def _loader(resolved: Resolved, platform: Platform) -> Json:
         "args": ["load", "--uri", resolved.immutable_uri, "--digest", resolved.digest, "--to", MODEL_DIR],
         "env": env,
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": dict(_RESTRICTED),
     }
     _mount(container, read_only=False)
     return container
@@ -163,6 +171,7 @@ def _mlserver(serving: Serving) -> Json:
                     "image": "docker.io/seldonio/mlserver:1.7.1",
                     "command": ["mlserver"],
                     "args": ["start", MODEL_DIR],
+                    "securityContext": dict(_RESTRICTED),
                     "env": [{"name": name, "value": value} for name, value in settings.items()],
                     "ports": [
                         {"name": "http", "containerPort": MODEL_PORT},

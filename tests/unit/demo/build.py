@@ -37,7 +37,7 @@ def outcome(name: str, revision: str, result: str, cause: str) -> dict[str, Any]
         "modelVersion": name,
         "revision": revision,
         "at": "2026-11-22T05:00:00.000000Z",
-        "generation": 3,
+        "asked": "0123456789abcdef",
     }
 
 
