@@ -8,14 +8,14 @@ ARGS ?=
 demo: .venv/ready  ## a real cluster, real models, one promotion and one rollback
 	@$(BIN)/python -m demo $(ARGS)
 
-test: check  ## unit, contract and cluster tiers, on the testbed
-	$(BIN)/pytest $(ARGS)
+test: check  ## all tiers; those behind the fast ones share one testbed
+	$(BIN)/pytest tests/testbed tests/contract tests/chart tests/cluster $(ARGS)
 
 check: .venv/ready  ## what to run all the time: linters, types, contracts between rooms, fast tests
 	$(BIN)/ruff check -q .
 	$(BIN)/ruff format -q --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports --no-timeout -q || $(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/pytest -q -n 2 tests/unit tests/simulation
 
 generate: .venv/ready  ## crds/, docs/reference/ and the chart's copy from the types
