@@ -2,8 +2,8 @@
 
 import json
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ _NAMESPACE = "crossfade-system"
 _WATCHED = ("Rollout", "ModelVersion", "HTTPRoute", "Deployment")
 
 StartOperator = Callable[..., OperatorProcess]
+NewEndpoint = Callable[[], Awaitable[Endpoint]]
 
 
 @pytest.fixture(scope="session")
@@ -61,17 +62,31 @@ async def admin(bed: Bed) -> AsyncIterator[ClusterClient]:
 
 
 @pytest.fixture
-async def endpoint(bed: Bed, admin: ClusterClient, installation: Installation) -> AsyncIterator[Endpoint]:
-    """An endpoint of the test's own. In the end every status that was ever seen of it is linted."""
-    name = f"ml-{uuid.uuid4().hex[:6]}"
-    await admin.create("/api/v1/namespaces", json.dumps({"metadata": {"name": name}}).encode())
-    async with Recorder(admin.http, name, _WATCHED) as recorder:
-        yield Endpoint(admin.http, name, bed.gateway, installation.file_root, recorder)
-    await _remove(admin, name)
-    seen = {(one["kind"], one["metadata"]["name"]) for one in recorder.history}
-    for kind, subject in sorted(seen):
-        if kind in KINDS:
-            lint(recorder.of(kind, subject))
+async def new_endpoint(bed: Bed, admin: ClusterClient, installation: Installation) -> AsyncIterator[NewEndpoint]:
+    """Makes endpoints of the test's own. In the end every status that was ever seen of them is linted."""
+    made: list[Endpoint] = []
+    async with AsyncExitStack() as recorders:
+
+        async def make() -> Endpoint:
+            name = f"ml-{uuid.uuid4().hex[:6]}"
+            await admin.create("/api/v1/namespaces", json.dumps({"metadata": {"name": name}}).encode())
+            recorder = await recorders.enter_async_context(Recorder(admin.http, name, _WATCHED))
+            made.append(Endpoint(admin.http, name, bed.gateway, installation.file_root, recorder))
+            return made[-1]
+
+        yield make
+    for one in made:
+        await _remove(admin, one.namespace)
+    for one in made:
+        for kind, subject in sorted({(o["kind"], o["metadata"]["name"]) for o in one.recorder.history}):
+            if kind in KINDS:
+                lint(one.recorder.of(kind, subject))
+
+
+@pytest.fixture
+async def endpoint(new_endpoint: NewEndpoint) -> Endpoint:
+    """An endpoint of the test's own."""
+    return await new_endpoint()
 
 
 async def _remove(admin: ClusterClient, namespace: str) -> None:
