@@ -32,7 +32,7 @@ class Plain:
         traffic = status.traffic
         weights = (traffic.desired, traffic.acknowledged, bool(traffic.observed)) if traffic else None
         now = (status.candidate and status.candidate.revision, weights, status.outcome)
-        if now == self._last:
+        if now == self._last or not board.endpoint.sentence:
             return
         self._last = now
         counts = board.tally
