@@ -89,6 +89,8 @@ class Bed(ClusterHandle):
 
     def down(self) -> None:
         """End the bed and everything in it, and remove its folder. Nothing happens when that is done already."""
+        if self._leash:
+            self._leash.drop()
         self.remove(self.name)
 
     def enter(self) -> None:

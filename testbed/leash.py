@@ -51,7 +51,7 @@ class BedEnd:
 
 
 class CallerEnd:
-    """The caller's end; closing it, or dying, ends the bed unless `keep` was called."""
+    """The caller's end; dropping it, or dying, ends the bed unless `keep` was called."""
 
     def __init__(self, line: socket.socket) -> None:
         line.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
@@ -80,4 +80,8 @@ class CallerEnd:
     def keep(self) -> None:
         """Let the bed outlive this process."""
         self._line.sendall(KEEP)
+        self._line.close()
+
+    def drop(self) -> None:
+        """End the bed now, unless it was kept."""
         self._line.close()

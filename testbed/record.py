@@ -15,7 +15,8 @@ from testbed.process import kill, start_time
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """One bed. `pid` and `started` (clock ticks since boot) are its first process's, seen from outside."""
+    """One bed. `pid` and `started` (clock ticks since boot) are its first process's, seen from outside;
+    `keeper` is the parent of that process, 0 when it is out of sight."""
 
     name: str
     dir: str
@@ -27,6 +28,7 @@ class Record:
     api: str = address.API
     gateway: str = address.GATEWAY
     prometheus: str = address.PROMETHEUS
+    keeper: int = 0
     ready: bool = False
 
     def write(self) -> None:
@@ -66,7 +68,7 @@ def every() -> Iterator[Record]:
 def halt(folder: Path) -> None:
     """End what lives in `folder`, if anything does, and leave the files."""
     if record := read(folder):
-        kill(record.pid, record.started)
+        kill(record.pid, record.started, record.keeper)
 
 
 def clear(folder: Path) -> None:

@@ -16,7 +16,7 @@ from testbed.binaries.environments import python_env
 from testbed.errors import TestbedError
 from testbed.layout import Layout, Plan
 from testbed.leash import CallerEnd
-from testbed.process import start_time
+from testbed.process import parent, start_time
 from testbed.progress import Progress
 from testbed.record import Record, clear, halt
 from testbed.unshare import namespace_command
@@ -48,12 +48,7 @@ def start(wish: Wish, folder: Path, progress: Progress) -> tuple[Record, CallerE
         Plan(programs, environment, wish.scrape_seconds).write(layout.plan)
         images.write(layout.images)
         leash = _spawn(layout)
-        record = _first_record(wish, layout, leash)
-        record.write()
-        _write_programs(layout, programs, record.pid)
-        leash.follow(progress)
-        record = replace(record, ready=True)
-        record.write()
+        record = _grow(wish, layout, leash, programs, progress)
     except TestbedError as failure:
         halt(folder)  # but keep the logs; the next start removes them
         raise TestbedError(f"{failure} (logs: {folder})") from failure
@@ -61,6 +56,22 @@ def start(wish: Wish, folder: Path, progress: Progress) -> tuple[Record, CallerE
         clear(folder)
         raise
     return record, leash
+
+
+def _grow(
+    wish: Wish, layout: Layout, leash: CallerEnd, programs: Mapping[str, tuple[str, ...]], progress: Progress
+) -> Record:
+    try:
+        record = _first_record(wish, layout, leash)
+        record.write()
+        _write_programs(layout, programs, record.pid)
+        leash.follow(progress)
+    except BaseException:
+        leash.drop()
+        raise
+    ready = replace(record, ready=True)
+    ready.write()
+    return ready
 
 
 def entering(pid: int) -> list[str]:
@@ -73,14 +84,14 @@ def _spawn(layout: Layout) -> CallerEnd:
     leash = CallerEnd(ours)
     first = [sys.executable, "-m", "testbed.init", str(layout.folder), str(theirs.fileno())]
     with theirs, layout.first_log.open("wb") as log:
-        subprocess.Popen(
-            [*namespace_command(), *first],
+        subprocess.run(
+            ["setsid", "--fork", *namespace_command(), *first],  # a child of nobody's: it may outlive this process
+            check=True,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             env=os.environ | {"PYTHONPATH": str(places.REPOSITORY)},
             pass_fds=[theirs.fileno()],
-            start_new_session=True,
         )
     return leash
 
@@ -98,6 +109,7 @@ def _first_record(wish: Wish, layout: Layout, leash: CallerEnd) -> Record:
         dir=str(layout.folder),
         pid=pid,
         started=started,
+        keeper=parent(pid),
         kubeconfig=str(layout.kubeconfig),
         audit=str(layout.audit),
         mlflow=address.MLFLOW if wish.mlflow else None,

@@ -17,6 +17,7 @@ import pytest
 from testbed import places
 from testbed.bed import Bed
 from testbed.errors import TestbedError
+from testbed.process import parent
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MINE = f"lc{os.getpid()}"
@@ -118,6 +119,8 @@ def pair(before: dict[str, object]) -> Iterator[tuple[Bed, Bed]]:
         with ThreadPoolExecutor() as pool:
             one, two = pool.map(lambda name: Bed.up(name, tied=True), names)
         yield one, two
+        one.down()
+        two.down()
     finally:
         for name in names:
             Bed.remove(name)
@@ -137,11 +140,12 @@ def test_killed_start_leaves_no_process_and_the_next_down_cleans(line: str) -> N
     else:
         assert command.stderr is not None
         assert any(line in said for said in command.stderr)
-    first = int(json.loads(record.read_text())["pid"])
+    first, keeper = (json.loads(record.read_text())[key] for key in ("pid", "keeper"))
     assert processes_of(name)
     command.kill()
     command.communicate()
     assert wait_for_end(first, 5), "the first process outlived the command that was starting it"
+    assert wait_for_end(keeper, 5), "the keeper of the namespaces outlived them"
     assert processes_of(name) == []
     Bed.remove(name)
     assert_gone(name)
@@ -240,8 +244,10 @@ def test_down_leaves_nothing_and_the_other_bed_unharmed(pair: tuple[Bed, Bed], b
 def test_killed_bed_is_gone_and_swept(pair: tuple[Bed, Bed]) -> None:
     bed = pair[0]
     namespace = str(Path(f"/proc/{bed.pid}/ns/net").readlink())
+    keeper = parent(bed.pid)
     os.kill(bed.pid, signal.SIGKILL)
     assert wait_for_end(bed.pid, 5)
+    assert wait_for_end(keeper, 5)
     assert processes_of(bed.name) == []
     assert namespace not in network_namespaces()
     with pytest.raises(TestbedError, match="no bed"):
