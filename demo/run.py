@@ -45,18 +45,18 @@ class Demo:
 
     async def run(self) -> int:
         """All of it, and the tidying up. Returns the exit status."""
-        well = False
         try:
             failures = await self._play()
             found = self._report()
             broken = [*failures, *broken_promises(found, [BETTER], [BAD])]
-            well = not broken
             if self._target is not None:
                 found.write(self._target)
             self._console.print(summary(found, broken))
-        finally:
-            await self._tidy(well=well)
-        return 0 if well else 1
+        except BaseException:  # also a person's Ctrl-C, who wants no logs
+            await self._remove()
+            raise
+        await self._tidy(well=not broken)
+        return 1 if broken else 0
 
     async def _play(self) -> list[str]:
         """Play the story to its end, or to where it failed; why it failed, a sentence for each reason."""
@@ -91,14 +91,17 @@ class Demo:
     async def _tidy(self, *, well: bool) -> None:
         """End everything, unless it is to be kept; the logs stay when something went wrong."""
         if well and self._kept_as is not None:
-            self._console.print(hints(self._kept_as, _LOAD_SECONDS // 60), markup=False)
-            return
-        if not well:
+            self._console.print(hints(self._kept_as, _LOAD_SECONDS // 60), markup=False, soft_wrap=True)
+        elif well:
+            await self._remove()
+        else:
             _save_logs(Layout(folder_of(self._name)), self._folder)
             self._console.print(f"logs and the record of every request: {self._folder}", soft_wrap=True)
+            await asyncio.to_thread(Bed.remove, self._name)
+
+    async def _remove(self) -> None:
         await asyncio.to_thread(Bed.remove, self._name)
-        if well:
-            shutil.rmtree(self._folder)
+        shutil.rmtree(self._folder)
 
 
 def _leaves(group: BaseExceptionGroup) -> Iterator[BaseException]:

@@ -9,6 +9,8 @@ from rich.text import Text
 
 from demo.report import Report
 
+_DIGEST_SHOWN = len("sha256:") + 12
+
 
 def summary(found: Report, broken: Sequence[str]) -> RenderableType:
     """What went well, what it cost in requests and seconds, and every promise that was broken."""
@@ -22,10 +24,10 @@ def summary(found: Report, broken: Sequence[str]) -> RenderableType:
         grid.add_row(
             "bad version",
             f"found out {found.seconds_to_decision:.1f} s after its first request, out of the traffic after "
-            f"{found.seconds_to_traffic_gone:.1f} s, {found.bad_answers} error answers",
+            f"{found.seconds_to_traffic_gone:.1f} s, error answers given: {found.bad_answers}",
         )
     for name, digest in found.digests.items():
-        grid.add_row("verified bytes", f"{name} {digest}")
+        grid.add_row("verified bytes", f"{name} {digest[:_DIGEST_SHOWN]}…")
     grid.add_row("in all", f"{found.wall_seconds:.0f} s")
     parts: list[RenderableType] = [grid, *(Text(f"✗ {sentence}", style="bold red") for sentence in broken)]
     title = "not as promised" if broken else "as promised"
