@@ -19,7 +19,7 @@ from tests.support.statuses import lint
 
 _ROOT = Path(__file__).parents[2]
 _NAMESPACE = "crossfade-system"
-_WATCHED = ("Rollout", "ModelVersion", "HTTPRoute", "Deployment")
+_WATCHED = ("Rollout", "ModelVersion", "HTTPRoute", "Deployment", "Pod")
 
 StartOperator = Callable[..., OperatorProcess]
 NewEndpoint = Callable[[], Awaitable[Endpoint]]

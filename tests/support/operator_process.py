@@ -5,7 +5,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -17,6 +18,7 @@ from testbed.handle import ClusterHandle
 ACCOUNT = "system:serviceaccount:crossfade-system:crossfade"
 _START_SECONDS = 60.0
 _PAUSE = 0.05
+_AUDITED = "the audit found"
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class OperatorProcess:
     environment: dict[str, str] = field(default_factory=dict)
     mlflow: str | None = None
     port: int = 0
+    begun: int = 0
+    """Where in the log the present life begins."""
     process: "subprocess.Popen[Any] | None" = None
 
     def __enter__(self) -> Self:
@@ -58,6 +62,17 @@ class OperatorProcess:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @contextmanager
+    def spawned(self) -> Iterator[Self]:
+        """The same without waiting for anything: for an operator that does not live long enough to be ready."""
+        self.spawn()
+        try:
+            yield self
+            assert self.process is not None
+            assert self.process.poll() is None, f"the operator ended by itself:\n{self.tail()}"
+        finally:
+            self.stop()
+
     @property
     def url(self) -> str:
         """Where it answers /readyz and /metrics."""
@@ -66,6 +81,7 @@ class OperatorProcess:
     def spawn(self) -> None:
         """Start it, and wait for nothing."""
         self.port = free_port()
+        self.begun = len(self.log.read_text()) if self.log.exists() else 0
         inherited = {key: value for key, value in os.environ.items() if not key.startswith("CROSSFADE_")}
         bed = self.installation.bed
         settings = {
@@ -99,6 +115,13 @@ class OperatorProcess:
             assert self.process is not None
             assert self.process.poll() is None, f"the operator ended while starting:\n{self.tail()}"
             assert time.monotonic() < deadline, f"the operator was not ready in time:\n{self.tail()}"
+            time.sleep(_PAUSE)
+
+    def until_audited(self) -> None:
+        """Wait until it has compared all that it knows with the API server, ten seconds after its start."""
+        deadline = time.monotonic() + _START_SECONDS
+        while _AUDITED not in self.log.read_text()[self.begun :]:
+            assert time.monotonic() < deadline, f"the operator did not list everything again in time:\n{self.tail()}"
             time.sleep(_PAUSE)
 
     def is_ready(self) -> bool:

@@ -38,6 +38,8 @@ class Recorder:
 
     def __init__(self, http: httpx.AsyncClient, namespace: str, kinds: tuple[str, ...]) -> None:
         self.history: list[Object] = []
+        self.newest: dict[tuple[str, str], int] = {}
+        """Kind and name -> position in the history of the newest version."""
         self.gone: set[tuple[str, str]] = set()
         self._http = http
         self._namespace = namespace
@@ -60,15 +62,28 @@ class Recorder:
 
     async def until(self, kind: str, name: str, check: Check, seconds: float) -> Object:
         """The first version, from the newest known on, for which `check` holds. AssertionError after `seconds`."""
-        seen = next((at for at in reversed(range(len(self.history))) if self._is(at, kind, name)), len(self.history))
+        seen = self.newest.get((kind, name), len(self.history))
         return await self._scan(seen, kind, name, check, seconds)
+
+    def latest(self, kind: str) -> Iterator[Object]:
+        """The newest version of each object of the kind that is there."""
+        return (self.history[at] for key, at in self.newest.items() if key[0] == kind and key not in self.gone)
+
+    async def until_all(self, kind: str, count: int, check: Check, seconds: float) -> None:
+        """Wait until `check` holds for `count` objects of the kind. AssertionError after `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                while (found := sum(map(check, self.latest(kind)))) < count:
+                    await self.news()
+        except TimeoutError:
+            raise AssertionError(f"{found} of {count} {kind}s were as awaited within {seconds:g} s") from None
 
     async def until_gone(self, kind: str, name: str, seconds: float) -> None:
         """Wait until the object is deleted. AssertionError after `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 while (kind, name) not in self.gone:
-                    await self._next()
+                    await self.news()
         except TimeoutError:
             raise AssertionError(f"{kind} {name} was not deleted within {seconds:g} s") from None
 
@@ -83,7 +98,7 @@ class Recorder:
                             if check(last):
                                 return last
                     seen = len(self.history)
-                    await self._next()
+                    await self.news()
         except TimeoutError:
             shown = json.dumps({key: (last or {}).get(key) for key in ("spec", "status")}, indent=1)
             raise AssertionError(f"{kind} {name} was not as awaited within {seconds:g} s; it is {shown}") from None
@@ -92,7 +107,8 @@ class Recorder:
         one = self.history[at]
         return bool(one["kind"] == kind and one["metadata"]["name"] == name)
 
-    async def _next(self) -> None:
+    async def news(self) -> None:
+        """Wait for the next event."""
         self._news.clear()
         await self._news.wait()
 
@@ -117,12 +133,10 @@ class Recorder:
 
     def _add(self, found: Object) -> None:
         key = (found["kind"], found["metadata"]["name"])
-        before = next(self._newest(*key), None)
+        before = self.history[self.newest[key]] if key in self.newest else None
         if before is not None and before["metadata"]["resourceVersion"] == found["metadata"]["resourceVersion"]:
             return  # told again after a reconnect
         self.gone.discard(key)
+        self.newest[key] = len(self.history)
         self.history.append(found)
         self._news.set()
-
-    def _newest(self, kind: str, name: str) -> Iterator[Object]:
-        return (self.history[at] for at in reversed(range(len(self.history))) if self._is(at, kind, name))

@@ -1,0 +1,70 @@
+"""Many Rollouts that have come to rest. The operator is real; the test plays the pods' controllers and node.
+
+Starting hundreds of model servers would measure the machine. So the controller manager is stopped, and for each
+Deployment that the operator creates, the test creates pods and says that they are ready, as a node would.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from testbed.bed import Bed
+from tests.support import objects
+from tests.support.endpoint import Endpoint, serves
+from tests.support.recorder import Object, collection
+
+_AT_ONCE = 8
+_READY = [{"type": "Ready", "status": "True"}]
+
+
+@asynccontextmanager
+async def played_pods(endpoint: Endpoint, bed: Bed) -> AsyncIterator[None]:
+    """While this lasts, every Deployment of the namespace gets a pod that is said to be ready."""
+    accounts = f"/api/v1/namespaces/{endpoint.namespace}/serviceaccounts/default"
+    while not (await endpoint.http.get(accounts)).is_success:  # noqa: ASYNC110 - without it no pod can be created
+        await asyncio.sleep(0.05)
+    bed.stop_daemon("kube-controller-manager")
+    player = asyncio.create_task(_play(endpoint))
+    try:
+        yield
+    finally:
+        player.cancel()
+        bed.start_daemon("kube-controller-manager")
+
+
+async def settle(endpoint: Endpoint, count: int, seconds: float) -> None:
+    """Create so many Rollouts `crowd-<n>` of one ModelVersion, and wait until all serve it."""
+    await endpoint.model(1)
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def create(number: int) -> None:
+        name = f"crowd-{number}"
+        async with slots:
+            host = f"{name}.{endpoint.host}"
+            body = objects.rollout(name, "fraud-1", host, serving=objects.serving(1))
+            await endpoint.create(body)
+
+    await asyncio.gather(*map(create, range(count)))
+    await endpoint.recorder.until_all("Rollout", count, lambda found: serves(found, 1), seconds)
+
+
+async def _play(endpoint: Endpoint) -> None:
+    given: set[str] = set()
+    while True:
+        for deployment in list(endpoint.recorder.latest("Deployment")):
+            if deployment["metadata"]["name"] not in given:
+                given.add(deployment["metadata"]["name"])
+                await _ready_pod(endpoint, deployment)
+        await endpoint.recorder.news()
+
+
+async def _ready_pod(endpoint: Endpoint, deployment: Object) -> None:
+    template, name = deployment["spec"]["template"], deployment["metadata"]["name"]
+    metadata: dict[str, Any] = {**template["metadata"], "name": f"{name}-0"}
+    unscheduled = {**template["spec"], "schedulerName": "none"}
+    await endpoint.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": unscheduled})
+    url = f"{collection('Pod', endpoint.namespace)}/{name}-0/status"
+    headers = {"Content-Type": "application/strategic-merge-patch+json"}
+    answer = await endpoint.http.patch(url, json={"status": {"conditions": _READY}}, headers=headers)
+    assert answer.is_success, answer.text
