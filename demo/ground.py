@@ -83,7 +83,7 @@ class Ground:
         return self._up.result(), registered.result()
 
     async def _cluster(self) -> Bed:
-        with self._board.step("start Kubernetes, a gateway, Prometheus and MLflow") as step:
+        with self._board.step("start Kubernetes, gateway, Prometheus, MLflow") as step:
 
             def tell(line: str) -> None:
                 self._loop.call_soon_threadsafe(self._hear, step, line)
@@ -103,7 +103,7 @@ class Ground:
 
     async def _models(self) -> Registered:
         bed = await self._early
-        with self._board.step("train three scikit-learn models and register them in MLflow"):
+        with self._board.step("train three models, register them in MLflow"):
             assert bed.mlflow is not None
             python = python_env("mlflow") / "bin" / "python"
             words = (str(python), "-m", "demo.models.train", "--tracking-uri", bed.mlflow)
@@ -112,7 +112,7 @@ class Ground:
 
     async def _operator(self) -> None:
         bed = await self._early
-        with self._board.step("kubectl apply the CRDs, helm install the operator"):
+        with self._board.step("apply the CRDs, helm install the operator"):
             await self._ask(bed, "kubectl", "apply", "--filename", str(CRDS))
             settings = {
                 "crds.enabled": "false",  # applied by hand just now

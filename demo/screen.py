@@ -62,7 +62,7 @@ class Screen:
         grid = Table.grid(padding=(0, 1))
         grid.add_column(width=2)
         grid.add_column(no_wrap=True)
-        grid.add_column(justify="right", style="dim")
+        grid.add_column(justify="right", style="dim", no_wrap=True, min_width=7)
         grid.add_column(style="dim", no_wrap=True, overflow="ellipsis", ratio=1)
         for step in list(board.steps):
             mark: RenderableType = Text("✓", style="green") if step.ended else self._spinner

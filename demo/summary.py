@@ -38,10 +38,10 @@ def hints(bed: str, minutes: int) -> str:
     """What to type next, with the bed kept."""
     return f"""All of it is still up; requests go on for {minutes} minutes. What to try:
 
-  eval "$(python -m testbed env --name {bed})"   # kubectl, helm and curl that reach it
+  eval "$(.venv/bin/python -m testbed env --name {bed})"   # kubectl, helm and curl that reach it
   kubectl get rollouts,modelversions,deployments,httproutes
   kubectl get rollout tumour-classifier --output yaml
   kubectl annotate rollout tumour-classifier --overwrite crossfade.dev/retry=again   # try version 3 once more
   kubectl get rollout tumour-classifier --watch
-  python -m testbed down --name {bed}            # end all of it
+  .venv/bin/python -m testbed down --name {bed}   # end all of it
 """
