@@ -22,7 +22,7 @@ GOOD, BETTER, BAD = (f"{ROLLOUT}-{number}" for number in (1, 2, 3))
 HOST = f"{ROLLOUT}.example.com"
 EXAMPLES = places.REPOSITORY / "examples" / "quickstart"
 _REQUESTS_A_SECOND = 80.0  # a fifth of them is evidence enough within seconds
-_LOAD = 0.4  # of what one model server can answer: another one starts beside it on the same cores
+_LOAD = 0.3  # of what one model server can answer: another one starts beside it on the same cores
 _OUTCOME_SECONDS = 600.0
 _QUIET_SECONDS = 3.0  # no answer of a version for so long: its traffic is gone, for requests last milliseconds
 

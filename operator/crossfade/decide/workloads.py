@@ -178,7 +178,8 @@ def _mlserver(serving: Serving) -> Json:
                         {"name": "metrics", "containerPort": METRICS_PORT},
                     ],
                     "startupProbe": {**ready, "periodSeconds": 1, "failureThreshold": 600},
-                    "readinessProbe": {**ready, "periodSeconds": 2, "failureThreshold": 3, "timeoutSeconds": 2},
+                    # Slow is not gone: a probe that gives up on a server with a queue turns its late answers into 503s.
+                    "readinessProbe": {**ready, "periodSeconds": 2, "failureThreshold": 3, "timeoutSeconds": 5},
                     "livenessProbe": {
                         "httpGet": {"path": "/v2/health/live", "port": "http"},
                         "periodSeconds": 5,
