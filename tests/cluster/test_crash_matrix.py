@@ -51,9 +51,7 @@ async def test_an_operator_killed_at_every_write_ends_where_one_that_lives_ends(
                 operator = OperatorProcess(installation, tmp_path / f"{stem}.log", [endpoint.namespace], entry)
                 chains.create_task(roll_out(endpoint, operator, bad=bad))
     for (_, bad), journal in journals.items():
-        deaths = journal.read_text().splitlines()
-        assert {death for death in deaths if death.startswith("route")} == (
-            ROUTES_OF_A_BAD if bad else ROUTES_OF_A_GOOD
-        )
+        deaths, routes = journal.read_text().splitlines(), ROUTES_OF_A_BAD if bad else ROUTES_OF_A_GOOD
+        assert {death for death in deaths if death.startswith("route")} == routes
         assert len(deaths) > 15
         print(f"{len(deaths)} deaths: {', '.join(deaths)}")

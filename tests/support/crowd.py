@@ -1,7 +1,8 @@
 """Many Rollouts that have come to rest. The operator is real; the test plays the pods' controllers and node.
 
 Starting hundreds of model servers would measure the machine. So the controller manager is stopped, and for each
-Deployment that the operator creates, the test creates pods and says that they are ready, as a node would.
+Deployment that the operator creates, the test creates a pod and says that it is ready, as a node would, and the
+EndpointSlice without which a gateway takes no route.
 """
 
 import asyncio
@@ -20,7 +21,10 @@ _READY = [{"type": "Ready", "status": "True"}]
 
 @asynccontextmanager
 async def played_pods(endpoint: Endpoint, bed: Bed) -> AsyncIterator[None]:
-    """While this lasts, every Deployment of the namespace gets a pod that is said to be ready."""
+    """While this lasts, every Deployment of the namespace gets a pod that is said to be ready.
+
+    In the end the namespace is deleted, lest the controller manager starts real pods when it is back.
+    """
     accounts = f"/api/v1/namespaces/{endpoint.namespace}/serviceaccounts/default"
     while not (await endpoint.http.get(accounts)).is_success:  # noqa: ASYNC110 - without it no pod can be created
         await asyncio.sleep(0.05)
@@ -30,6 +34,7 @@ async def played_pods(endpoint: Endpoint, bed: Bed) -> AsyncIterator[None]:
         yield
     finally:
         player.cancel()
+        await endpoint.http.delete(f"/api/v1/namespaces/{endpoint.namespace}")
         bed.start_daemon("kube-controller-manager")
 
 
@@ -64,7 +69,19 @@ async def _ready_pod(endpoint: Endpoint, deployment: Object) -> None:
     metadata: dict[str, Any] = {**template["metadata"], "name": f"{name}-0"}
     unscheduled = {**template["spec"], "schedulerName": "none"}
     await endpoint.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": unscheduled})
+    await endpoint.create(_slice(name))
     url = f"{collection('Pod', endpoint.namespace)}/{name}-0/status"
     headers = {"Content-Type": "application/strategic-merge-patch+json"}
     answer = await endpoint.http.patch(url, json={"status": {"conditions": _READY}}, headers=headers)
     assert answer.is_success, answer.text
+
+
+def _slice(service: str) -> Object:
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": service, "labels": {"kubernetes.io/service-name": service}},
+        "addressType": "IPv4",
+        "endpoints": [],
+        "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
+    }

@@ -17,9 +17,11 @@ PATHS = {
     "Rollout": (GROUP, "rollouts"),
     "ModelVersion": (GROUP, "modelversions"),
     "HTTPRoute": (ROUTES, "httproutes"),
+    "Gateway": (ROUTES, "gateways"),
     "Deployment": ("/apis/apps/v1", "deployments"),
     "Service": ("/api/v1", "services"),
     "Pod": ("/api/v1", "pods"),
+    "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices"),
 }
 _RECONNECT_SECONDS = 0.1
 

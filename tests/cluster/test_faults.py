@@ -1,0 +1,247 @@
+"""Catches a rollout that moves on blindly, gets stuck or fails requests when something around it breaks."""
+
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from testbed.bed import Bed
+from testbed.load import LoadGenerator
+from tests.contract.conftest import MlflowBench
+from tests.support import objects
+from tests.support.endpoint import (
+    NAME,
+    Endpoint,
+    at_least,
+    at_stage,
+    failed_by_route,
+    ready,
+    rolled_back,
+    serves,
+    weights,
+)
+from tests.support.operator_process import OperatorProcess
+from tests.support.recorder import Object
+from tests.support.statuses import conditions
+
+pytestmark = pytest.mark.cluster
+
+RATE = 50.0
+QUICK = {"strategy": objects.stages(30, 60), "analysis": objects.errors(min_requests=10)}
+
+StartOperator = Callable[..., OperatorProcess]
+Breakage = Callable[[Bed], None]
+
+
+@pytest.fixture
+async def serving(endpoint: Endpoint, start_operator: StartOperator) -> Endpoint:
+    """An endpoint that serves its version 1, watched by an operator."""
+    start_operator(endpoint.namespace)
+    await endpoint.model(1)
+    await endpoint.serve(1, **QUICK)
+    return endpoint
+
+
+@asynccontextmanager
+async def split(endpoint: Endpoint, *, seconds: int) -> AsyncIterator[LoadGenerator]:
+    """Version 2 gets 30 % of the requests for so many seconds; in the end none was failed by the route."""
+    await endpoint.patch("Rollout", NAME, {"spec": {"strategy": objects.stages(30, seconds=seconds)}})
+    async with endpoint.load(RATE) as load:
+        await endpoint.ask(2)
+        await endpoint.until(at_stage("at-30"))
+        yield load
+    assert failed_by_route(load.samples) == {}
+
+
+def waits_for(reason: str, naming: str = "") -> Callable[[Object], bool]:
+    """Whether the object is on its way and says that it waits for this."""
+
+    def check(found: Object) -> bool:
+        said = conditions(found).get("Reconciling", {})
+        return ready(found) == ("Unknown", reason) and said["reason"] == reason and naming in said["message"]
+
+    return check
+
+
+def stable_of(found: Object) -> str:
+    return str(found["status"]["stable"]["revision"])
+
+
+async def current(endpoint: Endpoint) -> Object:
+    return await endpoint.until(lambda _: True)
+
+
+# what the operator depends on
+
+
+def killed(bed: Bed) -> None:
+    bed.stop_daemon("prometheus")
+
+
+def hanging(bed: Bed) -> None:
+    os.kill(prometheus_process(bed), signal.SIGSTOP)
+
+
+def prometheus_process(bed: Bed) -> int:
+    """The process whose data lies in the bed's folder."""
+    mark = f"--storage.tsdb.path={bed.dir}".encode()
+    return next(int(one.parent.name) for one in Path("/proc").glob("[0-9]*/cmdline") if mark in one.read_bytes())
+
+
+@pytest.mark.parametrize("breakage", [killed, hanging])
+async def test_without_metrics_no_weight_moves_and_with_them_the_rollout_goes_on(
+    serving: Endpoint, bed: Bed, breakage: Breakage
+) -> None:
+    await serving.model(2)
+    async with split(serving, seconds=10) as load:
+        breakage(bed)
+        try:
+            await serving.until(waits_for("MetricsUnavailable"))
+            await at_least(load, round(5 * RATE))
+            held = weights((await serving.items("HTTPRoute"))[0])
+        finally:
+            bed.stop_daemon("prometheus")
+            bed.start_daemon("prometheus")
+        assert sorted(held.values()) == [30, 70]
+        await serving.until(lambda found: serves(found, 2), 90)
+
+
+async def test_an_api_server_that_is_gone_for_seconds_fails_no_request_and_ends_no_rollout(
+    serving: Endpoint, bed: Bed
+) -> None:
+    await serving.model(2)
+    async with serving.load(RATE) as load:
+        await serving.ask(2)
+        await serving.until(at_stage("at-30", proven=False))
+        bed.stop_daemon("kube-apiserver")
+        await at_least(load, round(3 * RATE))
+        bed.start_daemon("kube-apiserver")
+        await serving.until(lambda found: serves(found, 2))
+    assert failed_by_route(load.samples) == {}
+
+
+async def test_a_registry_that_is_down_is_waited_for(
+    endpoint: Endpoint, start_operator: StartOperator, bed: Bed, mlflow_url: str
+) -> None:
+    name, version = MlflowBench(mlflow_url).model({"model.json": b'{"name":"fraud","version":"1.0.0"}'})
+    start_operator(endpoint.namespace, mlflow=mlflow_url)
+    bed.stop_daemon("mlflow")
+    try:
+        source = {"mlflow": {"name": name, "version": version}}
+        await endpoint.create(objects.model_version("fraud-1", "1.0.0", source))
+        await endpoint.create(objects.rollout(NAME, "fraud-1", endpoint.host))
+        down = waits_for("WaitingForRegistry", naming=mlflow_url)
+        await endpoint.recorder.until("ModelVersion", "fraud-1", down, 30)
+        await endpoint.until(waits_for("WaitingForModelVersion"))
+    finally:
+        bed.start_daemon("mlflow")
+    await endpoint.until(lambda found: serves(found, 1), 90)
+
+
+async def test_a_model_version_and_a_gateway_that_are_missing_are_waited_for(
+    endpoint: Endpoint, start_operator: StartOperator
+) -> None:
+    start_operator(endpoint.namespace)
+    traffic = {"gatewayAPI": {"parentRefs": [{"name": "late"}], "hostnames": [endpoint.host]}}
+    await endpoint.create(objects.rollout(NAME, "fraud-1", endpoint.host, traffic=traffic))
+    await endpoint.until(waits_for("WaitingForModelVersion", naming="fraud-1"))
+    await endpoint.model(1)
+    await endpoint.until(waits_for("WaitingForGateway", naming=f"{endpoint.namespace}/late"))
+    listener = {"name": "http", "port": 80, "protocol": "HTTP"}
+    gateway = {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "late"},
+        "spec": {"gatewayClassName": "traefik", "listeners": [listener]},
+    }
+    await endpoint.create(gateway)
+    await endpoint.until(lambda found: serves(found, 1))
+
+
+# candidates
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "timeout", "cause"),
+    [({"crashAtStart": True}, "10m", "CrashLoop"), ({"loadSeconds": 3600}, "5s", "StartTimeout")],
+    ids=["crashes", "never ready"],
+)
+async def test_a_candidate_that_does_not_start_never_gets_a_request(
+    serving: Endpoint, behaviour: dict[str, object], timeout: str, cause: str
+) -> None:
+    await serving.model(2, **behaviour)
+    startup = objects.serving(startup={"timeout": timeout})
+    await serving.patch("Rollout", NAME, {"spec": {"serving": startup, "modelVersion": "fraud-2"}})
+    ended = await serving.until(rolled_back)
+    assert ended["status"]["outcome"]["cause"] == cause
+    only = {stable_of(ended): 100}
+    assert all(weights(route) == only for route in serving.recorder.of("HTTPRoute", NAME))
+
+
+async def test_a_candidate_that_is_no_longer_ready_under_traffic_is_left(
+    serving: Endpoint, record_property: Callable[[str, object], None]
+) -> None:
+    """A gateway without a ready pod for a share of the requests fails them, until the route says otherwise."""
+    await serving.model(2, failReadinessAfterRequests=20)
+    async with serving.load(RATE) as load:
+        await serving.ask(2)
+        ended = await serving.until(rolled_back)
+        gone_at = len(load.samples)
+        await at_least(load, round(3 * RATE))
+    assert ended["status"]["outcome"]["cause"] == "NotReady"
+    assert failed_by_route(load.samples[gone_at + round(2 * RATE) :]) == {}
+    record_property("requests that met no ready pod", sum(failed_by_route(load.samples).values()))
+
+
+# people
+
+
+async def test_deleting_a_rollout_mid_way_leaves_the_stable_version_serving(serving: Endpoint) -> None:
+    await serving.model(2)
+    stable = stable_of(await current(serving))
+    async with split(serving, seconds=600):
+        await serving.delete("Rollout", NAME)
+        await serving.recorder.until_gone("Rollout", NAME, 30)
+        route = await serving.until_served_by(stable)
+    assert [one["metadata"]["name"] for one in await serving.items("Deployment")] == [stable]
+    assert "ownerReferences" not in route["metadata"]
+    assert (await serving.infer()).headers["x-crossfade-revision"] == stable
+
+
+async def test_a_rolled_back_version_is_tried_again_for_a_new_token_and_for_nothing_else(
+    endpoint: Endpoint, start_operator: StartOperator
+) -> None:
+    operator = start_operator(endpoint.namespace)
+    await endpoint.model(1)
+    await endpoint.model(2, crashAtStart=True)
+    await endpoint.serve(1, **QUICK)
+    await endpoint.ask(2)
+    await endpoint.until(rolled_back)
+    operator.kill()
+    operator.start()
+    await endpoint.patch("Rollout", NAME, {"metadata": {"annotations": {"example.com/any": "thing"}}})
+    await endpoint.patch("Rollout", NAME, {"metadata": {"annotations": {"crossfade.dev/retry": "1"}}})
+    again = await endpoint.until(lambda found: found["status"].get("outcome", {}).get("retryToken") == "1")
+    assert [one.get("retryToken") for one in again["status"]["history"]] == ["1", None, None]
+
+
+async def test_a_route_edited_by_hand_is_repaired_within_two_seconds(
+    serving: Endpoint, record_property: Callable[[str, object], None]
+) -> None:
+    await serving.model(2)
+    stable = stable_of(await current(serving))
+    async with split(serving, seconds=600):
+        agreed = next(route for route in reversed(serving.recorder.history) if route["kind"] == "HTTPRoute")
+        rules = agreed["spec"]["rules"]
+        taken = [{**rules[0], "backendRefs": [b for b in rules[0]["backendRefs"] if b["name"] == stable]}]
+        begun = time.monotonic()
+        await serving.patch("HTTPRoute", NAME, {"spec": {"rules": taken}})
+        await serving.recorder.until("HTTPRoute", NAME, lambda route: weights(route) == {stable: 100}, 10)
+        await serving.recorder.until("HTTPRoute", NAME, lambda route: route["spec"]["rules"] == rules, 10)
+        repaired = time.monotonic() - begun
+    record_property("seconds to the repaired route", round(repaired, 2))
+    assert repaired < 2.0
