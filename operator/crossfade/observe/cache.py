@@ -9,7 +9,7 @@ from crossfade.observe.prune import prune
 from crossfade.ports import Object
 
 _GRAVES = 4096
-"""Deleted objects that are remembered, so that a late answer about one does not bring it back."""
+"""Objects gone from view that are remembered, so that a late answer about one does not bring it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Cache:
     def __init__(self) -> None:
         self._objects: dict[str, dict[tuple[str, str], Object]] = {}
         self._labelled: dict[tuple[str, str, str], dict[str, Object]] = {}
-        self._graves: OrderedDict[str, None] = OrderedDict()
+        self._graves: OrderedDict[str, int] = OrderedDict()
 
     def get(self, kind: str, namespace: str, name: str) -> Object | None:
         """The object, or None."""
@@ -54,7 +54,7 @@ class Cache:
         before = self._objects.get(kind, {}).get(place)
         if before is not None and version <= _version(before):
             return None
-        if _uid(after) in self._graves:
+        if version <= self._graves.get(_uid(after), -1):
             return None
         self._unindex(before)
         self._objects.setdefault(kind, {})[place] = after
@@ -64,11 +64,14 @@ class Cache:
         return Change(kind, before, after)
 
     def remove(self, raw: Object) -> Change | None:
-        """Take in a deletion; None when another object has the name by now, or none has."""
+        """Take in that an object is deleted or has lost its label, so that a newer version of it may come back.
+
+        None when there is no such object, another one has the name by now, or a newer version is known.
+        """
         kind, place = raw["kind"], _place(raw)
-        self._bury(raw)
+        self._bury(_uid(raw), _version(raw))
         before = self._objects.get(kind, {}).get(place)
-        if before is None or _uid(before) != _uid(raw):
+        if before is None or _uid(before) != _uid(raw) or _version(raw) < _version(before):
             return None
         self._unindex(before)
         del self._objects[kind][place]
@@ -85,10 +88,11 @@ class Cache:
             inside = namespace is None or namespace == place[0]
             if inside and place not in seen and _version(ghost) <= version:
                 changes.append(self.remove(ghost))
+                self._bury(_uid(ghost), version)
         return [change for change in changes if change is not None]
 
-    def _bury(self, raw: Object) -> None:
-        self._graves[_uid(raw)] = None
+    def _bury(self, uid: str, version: int) -> None:
+        self._graves[uid] = max(version, self._graves.get(uid, version))
         while len(self._graves) > _GRAVES:
             self._graves.popitem(last=False)
 

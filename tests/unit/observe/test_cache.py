@@ -37,6 +37,22 @@ def test_a_late_event_about_a_deleted_object_does_not_bring_it_back() -> None:
     assert known(cache) is None
 
 
+def test_an_object_that_got_its_label_back_is_seen_again() -> None:
+    cache = Cache()
+    cache.put(at(1))
+    cache.remove(at(3))  # what a watch with a label selector says when the label is taken off
+    assert cache.put(at(3)) is None
+    assert cache.put(at(4)) is not None
+    assert known(cache) == "4"
+
+
+def test_an_older_deletion_does_not_take_what_is_newer() -> None:
+    cache = Cache()
+    cache.put(at(4))
+    assert cache.remove(at(3)) is None
+    assert known(cache) == "4"
+
+
 def test_a_late_deletion_does_not_take_the_namesake_that_was_made_since() -> None:
     cache = Cache()
     cache.put(at(1, uid="old"))
@@ -51,6 +67,7 @@ def test_a_listing_buries_what_vanished_and_spares_what_was_made_after_it() -> N
     cache.put(at(1, "kept"))
     cache.put(at(9, "made-since"))
     cache.replace("Pod", None, [at(1, "kept")], version=5)
+    assert cache.put(at(5, "vanished")) is None
     assert known(cache, "vanished") is None
     assert known(cache, "kept") == "1"
     assert known(cache, "made-since") == "9"
