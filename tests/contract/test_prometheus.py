@@ -95,6 +95,14 @@ async def test_a_selector_that_is_none_is_named_as_the_fault(bed: ClusterHandle)
     await metrics.close()
 
 
+@REAL
+async def test_a_selector_with_a_comment_cannot_cut_off_the_window(bed: ClusterHandle) -> None:
+    metrics = PrometheusMetrics(bed.prometheus)
+    with pytest.raises(MetricsError, match="bad_data"):
+        await metrics.window("sum(rate(up[5m]))[1h:1s] #", 60)
+    await metrics.close()
+
+
 async def test_samples_that_are_no_numbers_are_left_out() -> None:
     async with answering(http(matrix([1, "1"], [2, "NaN"], [3, "+Inf"], [4.5, "2.5"]))) as url:
         (series,) = await asked(url)

@@ -41,7 +41,8 @@ class PrometheusMetrics:
         """
         try:
             async with asyncio.timeout(self._timeout):
-                status, content = await self._query(f"{selector}[{seconds}s]")
+                # The window on a line of its own: a comment in the selector cannot cut it off.
+                status, content = await self._query(f"{selector}\n[{seconds}s]")
         except (TimeoutError, httpx.TimeoutException):
             raise MetricsError(f"Prometheus at {self._shown} did not answer within {self._timeout:g} s") from None
         except TooLargeError:
