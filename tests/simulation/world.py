@@ -59,6 +59,7 @@ class World:
     error_rate: dict[str, float] = field(default_factory=dict)
     crashes: set[str] = field(default_factory=set)
     wrong_bytes: set[str] = field(default_factory=set)
+    dead: set[str] = field(default_factory=set)
     rate: float = 200.0
     start_seconds: float = 3.0
     ack_seconds: float = 0.1
@@ -70,6 +71,7 @@ class World:
     generation: int = 1
     retry_token: str | None = None
     deleting: bool = False
+    deleting_since: float = 0.0
     finalizer: bool = False
     status: RolloutStatus = field(default_factory=RolloutStatus)
     revisions: dict[str, Revision] = field(default_factory=dict)
@@ -94,6 +96,10 @@ class World:
         """Change the spec; the generation rises as in the API server."""
         self.spec = {**self.spec, **changes}
         self.generation += 1
+
+    def delete(self) -> None:
+        """kubectl delete."""
+        self.deleting, self.deleting_since = True, self.now
 
     # running
 
@@ -191,6 +197,7 @@ class World:
         """Ready pods of a revision."""
         revision = self.revisions[name]
         broken = revision.arm[0] in self.crashes | self.wrong_bytes
+        broken = broken or name in self.dead
         return 0 if broken or self.now - revision.created_at < self.start_seconds else revision.replicas
 
     def share(self, version: str) -> int:
@@ -208,6 +215,7 @@ class World:
             uid="u-1",
             generation=self.generation,
             deleting=self.deleting,
+            deleting_since=self.deleting_since,
             finalizer=self.finalizer,
             retry_token=self.retry_token,
             spec=read,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from crossfade.api.v1alpha1.rollout import AnalysisStatus, Metric, MetricStatus
 from crossfade.decide.counting import STALE_SECONDS, arms, last_seen, spacing
 from crossfade.model.evidence import Counters, Evidence
+from crossfade.model.moments import clock, stamp
 
 _SILENT_SCRAPES = 5  # an arm not scraped for this many intervals is unseen, whatever was counted before
 
@@ -19,18 +20,20 @@ def judge(
     """
     if evidence is None or evidence.error is not None:
         why = "no evidence was read yet" if evidence is None else evidence.error
-        return AnalysisStatus(verdict="Hold", explanation=_short(f"metrics cannot be read: {why}; no weight moves"))
+        text = f"metrics cannot be read: {why}; no weight moves"
+        return AnalysisStatus(at=stamp(now), verdict="Hold", explanation=_short(text))
     if now - evidence.read_at > STALE_SECONDS:
-        age = now - evidence.read_at
-        return AnalysisStatus(verdict="Hold", explanation=f"the last metrics are {age:.0f} s old; no weight moves")
+        text = f"the last metrics are of {clock(evidence.read_at)}; no weight moves"
+        return AnalysisStatus(at=stamp(now), verdict="Hold", explanation=text)
     verdicts = [_metric(m, evidence.metrics.get(m.name, Counters()), candidate, since, evidence) for m in metrics]
     for state, verdict in (("Regressed", "Rollback"), ("NoData", "Hold"), ("Undecided", "Continue")):
         found = [m for m in verdicts if m.state == state]
         if found:
             text = "; ".join(m.explanation for m in found)
-            return AnalysisStatus.model_validate({"verdict": verdict, "explanation": _short(text), "metrics": verdicts})
+            found_so = {"at": stamp(now), "verdict": verdict, "explanation": _short(text), "metrics": verdicts}
+            return AnalysisStatus.model_validate(found_so)
     text = _short("; ".join(m.explanation for m in verdicts))
-    return AnalysisStatus(verdict="Advance", explanation=text, metrics=verdicts)
+    return AnalysisStatus(at=stamp(now), verdict="Advance", explanation=text, metrics=verdicts)
 
 
 def _metric(metric: Metric, counters: Counters, candidate: str, since: float, evidence: Evidence) -> MetricStatus:
@@ -42,9 +45,9 @@ def _metric(metric: Metric, counters: Counters, candidate: str, since: float, ev
     if total >= metric.min_requests and bad > limit * total:
         state = "Regressed"
         text = f"{told} ({bad / total:.2%}), above the limit of {limit:.2%}"
-    elif seen is None or (silence := evidence.read_at - seen) > max(_SILENT_SCRAPES * spacing(counters), 5.0):
+    elif seen is None or evidence.read_at - seen > max(_SILENT_SCRAPES * spacing(counters), 5.0):
         state = "NoData"
-        since_when = "never" if seen is None else f"not for {silence:.0f} s"
+        since_when = "never" if seen is None else f"not since {clock(seen)}"
         text = f"{metric.name}: the candidate's requests were {since_when} seen in Prometheus"
     elif total < metric.min_requests:
         state = "Undecided"

@@ -3,7 +3,7 @@
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm
-from crossfade.decide.children import counted, ensure, removal
+from crossfade.decide.children import counted, ensure, finalizer, removal, unready_seconds
 from crossfade.decide.plan import Event, Plan, Situation, Standing
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.routes import split, unacknowledged
@@ -18,7 +18,11 @@ def begin(snapshot: Snapshot, arm: Arm, resolved: Resolved) -> Plan:
     if spec is None:
         raise ValueError("a first version needs a readable spec")
     arm = counted(snapshot, arm)
-    children = (*ensure(snapshot, spec, arm, resolved), *removal(snapshot, [arm.revision, *_serving(snapshot)]))
+    children = (
+        *finalizer(rollout, wanted=True),
+        *ensure(snapshot, spec, arm, resolved),
+        *removal(snapshot, [arm.revision, *_serving(snapshot)]),
+    )
     status = rollout.status.model_copy(update={"candidate": arm})
     if arm.ready == 0 or arm.ready < spec.serving.replicas:
         return Plan(status=status, situation=_starting(snapshot, arm), first=children, look_again=30.0)
@@ -44,10 +48,10 @@ def _serving(snapshot: Snapshot) -> list[str]:
 
 def _starting(snapshot: Snapshot, arm: Arm) -> Situation:
     found = snapshot.revisions.get(arm.revision)
-    signal = hard_signal(found, snapshot.rollout.spec, in_traffic=False, now=snapshot.now) if found else None
+    unready = unready_seconds(snapshot, arm)
+    signal = hard_signal(found, snapshot.rollout.spec, in_traffic=False, unready=unready) if found else None
     if signal is not None:
         message = f"{arm.model_version} does not start: {signal.message}; there is no earlier version to return to"
-        return Situation(Standing.FAILED, Reason.NOT_SERVING, message)
         return Situation(Standing.FAILED, Reason.NOT_SERVING, message)
     wanted = snapshot.rollout.spec.serving.replicas if snapshot.rollout.spec else arm.replicas
     message = f"{arm.model_version}: {arm.ready} of {wanted} pods ready"

@@ -7,17 +7,15 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.decide.plan import Action, Apply, Delete, Scale, Target
 from crossfade.decide.workloads import deployment, service
-from crossfade.model.moments import moment
+from crossfade.model.moments import moment, stamp
 from crossfade.model.snapshot import RolloutFacts, Snapshot
 
-DRAIN_SECONDS = 10.0
 
-
-def ensure(snapshot: Snapshot, spec: RolloutSpec, arm: Arm, resolved: Resolved) -> tuple[Action, ...]:
-    """What is missing of a revision that the spec asks for."""
+def ensure(snapshot: Snapshot, spec: RolloutSpec, arm: Arm, resolved: Resolved | None) -> tuple[Action, ...]:
+    """What is missing of a revision. Pods can be made only where it is known which bytes they must serve."""
     rollout, found = snapshot.rollout, snapshot.revisions.get(arm.revision)
     actions: list[Action] = []
-    if found is None:
+    if found is None and resolved is not None:
         body = deployment(rollout, spec, arm, resolved, snapshot.platform)
         actions.append(Apply(Target.DEPLOYMENT, body, f"{arm.model_version} needs pods"))
     if found is None or found.service is None:
@@ -36,16 +34,6 @@ def scaled(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
 def leftovers(snapshot: Snapshot, keep: Iterable[str]) -> tuple[str, ...]:
     """Revisions that exist beside those to keep."""
     return tuple(revision for revision in snapshot.revisions if revision not in set(keep))
-
-
-def undrained(snapshot: Snapshot) -> float:
-    """Seconds until arms that lost their traffic with the last outcome may go.
-
-    A parent acknowledges a route before its data plane serves it (Traefik: up to 2 s, measured), so requests still
-    reach the old arm for a while.
-    """
-    end = snapshot.rollout.status.outcome
-    return max(moment(end.at) + DRAIN_SECONDS - snapshot.now, 0.0) if end else 0.0
 
 
 def removal(snapshot: Snapshot, keep: Iterable[str]) -> tuple[Action, ...]:
@@ -75,6 +63,16 @@ def finalizer(rollout: RolloutFacts, *, wanted: bool) -> tuple[Action, ...]:
 
 def counted(snapshot: Snapshot, arm: Arm) -> Arm:
     """The arm with its replicas as observed."""
-    found = snapshot.revisions.get(arm.revision)
+    found, spec = snapshot.revisions.get(arm.revision), snapshot.rollout.spec
     replicas, ready = (found.replicas, found.ready) if found else (0, 0)
-    return arm.model_copy(update={"replicas": replicas, "ready": ready})
+    wanted = spec.serving.replicas if spec else replicas
+    known = (snapshot.rollout.status.stable, snapshot.rollout.status.candidate)
+    since = next((one.unready_since for one in known if one and one.revision == arm.revision), None)
+    unready = None if ready >= wanted else since or stamp(snapshot.now)
+    return arm.model_copy(update={"replicas": replicas, "ready": ready, "unready_since": unready})
+
+
+def unready_seconds(snapshot: Snapshot, arm: Arm) -> float:
+    """For how long fewer pods of the arm than asked for have been ready."""
+    since = counted(snapshot, arm).unready_since
+    return snapshot.now - moment(since) if since else 0.0

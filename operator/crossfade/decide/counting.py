@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
+from math import inf
 from statistics import median
 
 from crossfade.model.evidence import Counters, Evidence, Series
@@ -20,8 +21,10 @@ def spacing(counters: Counters) -> float:
 
 def horizon(counters: Counters) -> float:
     """Series whose first sample is later than this (unix seconds) were born under our eyes and count from 0."""
+    if not (step := spacing(counters)):
+        return inf  # one sample a series tells nothing of what came before
     first = min((s.samples[0][0] for s in (*counters.total, *counters.bad) if s.samples), default=0.0)
-    return first + _SPACINGS * spacing(counters)
+    return first + _SPACINGS * step
 
 
 def increase(series: Series, since: float, born_after: float) -> float:

@@ -1,22 +1,24 @@
 """A candidate on its way: pods, then a stage at a time, each one proven live before its clock starts."""
 
 from dataclasses import dataclass, replace
+from math import inf
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.modelversion import Resolved
-from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec, StageStatus, TrafficStatus
-from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, scaled, undrained
+from crossfade.api.v1alpha1.rollout import AnalysisStatus, Arm, RolloutSpec, StageStatus, TrafficStatus
+from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, scaled
 from crossfade.decide.counting import is_fresh
-from crossfade.decide.plan import Event, Plan, Situation, Standing
+from crossfade.decide.draining import undrained
+from crossfade.decide.plan import Action, Event, Plan, Situation, Standing
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.rollback import verdict
 from crossfade.decide.routes import is_live, render, split, unacknowledged
 from crossfade.decide.settle import repair, route_actions, serves
 from crossfade.decide.share import Share, observe_share
-from crossfade.decide.stages import Step, step_at
+from crossfade.decide.stages import Step, step_at, step_within
 from crossfade.model.evidence import Counters
-from crossfade.model.moments import moment, stamp
+from crossfade.model.moments import clock, moment, stamp
 from crossfade.model.snapshot import Snapshot
 
 
@@ -51,7 +53,7 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved) -
     spec = snapshot.rollout.spec
     if spec is None:
         raise ValueError("a rollout needs a readable spec")
-    if leftovers(snapshot, [stable.revision, target.revision]):
+    if _must_clear(snapshot, stable, target):
         return _clear(snapshot, stable, target)
     way = _Way(snapshot, spec, counted(snapshot, stable), counted(snapshot, target))
     stage = snapshot.rollout.status.stage
@@ -61,15 +63,28 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved) -
     elif not way.ready:
         plan = _starting(way, _desired(way))
     elif stage.name != step.name or _desired(way) != step.percent:
-        plan = _enter(way, step, _desired(way))
+        plan = _enter(way, step_within(spec, _desired(way)), _desired(way))  # the ladder was edited under our feet
     else:
         plan = _watch(way, stage, step)
-    children = (
-        *finalizer(snapshot.rollout, wanted=True),
-        *ensure(snapshot, spec, target, resolved),
-        *scaled(snapshot, stable),
-    )
-    return replace(plan, first=(*children, *plan.first))
+    held = (*finalizer(snapshot.rollout, wanted=True), *scaled(snapshot, stable), *_swept(way))
+    # who the candidate is must be on record before its first pod: what is not on record is a leftover
+    return replace(plan, first=(*held, *plan.first), then=(*ensure(snapshot, spec, target, resolved), *plan.then))
+
+
+def _must_clear(snapshot: Snapshot, stable: Arm, target: Arm) -> bool:
+    """Whether arms of a rollout that failed or was superseded are still there, the target's own earlier try included.
+
+    An old stable arm is no reason to wait: it drains beside the new candidate.
+    """
+    status = snapshot.rollout.status
+    if status.candidate is not None or (status.outcome is not None and status.outcome.result == "Promoted"):
+        return False
+    return bool(leftovers(snapshot, [stable.revision]))
+
+
+def _swept(way: _Way) -> tuple[Action, ...]:
+    keep = [way.stable.revision, way.candidate.revision]
+    return () if undrained(way.snapshot) else removal(way.snapshot, keep)
 
 
 def _clear(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan:
@@ -80,9 +95,9 @@ def _clear(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan:
     return Plan(
         status=status,
         situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, message),
-        first=() if left else removal(snapshot, [stable.revision, target.revision]),
+        first=() if left else removal(snapshot, [stable.revision]),
         available=serves(snapshot, stable),
-        look_again=left or None,
+        look_again=left if 0 < left < inf else None,
     )
 
 
@@ -95,8 +110,7 @@ def _starting(way: _Way, percent: int) -> Plan:
     """Pods are missing: nothing moves forward, and what was given already stays."""
     candidate, now = way.candidate, way.snapshot.now
     message = f"{candidate.model_version}: {candidate.ready} of {way.spec.serving.replicas} pods ready"
-    found = way.snapshot.revisions.get(candidate.revision)
-    began = found.created_at if found else now
+    began = moment(candidate.unready_since) if candidate.unready_since else now
     left = began + seconds(way.spec.serving.startup.timeout) - now
     kept = repair(way.snapshot, way.weights(percent), candidate)
     return replace(way.plan(Reason.STARTING, message), first=kept, look_again=max(left, 1.0))
@@ -106,9 +120,13 @@ def _enter(way: _Way, step: Step, percent: int) -> Plan:
     """Ask for the step's weight: intent is recorded first, then the route is written. `percent` is asked for now."""
     snapshot = way.snapshot
     held = repair(snapshot, way.weights(percent), way.candidate)
-    if way.spec.suspend:
+    raises = step.percent > percent
+    if raises and way.spec.suspend:
         return replace(way.plan(Reason.SUSPENDED, f"suspended before {step.summary}"), first=held)
-    if not is_fresh(snapshot.evidence, snapshot.now):
+    if raises and way.stable.ready == 0:
+        message = f"{step.summary} waits for {way.stable.model_version}, which has no ready pod to go back to"
+        return replace(way.plan(Reason.NOT_SERVING, message), first=held)
+    if raises and not is_fresh(snapshot.evidence, snapshot.now):
         error = snapshot.evidence.error if snapshot.evidence else None
         message = f"{step.summary} waits for metrics: {error or 'Prometheus has not answered yet'}"
         return replace(way.plan(Reason.METRICS_UNAVAILABLE, message), first=held, look_again=10.0)
@@ -155,46 +173,65 @@ def _judge(way: _Way, stage: StageStatus, step: Step, share: Share) -> Plan:
     newly = share.agrees is True and stage.proven_at is None
     if newly:
         stage = stage.model_copy(update={"proven_at": stamp(snapshot.now)})
-    judged = verdict(snapshot, way.candidate)
-    observed = None if share.observed is None else f"{share.observed:.1%}"
+    judged, observed = _shown(way, stage, verdict(snapshot, way.candidate), share)
     traffic = TrafficStatus(desired=step.percent, acknowledged=step.percent, observed=observed)
     changes = {"stage": stage, "traffic": traffic, "analysis": judged}
     if stage.proven_at is None or share.agrees is False:
-        reason, message = _unproven(way, stage, step, share)
+        reason, message = _unproven(way, stage, step, judged, observed)
         return replace(way.plan(reason, message, **changes), proven=False)
     events = (Event(Reason.PROVEN, f"{step.summary}: {observed} of the requests reach the candidate"),) if newly else ()
     left = moment(stage.proven_at) + step.watch - snapshot.now
     if judged is not None and judged.verdict == "Advance" and left <= 0 and not way.spec.suspend:
         on = _enter(way, step_at(way.spec, step.index + 1), step.percent)
         return replace(on, events=(*events, *on.events), proven=True)
-    reason, message = _holding(way, step, left)
+    reason, message = _holding(way, step, judged, snapshot.now + left if left > 0 else None)
     plan = way.plan(reason, message, **changes)
     return replace(plan, events=events, proven=True, look_again=max(left, 0.1) if left > 0 else None)
 
 
-def _unproven(way: _Way, stage: StageStatus, step: Step, share: Share) -> tuple[Reason, str]:
+def _shown(
+    way: _Way, stage: StageStatus, judged: AnalysisStatus | None, share: Share
+) -> tuple[AnalysisStatus | None, str | None]:
+    """The figures to record. They change with every scrape; while the verdict stays they are renewed after a tenth of
+    the stage's age, at least each minute, so that a stage held for days does not write for days."""
+    known, traffic = way.snapshot.rollout.status.analysis, way.snapshot.rollout.status.traffic
+    fresh = judged, None if share.observed is None else f"{share.observed:.1%}"
+    if (
+        known is None
+        or judged is None
+        or traffic is None
+        or traffic.acknowledged is None
+        or _gist(known) != _gist(judged)
+    ):
+        return fresh
+    pause = min(max((way.snapshot.now - moment(stage.entered_at)) / 10, 1.0), 60.0)
+    return fresh if way.snapshot.now - moment(known.at) >= pause else (known, traffic.observed or fresh[1])
+
+
+def _gist(analysis: AnalysisStatus) -> tuple[str, ...]:
+    return (analysis.verdict, *(metric.state for metric in analysis.metrics))
+
+
+def _unproven(
+    way: _Way, stage: StageStatus, step: Step, judged: AnalysisStatus | None, observed: str | None
+) -> tuple[Reason, str]:
     """Why the stage's clock does not run."""
-    judged = verdict(way.snapshot, way.candidate)
     if judged is not None and not is_fresh(way.snapshot.evidence, way.snapshot.now):
         return Reason.METRICS_UNAVAILABLE, f"{step.summary}: {judged.explanation}"
-    if share.observed is None:
-        seen = f"too few requests to see it ({share.requests} since it was written)"
-    else:
-        seen = f"{share.observed:.1%} observed"
+    seen = f"{observed} observed" if observed else "too few requests so far to see it"
     message = f"{step.summary}: {step.percent}% asked for, {seen}"
     return (Reason.UNPROVEN if stage.proven_at else Reason.SHIFTING), message
 
 
-def _holding(way: _Way, step: Step, left: float) -> tuple[Reason, str]:
+def _holding(way: _Way, step: Step, judged: AnalysisStatus | None, until: float | None) -> tuple[Reason, str]:
     """Why a proven stage does not go on yet."""
-    judged = verdict(way.snapshot, way.candidate)
     said = judged.explanation if judged else ""
     if way.spec.suspend:
         return Reason.SUSPENDED, f"{step.summary}: suspended; {said}"
     if judged is not None and judged.verdict == "Hold":
         known = is_fresh(way.snapshot.evidence, way.snapshot.now)
         return (Reason.NO_DATA if known else Reason.METRICS_UNAVAILABLE), f"{step.summary}: {said}"
-    rest = f"; {left:.0f} s of the stage are left" if left > 0 else ""
+    rest = f"; the stage lasts until {clock(until)} at least" if until else ""
     return Reason.ANALYSING, f"{step.summary}: {said}{rest}"
 
 

@@ -4,6 +4,7 @@ import hashlib
 import json
 from typing import Literal
 
+from crossfade.api.v1alpha1.common import as_written
 from crossfade.api.v1alpha1.rollout import Arm, Outcome, RolloutStatus
 from crossfade.model.moments import stamp
 from crossfade.model.snapshot import Snapshot
@@ -43,7 +44,7 @@ def ended(status: RolloutStatus, arm: Arm | None, end: Outcome) -> RolloutStatus
 
 def asked(snapshot: Snapshot) -> str:
     """A fingerprint of what the spec asks for. Freezing it, or another number of pods, asks for nothing new."""
-    spec = snapshot.rollout.spec.to_json() if snapshot.rollout.spec else {}
+    spec = as_written(snapshot.rollout.spec) if snapshot.rollout.spec else {}
     spec.pop("suspend", None)
     spec.get("serving", {}).pop("replicas", None)
     return hashlib.sha256(json.dumps(spec, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
@@ -57,5 +58,5 @@ def is_sticky(snapshot: Snapshot, target: Arm) -> bool:
         and end.result == "RolledBack"
         and end.revision == target.revision
         and end.asked == asked(snapshot)
-        and end.retry_token == snapshot.rollout.retry_token
+        and snapshot.rollout.retry_token in (None, end.retry_token)
     )

@@ -1,17 +1,25 @@
 """The decision about one Rollout: name the state it is in, then choose its next step."""
 
+from dataclasses import replace
+
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide import beginning, progress, rollback, settle, teardown
+from crossfade.decide.draining import acknowledged
 from crossfade.decide.plan import Plan, Situation, Standing
 from crossfade.decide.records import is_sticky
-from crossfade.decide.workloads import target_arm
+from crossfade.decide.workloads import target_arm, unfit
 from crossfade.model.snapshot import Snapshot
 
 
 def plan_rollout(snapshot: Snapshot) -> Plan:
     """What to do now. Pure and total: every snapshot has a plan, and rollback is looked at before anything else."""
+    plan = _plan(snapshot)
+    return replace(plan, status=acknowledged(snapshot, plan.status))
+
+
+def _plan(snapshot: Snapshot) -> Plan:
     rollout = snapshot.rollout
     if rollout.deleting:
         return teardown.tear_down(snapshot)
@@ -22,16 +30,27 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
         if breach is not None:
             return rollback.roll_back(snapshot, stable, candidate, breach)
     target = _target(snapshot)
+    if isinstance(target, Situation) and stable is not None and _returns(snapshot, stable):
+        return settle.settle(snapshot, stable, None)
     if isinstance(target, Situation):
         return settle.hold(snapshot, stable, target)
     arm, resolved = target
     if stable is None:
         return beginning.begin(snapshot, arm, resolved)
     if arm.revision == stable.revision or is_sticky(snapshot, arm):
-        return settle.settle(snapshot, stable, resolved if arm.revision == stable.revision else None)
+        own = arm.revision == stable.revision
+        return settle.settle(snapshot, stable, resolved if own else None, sticky=not own)
     if candidate is not None and candidate.revision != arm.revision:
         return settle.supersede(snapshot, stable, candidate)
     return progress.progress(snapshot, stable, arm, resolved)
+
+
+def _returns(snapshot: Snapshot, stable: Arm) -> bool:
+    """Whether the spec names the stable version again, which needs no look at its ModelVersion: it serves already."""
+    spec, candidate = snapshot.rollout.spec, snapshot.rollout.status.candidate
+    if spec is None or candidate is None:
+        return False
+    return spec.model_version == stable.model_version != candidate.model_version
 
 
 def _target(snapshot: Snapshot) -> tuple[Arm, Resolved] | Situation:
@@ -51,17 +70,20 @@ def _target(snapshot: Snapshot) -> tuple[Arm, Resolved] | Situation:
         return Situation(
             standing, Reason.WAITING_FOR_MODEL_VERSION, f"ModelVersion {name} is not resolved: {version.message}"
         )
+    problem = unfit(rollout.spec.serving)
+    if problem is not None:
+        return Situation(Standing.FAILED, Reason.INVALID_SPEC, problem)
     return target_arm(rollout, rollout.spec, version.resolved), version.resolved
 
 
 def _recovered(snapshot: Snapshot) -> Arm | None:
-    """The stable arm read off a route that outlived its Rollout's status: the revision with the greatest share."""
+    """The stable arm read off a route that outlived its Rollout's status: the revision that was there first."""
     weights = snapshot.route.weights if snapshot.route else {}
     alive = [snapshot.revisions[name] for name in weights if name in snapshot.revisions]
     if not alive:
         return None
-    greatest = max(alive, key=lambda revision: (weights[revision.revision], revision.revision))
+    oldest = min(alive, key=lambda revision: (revision.created_at, revision.revision))
     candidate = snapshot.rollout.status.candidate
-    if candidate is not None and candidate.revision == greatest.revision:
+    if candidate is not None and candidate.revision == oldest.revision:
         return None  # its own first roll-out, which `beginning` finishes
-    return Arm(model_version=greatest.model_version, revision=greatest.revision, digest=greatest.digest)
+    return Arm(model_version=oldest.model_version, revision=oldest.revision, digest=oldest.digest)

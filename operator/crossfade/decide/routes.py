@@ -74,10 +74,18 @@ def is_live(desired: Json, live: RouteFacts | None) -> bool:
     )
 
 
+_TELLING = frozenset(
+    {"hostnames", "filters", "sectionName", "port", "headers", "queryParams", "method", "timeouts", "retry"}
+)
+"""Fields of a route that mean something when they are there and were not asked for; others the API server defaults."""
+
+
 def covers(desired: Any, live: Any) -> bool:
-    """`live` has all of `desired`: every key of a map, and lists of equal length item by item."""
+    """`live` has all of `desired` and nothing that changes its meaning; lists are compared item by item."""
     if isinstance(desired, Mapping):
-        return isinstance(live, Mapping) and all(k in live and covers(v, live[k]) for k, v in desired.items())
+        if not isinstance(live, Mapping) or (_TELLING & live.keys()) - desired.keys():
+            return False
+        return all(k in live and covers(v, live[k]) for k, v in desired.items())
     if isinstance(desired, list):
         return isinstance(live, list) and len(desired) == len(live) and all(map(covers, desired, live))
     return bool(desired == live)

@@ -1,13 +1,15 @@
 """States in which one arm serves, or in which nothing may move: settled, superseded, holding."""
 
 from collections.abc import Mapping
+from math import inf
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus
-from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, scaled, undrained
+from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, scaled
 from crossfade.decide.counting import is_fresh
-from crossfade.decide.plan import Action, Apply, Event, Plan, Situation, Standing, Target
+from crossfade.decide.draining import undrained
+from crossfade.decide.plan import Action, Apply, Plan, Situation, Standing, Target
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.routes import is_live, render, split, unacknowledged
 from crossfade.model.snapshot import Snapshot
@@ -22,37 +24,50 @@ def route_actions(snapshot: Snapshot, weights: Mapping[str, int]) -> tuple[Actio
     return (Apply(Target.ROUTE, body, f"the route must say {shares}"),)
 
 
-def settle(snapshot: Snapshot, stable: Arm, resolved: Resolved | None) -> Plan:
-    """One arm serves all: keep the route there, remove every other revision once the route is acknowledged.
+def settle(
+    snapshot: Snapshot,
+    stable: Arm,
+    resolved: Resolved | None,
+    *,
+    sticky: bool = False,
+    otherwise: Situation | None = None,
+) -> Plan:
+    """One arm serves all: keep the route there, remove every other revision once they have drained.
 
-    `resolved` is given when the spec asks for the stable arm itself, so that its children can be made again.
+    `resolved` is given when the spec asks for the stable arm itself, so that its pods can be made again; `sticky` when
+    what it asks for was rolled back; `otherwise` is what to say when it asks for something that is not known yet.
     """
     rollout, spec = snapshot.rollout, snapshot.rollout.spec
     stable = counted(snapshot, stable)
-    children = ensure(snapshot, spec, stable, resolved) if spec and resolved else scaled(snapshot, stable)
-    route = route_actions(snapshot, split(stable.revision, None, 0))
+    children = ensure(snapshot, spec, stable, resolved) if spec else ()
+    route = route_actions(snapshot, split(stable.revision, None, 0)) if spec or snapshot.route else ()
+    left = inf if route or _last_ready(snapshot, stable) else undrained(snapshot)
+    gone = leftovers(snapshot, [stable.revision])
+    clean = () if gone and left else (*removal(snapshot, [stable.revision]), *finalizer(rollout, wanted=False))
     waiting = _waiting(snapshot, route)
-    left = undrained(snapshot) if leftovers(snapshot, [stable.revision]) else 0.0
-    clean = () if waiting or left else (*removal(snapshot, [stable.revision]), *finalizer(rollout, wanted=False))
-    status, events = _returned(snapshot, stable, sticky=resolved is None)
     return Plan(
-        status=status,
-        situation=_settled(snapshot, stable, waiting, sticky=resolved is None),
+        status=_settled_status(snapshot, stable, sticky=sticky),
+        situation=_settled(snapshot, stable, waiting, otherwise, sticky=sticky),
         first=(*route, *children, *clean),
-        events=events,
         available=stable.ready > 0 and waiting is None,
-        look_again=left or None,
+        look_again=left if gone and 0 < left < inf else None,
     )
 
 
-def _returned(snapshot: Snapshot, stable: Arm, *, sticky: bool) -> tuple[RolloutStatus, tuple[Event, ...]]:
+def _last_ready(snapshot: Snapshot, stable: Arm) -> bool:
+    """Whether others could still answer and the stable arm cannot."""
+    return stable.ready == 0 and any(found.ready for found in snapshot.revisions.values())
+
+
+def _settled_status(snapshot: Snapshot, stable: Arm, *, sticky: bool) -> RolloutStatus:
     status, candidate = snapshot.rollout.status, snapshot.rollout.status.candidate
-    if candidate is None or sticky:
-        update = {"stable": stable, "candidate": None, "stage": None, "traffic": None}
-        return status.model_copy(update=update), ()
-    message = f"{candidate.model_version} was given up: the spec asks for {stable.model_version} again"
-    end = outcome(snapshot, candidate, "Superseded", "ReturnedToStable", message)
-    return ended(status, stable, end), (Event(Reason.PROMOTED, message),)
+    update = {"stable": stable, "candidate": None, "stage": None, "traffic": None}
+    if candidate is None:
+        return status.model_copy(update=update)
+    message = f"{candidate.model_version} was given up: the spec asks for another version again"
+    done = ended(status, stable, outcome(snapshot, candidate, "Superseded", "SpecChanged", message))
+    # what made the asked for version stick must go on doing so
+    return done.model_copy(update={"outcome": status.outcome}) if sticky else done
 
 
 def _waiting(snapshot: Snapshot, route: tuple[Action, ...]) -> str | None:
@@ -61,10 +76,14 @@ def _waiting(snapshot: Snapshot, route: tuple[Action, ...]) -> str | None:
     return unacknowledged(snapshot.rollout, snapshot.route)
 
 
-def _settled(snapshot: Snapshot, stable: Arm, waiting: str | None, *, sticky: bool) -> Situation:
+def _settled(
+    snapshot: Snapshot, stable: Arm, waiting: str | None, otherwise: Situation | None, *, sticky: bool
+) -> Situation:
     end = snapshot.rollout.status.outcome
     if sticky and end is not None:
         return Situation(Standing.FAILED, Reason.ROLLED_BACK, end.message)
+    if otherwise is not None:
+        return otherwise
     if waiting:
         return Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_GATEWAY, waiting)
     if stable.ready == 0:
@@ -95,20 +114,23 @@ def supersede(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
 
 
 def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation) -> Plan:
-    """Nothing may move forward. The route is kept where it was, and an arm that was removed by hand stays removed."""
+    """What the spec asks for is not known, so nothing moves forward; what serves is kept serving."""
     rollout, candidate = snapshot.rollout, snapshot.rollout.status.candidate
+    if stable is None:
+        return Plan(status=rollout.status, situation=situation)
+    if candidate is None:
+        return settle(snapshot, stable, None, otherwise=situation)
+    percent = rollout.status.traffic.desired if rollout.status.traffic else 0
     route: tuple[Action, ...] = ()
-    if stable is not None and snapshot.route is not None:
-        percent = rollout.status.traffic.desired if rollout.status.traffic else 0
-        weights = split(stable.revision, candidate.revision if candidate else None, percent if candidate else 0)
-        route = repair(snapshot, weights, candidate)
-    status = rollout.status.model_copy(
-        update={
-            "stable": counted(snapshot, stable) if stable else None,
-            "candidate": counted(snapshot, candidate) if candidate else None,
-        }
+    if rollout.spec is not None or snapshot.route is not None:
+        route = repair(snapshot, split(stable.revision, candidate.revision, percent), candidate)
+    arms = {"stable": counted(snapshot, stable), "candidate": counted(snapshot, candidate)}
+    return Plan(
+        status=rollout.status.model_copy(update=arms),
+        situation=situation,
+        first=(*route, *scaled(snapshot, stable)),
+        available=serves(snapshot, stable),
     )
-    return Plan(status=status, situation=situation, first=route, available=serves(snapshot, stable))
 
 
 def repair(snapshot: Snapshot, weights: Mapping[str, int], candidate: Arm | None) -> tuple[Action, ...]:

@@ -21,9 +21,12 @@ class Signal:
 
 
 def hard_signal(
-    revision: RevisionFacts | None, spec: RolloutSpec | None, *, in_traffic: bool, now: float
+    revision: RevisionFacts | None, spec: RolloutSpec | None, *, in_traffic: bool, unready: float
 ) -> Signal | None:
-    """The first hard signal, by gravity; None when there is none. Cost: linear in the revision's pods."""
+    """The first hard signal, by gravity; None when there is none. Cost: linear in the revision's pods.
+
+    `unready` is for how many seconds fewer pods than asked for have been ready.
+    """
     if revision is None:
         return Signal("CandidateGone", "the candidate's Deployment is gone") if in_traffic else None
     for check in (_wrong_bytes, _crashing):
@@ -34,7 +37,7 @@ def hard_signal(
     if in_traffic and revision.ready == 0:
         return Signal("NotReady", "no candidate pod is ready any more while the candidate has traffic")
     if not in_traffic and spec and revision.ready < revision.replicas:
-        return _too_late(revision, spec, now)
+        return _too_late(revision, spec, unready)
     return None
 
 
@@ -56,9 +59,9 @@ def _crashing(pod: PodFacts) -> Signal | None:
     return None
 
 
-def _too_late(revision: RevisionFacts, spec: RolloutSpec, now: float) -> Signal | None:
+def _too_late(revision: RevisionFacts, spec: RolloutSpec, unready: float) -> Signal | None:
     limit = seconds(spec.serving.startup.timeout)
-    if now - revision.created_at <= limit:
+    if unready <= limit:
         return None
     troubles = sorted({pod.trouble for pod in revision.pods if pod.trouble})
     why = f" ({', '.join(troubles)})" if troubles else ""

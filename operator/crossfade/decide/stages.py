@@ -28,3 +28,9 @@ def step_at(spec: RolloutSpec, index: int) -> Step:
     stage = stages[index]
     text = f"{index + 1}/{len(stages)} {stage.name}"
     return Step(index, stage.name, stage.weight, seconds(stage.min_duration), text)
+
+
+def step_within(spec: RolloutSpec, percent: int) -> Step:
+    """The highest stage that gives no more than `percent`, else the first: where an edited ladder is taken up again."""
+    reached = [index for index, stage in enumerate(spec.strategy.stages) if stage.weight <= percent]
+    return step_at(spec, max(reached, default=0))

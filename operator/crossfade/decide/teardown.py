@@ -1,25 +1,37 @@
 """Deleting a Rollout: traffic ends on the stable version alone, then the object is released."""
 
+from math import inf
+
 from crossfade.api.conditions import Reason
-from crossfade.decide.children import finalizer, removal
-from crossfade.decide.plan import Plan, Situation, Standing
-from crossfade.decide.routes import split, unacknowledged
+from crossfade.decide.children import finalizer, leftovers, removal
+from crossfade.decide.draining import undrained
+from crossfade.decide.plan import Action, Plan, Situation, Standing
+from crossfade.decide.routes import split
 from crossfade.decide.settle import route_actions
 from crossfade.model.snapshot import Snapshot
 
+_PATIENCE_SECONDS = 60.0
+"""A gateway that is gone acknowledges nothing; deletion waits for it no longer than this."""
+
 
 def tear_down(snapshot: Snapshot) -> Plan:
-    """Never hangs on what is gone already: without a route, or without a stable arm, there is no split to undo."""
+    """Never hangs: without a route or a stable arm no split is to be undone, and no gateway is waited for for ever."""
     rollout, stable = snapshot.rollout, snapshot.rollout.status.stable
-    situation = Situation(Standing.IN_PROGRESS, Reason.DRAINING, "being deleted: the stable version keeps serving")
+    keep = [stable.revision] if stable else list(snapshot.route.weights if snapshot.route else ())
+    route: tuple[Action, ...] = ()
     if stable is not None and snapshot.route is not None:
         route = route_actions(snapshot, split(stable.revision, None, 0))
-        if route or unacknowledged(rollout, snapshot.route):
-            return Plan(status=rollout.status, situation=situation, first=route, look_again=5.0, available=True)
-    keep = [stable.revision] if stable else list(snapshot.route.weights if snapshot.route else ())
+    left = undrained(snapshot) if leftovers(snapshot, keep) else 0.0
+    given_up = snapshot.now - rollout.deleting_since > _PATIENCE_SECONDS
+    first = route
+    if not route and left == 0:
+        first = (*removal(snapshot, keep), *finalizer(rollout, wanted=False))
+    elif not route and left == inf and given_up:
+        first = finalizer(rollout, wanted=False)  # its pods stay: requests may still reach them
     return Plan(
         status=rollout.status,
-        situation=situation,
-        first=(*removal(snapshot, keep), *finalizer(rollout, wanted=False)),
+        situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, "being deleted: the stable version keeps serving"),
+        first=first,
         available=stable is not None,
+        look_again=min(left, 5.0) or None,
     )

@@ -3,9 +3,12 @@
 import copy
 import hashlib
 import json
+from pathlib import PurePosixPath
+from posixpath import normpath
 from typing import Any
 
 from crossfade.api import meta
+from crossfade.api.v1alpha1.common import as_written
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec, Serving
 from crossfade.model.snapshot import Platform, RolloutFacts
@@ -13,6 +16,8 @@ from crossfade.model.snapshot import Platform, RolloutFacts
 MODEL_DIR = "/mnt/models"
 MODEL_PORT = 8080
 METRICS_PORT = 8082
+_VOLUME = "model"
+_MODEL_URI = {"name": "MLSERVER_MODEL_URI", "value": MODEL_DIR}
 _DRAIN_SECONDS = 5
 """A pod goes on serving this long after its end was asked for: gateways learn of it up to 2 s late (measured)."""
 
@@ -33,7 +38,7 @@ def revision_name(rollout: str, serving: Serving, digest: str) -> str:
     Hashes what the user asked for, not what this release of the operator renders, so that an upgrade of the operator
     starts no rollout. `replicas` and `startup` change no pod and are left out.
     """
-    asked = serving.to_json()
+    asked = as_written(serving)
     for field in ("replicas", "startup"):
         asked.pop(field, None)
     text = json.dumps([rollout, digest, asked], sort_keys=True, separators=(",", ":"))
@@ -120,42 +125,67 @@ def pod_template(rollout: RolloutFacts, serving: Serving, arm: Arm, resolved: Re
     model = pod["containers"][0]
     if serving.resources is not None:
         model["resources"] = serving.resources.to_json()
-    _mount(model, read_only=True)
+    if serving.runtime == "mlserver":
+        model["env"] = [e for e in model["env"] if e["name"] != "MLSERVER_MODEL_URI"] + [_MODEL_URI]
+    for container in (*pod["containers"], *pod.get("initContainers", [])):
+        _keep_off_the_model(container)
+    model["volumeMounts"] = [*model.get("volumeMounts", []), _mount(read_only=True)]
     model.setdefault("lifecycle", {}).setdefault("preStop", {"sleep": {"seconds": _DRAIN_SECONDS}})
     pod["initContainers"] = [_loader(resolved, platform), *pod.get("initContainers", [])]
-    pod["volumes"] = [*pod.get("volumes", []), {"name": "model", "emptyDir": {}}]
+    volumes = [volume for volume in pod.get("volumes", []) if volume["name"] != _VOLUME]
+    pod["volumes"] = [*volumes, {"name": _VOLUME, "emptyDir": {}}]
     found = template.setdefault("metadata", {})
     found["labels"] = {**found.get("labels", {}), **labels(rollout.name, arm)}
     found["annotations"] = {**found.get("annotations", {}), meta.ANNOTATION_DIGEST: arm.digest}
     return template
 
 
-def _mount(container: Json, *, read_only: bool) -> None:
-    mounts = [m for m in container.get("volumeMounts", []) if m.get("mountPath") != MODEL_DIR]
-    container["volumeMounts"] = [*mounts, {"name": "model", "mountPath": MODEL_DIR, "readOnly": read_only}]
+def _keep_off_the_model(container: Json) -> None:
+    """No container of an overlay may cover the verified bytes or write to them."""
+    mounts = [m for m in container.get("volumeMounts", []) if not is_within(m["mountPath"], MODEL_DIR)]
+    if mounts or "volumeMounts" in container:
+        container["volumeMounts"] = [{**m, "readOnly": True} if m["name"] == _VOLUME else m for m in mounts]
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Whether a mount at `path` would cover `folder`'s content or a part of it."""
+    parts, base = PurePosixPath(normpath(path)).parts, PurePosixPath(folder).parts
+    return parts[: len(base)] == base
+
+
+def _mount(*, read_only: bool) -> Json:
+    return {"name": _VOLUME, "mountPath": MODEL_DIR, "readOnly": read_only}
+
+
+def unfit(serving: Serving) -> str | None:
+    """Why pods of this template could never get a request, None when they can."""
+    if serving.runtime != "custom":
+        return None
+    ports = serving.template["spec"]["containers"][0].get("ports") if serving.template else None
+    if any(port.get("name") == "http" for port in ports or ()):
+        return None
+    return "spec.serving.template.spec.containers[0].ports must have a port named `http`: requests are sent there"
 
 
 def _loader(resolved: Resolved, platform: Platform) -> Json:
     env = [{"name": "CROSSFADE_MLFLOW_ADDRESS", "value": platform.mlflow_address}] if platform.mlflow_address else []
     if platform.file_root:
         env.append({"name": "CROSSFADE_FILE_ROOT", "value": platform.file_root})
-    container = {
+    return {
         "name": "load",
         "image": platform.loader_image,
         "args": ["load", "--uri", resolved.immutable_uri, "--digest", resolved.digest, "--to", MODEL_DIR],
         "env": env,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": dict(_RESTRICTED),
+        "volumeMounts": [_mount(read_only=False)],
     }
-    _mount(container, read_only=False)
-    return container
 
 
 def _mlserver(serving: Serving) -> Json:
     settings = {
         "MLSERVER_MODEL_NAME": "model",
         "MLSERVER_MODEL_IMPLEMENTATION": serving.implementation,
-        "MLSERVER_MODEL_URI": MODEL_DIR,
         "MLSERVER_PARALLEL_WORKERS": "0",
         "MLSERVER_DEBUG": "false",  # true, its default, writes tracebacks into answers
     }
@@ -204,12 +234,14 @@ def _scraped(port: int) -> Json:
 
 
 def overlay(base: Any, over: Any) -> Any:
-    """Merge `over` onto `base`: maps by key, lists of named objects by `name`, everything else replaced."""
-    if isinstance(base, dict) and isinstance(over, dict):
-        return {
-            k: overlay(base[k], over[k]) if k in base and k in over else over.get(k, base.get(k))
-            for k in {**base, **over}
-        }
+    """Merge `over` onto `base`: maps by key, lists of named objects by `name`, everything else replaced.
+
+    Nulls in `over` are as if left out.
+    """
+    if isinstance(over, dict):
+        known = base if isinstance(base, dict) else {}
+        given = {k: v for k, v in over.items() if v is not None}
+        return known | {k: overlay(known.get(k), v) for k, v in given.items()}
     if _named(base) and _named(over):
         mine = {item["name"]: item for item in over}
         kept = [overlay(item, mine.pop(item["name"])) if item["name"] in mine else item for item in base]

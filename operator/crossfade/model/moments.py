@@ -8,6 +8,11 @@ def stamp(at: float) -> str:
     return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
+def clock(at: float) -> str:
+    """`12:00:00 UTC`, for sentences."""
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S UTC")
+
+
 def moment(text: str) -> float:
     """Unix seconds of an RFC 3339 time."""
     return datetime.fromisoformat(text).timestamp()

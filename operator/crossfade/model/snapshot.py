@@ -29,6 +29,7 @@ class RolloutFacts:
     uid: str
     generation: int
     deleting: bool
+    deleting_since: float
     finalizer: bool
     retry_token: str | None
     spec: RolloutSpec | None

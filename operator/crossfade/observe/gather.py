@@ -13,7 +13,7 @@ from crossfade.model.evidence import Evidence
 from crossfade.model.moments import moment
 from crossfade.model.snapshot import Platform, Resolution, RolloutFacts, Snapshot, VersionFacts, VersionSnapshot
 from crossfade.model.workload import RevisionFacts
-from crossfade.observe.cache import Cache, rollout_label
+from crossfade.observe.cache import Cache
 from crossfade.observe.pods import read_pod
 from crossfade.observe.routes import read_route
 from crossfade.ports import Object
@@ -70,8 +70,9 @@ def _rollout(raw: Object) -> RolloutFacts:
         uid=metadata["uid"],
         generation=int(metadata["generation"]),
         deleting="deletionTimestamp" in metadata,
+        deleting_since=moment(metadata["deletionTimestamp"]) if "deletionTimestamp" in metadata else 0.0,
         finalizer=meta.FINALIZER in metadata.get("finalizers", ()),
-        retry_token=metadata.get("annotations", {}).get(meta.ANNOTATION_RETRY),
+        retry_token=(metadata.get("annotations", {}).get(meta.ANNOTATION_RETRY) or "")[:253] or None,
         spec=spec,
         spec_error=error,
         status=_status(RolloutStatus, raw),
@@ -106,13 +107,12 @@ def _version(raw: Object) -> VersionFacts:
 
 def _revisions(cache: Cache, rollout: RolloutFacts) -> dict[str, RevisionFacts]:
     """Revisions by name. Deployments that another object owns are not ours, whatever their labels say."""
-    label = rollout_label(rollout.name)
     pods: dict[str, list[Object]] = {}
-    for pod in cache.labelled("Pod", rollout.namespace, label):
+    for pod in cache.labelled("Pod", rollout.namespace, rollout.name):
         pods.setdefault(pod["metadata"]["labels"].get(meta.LABEL_REVISION, ""), []).append(pod)
     return {
         facts.revision: facts
-        for deployment in cache.labelled("Deployment", rollout.namespace, label)
+        for deployment in cache.labelled("Deployment", rollout.namespace, rollout.name)
         if _is_ours(deployment, rollout)
         for facts in (_revision(cache, deployment, pods),)
     }

@@ -44,6 +44,7 @@ _STATUS = {
     "stage": {"index": 0, "name": "five", "summary": "1/2 five", "enteredAt": _AT, "provenAt": _AT},
     "traffic": {"desired": 5, "acknowledged": 5, "observed": "4.8"},
     "analysis": {
+        "at": "2026-11-22T05:00:00.000000Z",
         "verdict": "Rollback",
         "explanation": "errors regressed.",
         "metrics": [{"name": "errors", "state": "Regressed", "bad": 12, "total": 200, "explanation": "12 of 200."}],

@@ -11,7 +11,7 @@ _SLOWEST_ANSWER_SECONDS = 4.5
 
 def test_a_model_server_with_a_queue_of_seconds_stays_ready() -> None:
     digest = "sha256:" + "0" * 64
-    rollout = RolloutFacts("fraud", "ml", "u-1", 1, False, False, None, None, "", RolloutStatus())
+    rollout = RolloutFacts("fraud", "ml", "u-1", 1, False, 0.0, False, None, None, "", RolloutStatus())
     resolved = Resolved(
         uri="s3://models/fraud",
         immutable_uri="s3://models/fraud",

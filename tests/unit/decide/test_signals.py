@@ -12,10 +12,10 @@ from tests.simulation.world import spec
 SPEC = RolloutSpec.model_validate(spec(serving={"replicas": 1, "startup": {"timeout": "60s"}}))
 
 
-def signal(*, ready: int = 0, in_traffic: bool = False, now: float = 10.0, **pod: Any) -> str | None:
+def signal(*, ready: int = 0, in_traffic: bool = False, unready: float = 10.0, **pod: Any) -> str | None:
     facts = PodFacts("p", bool(ready), **{"restarts": 0, **pod})
     revision = RevisionFacts("r", "v2", "sha256:0", 1, ready, 0.0, (facts,), {}, None)
-    found = hard_signal(revision, SPEC, in_traffic=in_traffic, now=now)
+    found = hard_signal(revision, SPEC, in_traffic=in_traffic, unready=unready)
     return found.cause if found else None
 
 
@@ -27,15 +27,15 @@ def signal(*, ready: int = 0, in_traffic: bool = False, now: float = 10.0, **pod
         ({"ready": 0, "in_traffic": True}, "NotReady"),
         ({"loader_exit": 3, "trouble": "CrashLoopBackOff"}, "DigestMismatch"),
         ({"loader_exit": 4, "trouble": "CrashLoopBackOff"}, None),
-        ({"loader_exit": 4, "trouble": "CrashLoopBackOff", "now": 61.0}, "StartTimeout"),
+        ({"loader_exit": 4, "trouble": "CrashLoopBackOff", "unready": 61.0}, "StartTimeout"),
         ({"trouble": "CrashLoopBackOff"}, "CrashLoop"),
         ({"loader_exit": 0, "trouble": "CrashLoopBackOff"}, "CrashLoop"),
         ({"restarts": 2, "ready": 1}, "CrashLoop"),
         ({"restarts": 1, "ready": 1}, None),
         ({"trouble": "OOMKilled"}, "OOMKilled"),
-        ({"now": 60.0}, None),
-        ({"now": 60.5}, "StartTimeout"),
-        ({"now": 60.5, "ready": 1}, None),
+        ({"unready": 60.0}, None),
+        ({"unready": 60.5}, "StartTimeout"),
+        ({"unready": 60.5, "ready": 1}, None),
     ],
 )
 def test_signals(facts: dict[str, Any], cause: str | None) -> None:

@@ -33,6 +33,11 @@ class ApiModel(BaseModel):
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
+def as_written(value: ApiModel) -> dict[str, Any]:
+    """Only what differs from the defaults, so that a fingerprint of it outlives a release that adds a field."""
+    return value.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+
+
 def cel(rule: str, message: str) -> JsonDict:
     """One `x-kubernetes-validations` entry; the pydantic validator beside it must come to the same verdict."""
     return {"rule": rule, "message": message}

@@ -87,7 +87,7 @@ class ModelVersionSpec(ApiModel):
     model_config = ConfigDict(json_schema_extra=validations(_HTTP_PINNED, _IMMUTABLE))
 
     model_name: Annotated[str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=40)]
-    """The name under which the model server serves it; the same for every version of one model."""
+    """What the model is called; the same for all its versions."""
     version: Annotated[str, StringConstraints(pattern=_SEMVER, max_length=64)]
     """A semantic version, such as `1.3.0`."""
     source: Source

@@ -39,6 +39,11 @@ _CONTAINER = cel(
     "must bring `template.spec.containers` when `runtime` is `custom`",
 )
 
+_POLICY_STAYS = cel(
+    "self.deletionPolicy == oldSelf.deletionPolicy",
+    "must keep its `deletionPolicy`: delete the Rollout as it is and create it again",
+)
+
 
 class Startup(ApiModel):
     """How long a candidate may take to become ready."""
@@ -230,6 +235,8 @@ class Analysis(ApiModel):
 class RolloutSpec(ApiModel):
     """Intent. Only people, Git and pipelines write it."""
 
+    model_config = ConfigDict(json_schema_extra=validations(_POLICY_STAYS))
+
     model_version: ObjectName
     """The ModelVersion to serve. Another name here starts a rollout; the stable one's name ends it."""
     suspend: bool = False
@@ -259,6 +266,8 @@ class Arm(ApiModel):
     """Pods that it should have."""
     ready: Count = 0
     """Pods that are ready."""
+    unready_since: Timestamp | None = None
+    """Since when fewer pods than asked for are ready; left out while all are."""
 
 
 class StageStatus(ApiModel):
@@ -309,6 +318,8 @@ class AnalysisStatus(ApiModel):
 
     verdict: Literal["Rollback", "Advance", "Continue", "Hold"]
     """What follows from all metrics together."""
+    at: Timestamp
+    """When these figures were read. While the verdict stays they are renewed ever less often, at least each minute."""
     explanation: Sentence = ""
     """Why, in words."""
     metrics: Annotated[list[MetricStatus], Field(max_length=16, json_schema_extra=_BY_NAME)] = Field(
@@ -338,6 +349,15 @@ class Outcome(ApiModel):
     """The value of `crossfade.dev/retry` when it ended."""
 
 
+class RouteStatus(ApiModel):
+    """What the gateways are known to have taken."""
+
+    generation: Generation
+    """Generation of the HTTPRoute."""
+    acknowledged_at: Timestamp
+    """When every parent was first seen to have acknowledged it."""
+
+
 class RolloutStatus(ApiModel):
     """Observed state; written by the operator alone."""
 
@@ -355,6 +375,8 @@ class RolloutStatus(ApiModel):
     """How traffic is split."""
     analysis: AnalysisStatus | None = None
     """What the evidence says."""
+    route: RouteStatus | None = None
+    """The newest route that every parent acknowledged."""
     outcome: Outcome | None = None
     """How the last rollout ended."""
     history: Annotated[list[Outcome], Field(max_length=10, json_schema_extra=_ATOMIC)] = Field(default_factory=list)

@@ -1,0 +1,36 @@
+"""How long an arm that lost its weight must keep its pods."""
+
+from math import inf
+
+from crossfade.api.v1alpha1.rollout import RolloutStatus, RouteStatus
+from crossfade.decide.routes import unacknowledged
+from crossfade.model.moments import moment, stamp
+from crossfade.model.snapshot import Snapshot
+
+DRAIN_SECONDS = 10.0
+
+
+def acknowledged(snapshot: Snapshot, status: RolloutStatus) -> RolloutStatus:
+    """The status with the moment at which every parent was first seen to have taken the stored route."""
+    live, known = snapshot.route, status.route
+    if live is None or unacknowledged(snapshot.rollout, live) or (known and known.generation == live.generation):
+        return status
+    return status.model_copy(
+        update={"route": RouteStatus(generation=live.generation, acknowledged_at=stamp(snapshot.now))}
+    )
+
+
+def undrained(snapshot: Snapshot) -> float:
+    """Seconds until arms that the stored route does not name may go; infinite while a parent has not taken it.
+
+    A parent acknowledges a route before its data plane serves it (Traefik: up to 2 s, measured), so requests still
+    reach the old arm for a while.
+    """
+    live, known = snapshot.route, snapshot.rollout.status.route
+    if live is None:
+        return 0.0
+    if unacknowledged(snapshot.rollout, live):
+        return inf
+    if known is None or known.generation != live.generation:
+        return DRAIN_SECONDS
+    return max(moment(known.acknowledged_at) + DRAIN_SECONDS - snapshot.now, 0.0)

@@ -1,0 +1,100 @@
+"""Would catch: an upgrade that renames every revision, or an overlay that lets other bytes serve."""
+
+from typing import Any
+
+import pytest
+from crossfade.api.v1alpha1 import RolloutSpec, RolloutStatus
+from crossfade.api.v1alpha1.modelversion import Resolved
+from crossfade.api.v1alpha1.rollout import Serving
+from crossfade.decide.routes import covers
+from crossfade.decide.workloads import MODEL_DIR, overlay, pod_template, revision_name, target_arm, unfit
+from crossfade.model.snapshot import Platform, RolloutFacts
+
+from tests.simulation.world import spec
+
+DIGEST = "sha256:" + "0" * 64
+RESOLVED = Resolved(
+    uri="models:/m/1",
+    immutable_uri="s3://b/1",
+    digest=DIGEST,
+    files=1,
+    size_bytes=1,
+    resolved_at="2026-01-01T00:00:00Z",
+)
+
+
+def rendered(**serving: Any) -> dict[str, Any]:
+    read = RolloutSpec.model_validate(spec(serving=serving))
+    rollout = RolloutFacts("fraud", "ml", "u-1", 1, False, 0.0, False, None, read, "", RolloutStatus())
+    arm = target_arm(rollout, read, RESOLVED)
+    return pod_template(rollout, read.serving, arm, RESOLVED, Platform("crossfade:1"))
+
+
+def test_revision_names_outlive_releases() -> None:
+    assert revision_name("fraud", Serving(), DIGEST) == "fraud-5262acad58"
+    assert revision_name("fraud", Serving(replicas=7), DIGEST) == "fraud-5262acad58"
+    assert revision_name("fraud", Serving(implementation="my.Model"), DIGEST) != "fraud-5262acad58"
+    assert revision_name("other", Serving(), DIGEST) != "other-5262acad58"
+
+
+@pytest.mark.parametrize("path", [MODEL_DIR, f"{MODEL_DIR}/", f"{MODEL_DIR}/sub", f"/x/..{MODEL_DIR}/model.pkl"])
+def test_no_overlay_covers_the_verified_bytes(path: str) -> None:
+    mine = {"name": "mine", "mountPath": path}
+    pod = rendered(template={"spec": {"containers": [{"name": "model", "volumeMounts": [mine]}]}})["spec"]
+    assert pod["containers"][0]["volumeMounts"] == [{"name": "model", "mountPath": MODEL_DIR, "readOnly": True}]
+
+
+def test_nobody_but_the_loader_writes_to_the_model() -> None:
+    sidecar = {"name": "log", "image": "log", "volumeMounts": [{"name": "model", "mountPath": "/peek"}]}
+    extra = {"name": "late", "image": "late", "volumeMounts": [{"name": "model", "mountPath": "/peek"}]}
+    volume = {"name": "model", "hostPath": {"path": "/elsewhere"}}
+    overlaid = {"spec": {"containers": [sidecar], "initContainers": [extra], "volumes": [volume]}}
+    pod = rendered(template=overlaid)["spec"]
+    writable = [
+        c["name"]
+        for c in (*pod["initContainers"], *pod["containers"])
+        for m in c.get("volumeMounts", ())
+        if m["name"] == "model" and not m.get("readOnly")
+    ]
+    assert writable == ["load"]
+    assert pod["volumes"] == [{"name": "model", "emptyDir": {}}]
+    assert pod["initContainers"][0]["name"] == "load"
+
+
+def test_the_server_reads_the_verified_bytes_whatever_the_overlay_says() -> None:
+    env = [{"name": "MLSERVER_MODEL_URI", "value": "/other"}, {"name": "MINE", "value": "1"}]
+    model = rendered(template={"spec": {"containers": [{"name": "model", "env": env}]}})["spec"]["containers"][0]
+    values = {e["name"]: e["value"] for e in model["env"]}
+    assert values["MLSERVER_MODEL_URI"] == MODEL_DIR
+    assert values["MINE"] == "1"
+
+
+def test_nulls_of_an_overlay_are_as_if_left_out() -> None:
+    container = {"name": "model", "lifecycle": None, "volumeMounts": None}
+    pod = rendered(template={"metadata": None, "spec": {"volumes": None, "containers": [container]}})["spec"]
+    assert pod["containers"][0]["lifecycle"]["preStop"]
+    assert overlay({"a": 1}, {"a": None, "b": {"c": None}}) == {"a": 1, "b": {}}
+
+
+def test_a_custom_server_without_a_port_for_requests_is_named() -> None:
+    def custom(*ports: dict[str, Any]) -> Serving:
+        container = {"name": "model", "image": "mine", "ports": [*ports]}
+        return Serving(runtime="custom", template={"spec": {"containers": [container]}})
+
+    assert "port named `http`" in str(unfit(custom({"name": "rest", "containerPort": 9000})))
+    assert unfit(custom({"name": "http", "containerPort": 9000})) is None
+    assert unfit(Serving()) is None
+
+
+@pytest.mark.parametrize(
+    ("live", "same"),
+    [
+        ({"parentRefs": [{"name": "g", "group": "gateway.networking.k8s.io", "kind": "Gateway"}]}, True),
+        ({"parentRefs": [{"name": "g", "sectionName": "https"}]}, False),
+        ({"parentRefs": [{"name": "g"}], "hostnames": ["old.example.com"]}, False),
+        ({"parentRefs": [{"name": "g"}, {"name": "h"}]}, False),
+        ({"parentRefs": [{"name": "h"}]}, False),
+    ],
+)
+def test_a_route_is_as_asked_when_nothing_in_it_means_more(live: dict[str, Any], same: bool) -> None:
+    assert covers({"parentRefs": [{"name": "g"}]}, live) is same
