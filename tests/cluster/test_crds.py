@@ -122,6 +122,14 @@ def test_a_model_version_cannot_be_edited(apply: Callable[..., str]) -> None:
         apply(model_version(version="1.3.1"))
 
 
+def test_a_deletion_policy_stays(apply: Callable[..., str]) -> None:
+    document = an_object("Rollout", "kept", VALID["Rollout"][0])
+    apply(document)
+    document["spec"] = {**document["spec"], "deletionPolicy": "Delete"}
+    with pytest.raises(TestbedError, match="must keep its `deletionPolicy`"):
+        apply(document)
+
+
 def test_a_fresh_object_says_that_nobody_has_looked_at_it(apply: Callable[..., str]) -> None:
     created = json.loads(apply(an_object("Rollout", "fresh", VALID["Rollout"][0]), "--output=json"))
     assert created["status"] == {"observedGeneration": -1}
