@@ -5,12 +5,15 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from pydantic import ValidationError
+
 from crossfade.api.conditions import Reason
+from crossfade.api.problems import sentences
 from crossfade.api.v1alpha1 import ModelVersionSpec
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.model.moments import stamp
 from crossfade.model.snapshot import Resolution
-from crossfade.observe.verify import measure
+from crossfade.observe.verify import Measured, measure
 from crossfade.ports import Artifacts, Clock, Reference, Registry, SourceError
 
 log = logging.getLogger(__name__)
@@ -91,6 +94,7 @@ class Resolver:
         try:
             reference = await self._follow(spec)
             measured = await measure(self._artifacts, reference.immutable_uri)
+            resolved = self._frozen(reference, measured)
         except SourceError as error:
             reason = Reason.WAITING_FOR_REGISTRY if error.retry else Reason.SOURCE_REFUSED
             return Resolution(error=str(error), reason=reason, retry=error.retry)
@@ -101,8 +105,12 @@ class Resolver:
         if pinned is not None and pinned != measured.digest:
             text = f"the bytes have the digest {measured.digest}, but `spec.artifact.digest` pins {pinned}"
             return Resolution(error=text, reason=Reason.DIGEST_MISMATCH, retry=False)
-        return Resolution(
-            resolved=Resolved(
+        return Resolution(resolved=resolved)
+
+    def _frozen(self, reference: Reference, measured: Measured) -> Resolved:
+        """What the status records. Raises SourceError where it has no room for it; no value is repeated."""
+        try:
+            return Resolved(
                 uri=reference.uri,
                 immutable_uri=reference.immutable_uri,
                 digest=measured.digest,
@@ -112,7 +120,11 @@ class Resolver:
                 run_id=reference.run_id,
                 resolved_at=stamp(self._clock.now()),
             )
-        )
+        except ValidationError as error:
+            problems = "; ".join(sentences(error, "resolved"))
+            raise SourceError(
+                f"what the source says cannot be recorded: {problems}; register the model so that it fits", retry=False
+            ) from None
 
     async def _follow(self, spec: ModelVersionSpec) -> Reference:
         """The immutable address of the bytes. A plain URI is its own: what it gave once is pinned by digest."""
