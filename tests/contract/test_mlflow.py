@@ -1,6 +1,7 @@
 """Catches a reference to MLflow that resolves to something else than MLflow's own client would load."""
 
 import asyncio
+import json
 import subprocess
 from pathlib import Path
 
@@ -79,6 +80,32 @@ async def test_what_is_not_registered_yet_may_appear_later(mlflow: MlflowBench) 
         with pytest.raises(SourceError, match="register it there") as failure:
             await resolve(mlflow, **source)
         assert failure.value.retry is True
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "https://store.example/m?X-Amz-Signature=secret",
+        "https://store.example/m#secret",
+        "https://user:secret@store.example/m",
+        "s3://key:secret@bucket/m",
+        "https://[store.example/secret",
+    ],
+)
+async def test_an_address_that_may_carry_a_credential_is_refused_and_not_repeated(
+    web: tuple[str, Path], source: str
+) -> None:
+    url, folder = web
+    api = folder / "api/2.0/mlflow/model-versions"
+    api.mkdir(parents=True)
+    (api / "get").write_text('{"model_version": {"version": "1"}}')
+    (api / "get-download-uri").write_text(json.dumps({"artifact_uri": source}))
+    registry = MlflowRegistry(url)
+    with pytest.raises(SourceError, match="a query, fragment or user") as failure:
+        await registry.resolve(MlflowSource(name="churn", version="1"))
+    await registry.close()
+    assert failure.value.retry is False
+    assert "secret" not in str(failure.value)
 
 
 async def test_a_server_that_is_not_there_is_named_without_credentials() -> None:

@@ -1,6 +1,7 @@
 """MLflow's model registry: alias or version to the place of the bytes, over the REST API alone."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from crossfade.adapters.mlflow_server import MlflowError, MlflowServer
 from crossfade.api.v1alpha1.modelversion import MlflowSource
@@ -34,6 +35,12 @@ class MlflowRegistry:
             raise SourceError(
                 f"version {version} of the model {source.name!r} in MLflow has its files at an address of no known "
                 f"scheme; register it from one of {', '.join(_SCHEMES)}",
+                retry=False,
+            )
+        if not _is_plain(uri):
+            raise SourceError(
+                f"version {version} of the model {source.name!r} in MLflow has its files at an address with a query, "
+                "fragment or user, which may be a credential; register it from an address without them",
                 retry=False,
             )
         return Reference(f"models:/{source.name}/{version}", uri, version, str(found.get("run_id") or "") or None)
@@ -74,6 +81,15 @@ class MlflowRegistry:
             f"but {status[:64]}; finish its registration, or choose another version",
             retry=status != "FAILED_REGISTRATION",
         )
+
+
+def _is_plain(uri: str) -> bool:
+    """Whether the address may be shown: it goes to the status and to the arguments of pods."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return False
+    return not ("?" in uri or "#" in uri or "@" in parts.netloc)
 
 
 def _wanted(source: MlflowSource) -> str:
