@@ -42,9 +42,9 @@ class Cache:
         """Every object of the kind."""
         return iter(list(self._objects.get(kind, {}).values()))
 
-    def labelled(self, kind: str, namespace: str, rollout_label: str) -> list[Object]:
-        """The children of a kind whose rollout label has this value, by name."""
-        found = self._labelled.get((kind, namespace, rollout_label), {})
+    def labelled(self, kind: str, namespace: str, rollout: str) -> list[Object]:
+        """The children of a kind whose rollout label names this Rollout, by name."""
+        found = self._labelled.get((kind, namespace, rollout), {})
         return [found[name] for name in sorted(found)]
 
     def put(self, raw: Object) -> Change | None:
@@ -105,11 +105,6 @@ class Cache:
         siblings.pop(name, None)
         if not siblings:
             self._labelled.pop((gone["kind"], namespace, label), None)
-
-
-def rollout_label(name: str) -> str:
-    """The value of the rollout label on the children of a Rollout: its name, cut to what a label may be."""
-    return name[:63].rstrip("-.")
 
 
 def _place(raw: Object) -> tuple[str, str]:

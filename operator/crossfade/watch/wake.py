@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from crossfade.api import meta
-from crossfade.observe.cache import Cache, Change, rollout_label
+from crossfade.observe.cache import Cache, Change
 from crossfade.ports import Object
 from crossfade.watch.queue import Key, Priority
 
@@ -12,12 +12,11 @@ Wake = tuple[Key, Priority]
 
 
 class Wakes:
-    """Knows which Rollouts name a ModelVersion and which have a label; kept up with the cache's changes."""
+    """Knows which Rollouts name a ModelVersion; kept up with the cache's changes."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self._naming: dict[tuple[str, str], set[str]] = {}
-        self._labels: dict[tuple[str, str], set[str]] = {}
 
     def of(self, change: Change) -> list[Wake]:
         """The keys to look at because of `change`, each with its urgency."""
@@ -36,8 +35,8 @@ class Wakes:
                     yield Key("Rollout", namespace, rollout), Priority.CHANGE
         elif _content(change.before) != _content(change.after):
             for label in {_label(change.before), _label(change.after)} - {None}:
-                for rollout in self._labels.get((namespace, str(label)), ()):
-                    yield Key("Rollout", namespace, rollout), Priority.CHANGE
+                if self._cache.get("Rollout", namespace, str(label)) is not None:
+                    yield Key("Rollout", namespace, str(label)), Priority.CHANGE
 
     def _index(self, change: Change) -> None:
         for raw, add in ((change.before, False), (change.after, True)):
@@ -45,11 +44,10 @@ class Wakes:
                 continue
             namespace, name = raw["metadata"]["namespace"], raw["metadata"]["name"]
             version = raw.get("spec", {}).get("modelVersion", "")
-            for index, key in ((self._naming, (namespace, version)), (self._labels, (namespace, rollout_label(name)))):
-                names = index.setdefault(key, set())
-                (names.add if add else names.discard)(name)
-                if not names:
-                    del index[key]
+            names = self._naming.setdefault((namespace, version), set())
+            (names.add if add else names.discard)(name)
+            if not names:
+                del self._naming[namespace, version]
 
 
 def _intent(raw: Object | None) -> Any:
