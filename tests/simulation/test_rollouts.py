@@ -19,6 +19,16 @@ def test_a_good_version_is_promoted_stage_by_stage() -> None:
     assert world.failed_by_route == 0
 
 
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_promotion_is_looked_at_once_more_so_that_nothing_is_left_to_write_at_a_restart(version: str) -> None:
+    world = serving() if version == "v2" else World(spec=spec())
+    looks = []
+    world.checks.append(lambda w: looks.append((w.plan.situation.reason, w.plan.look_again)))
+    world.ask(version)
+    world.run(60, until=promoted)
+    assert ("Promoted", 0.0) in looks
+
+
 def test_promotion_keeps_the_candidates_pods_and_removes_the_old_ones_after_they_drained() -> None:
     world = watched(serving())
     old = world.status.stable

@@ -39,6 +39,7 @@ def begin(snapshot: Snapshot, arm: Arm, resolved: Resolved) -> Plan:
         first=children,
         events=(Event(Reason.PROMOTED, message),),
         available=True,
+        look_again=0.0,
     )
 
 
