@@ -2,6 +2,7 @@
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,9 +23,9 @@ async def roll_out(endpoint: Endpoint, operator: OperatorProcess, *, bad: bool) 
     """From nothing to the end of the second version, with an operator that dies at each of its writes once."""
     await endpoint.model(1)
     await endpoint.model(2, errorRate=0.5 if bad else 0.0)
-    spec = {"strategy": objects.stages(30, 60), "analysis": objects.errors(min_requests=10)}
+    spec: dict[str, Any] = {"strategy": objects.stages(30, 60), "analysis": objects.errors(min_requests=10)}
     with operator.spawned():
-        first = (await endpoint.serve(1, seconds=SECONDS, **spec))["status"]["stable"]["revision"]
+        first = (await endpoint.serve(1, within=SECONDS, **spec))["status"]["stable"]["revision"]
         async with endpoint.load(RATE) as load:
             await endpoint.ask(2)
             done = await endpoint.until(rolled_back if bad else lambda found: serves(found, 2), SECONDS)

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,7 @@ from tests.support.statuses import conditions
 pytestmark = pytest.mark.cluster
 
 RATE = 50.0
-QUICK = {"strategy": objects.stages(30, 60), "analysis": objects.errors(min_requests=10)}
+QUICK: dict[str, Any] = {"strategy": objects.stages(30, 60), "analysis": objects.errors(min_requests=10)}
 
 StartOperator = Callable[..., OperatorProcess]
 Breakage = Callable[[Bed], None]
@@ -217,8 +218,8 @@ async def test_a_rolled_back_version_is_tried_again_for_a_new_token_and_for_noth
 ) -> None:
     operator = start_operator(endpoint.namespace)
     await endpoint.model(1)
-    await endpoint.model(2, crashAtStart=True)
-    await endpoint.serve(1, **QUICK)
+    await endpoint.model(2, loadSeconds=3600)
+    await endpoint.serve(1, **QUICK, serving=objects.serving(1, startup={"timeout": "4s"}))
     await endpoint.ask(2)
     await endpoint.until(rolled_back)
     operator.kill()
@@ -235,13 +236,18 @@ async def test_a_route_edited_by_hand_is_repaired_within_two_seconds(
     await serving.model(2)
     stable = stable_of(await current(serving))
     async with split(serving, seconds=600):
-        agreed = next(route for route in reversed(serving.recorder.history) if route["kind"] == "HTTPRoute")
+        (agreed,) = await serving.items("HTTPRoute")
         rules = agreed["spec"]["rules"]
         taken = [{**rules[0], "backendRefs": [b for b in rules[0]["backendRefs"] if b["name"] == stable]}]
         begun = time.monotonic()
-        await serving.patch("HTTPRoute", NAME, {"spec": {"rules": taken}})
-        await serving.recorder.until("HTTPRoute", NAME, lambda route: weights(route) == {stable: 100}, 10)
-        await serving.recorder.until("HTTPRoute", NAME, lambda route: route["spec"]["rules"] == rules, 10)
-        repaired = time.monotonic() - begun
-    record_property("seconds to the repaired route", round(repaired, 2))
-    assert repaired < 2.0
+        edited = await serving.patch("HTTPRoute", NAME, {"spec": {"rules": taken}})
+        await serving.recorder.until("HTTPRoute", NAME, repaired(edited, rules), 10)
+        took = time.monotonic() - begun
+    record_property("seconds to the repaired route", round(took, 2))
+    assert took < 2.0
+
+
+def repaired(edited: Object, rules: object) -> Callable[[Object], bool]:
+    """Whether a route has these rules in a version after the edited one."""
+    edit = int(edited["metadata"]["resourceVersion"])
+    return lambda route: int(route["metadata"]["resourceVersion"]) > edit and route["spec"]["rules"] == rules

@@ -1,6 +1,7 @@
 """Catches an operator that writes although nothing is to be done: at every restart, for every Rollout."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -33,10 +34,14 @@ async def test_a_restart_writes_nothing_for_a_promoted_and_a_rolled_back_rollout
 ) -> None:
     good, bad = await new_endpoint(), await new_endpoint()
     operator = start_operator(good.namespace, bad.namespace)
-    spec = {"strategy": objects.stages(50), "analysis": objects.errors(min_requests=5)}
+    spec: dict[str, Any] = {
+        "serving": objects.serving(1, startup={"timeout": "6s"}),
+        "strategy": objects.stages(50),
+        "analysis": objects.errors(min_requests=5),
+    }
     for endpoint in (good, bad):
         await endpoint.model(1)
-        await endpoint.model(2, crashAtStart=endpoint is bad)
+        await endpoint.model(2, loadSeconds=3600 if endpoint is bad else 0)
         await endpoint.serve(1, **spec)
         await endpoint.ask(2)
     async with good.load(50.0):
@@ -54,5 +59,6 @@ async def test_a_restart_writes_nothing_for_a_hundred_rollouts(
 ) -> None:
     operator = start_operator(endpoint.namespace)
     async with played_pods(endpoint, bed):
-        await settle(endpoint, MANY, 120)
+        await endpoint.model(1)
+        await settle(endpoint, range(MANY), 120)
         assert writes_of_a_restart(operator, bed, MANY) == []

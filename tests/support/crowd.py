@@ -38,9 +38,8 @@ async def played_pods(endpoint: Endpoint, bed: Bed) -> AsyncIterator[None]:
         bed.start_daemon("kube-controller-manager")
 
 
-async def settle(endpoint: Endpoint, count: int, seconds: float) -> None:
-    """Create so many Rollouts `crowd-<n>` of one ModelVersion, and wait until all serve it."""
-    await endpoint.model(1)
+async def settle(endpoint: Endpoint, numbers: range, seconds: float) -> None:
+    """Create the Rollouts `crowd-<n>` of ModelVersion 1, and wait until all serve it."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def create(number: int) -> None:
@@ -50,8 +49,8 @@ async def settle(endpoint: Endpoint, count: int, seconds: float) -> None:
             body = objects.rollout(name, "fraud-1", host, serving=objects.serving(1))
             await endpoint.create(body)
 
-    await asyncio.gather(*map(create, range(count)))
-    await endpoint.recorder.until_all("Rollout", count, lambda found: serves(found, 1), seconds)
+    await asyncio.gather(*map(create, numbers))
+    await endpoint.recorder.until_all("Rollout", numbers.stop, lambda found: serves(found, 1), seconds)
 
 
 async def _play(endpoint: Endpoint) -> None:

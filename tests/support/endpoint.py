@@ -66,13 +66,13 @@ class Endpoint:
         address = objects.write_model(self.files / self.namespace / str(number), version, **behaviour)
         await self.create(objects.model_version(f"{NAME}-{number}", version, {"uri": {"uri": address}}))
 
-    async def serve(self, number: int, seconds: float = 60.0, **changes: Any) -> Object:
+    async def serve(self, number: int, *, within: float = 60.0, **changes: Any) -> Object:
         """Create the Rollout with a first version, and wait until the gateway answers with it.
 
         Traefik says of a new route that it is accepted up to a second before it serves it.
         """
         await self.create(objects.rollout(NAME, f"{NAME}-{number}", self.host, **changes))
-        found = await self.until(lambda found: serves(found, number), seconds)
+        found = await self.until(lambda found: serves(found, number), within)
         async with asyncio.timeout(_SERVED_SECONDS):
             while not (await self.infer()).is_success:  # noqa: ASYNC110 - a gateway tells nobody when it serves
                 await asyncio.sleep(_PAUSE)

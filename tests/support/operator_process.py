@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import httpx
 
-from testbed.handle import ClusterHandle
+from testbed.bed import Bed
 
 ACCOUNT = "system:serviceaccount:crossfade-system:crossfade"
 _START_SECONDS = 60.0
@@ -25,7 +25,7 @@ _AUDITED = "the audit found"
 class Installation:
     """What an administrator has set up: CRDs, rights, and the folder below which models may lie."""
 
-    bed: ClusterHandle
+    bed: Bed
     kubeconfig: Path
     file_root: Path
 
@@ -35,6 +35,13 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("", 0))
         return int(probe.getsockname()[1])
+
+
+def metric(url: str, name: str) -> float:
+    """The sum of a metric over all its labels, as the process at `url` tells it."""
+    text = httpx.get(f"{url}/metrics", timeout=5.0, trust_env=False).text
+    lines = (line for line in text.splitlines() if line.partition("{")[0].partition(" ")[0] == name)
+    return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
 
 @dataclass
@@ -141,9 +148,7 @@ class OperatorProcess:
 
     def metric(self, name: str) -> float:
         """The sum of one of its own metrics over all labels."""
-        text = httpx.get(f"{self.url}/metrics", timeout=5.0, trust_env=False).text
-        lines = (line for line in text.splitlines() if line.partition("{")[0].partition(" ")[0] == name)
-        return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
+        return metric(self.url, name)
 
     def tail(self) -> str:
         """The end of its log."""

@@ -1,0 +1,58 @@
+"""What is measured, and how it is shown: never a figure without what it is compared with."""
+
+import json
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from rich.console import Console
+from rich.table import Table
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Values of one quantity in `unit`, and those of its baseline in the same unit, from the same run."""
+
+    what: str
+    unit: str
+    values: Sequence[float]
+    baseline: str
+    baseline_values: Sequence[float]
+
+    @property
+    def ratio(self) -> float:
+        """Median over the baseline's median."""
+        return median(self.values) / median(self.baseline_values)
+
+
+def spread(values: Sequence[float]) -> str:
+    """Median with minimum and maximum, or the one value."""
+    middle = f"{median(values):.3g}"
+    return middle if len(values) == 1 else f"{middle} ({min(values):.3g} to {max(values):.3g}, n={len(values)})"
+
+
+def show(figures: Sequence[Figure]) -> None:
+    """Print a table."""
+    table = Table("figure", "unit", "median (min to max)", "baseline", "its value", "ratio")
+    for one in figures:
+        row = (one.what, one.unit, spread(one.values), one.baseline, spread(one.baseline_values), f"{one.ratio:.2f}")
+        table.add_row(*row)
+    Console(width=180).print(table)
+
+
+def write(figures: Sequence[Figure], path: Path) -> None:
+    """Write them as JSON with the machine that they were measured on."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    machine = {
+        "cores": os.cpu_count(),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "load_before": os.getloadavg()[2],
+    }
+    measured = [asdict(one) | {"ratio": one.ratio} for one in figures]
+    content = {"at": datetime.now(UTC).isoformat(), "machine": machine, "figures": measured}
+    path.write_text(json.dumps(content, indent=1) + "\n")
