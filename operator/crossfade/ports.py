@@ -55,8 +55,11 @@ EVENTS = Kind("events.k8s.io/v1", "events", "Event")
 class Cluster(Protocol):
     """The Kubernetes API. All writes are server-side apply by fixed field managers, but for deletes and scaling."""
 
-    async def apply(self, kind: Kind, body: Object) -> Object:
-        """Apply as `crossfade`, forcing conflicts on our own fields. Returns the stored object. Raises ClusterError."""
+    async def apply(self, kind: Kind, body: Object, *, force: bool) -> Object:
+        """Apply as `crossfade`. Returns the stored object. Raises ClusterError.
+
+        With `force` our fields are taken from whoever set them to something else; without, that is a 409.
+        """
         ...
 
     async def apply_status(self, kind: Kind, body: Object) -> Object:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from crossfade.adapters import kube_client
-from crossfade.adapters.kube import KubeCluster
+from crossfade.adapters.kube import KubeCluster, object_path
 from crossfade.adapters.kube_client import login, open_client
-from crossfade.ports import DEPLOYMENTS, EVENTS, PODS, SERVICES, ClusterError, Kind, Object
+from crossfade.ports import DEPLOYMENTS, EVENTS, HTTP_ROUTES, PODS, SERVICES, ClusterError, Kind, Object
 
 from testbed.handle import ClusterHandle
 from tests.contract.conftest import token_of
@@ -41,7 +41,7 @@ def managers(found: Object) -> set[tuple[str, str, str]]:
 
 
 async def test_what_is_applied_is_stored_under_our_name(cluster: KubeCluster, namespace: str) -> None:
-    found = await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1", b="2"))
+    found = await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1", b="2"), force=True)
     assert found["data"] == {"a": "1", "b": "2"}
     assert managers(found) == {("crossfade", "Apply", "")}
 
@@ -49,29 +49,78 @@ async def test_what_is_applied_is_stored_under_our_name(cluster: KubeCluster, na
 async def test_a_field_no_longer_applied_goes_and_others_fields_stay(
     cluster: KubeCluster, namespace: str, bed: ClusterHandle
 ) -> None:
-    await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1", b="2"))
+    await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1", b="2"), force=True)
     bed.kubectl("patch", "configmap", "facts", "-n", namespace, "--type=merge", "-p", '{"data":{"theirs":"x"}}')
-    found = await cluster.apply(CONFIG_MAPS, config_map(namespace, a="3"))
+    found = await cluster.apply(CONFIG_MAPS, config_map(namespace, a="3"), force=True)
     assert found["data"] == {"a": "3", "theirs": "x"}
 
 
 async def test_our_own_fields_are_taken_back_from_whoever_changed_them(
     cluster: KubeCluster, namespace: str, bed: ClusterHandle
 ) -> None:
-    await cluster.apply(CONFIG_MAPS, config_map(namespace, weight="100"))
+    await cluster.apply(CONFIG_MAPS, config_map(namespace, weight="100"), force=True)
     bed.kubectl("patch", "configmap", "facts", "-n", namespace, "--type=merge", "-p", '{"data":{"weight":"0"}}')
-    found = await cluster.apply(CONFIG_MAPS, config_map(namespace, weight="100"))
+    found = await cluster.apply(CONFIG_MAPS, config_map(namespace, weight="100"), force=True)
     assert found["data"] == {"weight": "100"}
 
 
+ROUTE = {
+    "apiVersion": "gateway.networking.k8s.io/v1",
+    "kind": "HTTPRoute",
+    "spec": {"parentRefs": [{"name": "public"}], "rules": [{"backendRefs": [{"name": "theirs", "port": 80}]}]},
+}
+SERVICE = {
+    "apiVersion": "v1",
+    "kind": "Service",
+    "spec": {"selector": {"app": "theirs"}, "ports": [{"name": "http", "port": 80, "protocol": "TCP"}]},
+}
+DEPLOYMENT = {"apiVersion": "apps/v1", "kind": "Deployment", "spec": deployment("any", 0)["spec"]}
+
+
+@pytest.mark.parametrize(
+    ("kind", "theirs", "ours"),
+    [
+        (HTTP_ROUTES, ROUTE, {"rules": [{"backendRefs": [{"name": "ours", "port": 80}]}]}),
+        (SERVICES, SERVICE, {"selector": {"app": "ours"}}),
+        (DEPLOYMENTS, DEPLOYMENT, {"selector": {"matchLabels": {"app": "ours"}}}),
+    ],
+)
+async def test_without_force_an_object_of_others_stays_whole_and_its_manager_is_named(
+    cluster: KubeCluster, namespace: str, bed: ClusterHandle, kind: Kind, theirs: Object, ours: Object
+) -> None:
+    metadata = {"namespace": namespace, "name": "fraud"}
+    file = bed.kubeconfig.parent / f"{namespace}.json"
+    file.write_text(json.dumps(theirs | {"metadata": metadata}))
+    bed.kubectl("create", "--field-manager=another-team", "-f", str(file))
+    path = object_path(kind, namespace, "fraud")
+    before = await cluster.request("GET", path)
+    body = {"metadata": metadata | {"labels": {"ours": "yes"}}, "spec": theirs["spec"] | ours}
+    with pytest.raises(ClusterError, match="another-team") as failure:
+        await cluster.apply(kind, body, force=False)
+    after = await cluster.request("GET", path)
+    assert failure.value.status == 409
+    assert (after["spec"], after["metadata"].get("labels")) == (before["spec"], None)
+
+
+async def test_without_force_our_own_object_is_mended_where_others_took_a_label_off(
+    cluster: KubeCluster, namespace: str, bed: ClusterHandle
+) -> None:
+    body = config_map(namespace, a="1")
+    body["metadata"]["labels"] = {"ours": "yes"}
+    await cluster.apply(CONFIG_MAPS, body, force=False)
+    bed.kubectl("label", "configmap", "facts", "-n", namespace, "ours-")
+    found = await cluster.apply(CONFIG_MAPS, body, force=False)
+    assert found["metadata"]["labels"] == {"ours": "yes"}
+
+
 async def test_applying_the_same_again_writes_nothing(cluster: KubeCluster, namespace: str) -> None:
-    first = await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1"))
-    again = await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1"))
+    first = await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1"), force=True)
+    again = await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1"), force=True)
     assert again["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
 
 
 async def test_status_is_applied_under_a_name_of_its_own(cluster: KubeCluster, namespace: str) -> None:
-    await cluster.apply(DEPLOYMENTS, deployment(namespace, 0))
+    await cluster.apply(DEPLOYMENTS, deployment(namespace, 0), force=True)
     condition = {"type": "Seen", "status": "True", "reason": "Looked", "message": "by a test"}
     body = {"metadata": {"namespace": namespace, "name": "idle"}, "status": {"conditions": [condition]}}
     found = await cluster.apply_status(DEPLOYMENTS, body)
@@ -80,7 +129,7 @@ async def test_status_is_applied_under_a_name_of_its_own(cluster: KubeCluster, n
 
 
 async def test_scaling_changes_the_replicas_and_nothing_else(cluster: KubeCluster, namespace: str) -> None:
-    before = await cluster.apply(DEPLOYMENTS, deployment(namespace, 0))
+    before = await cluster.apply(DEPLOYMENTS, deployment(namespace, 0), force=True)
     after = await cluster.scale(DEPLOYMENTS, namespace, "idle", 2)
     assert after["spec"] == before["spec"] | {"replicas": 2}
     assert ("crossfade", "Update", "") in managers(after)
@@ -89,7 +138,7 @@ async def test_scaling_changes_the_replicas_and_nothing_else(cluster: KubeCluste
 async def test_deleting_is_done_in_the_background_and_twice_is_fine(
     cluster: KubeCluster, namespace: str, bed: ClusterHandle
 ) -> None:
-    await cluster.apply(DEPLOYMENTS, deployment(namespace, 1))
+    await cluster.apply(DEPLOYMENTS, deployment(namespace, 1), force=True)
     bed.kubectl("wait", "replicaset", "-n", namespace, "-l", "app=idle", "--for=create", "--timeout=60s")
     await cluster.delete(DEPLOYMENTS, namespace, "idle")
     await cluster.delete(DEPLOYMENTS, namespace, "idle")
@@ -120,14 +169,14 @@ async def test_a_refusal_names_the_request_the_code_and_the_servers_reason(
 ) -> None:
     body = {"metadata": {"namespace": namespace, "name": "web"}, "spec": {"ports": [{"port": 70000}]}}
     with pytest.raises(ClusterError, match=r"PATCH /api/v1/namespaces/.*/services/web with 422: .*70000") as failure:
-        await cluster.apply(SERVICES, body)
+        await cluster.apply(SERVICES, body, force=True)
     assert failure.value.status == 422
     assert len(str(failure.value)) < 700
 
 
 async def test_a_missing_namespace_is_a_404(cluster: KubeCluster) -> None:
     with pytest.raises(ClusterError) as failure:
-        await cluster.apply(CONFIG_MAPS, config_map("no-such-namespace", a="1"))
+        await cluster.apply(CONFIG_MAPS, config_map("no-such-namespace", a="1"), force=True)
     assert failure.value.status == 404
 
 
@@ -185,7 +234,7 @@ async def test_a_server_that_does_not_answer_is_given_up_in_time(cluster: KubeCl
     cluster.client.configuration.host = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
     impatient = KubeCluster(cluster.client, timeout=0.2)
     with pytest.raises(ClusterError, match=r"did not answer .* within 0\.2 s") as failure:
-        await impatient.apply(CONFIG_MAPS, config_map(namespace, a="1"))
+        await impatient.apply(CONFIG_MAPS, config_map(namespace, a="1"), force=True)
     silent.close()
     assert failure.value.status == 0
 

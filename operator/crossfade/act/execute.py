@@ -2,7 +2,9 @@
 
 import logging
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 
+from crossfade.api import meta
 from crossfade.decide.plan import Action, Apply, Delete, Scale, Target
 from crossfade.ports import DEPLOYMENTS, HTTP_ROUTES, ROLLOUTS, SERVICES, Cluster, ClusterError, Kind, Object
 from crossfade.telemetry.metrics import WRITES
@@ -16,6 +18,8 @@ _KINDS: dict[Target, Kind] = {
     Target.ROLLOUT: ROLLOUTS,
 }
 
+Known = Callable[[str, str, str], Object | None]
+"""An object by kind, namespace and name as last seen, None when it was not: without our label none is."""
 Absorb = Callable[[Object], None]
 """Takes in an object as a write returned it, so that the next look already sees it."""
 
@@ -24,12 +28,12 @@ class ActionError(Exception):
     """A write that the API server refused; the sentence names the child, the reason for the write and the cause."""
 
 
-async def execute(cluster: Cluster, namespace: str, actions: Iterable[Action], absorb: Absorb) -> None:
+async def execute(cluster: Cluster, namespace: str, actions: Iterable[Action], known: Known, absorb: Absorb) -> None:
     """Send the actions in order. Raises ActionError at the first that fails; those before it are done."""
     for action in actions:
         kind, name = _subject(action)
         try:
-            stored = await _send(cluster, kind, namespace, name, action)
+            stored = await _send(cluster, kind, namespace, name, action, known(kind.kind, namespace, name))
         except ClusterError as error:
             raise ActionError(f"{kind.kind} {name} could not be written ({action.why}): {error}") from error
         WRITES.labels(kind=kind.kind).inc()
@@ -48,12 +52,32 @@ def _subject(action: Action) -> tuple[Kind, str]:
             return _KINDS[target], name
 
 
-async def _send(cluster: Cluster, kind: Kind, namespace: str, name: str, action: Action) -> Object | None:
+def _is_ours(kind: Kind, known: Object | None, body: Object) -> bool:
+    """Whether what is stored may be written over. An object of another team may have the name of a child of ours."""
+    if kind is ROLLOUTS:
+        return True
+    label = body["metadata"].get("labels", {}).get(meta.LABEL_ROLLOUT)
+    return known is not None and label == known["metadata"].get("labels", {}).get(meta.LABEL_ROLLOUT)
+
+
+async def _send(
+    cluster: Cluster, kind: Kind, namespace: str, name: str, action: Action, known: Object | None
+) -> Object | None:
     match action:
         case Apply(body=body):
-            return await cluster.apply(kind, body)
+            return await _apply(cluster, kind, body, force=_is_ours(kind, known, body))
         case Scale(replicas=replicas):
             return await cluster.scale(kind, namespace, name, replicas)
         case Delete():
             await cluster.delete(kind, namespace, name)
             return None
+
+
+async def _apply(cluster: Cluster, kind: Kind, body: Object, *, force: bool) -> Object:
+    try:
+        return await cluster.apply(kind, body, force=force)
+    except ClusterError as error:
+        if force or error.status != HTTPStatus.CONFLICT:
+            raise
+        remedy = f"it is not this Rollout's: rename the Rollout or delete the {kind.kind}"
+        raise ClusterError(f"{error}; {remedy}", error.status) from error

@@ -33,13 +33,16 @@ class KubeCluster:
         """Close all connections."""
         await self.client.close()  # type: ignore[no-untyped-call]  # the library's gap
 
-    async def apply(self, kind: Kind, body: Object) -> Object:
-        """Apply as `crossfade`, forcing conflicts on our own fields. Returns the stored object. Raises ClusterError."""
-        return await self._apply(kind, body, "", meta.FIELD_MANAGER)
+    async def apply(self, kind: Kind, body: Object, *, force: bool) -> Object:
+        """Apply as `crossfade`. Returns the stored object. Raises ClusterError.
+
+        With `force` our fields are taken from whoever set them to something else; without, that is a 409.
+        """
+        return await self._apply(kind, body, "", meta.FIELD_MANAGER, force=force)
 
     async def apply_status(self, kind: Kind, body: Object) -> Object:
         """Apply the status subresource as `crossfade-status`. Returns the stored object. Raises ClusterError."""
-        return await self._apply(kind, body, "/status", meta.STATUS_MANAGER)
+        return await self._apply(kind, body, "/status", meta.STATUS_MANAGER, force=True)
 
     async def scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> Object:
         """Set `spec.replicas` and nothing else. Returns the stored object. Raises ClusterError."""
@@ -90,11 +93,12 @@ class KubeCluster:
         content: bytes = await response.read()  # type: ignore[no-untyped-call]  # the library's gap
         return response.status, content
 
-    async def _apply(self, kind: Kind, body: Object, subresource: str, manager: str) -> Object:
+    async def _apply(self, kind: Kind, body: Object, subresource: str, manager: str, *, force: bool) -> Object:
         found = body["metadata"]
         path = object_path(kind, found.get("namespace"), found["name"]) + subresource
         typed = {"apiVersion": kind.api_version, "kind": kind.kind} | body
-        return await self.request("PATCH", path, typed, _APPLY, {"fieldManager": manager, "force": "true"})
+        query = {"fieldManager": manager, "force": str(force).lower()}
+        return await self.request("PATCH", path, typed, _APPLY, query)
 
 
 def collection_path(kind: Kind, namespace: str | None) -> str:

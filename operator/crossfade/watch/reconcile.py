@@ -68,10 +68,10 @@ class Reconciler:
         plan = plan_rollout(snapshot)
         namespace = snapshot.rollout.namespace
         try:
-            await execute(self._cluster, namespace, plan.first, self._world.absorb)
+            await execute(self._cluster, namespace, plan.first, self._world.cache.get, self._world.absorb)
             self._time_rollback(snapshot, plan)
             written = await self._write(snapshot, raw, plan, plan.situation)
-            await execute(self._cluster, namespace, plan.then, self._world.absorb)
+            await execute(self._cluster, namespace, plan.then, self._world.cache.get, self._world.absorb)
         except ActionError as error:
             await self._say_why(raw, plan, error)
             raise

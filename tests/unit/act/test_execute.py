@@ -1,18 +1,32 @@
-"""Would catch actions sent out of order, or sent on after one was refused."""
+"""Would catch actions sent out of order or on after a refusal, and another team's object taken over by force."""
 
 import pytest
-from crossfade.act.execute import ActionError, execute
+from crossfade.act.execute import ActionError, Known, execute
+from crossfade.api import meta
 from crossfade.decide.plan import Apply, Delete, Scale, Target
+from crossfade.ports import Object
 
 from tests.unit.fakes.cluster import FakeCluster
 
 BODY = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "namespace": "ml"}, "spec": {}}
 
 
+def nothing(kind: str, namespace: str, name: str) -> Object | None:
+    return None
+
+
+def labelled(rollout: str) -> Object:
+    return {**BODY, "metadata": {"name": "d", "namespace": "ml", "labels": {meta.LABEL_ROLLOUT: rollout}}}
+
+
+def known_as(rollout: str) -> Known:
+    return lambda kind, namespace, name: labelled(rollout)
+
+
 async def test_actions_are_sent_in_order_and_what_they_return_is_absorbed() -> None:
     cluster, seen = FakeCluster(), list[dict[str, object]]()
     actions = (Apply(Target.DEPLOYMENT, BODY, "why"), Scale("d", 3, "why"), Delete(Target.SERVICE, "d", "why"))
-    await execute(cluster, "ml", actions, seen.append)
+    await execute(cluster, "ml", actions, nothing, seen.append)
     assert cluster.writes == [("apply", "Deployment", "d"), ("scale", "Deployment", "d"), ("delete", "Service", "d")]
     assert seen[1]["spec"] == {"replicas": 3}
     assert len(seen) == 2
@@ -23,5 +37,23 @@ async def test_nothing_is_sent_after_a_refusal_and_the_sentence_says_what_and_wh
     cluster.refuse = lambda verb, kind, name: verb == "scale"
     actions = (Scale("d", 3, "three are asked for"), Delete(Target.SERVICE, "d", "why"))
     with pytest.raises(ActionError, match=r"Deployment d could not be written \(three are asked for\): .*refused"):
-        await execute(cluster, "ml", actions, lambda raw: None)
+        await execute(cluster, "ml", actions, nothing, lambda raw: None)
+    assert cluster.writes == []
+
+
+async def test_an_object_with_our_label_is_written_by_force() -> None:
+    cluster = FakeCluster()
+    cluster.create(labelled("demo"))
+    await execute(
+        cluster, "ml", [Apply(Target.DEPLOYMENT, labelled("demo"), "why")], known_as("demo"), lambda raw: None
+    )
+    assert cluster.writes == [("apply", "Deployment", "d")]
+
+
+@pytest.mark.parametrize("known", [nothing, known_as("another")])
+async def test_an_object_that_is_not_ours_is_left_as_it_is_and_the_sentence_says_what_to_do(known: Known) -> None:
+    cluster = FakeCluster()
+    cluster.create(BODY)
+    with pytest.raises(ActionError, match=r'conflict with "others"; .* rename the Rollout or delete the Deployment'):
+        await execute(cluster, "ml", [Apply(Target.DEPLOYMENT, labelled("demo"), "why")], known, lambda raw: None)
     assert cluster.writes == []

@@ -14,11 +14,14 @@ class FakeCluster:
         self.objects: dict[tuple[str, str, str], Object] = {}
         self.writes: list[tuple[str, str, str]] = []
         self.events: list[Object] = []
+        self.foreign: set[tuple[str, str, str]] = set()
         self.refuse: Callable[[str, str, str], bool] = lambda verb, kind, name: False
         self.version = 100
 
-    async def apply(self, kind: Kind, body: Object) -> Object:
-        """See ports.Cluster."""
+    async def apply(self, kind: Kind, body: Object, *, force: bool) -> Object:
+        """See ports.Cluster. All that others have made holds other values."""
+        if not force and (kind.kind, body["metadata"]["namespace"], body["metadata"]["name"]) in self.foreign:
+            raise ClusterError('conflict with "others"', 409)
         return self._write("apply", kind, body, lambda old: {**old, **_without_status(body)}, generation=1)
 
     async def apply_status(self, kind: Kind, body: Object) -> Object:
@@ -45,6 +48,9 @@ class FakeCluster:
     def create(self, body: Object, generation: int = 1) -> Object:
         """What others do, creation or change: not recorded as a write of ours."""
         kind = Kind(body["apiVersion"], "", body["kind"])
+        place = body["kind"], body["metadata"]["namespace"], body["metadata"]["name"]
+        if place not in self.objects:
+            self.foreign.add(place)
         others = {key: value for key, value in body["metadata"].items() if key not in ("generation", "resourceVersion")}
         stored = self._store(kind, {**body, "metadata": others}, lambda old: {**old, **body}, generation)
         return copy.deepcopy(stored)

@@ -99,6 +99,20 @@ async def test_a_refused_write_is_shown_in_the_status_and_retried() -> None:
     assert ready(cluster)["status"] == "True"
 
 
+async def test_a_route_of_others_with_the_rollouts_name_stays_theirs_and_the_status_says_so() -> None:
+    cluster, clock = FakeCluster(), FakeClock()
+    cluster.create(version())
+    cluster.create(rollout())
+    theirs = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "spec": {"parentRefs": []}}
+    cluster.create({**theirs, "metadata": {"name": "demo", "namespace": "ml"}})
+    loop = Loop(cluster, clock)
+    loop.world.cache.remove(cluster.objects["HTTPRoute", "ml", "demo"])  # without our label it is not watched
+    with pytest.raises(ActionError):
+        await loop.settle()
+    assert cluster.objects["HTTPRoute", "ml", "demo"]["spec"] == theirs["spec"]
+    assert "rename the Rollout or delete the HTTPRoute" in ready(cluster)["message"]
+
+
 async def test_a_status_that_cannot_be_written_is_an_error_and_not_a_loss() -> None:
     cluster, clock = FakeCluster(), FakeClock()
     cluster.create(version())
