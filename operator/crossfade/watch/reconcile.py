@@ -5,12 +5,13 @@ from dataclasses import replace
 from time import perf_counter
 
 from crossfade.act.execute import ActionError, execute
-from crossfade.api.conditions import Reason
+from crossfade.api.conditions import ConditionType, Reason
+from crossfade.api.v1alpha1 import RolloutStatus
 from crossfade.decide.plan import Apply, Plan, Situation, Standing, Target
 from crossfade.decide.rollout import plan_rollout
 from crossfade.decide.version import plan_version
 from crossfade.model.snapshot import Platform, Snapshot
-from crossfade.observe.gather import gather_rollout, gather_version
+from crossfade.observe.gather import UnreadableStatusError, gather_rollout, gather_version
 from crossfade.observe.poller import Poller
 from crossfade.observe.resolver import Resolver
 from crossfade.ports import MODEL_VERSIONS, ROLLOUTS, Clock, Cluster, ClusterError, Kind, Object
@@ -22,6 +23,14 @@ from crossfade.watch.queue import Key
 from crossfade.watch.world import World
 
 log = logging.getLogger(__name__)
+
+_FAULT = Situation(
+    Standing.IN_PROGRESS,
+    Reason.PENDING,
+    "the operator cannot look at this Rollout because of a fault of its own, so nothing moves; read the operator's log",
+)
+_SUMMARY = frozenset({ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED})
+"""The conditions that say how the last look went; the others hold until the next one that succeeds."""
 
 
 class Reconciler:
@@ -56,6 +65,11 @@ class Reconciler:
         try:
             again = await (self._rollout(raw) if key.kind == "Rollout" else self._version(raw))
             result = "ok"
+        except (ClusterError, ActionError, UnreadableStatusError):
+            raise
+        except Exception:
+            await self._say_fault(key)
+            raise
         finally:
             RECONCILES.labels(kind=key.kind, result=result).inc()
             RECONCILE_SECONDS.labels(kind=key.kind).observe(perf_counter() - started)
@@ -123,6 +137,19 @@ class Reconciler:
             await self._write(snapshot, current, replace(plan, status=snapshot.rollout.status), stuck)
         except ClusterError as failure:
             log.warning("the refusal cannot be shown in the status either: %s", failure)
+
+    async def _say_fault(self, key: Key) -> None:
+        """Show in a Rollout's status that looking at it failed. Only the log has the details, which may be secret."""
+        raw = self._world.cache.get(*key)
+        if raw is None or key.kind != "Rollout":
+            return
+        try:
+            before = RolloutStatus.model_validate(raw.get("status", {}))
+            found = conditions(_FAULT, (), before.conditions, int(raw["metadata"]["generation"]), self._clock.now())
+            kept = [condition for condition in before.conditions if condition.type not in _SUMMARY]
+            await self._store(ROLLOUTS, raw, before.model_copy(update={"conditions": [*found, *kept]}))
+        except Exception as failure:
+            log.warning("the fault cannot be shown in the status either: %s", type(failure).__name__)
 
     def _time_rollback(self, snapshot: Snapshot, plan: Plan) -> None:
         moved = any(isinstance(action, Apply) and action.target is Target.ROUTE for action in plan.first)

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 from crossfade.act.execute import ActionError
+from crossfade.decide.plan import Plan
 from crossfade.ports import ClusterError
+from crossfade.watch import reconcile
 
 from tests.unit.fakes.clock import FakeClock
 from tests.unit.fakes.cluster import FakeCluster
@@ -111,6 +113,40 @@ async def test_a_route_of_others_with_the_rollouts_name_stays_theirs_and_the_sta
         await loop.settle()
     assert cluster.objects["HTTPRoute", "ml", "demo"]["spec"] == theirs["spec"]
     assert "rename the Rollout or delete the HTTPRoute" in ready(cluster)["message"]
+
+
+async def test_a_fault_of_the_operator_is_shown_without_its_details_and_goes_when_mended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster, clock = await promoted()
+    healthy = cluster.objects["Rollout", "ml", "demo"]["status"]
+    with monkeypatch.context() as broken:
+        broken.setattr(reconcile, "plan_rollout", lambda snapshot: fail("secret"))
+        with pytest.raises(ZeroDivisionError):
+            await Loop(cluster, clock).settle()
+    faulty = cluster.objects["Rollout", "ml", "demo"]["status"]
+    said = {condition["type"]: condition for condition in faulty["conditions"]}
+    assert said["Ready"]["status"] == "Unknown"
+    assert "a fault of its own" in said["Reconciling"]["message"]
+    assert "secret" not in str(faulty)
+    assert said["Available"]["status"] == "True"
+    assert faulty["stable"] == healthy["stable"]
+    await Loop(cluster, clock).settle()
+    assert ready(cluster)["status"] == "True"
+
+
+async def test_a_fault_that_cannot_be_shown_either_is_still_the_one_that_is_raised(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster, clock = await promoted()
+    cluster.refuse = lambda verb, kind, name: True
+    monkeypatch.setattr(reconcile, "plan_rollout", lambda snapshot: fail("secret"))
+    with pytest.raises(ZeroDivisionError):
+        await Loop(cluster, clock).settle()
+
+
+def fail(text: str) -> Plan:
+    raise ZeroDivisionError(text)
 
 
 async def test_a_status_that_cannot_be_written_is_an_error_and_not_a_loss() -> None:
