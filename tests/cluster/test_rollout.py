@@ -62,7 +62,7 @@ async def test_a_bad_version_is_rolled_back_under_load_and_no_request_fails_by_t
     start_operator: Callable[..., OperatorProcess],
     record_property: Callable[[str, object], None],
 ) -> None:
-    start_operator()
+    start_operator(endpoint.namespace)
     await endpoint.model(1)
     await endpoint.model(2, errorRate=0.2)
     stable = (await endpoint.serve(1))["status"]["stable"]["revision"]
