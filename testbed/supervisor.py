@@ -49,10 +49,10 @@ class Supervisor:
         self._settled = True
 
     def stop(self, name: str) -> None:
-        """Kill a daemon at once and leave it dead; what it started stays. Raises KeyError for an unknown name."""
+        """Kill a daemon and its workers at once and leave it dead. Raises KeyError for an unknown name."""
         self._stopped.add(self._daemons[name].name)
         if process := self._running.get(name):
-            os.kill(process.pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)  # MLflow, for one, answers by a worker that would stay
 
     def resume(self, name: str) -> None:
         """Start a stopped daemon again. Raises KeyError for an unknown name."""
