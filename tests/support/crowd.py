@@ -12,7 +12,7 @@ from typing import Any
 
 from testbed.bed import Bed
 from tests.support import objects
-from tests.support.endpoint import Endpoint, serves
+from tests.support.endpoint import Endpoint, at_rest
 from tests.support.recorder import Object, collection
 
 _AT_ONCE = 8
@@ -39,7 +39,7 @@ async def played_pods(endpoint: Endpoint, bed: Bed) -> AsyncIterator[None]:
 
 
 async def settle(endpoint: Endpoint, numbers: range, seconds: float) -> None:
-    """Create the Rollouts `crowd-<n>` of ModelVersion 1, and wait until all serve it."""
+    """Create the Rollouts `crowd-<n>` of ModelVersion 1, and wait until all rest with it."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def create(number: int) -> None:
@@ -50,7 +50,7 @@ async def settle(endpoint: Endpoint, numbers: range, seconds: float) -> None:
             await endpoint.create(body)
 
     await asyncio.gather(*map(create, numbers))
-    await endpoint.recorder.until_all("Rollout", numbers.stop, lambda found: serves(found, 1), seconds)
+    await endpoint.recorder.until_all("Rollout", numbers.stop, lambda found: at_rest(found, 1), seconds)
 
 
 async def _play(endpoint: Endpoint) -> None:

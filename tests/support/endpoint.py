@@ -129,6 +129,13 @@ def serves(found: Object, number: int) -> bool:
     return ready(found)[0] == "True" and stable.get("modelVersion") == f"{NAME}-{number}"
 
 
+def at_rest(found: Object, number: int) -> bool:
+    """Whether nothing is left to write for a Rollout that serves this version: nothing held, and the last word said."""
+    said = f"{NAME}-{number} serves all requests"
+    done = serves(found, number) and not found["metadata"].get("finalizers")
+    return done and conditions(found)["Ready"]["message"] == said
+
+
 def rolled_back(found: Object) -> bool:
     """Whether the last rollout was taken back."""
     return ready(found) == ("False", "RolledBack")
