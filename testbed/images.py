@@ -9,7 +9,10 @@ from testbed import places
 from testbed.binaries.environments import existing_env
 
 Image = dict[str, object]
-"""`entrypoint` and `cmd` (lists of words), `env` (name -> value), `workdir`: as in an OCI image's configuration."""
+"""`entrypoint` and `cmd` (lists of words), `env` (name -> value), `workdir`: as in an OCI image's configuration.
+
+`paths` are the folders of this machine that its program consists of; a container sees them whatever volume covers them.
+"""
 
 
 def catalogue() -> dict[str, Image]:
@@ -41,6 +44,7 @@ def _image(entrypoint: list[str], cmd: list[str] | None = None, **env: str) -> I
         "cmd": cmd or [],
         "env": {"PATH": _path(Path(sys.executable).parent)} | env,
         "workdir": "/",
+        "paths": sorted({str(places.REPOSITORY), sys.prefix, sys.base_prefix, str(Path(entrypoint[0]).parents[1])}),
     }
 
 

@@ -142,6 +142,7 @@ class Container:
             raise ConfigError(f"no command specified for {spec['name']}")
         self._environment, self._workdir = env, spec.get("workingDir") or image.workdir
         mounts = [*around.system_mounts, *around.volumes.mounts(spec, env), self._termination_log()]
+        mounts += [rootfs.VolumeMount(path, path, True) for path in rootfs.covered(image.paths, mounts)]
         return process.Program(argv, env, self._workdir, str(self._log())), mounts
 
     def _log(self) -> Path:

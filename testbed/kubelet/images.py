@@ -14,6 +14,8 @@ class Image:
     cmd: tuple[str, ...]
     env: Mapping[str, str]
     workdir: str
+    paths: tuple[str, ...]
+    """Folders of the node that its program consists of."""
 
 
 class UnknownImageError(Exception):
@@ -34,5 +36,9 @@ def find(catalogue: Path, reference: str) -> Image:
         known = ", ".join(sorted(by_name)) or "none"
         raise UnknownImageError(f'image "{reference}" is not in {catalogue} (known: {known}); add it there')
     return Image(
-        tuple(entry.get("entrypoint", ())), tuple(entry.get("cmd", ())), entry.get("env", {}), entry.get("workdir", "/")
+        entrypoint=tuple(entry.get("entrypoint", ())),
+        cmd=tuple(entry.get("cmd", ())),
+        env=entry.get("env", {}),
+        workdir=entry.get("workdir", "/"),
+        paths=tuple(entry.get("paths", ())),
     )

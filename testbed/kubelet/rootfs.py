@@ -23,6 +23,14 @@ class VolumeMount:
     read_only: bool = False
 
 
+def covered(paths: Sequence[str], mounts: Sequence[VolumeMount]) -> list[str]:
+    """Which of an image's folders a volume would hide: a checkout below /tmp, say, when a pod has its own /tmp.
+
+    In a container engine an image's files do not lie where the node's do; here they must be shown again.
+    """
+    return [path for path in paths if any(_below(path, mount.target.rstrip("/")) for mount in mounts)]
+
+
 @dataclass
 class Layout:
     """How the node's root is shown to containers: absolute paths, found once when the kubelet starts."""

@@ -218,3 +218,15 @@ async def test_a_failed_liveness_probe_restarts_the_container(space: Namespace) 
     last = only(await space.pod("p", restarted(1)))["lastState"]["terminated"]
     # Python leaves SIGTERM alone, and the first process of a container is immune to that: killed after its grace.
     assert (last["exitCode"], last["reason"]) == (137, "Error")
+
+
+async def test_a_volume_does_not_hide_the_image_from_its_container(space: Namespace) -> None:
+    above = str(Path(__file__).parents[3])
+    main = {
+        "name": "main",
+        "image": "v2server",
+        "command": ["python", "-c", "import testbed.servers.v2"],
+        "volumeMounts": [{"name": "work", "mountPath": above}],
+    }
+    await space.apply(pod("p", main, volumes=[{"name": "work", "emptyDir": {}}], restartPolicy="Never"))
+    await space.pod("p", lambda status: status["phase"] == "Succeeded")
