@@ -54,13 +54,14 @@ async def settle(endpoint: Endpoint, numbers: range, seconds: float) -> None:
 
 
 async def _play(endpoint: Endpoint) -> None:
-    given: set[str] = set()
+    history, seen, given = endpoint.recorder.history, 0, set[str]()
     while True:
-        for deployment in list(endpoint.recorder.latest("Deployment")):
-            if deployment["metadata"]["name"] not in given:
-                given.add(deployment["metadata"]["name"])
-                await _ready_pod(endpoint, deployment)
-        await endpoint.recorder.news()
+        for found in history[seen : (seen := len(history))]:
+            if found["kind"] == "Deployment" and found["metadata"]["name"] not in given:
+                given.add(found["metadata"]["name"])
+                await _ready_pod(endpoint, found)
+        if seen == len(history):  # nothing came in while pods were made
+            await endpoint.recorder.news()
 
 
 async def _ready_pod(endpoint: Endpoint, deployment: Object) -> None:
