@@ -8,7 +8,8 @@ ARGS ?=
 demo: .venv/ready  ## a real cluster, real models, one promotion and one rollback
 	@$(BIN)/python -m demo $(ARGS)
 
-test: check  ## all tiers; those behind the fast ones share one testbed
+test: check  ## all tiers; the last ones share one testbed, from inside whose network no package can be fetched
+	$(BIN)/pytest -q tests/image
 	$(BIN)/pytest tests/testbed tests/contract tests/chart tests/cluster $(ARGS)
 
 check: .venv/ready  ## what to run all the time: linters, types, contracts between rooms, fast tests
