@@ -42,7 +42,6 @@ class Reason(Documented):
     ANALYSING = "Analysing", "the stage runs and evidence is gathered"
     NO_DATA = "NoData", "there is too little evidence, or none; the rollout holds"
     METRICS_UNAVAILABLE = "MetricsUnavailable", "Prometheus does not answer; the rollout holds"
-    PROMOTING = "Promoting", "all stages passed; the route is on its way to 100 %"
     DRAINING = "Draining", "an arm without weight is finishing its requests"
     SUSPENDED = "Suspended", "`spec.suspend` is true; progress is frozen, a rollback is not"
     # good ends
