@@ -1,4 +1,4 @@
-"""Specs of both kinds, valid ones and ones broken in one to three places, from a seed."""
+"""Specs of all kinds, valid ones and ones broken in one to three places, from a seed."""
 
 import copy
 import random
@@ -44,9 +44,9 @@ VALID: dict[str, list[Spec]] = {
             },
             "strategy": {
                 "stages": [
-                    {"name": "five", "weight": 5, "minDuration": "90s"},
-                    {"name": "quarter", "weight": 25},
-                    {"name": "half", "weight": 50, "minDuration": "2h30m"},
+                    {"name": "five", "weight": 5, "minDuration": "90s", "maxDuration": "90s"},
+                    {"name": "quarter", "weight": 25, "maxDuration": "2m", "onInconclusive": "Rollback"},
+                    {"name": "half", "weight": 50, "minDuration": "2h30m", "onInconclusive": "Hold"},
                 ]
             },
             "analysis": {
@@ -55,11 +55,57 @@ VALID: dict[str, list[Spec]] = {
                         "name": "errors",
                         "ratio": {"bad": 'http_total{code=~"5.."}', "total": "http_total"},
                         "objective": {"absolute": {"max": "0.005"}},
-                        "minRequests": 500,
                     },
-                    {"name": "b", "template": "mlserver/errors", "objective": {"absolute": {"max": "0.5"}}},
+                    {"name": "b", "template": "own.errors", "objective": {"relative": {"rollbackAbove": 0}}},
                 ]
             },
+        },
+        {
+            "modelVersion": "fraud-1-3-0",
+            "traffic": {"gatewayAPI": {"parentRefs": [{"name": "public"}]}},
+            "strategy": {"stages": [{"name": "five", "weight": 5}]},
+            "analysis": {
+                "falseRollback": "0.001",
+                "falsePromotion": "0.1",
+                "prometheus": "main",
+                "trafficCheck": {"tolerance": 30, "grace": "2m"},
+                "warmup": "30s",
+                "metrics": [
+                    {
+                        "name": "errors",
+                        "ratio": {"bad": "b", "total": "t"},
+                        "objective": {
+                            "relative": {"rollbackAbove": 10, "promoteWithin": 20},
+                            "absolute": {"floor": "0.001", "max": "0.02"},
+                        },
+                    },
+                    {
+                        "name": "p99",
+                        "latency": {"buckets": "h_bucket"},
+                        "objective": {
+                            "relative": {"slowerBy": 10},
+                            "absolute": {"quantile": "0.99", "max": "500ms"},
+                        },
+                        "role": "Guardrail",
+                    },
+                    {
+                        "name": "memory",
+                        "gauge": {"series": "g"},
+                        "objective": {"rule": {"max": "5", "min": "-1.5", "violations": 2, "windows": 2}},
+                        "role": "Observe",
+                    },
+                    {"name": "t", "template": "own", "objective": {"rule": {"max": "1"}}, "role": "Required"},
+                ],
+            },
+        },
+    ],
+    "MetricTemplate": [
+        {"ratio": {"bad": "b", "total": "t"}},
+        {"latency": {"buckets": "h_bucket", "unit": "Milliseconds"}},
+        {"gauge": {"series": "g"}},
+        {
+            "latency": {"buckets": "h_bucket"},
+            "arm": {"label": "service", "contains": "-svc-{namespace}-{revision}-"},
         },
     ],
     "ModelVersion": [
@@ -89,9 +135,35 @@ _TEXTS = [
     *("s3://b", "http://h/m", "https://h", "file:///m", "ftp://h", "HTTP://h", "s3://", "s3://b?x", "s3://b#x"),
     *("s3://b k", "s3://名", "s3://b\u00a0c", "s3://b\u0085c", "http:", "https:", "1.2", "1.2.3", "01.2.3"),
     *("1.2.3-", "1.2.3-01", "1.2.3-a.b+c", "v1.2.3", "1.2.3+", "sha256:" + "A" * 64, "sha256:" + "a" * 63, _DIGEST),
+    *(
+        "500ms",
+        "0.02",
+        "0.99",
+        "9999999999999999",
+        "1.0000000001",
+        "-0",
+        "{revision}",
+        "{namespace}",
+        "{pod}",
+        "}",
+        "_l",
+    ),
+    *(
+        "{namespace}{revision}",
+        "a/b/c",
+        "own.errors",
+        "Required",
+        "Rollback",
+        "Seconds",
+        "60s",
+        "61s",
+        "59s",
+        "1m",
+        "s",
+    ),
     *("mlserver", "custom", "MLServer", "Prefix", "exact", "mlserver/errors", "/", "//", "/a b", "/é", "/?", "/\u00a0"),
 ]
-_NEIGHBOURS = [4, 5, 6, 24, 25, 26, 50]  # the weights of the valid specs, and those beside them
+_NEIGHBOURS = [1, 2, 3, 4, 5, 6, 10, 20, 24, 25, 26, 50]  # the weights of the valid specs, and those beside them
 _UNKNOWN = ["bogus", "", "min_duration", "minduration", "apiVersion", "名", "$ref", "x" * 300, "a/b", "a b", "UP"]
 
 

@@ -61,6 +61,11 @@ def model_version(**changes: Any) -> Object:
     return an_object("ModelVersion", "fraud-1", {**copy.deepcopy(VALID["ModelVersion"][0]), **changes})
 
 
+def metric_template(**changes: Any) -> Object:
+    """A valid MetricTemplate but for the changes to its spec."""
+    return an_object("MetricTemplate", "errors", {**copy.deepcopy(VALID["MetricTemplate"][0]), **changes})
+
+
 def stages(*weights: int, **more: Any) -> Object:
     """A strategy with these weights."""
     return {"stages": [{"name": f"s{index}", "weight": weight, **more} for index, weight in enumerate(weights)]}
@@ -69,6 +74,11 @@ def stages(*weights: int, **more: Any) -> Object:
 def metric(**changes: Any) -> Object:
     """An analysis of one metric."""
     return {"metrics": [{"name": "e", "objective": {"absolute": {"max": "0.02"}}, **changes}]}
+
+
+def judged(objective: Object) -> Object:
+    """A Rollout whose only metric, of a template, has this objective."""
+    return rollout(analysis=metric(template="mlserver/errors", objective=objective))
 
 
 _BY_URI = {"uri": {"uri": "https://models.example.com/f.tar"}}
@@ -89,10 +99,74 @@ REFUSED = {
     "no time": (rollout(strategy=stages(5, minDuration="0s")), "minDuration.*must be longer than `0s`"),
     "too long a time": (rollout(strategy=stages(5, minDuration="721h")), "must be longer than `0s` and at most `720h`"),
     "template and ratio": (rollout(analysis=metric(template="mlserver/errors", ratio=_RATIO)), "must have exactly one"),
-    "neither of them": (rollout(analysis=metric()), "must have exactly one of `template` and `ratio`"),
+    "neither of them": (
+        rollout(analysis=metric()),
+        "must have exactly one of `template`, `ratio`, `latency` and `gauge`",
+    ),
     "a bound of 1": (
-        rollout(analysis=metric(ratio=_RATIO, objective={"absolute": {"max": "1"}})),
-        "absolute.max.*must be greater than 0 and less than 1",
+        judged({"absolute": {"max": "1"}}),
+        "absolute.max.*must be a share greater than 0 and less than 1",
+    ),
+    "a stage that ends before it may": (
+        rollout(strategy=stages(5, minDuration="2m", maxDuration="90s")),
+        r"stages\[0\].*must have a `maxDuration` that is not less than `minDuration`",
+    ),
+    "a stage that ends before the default": (
+        rollout(strategy=stages(5, maxDuration="59s")),
+        "not less than `minDuration`, which is `1m` when left out",
+    ),
+    "an end that never comes": (
+        rollout(strategy=stages(5, onInconclusive="Rollback")),
+        "must have `maxDuration` when `onInconclusive` is not `Hold`",
+    ),
+    "no objective": (judged({}), "objective.*must have either `rule`, or `relative` or `absolute` or both"),
+    "two margins": (
+        judged({"relative": {"rollbackAbove": 10, "slowerBy": 10}}),
+        "must have exactly one of `rollbackAbove` .* and `slowerBy`",
+    ),
+    "a margin wider than what is good enough": (
+        judged({"relative": {"rollbackAbove": 50}}),
+        "must have a `promoteWithin` greater than `rollbackAbove` or `slowerBy`",
+    ),
+    "a latency without a quantile": (judged({"absolute": {"max": "500ms"}}), "must have `quantile` with a `max`"),
+    "a floor for nothing": (
+        judged({"absolute": {"floor": "0.001", "max": "0.02"}}),
+        "must have `absolute.floor` only beside `relative.rollbackAbove`",
+    ),
+    "errors and a quantile": (
+        judged({"relative": {"rollbackAbove": 1}, "absolute": {"max": "1s", "quantile": "0.9"}}),
+        "must not have `absolute.quantile` beside `relative.rollbackAbove`",
+    ),
+    "latency and a share": (
+        judged({"relative": {"slowerBy": 1}, "absolute": {"max": "0.1"}}),
+        "must have an `absolute.max` that is a duration, with `quantile`, beside `relative.slowerBy`",
+    ),
+    "a rule without a bound": (judged({"rule": {}}), "rule.*must have `max`, `min` or both"),
+    "a rule that is always broken": (judged({"rule": {"max": "1", "min": "2"}}), "must have a `min` that is not above"),
+    "more violations than windows": (judged({"rule": {"max": "1", "violations": 9}}), "must have no more `violations`"),
+    "a gauge without a rule": (
+        rollout(analysis=metric(gauge={"series": "g"})),
+        r"metrics\[0\].*must have `objective.rule` for a `gauge`, and for nothing else",
+    ),
+    "a ratio of times": (
+        rollout(analysis=metric(ratio=_RATIO, objective={"relative": {"slowerBy": 10}})),
+        "must not have `slowerBy` or `quantile` in the objective of a `ratio`",
+    ),
+    "a latency of errors": (
+        rollout(analysis=metric(latency={"buckets": "h"}, objective={"relative": {"rollbackAbove": 10}})),
+        "must not have `rollbackAbove`, `floor` or a `max` without `quantile` in the objective of a `latency`",
+    ),
+    "nothing required": (
+        rollout(analysis=metric(template="mlserver/errors", role="Guardrail")),
+        "must have at least one metric whose `role` is `Required`",
+    ),
+    "a template of two kinds": (
+        metric_template(gauge={"series": "g"}),
+        "must have exactly one of `ratio`, `latency` and `gauge`",
+    ),
+    "a template that tells no arms": (
+        metric_template(arm={"label": "service", "contains": "-{revision}-"}),
+        "must have both `{namespace}` and `{revision}` in `contains`",
     ),
     "custom without containers": (rollout(serving={"runtime": "custom"}), "must bring `template.spec.containers`"),
     "unknown resource name": (rollout(serving={"resources": {"limits": {"GPU": "1"}}}), "must name resources as"),
@@ -120,6 +194,19 @@ def test_a_model_version_cannot_be_edited(apply: Callable[..., str]) -> None:
     apply(model_version())
     with pytest.raises(TestbedError, match="must not change: a ModelVersion is immutable, create another one instead"):
         apply(model_version(version="1.3.1"))
+
+
+def test_a_metric_template_cannot_be_edited(apply: Callable[..., str]) -> None:
+    apply(metric_template())
+    with pytest.raises(TestbedError, match="must not change: a MetricTemplate is immutable, create another one"):
+        apply(metric_template(ratio={"bad": "other", "total": "t"}))
+
+
+def test_a_metric_template_is_at_rest_as_soon_as_it_is_there(bed: ClusterHandle, apply: Callable[..., str]) -> None:
+    """Nobody writes a status of it, so whoever waits for one would wait for ever."""
+    created = json.loads(apply(an_object("MetricTemplate", "fresh", VALID["MetricTemplate"][1]), "--output=json"))
+    assert "status" not in created
+    assert created["spec"]["latency"]["unit"] == "Milliseconds"
 
 
 def test_a_deletion_policy_stays(apply: Callable[..., str]) -> None:

@@ -42,6 +42,12 @@ class Reason(Documented):
     ANALYSING = "Analysing", "the stage runs and evidence is gathered"
     NO_DATA = "NoData", "there is too little evidence, or none; the rollout holds"
     METRICS_UNAVAILABLE = "MetricsUnavailable", "Prometheus does not answer; the rollout holds"
+    METRIC_INVALID = (
+        "MetricInvalid",
+        "a metric cannot be judged as it is asked for or exposed; the rollout holds",
+    )
+    SHOCK = "Shock", "both versions got much worse at once, so the world changed; the rollout holds"
+    INCONCLUSIVE = "Inconclusive", "`maxDuration` is over and the evidence says neither worse nor good enough"
     DRAINING = "Draining", "an arm without weight is finishing its requests"
     SUSPENDED = "Suspended", "`spec.suspend` is true; progress is frozen, a rollback is not"
     # good ends

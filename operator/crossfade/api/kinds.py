@@ -6,7 +6,13 @@ from types import MappingProxyType
 from pydantic.config import JsonDict
 
 from crossfade.api.meta import GROUP
-from crossfade.api.v1alpha1 import ModelVersionSpec, ModelVersionStatus, RolloutSpec, RolloutStatus
+from crossfade.api.v1alpha1 import (
+    MetricTemplateSpec,
+    ModelVersionSpec,
+    ModelVersionStatus,
+    RolloutSpec,
+    RolloutStatus,
+)
 from crossfade.api.v1alpha1.common import ApiModel, cel
 
 
@@ -29,9 +35,10 @@ class Kind:
     short_name: str
     summary: str
     spec: type[ApiModel]
-    status: type[ApiModel]
+    status: type[ApiModel] | None
+    """None for a kind that nobody acts on, and of which there is nothing to observe."""
     columns: tuple[Column, ...]
-    selectable: tuple[str, ...]
+    selectable: tuple[str, ...] = ()
     rules: tuple[JsonDict, ...] = ()
     """CEL over the whole object, for what the spec alone does not show."""
 
@@ -91,5 +98,19 @@ MODEL_VERSION = Kind(
     ),
     selectable=(".spec.modelName", ".status.resolved.digest"),
 )
-KINDS = MappingProxyType({kind.name: kind for kind in (ROLLOUT, MODEL_VERSION)})
+METRIC_TEMPLATE = Kind(
+    name="MetricTemplate",
+    plural="metrictemplates",
+    short_name="mtpl",
+    summary="A named way to read one signal of one server, for the Rollouts of its namespace.",
+    spec=MetricTemplateSpec,
+    status=None,
+    columns=(
+        Column("Ratio", ".spec.ratio.total"),
+        Column("Latency", ".spec.latency.buckets"),
+        Column("Gauge", ".spec.gauge.series"),
+        _AGE,
+    ),
+)
+KINDS = MappingProxyType({kind.name: kind for kind in (ROLLOUT, MODEL_VERSION, METRIC_TEMPLATE)})
 """By name."""

@@ -10,6 +10,8 @@ from crossfade.codegen.structural import Schema, structural_schema
 def definition(kind: Kind) -> dict[str, Any]:
     """The CRD, as it is to be applied."""
     singular = kind.name.lower()
+    observed: Schema = {"subresources": {"status": {}}} if kind.status else {}
+    selectable = {"selectableFields": [{"jsonPath": path} for path in kind.selectable]} if kind.selectable else {}
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -31,8 +33,8 @@ def definition(kind: Kind) -> dict[str, Any]:
                     "served": True,
                     "storage": True,
                     "schema": {"openAPIV3Schema": object_schema(kind)},
-                    "subresources": {"status": {}},
-                    "selectableFields": [{"jsonPath": path} for path in kind.selectable],
+                    **observed,
+                    **selectable,
                     "additionalPrinterColumns": [_column(column) for column in kind.columns],
                 }
             ],
@@ -42,7 +44,8 @@ def definition(kind: Kind) -> dict[str, Any]:
 
 def object_schema(kind: Kind) -> Schema:
     """The whole object. `observedGeneration` is -1 from its creation on, so that no tool takes a fresh one for done."""
-    status = structural_schema(kind.status)
+    default = {"default": {"observedGeneration": -1}}
+    status = {"status": {**structural_schema(kind.status), **default}} if kind.status else {}
     rules = {"x-kubernetes-validations": list(kind.rules)} if kind.rules else {}
     return {
         **rules,
@@ -54,7 +57,7 @@ def object_schema(kind: Kind) -> Schema:
             "kind": {"type": "string", "description": f"`{kind.name}`."},
             "metadata": {"type": "object"},
             "spec": structural_schema(kind.spec),
-            "status": {**status, "default": {"observedGeneration": -1}},
+            **status,
         },
     }
 

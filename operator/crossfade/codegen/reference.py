@@ -45,14 +45,17 @@ def _catalogue(members: type[Documented]) -> str:
 def kind_page(kind: Kind) -> str:
     """All that a person may write into a kind and read from it."""
     schema = object_schema(kind)
-    sections = "".join(_section(part, schema["properties"][part]) for part in ("spec", "status"))
+    sections = "".join(
+        _section(part, schema["properties"][part]) for part in ("spec", "status") if part in schema["properties"]
+    )
     columns = ", ".join(f"{column.name}{' (wide)' if column.wide else ''}" for column in kind.columns)
     selectable = ", ".join(f"`{path.removeprefix('.')}`" for path in kind.selectable)
+    selectors = f"* Field selectors: {selectable}.\n" if selectable else ""
     return (
         f"{_NOTE}# {kind.name}\n\n{kind.summary}\n\n"
         f"* API version `{API_VERSION}`, namespaced, `kubectl get {kind.plural}` or `{kind.short_name}`, "
         "category `crossfade`.\n"
-        f"* Columns: {columns}.\n* Field selectors: {selectable}.\n{sections}"
+        f"* Columns: {columns}.\n{selectors}{sections}"
     )
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 from crossfade.api.admission import refusals
-from crossfade.api.kinds import MODEL_VERSION, ROLLOUT
+from crossfade.api.kinds import METRIC_TEMPLATE, MODEL_VERSION, ROLLOUT
 from crossfade.api.v1alpha1 import ModelVersionStatus, RolloutSpec, RolloutStatus
 from crossfade.api.v1alpha1.common import seconds
 from pydantic import ValidationError
@@ -47,7 +47,22 @@ _STATUS = {
         "at": "2026-11-22T05:00:00.000000Z",
         "verdict": "Rollback",
         "explanation": "errors regressed.",
-        "metrics": [{"name": "errors", "state": "Regressed", "bad": 12, "total": 200, "explanation": "12 of 200."}],
+        "checkpoint": "b3BhcXVl",
+        "metrics": [
+            {
+                "name": "errors",
+                "state": "Regressed",
+                "stable": {"bad": 3, "total": 1800},
+                "candidate": {"bad": 12, "total": 200},
+                "ratio": "36.0",
+                "low": "9.1",
+                "high": "210",
+                "evidence": "4100",
+                "threshold": "100",
+                "explanation": "12 of 200.",
+                "checkpoint": "b3BhcXVl",
+            }
+        ],
     },
     "outcome": _OUTCOME,
     "history": [{**_OUTCOME, "retryToken": "again"}],
@@ -101,6 +116,119 @@ def test_a_refusal_names_the_field_and_the_rule() -> None:
     assert refusals(MODEL_VERSION, {"modelName": "m", "version": "1.0.0", "source": {}}) == [
         "spec.source must have exactly one of `mlflow` and `uri`"
     ]
+
+
+def analysis(**changes: object) -> dict[str, object]:
+    """The spec with an analysis of one metric, changed."""
+    metric = {"name": "m", "template": "mlserver/errors", "objective": {"absolute": {"max": "0.02"}}, **changes}
+    return {**_SPEC, "analysis": {"metrics": [{key: value for key, value in metric.items() if value is not None}]}}
+
+
+_RATIO = {"template": None, "ratio": {"bad": "b", "total": "t"}}
+_LATENCY = {"template": None, "latency": {"buckets": "h"}}
+_GAUGE = {"template": None, "gauge": {"series": "g"}}
+_ERRORS = {"rollbackAbove": 10}
+_SLOWER = {"slowerBy": 10}
+_P99 = {"quantile": "0.99", "max": "500ms"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "field", "words"),
+    [
+        ({"objective": {}}, "objective", "must have either `rule`, or `relative` or `absolute` or both"),
+        ({"objective": {"rule": {"max": "1"}, "relative": _ERRORS}}, "objective", "must have either `rule`"),
+        ({"objective": {"relative": {}}}, "objective.relative", "must have exactly one of `rollbackAbove`"),
+        ({"objective": {"relative": {**_ERRORS, **_SLOWER}}}, "objective.relative", "must have exactly one of"),
+        (
+            {"objective": {"relative": {"slowerBy": 50, "promoteWithin": 50}}},
+            "objective.relative",
+            "must have a `promoteWithin` greater",
+        ),
+        ({"objective": {"absolute": {}}}, "objective.absolute", "must have `floor`, `max` or both"),
+        ({"objective": {"absolute": {"max": "500ms"}}}, "objective.absolute", "must have `quantile` with a `max`"),
+        ({"objective": {"absolute": {"quantile": "0.9", "max": "0.1"}}}, "objective.absolute", "must have `quantile`"),
+        ({"objective": {"absolute": {"floor": "0.01"}}}, "objective", "must have `absolute.floor` only beside"),
+        (
+            {"objective": {"relative": _SLOWER, "absolute": {"floor": "0.01"}}},
+            "objective",
+            "must have `absolute.floor` only beside",
+        ),
+        ({"objective": {"relative": _ERRORS, "absolute": _P99}}, "objective", "must not have `absolute.quantile`"),
+        (
+            {"objective": {"relative": _SLOWER, "absolute": {"max": "0.1"}}},
+            "objective",
+            "must have an `absolute.max` that is a duration",
+        ),
+        ({"objective": {"rule": {}}}, "objective.rule", "must have `max`, `min` or both"),
+        ({"objective": {"rule": {"max": "1", "min": "1.5"}}}, "objective.rule", "must have a `min` that is not above"),
+        (
+            {"objective": {"rule": {"max": "1", "violations": 6}}},
+            "objective.rule",
+            "must have no more `violations` than `windows`",
+        ),
+        ({**_RATIO, "template": "a/b"}, "", "must have exactly one of `template`, `ratio`, `latency` and `gauge`"),
+        ({"template": None}, "", "must have exactly one of `template`"),
+        (_GAUGE, "", "must have `objective.rule` for a `gauge`"),
+        ({**_RATIO, "objective": {"rule": {"max": "1"}}}, "", "must have `objective.rule` for a `gauge`, and for noth"),
+        ({**_RATIO, "objective": {"relative": _SLOWER}}, "", "must not have `slowerBy` or `quantile`"),
+        ({**_RATIO, "objective": {"absolute": _P99}}, "", "must not have `slowerBy` or `quantile`"),
+        ({**_LATENCY, "objective": {"relative": _ERRORS}}, "", "must not have `rollbackAbove`, `floor`"),
+        (_LATENCY, "", "must not have `rollbackAbove`, `floor` or a `max` without `quantile`"),
+    ],
+)
+def test_an_objective_that_contradicts_itself_or_its_series_is_refused(metric: object, field: str, words: str) -> None:
+    (said,) = refusals(ROLLOUT, analysis(**metric))  # type: ignore[arg-type]  # written as in YAML
+    assert said.startswith(f"spec.analysis.metrics[0]{'.' if field else ''}{field} {words}")
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        {**_RATIO, "objective": {"relative": {"rollbackAbove": 0}, "absolute": {"floor": "0.001", "max": "0.02"}}},
+        {**_LATENCY, "objective": {"relative": _SLOWER, "absolute": _P99}},
+        {**_LATENCY, "objective": {"absolute": _P99}},
+        {**_GAUGE, "objective": {"rule": {"max": "-1", "min": "-1.5", "violations": 1, "windows": 1}}},
+        {"template": "memory", "objective": {"rule": {"max": "1"}}},
+    ],
+)
+def test_an_objective_that_fits_its_series_is_taken(metric: object) -> None:
+    assert refusals(ROLLOUT, analysis(**metric)) == []  # type: ignore[arg-type]  # written as in YAML
+
+
+@pytest.mark.parametrize(
+    ("stage", "words"),
+    [
+        ({"maxDuration": "59s"}, "must have a `maxDuration` that is not less than `minDuration`, which is `1m` when"),
+        ({"minDuration": "2m", "maxDuration": "119s"}, "must have a `maxDuration` that is not less"),
+        ({"onInconclusive": "Advance"}, "must have `maxDuration` when `onInconclusive` is not `Hold`"),
+    ],
+)
+def test_a_stage_that_can_never_be_is_refused(stage: dict[str, str], words: str) -> None:
+    spec = {**_SPEC, "strategy": {"stages": [{"name": "five", "weight": 5, **stage}]}}
+    (said,) = refusals(ROLLOUT, spec)
+    assert said.startswith(f"spec.strategy.stages[0] {words}")
+    assert refusals(ROLLOUT, {**_SPEC, "strategy": {"stages": [{**stage, **_LONG}]}}) == []
+
+
+_LONG = {"name": "five", "weight": 5, "minDuration": "1m", "maxDuration": "1m"}
+
+
+def test_something_must_be_required() -> None:
+    (said,) = refusals(ROLLOUT, analysis(role="Guardrail"))
+    assert said.startswith("spec.analysis.metrics must have at least one metric whose `role` is `Required`")
+
+
+def test_a_template_is_one_kind_of_series_and_tells_both_arms() -> None:
+    ratio = {"bad": "b", "total": "t"}
+    one = "spec must have exactly one of `ratio`, `latency` and `gauge`"
+    assert refusals(METRIC_TEMPLATE, {}) == [one]
+    assert refusals(METRIC_TEMPLATE, {"ratio": ratio, "gauge": {"series": "g"}}) == [one]
+    for contains in ("{revision}", "-{namespace}-", "x"):
+        (said,) = refusals(METRIC_TEMPLATE, {"ratio": ratio, "arm": {"label": "l", "contains": contains}})
+        assert said.startswith("spec.arm must have both `{namespace}` and `{revision}` in `contains`")
+    told = {"label": "l", "contains": "-{namespace}-{revision}-"}
+    assert refusals(METRIC_TEMPLATE, {"ratio": ratio, "arm": told}) == []
+    assert refusals(METRIC_TEMPLATE, {"ratio": ratio, "arm": {**told, "contains": "{namespace}{revision}{pod}"}})
 
 
 def test_a_null_is_an_absent_field() -> None:

@@ -78,6 +78,18 @@ _BOUNDED = cel(
     "must be longer than `0s` and at most `720h` (30 days)",
 )
 _OPEN_INTERVAL = cel("double(self) > 0.0 && double(self) < 1.0", "must be greater than 0 and less than 1")
+_LIMITED = cel(
+    "self.matches('[hms]$') ? duration(self) > duration('0s') && duration(self) <= duration('720h')"
+    " : double(self) > 0.0 && double(self) < 1.0",
+    "must be a share greater than 0 and less than 1, or a duration longer than `0s` and at most `720h` (30 days)",
+)
+
+
+def _is_limit(text: str) -> bool:
+    if text[-1] in "hms":
+        return 0 < seconds(text) <= _LONGEST_SECONDS
+    return 0.0 < float(text) < 1.0
+
 
 DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", min_length=1, max_length=63)]
 ObjectName = Annotated[
@@ -97,6 +109,17 @@ Ratio = Annotated[
     Field(json_schema_extra=validations(_OPEN_INTERVAL)),
 ]
 """A decimal between 0 and 1, both excluded, as a string (no floats in an API)."""
+Limit = Annotated[
+    str,
+    StringConstraints(pattern=r"^(0(\.[0-9]{1,9})?|1(\.0{1,9})?|([0-9]{1,5}(h|m|s|ms)){1,4})$", max_length=24),
+    AfterValidator(_require(_is_limit, _LIMITED)),
+    Field(json_schema_extra=validations(_LIMITED)),
+]
+"""A share between 0 and 1, both excluded, or a GEP-2257 duration."""
+Decimal = Annotated[str, StringConstraints(pattern=r"^-?[0-9]{1,15}(\.[0-9]{1,9})?$", max_length=26)]
+"""A number as a string (no floats in an API)."""
+Figure = Annotated[str, StringConstraints(max_length=16)]
+"""A number for people, rounded."""
 Sha256 = Annotated[str, StringConstraints(pattern=r"^sha256:[a-f0-9]{64}$", max_length=71)]
 Sentence = Annotated[str, StringConstraints(max_length=1024)]
 Timestamp = Annotated[

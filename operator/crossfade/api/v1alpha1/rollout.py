@@ -6,34 +6,44 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
+from crossfade.api.v1alpha1.analysis import Analysis
 from crossfade.api.v1alpha1.common import (
     ApiModel,
     Conditions,
     Count,
     DnsLabel,
     Duration,
+    Figure,
     Generation,
     LargeCount,
     ObjectName,
-    Ratio,
     Sentence,
     Sha256,
     Timestamp,
     cel,
+    seconds,
     unique_names,
     validations,
 )
 from crossfade.api.v1alpha1.overlay import PodOverlay, has_containers
+from crossfade.api.v1alpha1.plan import PlanStatus
 from crossfade.api.v1alpha1.resources import Resources
 
 _BY_NAME: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 _ATOMIC: JsonDict = {"x-kubernetes-list-type": "atomic"}
 
+_LASTS = cel(
+    "!has(self.maxDuration) || duration(self.maxDuration) >= duration(self.minDuration)",
+    "must have a `maxDuration` that is not less than `minDuration`, which is `1m` when left out",
+)
+_DECIDES_LATER = cel(
+    "self.onInconclusive == 'Hold' || has(self.maxDuration)",
+    "must have `maxDuration` when `onInconclusive` is not `Hold`: it decides when that time is over",
+)
 _RISING = cel(
     "self.all(i, stage, i == 0 || self[i - 1].weight < stage.weight)",
     "must rise: each stage's `weight` must be greater than that of the stage before it",
 )
-_ONE_SERIES = cel("has(self.template) != has(self.ratio)", "must have exactly one of `template` and `ratio`")
 _CONTAINER = cel(
     "self.runtime != 'custom' || (has(self.template) && has(self.template.spec) && has(self.template.spec.containers))",
     "must bring `template.spec.containers` when `runtime` is `custom`",
@@ -151,12 +161,26 @@ class Traffic(ApiModel):
 class Stage(ApiModel):
     """A share of the traffic for the candidate, and the least time it is watched there."""
 
+    model_config = ConfigDict(json_schema_extra=validations(_LASTS, _DECIDES_LATER))
+
     name: DnsLabel
     """Shown in status and events."""
     weight: Annotated[int, Field(ge=1, le=99)]
     """Percent of the requests."""
     min_duration: Duration = "1m"
-    """Counted from the moment the weight is proven live."""
+    """Counted from the moment the weight is proven live; then the stage ends as soon as the evidence allows."""
+    max_duration: Duration | None = None
+    """Counted likewise; then `onInconclusive` decides. For ever when left out."""
+    on_inconclusive: Literal["Hold", "Advance", "Rollback"] = "Hold"
+    """What happens when `maxDuration` is over and the evidence says neither worse nor good enough."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.max_duration is not None and seconds(self.max_duration) < seconds(self.min_duration):
+            raise ValueError(_LASTS["message"])
+        if self.on_inconclusive != "Hold" and self.max_duration is None:
+            raise ValueError(_DECIDES_LATER["message"])
+        return self
 
 
 class Strategy(ApiModel):
@@ -175,61 +199,6 @@ class Strategy(ApiModel):
         if any(before >= after for before, after in pairwise(weights)):
             raise ValueError(f"`stages` {_RISING['message']}")
         return self
-
-
-class CounterRatio(ApiModel):
-    """Two counters of the pods' own series: PromQL instant selectors without a range, as `errors_total{code="500"}`."""
-
-    bad: Annotated[str, StringConstraints(min_length=1, max_length=512)]
-    """Counts requests that went wrong."""
-    total: Annotated[str, StringConstraints(min_length=1, max_length=512)]
-    """Counts all requests."""
-
-
-class Absolute(ApiModel):
-    """A plain threshold on the candidate alone."""
-
-    max: Ratio
-    """The share of bad requests above which the candidate is worse."""
-
-
-class Objective(ApiModel):
-    """What counts as worse."""
-
-    absolute: Absolute
-    """A threshold on the candidate alone."""
-
-
-class Metric(ApiModel):
-    """One signal, read as raw counters per pod and scrape."""
-
-    model_config = ConfigDict(json_schema_extra=validations(_ONE_SERIES))
-
-    name: DnsLabel
-    """Shown in status and events."""
-    template: Literal["mlserver/errors"] | None = None
-    """A ready-made pair of counters."""
-    ratio: CounterRatio | None = None
-    """A pair of counters of your own."""
-    objective: Objective
-    """What counts as worse."""
-    min_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 100
-    """Candidate requests that must be seen before this metric says anything."""
-
-    @model_validator(mode="after")
-    def _one_series(self) -> Self:
-        if (self.template is None) == (self.ratio is None):
-            raise ValueError(_ONE_SERIES["message"])
-        return self
-
-
-class Analysis(ApiModel):
-    """What is judged while a stage runs. Too little evidence holds the rollout; it never advances it."""
-
-    metrics: Annotated[
-        list[Metric], AfterValidator(unique_names), Field(min_length=1, max_length=16, json_schema_extra=_BY_NAME)
-    ]
-    """All must pass; one that regressed rolls back."""
 
 
 class RolloutSpec(ApiModel):
@@ -298,30 +267,55 @@ class TrafficStatus(ApiModel):
     """What the requests counted show, such as `24.8`."""
 
 
+class ArmCount(ApiModel):
+    """What was counted of one arm."""
+
+    bad: LargeCount = 0
+    """Bad requests, or requests slower than the bound that tells most."""
+    total: LargeCount = 0
+    """All requests."""
+
+
 class MetricStatus(ApiModel):
     """One metric's verdict, in figures and in a sentence."""
 
     name: DnsLabel
     """The metric's name."""
-    state: Literal["Regressed", "Passing", "Undecided", "NoData"]
+    state: Literal["Regressed", "NonInferior", "Undecided", "NoData", "Invalid"]
     """What the evidence says."""
-    bad: LargeCount = 0
-    """Bad candidate requests counted in this stage."""
-    total: LargeCount = 0
-    """Candidate requests counted in this stage."""
+    stable: ArmCount = ArmCount()
+    """Counted of the stable arm since the first stage."""
+    candidate: ArmCount = ArmCount()
+    """Counted of the candidate since the first stage."""
+    ratio: Figure | None = None
+    """How many times stable's share the candidate's is."""
+    low: Figure | None = None
+    """Lower end of the ratio's interval, which holds at every look."""
+    high: Figure | None = None
+    """Upper end of it."""
+    evidence: Figure | None = None
+    """Evidence that it is worse, as odds; rolled back at `threshold`."""
+    threshold: Figure | None = None
+    """The odds that roll back: metrics that can roll back / `falseRollback`."""
     explanation: Sentence = ""
     """The same in words."""
+    checkpoint: Annotated[str, StringConstraints(max_length=4096)] = ""
+    """What a restarted operator goes on from; opaque."""
 
 
 class AnalysisStatus(ApiModel):
-    """The verdict on the current stage."""
+    """The verdict on the rollout so far."""
 
     verdict: Literal["Rollback", "Advance", "Continue", "Hold"]
     """What follows from all metrics together."""
     at: Timestamp
     """When these figures were read. While the verdict stays they are renewed ever less often, at least each minute."""
+    since: Timestamp | None = None
+    """From when on evidence counts: the start of the first stage, or the last change of `spec.analysis`."""
     explanation: Sentence = ""
     """Why, in words."""
+    checkpoint: Annotated[str, StringConstraints(max_length=4096)] = ""
+    """The same for what is counted over all metrics; opaque."""
     metrics: Annotated[list[MetricStatus], Field(max_length=16, json_schema_extra=_BY_NAME)] = Field(
         default_factory=list
     )
@@ -373,6 +367,8 @@ class RolloutStatus(ApiModel):
     """Where the rollout stands."""
     traffic: TrafficStatus | None = None
     """How traffic is split."""
+    plan: PlanStatus | None = None
+    """What the analysis will be able to tell with this service's traffic; known before the first stage."""
     analysis: AnalysisStatus | None = None
     """What the evidence says."""
     route: RouteStatus | None = None
