@@ -1,0 +1,62 @@
+"""How strong the evidence in a ledger is, as odds: that a metric regressed, and that it is good enough."""
+
+from math import exp, inf, log
+
+from crossfade.decide.judge.kernel import LOWER, MILDER_SHARES, log_mixed, mixed
+from crossfade.decide.judge.margins import limit_index
+from crossfade.decide.judge.rules import MetricRules
+from crossfade.model.ledger import MetricLedger
+
+_EVEN = (1 / len(LOWER),) * len(LOWER)
+_LIKELY = 0.9
+
+
+def regression_evidence(metric: MetricRules, ledger: MetricLedger) -> float:
+    """Odds that the candidate is beyond its margins; at `Rules.threshold` it regressed.
+
+    Against stable and floor both must speak, so the lesser counts; the bounds of a histogram, and the absolute limit
+    beside them, are averaged (a mean of e-values is one under any dependence: Vovk, Wang 2021, Ann. Stat. 49:1736).
+    """
+    if not ledger.used:
+        return 1.0
+    parts = []
+    if metric.worse is not None:
+        relative = sum(mixed(sums, ledger.left) for sums in ledger.worse) / len(ledger.worse)
+        floored = relative if metric.floor is None else min(relative, mixed(ledger.over_floor, ledger.left))
+        parts.append(floored)
+    if metric.limit is not None and limit_index(metric, ledger) is not None:
+        parts.append(mixed(ledger.over_limit, ledger.left))
+    return sum(parts) / len(parts) if parts else 1.0
+
+
+def acceptance_evidence(metric: MetricRules, ledger: MetricLedger) -> float:
+    """Logarithm of the odds that the candidate is good enough; at log(`Rules.enough`) it is.
+
+    Below `enough` times stable, or below the floor; with an absolute limit alone, below that. What the service's
+    history makes likelier to be provable gets nine tenths of the bet, decided before the first window.
+    """
+    if not ledger.used:
+        return -inf
+    lower = log_mixed(ledger.lower, _EVEN)
+    if metric.worse is None:
+        return lower if metric.limit is not None and limit_index(metric, ledger) is not None else -inf
+    relative = [log_mixed(logs, MILDER_SHARES) for logs in ledger.milder]
+    together = log_mixed(relative, (1 / len(relative),) * len(relative))
+    if metric.floor is None:
+        return together
+    share = relative_share(metric)
+    return log_mixed((together, lower), (share, 1 - share))
+
+
+def relative_share(metric: MetricRules) -> float:
+    """Which part of the bet goes on being within `enough` times stable; the rest on being below the floor."""
+    history = metric.history
+    if not history.total or metric.floor is None:
+        return 0.5
+    rate = history.bad[0] / history.total
+    return _LIKELY if rate * (metric.enough or 1.0) > metric.floor else 1 - _LIKELY
+
+
+def odds(log_odds: float) -> float:
+    """exp without overflow."""
+    return exp(min(log_odds, log(1e300)))

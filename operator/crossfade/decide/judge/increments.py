@@ -1,0 +1,112 @@
+"""What the counters of one pod counted between two times: resets, births, gaps. Never `rate()`, never a sum first."""
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from math import inf
+
+from crossfade.model.evidence import Sample, Series
+
+Samples = tuple[Sample, ...]
+MOST = 2.0**53
+"""Beyond it a float64 cannot count by one: no counter of requests gets there."""
+
+
+class Pod:
+    """The series of one pod: `whole` count all its requests, `parts` some of them, one list of series a bound."""
+
+    __slots__ = ("name", "parts", "whole")
+
+    def __init__(self, name: str, whole: Sequence[Samples], bounds: int) -> None:
+        """Without the parts, which are to be added."""
+        self.name, self.whole = name, whole
+        self.parts: list[list[Samples]] = [[] for _ in range(bounds)]
+
+    @property
+    def first(self) -> float:
+        """When it was first scraped (unix s)."""
+        return min(samples[0][0] for samples in self.whole)
+
+    def last_until(self, time: float) -> float:
+        """When it was last scraped up to `time`; -inf for never."""
+        return max(_at(samples, bisect_right(samples, (time, inf)) - 1, -inf) for samples in self.whole)
+
+    def first_after(self, time: float) -> float:
+        """When it was first scraped after `time`; inf for not yet."""
+        return min(_at(samples, bisect_right(samples, (time, inf)), inf) for samples in self.whole)
+
+    def values(self, since: float, until: float) -> list[float]:
+        """The last value of each series in (since, until]."""
+        places = ((samples, bisect_right(samples, (until, inf)) - 1) for samples in self.whole)
+        return [samples[place][1] for samples, place in places if place >= 0 and samples[place][0] > since]
+
+    def counted(self, since: float, until: float, born_after: float) -> tuple[int, list[int]]:
+        """(all requests, those of each part) in (since, until]; arguments as of `increase`.
+
+        A series that was not there when its pod was scraped before `since` was born since.
+        """
+        whole, calm = self.whole, not _restarts(self.whole, since, until)
+        born = -inf if self.first <= since else born_after
+
+        def one(samples: Samples) -> float:
+            at, now = samples[-1]
+            if calm and at <= until and len(samples) > 1:
+                before, old = samples[-2]
+                if before == since and 0.0 <= old <= now <= MOST:
+                    return now - old  # what nearly every look finds: one new sample, and no fall
+            return increase(samples, since, until, born, whole)
+
+        return round(sum(map(one, whole))), [round(sum(map(one, part))) for part in self.parts]
+
+
+def pods_of(series: Iterable[Series], revision: str, bounds: int = 0) -> dict[str, Pod]:
+    """The pods of a revision that were scraped, by name."""
+    found: dict[str, list[Samples]] = {}
+    for one in series:
+        if one.revision == revision and one.samples:
+            found.setdefault(one.pod, []).append(one.samples)
+    return {name: Pod(name, found[name], bounds) for name in sorted(found)}
+
+
+def increase(samples: Samples, since: float, until: float, born_after: float, whole: Sequence[Samples] = ()) -> float:
+    """Events of one series from its last sample at or before `since` to its last at or before `until`.
+
+    A fall is a reset: the process counts from 0 again. So it does when all series `whole` of its pod fell, though it
+    may be beyond its old value already. A series without a sample before counts whole from its first one if that is
+    later than `born_after`, for then it was born under our eyes; else that one is only a starting point.
+    """
+    counted = _between(samples, since, until)
+    if not counted:
+        return 0.0
+    first, value = counted[0]
+    total = value if first > max(since, born_after) else 0.0
+    again = _restarts(whole, first, until)
+    for (before, old), (at, new) in pairwise(counted):
+        restarted = new < old or any(before < time <= at for time in again)
+        total += new if restarted else new - old
+    return total
+
+
+def _restarts(whole: Sequence[Samples], since: float, until: float) -> frozenset[float]:
+    """When all series of a pod fell at once, in (since, until]."""
+    falls = [_falls(samples, since, until) for samples in whole]
+    return frozenset.intersection(*falls) if falls else frozenset()
+
+
+def _falls(samples: Samples, since: float, until: float) -> frozenset[float]:
+    return frozenset(at for (_, old), (at, new) in pairwise(_between(samples, since, until)) if new < old)
+
+
+def _between(samples: Samples, since: float, until: float) -> list[Sample]:
+    """What can be a count in (since, until], and before it the last one at or before `since`, if there is one."""
+    end = bisect_right(samples, (until, inf))
+    start = bisect_right(samples, (since, inf), 0, end)
+    while start > 0:
+        start -= 1
+        if 0.0 <= samples[start][1] <= MOST:
+            break
+    return [(at, value) for at, value in samples[start:end] if 0.0 <= value <= MOST]
+
+
+def _at(samples: Samples, index: int, otherwise: float) -> float:
+    return samples[index][0] if 0 <= index < len(samples) else otherwise

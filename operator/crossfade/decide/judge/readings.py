@@ -1,0 +1,177 @@
+"""The series of one metric as both arms' pods, and what all of them did in one round."""
+
+from collections.abc import Mapping, Sequence
+from math import inf
+
+from crossfade.decide.judge.increments import Pod, pods_of
+from crossfade.decide.judge.rules import Kind, MetricRules
+from crossfade.decide.judge.thresholds import breaks
+from crossfade.model.evidence import Counters, Series
+from crossfade.model.ledger import PodCount, Window
+
+Behind = tuple[tuple[str, float], ...]
+"""Pods (revision/name) that are late, and up to when (unix s) each was counted."""
+
+MOST_BOUNDS = 64
+"""Of a histogram with more, so many are counted."""
+LIVE_STEPS = 2.5
+"""A pod that was last scraped longer ago is not waited for."""
+_BORN_STEPS = 2.5
+"""A pod whose first sample comes later than this after the first of all was born, and not only late."""
+_WHOLE_STEP = 0.9
+"""A pod whose last sample is older than this at a round's end may have one that cannot be seen yet."""
+_GONE_SECONDS = 300.0
+_OTHER = "the two versions' histograms have different buckets"
+_CHANGED = "the histogram's buckets are not those of before"
+_PARTIAL = "not all pods' histograms have the same buckets"
+_NONE = "the histogram has no bucket with an end"
+
+
+def requests(counters: Counters, kind: Kind) -> Sequence[Series]:
+    """The series whose samples make the rounds: those that count all requests, or the gauges."""
+    if kind == "gauge":
+        return counters.gauges
+    return counters.buckets.get(inf, ()) if kind == "latency" else counters.total
+
+
+class Readings:
+    """What all rounds of one look share. `known` are the bounds counted so far, empty before the first window."""
+
+    def __init__(
+        self,
+        counters: Counters,
+        kind: Kind,
+        revisions: tuple[str, str],
+        step: float,
+        warmup: float,
+        metric: MetricRules | None,
+        known: Sequence[float],
+    ) -> None:
+        """`revisions` are stable and candidate; `step` and `warmup` are in seconds."""
+        whole = requests(counters, kind)
+        self._kind, self._step, self._warmup, self._metric = kind, step, warmup, metric
+        self._start = min(one.samples[0][0] for one in whole if one.samples)
+        self._bounds: tuple[float, ...] = ()
+        self._fault = ""
+        if kind == "latency":
+            edge = metric.edge if metric is not None else None
+            self._bounds, self._fault = _shared(counters.buckets, revisions, known, edge)
+        parts = [counters.bad] if kind == "ratio" else [counters.buckets[bound] for bound in self._bounds]
+        self._revisions = revisions
+        self._arms = tuple(_arm(whole, parts, revision) for revision in revisions)
+        if kind == "latency" and not all(all(pod.parts) for arm in self._arms for pod in arm.values()):
+            self._bounds, self._fault = (), _PARTIAL
+
+    def window(self, began: float, end: float, weight: int, behind: Behind) -> tuple[Window, Behind]:
+        """The window (began, end], and who is behind at its end."""
+        if self._kind == "gauge":
+            return Window(end, (), (), weight=weight, value=self._worst(began, end)), ()
+        late, still = dict(behind), dict(behind)
+        stable, candidate = (
+            self._counts(arm, revision, began, end, late, still)
+            for revision, arm in zip(self._revisions, self._arms, strict=True)
+        )
+        gone = began - _GONE_SECONDS
+        left = tuple(sorted((key, until) for key, until in still.items() if until >= gone))
+        return Window(end, stable, candidate, self._bounds, weight, fault=self._fault), left
+
+    def _counts(
+        self,
+        arm: Mapping[str, Pod],
+        revision: str,
+        began: float,
+        end: float,
+        late: Mapping[str, float],
+        still: dict[str, float],
+    ) -> tuple[PodCount, ...]:
+        """What each scraped pod of an arm did; `still` is brought up to date."""
+        found = []
+        for pod in arm.values():
+            key = f"{revision}/{pod.name}"
+            since = late.get(key) or pod.last_until(began)
+            until = max(pod.last_until(end), since)
+            if until < began - LIVE_STEPS * self._step and key not in late:
+                continue  # it was gone before it was ever counted
+            if until < end - _WHOLE_STEP * self._step:
+                still[key] = until
+            else:
+                still.pop(key, None)
+            since = max(since if since > -inf else began, self._warm(pod))
+            if until > since:
+                found.append(self._count(pod, since, until))
+        return tuple(found)
+
+    def _count(self, pod: Pod, since: float, until: float) -> PodCount:
+        # A pod that was last counted before the readings begin may be as old as the hills.
+        born_after = self._start + _BORN_STEPS * self._step if self._start <= since else inf
+        total, parts = pod.counted(since, until, born_after)
+        if self._fault:
+            return PodCount(pod.name, total, ())
+        if self._kind == "latency":
+            parts = [total - part for part in parts]
+        return PodCount(pod.name, total, tuple([min(max(part, 0), total) for part in parts]))
+
+    def _warm(self, pod: Pod) -> float:
+        """When its warm-up was over; -inf for a pod that was there before the readings begin."""
+        if not self._warmup or pod.first <= self._start + _BORN_STEPS * self._step:
+            return -inf
+        return pod.first + self._warmup
+
+    def _worst(self, began: float, end: float) -> float | None:
+        """The worst of the candidate's values; None when all that were scraped still warm up."""
+        values = []
+        for pod in self._arms[1].values():
+            if pod.last_until(end) > max(began, self._warm(pod)):
+                values += pod.values(began, end)
+        if not values:
+            return None
+        rule = self._metric.rule if self._metric is not None else None
+        if rule is None or rule.min is None:
+            return max(values)
+        return min(values) if rule.max is None or breaks(rule, min(values)) else max(values)
+
+
+def _arm(whole: Sequence[Series], parts: Sequence[Sequence[Series]], revision: str) -> dict[str, Pod]:
+    pods = pods_of(whole, revision, len(parts))
+    for place, part in enumerate(parts):
+        for one in part:
+            if one.revision == revision and one.samples and one.pod in pods:
+                pods[one.pod].parts[place].append(one.samples)
+    return pods
+
+
+def _shared(
+    buckets: Mapping[float, Sequence[Series]], revisions: Sequence[str], known: Sequence[float], edge: float | None
+) -> tuple[tuple[float, ...], str]:
+    """(the bounds to count, why there are none). Once chosen they stay as long as both arms have them.
+
+    Native histograms show a bound only when something was counted near it; so those that appear later are no change.
+    """
+    arms = [_bounds_of(buckets, revision) for revision in revisions]
+    stable, candidate = (arm or arms[not place] for place, arm in enumerate(arms))
+    if known and candidate.intersection(stable).issuperset(known):
+        return tuple(known), ""
+    if stable != candidate:
+        return (), _OTHER
+    if not candidate:
+        return (), _NONE
+    return ((), _CHANGED) if known else (_thinned(sorted(candidate), edge), "")
+
+
+def _bounds_of(buckets: Mapping[float, Sequence[Series]], revision: str) -> frozenset[float]:
+    return frozenset(
+        bound
+        for bound, series in buckets.items()
+        if bound < inf and any(one.revision == revision and one.samples for one in series)
+    )
+
+
+def _thinned(bounds: Sequence[float], edge: float | None) -> tuple[float, ...]:
+    """At most 64 of the bounds, evenly spread; `edge`, if it is one of them, in the place of the one next to it."""
+    if len(bounds) <= MOST_BOUNDS:
+        return tuple(bounds)
+    last = len(bounds) - 1
+    kept = [bounds[round(i * last / (MOST_BOUNDS - 1))] for i in range(MOST_BOUNDS)]
+    if edge is not None and edge in bounds and edge not in kept:
+        kept[min(range(MOST_BOUNDS), key=lambda i: abs(kept[i] - edge))] = edge
+    return tuple(kept)

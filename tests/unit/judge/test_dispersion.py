@@ -1,0 +1,162 @@
+"""Would catch noise between pods that the judge is not told of, and noise that it is told of and is not there."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from crossfade.api.v1alpha1.analysis import Analysis
+from crossfade.decide.judge.dispersion import constant_phi, history_of, known
+from crossfade.decide.judge.engine import fold
+from crossfade.decide.judge.pace import Flow, windows_to_catch
+from crossfade.decide.judge.replay import with_histories
+from crossfade.decide.judge.rules import History, rules_of
+from crossfade.decide.judge.weigh import dispersion
+from crossfade.model.ledger import MetricLedger, PodCount, Window
+
+HISTORY = 2000
+"""Windows of 15 s: eight hours."""
+
+
+def windows_of(
+    base: float, requests: float, pods: int, cv: float = 0.0, lasts: int = 1, length: int = HISTORY, seed: int = 1
+):
+    """Stable alone: each pod gets so many requests a window, its error rate wanders with this CV."""
+    rng = np.random.default_rng(seed)
+    total = rng.poisson(requests, (length, pods))
+    noise = np.ones((length, pods))
+    if cv:
+        fresh = rng.gamma(1 / cv**2, cv**2, (length, pods))
+        starts = rng.random((length, pods)) < 1 / lasts
+        starts[0] = True
+        rows = np.maximum.accumulate(np.where(starts, np.arange(length)[:, None], 0), axis=0)
+        noise = np.take_along_axis(fresh, rows, axis=0)
+    bad = rng.binomial(total, np.minimum(base * noise, 1.0))
+    return [
+        Window(15.0 * (k + 1), tuple(PodCount(f"p{i}", int(total[k, i]), (int(bad[k, i]),)) for i in range(pods)), ())
+        for k in range(length)
+    ]
+
+
+@pytest.mark.parametrize(("cv", "kappa"), [(0.3, 0.09), (0.5, 0.25), (1.0, 1.0)])
+def test_the_variance_that_pods_have_is_found_and_a_third_added_for_safety(cv: float, kappa: float):
+    # Noise that is new in each window: a * kappa_a is the same at every level, but for chance.
+    found = history_of(windows_of(0.01, 250, 4, cv=cv), "ratio").kappa
+    assert 1.1 * kappa / (1 + kappa / 4) < found < 2.0 * kappa
+
+
+def test_noise_that_lasts_counts_more_for_a_rollout_sees_it_as_a_regression():
+    short = history_of(windows_of(0.01, 250, 4, cv=0.5, lasts=1), "ratio").kappa
+    assert history_of(windows_of(0.01, 250, 4, cv=0.5, lasts=20), "ratio").kappa > 5 * short
+
+
+def test_the_figure_of_one_level_is_that_of_the_textbook():
+    # Two pods with 14 and 6 of 20 in every window: mu 10, h 1/2. At level 1 (16 - 5) / (20 * 19 / 8) = 0.232, and most
+    # at level 20, of which a window has 80^2 = 6400 instead of 100: (6400 - 100) / (400 * 399 / 8) = 0.316.
+    window = Window(1.0, (PodCount("a", 100, (14,)), PodCount("b", 100, (6,))), ())
+    history = history_of([replace(window, end=float(k)) for k in range(400)], "ratio")
+    assert history.kappa == pytest.approx(1.3 * 20 * 6300 / (400 * 399 / 8))
+
+
+@pytest.mark.parametrize("requests", [20, 100, 1000])
+def test_noise_is_found_however_few_bad_requests_there_are(requests: float):
+    found = history_of(windows_of(0.01, requests, 3, cv=1.0, length=4000), "ratio").kappa
+    assert 0.75 < found < 2.5
+
+
+def test_a_shock_that_hits_all_pods_alike_is_no_noise_between_them():
+    shaken = [
+        replace(w, stable=tuple(replace(p, bad=(min(p.bad[0] * 8, p.total),)) for p in w.stable)) if k % 300 < 8 else w
+        for k, w in enumerate(windows_of(0.2, 2000, 3))
+    ]
+    assert history_of(shaken, "ratio").kappa < 0.05
+
+
+@pytest.mark.parametrize(
+    ("base", "requests", "pods"), [(0.01, 250, 3), (0.001, 250, 3), (0.05, 600, 5), (0.0001, 500, 2)]
+)
+def test_a_history_without_noise_slows_nothing_down(base: float, requests: float, pods: int):
+    rules = rules_of(
+        Analysis.model_validate(
+            {
+                "metrics": [
+                    {"name": "e", "template": "mlserver/errors", "objective": {"relative": {"rollbackAbove": 10}}}
+                ]
+            }
+        ),
+        [],
+        15,
+        {"e": "ratio"},
+    )
+    reference = Flow(75, 675, 1)  # 50 requests/s, 10 % of them the candidate's
+    for seed in range(5):
+        kappa = history_of(windows_of(base, requests, pods, length=1440, seed=seed), "ratio").kappa
+        told = with_histories(rules, {"e": History(kappa, (0.0,), (10_000,), 1_000_000, 1.0, pods, 1440)})
+        median = windows_to_catch(told, told.metrics[0], reference, 5.0, 0.0, 1000)
+        assert median is not None
+        assert kappa * base < 0.01
+        if base >= 0.01:
+            assert median * 15 <= 90
+
+
+@pytest.mark.parametrize(("pods", "length"), [(1, 500), (3, 39)])
+def test_of_one_pod_or_a_few_scrapes_nothing_is_known(pods: int, length: int):
+    history = history_of(windows_of(0.01, 250, pods, cv=2.0, length=length), "ratio")
+    assert not known(history)
+    assert history.kappa == 0
+    assert history.total > 0
+    assert constant_phi(windows_of(0.01, 250, pods, cv=2.0, length=length), "ratio") == 1.0
+
+
+def test_nothing_seen_is_nothing_known():
+    assert history_of([], "ratio") == History()
+    assert history_of([Window(1.0, (PodCount("a", 0, (0,)),), ())], "ratio") == History()
+    assert history_of(windows_of(0.01, 250, 3, length=50), "gauge") == History()
+
+
+def test_pods_that_come_and_go_and_windows_without_a_bad_request_are_no_noise():
+    seen = windows_of(0.01, 250, 4)
+    gone = [replace(w, stable=w.stable[: 2 + k // 100 % 3]) for k, w in enumerate(seen)]
+    assert history_of(gone, "ratio").kappa < 0.1
+    assert history_of(windows_of(0.0, 250, 3), "ratio").kappa == 0
+
+
+def test_a_histogram_counts_its_worst_bound_and_only_windows_with_the_buckets_of_today():
+    def window(k: int, bounds: tuple[float, ...]) -> Window:
+        far = 20 if k % 2 else 40
+        one, other = (far, 300), (60 - far, 300)
+        return Window(float(k), (PodCount("a", 1000, one), PodCount("b", 1000, other)), (), bounds)
+
+    today = [window(k, (0.5, 0.1)) for k in range(100)]
+    history = history_of([*(window(k, (9.0, 0.1)) for k in range(100)), *today], "latency")
+    assert history.windows == 100
+    assert history.bounds == (0.5, 0.1)
+    # At 0.5 s, mu 30, deviation 10 in each window: (100 - 15) / (60 * 59 / 8); in sums of four nothing is left of it.
+    assert history.kappa == pytest.approx(1.3 * 85 / (60 * 59 / 8))
+
+
+def test_the_constant_is_one_without_noise_and_grows_with_it():
+    calm, wild = (
+        constant_phi(windows_of(0.01, 250, 3), "ratio"),
+        constant_phi(windows_of(0.01, 250, 3, cv=1.0), "ratio"),
+    )
+    assert 1.0 <= calm < 1.3
+    assert wild > 2.5
+
+
+def test_both_models_count_whichever_is_slower():
+    assert dispersion(History(kappa=0.5), 10, 2) == 3.5
+    assert dispersion(History(kappa=0.5, phi=5.0), 10, 2) == 5.0
+    assert dispersion(History(), 1000, 1) == 1.0
+
+
+def test_a_constant_takes_its_root_from_the_evidence():
+    analysis = Analysis.model_validate(
+        {"metrics": [{"name": "e", "template": "mlserver/errors", "objective": {"relative": {"rollbackAbove": 10}}}]}
+    )
+    window = Window(15.0, (PodCount("s", 675, (7,)),), (PodCount("c", 75, (2,)),))
+
+    def first(history: History) -> list[float]:
+        rules = rules_of(analysis, [], 15, {"e": "ratio"}, {"e": history})
+        return [one / 0.5 for one in fold(rules, "e", MetricLedger(), window).worse[0]]
+
+    assert first(History(phi=2.0)) == pytest.approx([one**0.5 for one in first(History())])
