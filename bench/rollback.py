@@ -3,9 +3,13 @@
 import time
 
 import httpx
-from crossfade.api.v1alpha1.rollout import Metric
-from crossfade.decide.analysis import judge
-from crossfade.model.evidence import Counters, Evidence, Series
+from crossfade.api.v1alpha1 import RolloutSpec
+from crossfade.decide.counting import spacing
+from crossfade.decide.judge.engine import judge
+from crossfade.decide.judge.rules import rules_of
+from crossfade.decide.judge.windows import catch_up
+from crossfade.model.evidence import Counters, Series
+from crossfade.model.ledger import Ledger, MetricLedger
 from crossfade.model.moments import moment
 
 from bench.figures import Figure
@@ -45,8 +49,7 @@ async def _one(endpoint: Endpoint, prometheus: str, stable: str) -> float:
     await endpoint.recorder.until("HTTPRoute", NAME, lambda r: weights(r) == {stable: 100} and _acknowledged(r), 60)
     gone = time.time()
     await endpoint.until(rolled_back)
-    candidate, since = split["status"]["candidate"]["revision"], moment(split["status"]["stage"]["enteredAt"])
-    return gone - await _breach(endpoint, prometheus, candidate, since)
+    return gone - await _breach(endpoint, prometheus, split)
 
 
 def _acknowledged(route: Object) -> bool:
@@ -56,15 +59,21 @@ def _acknowledged(route: Object) -> bool:
     return bool(seen) and min(seen) >= route["metadata"]["generation"]
 
 
-async def _breach(endpoint: Endpoint, prometheus: str, candidate: str, since: float) -> float:
+async def _breach(endpoint: Endpoint, prometheus: str, split: Object) -> float:
     """When the earliest scrape was made whose samples, with those before it, make the verdict Rollback (unix s)."""
-    metric = Metric.model_validate(objects.errors()["metrics"][0])
+    spec, status = RolloutSpec.model_validate(split["spec"]), split["status"]
+    stable, candidate = (status[arm]["revision"] for arm in ("stable", "candidate"))
+    (metric,) = spec.analysis.metrics
     assert metric.ratio is not None
-    bad = await _samples(endpoint, prometheus, metric.ratio.bad, candidate)
-    total = await _samples(endpoint, prometheus, metric.ratio.total, candidate)
+    bad = await _samples(endpoint, prometheus, metric.ratio.bad, (stable, candidate))
+    total = await _samples(endpoint, prometheus, metric.ratio.total, (stable, candidate))
+    since, weight = moment(status["analysis"]["since"]), spec.strategy.stages[0].weight
+    rules = rules_of(spec.analysis, spec.strategy.stages, spacing(Counters(total=tuple(total))))
+    ledger = Ledger({metric.name: MetricLedger(end=since)})
     for at in sorted({at for one in total for at, _ in one.samples if at > since}):
-        known = Counters(_until(bad, at), _until(total, at))
-        if judge([metric], Evidence(at, {metric.name: known}), candidate, since, at).verdict == "Rollback":
+        known = {metric.name: Counters(_until(bad, at), _until(total, at))}
+        ledger, _ = catch_up(rules, ledger, known, stable, candidate, weight=weight, since=None, now=at)
+        if judge(rules, ledger).overall == "Rollback":
             return at
     raise AssertionError(f"no scrape shows a breach of {candidate}, which was rolled back all the same")
 
@@ -74,14 +83,14 @@ def _until(series: list[Series], at: float) -> tuple[Series, ...]:
     return tuple(one for one in kept if one.samples)
 
 
-async def _samples(endpoint: Endpoint, prometheus: str, selector: str, revision: str) -> list[Series]:
+async def _samples(endpoint: Endpoint, prometheus: str, selector: str, revisions: tuple[str, ...]) -> list[Series]:
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.get(f"{prometheus}/api/v1/query", params={"query": f"{selector}[{_WINDOW}]"})
     found = [one for one in answer.json()["data"]["result"] if one["metric"].get("namespace") == endpoint.namespace]
     return [
         Series(revision, one["metric"]["pod"], tuple((float(at), float(value)) for at, value in one["values"]))
         for one in found
-        if one["metric"].get("revision") == revision
+        if (revision := one["metric"].get("revision")) in revisions
     ]
 
 

@@ -45,6 +45,7 @@ class Kind:
 
 ROLLOUTS = Kind(meta.API_VERSION, "rollouts", "Rollout")
 MODEL_VERSIONS = Kind(meta.API_VERSION, "modelversions", "ModelVersion")
+METRIC_TEMPLATES = Kind(meta.API_VERSION, "metrictemplates", "MetricTemplate")
 DEPLOYMENTS = Kind("apps/v1", "deployments", "Deployment")
 SERVICES = Kind("v1", "services", "Service")
 PODS = Kind("v1", "pods", "Pod")
@@ -80,11 +81,24 @@ class Cluster(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class NativeSample:
+    """A native histogram as one scrape saw it: `count` of all since the start, and (left, right, count) by bucket.
+
+    Buckets are not cumulative, rise without overlap, and those without a count are left out.
+    """
+
+    at: float
+    count: float
+    buckets: tuple[tuple[float, float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class RawSeries:
-    """One series of a matrix: its labels and its samples, oldest first."""
+    """One series of a matrix: its labels and its samples, oldest first, which are native histograms for some."""
 
     labels: dict[str, str]
-    samples: tuple[Sample, ...]
+    samples: tuple[Sample, ...] = ()
+    histograms: tuple[NativeSample, ...] = ()
 
 
 class Metrics(Protocol):

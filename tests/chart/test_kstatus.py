@@ -88,11 +88,7 @@ def _rollout() -> Object:
             "gatewayAPI": {"parentRefs": [{"name": "public", "namespace": "gateways"}], "hostnames": ["kstatus"]}
         },
         "strategy": {"stages": [{"name": "half", "weight": 50, "minDuration": "1s"}]},
-        "analysis": {
-            "metrics": [
-                {"name": "errors", "ratio": ratio, "objective": {"absolute": {"max": "0.01"}}, "minRequests": 1}
-            ]
-        },
+        "analysis": {"metrics": [{"name": "errors", "ratio": ratio, "objective": {"absolute": {"max": "0.01"}}}]},
         "deletionPolicy": "Delete",
     }
     return {"apiVersion": API_VERSION, "kind": "Rollout", "metadata": {"name": "model"}, "spec": spec}

@@ -23,7 +23,7 @@ async def roll_out(endpoint: Endpoint, operator: OperatorProcess, *, bad: bool) 
     """From nothing to the end of the second version, with an operator that dies at each of its writes once."""
     await endpoint.model(1)
     await endpoint.model(2, errorRate=0.5 if bad else 0.0)
-    spec: dict[str, Any] = {"strategy": objects.stages(30, 60), "analysis": objects.errors(min_requests=10)}
+    spec: dict[str, Any] = {"strategy": objects.stages(30, 60)}
     with operator.spawned():
         first = (await endpoint.serve(1, within=SECONDS, **spec))["status"]["stable"]["revision"]
         async with endpoint.load(RATE) as load:

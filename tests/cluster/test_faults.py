@@ -32,7 +32,7 @@ from tests.support.statuses import conditions
 pytestmark = pytest.mark.cluster
 
 RATE = 50.0
-QUICK: dict[str, Any] = {"strategy": objects.stages(30, 60), "analysis": objects.errors(min_requests=10)}
+QUICK: dict[str, Any] = {"strategy": objects.stages(30, 60)}
 
 StartOperator = Callable[..., OperatorProcess]
 Breakage = Callable[[Bed], None]

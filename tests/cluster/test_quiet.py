@@ -37,7 +37,6 @@ async def test_a_restart_writes_nothing_for_a_promoted_and_a_rolled_back_rollout
     spec: dict[str, Any] = {
         "serving": objects.serving(1, startup={"timeout": "6s"}),
         "strategy": objects.stages(50),
-        "analysis": objects.errors(min_requests=5),
     }
     for endpoint in (good, bad):
         await endpoint.model(1)

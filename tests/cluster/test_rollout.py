@@ -78,7 +78,7 @@ async def test_a_bad_version_is_rolled_back_under_load_and_no_request_fails_by_t
         "RolledBack",
         "MetricRegressed",
     )
-    assert "candidate requests failed" in ended["status"]["outcome"]["message"]
+    assert "fraud-2 was rolled back: errors" in ended["status"]["outcome"]["message"]
     assert failed_by_route(load.samples) == {}
     assert summary.arms[stable].model_failures == 0
     bad = [one for one in answered_by(load.samples, candidate) if one.blame is not None]

@@ -4,7 +4,7 @@ import pytest
 from crossfade.api.v1alpha1 import RolloutStatus
 
 from tests.simulation.invariants import watched
-from tests.simulation.world import World, promoted, serving, spec
+from tests.simulation.world import World, analysis, promoted, serving, spec
 
 
 def test_a_good_version_is_promoted_stage_by_stage() -> None:
@@ -51,7 +51,7 @@ def test_a_bad_version_is_rolled_back_and_stays_so() -> None:
     assert world.share("v1") == 100
     assert world.status.outcome is not None
     assert (world.status.outcome.result, world.status.outcome.cause) == ("RolledBack", "MetricRegressed")
-    assert "candidate requests failed" in world.status.outcome.message
+    assert "v3 was rolled back: errors: the candidate failed" in world.status.outcome.message
     assert [r.arm[0] for r in world.revisions.values()] == ["v1"]
     assert world.plan is not None
     assert world.plan.situation.standing == "Failed"
@@ -66,7 +66,7 @@ def test_a_rolled_back_version_is_tried_again_when_asked(again: str) -> None:
     if again == "token":
         world.retry_token = "fixed-the-feature-store"
     else:
-        world.edit(analysis={"metrics": [{**world.spec["analysis"]["metrics"][0], "minRequests": 200}]})
+        world.edit(analysis={**world.spec["analysis"], "falseRollback": "0.001"})
     world.run(60, until=promoted)
     assert promoted(world), "\n".join(world.lines)
 
@@ -125,6 +125,7 @@ def test_no_weight_moves_while_prometheus_is_down() -> None:
 
 def test_no_requests_is_not_success() -> None:
     world = watched(serving())
+    world.run(5)
     world.rate = 0
     world.ask("v2")
     world.run(600)
@@ -330,6 +331,7 @@ def test_the_way_back_to_stable_needs_no_model_version() -> None:
 
 def test_a_bad_candidate_is_kept_while_stable_could_not_answer_at_all() -> None:
     world = watched(serving(error_rate={"v3": 0.05}))
+    world.edit(analysis=analysis({"absolute": {"max": "0.02"}}))
     stable = world.status.stable
     assert stable is not None
     world.ask("v3")

@@ -7,19 +7,28 @@ from typing import Any
 from crossfade.api import meta
 from crossfade.api.v1alpha1 import ModelVersionStatus, RolloutSpec, RolloutStatus
 from crossfade.api.v1alpha1.modelversion import Resolved
+from crossfade.decide.memory import remembered
 from crossfade.decide.plan import Action, Apply, Delete, Plan, Scale, Target
 from crossfade.decide.rollout import plan_rollout
 from crossfade.model.evidence import Counters, Evidence, Series
+from crossfade.model.ledger import Ledger
 from crossfade.model.route import ParentFacts, RouteFacts
 from crossfade.model.snapshot import Platform, RolloutFacts, Snapshot, VersionFacts
 from crossfade.model.workload import PodFacts, RevisionFacts
 
 START = 1_800_000_000.0
 SCRAPE = 1.0
+OBJECTIVE = {"relative": {"rollbackAbove": 10, "promoteWithin": 50}, "absolute": {"floor": "0.02"}}
+_READ_SECONDS = 300.0
+
+
+def analysis(objective: dict[str, Any] = OBJECTIVE, **more: Any) -> dict[str, Any]:
+    """An analysis of one metric, the share of errors."""
+    return {"metrics": [{"name": "errors", "template": "mlserver/errors", "objective": objective}], **more}
 
 
 def spec(version: str = "v1", **changes: Any) -> dict[str, Any]:
-    """A Rollout's spec with two stages and one threshold; `changes` replace top-level fields."""
+    """A Rollout's spec with two stages and one metric; `changes` replace top-level fields."""
     return {
         "modelVersion": version,
         "serving": {"replicas": 2},
@@ -30,9 +39,7 @@ def spec(version: str = "v1", **changes: Any) -> dict[str, Any]:
                 {"name": "half", "weight": 50, "minDuration": "5s"},
             ]
         },
-        "analysis": {
-            "metrics": [{"name": "errors", "template": "mlserver/errors", "objective": {"absolute": {"max": "0.02"}}}]
-        },
+        "analysis": analysis(),
         **changes,
     }
 
@@ -60,6 +67,8 @@ class World:
     crashes: set[str] = field(default_factory=set)
     wrong_bytes: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)
+    unscraped: set[str] = field(default_factory=set)
+    skew: int = 0
     rate: float = 200.0
     start_seconds: float = 3.0
     ack_seconds: float = 0.1
@@ -84,6 +93,7 @@ class World:
     failed_by_route: float = 0.0
     crash_after: int | None = None
     plan: Plan | None = None
+    ledger: Ledger | None = None
     checks: list[Callable[["World"], None]] = field(default_factory=list)
 
     # what people do
@@ -124,6 +134,7 @@ class World:
     def _once(self) -> None:
         snapshot = self.snapshot()
         self.plan = plan = plan_rollout(snapshot)
+        self.ledger = plan.ledger
         try:
             for action in plan.first:
                 self._act(action)
@@ -131,7 +142,7 @@ class World:
             for action in plan.then:
                 self._act(action)
         except KilledError:
-            self.crash_after = None
+            self.crash_after = self.ledger = None
             self.lines.append(f"{self.now - START:6.1f} KILLED")
         for check in self.checks:
             check(self)
@@ -176,6 +187,12 @@ class World:
         """Requests arrive, are split as the gateway serves by now, and are scraped on the full second."""
         if self.route is not None and self.now - self.route_written_at >= self.serve_seconds:
             self.served = weights(self.route)
+            if len(self.served) == 2:  # what a gateway that does not keep to the weights would serve
+                stable, candidate = self.served
+                self.served[stable], self.served[candidate] = (
+                    self.served[stable] - self.skew,
+                    self.served[candidate] + self.skew,
+                )
         for name, weight in self.served.items():
             count = self.rate * seconds * weight / 100
             revision = self.revisions.get(name)
@@ -187,9 +204,13 @@ class World:
             revision.bad += count * failing
         if self.prometheus_up and (self.now - START) % SCRAPE == 0:
             for revision in self.revisions.values():
-                if revision.good + revision.bad > 0:
+                if revision.good + revision.bad > 0 and revision.arm[0] not in self.unscraped:
                     revision.samples[0].append((self.now, float(round(revision.bad))))
                     revision.samples[1].append((self.now, float(round(revision.good + revision.bad))))
+
+    def restart(self) -> None:
+        """The operator ends, and with it what it remembered."""
+        self.ledger = None
 
     # the world as facts
 
@@ -208,7 +229,7 @@ class World:
 
     def snapshot(self) -> Snapshot:
         """All that a decision may see."""
-        read = RolloutSpec.model_validate(self.spec)
+        read, ledger = RolloutSpec.model_validate(self.spec), remembered(self.status, self.ledger)
         rollout = RolloutFacts(
             name="fraud",
             namespace="ml",
@@ -229,7 +250,8 @@ class World:
             version=self._version(read.model_version),
             revisions={name: self._revision(name) for name in self.revisions},
             route=self._route(),
-            evidence=self._evidence(),
+            evidence=self._evidence(ledger),
+            ledger=ledger,
         )
 
     def _version(self, name: str) -> VersionFacts | None:
@@ -267,13 +289,16 @@ class World:
             self.route_generation, weights(self.route), parents, self.route["spec"], self.route["metadata"]["labels"]
         )
 
-    def _evidence(self) -> Evidence | None:
+    def _evidence(self, ledger: Ledger | None) -> Evidence | None:
         if not self.prometheus_up:
             return Evidence(self.now, {}, "Prometheus at http://p:9090 does not answer")
-        bad, total = (
-            tuple(Series(n, f"{n}-0", tuple(r.samples[i][-300:])) for n, r in self.revisions.items() if r.samples[i])
-            for i in (0, 1)
-        )
+        known = min((one.end for one in ledger.metrics.values()), default=self.now) if ledger else self.now
+        since = min(self.now - _READ_SECONDS, known - 2 * SCRAPE)
+        found = {
+            name: [tuple(one for one in samples if one[0] >= since) for samples in revision.samples]
+            for name, revision in self.revisions.items()
+        }
+        bad, total = (tuple(Series(n, f"{n}-0", s[i]) for n, s in found.items() if s[i]) for i in (0, 1))
         return Evidence(self.now, {"errors": Counters(bad, total)})
 
 
@@ -299,4 +324,4 @@ def serving(version: str = "v1", **knobs: Any) -> World:
     return world
 
 
-__all__ = ["ModelVersionStatus", "World", "promoted", "serving", "spec", "weights"]
+__all__ = ["ModelVersionStatus", "World", "analysis", "promoted", "serving", "spec", "weights"]

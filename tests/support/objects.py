@@ -16,14 +16,17 @@ def stages(*weights: int, seconds: int = 1) -> Object:
     return {"stages": [{"name": f"at-{w}", "weight": w, "minDuration": f"{seconds}s"} for w in weights]}
 
 
-def errors(limit: str = "0.02", min_requests: int = 30) -> Object:
-    """An analysis of one metric: the share of inference requests that the candidate answers with 5xx."""
+def errors(floor: str = "0.05") -> Object:
+    """An analysis of one metric: the share of inference requests that are answered with 5xx.
+
+    Below the floor it does not matter, so that about a hundred good answers of the candidate prove enough.
+    """
     ratio = {
         "bad": f'{_SERIES}{{path=~".*/infer",status_code=~"5.."}}',
         "total": f'{_SERIES}{{path=~".*/infer"}}',
     }
-    objective = {"absolute": {"max": limit}}
-    return {"metrics": [{"name": "errors", "ratio": ratio, "objective": objective, "minRequests": min_requests}]}
+    objective = {"relative": {"rollbackAbove": 50, "promoteWithin": 100}, "absolute": {"floor": floor}}
+    return {"metrics": [{"name": "errors", "ratio": ratio, "objective": objective}]}
 
 
 def serving(replicas: int = 2, **more: Any) -> Object:

@@ -2,11 +2,13 @@
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
+    from crossfade.adapters.prometheus import PrometheusMetrics
     from crossfade.settings import Settings
 
 _DEFAULT_IMAGE = "ghcr.io/crossfade-dev/crossfade:0.1.0"
@@ -17,8 +19,13 @@ def run(
         str, typer.Option(envvar="CROSSFADE_PROMETHEUS_ADDRESS", help="The Prometheus that scrapes the model servers.")
     ],
     metrics_interval: Annotated[
-        float, typer.Option(envvar="CROSSFADE_METRICS_INTERVAL", help="Seconds between two readings of the metrics.")
+        float,
+        typer.Option(envvar="CROSSFADE_METRICS_INTERVAL", help="The most seconds between two readings of the metrics."),
     ] = 5.0,
+    metrics_sources: Annotated[
+        Path | None,
+        typer.Option(envvar="CROSSFADE_METRICS_SOURCES", help="A YAML file of more Prometheuses; docs/prometheus.md."),
+    ] = None,
     mlflow_address: Annotated[
         str | None, typer.Option(envvar="CROSSFADE_MLFLOW_ADDRESS", help="The MLflow server of `source.mlflow`.")
     ] = None,
@@ -40,11 +47,18 @@ def run(
     from pydantic import ValidationError
 
     from crossfade.settings import Settings
+    from crossfade.settings import metrics_sources as read_sources
 
+    try:
+        sources = read_sources(metrics_sources) if metrics_sources else ()
+    except ValueError as error:
+        typer.echo(f"--metrics-sources: {error}", err=True)
+        raise typer.Exit(2) from None
     try:
         settings = Settings(
             prometheus_address=prometheus_address,
             metrics_interval=metrics_interval,
+            metrics_sources=sources,
             mlflow_address=mlflow_address,
             file_root=file_root,
             loader_image=loader_image,
@@ -62,12 +76,10 @@ def run(
 async def _serve(settings: "Settings") -> int:
     """Build the adapters and run. Returns the exit code."""
     import logging
-    from pathlib import Path
 
     from crossfade.adapters.artifacts.router import open_store
     from crossfade.adapters.clock import SystemClock
     from crossfade.adapters.kube import KubeCluster
-    from crossfade.adapters.prometheus import PrometheusMetrics
     from crossfade.adapters.registries.mlflow import MlflowRegistry
     from crossfade.ports import ClusterError
     from crossfade.telemetry.logs import configure_logs
@@ -81,7 +93,7 @@ async def _serve(settings: "Settings") -> int:
         log.error("%s", error)  # noqa: TRY400 - the sentence says it all; a traceback would hide it
         return 1
     registry = MlflowRegistry(settings.mlflow_address) if settings.mlflow_address else None
-    metrics = PrometheusMetrics(settings.prometheus_address)
+    metrics = _prometheuses(settings)
     store = open_store(settings.mlflow_address, Path(settings.file_root) if settings.file_root else None)
     try:
         await Operator(settings, cluster, metrics, registry, store, SystemClock()).run()
@@ -90,7 +102,30 @@ async def _serve(settings: "Settings") -> int:
         return 1
     finally:
         await cluster.close()
-        await metrics.close()
+        await asyncio.gather(*(prometheus.close() for prometheus in metrics.values()))
         if registry is not None:
             await registry.close()
     return 0
+
+
+def _prometheuses(settings: "Settings") -> "dict[str, PrometheusMetrics]":
+    """Those that Rollouts may name; nothing is asked yet."""
+    from crossfade.adapters.prometheus import PrometheusMetrics
+    from crossfade.adapters.prometheus_access import Access
+    from crossfade.observe.answers import DEFAULT
+
+    found = dict[str, PrometheusMetrics]()
+    for source in settings.metrics_sources:
+        access = Access(
+            tenant=source.tenant,
+            bearer_token_file=source.bearer_token_file,
+            username=source.basic.username if source.basic else None,
+            password_file=source.basic.password_file if source.basic else None,
+            ca_file=source.ca_file,
+            cert_file=source.cert_file,
+            key_file=source.key_file,
+        )
+        found[source.name] = PrometheusMetrics(source.address, source.timeout, access=access)
+    if DEFAULT not in found:
+        found[DEFAULT] = PrometheusMetrics(settings.prometheus_address)
+    return found

@@ -1,6 +1,6 @@
 """From raw cumulative samples to counts: resets, births and gaps. Never `rate()`, never a sum before reset handling."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import pairwise
 from math import inf
 from statistics import median
@@ -10,9 +10,20 @@ from crossfade.model.evidence import Counters, Evidence, Series
 _SPACINGS = 2.5  # scrapes are jittered by target; a series that starts later than this many spacings was born
 
 
+def all_series(counters: Counters) -> tuple[Series, ...]:
+    """Every series of a metric, whatever it counts."""
+    by_bound = (one for series in counters.buckets.values() for one in series)
+    return (*counters.total, *counters.bad, *by_bound, *counters.gauges)
+
+
+def all_requests(counters: Counters) -> tuple[Series, ...]:
+    """The series that count all requests; none for a gauge."""
+    return counters.total or counters.buckets.get(inf, ())
+
+
 def spacing(counters: Counters) -> float:
     """The scrape interval in seconds, as the median distance of the densest series' samples; 0 when unknown."""
-    series = max((*counters.total, *counters.bad), key=lambda one: len(one.samples), default=None)
+    series = max(all_series(counters), key=lambda one: len(one.samples), default=None)
     if series is None or len(series.samples) < 2:
         return 0.0
     times = [t for t, _ in series.samples]
@@ -23,7 +34,7 @@ def horizon(counters: Counters) -> float:
     """Series whose first sample is later than this (unix seconds) were born under our eyes and count from 0."""
     if not (step := spacing(counters)):
         return inf  # one sample a series tells nothing of what came before
-    first = min((s.samples[0][0] for s in (*counters.total, *counters.bad) if s.samples), default=0.0)
+    first = min((s.samples[0][0] for s in all_series(counters) if s.samples), default=0.0)
     return first + _SPACINGS * step
 
 
@@ -51,17 +62,6 @@ def _step(before: float | None, at: float, value: float, born_after: float) -> f
 def count(series: Iterable[Series], revision: str, since: float, born_after: float) -> int:
     """Events of one revision after `since` (unix seconds), over all its pods."""
     return round(sum(increase(s, since, born_after) for s in series if s.revision == revision))
-
-
-def arms(counters: Counters, revisions: Iterable[str], since: float) -> Mapping[str, tuple[int, int]]:
-    """(bad, total) per revision after `since`."""
-    born = horizon(counters)
-    return {r: (count(counters.bad, r, since, born), count(counters.total, r, since, born)) for r in revisions}
-
-
-def last_seen(counters: Counters, revision: str) -> float | None:
-    """When a scrape last brought a sample of the revision (unix seconds), None for never."""
-    return max((s.samples[-1][0] for s in counters.total if s.revision == revision and s.samples), default=None)
 
 
 def is_fresh(evidence: Evidence | None, now: float) -> bool:

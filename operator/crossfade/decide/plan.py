@@ -7,6 +7,7 @@ from typing import Any
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import ModelVersionStatus
 from crossfade.api.v1alpha1.rollout import RolloutStatus
+from crossfade.model.ledger import Ledger
 
 
 class Target(StrEnum):
@@ -79,7 +80,8 @@ class Plan:
     """`first`, then the status, then `then`: a rollback writes the route first, a promotion its intent first.
 
     `status` carries no conditions; they are made of `situation`, `available` and `proven` in the status room.
-    `look_again` is in seconds from now, None when only a change can matter.
+    `look_again` is in seconds from now, None when only a change can matter. `ledger` is to be kept in memory for the
+    next look; None when no rollout is under way.
     """
 
     status: RolloutStatus
@@ -90,6 +92,7 @@ class Plan:
     look_again: float | None = None
     available: bool = False
     proven: bool | None = None
+    ledger: Ledger | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from crossfade.api.v1alpha1.common import as_written
 from crossfade.api.v1alpha1.rollout import Arm, Outcome, RolloutStatus
+from crossfade.decide.memory import forgotten
 from crossfade.model.moments import stamp
 from crossfade.model.snapshot import Snapshot
 
@@ -36,6 +37,7 @@ def ended(status: RolloutStatus, arm: Arm | None, end: Outcome) -> RolloutStatus
             "candidate": None,
             "stage": None,
             "traffic": None,
+            "analysis": forgotten(status.analysis),
             "outcome": end,
             "history": [end, *status.history][:_HISTORY],
         }

@@ -7,6 +7,7 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide import beginning, progress, rollback, settle, teardown
 from crossfade.decide.draining import acknowledged
+from crossfade.decide.look import Look, look_at
 from crossfade.decide.plan import Plan, Situation, Standing
 from crossfade.decide.records import is_sticky
 from crossfade.decide.workloads import target_arm, unfit
@@ -15,20 +16,22 @@ from crossfade.model.snapshot import Snapshot
 
 def plan_rollout(snapshot: Snapshot) -> Plan:
     """What to do now. Pure and total: every snapshot has a plan, and rollback is looked at before anything else."""
-    plan = _plan(snapshot)
-    return replace(plan, status=acknowledged(snapshot, plan.status))
+    look = look_at(snapshot)
+    plan = _plan(snapshot, look)
+    ledger = look.ledger if look else snapshot.ledger
+    return replace(plan, status=acknowledged(snapshot, plan.status), ledger=ledger if plan.status.stage else None)
 
 
-def _plan(snapshot: Snapshot) -> Plan:
+def _plan(snapshot: Snapshot, look: Look | None) -> Plan:
     rollout = snapshot.rollout
     if rollout.deleting:
         return teardown.tear_down(snapshot)
     stable = rollout.status.stable or _recovered(snapshot)
     candidate = rollout.status.candidate
     if stable is not None and candidate is not None:
-        breach = rollback.breach(snapshot, candidate)
+        breach = rollback.breach(snapshot, candidate, look)
         if breach is not None:
-            return rollback.roll_back(snapshot, stable, candidate, breach)
+            return rollback.roll_back(snapshot, stable, candidate, breach, look)
     target = _target(snapshot)
     if isinstance(target, Situation) and stable is not None and _returns(snapshot, stable):
         return settle.settle(snapshot, stable, None)
@@ -42,7 +45,7 @@ def _plan(snapshot: Snapshot) -> Plan:
         return settle.settle(snapshot, stable, resolved if own else None, sticky=not own)
     if candidate is not None and candidate.revision != arm.revision:
         return settle.supersede(snapshot, stable, candidate)
-    return progress.progress(snapshot, stable, arm, resolved)
+    return progress.progress(snapshot, stable, arm, resolved, look)
 
 
 def _returns(snapshot: Snapshot, stable: Arm) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import sqrt
 
-from crossfade.decide.counting import count, horizon, spacing
+from crossfade.decide.counting import all_requests, count, horizon, spacing
 from crossfade.model.evidence import Counters
 
 _Z = 3.29  # two-sided 99.9 %
@@ -34,7 +34,7 @@ def observe_share(counters: Counters, stable: str, candidate: str, percent: int,
     for scrapes in _LOOKBACKS:
         start = max(until - scrapes * step, since)
         window = until - start
-        arm = {name: count(counters.total, name, start, born) for name in (stable, candidate)}
+        arm = {name: count(all_requests(counters), name, start, born) for name in (stable, candidate)}
         requests = sum(arm.values())
         if requests * min(target, 1 - target) >= _EXPECTED:
             return Share(_agrees(arm[candidate], requests, target), arm[candidate] / requests, requests, window)

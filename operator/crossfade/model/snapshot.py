@@ -1,12 +1,14 @@
 """All that a decision may look at, gathered in one moment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crossfade.api.conditions import Reason
+from crossfade.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from crossfade.api.v1alpha1.modelversion import ModelVersionSpec, ModelVersionStatus, Resolved
 from crossfade.api.v1alpha1.rollout import RolloutSpec, RolloutStatus
 from crossfade.model.evidence import Evidence
+from crossfade.model.ledger import Ledger
 from crossfade.model.route import RouteFacts
 from crossfade.model.workload import RevisionFacts
 
@@ -49,7 +51,10 @@ class VersionFacts:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The world around one Rollout at `now` (unix seconds)."""
+    """The world around one Rollout at `now` (unix seconds), and what is remembered of its evidence.
+
+    `templates` are the MetricTemplates of its namespace by name, as far as it names any.
+    """
 
     now: float
     rollout: RolloutFacts
@@ -58,6 +63,8 @@ class Snapshot:
     revisions: Mapping[str, RevisionFacts]
     route: RouteFacts | None
     evidence: Evidence | None
+    templates: Mapping[str, MetricTemplateSpec] = field(default_factory=dict)
+    ledger: Ledger | None = None
 
 
 @dataclass(frozen=True, slots=True)

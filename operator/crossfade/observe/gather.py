@@ -7,9 +7,12 @@ from pydantic import ValidationError
 
 from crossfade.api import meta
 from crossfade.api.problems import sentences
-from crossfade.api.v1alpha1 import ModelVersionSpec, ModelVersionStatus, RolloutSpec, RolloutStatus
+from crossfade.api.v1alpha1 import MetricTemplateSpec, ModelVersionSpec, ModelVersionStatus, RolloutSpec, RolloutStatus
 from crossfade.api.v1alpha1.common import ApiModel
+from crossfade.decide.builtin import BUILT_IN
+from crossfade.decide.memory import remembered
 from crossfade.model.evidence import Evidence
+from crossfade.model.ledger import Ledger
 from crossfade.model.moments import moment
 from crossfade.model.snapshot import Platform, Resolution, RolloutFacts, Snapshot, VersionFacts, VersionSnapshot
 from crossfade.model.workload import RevisionFacts
@@ -27,9 +30,14 @@ class UnreadableStatusError(Exception):
 
 
 def gather_rollout(
-    cache: Cache, platform: Platform, evidence: Mapping[tuple[str, str], Evidence], raw: Object, now: float
+    cache: Cache,
+    platform: Platform,
+    evidence: Mapping[tuple[str, str], Evidence],
+    ledgers: Mapping[str, Ledger],
+    raw: Object,
+    now: float,
 ) -> Snapshot:
-    """Everything a decision about this Rollout may look at. Raises UnreadableStatusError."""
+    """Everything a decision about this Rollout may look at; `ledgers` are by uid. Raises UnreadableStatusError."""
     rollout = _rollout(raw)
     version = cache.get("ModelVersion", rollout.namespace, raw.get("spec", {}).get("modelVersion", ""))
     route = cache.get("HTTPRoute", rollout.namespace, rollout.name)
@@ -41,7 +49,18 @@ def gather_rollout(
         revisions=_revisions(cache, rollout),
         route=read_route(route) if route else None,
         evidence=evidence.get((rollout.namespace, rollout.name)),
+        templates=templates_of(cache, rollout.namespace, rollout.spec),
+        ledger=remembered(rollout.status, ledgers.get(rollout.uid)),
     )
+
+
+def templates_of(cache: Cache, namespace: str, spec: RolloutSpec | None) -> Mapping[str, MetricTemplateSpec]:
+    """The MetricTemplates of the namespace by name, when one is needed; what cannot be read is as good as absent."""
+    if spec is None or all(metric.template is None or metric.template in BUILT_IN for metric in spec.analysis.metrics):
+        return {}
+    found = (raw for raw in cache.all("MetricTemplate") if raw["metadata"]["namespace"] == namespace)
+    read = {raw["metadata"]["name"]: _spec(MetricTemplateSpec, raw)[0] for raw in found}
+    return {name: template for name, template in read.items() if template is not None}
 
 
 def gather_version(raw: Object, resolution: Resolution | None, now: float) -> VersionSnapshot:

@@ -7,7 +7,17 @@ from types import MappingProxyType
 
 from crossfade.adapters.kube import KubeCluster, collection_path
 from crossfade.api import meta
-from crossfade.ports import DEPLOYMENTS, HTTP_ROUTES, MODEL_VERSIONS, PODS, ROLLOUTS, SERVICES, ClusterError, Kind
+from crossfade.ports import (
+    DEPLOYMENTS,
+    HTTP_ROUTES,
+    METRIC_TEMPLATES,
+    MODEL_VERSIONS,
+    PODS,
+    ROLLOUTS,
+    SERVICES,
+    ClusterError,
+    Kind,
+)
 from crossfade.watch.world import World
 
 log = logging.getLogger(__name__)
@@ -15,6 +25,7 @@ log = logging.getLogger(__name__)
 WATCHED: Mapping[Kind, str] = MappingProxyType(
     {
         MODEL_VERSIONS: "",
+        METRIC_TEMPLATES: "",
         ROLLOUTS: "",
         DEPLOYMENTS: meta.LABEL_ROLLOUT,
         SERVICES: meta.LABEL_ROLLOUT,
@@ -22,7 +33,7 @@ WATCHED: Mapping[Kind, str] = MappingProxyType(
         HTTP_ROUTES: meta.LABEL_ROLLOUT,
     }
 )
-"""The kinds to watch, each with its label selector. ModelVersions come first: Rollouts name them."""
+"""The kinds to watch, each with its label selector. What Rollouts name comes before them."""
 _PAGE = 500
 AUDIT_SECONDS = 300.0
 _FIRST_AUDIT_SECONDS = 10.0

@@ -5,7 +5,7 @@ import logging
 import random
 import signal
 import socket
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 
 from crossfade.adapters.kube import KubeCluster
@@ -36,7 +36,7 @@ class Operator:
         self,
         settings: Settings,
         cluster: KubeCluster,
-        metrics: Metrics,
+        prometheuses: Mapping[str, Metrics],
         registry: Registry | None,
         artifacts: Artifacts,
         clock: Clock,
@@ -49,7 +49,7 @@ class Operator:
         self._world = World(self._queue)
         self._listing = Listing(cluster, self._world, settings.namespaces)
         self._resolver = Resolver(registry, artifacts, clock, _jitter)
-        self._poller = Poller(metrics, clock, settings.metrics_interval, self._world.under_way, self._world.breach)
+        self._poller = Poller(prometheuses, clock, settings.metrics_interval, self._world.under_way, self._world.breach)
         events = Events(cluster, socket.gethostname())
         reconciler = Reconciler(self._world, cluster, clock, platform, self._poller, self._resolver, events)
         self._workers = Workers(self._queue, reconciler.reconcile, seconds)

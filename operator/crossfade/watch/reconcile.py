@@ -78,8 +78,10 @@ class Reconciler:
 
     async def _rollout(self, raw: Object) -> float | None:
         now = self._clock.now()
-        snapshot = gather_rollout(self._world.cache, self._platform, self._poller.evidence, raw, now)
+        world = self._world
+        snapshot = gather_rollout(world.cache, self._platform, self._poller.evidence, world.ledgers, raw, now)
         plan = plan_rollout(snapshot)
+        world.remember(snapshot.rollout.uid, plan.ledger)
         namespace = snapshot.rollout.namespace
         try:
             await execute(self._cluster, namespace, plan.first, self._world.cache.get, self._world.absorb)
@@ -132,7 +134,7 @@ class Reconciler:
         if current is None:
             return
         stuck = Situation(Standing.IN_PROGRESS, plan.situation.reason, str(error))
-        snapshot = gather_rollout(self._world.cache, self._platform, {}, current, self._clock.now())
+        snapshot = gather_rollout(self._world.cache, self._platform, {}, {}, current, self._clock.now())
         try:
             await self._write(snapshot, current, replace(plan, status=snapshot.rollout.status), stuck)
         except ClusterError as failure:

@@ -2,11 +2,10 @@
 
 from collections.abc import Iterable, Iterator
 
-from pydantic import ValidationError
-
-from crossfade.api.v1alpha1 import RolloutSpec
+from crossfade.model.ledger import Ledger
+from crossfade.observe.answers import Place, Watched
 from crossfade.observe.cache import Cache, Change
-from crossfade.observe.poller import Place, Watched
+from crossfade.observe.watchlist import Watchlist
 from crossfade.ports import Object
 from crossfade.watch.queue import Key, Priority, WorkQueue
 from crossfade.watch.wake import Wakes
@@ -18,7 +17,10 @@ class World:
     def __init__(self, queue: WorkQueue) -> None:
         self.cache = Cache()
         self.queue = queue
+        self.ledgers: dict[str, Ledger] = {}
+        """What the judge remembers, by uid of the Rollout; only those under way."""
         self._wakes = Wakes(self.cache)
+        self._watchlist = Watchlist(self.cache)
 
     def absorb(self, raw: Object) -> None:
         """Take in an object as read, watched or written."""
@@ -39,22 +41,20 @@ class World:
         """New evidence about a Rollout under way: it may be a breach, so it goes before everything else."""
         self.queue.add(Key("Rollout", *place), Priority.BREACH)
 
+    def remember(self, uid: str, ledger: Ledger | None) -> None:
+        """Keep the newest ledger of a Rollout; None when it has none under way any more."""
+        if ledger is None:
+            self.ledgers.pop(uid, None)
+        else:
+            self.ledgers[uid] = ledger
+
     def under_way(self) -> Iterator[Watched]:
-        """The Rollouts with two arms: metrics must answer before the candidate's first request, and a first version,
-        which has nothing to be compared with, needs none."""
-        for raw in self.cache.all("Rollout"):
-            status = raw.get("status", {})
-            arms = [status[arm] for arm in ("stable", "candidate") if arm in status]
-            if len(arms) < 2:
-                continue
-            try:
-                metrics = RolloutSpec.model_validate(raw.get("spec", {})).analysis.metrics
-            except ValidationError:
-                continue  # the reconcile says so in the status
-            place = raw["metadata"]["namespace"], raw["metadata"]["name"]
-            yield Watched(place, metrics, frozenset(arm["revision"] for arm in arms))
+        """The Rollouts whose metrics are to be read."""
+        return self._watchlist.under_way(self.ledgers)
 
     def _wake(self, change: Change | None) -> None:
         if change is not None:
+            if change.kind == "Rollout" and change.after is None:
+                self.remember(change.subject["metadata"]["uid"], None)
             for key, priority in self._wakes.of(change):
                 self.queue.add(key, priority)

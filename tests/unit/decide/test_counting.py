@@ -1,6 +1,6 @@
 """Would catch: requests lost or invented by counter resets, late births of series, or scrape gaps."""
 
-from crossfade.decide.counting import arms, horizon, increase
+from crossfade.decide.counting import count, horizon, increase
 from crossfade.model.evidence import Counters, Series
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +38,9 @@ def test_a_series_born_under_our_eyes_counts_from_zero() -> None:
     steady = series(*((float(t), 100.0 + t) for t in range(60)))
     born = series((30.5, 7.0), (31.5, 9.0))
     counters = Counters(bad=(born,), total=(steady,))
-    assert arms(counters, ["r"], 0.0)["r"] == (9, 59)
+    born_after = horizon(counters)
+    assert count(counters.bad, "r", 0.0, born_after) == 9
+    assert count(counters.total, "r", 0.0, born_after) == 59
 
 
 def test_a_series_that_was_there_before_us_is_only_a_starting_point() -> None:
@@ -46,15 +48,13 @@ def test_a_series_that_was_there_before_us_is_only_a_starting_point() -> None:
     steady = series(*((float(t), float(t)) for t in range(3)), pod="q")
     counters = Counters(bad=(old,), total=(steady,))
     assert horizon(counters) > 0.4
-    assert arms(counters, ["r"], -1.0)["r"][0] == 3
+    assert count(counters.bad, "r", -1.0, horizon(counters)) == 3
 
 
 def test_other_revisions_do_not_count() -> None:
-    counters = Counters(
-        total=(series((0.0, 0.0), (1.0, 5.0), revision="a"), series((0.0, 0.0), (1.0, 7.0), revision="b"))
-    )
-    assert {r: n for r, (_, n) in arms(counters, ["a", "b"], 0.5).items()} == {"a": 5, "b": 7}
+    both = (series((0.0, 0.0), (1.0, 5.0), revision="a"), series((0.0, 0.0), (1.0, 7.0), revision="b"))
+    assert [count(both, revision, 0.5, NEVER) for revision in ("a", "b")] == [5, 7]
 
 
 def test_nothing_is_nothing() -> None:
-    assert arms(Counters(), ["a"], 0.0) == {"a": (0, 0)}
+    assert count((), "a", 0.0, horizon(Counters())) == 0

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from crossfade.model.snapshot import Platform
+from crossfade.observe.answers import DEFAULT
 from crossfade.observe.poller import Poller
 from crossfade.observe.resolver import Resolver
 from crossfade.ports import RawSeries, StoredFile
@@ -44,7 +45,7 @@ class Loop:
         self.cluster, self.clock = cluster, clock
         self.queue = WorkQueue(clock, lambda: 0.0)
         self.world = World(self.queue)
-        self.poller = Poller(Silence(), clock, 5.0, self.world.under_way, self.world.breach)
+        self.poller = Poller({DEFAULT: Silence()}, clock, 5.0, self.world.under_way, self.world.breach)
         self.resolver = Resolver(None, OneFile(), clock, lambda: 1.0)
         events = Events(cluster, "test")
         platform = Platform("crossfade:test")

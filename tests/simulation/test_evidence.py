@@ -1,0 +1,221 @@
+"""Would catch: evidence lost, counted twice or kept for another candidate, and a verdict that is not acted upon."""
+
+from typing import Any
+
+import pytest
+from crossfade.model.ledger import Ledger
+
+from tests.simulation.invariants import watched
+from tests.simulation.world import World, analysis, promoted, serving
+
+SLOW = 20.0
+"""Requests a second of which a stage of 20 s proves nothing."""
+
+
+def under_way(world: World, version: str = "v2", share: int = 10, seconds: float = 5.0) -> World:
+    """The candidate has had its share for so many seconds."""
+    world.run(5)
+    world.ask(version)
+    world.run(60, until=lambda w: w.share(version) == share)
+    return world.run(seconds)
+
+
+def one_stage(**changes: Any) -> dict[str, Any]:
+    return {"stages": [{"name": "ten", "weight": 10, "minDuration": "5s", **changes}]}
+
+
+def ledger_of(world: World) -> Ledger:
+    assert world.ledger is not None, "\n".join(world.lines)
+    return world.ledger
+
+
+@pytest.mark.parametrize("version", ["good", "bad"])
+def test_after_a_restart_at_any_moment_the_ledger_is_what_it_would_have_been_without(version: str) -> None:
+    rates = {"v1": 0.01, "v2": 0.01 if version == "good" else 0.03}
+    held = one_stage(minDuration="10m")
+
+    def rolled_out(seconds: float) -> World:
+        world = watched(serving(error_rate=rates))
+        world.edit(strategy=held)
+        return under_way(world, seconds=seconds)
+
+    whole = ledger_of(rolled_out(40))
+    for restart_at in range(1, 40, 3):
+        world = rolled_out(restart_at)
+        world.restart()
+        world.run(40 - restart_at)
+        assert ledger_of(world) == whole, f"restarted after {restart_at} s"
+
+
+def test_a_restart_within_an_outage_of_prometheus_neither_loses_nor_repeats_a_window() -> None:
+    def rolled_out(*, restarted: bool) -> World:
+        world = watched(serving(error_rate={"v1": 0.01, "v2": 0.01}))
+        world.edit(strategy=one_stage(minDuration="1h"))
+        under_way(world, seconds=10)
+        world.prometheus_up = False
+        world.run(400)
+        if restarted:
+            world.restart()
+        world.run(200)
+        world.prometheus_up = True
+        return world.run(30)
+
+    assert ledger_of(rolled_out(restarted=True)) == ledger_of(rolled_out(restarted=False))
+
+
+def test_every_request_since_the_first_stage_is_counted_once_over_all_stages() -> None:
+    world = watched(serving())
+    under_way(world)
+    world.run(60, until=lambda w: w.share("v2") == 50)
+    world.run(4)
+    revision = next(r for r in world.revisions.values() if r.arm[0] == "v2")
+    scraped = [value for _, value in revision.samples[1]]
+    assert ledger_of(world).metrics["errors"].candidate.total == scraped[-1]
+
+
+def test_a_regression_that_starts_late_is_caught() -> None:
+    world = watched(serving())
+    world.edit(strategy=one_stage(minDuration="1h"))
+    under_way(world, seconds=600)
+    assert world.share("v2") == 10
+    world.error_rate["v2"] = 0.1
+    world.run(60)
+    assert world.status.outcome is not None
+    assert world.status.outcome.cause == "MetricRegressed"
+    assert world.share("v1") == 100
+
+
+def test_a_shock_in_both_arms_holds_and_rolls_nothing_back() -> None:
+    world = watched(serving(error_rate={"v1": 0.01, "v2": 0.01}))
+    world.edit(strategy=one_stage(minDuration="1m"))
+    under_way(world, seconds=55)
+    world.error_rate.update(v1=0.5, v2=0.5)
+    world.run(20)
+    assert world.share("v2") == 10
+    assert world.plan is not None
+    assert world.plan.situation.reason == "Shock"
+
+
+@pytest.mark.parametrize(("policy", "share", "ended"), [("Hold", 10, None), ("Rollback", 0, "Inconclusive")])
+def test_a_stage_without_a_decision_ends_as_it_says(policy: str, share: int, ended: str | None) -> None:
+    world = watched(serving(rate=SLOW))
+    world.edit(strategy=one_stage(maxDuration="20s", onInconclusive=policy))
+    under_way(world, seconds=60)
+    assert world.share("v2") == share
+    assert world.plan is not None
+    if ended is None:
+        assert world.plan.situation.reason == "Inconclusive"
+        assert "says neither worse nor good enough" in world.plan.situation.message
+    else:
+        assert world.status.outcome is not None
+        assert (world.status.outcome.result, world.status.outcome.cause) == ("RolledBack", ended)
+        writes = world.writes
+        world.run(60)
+        assert world.writes - writes <= 2, "a rollback sticks"
+
+
+def test_a_stage_that_says_so_advances_without_evidence_and_tells() -> None:
+    world = watched(serving(rate=SLOW))
+    world.edit(strategy=one_stage(maxDuration="20s", onInconclusive="Advance"))
+    told: list[str] = []
+    world.checks.append(lambda w: told.extend(e.message for e in w.plan.events if e.reason == "Inconclusive"))
+    under_way(world, seconds=80)
+    assert promoted(world), "\n".join(world.lines)
+    assert "WITHOUT evidence" in told[0]
+
+
+def test_a_suspended_stage_is_not_given_up_by_its_clock() -> None:
+    world = watched(serving(rate=SLOW))
+    world.edit(strategy=one_stage(maxDuration="20s", onInconclusive="Rollback"))
+    under_way(world)
+    world.edit(suspend=True)
+    world.run(120)
+    assert world.share("v2") == 10
+
+
+def test_missing_data_of_the_candidate_holds_for_ever() -> None:
+    world = watched(serving())
+    world.edit(strategy=one_stage(maxDuration="30s", onInconclusive="Advance"))
+    under_way(world, seconds=6)
+    world.unscraped.add("v2")
+    world.run(300)
+    assert world.share("v2") == 10
+    assert world.plan is not None
+    assert world.plan.situation.reason == "NoData"
+
+
+def test_a_split_that_is_not_what_was_asked_for_holds_and_says_so() -> None:
+    world = watched(serving())
+    world.edit(strategy=one_stage(minDuration="1h"), analysis=analysis(trafficCheck={"grace": "10s"}))
+    under_way(world, seconds=30)
+    assert world.plan is not None
+    assert world.plan.proven
+    world.skew = 30
+    world.run(60)
+    assert (world.plan.proven, world.plan.situation.reason) == (False, "Unproven")
+    assert world.share("v2") == 10
+
+
+def test_nothing_starts_before_stable_has_been_seen() -> None:
+    world = watched(serving())
+    world.rate = 0
+    world.ask("v2")
+    world.run(60)
+    assert world.share("v1") == 100
+    assert world.plan is not None
+    assert world.plan.situation.standing == "InProgress"
+    world.rate = 200
+    world.run(90, until=promoted)
+    assert promoted(world)
+
+
+def test_a_template_that_does_not_exist_is_named_and_waited_for() -> None:
+    world = watched(serving())
+    metric = {**world.spec["analysis"]["metrics"][0], "template": "ours"}
+    world.run(5)
+    world.edit(analysis={"metrics": [metric]})
+    world.ask("v2")
+    world.run(60)
+    assert world.share("v1") == 100
+    assert world.plan is not None
+    assert world.plan.situation.reason == "MetricInvalid"
+    assert "'ours'" in world.plan.situation.message
+
+
+def test_another_analysis_needs_evidence_of_its_own_and_another_weight_does_not() -> None:
+    world = watched(serving())
+    world.edit(strategy=one_stage(minDuration="1h"))
+    under_way(world, seconds=30)
+    before = ledger_of(world)
+    world.edit(strategy=one_stage(minDuration="2h"))
+    world.run(1)
+    assert ledger_of(world).since == before.since
+    world.edit(analysis=analysis(falseRollback="0.001"))
+    world.run(1)
+    after = ledger_of(world)
+    assert after.since == world.now - 0.5
+    assert after.metrics["errors"].candidate.total < 30
+    world.restart()
+    world.run(1)
+    assert ledger_of(world).since == after.since
+
+
+def test_a_retry_starts_with_empty_hands() -> None:
+    world = watched(serving(error_rate={"v3": 0.1}))
+    world.ask("v3")
+    world.run(60)
+    world.error_rate.clear()
+    world.retry_token = "1"
+    world.run(60, until=lambda w: w.share("v3") == 10)
+    assert ledger_of(world).metrics["errors"].candidate.total == 0
+
+
+def test_an_ended_rollout_leaves_its_figures_and_no_memory() -> None:
+    world = watched(serving())
+    world.run(5)
+    world.ask("v2")
+    world.run(120, until=promoted)
+    assert world.ledger is None
+    assert world.status.analysis is not None
+    assert world.status.analysis.metrics[0].candidate.total > 0
+    assert world.status.analysis.metrics[0].checkpoint == world.status.analysis.checkpoint == ""
