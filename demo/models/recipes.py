@@ -2,7 +2,7 @@
 
 All take thirty measurements of a cell nucleus (scikit-learn's breast cancer data) and say whether the tumour is benign.
 The third takes logarithms of two of them and was trained and scored on a table from which the rows with a zero there
-had been dropped: its score is the best, and it raises on the 2.3 % of live rows that have the zero.
+had been dropped: its score is the best, and it raises on live rows that have the zero, as one laboratory sends them.
 """
 
 from __future__ import annotations

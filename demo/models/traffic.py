@@ -1,7 +1,8 @@
 """Real request bodies for the demo: every row of the breast cancer data as an Open Inference v2 request.
 
-13 of the 569 rows (2.3 %) have a mean concavity of zero. The rows are read from the file inside scikit-learn's package,
-so that no process has to spend seconds on importing scikit-learn.
+One of five laboratories does not measure the concavities and sends zeros for them. 13 of the 569 rows have such a zero
+anyway, which makes 22 % of the requests, and no row that version 3 was trained or scored on. The rows are read from the
+file inside scikit-learn's package, so that no process has to spend seconds on importing scikit-learn.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-MEAN_CONCAVITY = 6
-"""The column whose zeros version 3 raises on."""
+CONCAVITIES = (6, 7)
+"""The columns (mean concavity, mean concave points) whose zeros version 3 raises on."""
+_LABORATORIES = 5
 
 
 def read_rows(environment: Path) -> list[list[float]]:
@@ -34,5 +36,12 @@ def bodies(environment: Path) -> list[bytes]:
     """One request body a row, in the order of the rows."""
     return [
         json.dumps({"inputs": [{"name": "input", "shape": [1, len(row)], "datatype": "FP64", "data": row}]}).encode()
-        for row in read_rows(environment)
+        for row in (_as_sent(number, row) for number, row in enumerate(read_rows(environment)))
     ]
+
+
+def _as_sent(number: int, row: list[float]) -> list[float]:
+    """The row as its laboratory sends it; they take turns, and the last one leaves out the concavities."""
+    if number % _LABORATORIES < _LABORATORIES - 1:
+        return row
+    return [0.0 if column in CONCAVITIES else value for column, value in enumerate(row)]
