@@ -3,7 +3,9 @@
 from typing import Any
 
 import pytest
-from crossfade.model.ledger import Ledger
+from crossfade.api.v1alpha1.plan import PlanStatus
+from crossfade.model.ledger import History, Ledger
+from crossfade.model.snapshot import Foresight
 
 from tests.simulation.invariants import watched
 from tests.simulation.world import World, analysis, promoted, serving
@@ -35,11 +37,13 @@ def test_after_a_restart_at_any_moment_the_ledger_is_what_it_would_have_been_wit
     held = one_stage(minDuration="10m")
 
     def rolled_out(seconds: float) -> World:
-        world = watched(serving(error_rate=rates))
+        known = History(0.3, (0.0,), (900,), 90_000, 1.2, 2, 400)
+        world = watched(serving(error_rate=rates, foresight=Foresight({"errors": known})))
         world.edit(strategy=held)
         return under_way(world, seconds=seconds)
 
     whole = ledger_of(rolled_out(40))
+    assert whole.histories["errors"].kappa == 0.3
     for restart_at in range(1, 40, 3):
         world = rolled_out(restart_at)
         world.restart()
@@ -208,6 +212,22 @@ def test_a_retry_starts_with_empty_hands() -> None:
     world.retry_token = "1"
     world.run(60, until=lambda w: w.share("v3") == 10)
     assert ledger_of(world).metrics["errors"].candidate.total == 0
+
+
+def test_the_first_stage_waits_for_the_past_of_stable_and_shows_the_plan_that_follows() -> None:
+    world = watched(serving(foresight=None))
+    world.run(5)
+    world.ask("v2")
+    world.run(30)
+    assert world.share("v1") == 100
+    assert world.plan is not None
+    assert (world.plan.foresee, world.plan.situation.reason) == (True, "Planning")
+    world.foresight = Foresight(plan=PlanStatus(summary="an equal version is promoted in 2 min"))
+    world.run(60, until=lambda w: w.share("v2") == 10)
+    assert world.status.plan == world.foresight.plan
+    assert not world.plan.foresee
+    world.run(90, until=promoted)
+    assert world.status.plan is None
 
 
 def test_an_ended_rollout_leaves_its_figures_and_no_memory() -> None:

@@ -13,7 +13,7 @@ from crossfade.decide.rollout import plan_rollout
 from crossfade.model.evidence import Counters, Evidence, Series
 from crossfade.model.ledger import Ledger
 from crossfade.model.route import ParentFacts, RouteFacts
-from crossfade.model.snapshot import Platform, RolloutFacts, Snapshot, VersionFacts
+from crossfade.model.snapshot import Foresight, Platform, RolloutFacts, Snapshot, VersionFacts
 from crossfade.model.workload import PodFacts, RevisionFacts
 
 START = 1_800_000_000.0
@@ -94,6 +94,7 @@ class World:
     crash_after: int | None = None
     plan: Plan | None = None
     ledger: Ledger | None = None
+    foresight: Foresight | None = field(default_factory=Foresight)
     checks: list[Callable[["World"], None]] = field(default_factory=list)
 
     # what people do
@@ -251,6 +252,7 @@ class World:
             revisions={name: self._revision(name) for name in self.revisions},
             route=self._route(),
             evidence=self._evidence(ledger),
+            foresight=self.foresight,
             ledger=ledger,
         )
 

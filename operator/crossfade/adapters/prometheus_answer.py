@@ -2,13 +2,10 @@
 
 import json
 import re
-from collections.abc import Sequence
 from email.utils import parsedate_to_datetime
 from math import isfinite
-from operator import lt
 from typing import Any
 
-from crossfade.model.evidence import Sample
 from crossfade.ports import NativeSample, RawSeries
 
 _WORD = re.compile(r"[a-z_]{1,32}")
@@ -70,19 +67,11 @@ def series_of(answer: dict[str, Any]) -> list[RawSeries]:
 
 def _raw_series(item: dict[str, Any]) -> RawSeries:
     labels = {str(name): str(value) for name, value in item["metric"].items()}
+    samples = ((_finite(at), float(value)) for at, value in item.get("values", ()))
+    numbers = {at: value for at, value in samples if isfinite(value)}
     natives = (_native(at, value) for at, value in item.get("histograms", ()))
     histograms = {found.at: found for found in natives if found is not None}
-    return RawSeries(labels, _samples(item.get("values", ())), tuple(histograms[at] for at in sorted(histograms)))
-
-
-def _samples(values: Sequence[Any]) -> tuple[Sample, ...]:
-    """The samples that are numbers, by rising time. Most of an answer is made here, so what is usual goes fast."""
-    times, numbers = [float(at) for at, _ in values], [float(number) for _, number in values]
-    if not all(map(isfinite, times)):
-        raise ValueError("a time that is no number")
-    if all(map(isfinite, numbers)) and all(map(lt, times, times[1:])):
-        return tuple(zip(times, numbers, strict=True))
-    return tuple(sorted({at: number for at, number in zip(times, numbers, strict=True) if isfinite(number)}.items()))
+    return RawSeries(labels, tuple(sorted(numbers.items())), tuple(histograms[at] for at in sorted(histograms)))
 
 
 def _native(at: Any, value: dict[str, Any]) -> NativeSample | None:

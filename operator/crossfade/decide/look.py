@@ -43,7 +43,8 @@ class Look:
 
 def first_look(snapshot: Snapshot, spec: RolloutSpec, candidate: Arm, step: float) -> Look:
     """The look with which the first stage begins, before anything counts; `step` is the scrape interval (s)."""
-    ledger = begun(spec, candidate, snapshot.now, step)
+    histories = snapshot.foresight.histories if snapshot.foresight else {}
+    ledger = begun(spec, candidate, snapshot.now, step, histories)
     rules = _rules(snapshot, spec, ledger)
     return Look(snapshot.now, rules, ledger, judge(rules, ledger))
 
@@ -54,7 +55,8 @@ def look_at(snapshot: Snapshot) -> Look | None:
     if spec is None or status.stage is None or status.stable is None or status.candidate is None:
         return None
     if ledger is None or ledger.asked != fingerprint(spec, status.candidate):
-        ledger = begun(spec, status.candidate, snapshot.now, ledger.step if ledger else 0.0)
+        known = ledger or Ledger()
+        ledger = begun(spec, status.candidate, snapshot.now, known.step, known.histories)
     rules, read = _rules(snapshot, spec, ledger), snapshot.evidence or Evidence(0.0)
     ledger, silent = catch_up(
         rules,
@@ -96,4 +98,4 @@ def inconclusive(look: Look) -> str:
 
 def _rules(snapshot: Snapshot, spec: RolloutSpec, ledger: Ledger) -> Rules:
     kinds = kinds_of(spec.analysis.metrics, snapshot.templates)
-    return rules_of(spec.analysis, spec.strategy.stages, ledger.step, kinds)
+    return rules_of(spec.analysis, spec.strategy.stages, ledger.step, kinds, ledger.histories)

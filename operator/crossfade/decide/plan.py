@@ -81,7 +81,7 @@ class Plan:
 
     `status` carries no conditions; they are made of `situation`, `available` and `proven` in the status room.
     `look_again` is in seconds from now, None when only a change can matter. `ledger` is to be kept in memory for the
-    next look; None when no rollout is under way.
+    next look; None when no rollout is under way. `foresee` asks for the stable version's past in the background.
     """
 
     status: RolloutStatus
@@ -93,6 +93,7 @@ class Plan:
     available: bool = False
     proven: bool | None = None
     ledger: Ledger | None = None
+    foresee: bool = False
 
 
 @dataclass(frozen=True, slots=True)

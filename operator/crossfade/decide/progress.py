@@ -44,7 +44,9 @@ class _Way:
 
     def plan(self, reason: Reason, message: str, **changes: object) -> Plan:
         """Still in progress, with both arms recorded."""
-        update = {"stable": self.stable, "candidate": self.candidate, **changes}
+        foresight = self.snapshot.foresight if self.look is None else None
+        planned = {"plan": foresight.plan} if foresight else {}
+        update = {"stable": self.stable, "candidate": self.candidate, **planned, **changes}
         return Plan(
             status=self.snapshot.rollout.status.model_copy(update=update),
             situation=Situation(Standing.IN_PROGRESS, reason, message),
@@ -70,9 +72,15 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, l
         plan = _enter(way, step_within(spec, _desired(way)), _desired(way))  # the ladder was edited under our feet
     else:
         plan = _watch(way, stage, step, look)
+    foresee = look is None and snapshot.foresight is None and is_fresh(snapshot.evidence, snapshot.now)
     held = (*finalizer(snapshot.rollout, wanted=True), *scaled(snapshot, stable), *_swept(way))
     # who the candidate is must be on record before its first pod: what is not on record is a leftover
-    return replace(plan, first=(*held, *plan.first), then=(*ensure(snapshot, spec, target, resolved), *plan.then))
+    return replace(
+        plan,
+        first=(*held, *plan.first),
+        then=(*ensure(snapshot, spec, target, resolved), *plan.then),
+        foresee=foresee,
+    )
 
 
 def _must_clear(snapshot: Snapshot, stable: Arm, target: Arm) -> bool:
@@ -157,6 +165,8 @@ def _waits(way: _Way, step: Step) -> tuple[Reason, str] | None:
         return Reason.METRIC_INVALID, f"{step.summary} waits: {'; '.join(problems)}"
     if not _scrape_interval(way):
         return Reason.NO_DATA, f"{step.summary} waits: {way.stable.model_version} was not scraped twice yet"
+    if way.snapshot.foresight is None:
+        return Reason.PLANNING, f"{step.summary} waits: the past of {way.stable.model_version} is being read"
     return None
 
 

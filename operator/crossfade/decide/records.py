@@ -38,6 +38,7 @@ def ended(status: RolloutStatus, arm: Arm | None, end: Outcome) -> RolloutStatus
             "stage": None,
             "traffic": None,
             "analysis": forgotten(status.analysis),
+            "plan": None,
             "outcome": end,
             "history": [end, *status.history][:_HISTORY],
         }

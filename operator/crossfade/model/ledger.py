@@ -111,11 +111,31 @@ class TrafficLedger:
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """What the service was like before the rollout: variance between pods beyond Poisson, and its rates.
+
+    `kappa` is a squared coefficient of variation; `phi` is the least variance over mean to count with, whatever the
+    counts are. `total` requests of `pods` pods were seen in `windows` windows, `bad` of them per bound of `bounds`.
+    """
+
+    kappa: float = 0.0
+    bounds: tuple[float, ...] = ()
+    bad: tuple[int, ...] = ()
+    total: int = 0
+    phi: float = 1.0
+    pods: int = 0
+    windows: int = 0
+
+
+NOTHING_KNOWN = History()
+
+
+@dataclass(frozen=True, slots=True)
 class Ledger:
     """Memory of a whole rollout, by metric, and of the traffic's split.
 
     It belongs to one candidate and one `spec.analysis`, of which `asked` is the fingerprint; evidence counts from
-    `since` (unix s) on, and `step` (s) is the scrape interval as it was then.
+    `since` (unix s) on, and `step` (s) is the scrape interval as it was then. `histories` are those of before.
     """
 
     metrics: Mapping[str, MetricLedger] = field(default_factory=dict)
@@ -123,3 +143,4 @@ class Ledger:
     asked: str = ""
     since: float = 0.0
     step: float = 0.0
+    histories: Mapping[str, History] = field(default_factory=dict)

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from crossfade.api.v1alpha1.modelversion import ModelVersionSpec, ModelVersionStatus, Resolved
+from crossfade.api.v1alpha1.plan import PlanStatus
 from crossfade.api.v1alpha1.rollout import RolloutSpec, RolloutStatus
 from crossfade.model.evidence import Evidence
-from crossfade.model.ledger import Ledger
+from crossfade.model.ledger import History, Ledger
 from crossfade.model.route import RouteFacts
 from crossfade.model.workload import RevisionFacts
 
@@ -50,10 +51,19 @@ class VersionFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Foresight:
+    """What the stable version's past tells before the first stage: its history by metric, and what may be expected."""
+
+    histories: Mapping[str, History] = field(default_factory=dict)
+    plan: PlanStatus | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """The world around one Rollout at `now` (unix seconds), and what is remembered of its evidence.
 
-    `templates` are the MetricTemplates of its namespace by name, as far as it names any.
+    `templates` are the MetricTemplates of its namespace by name, as far as it names any. `foresight` is
+    None until the past was read, and not needed any more once the first stage has begun.
     """
 
     now: float
@@ -64,6 +74,7 @@ class Snapshot:
     route: RouteFacts | None
     evidence: Evidence | None
     templates: Mapping[str, MetricTemplateSpec] = field(default_factory=dict)
+    foresight: Foresight | None = None
     ledger: Ledger | None = None
 
 

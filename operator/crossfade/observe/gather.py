@@ -14,7 +14,15 @@ from crossfade.decide.memory import remembered
 from crossfade.model.evidence import Evidence
 from crossfade.model.ledger import Ledger
 from crossfade.model.moments import moment
-from crossfade.model.snapshot import Platform, Resolution, RolloutFacts, Snapshot, VersionFacts, VersionSnapshot
+from crossfade.model.snapshot import (
+    Foresight,
+    Platform,
+    Resolution,
+    RolloutFacts,
+    Snapshot,
+    VersionFacts,
+    VersionSnapshot,
+)
 from crossfade.model.workload import RevisionFacts
 from crossfade.observe.cache import Cache
 from crossfade.observe.pods import read_pod
@@ -34,10 +42,12 @@ def gather_rollout(
     platform: Platform,
     evidence: Mapping[tuple[str, str], Evidence],
     ledgers: Mapping[str, Ledger],
+    foresights: Mapping[tuple[str, int], Foresight],
     raw: Object,
     now: float,
 ) -> Snapshot:
-    """Everything a decision about this Rollout may look at; `ledgers` are by uid. Raises UnreadableStatusError."""
+    """Everything a decision about this Rollout may look at; `ledgers` are by uid, `foresights` by uid and
+    generation. Raises UnreadableStatusError."""
     rollout = _rollout(raw)
     version = cache.get("ModelVersion", rollout.namespace, raw.get("spec", {}).get("modelVersion", ""))
     route = cache.get("HTTPRoute", rollout.namespace, rollout.name)
@@ -50,6 +60,7 @@ def gather_rollout(
         route=read_route(route) if route else None,
         evidence=evidence.get((rollout.namespace, rollout.name)),
         templates=templates_of(cache, rollout.namespace, rollout.spec),
+        foresight=foresights.get((rollout.uid, rollout.generation)),
         ledger=remembered(rollout.status, ledgers.get(rollout.uid)),
     )
 

@@ -16,7 +16,7 @@ _AT_ONCE = 8
 _AT_ONCE_A_NAMESPACE = 2
 """Whoever asks what Prometheus takes long to answer waits alone: three more namespaces go on beside it."""
 LONGEST_PAUSE_SECONDS = 30.0
-_SHARE_OF_TIME = 0.1
+_SHARE_OF_TIME = 0.05
 """A query takes no more of the time than this: what takes long to answer and to read is asked less often."""
 
 

@@ -1,5 +1,6 @@
 """Reads the past of a Rollout's stable version from Prometheus: what it is usually like, before anything is judged."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +43,12 @@ async def read_past(
         for selector in source.selectors if isinstance(source, Source) and source.kind != "gauge" else ():
             if selector not in asked:
                 asked[selector] = Answer(now, await metrics.window(selector, seconds))
+    return await asyncio.to_thread(_taken_apart, place, sources, asked, stable)  # hours of samples: seconds of work
+
+
+def _taken_apart(
+    place: Place, sources: Mapping[str, Source | str], asked: Mapping[str, Answer], stable: str | None
+) -> Past:
     stable = stable or _live(place, asked.values())
     if not stable:
         return Past(faults=(f"Prometheus shows no revision of {place[1]} in the namespace {place[0]}",))

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from crossfade.adapters.kube import KubeCluster
 from crossfade.adapters.kube_client import login
 from crossfade.model.snapshot import Platform
+from crossfade.observe.foreseer import Foreseer
 from crossfade.observe.poller import Poller
 from crossfade.observe.resolver import Resolver
 from crossfade.ports import Artifacts, Clock, Metrics, Registry
@@ -50,8 +51,11 @@ class Operator:
         self._listing = Listing(cluster, self._world, settings.namespaces)
         self._resolver = Resolver(registry, artifacts, clock, _jitter)
         self._poller = Poller(prometheuses, clock, settings.metrics_interval, self._world.under_way, self._world.breach)
+        self._foreseer = Foreseer(prometheuses, clock)
         events = Events(cluster, socket.gethostname())
-        reconciler = Reconciler(self._world, cluster, clock, platform, self._poller, self._resolver, events)
+        reconciler = Reconciler(
+            self._world, cluster, clock, platform, self._poller, self._resolver, self._foreseer, events
+        )
         self._workers = Workers(self._queue, reconciler.reconcile, seconds)
         self._synced = asyncio.Event()
 
@@ -64,6 +68,7 @@ class Operator:
                     log.info("the world is known, %d objects are to be looked at", len(self._queue))
                     await self._serve(stop)
             finally:
+                await self._foreseer.close()
                 await self._resolver.close()
         log.info("stopped")
 

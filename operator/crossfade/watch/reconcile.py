@@ -11,6 +11,7 @@ from crossfade.decide.plan import Apply, Plan, Situation, Standing, Target
 from crossfade.decide.rollout import plan_rollout
 from crossfade.decide.version import plan_version
 from crossfade.model.snapshot import Platform, Snapshot
+from crossfade.observe.foreseer import Foreseer, Subject
 from crossfade.observe.gather import UnreadableStatusError, gather_rollout, gather_version
 from crossfade.observe.poller import Poller
 from crossfade.observe.resolver import Resolver
@@ -44,6 +45,7 @@ class Reconciler:
         platform: Platform,
         poller: Poller,
         resolver: Resolver,
+        foreseer: Foreseer,
         events: Events,
     ) -> None:
         self._world = world
@@ -52,6 +54,7 @@ class Reconciler:
         self._platform = platform
         self._poller = poller
         self._resolver = resolver
+        self._foreseer = foreseer
         self._events = events
 
     async def reconcile(self, key: Key) -> float | None:
@@ -79,9 +82,11 @@ class Reconciler:
     async def _rollout(self, raw: Object) -> float | None:
         now = self._clock.now()
         world = self._world
-        snapshot = gather_rollout(world.cache, self._platform, self._poller.evidence, world.ledgers, raw, now)
+        evidence, foresights = self._poller.evidence, self._foreseer.found
+        snapshot = gather_rollout(world.cache, self._platform, evidence, world.ledgers, foresights, raw, now)
         plan = plan_rollout(snapshot)
         world.remember(snapshot.rollout.uid, plan.ledger)
+        self._foresee(snapshot, plan)
         namespace = snapshot.rollout.namespace
         try:
             await execute(self._cluster, namespace, plan.first, self._world.cache.get, self._world.absorb)
@@ -94,6 +99,17 @@ class Reconciler:
         if written:
             await self._events.post(ROLLOUTS, raw, plan.events, now)
         return plan.look_again
+
+    def _foresee(self, snapshot: Snapshot, plan: Plan) -> None:
+        """Have the stable version's past read when the plan asks for it; forget it when it was made use of."""
+        rollout, stable = snapshot.rollout, plan.status.stable
+        if rollout.deleting or plan.status.candidate is None or plan.status.stage is not None:
+            self._foreseer.forget(rollout.uid)
+        elif plan.foresee and rollout.spec is not None and stable is not None:
+            place = rollout.namespace, rollout.name
+            subject = Subject(place, stable.revision, rollout.spec, snapshot.templates)
+            key = Key("Rollout", *place)
+            self._foreseer.request((rollout.uid, rollout.generation), subject, lambda: self._world.queue.add(key))
 
     async def _version(self, raw: Object) -> float | None:
         now, uid, generation = self._clock.now(), raw["metadata"]["uid"], int(raw["metadata"]["generation"])
@@ -134,7 +150,7 @@ class Reconciler:
         if current is None:
             return
         stuck = Situation(Standing.IN_PROGRESS, plan.situation.reason, str(error))
-        snapshot = gather_rollout(self._world.cache, self._platform, {}, {}, current, self._clock.now())
+        snapshot = gather_rollout(self._world.cache, self._platform, {}, {}, {}, current, self._clock.now())
         try:
             await self._write(snapshot, current, replace(plan, status=snapshot.rollout.status), stuck)
         except ClusterError as failure:

@@ -6,6 +6,7 @@ from typing import Any
 
 from crossfade.model.snapshot import Platform
 from crossfade.observe.answers import DEFAULT
+from crossfade.observe.foreseer import Foreseer
 from crossfade.observe.poller import Poller
 from crossfade.observe.resolver import Resolver
 from crossfade.ports import RawSeries, StoredFile
@@ -47,9 +48,12 @@ class Loop:
         self.world = World(self.queue)
         self.poller = Poller({DEFAULT: Silence()}, clock, 5.0, self.world.under_way, self.world.breach)
         self.resolver = Resolver(None, OneFile(), clock, lambda: 1.0)
+        self.foreseer = Foreseer({DEFAULT: Silence()}, clock)
         events = Events(cluster, "test")
         platform = Platform("crossfade:test")
-        self.reconciler = Reconciler(self.world, cluster, clock, platform, self.poller, self.resolver, events)
+        self.reconciler = Reconciler(
+            self.world, cluster, clock, platform, self.poller, self.resolver, self.foreseer, events
+        )
         self.watch()
 
     def watch(self) -> None:

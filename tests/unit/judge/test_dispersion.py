@@ -98,6 +98,12 @@ def test_a_history_without_noise_slows_nothing_down(base: float, requests: float
             assert median * 15 <= 90
 
 
+def test_chance_is_not_taken_for_noise():
+    # Of three estimates the largest is nearly always above zero; what is within two standard errors does not count.
+    found = [history_of(windows_of(0.01, 250, 3, length=1000, seed=seed), "ratio").kappa for seed in range(10)]
+    assert sum(kappa == 0 for kappa in found) >= 8
+
+
 @pytest.mark.parametrize(("pods", "length"), [(1, 500), (3, 39)])
 def test_of_one_pod_or_a_few_scrapes_nothing_is_known(pods: int, length: int):
     history = history_of(windows_of(0.01, 250, pods, cv=2.0, length=length), "ratio")

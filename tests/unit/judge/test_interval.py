@@ -46,7 +46,7 @@ def test_the_ends_are_where_the_evidence_refuses(strata: list[Stratum], confiden
     assert exact_high * (1 - 1e-9) <= high <= exact_high * 1.002
 
 
-COUNT, EVENTS = st.integers(1, 10_000), st.integers(10, 300)
+COUNT, EVENTS = st.integers(100, 10_000), st.integers(30, 300)
 
 
 @given(st.lists(st.tuples(COUNT, COUNT, EVENTS, EVENTS), min_size=1, max_size=4))

@@ -75,6 +75,10 @@ def test_a_faster_tail_than_asked_is_no_margin_below_one() -> None:
     assert tail_margins((0.1, 0.2), (250, 300), 1000, (1,), 2.0) == (1.0,)
 
 
+def test_who_may_be_faster_has_no_margin_below_one_either() -> None:
+    assert margins(0.5) == (1.0,) * 4
+
+
 @pytest.mark.parametrize(
     ("bounds", "beyond"), [((0.0, 0.4), (900, 300)), ((-1.0, 0.4), (900, 300)), ((0.1, 0.4), (0, 300))]
 )

@@ -6,6 +6,7 @@ from crossfade.decide.judge.shock import calm_before, watched
 from crossfade.model.ledger import Calm
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import brentq
 from scipy.stats import poisson
 
 CALM = Calm(bad=100, total=10_000)
@@ -26,6 +27,10 @@ def test_both_arms_suddenly_worse_is_a_shock() -> None:
 def test_one_arm_alone_is_no_shock() -> None:
     assert watched(CALM, JUMP, OURS_USUAL) == Calm(200, 11_000)
     assert watched(CALM, USUAL, OURS_JUMP) == Calm(110, 11_000)
+
+
+def test_a_candidate_without_bad_requests_has_not_jumped() -> None:
+    assert watched(CALM, JUMP, (100, 0)) == Calm(200, 11_000)
 
 
 def test_stable_alone_is_one_while_the_candidate_has_no_requests() -> None:
@@ -81,6 +86,24 @@ def test_the_first_count_that_is_a_shock_is_the_first_below_one_in_a_million(exp
     calm = Calm(bad=0, total=round(10**6 * 0.5 / expected) - 1)
     found = next(bad for bad in range(1, 200) if watched(calm, (10**6, bad), (0, 0)).shaken)
     assert poisson.sf(found - 1, expected) < 1e-6 <= poisson.sf(found - 2, expected)
+
+
+def test_of_ten_requests_known_half_a_bad_one_is_expected_more() -> None:
+    calm = Calm(bad=0, total=9)
+    found = next(bad for bad in range(1, 200) if watched(calm, (100, bad), (0, 0)).shaken)
+    assert poisson.sf(found - 1, 5.0) < 1e-6 <= poisson.sf(found - 2, 5.0)
+
+
+@pytest.mark.parametrize("count", [3, 9, 30])
+def test_the_tail_is_bounded_by_its_first_term_and_a_geometric_rest(count: int) -> None:
+    def above(expected: float) -> float:
+        return float(poisson.pmf(count, expected)) * (count + 1) / (count + 1 - expected) - 1e-6
+
+    edge = brentq(above, 1e-6, count / 2)
+    assert float(poisson.sf(count - 1, edge)) <= 1e-6
+    for expected, shaken in ((edge * 0.9999, True), (edge * 1.0001, False)):
+        calm = Calm(bad=0, total=round(10**12 * 0.5 / expected) - 1)
+        assert watched(calm, (10**12, count), (0, 0)).shaken is shaken
 
 
 def test_a_jump_of_many_must_be_more_than_double() -> None:

@@ -1,10 +1,12 @@
 """Would catch a loop that writes when nothing changed, does not converge after a lost write, or hides a refusal."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from crossfade.act.execute import ActionError
 from crossfade.decide.plan import Plan
+from crossfade.model.evidence import Counters, Evidence, Series
 from crossfade.ports import ClusterError
 from crossfade.watch import reconcile
 
@@ -83,6 +85,28 @@ def crash_after(cluster: FakeCluster, writes: int) -> None:
         return False
 
     cluster.refuse = crash
+
+
+async def test_a_second_version_gets_its_first_stage_once_the_past_is_read_and_is_remembered_until_it_goes() -> None:
+    cluster, clock = await promoted()
+    cluster.create(version("v2"))
+    cluster.create(rollout("v2"))
+    loop = Loop(cluster, clock)
+    await loop.settle()
+    status = cluster.objects["Rollout", "ml", "demo"]["status"]
+    stable = status["stable"]["revision"]
+    assert "stage" not in status, "nothing is known of the metrics yet"
+    counted = Series(stable, f"{stable}-0", ((clock.at - 15.0, 50.0), (clock.at, 90.0)))
+    loop.poller.evidence["ml", "demo"] = Evidence(clock.at, {"errors": Counters(total=(counted,))})
+    loop.world.breach(("ml", "demo"))
+    await loop.settle()
+    await asyncio.gather(*loop.foreseer._tasks.values())
+    await loop.settle()
+    assert cluster.objects["Rollout", "ml", "demo"]["status"]["stage"]["name"] == "ten"
+    assert [ledger.step for ledger in loop.world.ledgers.values()] == [15.0]
+    assert loop.foreseer.found == {}, "what was made use of is not kept"
+    loop.world.remove(cluster.objects["Rollout", "ml", "demo"])
+    assert loop.world.ledgers == {}
 
 
 async def test_a_refused_write_is_shown_in_the_status_and_retried() -> None:

@@ -301,6 +301,8 @@ class MetricStatus(ApiModel):
     """The same in words."""
     checkpoint: Annotated[str, StringConstraints(max_length=4096)] = ""
     """What a restarted operator goes on from; opaque."""
+    history: Annotated[str, StringConstraints(max_length=4096)] = ""
+    """What the stable version was like before the first stage; opaque."""
 
 
 class AnalysisStatus(ApiModel):

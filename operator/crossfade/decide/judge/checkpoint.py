@@ -97,7 +97,7 @@ def _unpacked(text: str, form: str, kind: type[MetricLedger | TrafficLedger]) ->
             raw[place::8] = content[4 + place * count : 4 + (place + 1) * count]
         values = _value(json.loads(content[rest:]), iter(struct.unpack(f"<{count}d", raw)))
         return dict(zip((one.name for one in fields(kind)), values, strict=True))
-    except (zlib.error, struct.error, StopIteration, ValueError, TypeError) as failure:
+    except (zlib.error, struct.error, StopIteration, ValueError, TypeError, RecursionError) as failure:
         raise ValueError(_damaged(text)) from failure
 
 
@@ -109,7 +109,7 @@ def _complete(packed: "zlib._Decompress") -> None:
 def _value(plain: Any, floats: Iterator[float]) -> Any:
     if plain == _FLOAT:
         return next(floats)
-    return tuple(_value(one, floats) for one in plain) if isinstance(plain, list) else plain
+    return tuple([_value(one, floats) for one in plain]) if isinstance(plain, list) else plain
 
 
 def _damaged(text: str) -> str:

@@ -37,15 +37,15 @@ def acceptance_evidence(metric: MetricRules, ledger: MetricLedger) -> float:
     """
     if not ledger.used:
         return -inf
-    lower = log_mixed(ledger.lower, _EVEN)
     if metric.worse is None:
-        return lower if metric.limit is not None and limit_index(metric, ledger) is not None else -inf
+        bounded = metric.limit is not None and limit_index(metric, ledger) is not None
+        return log_mixed(ledger.lower, _EVEN) if bounded else -inf
     relative = [log_mixed(logs, MILDER_SHARES) for logs in ledger.milder]
     together = log_mixed(relative, (1 / len(relative),) * len(relative))
     if metric.floor is None:
         return together
     share = relative_share(metric)
-    return log_mixed((together, lower), (share, 1 - share))
+    return log_mixed((together, log_mixed(ledger.lower, _EVEN)), (share, 1 - share))
 
 
 def relative_share(metric: MetricRules) -> float:

@@ -15,25 +15,31 @@ MOST = 2.0**53
 class Pod:
     """The series of one pod: `whole` count all its requests, `parts` some of them, one list of series a bound."""
 
-    __slots__ = ("name", "parts", "whole")
+    __slots__ = ("first", "name", "parts", "whole")
 
     def __init__(self, name: str, whole: Sequence[Samples], bounds: int) -> None:
-        """Without the parts, which are to be added."""
+        """Without the parts, which are to be added. `first` is when it was first scraped (unix s)."""
         self.name, self.whole = name, whole
+        self.first = min([samples[0][0] for samples in whole])
         self.parts: list[list[Samples]] = [[] for _ in range(bounds)]
-
-    @property
-    def first(self) -> float:
-        """When it was first scraped (unix s)."""
-        return min(samples[0][0] for samples in self.whole)
 
     def last_until(self, time: float) -> float:
         """When it was last scraped up to `time`; -inf for never."""
-        return max(_at(samples, bisect_right(samples, (time, inf)) - 1, -inf) for samples in self.whole)
+        last = -inf
+        for samples in self.whole:
+            place = bisect_right(samples, (time, inf))
+            if place and samples[place - 1][0] > last:
+                last = samples[place - 1][0]
+        return last
 
     def first_after(self, time: float) -> float:
         """When it was first scraped after `time`; inf for not yet."""
-        return min(_at(samples, bisect_right(samples, (time, inf)), inf) for samples in self.whole)
+        first = inf
+        for samples in self.whole:
+            place = bisect_right(samples, (time, inf))
+            if place < len(samples) and samples[place][0] < first:
+                first = samples[place][0]
+        return first
 
     def values(self, since: float, until: float) -> list[float]:
         """The last value of each series in (since, until]."""
@@ -45,18 +51,32 @@ class Pod:
 
         A series that was not there when its pod was scraped before `since` was born since.
         """
-        whole, calm = self.whole, not _restarts(self.whole, since, until)
         born = -inf if self.first <= since else born_after
+        back = self._one_step(since, until)
+        total = self._sum(self.whole, since, until, born, back)
+        return round(total), [round(self._sum(part, since, until, born, back)) for part in self.parts]
 
-        def one(samples: Samples) -> float:
-            at, now = samples[-1]
-            if calm and at <= until and len(samples) > 1:
-                before, old = samples[-2]
-                if before == since and 0.0 <= old <= now <= MOST:
-                    return now - old  # what nearly every look finds: one new sample, and no fall
-            return increase(samples, since, until, born, whole)
+    def _one_step(self, since: float, until: float) -> int:
+        """Where, from the end, the sample of `until` is, if that of `since` is the one before and is not above it.
 
-        return round(sum(map(one, whole))), [round(sum(map(one, part))) for part in self.parts]
+        That is what nearly every look finds, and then what the other series did is seen at the same places. Else 0.
+        """
+        samples = self.whole[0]
+        place = bisect_right(samples, (until, inf)) - 1
+        if place < 1 or samples[place][0] != until or samples[place - 1][0] != since:
+            return 0
+        return len(samples) - place if samples[place - 1][1] <= samples[place][1] else 0
+
+    def _sum(self, series: Sequence[Samples], since: float, until: float, born_after: float, back: int) -> float:
+        total = 0.0
+        for samples in series:
+            if 0 < back < len(samples):
+                (before, old), (at, new) = samples[-back - 1], samples[-back]
+                if before == since and at == until and 0.0 <= old <= new <= MOST:
+                    total += new - old
+                    continue
+            total += increase(samples, since, until, born_after, self.whole)
+        return total
 
 
 def pods_of(series: Iterable[Series], revision: str, bounds: int = 0) -> dict[str, Pod]:
@@ -106,7 +126,3 @@ def _between(samples: Samples, since: float, until: float) -> list[Sample]:
         if 0.0 <= samples[start][1] <= MOST:
             break
     return [(at, value) for at, value in samples[start:end] if 0.0 <= value <= MOST]
-
-
-def _at(samples: Samples, index: int, otherwise: float) -> float:
-    return samples[index][0] if 0 <= index < len(samples) else otherwise

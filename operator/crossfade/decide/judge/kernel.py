@@ -39,7 +39,12 @@ def worse_than_stable(
         return tuple([s + mass for s in sums])
     x = rho * nc / (rho * nc + ns)
     found, all_found = ec / phi, events / phi
-    return _grown(sums, mass, cap, [found * log_g - all_found * log(1.0 + x * more) for log_g, more in _GRID_STEPS])
+    return _bounded(
+        [
+            (s + mass) * exp(step if (step := found * log_g - all_found * log(1.0 + x * more)) < cap else cap)
+            for s, (log_g, more) in zip(sums, _GRID_STEPS, strict=True)
+        ]
+    )
 
 
 def above(
@@ -47,13 +52,16 @@ def above(
 ) -> tuple[float, ...]:
     """One window against `candidate rate <= bound`; arguments as in `worse_than_stable`."""
     found, expected = bad / phi, total * bound / phi
-    return _grown(sums, mass, cap, [found * log_g - expected * more for log_g, more in _GRID_STEPS])
+    return _bounded(
+        [
+            (s + mass) * exp(step if (step := found * log_g - expected * more) < cap else cap)
+            for s, (log_g, more) in zip(sums, _GRID_STEPS, strict=True)
+        ]
+    )
 
 
-def _grown(sums: Sequence[float], mass: float, cap: float, steps: Sequence[float]) -> tuple[float, ...]:
-    """The sums after one window whose log likelihood ratios are `steps`."""
-    grown = [(s + mass) * exp(step if step < cap else cap) for s, step in zip(sums, steps, strict=True)]
-    return tuple(grown) if max(grown) < _HIGHEST else tuple([min(one, _HIGHEST) for one in grown])
+def _bounded(sums: list[float]) -> tuple[float, ...]:
+    return tuple(sums) if max(sums) < _HIGHEST else tuple([min(one, _HIGHEST) for one in sums])
 
 
 def milder_than(logs: Sequence[float], rho: float, window: tuple[int, int, int, int], phi: float) -> tuple[float, ...]:
@@ -87,7 +95,7 @@ def mixed(sums: Sequence[float], left: float) -> float:
 
 def log_mixed(logs: Sequence[float], shares: Sequence[float]) -> float:
     """Logarithm of the mixture of exp(logs) by `shares`, which sum to 1."""
-    highest = max(logs, default=-inf)
+    highest = max(logs) if logs else -inf
     if highest == -inf:
         return -inf
     return highest + log(sum([share * exp(one - highest) for one, share in zip(logs, shares, strict=True)]))

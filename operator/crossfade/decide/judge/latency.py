@@ -40,11 +40,13 @@ def tail_margins(
 
 def _tail(bounds: Sequence[float], beyond: Sequence[int], total: int, at: float) -> float:
     right = bisect_left(bounds, at)
-    if right < len(bounds) and bounds[right] == at:
-        return beyond[right] / total
     s_left = 1.0 if right == 0 else beyond[right - 1] / total
-    s_right = beyond[right] / total if right < len(bounds) else 0.0
-    if right in (0, len(bounds)) or bounds[right - 1] <= 0.0 or not 0.0 < s_right <= s_left:
+    if right == len(bounds):
+        return s_left
+    s_right = beyond[right] / total
+    if bounds[right] == at:
+        return s_right
+    if right == 0 or bounds[right - 1] <= 0.0 or not 0.0 < s_right <= s_left:
         return s_left
     share = log(at / bounds[right - 1]) / log(bounds[right] / bounds[right - 1])
     return exp(log(s_left) + share * (log(s_right) - log(s_left)))

@@ -58,7 +58,8 @@ class Readings:
             self._bounds, self._fault = _shared(counters.buckets, revisions, known, edge)
         parts = [counters.bad] if kind == "ratio" else [counters.buckets[bound] for bound in self._bounds]
         self._revisions = revisions
-        self._arms = tuple(_arm(whole, parts, revision) for revision in revisions)
+        self._arms = tuple(pods_of(whole, revision, len(parts)) for revision in revisions)
+        _add(parts, dict(zip(revisions, self._arms, strict=True)))
         if kind == "latency" and not all(all(pod.parts) for arm in self._arms for pod in arm.values()):
             self._bounds, self._fault = (), _PARTIAL
 
@@ -96,7 +97,10 @@ class Readings:
                 still[key] = until
             else:
                 still.pop(key, None)
-            since = max(since if since > -inf else began, self._warm(pod))
+            if since == -inf:
+                since = began
+            if self._warmup:
+                since = max(since, self._warm(pod))
             if until > since:
                 found.append(self._count(pod, since, until))
         return tuple(found)
@@ -113,7 +117,7 @@ class Readings:
 
     def _warm(self, pod: Pod) -> float:
         """When its warm-up was over; -inf for a pod that was there before the readings begin."""
-        if not self._warmup or pod.first <= self._start + _BORN_STEPS * self._step:
+        if pod.first <= self._start + _BORN_STEPS * self._step:
             return -inf
         return pod.first + self._warmup
 
@@ -121,7 +125,7 @@ class Readings:
         """The worst of the candidate's values; None when all that were scraped still warm up."""
         values = []
         for pod in self._arms[1].values():
-            if pod.last_until(end) > max(began, self._warm(pod)):
+            if not self._warmup or pod.last_until(end) > self._warm(pod):
                 values += pod.values(began, end)
         if not values:
             return None
@@ -131,13 +135,12 @@ class Readings:
         return min(values) if rule.max is None or breaks(rule, min(values)) else max(values)
 
 
-def _arm(whole: Sequence[Series], parts: Sequence[Sequence[Series]], revision: str) -> dict[str, Pod]:
-    pods = pods_of(whole, revision, len(parts))
+def _add(parts: Sequence[Sequence[Series]], arms: Mapping[str, Mapping[str, Pod]]) -> None:
     for place, part in enumerate(parts):
         for one in part:
-            if one.revision == revision and one.samples and one.pod in pods:
-                pods[one.pod].parts[place].append(one.samples)
-    return pods
+            pod = arms[one.revision].get(one.pod) if one.revision in arms else None
+            if pod is not None and one.samples:
+                pod.parts[place].append(one.samples)
 
 
 def _shared(

@@ -8,6 +8,8 @@ from crossfade.api.v1alpha1.analysis import Analysis, Metric
 from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.objective import Rule
 from crossfade.api.v1alpha1.rollout import Stage
+from crossfade.model.ledger import NOTHING_KNOWN as NOTHING_KNOWN
+from crossfade.model.ledger import History as History
 
 Kind = Literal["ratio", "latency", "gauge"]
 
@@ -15,26 +17,6 @@ FLOOR = 0.001
 """The share of bad requests too small to matter, unless the objective says otherwise."""
 _HORIZON_SECONDS = 2400.0
 """How long a rollout without `maxDuration` is planned for; it is judged as validly after that, only more slowly."""
-
-
-@dataclass(frozen=True, slots=True)
-class History:
-    """What the service was like before the rollout: variance between pods beyond Poisson, and its rates.
-
-    `kappa` is a squared coefficient of variation; `phi` is the least variance over mean to count with, whatever the
-    counts are. `total` requests of `pods` pods were seen in `windows` windows, `bad` of them per bound of `bounds`.
-    """
-
-    kappa: float = 0.0
-    bounds: tuple[float, ...] = ()
-    bad: tuple[int, ...] = ()
-    total: int = 0
-    phi: float = 1.0
-    pods: int = 0
-    windows: int = 0
-
-
-NOTHING_KNOWN = History()
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,18 +29,16 @@ def watched(calm: Calm, stable: tuple[int, int], candidate: tuple[int, int]) -> 
     candidate's rate has at least doubled too. A level that lasts 40 windows is the new normal.
     """
     total, bad = stable
-    expected = total * (calm.bad + 0.5) / (calm.total + 1) if calm.total else 0.0
-    jumped = expected > 0 and bad > _JUMP * max(expected, _ENOUGH_EXPECTED) and _tail(bad, expected) < _IMPROBABLE
-    if jumped and candidate[0] > 0 and candidate[1] < _JUMP * candidate[0] * expected / total:
-        jumped = False
-    if not jumped:
+    expected = total * (calm.bad + 0.5) / (calm.total + 1)
+    jumped = bad > _JUMP * max(expected, _ENOUGH_EXPECTED) and _tail(bad, expected) < _IMPROBABLE
+    if not jumped or candidate[1] < _JUMP * candidate[0] * expected / total:
         return Calm(calm.bad + bad, calm.total + total, 0, max(calm.cooling - 1, 0))
     if calm.run + 1 >= _ACCEPTED:
-        return Calm(bad, total, 0, 0)
+        return Calm(bad, total)
     return Calm(calm.bad, calm.total, calm.run + 1, _COOLING)
 
 
 def _tail(count: int, expected: float) -> float:
-    """P(X >= count) of a Poisson law, from above by its first term: P(X=k) * (k+1) / (k+1-expected)."""
+    """P(X >= count > expected) of a Poisson law, from above by its first term: P(X=k) * (k+1) / (k+1-expected)."""
     first = exp(count * log(expected) - expected - lgamma(count + 1))
-    return min(1.0, first * (count + 1) / max(count + 1 - expected, 1e-9))
+    return first * (count + 1) / (count + 1 - expected)

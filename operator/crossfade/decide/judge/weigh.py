@@ -96,7 +96,8 @@ def dispersion(history: History, expected: float, pods: int) -> float:
 
     The larger of what the service's two models say: either is valid alone, so is whichever slows down more.
     """
-    return max(history.phi, 1.0 + history.kappa * expected / pods)
+    phi = 1.0 + history.kappa * expected / pods
+    return phi if phi > history.phi else history.phi
 
 
 class _Look:
