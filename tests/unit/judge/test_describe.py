@@ -233,6 +233,23 @@ def test_beside_a_ratio_the_limit_is_told_when_it_is_what_was_broken() -> None:
     assert "whatever stable does" in told([both], {"errors": ledger}).explanation
 
 
+def test_beside_a_ratio_the_limit_is_not_told_while_nothing_is_broken() -> None:
+    both = {**ERRORS, "objective": {"relative": {"rollbackAbove": 10}, "absolute": {"max": "0.02"}}}
+    assert "allowed 1.1)" in told([both], {"errors": SAME}).explanation
+
+
+def test_beside_a_margin_of_time_a_broken_limit_is_told_at_its_own_bound() -> None:
+    aims = {"relative": {"slowerBy": 10}, "absolute": {"quantile": "0.99", "max": "1s"}}
+    ledger = replace(timed((90, 60, 30, 20), 100, (90, 60, 30, 2), 900, worse=(1.0,)), over_limit=(900.0,) * len(GRID))
+    status = told([{**SLOWER, "objective": aims}], {"p99": replace(ledger, crossed=_BEGAN + 45)})
+    assert "took longer than 1 s" in status.explanation
+
+
+def test_a_stage_that_was_never_weighed_changes_no_ratio() -> None:
+    ledger = replace(WORSE, strata=(*WORSE.strata, Stratum(25)))
+    assert told([ERRORS], {"errors": ledger}).metrics[0].ratio == "5.2"
+
+
 def test_a_slower_candidate_is_told_in_time_at_the_bound_that_shows_it_best() -> None:
     ledger = timed((120, 72, 18, 3), 339, (900, 153, 30, 6), 3060, worse=(12000, 4600))
     assert told([SLOWER], {"p99": ledger}).explanation == (
@@ -351,7 +368,7 @@ def test_a_weight_that_was_not_applied_is_told_as_such() -> None:
     assert status.verdict == "Hold"
     assert status.explanation == (
         "0 of 1,930 requests reached the candidate, expected 10%: the gateway has not applied the weight, "
-        "so nothing is concluded."
+        "or nobody scrapes the candidate, so nothing is concluded."
     )
 
 

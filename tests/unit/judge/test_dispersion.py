@@ -129,13 +129,13 @@ def test_pods_that_come_and_go_and_windows_without_a_bad_request_are_no_noise():
 def test_a_histogram_counts_its_worst_bound_and_only_windows_with_the_buckets_of_today():
     def window(k: int, bounds: tuple[float, ...]) -> Window:
         far = 20 if k % 2 else 40
-        one, other = (far, 300), (60 - far, 300)
+        one, other = (300, far), (300, 60 - far)
         return Window(float(k), (PodCount("a", 1000, one), PodCount("b", 1000, other)), (), bounds)
 
-    today = [window(k, (0.5, 0.1)) for k in range(100)]
-    history = history_of([*(window(k, (9.0, 0.1)) for k in range(100)), *today], "latency")
+    today = [window(k, (0.1, 0.5)) for k in range(100)]
+    history = history_of([*(window(k, (0.1, 9.0)) for k in range(100)), *today], "latency")
     assert history.windows == 100
-    assert history.bounds == (0.5, 0.1)
+    assert history.bounds == (0.1, 0.5)
     # At 0.5 s, mu 30, deviation 10 in each window: (100 - 15) / (60 * 59 / 8); in sums of four nothing is left of it.
     assert history.kappa == pytest.approx(1.3 * 85 / (60 * 59 / 8))
 

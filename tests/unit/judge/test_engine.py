@@ -61,6 +61,12 @@ def test_a_regression_rolls_back_whatever_else_is_wrong() -> None:
     }
 
 
+@pytest.mark.parametrize("ledger", [FAULTY, None, SHAKEN, UNKNOWN, proven()])
+@pytest.mark.parametrize("astray_", [False, True])
+def test_whatever_decides_the_state_of_every_metric_is_told(ledger: MetricLedger | None, astray_: bool) -> None:
+    assert set(verdict({"a": ledger, "b": proven()}, astray_=astray_).states) == {"a", "b"}
+
+
 def test_a_wrong_split_holds_before_anything_less_certain() -> None:
     found = verdict({"b": FAULTY, "c": None, "d": SHAKEN, "e": UNKNOWN}, astray_=True)
     assert decided(found) == ("Hold", "Mismatch", ())
@@ -131,6 +137,11 @@ def test_proof_needs_the_odds_asked_for() -> None:
     for told, expected in ((19.999, "Undecided"), (20.0, "NonInferior"), (1e9, "NonInferior")):
         assert state(metric, counted(lower=(log(told) + 1e-12,) * 6)) == expected
     assert state(metric, counted(lower=(log(21.0),) * 6), held_to(metric, enough=22.0)) == "Undecided"
+
+
+def test_just_the_odds_asked_for_are_proof() -> None:
+    even = errors(floor=None)
+    assert state(even, counted(), held_to(even, enough=1.0)) == "NonInferior"
 
 
 def test_a_limit_whose_bucket_is_missing_is_invalid() -> None:

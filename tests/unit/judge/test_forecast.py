@@ -185,6 +185,18 @@ def test_an_equal_version_is_found_good_enough_when_the_plan_says(
         assert 0.7 * seen - STEP <= windows * STEP <= 1.35 * seen + STEP
 
 
+def test_what_cannot_be_judged_is_never_good_enough():
+    held = rules(latencies(), {"absolute": {"max": "333ms", "quantile": "0.99"}})
+    assert windows_to_accept(held, held.metrics[0], Flow(75.0, 675.0, 1), 0.5, 10_000) is None
+
+
+def test_an_equal_version_of_a_service_that_always_fails_is_proven_without_luck():
+    held = rules(history(1.0))
+    found = {windows_to_accept(held, held.metrics[0], Flow(75.0, 675.0, 1), chance, 100) for chance in (0.05, 0.95)}
+    assert len(found) == 1
+    assert None not in found
+
+
 def _near(planned: float, seen: float) -> None:
     """At most one scrape too early, 35 % too late; of few scrapes one more is allowed, and of 150 runs some chance."""
     chance = 0.1 * seen

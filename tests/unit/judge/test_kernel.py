@@ -41,31 +41,62 @@ def _phi(kappa: float, expected: float) -> float:
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 12), st.integers(1, 30), shares, st.floats(1.0, 2.0), st.floats(0.01, 1.0), kappas, caps)
+@given(st.integers(1, 12), st.integers(1, 30), shares, st.floats(1.0, 2.0), st.floats(0.01, 1.0), caps)
 def test_a_candidate_within_its_margin_is_never_expected_to_look_worse(
-    nc: int, ns: int, ps: float, rho: float, share_of_margin: float, kappa: float, cap: float
+    nc: int, ns: int, ps: float, rho: float, share_of_margin: float, cap: float
 ) -> None:
+    """Exact sums over two binomial laws: every share of bad requests, not only rare ones."""
     pc = min(share_of_margin * rho * ps, 0.99)
     expected = np.zeros(len(GRID))
     for chance, ec, es in _outcomes(nc, pc, ns, ps):
-        phi = _phi(kappa, (ec + es) * rho * nc / (rho * nc + ns))
-        expected += chance * np.array(worse_than_stable(ONES, 0.0, rho, (nc, ec, ns, es), phi, cap))
+        expected += chance * np.array(worse_than_stable(ONES, 0.0, rho, (nc, ec, ns, es), 1.0, cap))
     assert expected.max() <= 1 + ROUNDING
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.integers(1, 12), st.integers(1, 30), shares, st.floats(1.05, 2.0), st.floats(1.0, 3.0), kappas)
+@given(st.integers(1, 12), st.integers(1, 30), shares, st.floats(1.05, 2.0), st.floats(1.0, 3.0))
 def test_a_candidate_that_is_not_good_enough_is_never_expected_to_look_so(
-    nc: int, ns: int, ps: float, rho: float, times_margin: float, kappa: float
+    nc: int, ns: int, ps: float, rho: float, times_margin: float
 ) -> None:
-    pc = rho * ps * times_margin
-    if pc > 0.99:
-        return
+    pc = min(rho * times_margin * ps, 0.99)
+    ps = pc / (rho * times_margin)
     expected = np.zeros(len(MILDER))
     for chance, ec, es in _outcomes(nc, pc, ns, ps):
-        phi = _phi(kappa, (ec + es) * rho * nc / (rho * nc + ns))
-        expected += chance * np.exp(milder_than(EVEN, rho, (nc, ec, ns, es), phi))
+        expected += chance * np.exp(milder_than(EVEN, rho, (nc, ec, ns, es), 1.0))
     assert expected.max() <= 1 + ROUNDING
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 40), st.floats(1.05, 2.0), kappas, caps)
+def test_given_how_many_events_there_were_dispersion_that_depends_on_their_number_keeps_that(
+    nc: int, ns: int, events: int, rho: float, kappa: float, cap: float
+) -> None:
+    """Exact for Poisson counts, of which the candidate's are then binomial."""
+    share = rho * nc / (rho * nc + ns)
+    phi = _phi(kappa, events * share)
+    worse, milder = np.zeros(len(GRID)), np.zeros(len(MILDER))
+    for ec, chance in enumerate(binom.pmf(np.arange(events + 1), events, share)):
+        window = (nc, ec, ns, events - ec)
+        worse += chance * np.array(worse_than_stable(ONES, 0.0, rho, window, phi, cap))
+        milder += chance * np.exp(milder_than(EVEN, rho, window, phi))
+    assert worse.max() <= 1 + ROUNDING
+    assert milder.max() <= 1 + ROUNDING
+
+
+@pytest.mark.parametrize("rho", [1.0, 1.1, 1.5, 2.0])
+@pytest.mark.parametrize("requests", [(1, 1), (1, 3), (3, 2), (10, 40)])
+def test_where_most_requests_fail_dispersion_costs_a_third_of_a_percent_at_most(
+    requests: tuple[int, int], rho: float
+) -> None:
+    """Where counts are far from Poisson: windows of a few requests of which nearly all are bad."""
+    nc, ns = requests
+    for pc in (0.3, 0.9, 0.99):
+        for kappa in (0.25, 1.0, 4.0):
+            expected = np.zeros(len(GRID))
+            for chance, ec, es in _outcomes(nc, pc, ns, pc / rho):
+                phi = _phi(kappa, (ec + es) * rho * nc / (rho * nc + ns))
+                expected += chance * np.array(worse_than_stable(ONES, 0.0, rho, (nc, ec, ns, es), phi, 500.0))
+            assert expected.max() <= 1.0034
 
 
 @settings(max_examples=60, deadline=None)

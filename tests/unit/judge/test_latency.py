@@ -17,12 +17,16 @@ def test_bounds_are_watched_from_two_in_a_thousand_to_six_in_ten() -> None:
 
 
 def test_nothing_is_chosen_before_two_hundred_requests() -> None:
-    assert chosen_bounds((0.1,), (50,), 199) == ()
-    assert chosen_bounds((0.1,), (50,), 200) == (0,)
+    assert chosen_bounds((0.1, 0.2), (60, 50), 199) == ()
+    assert chosen_bounds((0.1, 0.2), (60, 50), 200) == (1,)
+
+
+def test_the_lowest_bound_is_never_watched() -> None:
+    assert chosen_bounds((0.1, 0.2), (500, 400), 1000) == (1,)
 
 
 def test_eight_bounds_are_all_watched() -> None:
-    assert chosen_bounds(TEN[:8], (100,) * 8, 1000) == tuple(range(8))
+    assert chosen_bounds(TEN[:9], (100,) * 9, 1000) == tuple(range(1, 9))
 
 
 def test_of_more_than_eight_bounds_eight_are_spread_evenly() -> None:

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pytest
 from crossfade.api.v1alpha1.analysis import Analysis
 from crossfade.api.v1alpha1.rollout import Stage
+from crossfade.decide.judge import replay
 from crossfade.decide.judge.replay import Replay, calibrated, replayed, upper_bound
 from crossfade.decide.judge.rules import Rules, rules_of
 from crossfade.model.ledger import PodCount, Window
@@ -85,6 +86,13 @@ def test_what_is_too_seldom_for_kappa_gets_a_constant_that_keeps_the_past_quiet(
     assert found.replay == Replay(0, 60)
     assert 0 < history.kappa < 0.5
     assert 1.5 < history.phi < 8
+
+
+def test_noise_that_no_constant_quiets_is_told_as_it_is(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(replay, "_DOUBLINGS", 0)
+    found = calibrated(rules(), {"e": burst(bad=10, length=10)})
+    assert found.model == "Constant"
+    assert found.replay.rate > 0.01
 
 
 def test_too_little_history_is_said_to_be_unknown():

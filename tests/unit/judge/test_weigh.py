@@ -136,6 +136,15 @@ def test_noise_between_pods_weakens_every_ratio() -> None:
     assert found.strata == (Stratum(10, 100, 900, near((5 / phi,)), near((9 / phi,))),)  # type: ignore[arg-type]
 
 
+def test_a_pod_of_one_request_is_a_pod() -> None:
+    pods = PodCount("a", 99, (5,)), PodCount("b", 1, (0,))
+    found = folded(
+        uncapped(capped(0.02, history=History(kappa=0.5))), replace(window((0, 0), (9, 900)), candidate=pods)
+    )
+    phi = 1 + 0.5 * (100 * 0.02) / 2
+    assert found.over_limit == near([0.5 * rate(5, 100, 0.02, g) ** (1 / phi) for g in RATIOS])
+
+
 def test_noise_weakens_the_proof_below_a_limit() -> None:
     found = folded(uncapped(capped(0.02, history=History(kappa=0.5))), window((1, 100), (9, 900)))
     phi = 1 + 0.5 * (100 * 0.02)
@@ -197,6 +206,8 @@ def test_a_window_that_cannot_be_compared_counts_for_nothing() -> None:
     before = folded(rules, window((5, 100), (9, 900)))
     found = folded(rules, window((50, 100), (9, 900), end=30.0, fault="pods disagree"), ledger=before)
     assert found == replace(before, end=30.0, fault="pods disagree")
+    for candidate in ((0, 0), (5, 100)):
+        assert folded(rules, window(candidate, (9, 900), end=45.0), ledger=found).fault == ""
 
 
 def test_pods_are_added_up_and_never_more_are_bad_than_there_were() -> None:
@@ -219,15 +230,24 @@ def test_the_windows_of_one_stage_are_one_stratum() -> None:
     )
 
 
+def test_a_stage_goes_on_beside_those_before_it() -> None:
+    seen = [window((1, 10), (2, 90), weight=w) for w in (5, 10, 25, 25)]
+    assert [(one.weight, one.candidate_total) for one in folded(held_to(errors()), *seen).strata] == [
+        (5, 10),
+        (10, 10),
+        (25, 20),
+    ]
+
+
 def test_no_more_than_sixteen_strata_are_kept() -> None:
     strata = folded(held_to(errors()), *[window((1, 10), (2, 90), weight=w) for w in range(1, 21)]).strata
     assert [one.weight for one in strata] == list(range(5, 21))
 
 
 def test_more_bounds_leave_room_for_fewer_strata() -> None:
-    steps = tuple(0.1 * (j + 1) for j in range(8))
-    known = History(bounds=steps, bad=(500,) * 8, total=1000)
-    seen = [replace(histogram((9,) * 9, (9,) * 9, bounds=steps), weight=w) for w in range(1, 9)]
+    steps = tuple(0.1 * (j + 1) for j in range(9))
+    known = History(bounds=steps, bad=(500,) * 9, total=1000)
+    seen = [replace(histogram((9,) * 10, (9,) * 10, bounds=steps), weight=w) for w in range(1, 9)]
     found = folded(held_to(slower(history=known)), *seen)
     assert len(found.used) == 8
     assert [one.weight for one in found.strata] == [4, 5, 6, 7, 8]
@@ -246,7 +266,7 @@ def test_latency_is_not_weighed_before_two_hundred_requests_of_stable_are_known(
     assert (early.used, early.looks, early.left, early.stable.total, early.calm) == ((), 0, 1.0, 400, Calm())
     assert early.candidate == Totals(50, (30, 15, 5, 0))
     later = folded(rules, histogram((50, 30, 15, 5, 0), SEEN, end=30.0), ledger=early)
-    assert (later.used, later.looks, later.left) == ((0, 1, 2, 3), 1, 0.5)
+    assert (later.used, later.looks, later.left) == ((1, 2, 3), 1, 0.5)
 
 
 def test_history_is_as_good_as_waiting() -> None:
@@ -258,14 +278,13 @@ def test_each_bound_is_weighed_by_its_own_counts_and_margin() -> None:
     rules = held_to(slower(worse=2.0, enough=4.0))
     found = folded(rules, histogram((0, 0, 0, 0, 0), SEEN), histogram((50, 32, 18, 9, 2), (100, 60, 30, 10, 1)))
     # twice as slow: beyond 0.2 s falls what was beyond 0.1 s; four times: beyond 0.4 s; before 0.1 s is all
-    worse = {0: 1 / 0.6, 1: 2.0, 2: 3.0, 3: 10.0}
-    enough = {0: 1 / 0.6, 1: 1 / 0.3, 2: 6.0, 3: 30.0}
+    worse = {1: 2.0, 2: 3.0, 3: 10.0}
+    enough = {1: 1 / 0.3, 2: 6.0, 3: 30.0}
     ours, theirs = (32, 18, 9, 2), (60, 30, 10, 1)
-    for j in range(4):
+    for sums, logs, j in zip(found.worse, found.milder, (1, 2, 3), strict=True):
         arms = (ours[j], 50), (theirs[j], 100)
-        assert found.worse[j] == near([0.5 * min(split(*arms, worse[j], worse[j] * g), 10.0) for g in RATIOS])
-        ratios = [split(*arms, enough[j], r) for r in MILDER]
-        assert [exp(one) for one in found.milder[j]] == near(ratios)
+        assert sums == near([0.5 * min(split(*arms, worse[j], worse[j] * g), 10.0) for g in RATIOS])
+        assert [exp(one) for one in logs] == near([split(*arms, enough[j], r) for r in MILDER])
 
 
 def test_margins_of_a_window_do_not_know_the_window() -> None:
@@ -276,7 +295,7 @@ def test_margins_of_a_window_do_not_know_the_window() -> None:
     after = [folded(rules, histogram(ours, stable), ledger=before) for stable in (slow, quick)]
     for found, stable in zip(after, (slow, quick), strict=True):
         expected = [0.5 * min(split((9, 50), (stable[3], 100), 3.0, 3.0 * g), 10.0) for g in RATIOS]
-        assert found.worse[2] == near(expected)
+        assert found.worse[1] == near(expected)
 
 
 def test_a_limit_of_latency_is_weighed_at_its_own_bound() -> None:

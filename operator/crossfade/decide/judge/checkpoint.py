@@ -11,7 +11,6 @@ import zlib
 from base64 import b85decode, b85encode
 from collections.abc import Iterator
 from dataclasses import fields
-from math import isfinite
 from typing import Any
 
 from crossfade.model.ledger import Calm, MetricLedger, Stratum, Totals, TrafficLedger
@@ -68,7 +67,7 @@ def _packed(ledger: MetricLedger | TrafficLedger) -> str:
 def _plain(value: Any, floats: list[float]) -> Any:
     """The value as JSON can hold it; its long floats are moved to `floats`, in order."""
     if isinstance(value, float):
-        if isfinite(value) and len(repr(value)) <= _SHORT:
+        if len(repr(value)) <= _SHORT:
             return value
         floats.append(value)
         return _FLOAT

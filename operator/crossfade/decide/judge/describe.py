@@ -60,7 +60,8 @@ def described(rules: Rules, metric: MetricRules, ledger: Ledger, judgement: Judg
     if mine is None or metric.rule is not None or not mine.bounds:
         view = View()
         text = sentence(rules, metric, state, mine, view) if mine is not None else missing(metric, None)
-        return Described(metric.name, state, (0, 0), (0, 0), None, None, None, None, None, _short(text))
+        odds_, needed = (None, None) if metric.rule is not None else (1.0, rules.threshold)
+        return Described(metric.name, state, (0, 0), (0, 0), None, None, None, odds_, needed, _short(text))
     view = _view(rules, metric, mine, state)
     return Described(
         metric.name,

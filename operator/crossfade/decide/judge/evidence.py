@@ -32,16 +32,16 @@ def regression_evidence(metric: MetricRules, ledger: MetricLedger) -> float:
 def acceptance_evidence(metric: MetricRules, ledger: MetricLedger) -> float:
     """Logarithm of the odds that the candidate is good enough; at log(`Rules.enough`) it is.
 
-    Below `enough` times stable, or below the floor; with an absolute limit alone, below that. What the service's
-    history makes likelier to be provable gets nine tenths of the bet, decided before the first window.
+    Below `enough` times stable, or below the floor; with an absolute limit alone, below that. A histogram must show it
+    at every bound, so the least evidence counts: whoever is too slow at one of them is not good enough. What the
+    service's history makes likelier to be provable gets nine tenths of the bet, decided before the first window.
     """
     if not ledger.used:
         return -inf
     if metric.worse is None:
         bounded = metric.limit is not None and limit_index(metric, ledger) is not None
         return log_mixed(ledger.lower, _EVEN) if bounded else -inf
-    relative = [log_mixed(logs, MILDER_SHARES) for logs in ledger.milder]
-    together = log_mixed(relative, (1 / len(relative),) * len(relative))
+    together = min(log_mixed(logs, MILDER_SHARES) for logs in ledger.milder)
     if metric.floor is None:
         return together
     share = relative_share(metric)

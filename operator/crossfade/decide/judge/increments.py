@@ -17,11 +17,11 @@ class Pod:
 
     __slots__ = ("first", "name", "parts", "whole")
 
-    def __init__(self, name: str, whole: Sequence[Samples], bounds: int) -> None:
-        """Without the parts, which are to be added. `first` is when it was first scraped (unix s)."""
+    def __init__(self, name: str, whole: Sequence[Samples]) -> None:
+        """Without parts, which are to be added. `first` is when it was first scraped (unix s)."""
         self.name, self.whole = name, whole
-        self.first = min([samples[0][0] for samples in whole])
-        self.parts: list[list[Samples]] = [[] for _ in range(bounds)]
+        self.first = whole[0][0][0] if len(whole) == 1 else min([samples[0][0] for samples in whole])
+        self.parts: list[list[Samples]] = []
 
     def last_until(self, time: float) -> float:
         """When it was last scraped up to `time`; -inf for never."""
@@ -79,13 +79,13 @@ class Pod:
         return total
 
 
-def pods_of(series: Iterable[Series], revision: str, bounds: int = 0) -> dict[str, Pod]:
-    """The pods of a revision that were scraped, by name."""
-    found: dict[str, list[Samples]] = {}
+def pods_of(series: Iterable[Series], revisions: Sequence[str]) -> tuple[dict[str, Pod], ...]:
+    """The pods of each revision that were scraped, by name."""
+    found: dict[str, dict[str, list[Samples]]] = {revision: {} for revision in revisions}
     for one in series:
-        if one.revision == revision and one.samples:
-            found.setdefault(one.pod, []).append(one.samples)
-    return {name: Pod(name, found[name], bounds) for name in sorted(found)}
+        if one.samples and one.revision in found:
+            found[one.revision].setdefault(one.pod, []).append(one.samples)
+    return tuple({name: Pod(name, whole) for name, whole in sorted(found[revision].items())} for revision in revisions)
 
 
 def increase(samples: Samples, since: float, until: float, born_after: float, whole: Sequence[Samples] = ()) -> float:

@@ -32,9 +32,10 @@ def ratio_interval(strata: Sequence[Stratum], at: int, confidence: float) -> tup
         return 0.0, inf
     middle = _estimate(events)
     reach = sqrt(2 * (needed + _PRICE) * (1 / (candidate + 0.5) + 1 / (stable + 0.5)))
-    # an arm without events leaves its side open: no ratio is too small when the candidate had none
-    low = exp(_edge(events, needed, 1, middle, reach)) if candidate else 0.0
-    high = exp(_edge(events, needed, -1, middle, reach)) if stable else inf
+    # the largest bet wins no more than this an event: no ratio is too small when the candidate had hardly any
+    most = _LOGS[1][-1]
+    low = exp(_edge(events, needed, 1, middle, reach)) if candidate * most >= needed else 0.0
+    high = exp(_edge(events, needed, -1, middle, reach)) if stable * most >= needed else inf
     return low, high
 
 

@@ -15,11 +15,12 @@ _ENOUGH_REQUESTS = 200
 def chosen_bounds(bounds: Sequence[float], beyond: Sequence[int], total: int) -> tuple[int, ...]:
     """Indices of the bounds to watch, given how many of `total` stable requests went beyond each; none before 200.
 
-    At most eight, evenly spread over those whose tail is between 0.2 % and 60 %.
+    At most eight, evenly spread over those whose tail is between 0.2 % and 60 %. Never the lowest bound: how requests
+    lie below it is unknown, so no margin of time can be told there.
     """
     if total < _ENOUGH_REQUESTS:
         return ()
-    fit = [j for j in range(len(bounds)) if LEAST_TAIL <= beyond[j] / total <= MOST_TAIL]
+    fit = [j for j in range(1, len(bounds)) if LEAST_TAIL <= beyond[j] / total <= MOST_TAIL]
     if len(fit) <= _MOST_BOUNDS:
         return tuple(fit)
     last = len(fit) - 1

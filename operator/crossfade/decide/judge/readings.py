@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import inf
 
-from crossfade.decide.judge.increments import Pod, pods_of
+from crossfade.decide.judge.increments import Pod
 from crossfade.decide.judge.rules import Kind, MetricRules
 from crossfade.decide.judge.thresholds import breaks
 from crossfade.model.evidence import Counters, Series
@@ -41,26 +41,24 @@ class Readings:
         self,
         counters: Counters,
         kind: Kind,
-        revisions: tuple[str, str],
+        arms: Mapping[str, Mapping[str, Pod]],
         step: float,
         warmup: float,
         metric: MetricRules | None,
         known: Sequence[float],
     ) -> None:
-        """`revisions` are stable and candidate; `step` and `warmup` are in seconds."""
-        whole = requests(counters, kind)
+        """`arms` are the pods of stable and candidate by revision; `step` and `warmup` are in seconds."""
         self._kind, self._step, self._warmup, self._metric = kind, step, warmup, metric
-        self._start = min(one.samples[0][0] for one in whole if one.samples)
+        self._arms = arms
+        self._start = min([one.samples[0][0] for one in requests(counters, kind) if one.samples])
         self._bounds: tuple[float, ...] = ()
         self._fault = ""
         if kind == "latency":
             edge = metric.edge if metric is not None else None
-            self._bounds, self._fault = _shared(counters.buckets, revisions, known, edge)
+            self._bounds, self._fault = _shared(counters.buckets, tuple(arms), known, edge)
         parts = [counters.bad] if kind == "ratio" else [counters.buckets[bound] for bound in self._bounds]
-        self._revisions = revisions
-        self._arms = tuple(pods_of(whole, revision, len(parts)) for revision in revisions)
-        _add(parts, dict(zip(revisions, self._arms, strict=True)))
-        if kind == "latency" and not all(all(pod.parts) for arm in self._arms for pod in arm.values()):
+        _add(parts, arms)
+        if kind == "latency" and not all(all(pod.parts) for arm in arms.values() for pod in arm.values()):
             self._bounds, self._fault = (), _PARTIAL
 
     def window(self, began: float, end: float, weight: int, behind: Behind) -> tuple[Window, Behind]:
@@ -69,8 +67,7 @@ class Readings:
             return Window(end, (), (), weight=weight, value=self._worst(began, end)), ()
         late, still = dict(behind), dict(behind)
         stable, candidate = (
-            self._counts(arm, revision, began, end, late, still)
-            for revision, arm in zip(self._revisions, self._arms, strict=True)
+            self._counts(arm, revision, began, end, late, still) for revision, arm in self._arms.items()
         )
         gone = began - _GONE_SECONDS
         left = tuple(sorted((key, until) for key, until in still.items() if until >= gone))
@@ -124,7 +121,7 @@ class Readings:
     def _worst(self, began: float, end: float) -> float | None:
         """The worst of the candidate's values; None when all that were scraped still warm up."""
         values = []
-        for pod in self._arms[1].values():
+        for pod in tuple(self._arms.values())[1].values():
             if not self._warmup or pod.last_until(end) > self._warm(pod):
                 values += pod.values(began, end)
         if not values:
@@ -136,11 +133,13 @@ class Readings:
 
 
 def _add(parts: Sequence[Sequence[Series]], arms: Mapping[str, Mapping[str, Pod]]) -> None:
-    for place, part in enumerate(parts):
+    by_place = {(revision, pod.name): pod for revision, arm in arms.items() for pod in arm.values()}
+    for part in parts:
+        for pod in by_place.values():
+            pod.parts.append([])
         for one in part:
-            pod = arms[one.revision].get(one.pod) if one.revision in arms else None
-            if pod is not None and one.samples:
-                pod.parts[place].append(one.samples)
+            if one.samples and (found := by_place.get((one.revision, one.pod))) is not None:
+                found.parts[-1].append(one.samples)
 
 
 def _shared(

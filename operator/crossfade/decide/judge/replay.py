@@ -121,11 +121,9 @@ def _alarms(rules: Rules, metric: MetricRules, windows: Sequence[Window], candid
 
 
 def _at_most(count: int, of: int, share: float) -> float:
-    """P(X <= count) of a binomial law."""
-    if share >= 1.0:
-        return 0.0
+    """P(X <= count) of a binomial law; `share` is between 0 and 1, both excluded."""
     logs = (
         lgamma(of + 1) - lgamma(k + 1) - lgamma(of - k + 1) + k * log(share) + (of - k) * log1p(-share)
         for k in range(count + 1)
     )
-    return sum(exp(one) for one in logs) if share > 0.0 else 1.0
+    return sum(exp(one) for one in logs)

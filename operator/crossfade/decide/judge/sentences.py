@@ -70,7 +70,7 @@ def traffic(rules: Rules, ledger: TrafficLedger) -> str:
     """A split that is not what was asked for."""
     seen = f"{ledger.candidate:,} of {counted(ledger.total, 'request', 'requests')}"
     if ledger.candidate == 0:
-        why = "the gateway has not applied the weight"
+        why = "the gateway has not applied the weight, or nobody scrapes the candidate"
         return f"{seen} reached the candidate, expected {ledger.weight}%: {why}, so nothing is concluded."
     low, high = (ledger.weight * (1 + sign * rules.tolerance) for sign in (-1, 1))
     return (
@@ -153,11 +153,10 @@ def _ratio(metric: MetricRules, view: View) -> str:
 
 
 def _allowed(metric: MetricRules) -> str:
-    if metric.worse is None:
-        return f"allowed {_percent(metric.limit)}"
+    worse = metric.worse or 1.0
     if metric.kind == "latency":
-        return f"at most {written(round(100 * (metric.worse - 1), 6))}% slower is allowed"
-    return f"allowed {written(metric.worse)}"
+        return f"at most {written(round(100 * (worse - 1), 6))}% slower is allowed"
+    return f"allowed {written(worse)}"
 
 
 def _percent(limit: float | None) -> str:

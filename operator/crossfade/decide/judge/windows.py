@@ -41,13 +41,14 @@ def rounds(
     `metric` says which value of a gauge is the worst, and which bound of a long histogram must stay.
     """
     series = requests(counters, kind)
-    pods = pods_of(series, candidate).values()
-    newest = max((one.samples[-1][0] for one in series if one.samples), default=-inf)
+    arms = dict(zip((stable, candidate), pods_of(series, (stable, candidate)), strict=True))
+    pods = arms[candidate].values()
+    newest = max([one.samples[-1][0] for one in series if one.samples], default=-inf)
     began, behind = ledger.end, ledger.behind
     end = _end(pods, newest, began, step)
     readings = None
     while end is not None:
-        readings = readings or Readings(counters, kind, (stable, candidate), step, warmup, metric, ledger.bounds)
+        readings = readings or Readings(counters, kind, arms, step, warmup, metric, ledger.bounds)
         window, behind = readings.window(began, end, weight, behind)
         yield window, behind
         began, end = end, _end(pods, newest, end, step)
@@ -80,8 +81,9 @@ def catch_up(
         asked = (counters, metric.kind, stable, candidate, before, rules.step, weight)
         found = list(rounds(*asked, rules.warmup, metric))
         if since is not None and metric.name == measure:
-            requested = rounds(*asked) if rules.warmup else found  # who warms up gets requests all the same
-            traffic = _seen(rules, traffic, weight, since, before.end, (window for window, _ in requested))
+            warm = rounds(*asked) if rules.warmup else found  # who warms up gets requests all the same
+            traffic = _seen(rules, traffic, weight, since, before.end, (window for window, _ in warm))
+            traffic = _unvisited(rules, traffic, weight, since, before.end, (counters, metric.kind, stable, candidate))
         metrics[metric.name] = before
         for window, behind in found:
             metrics[metric.name] = replace(fold(rules, metric.name, metrics[metric.name], window), behind=behind)
@@ -117,6 +119,27 @@ def _seen(
             traffic = fold_traffic(rules, traffic, weight, since, window)
         began = window.end
     return traffic
+
+
+def _unvisited(
+    rules: Rules,
+    traffic: TrafficLedger,
+    weight: int,
+    since: float,
+    began: float,
+    asked: tuple[Counters, Kind, str, str],
+) -> TrafficLedger:
+    """The traffic's ledger when nobody counts for the candidate: a server's counters appear with its first request.
+
+    Then the stable pods' scrapes make the rounds.
+    """
+    counters, kind, stable, candidate = asked
+    if any(one.revision == candidate for one in requests(counters, kind)):
+        return traffic
+    start = max(began, traffic.end)
+    swapped = rounds(counters, kind, candidate, stable, MetricLedger(end=start), rules.step, weight)
+    alone = (replace(window, stable=window.candidate, candidate=()) for window, _ in swapped)
+    return _seen(rules, traffic, weight, since, start, alone)
 
 
 def _end(pods: Iterable[Pod], newest: float, began: float, step: float) -> float | None:
