@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check generate bench clean
+.PHONY: demo test check mutate generate bench clean
 
 demo: .venv/ready  ## a real cluster, real models, one promotion and one rollback
 	@$(BIN)/python -m demo $(ARGS)
@@ -18,6 +18,14 @@ check: .venv/ready  ## what to run all the time: linters, types, contracts betwe
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/pytest -q -n 2 tests/unit tests/simulation
+
+# mutmut wants sources under src/; `results` names the mutants that no test noticed, `ARGS='crossfade.*.kernel.*'` picks a file
+mutate: .venv/ready  ## which deliberate mistakes in the judge its tests do not notice; an hour (docs/judge/mutation.md)
+	@rm -rf .mutants && mkdir -p .mutants/tests/unit
+	@cp -R operator .mutants/src
+	@cp -R tests/unit/judge .mutants/tests/unit/judge
+	@cp tests/__init__.py .mutants/tests/ && cp tests/unit/__init__.py .mutants/tests/unit/ && cp pyproject.toml .mutants/
+	@cd .mutants && nice ../$(BIN)/mutmut run $(ARGS) && ../$(BIN)/mutmut results
 
 generate: .venv/ready  ## crds/, docs/reference/ and the chart's copy from the types
 	$(BIN)/python -m crossfade.codegen
@@ -34,4 +42,4 @@ bench: .venv/ready  ## figures against a baseline in the same run
 	@touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants

@@ -10,6 +10,9 @@ from rich.console import Console
 
 from bench.figures import Figure, show, write
 from bench.idle import idle
+from bench.judge import measured, tell
+from bench.judge_bars import Effort
+from bench.judge_speed import speed
 from bench.rollback import rollbacks
 from testbed.bed import Bed
 from tests.support.installation import administrator, install, new_namespace
@@ -44,12 +47,16 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=10, help="rollbacks to time")
     parser.add_argument("--idle", type=int, nargs="+", default=[100, 1000], help="numbers of Rollouts at rest")
     parser.add_argument("--events", type=int, default=1000, help="events to count the processor time of")
+    parser.add_argument("--rollouts", type=int, default=1000, help="simulated rollouts a bar of the judge")
     options = parser.parse_args()
+    _console.print(f"the judge's bars, {options.rollouts} rollouts each")
+    tell(measured(Effort(options.rollouts)))
+    figures = speed()
     bed = Bed.up(f"bench-{os.getpid()}", tied=True, progress=_console.print)
     try:
         bed.enter()
         with tempfile.TemporaryDirectory(prefix="crossfade-bench-") as folder:
-            figures = asyncio.run(measure(install(bed, Path(folder)), options))
+            figures += asyncio.run(measure(install(bed, Path(folder)), options))
     finally:
         bed.down()
     show(figures)

@@ -2,8 +2,12 @@
 
 import typer
 
+from crossfade.cli.explain import explain
+from crossfade.cli.judge import judge
 from crossfade.cli.load import load as load_command
+from crossfade.cli.plan import plan
 from crossfade.cli.run import run
+from crossfade.cli.simulate import simulate
 
 app = typer.Typer(
     help="Rolls new versions of machine-learning models into live traffic, and back at once when they are worse.",
@@ -18,8 +22,12 @@ def _crossfade() -> None:
     """Make the commands sub-commands, also while there is but one."""
 
 
+app.command("explain")(explain)
+app.command("judge")(judge)
 app.command("load")(load_command)
+app.command("plan")(plan)
 app.command("run")(run)
+app.command("simulate")(simulate)
 
 
 def main() -> None:
