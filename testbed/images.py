@@ -14,20 +14,29 @@ Image = dict[str, object]
 `paths` are the folders of this machine that its program consists of; a container sees them whatever volume covers them.
 """
 
+_PACKAGES = {
+    "mlserver": ("mlserver", "start", "/mnt/models"),
+    "kserve": ("python",),
+    "asgi": ("python",),
+    "envoy": ("envoy",),
+}
+"""Image name, which is its environment's too, -> its program and that program's arguments."""
+
 
 def catalogue() -> dict[str, Image]:
     """Image name, without registry, tag and digest, -> what running it means here.
 
-    `mlserver` is there only once its environment is made (see testbed.binaries.environments).
+    Those that are packages are there only once their environments are made (see testbed.binaries.environments).
     """
     here = Path(sys.executable).parent
     images = {
         "crossfade": _image([str(here / "crossfade")]),
         "v2server": _image([sys.executable, "-m", "testbed.servers.v2"], PYTHONPATH=str(places.REPOSITORY)),
     }
-    if environment := existing_env("mlserver"):
-        programs = environment / "bin"
-        images["mlserver"] = _image([str(programs / "mlserver")], ["start", "/mnt/models"], PATH=_path(programs))
+    for name, (program, *arguments) in _PACKAGES.items():
+        if environment := existing_env(name):
+            programs = environment / "bin"
+            images[name] = _image([str(programs / program)], arguments, PATH=_path(programs))
     return images
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from crossfade.cli.run import run
+from crossfade.settings import metrics_sources
 
 from tests.chart.conftest import CHART
 
@@ -49,6 +50,13 @@ def operator(objects: list[Object]) -> Object:
     """The operator's container, its environment as a map."""
     container = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]
     return {**container, "env": {entry["name"]: entry["value"] for entry in container["env"]}}
+
+
+def mounts(objects: list[Object], path: str) -> list[Object]:
+    """The volumes that the operator sees at a path."""
+    pod = one(objects, "Deployment")["spec"]["template"]["spec"]
+    names = {mount["name"] for mount in pod["containers"][0]["volumeMounts"] if mount["mountPath"] == path}
+    return [volume for volume in pod["volumes"] if volume["name"] in names]
 
 
 def kinds(objects: list[Object]) -> list[str]:
@@ -119,10 +127,46 @@ def test_settings_reach_the_operator(render: Render) -> None:
     assert "CROSSFADE_MLFLOW_ADDRESS" not in operator(render())["env"]
 
 
+_SOURCES = (
+    'prometheus.sources=[{"name":"mimir","address":"https://mimir.example/prometheus","tenant":"ml|fraud","timeout":10,'
+    '"basic":{"username":"crossfade","passwordFile":"/etc/crossfade/secrets/mimir.access/password"},'
+    '"caFile":"/etc/crossfade/secrets/mimir.access/ca.crt"}]'
+)
+
+
+def test_more_sources_of_metrics_are_a_file_that_the_operator_can_read(render: Render, tmp_path: Path) -> None:
+    found = render(_SOURCES, "crds.enabled=false")
+    place = Path(operator(found)["env"]["CROSSFADE_METRICS_SOURCES"])
+    (folder,) = mounts(found, "/etc/crossfade/metrics")
+    assert (folder["configMap"]["name"], place.parent) == ("crossfade-metrics", Path("/etc/crossfade/metrics"))
+    written = tmp_path / place.name
+    written.write_text(one(found, "ConfigMap")["data"][place.name])
+    (source,) = metrics_sources(written)
+    assert (source.name, source.tenant, source.timeout) == ("mimir", "ml|fraud", 10)
+    assert source.basic is not None
+    assert source.basic.password_file == Path("/etc/crossfade/secrets/mimir.access/password")
+    assert "ConfigMap" not in kinds(render("crds.enabled=false"))
+
+
+def test_changed_sources_start_the_operator_anew(render: Render) -> None:
+    def marks(*values: str) -> Object:
+        return dict(one(render(*values), "Deployment")["spec"]["template"]["metadata"]["annotations"])
+
+    assert marks(_SOURCES) != marks(_SOURCES.replace("ml|fraud", "ml"))
+    assert "checksum/metrics-sources" not in marks()
+
+
+def test_secrets_are_mounted_by_their_name_and_never_read_by_the_chart(render: Render) -> None:
+    found = render('prometheus.secrets=["mimir.access","thanos"]')
+    for name in ("mimir.access", "thanos"):
+        (volume,) = mounts(found, f"/etc/crossfade/secrets/{name}")
+        assert volume["secret"] == {"secretName": name}
+
+
 def test_every_variable_is_one_that_the_operator_reads(render: Render) -> None:
     hints = typing.get_type_hints(run, include_extras=True)
     read = {hint.__metadata__[0].envvar for name, hint in hints.items() if name != "return"}
-    assert operator(render('namespaces=["ml"]', 'mlflow.address="http://mlflow"'))["env"].keys() <= read
+    assert operator(render('namespaces=["ml"]', 'mlflow.address="http://mlflow"', _SOURCES))["env"].keys() <= read
 
 
 def test_nobody_but_the_operator_may_write_a_status(render: Render) -> None:
@@ -146,7 +190,7 @@ def test_its_crds_are_those_of_the_repository(render: Render) -> None:
 
 def test_uninstalling_leaves_the_crds(render: Render) -> None:
     found = crds(render())
-    assert [crd["metadata"].pop("annotations") for crd in found] == [{"helm.sh/resource-policy": "keep"}] * 2
+    assert [crd["metadata"].pop("annotations") for crd in found] == [{"helm.sh/resource-policy": "keep"}] * len(found)
     assert found == generated()
 
 
@@ -155,6 +199,10 @@ def test_uninstalling_leaves_the_crds(render: Render) -> None:
     [
         ('prometheus.address="prometheus:9090"', "/prometheus/address"),
         ('prometheus.address="http://user:secret@prometheus"', "/prometheus/address"),
+        ('prometheus.sources=[{"name":"a"}]', "/prometheus/sources/0.*'address'"),
+        ('prometheus.sources=[{"name":"a","address":"http://a","token":"x"}]', "/prometheus/sources/0.*'token'"),
+        ('prometheus.sources=[{"name":"a","address":"http://a","caFile":"ca"}]', "/prometheus/sources/0/caFile"),
+        ('prometheus.secrets=["../a"]', "/prometheus/secrets/0"),
         ('mlflow.address="mlflow"', "/mlflow/address"),
         ("metrics.interval=0", "/metrics/interval.*got 0, want 0.5"),
         ('metrics.interval="5s"', "/metrics/interval.*want number"),

@@ -28,10 +28,12 @@ S3_OWNER = ("test", "test")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Make the S3 server's environment now: from inside the bed's network no package can be fetched."""
-    wanted = any("s3" in getattr(item, "fixturenames", ()) for item in session.items)
-    if wanted and not session.config.option.collectonly:
-        python_env("moto")
+    """Make the servers' environments now: from inside the bed's network no package can be fetched."""
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    environments = {"s3": ("moto",), "real_servers": ("mlserver", "kserve", "asgi", "envoy")}
+    for name in (name for fixture, names in environments.items() if fixture in wanted for name in names):
+        if not session.config.option.collectonly:
+            python_env(name)
 
 
 @pytest.fixture

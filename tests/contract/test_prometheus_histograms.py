@@ -1,0 +1,147 @@
+"""Would catch native histograms of a real Prometheus that are counted differently from its classic ones, or late."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import suppress
+from math import inf
+
+import pytest
+from crossfade.adapters.clock import SystemClock
+from crossfade.adapters.prometheus import PrometheusMetrics
+from crossfade.decide.templates import Source
+from crossfade.model.evidence import Counters, Series
+from crossfade.observe.answers import DEFAULT, Watched
+from crossfade.observe.poller import Poller
+from crossfade.ports import MetricsError
+
+from tests.support.prometheus import LABELS, prometheus
+
+_NAME = "prometheus_http_request_duration_seconds"
+_STEP = 1.0
+_EACH = {"scrape_interval": "1s", "scrape_timeout": "1s"}
+_JOBS = (
+    {"job_name": "custom", "convert_classic_histograms_to_nhcb": True, "always_scrape_classic_histograms": True},
+    {"job_name": "exponential", "scrape_native_histograms": True, "always_scrape_classic_histograms": True},
+)
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Prometheus that scrapes its own histograms, as classic ones and as native ones of both sorts."""
+    with prometheus(tmp_path_factory.mktemp("prometheus"), *({**_EACH, **job} for job in _JOBS)) as running:
+        yield running
+
+
+@pytest.fixture
+async def metrics(url: str) -> AsyncIterator[PrometheusMetrics]:
+    found = PrometheusMetrics(url)
+    yield found
+    await found.close()
+
+
+def watched(**buckets: str) -> Watched:
+    place = LABELS["namespace"], "fraud"
+    sources = {name: Source("latency", buckets=selector) for name, selector in buckets.items()}
+    return Watched(place, sources, frozenset({LABELS["revision"]}), LABELS["revision"])
+
+
+async def counted(metrics: PrometheusMetrics, **buckets: str) -> Mapping[str, Counters]:
+    """What the poller reads once each has been scraped three times since there was something to count."""
+    one = watched(**buckets)
+    async with asyncio.timeout(60):
+        while True:
+            poller = Poller({DEFAULT: metrics}, SystemClock(), 5.0, lambda: [one], lambda place: None)
+            await poller.poll()
+            evidence = poller.evidence[one.place]
+            assert evidence.error is None or "503" in evidence.error, evidence.error
+            whole = [found.buckets.get(inf, ()) for found in evidence.metrics.values()]
+            if len(whole) == len(buckets) and all(all(len(s.samples) >= 3 for s in each) and each for each in whole):
+                return evidence.metrics
+            await asyncio.sleep(0.2)
+
+
+def at(series: tuple[Series, ...], times: frozenset[float]) -> list[float]:
+    (one,) = series
+    return [value for when, value in one.samples if when in times]
+
+
+async def test_custom_buckets_count_what_the_classic_ones_of_the_same_scrape_count(metrics: PrometheusMetrics) -> None:
+    labels = '{job="custom",handler="/api/v1/query"}'
+    found = await counted(metrics, classic=f"{_NAME}_bucket{labels}", native=f"{_NAME}{labels}")
+    classic, native = found["classic"].buckets, found["native"].buckets
+    times = frozenset.intersection(*(frozenset(when for when, _ in b[inf][0].samples) for b in (classic, native)))
+    assert len(times) >= 2
+    assert len(native) >= 2
+    assert native.keys() <= classic.keys()
+    for bound in native:
+        assert at(native[bound], times) == at(classic[bound], times)
+
+
+async def test_exponential_buckets_are_edges_of_their_kind_and_agree_with_the_classic_ones_around_them(
+    metrics: PrometheusMetrics,
+) -> None:
+    labels = '{job="exponential",handler="/api/v1/query"}'
+    found = await counted(metrics, classic=f"{_NAME}_bucket{labels}", native=f"{_NAME}{labels}")
+    classic, native = found["classic"].buckets, found["native"].buckets
+    (whole,) = native[inf]
+    assert (whole.revision, whole.pod) == (LABELS["revision"], LABELS["pod"])
+    when, requests = whole.samples[-1]
+    last = frozenset({when})
+    assert requests > 0
+    assert len(native) >= 2
+    counts = [at(native[bound], last)[0] for bound in sorted(native)]
+    assert counts == sorted(counts)
+    for bound in sorted(native):
+        below = [b for b in classic if b <= bound]
+        above = min(b for b in classic if b >= bound)
+        low = at(classic[max(below)], last) if below else [0.0]
+        assert low <= at(native[bound], last) <= at(classic[above], last)
+
+
+async def test_the_same_series_is_refused_as_a_counter(metrics: PrometheusMetrics) -> None:
+    await counted(metrics, native=f'{_NAME}{{job="exponential",handler="/api/v1/query"}}')
+    selector = f'{_NAME}{{job="exponential"}}'
+    one = watched()
+    one = Watched(one.place, {"errors": Source("ratio", bad=selector, total=selector)}, one.revisions)
+    poller = Poller({DEFAULT: metrics}, SystemClock(), 5.0, lambda: [one], lambda place: None)
+    await poller.poll()
+    assert "reads a native histogram" in str(poller.evidence[one.place].error)
+
+
+async def test_evidence_follows_each_scrape_at_once(metrics: PrometheusMetrics) -> None:
+    """With a reading every 20 s at the least, what is there soon is there because the scrape was waited for."""
+    one = Watched(
+        ("ml", "fraud"), {"up": Source("gauge", series='up{job="custom"}')}, frozenset({"fraud-2"}), "fraud-2"
+    )
+    seen: dict[float, float] = {}
+    enough = asyncio.Event()
+
+    def note(place: tuple[str, str]) -> None:
+        found = poller.evidence[place].metrics.get("up", Counters()).gauges
+        for when, _ in found[0].samples if found else ():
+            seen.setdefault(when, time.time())
+        if len(seen) >= 12:
+            enough.set()
+
+    await scraped(metrics, 'up{job="custom"}')
+    poller = Poller({DEFAULT: metrics}, SystemClock(), 20.0, lambda: [one], note)
+    begun = time.time()
+    running = asyncio.create_task(poller.run())
+    async with asyncio.timeout(40):
+        await enough.wait()
+    running.cancel()
+    late = sorted(known - when for when, known in seen.items() if when > begun)
+    assert len(late) >= 5
+    assert late[len(late) // 2] < 0.7 * _STEP
+
+
+async def scraped(metrics: PrometheusMetrics, selector: str) -> None:
+    """Wait for three scrapes; until its store is open Prometheus answers with 503."""
+    async with asyncio.timeout(30):
+        while True:
+            with suppress(MetricsError):
+                found = await metrics.window(selector, 60)
+                if found and len(found[0].samples) >= 3:
+                    return
+            await asyncio.sleep(0.2)
