@@ -299,7 +299,7 @@ def _holding(way: _Way, step: Step, judged: AnalysisStatus, look: Look, lasted: 
     if lasted >= step.most and look.judgement.overall == "Continue":
         return Reason.INCONCLUSIVE, f"{step.summary}: {inconclusive(look)}"
     until = way.snapshot.now + step.least - lasted
-    rest = f"; the stage lasts until {clock(until)} at least" if lasted < step.least else ""
+    rest = f" The stage lasts until {clock(until)} at least." if lasted < step.least else ""
     return Reason.ANALYSING, f"{step.summary}: {said}{rest}"
 
 

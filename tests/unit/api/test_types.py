@@ -61,6 +61,7 @@ _STATUS = {
                 "threshold": "100",
                 "explanation": "12 of 200.",
                 "checkpoint": "b3BhcXVl",
+                "history": "b3BhcXVl",
             }
         ],
     },
