@@ -51,6 +51,18 @@ def test_after_a_restart_at_any_moment_the_ledger_is_what_it_would_have_been_wit
         assert ledger_of(world) == whole, f"restarted after {restart_at} s"
 
 
+def test_what_prometheus_has_forgotten_by_the_restart_is_still_known() -> None:
+    def rolled_out(*, restarted: bool) -> World:
+        world = watched(serving(error_rate={"v1": 0.01, "v2": 0.01}, retention=60.0))
+        world.edit(strategy=one_stage(minDuration="1h"))
+        under_way(world, seconds=197)
+        if restarted:
+            world.restart()
+        return world.run(5)
+
+    assert ledger_of(rolled_out(restarted=True)) == ledger_of(rolled_out(restarted=False))
+
+
 def test_a_restart_within_an_outage_of_prometheus_neither_loses_nor_repeats_a_window() -> None:
     def rolled_out(*, restarted: bool) -> World:
         world = watched(serving(error_rate={"v1": 0.01, "v2": 0.01}))

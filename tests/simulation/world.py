@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from crossfade.api import meta
@@ -74,6 +75,7 @@ class World:
     ack_seconds: float = 0.1
     serve_seconds: float = 1.5
     prometheus_up: bool = True
+    retention: float = inf
     gateway_up: bool = True
     versions: set[str] = field(default_factory=lambda: {"v1", "v2", "v3"})
     now: float = START
@@ -295,7 +297,7 @@ class World:
         if not self.prometheus_up:
             return Evidence(self.now, {}, "Prometheus at http://p:9090 does not answer")
         known = min((one.end for one in ledger.metrics.values()), default=self.now) if ledger else self.now
-        since = min(self.now - _READ_SECONDS, known - 2 * SCRAPE)
+        since = max(min(self.now - _READ_SECONDS, known - 3 * SCRAPE), self.now - self.retention)
         found = {
             name: [tuple(one for one in samples if one[0] >= since) for samples in revision.samples]
             for name, revision in self.revisions.items()
