@@ -172,6 +172,16 @@ def test_a_split_that_is_not_what_was_asked_for_holds_and_says_so() -> None:
     assert world.share("v2") == 10
 
 
+def test_no_requests_is_not_success() -> None:
+    world = watched(serving())
+    world.run(5)
+    world.rate = 0
+    world.ask("v2")
+    world.run(600)
+    assert world.share("v2") == 10
+    assert not promoted(world)
+
+
 def test_nothing_starts_before_stable_has_been_seen() -> None:
     world = watched(serving())
     world.rate = 0

@@ -123,16 +123,6 @@ def test_no_weight_moves_while_prometheus_is_down() -> None:
     assert promoted(world)
 
 
-def test_no_requests_is_not_success() -> None:
-    world = watched(serving())
-    world.run(5)
-    world.rate = 0
-    world.ask("v2")
-    world.run(600)
-    assert world.share("v2") == 10
-    assert not promoted(world)
-
-
 def test_a_gateway_that_does_not_acknowledge_stops_the_clock() -> None:
     world = watched(serving())
     world.gateway_up = False
