@@ -39,9 +39,9 @@ class Effort:
     seed: int = SEED
     processes: int = 2
 
-    def run(self, *scenarios: Scenario) -> list[list[Run]]:
-        """All rollouts of each scenario."""
-        return simulate_all(list(scenarios), self.runs, self.seed, self.processes)
+    def run(self, *scenarios: Scenario, times: int = 1) -> list[list[Run]]:
+        """All rollouts of each scenario; `times` as many where they are short, and quantiles are promised."""
+        return simulate_all(list(scenarios), self.runs * times, self.seed, self.processes)
 
 
 Measure = Callable[[Effort], list[Bar]]
@@ -106,12 +106,13 @@ def false_rollbacks(effort: Effort) -> list[Bar]:
     clean = effort.run(*cells())
     rates = [sum(run.end == "RolledBack" for run in runs) for runs in clean]
     total, everyone = sum(rates), effort.runs * len(clean)
-    worst = max(rates)
     found = [
-        _share("false rollback <= 1 % in the worst of 32 clean cells", worst, effort.runs, ALPHA),
         _share("false rollback over all 32 clean cells", total, everyone, ALPHA),
         _share("split doubted though applied < 0.1 % (same cells)", _doubts(clean), everyone, 0.001),
     ]
+    if effort.runs >= 1 / ALPHA:  # of fewer, one is more than 1 %
+        worst = "false rollback <= 1 % in the worst of 32 clean cells"
+        found.insert(0, _share(worst, max(rates), effort.runs, ALPHA))
     hard = hardships()
     for (name, _), runs in zip(hard.items(), effort.run(*hard.values()), strict=True):
         found.append(_share(f"false rollback <= 1 %: {name}", _count(runs, "RolledBack"), len(runs), ALPHA))
@@ -127,6 +128,7 @@ def detection(effort: Effort) -> list[Bar]:
         scenario(Service(200, 0.001), Regression(5), stages=staged),
         _latency(Regression(latency=1.25), least=LONG),
         _latency(Regression(latency=1.25), FINE, least=LONG),
+        times=4,
     )
     return [
         _caught(
@@ -143,9 +145,8 @@ def acceptance(effort: Effort) -> list[Bar]:
     """Equal versions found good enough, and versions that are not."""
     absolute = analysis({"absolute": {"max": "0.02"}})
     fast = Service(200)
-    within, below, wrong, wrong_below, margin, less = effort.run(
-        scenario(fast, stages=ladder(25)),
-        scenario(analysis=absolute),
+    within, below = effort.run(scenario(fast, stages=ladder(25)), scenario(analysis=absolute), times=4)
+    wrong, wrong_below, margin, less = effort.run(
         scenario(fast, Regression(1.5), stages=ladder(25), analysis=_patient()),
         scenario(regression=Regression(2), analysis=absolute),
         scenario(fast, Regression(1.1), stages=ladder(25, least=LONG)),
@@ -187,7 +188,7 @@ def late(effort: Effort) -> list[Bar]:
 
 def traffic(effort: Effort) -> list[Bar]:
     """A weight that the gateway does not apply, or not all of it; with it the candidate gets 10 requests a second."""
-    wrong = {"nothing": (0.0, 1), "half": (0.5, 3), "twice": (2.0, 1)}
+    wrong = {"none of": (0.0, 1), "half of": (0.5, 3), "twice": (2.0, 1)}
     services = [Service(100, applied=applied) for applied, _ in wrong.values()]
     doubted = effort.run(*[scenario(one, stages=ladder(10, least=LONG), horizon=600.0) for one in services])
     found = []
@@ -195,9 +196,7 @@ def traffic(effort: Effort) -> list[Bar]:
         times = [run.doubted for run in runs if run.doubted is not None]
         latest = 60 + scrapes * PLAIN.step
         told = f"{len(times) / len(runs):.1%} doubted, last after {max(times, default=0):.0f} s"
-        promise = (
-            f"{name} of the weight applied (100 rps, 10 %): doubted {scrapes} scrape(s) after grace ({latest:.0f} s)"
-        )
+        promise = f"{name} the weight applied (100 rps, 10 %): doubted {scrapes} scrape(s) after grace ({latest:.0f} s)"
         found.append(Bar(promise, told, "", len(times) == len(runs) and max(times) <= latest))
     return found
 
@@ -207,6 +206,7 @@ def peers(effort: Effort) -> list[Bar]:
     gross, hidden = effort.run(
         scenario(Service(50, 0.001, 5), Regression(50)),
         scenario(Service(100, 0.001, 5), Regression(5), stages=ladder(5, 10, 25, 50)),
+        times=4,
     )
     promoted = _count(hidden, "Promoted")
     return [
@@ -242,7 +242,9 @@ def _caught(
         return Bar(promise, "never caught", "", met=False)
     met = ended.share == 1 and ended.median <= median and (p95 is None or ended.p95 <= p95)
     met = met and (bad is None or ended.beyond <= bad)
-    told = f"{ended.share:.1%} caught, {ended.median:.0f} / {ended.p95:.0f} s, {ended.beyond:.0f} bad beyond base"
+    told = (
+        f"{ended.share:.1%} caught, {ended.median:.0f} / {ended.p95:.0f} s, {max(ended.beyond, 0):.0f} bad beyond base"
+    )
     return Bar(promise, told, "", met)
 
 

@@ -53,14 +53,14 @@ class Run:
     by_route: int
 
 
-async def duel(endpoint: Endpoint, case: Case) -> Run:
+async def duel(endpoint: Endpoint, case: Case, seed: int) -> Run:
     """One rollout under load until it is rolled back, promoted, or patience is over."""
     await endpoint.model(1, errorRate=case.stable)
-    await endpoint.model(2, errorRate=case.candidate, seed=hash(endpoint.namespace) % 100_000)
+    await endpoint.model(2, errorRate=case.candidate, seed=seed)
     changes: dict[str, Any] = {
         "serving": objects.serving(1),
         "strategy": objects.stages(*case.weights, seconds=10),
-        "analysis": objects.errors(),
+        "analysis": _analysis(),
     }
     await endpoint.serve(1, **changes)
     async with endpoint.load(case.rate) as load:
@@ -68,7 +68,7 @@ async def duel(endpoint: Endpoint, case: Case) -> Run:
         await endpoint.ask(2)
         try:
             ended = await endpoint.until(lambda found: rolled_back(found) or serves(found, 2), case.patience)
-        except TimeoutError:
+        except AssertionError:  # its patience is over: what it is like then is the result
             ended = await endpoint.until(lambda _: True)
         outcome = (ended["status"].get("outcome") or {"result": "Held"})["result"]
         await at_least(load, round(2 * case.rate))
@@ -80,21 +80,27 @@ async def duel(endpoint: Endpoint, case: Case) -> Run:
     return Run(outcome, seconds, bad, sum(failed_by_route(load.samples).values()))
 
 
+def _analysis() -> dict[str, Any]:
+    """The margins that a user gets who says no more than what to compare."""
+    (metric,) = objects.errors()["metrics"]
+    return {"metrics": [{**metric, "objective": {"relative": {"rollbackAbove": 10}}}]}
+
+
 async def measure(installation: Installation, case: Case, runs: int, at_once: int) -> list[Run]:
     """`runs` duels, `at_once` of them side by side in namespaces of their own, under one operator."""
     found: list[Run] = []
     places = asyncio.Semaphore(at_once)
     async with administrator(installation.bed) as admin:
 
-        async def one() -> None:
+        async def one(seed: int) -> None:
             async with places, new_namespace(admin, installation) as endpoint:
-                found.append(await duel(endpoint, case))
+                found.append(await duel(endpoint, case, seed))
                 _console.print(f"  {found[-1]}")
 
         with OperatorProcess(installation, installation.file_root / f"{case.candidate}.log"):
             async with asyncio.TaskGroup() as group:
-                for _ in range(runs):
-                    group.create_task(one())
+                for seed in range(runs):
+                    group.create_task(one(seed))
     return found
 
 

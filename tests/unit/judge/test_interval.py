@@ -1,6 +1,7 @@
 """Would catch an interval that leaves out ratios the evidence has not refused, or one far wider than it need be."""
 
-from math import inf, log
+from math import exp, inf, log
+from typing import Any
 
 import numpy as np
 import pytest
@@ -101,6 +102,63 @@ def test_stages_of_different_weights_do_not_make_a_difference_of_their_own() -> 
     busy = Stratum(50, 30_000, 30_000, (600.0,), (600.0,))
     low, high = ratio_interval([quiet, busy], 0, 0.99)
     assert low < 1 < high
+
+
+def test_an_arm_without_requests_leaves_both_sides_open() -> None:
+    assert ratio_interval([Stratum(10, 1000, 0, (20.0,), (0.0,))], 0, 0.99) == (0.0, inf)
+    assert ratio_interval([Stratum(10, 0, 9000, (0.0,), (20.0,))], 0, 0.99) == (0.0, inf)
+
+
+def test_the_search_starts_at_the_ratio_of_mantel_and_haenszel_with_half_an_event_more_in_each_arm() -> None:
+    one, two = (1000, 20.0, 9000, 30.0), (3000, 17.5, 9000, 40.0)
+    assert exp(interval._estimate([one])) == pytest.approx((20 * 0.9 + 0.5 * 0.9) / (30 * 0.1 + 0.5 * 0.1))
+    above = 20 * 0.9 + 17.5 * 0.75 + 0.5 * 18_000 / 22_000
+    below = 30 * 0.1 + 40 * 0.25 + 0.5 * 4_000 / 22_000
+    assert exp(interval._estimate([one, two])) == pytest.approx(above / below)
+
+
+class Counter:
+    """How often the evidence was worked out."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.steps, evidence = 0, interval._evidence
+
+        def counted(*args: Any) -> float:
+            self.steps += 1
+            return evidence(*args)
+
+        monkeypatch.setattr(interval, "_evidence", counted)
+
+    def of(self, *strata: Stratum) -> int:
+        self.steps = 0
+        ratio_interval(strata, 0, 0.99)
+        return self.steps
+
+
+def test_where_no_end_can_be_found_none_is_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One event wins at most the largest bet, log(100) of the log(200) that are needed."""
+    counter = Counter(monkeypatch)
+    assert counter.of(Stratum(10, 1000, 9000, (0.0,), (0.0,))) == 0
+    assert counter.of(Stratum(10, 1000, 9000, (1.0,), (1.0,))) == 0
+
+
+@pytest.mark.parametrize(
+    ("strata", "steps"),
+    [
+        ([FEW], 6),
+        ([SOME], 5),
+        ([FEW, SOME], 6),
+        ([Stratum(10, 1000, 9000, (0.0,), (90.0,))], 7),
+        ([Stratum(10, 1000, 9000, (5.0,), (0.0,))], 5),
+        ([Stratum(5, 300_000, 5_700_000, (3000.0,), (57_000.0,))], 13),
+        ([Stratum(50, 500, 500, (2.0,), (3.0,))], 10),
+        ([Stratum(10, 1000, 9000, (900.0,), (9.0,))], 8),
+        ([Stratum(10, 1000, 9000, (2.0,), (900.0,))], 11),
+    ],
+)
+def test_both_ends_are_found_in_a_few_steps(monkeypatch: pytest.MonkeyPatch, strata: list[Stratum], steps: int) -> None:
+    """Halving would take fourteen for each: the root of the evidence is nearly a line."""
+    assert Counter(monkeypatch).of(*strata) <= steps
 
 
 def test_an_end_that_is_not_found_in_time_is_too_wide_and_never_too_narrow(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -219,3 +219,21 @@ def test_the_evidence_of_an_equal_candidate_reaches_its_threshold_as_rarely_as_v
                 break
     assert crossed / 2000 <= 0.05
     assert crossed, "a test that never errs has thrown its power away"
+
+
+@pytest.mark.parametrize("points", [len(GRID) - 1, len(GRID) + 1])
+def test_sums_of_another_grid_are_refused_and_not_cut(points: int) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        worse_than_stable((1.0,) * points, 0.0, 1.1, (100, 1, 900, 1), 1.0, inf)
+    with pytest.raises(ValueError, match="zip"):
+        above((1.0,) * points, 0.0, 0.01, 100, 1, 1.0, inf)
+
+
+@pytest.mark.parametrize("more", [-1, 1])
+def test_logarithms_of_other_bets_are_refused_and_not_cut(more: int) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        milder_than((0.0,) * (len(MILDER) + more), 1.5, (100, 1, 900, 1), 1.0)
+    with pytest.raises(ValueError, match="zip"):
+        below((0.0,) * (len(LOWER) + more), 0.01, 100, 1, 1.0)
+    with pytest.raises(ValueError, match="zip"):
+        log_mixed((0.0,) * (len(MILDER) + more), MILDER_SHARES)

@@ -25,6 +25,11 @@ def test_without_history_only_what_was_seen_counts() -> None:
     assert profile(slower(history=History(bounds=BOUNDS)), SEEN) == ((600, 100, 100, 10), 1000)
 
 
+def test_a_history_that_lacks_a_bound_is_refused_and_not_cut() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        profile(slower(history=History(bounds=BOUNDS, bad=(600, 300, 100), total=1000)), SEEN)
+
+
 def test_before_the_first_window_there_is_only_history() -> None:
     empty = MetricLedger(bounds=BOUNDS)
     assert profile(slower(history=HISTORY), empty) == (HISTORY.bad, 1000)

@@ -114,6 +114,12 @@ def test_a_thousand_to_one_is_enough() -> None:
     assert not mismatch(TrafficLedger(logs=(log(20_000.0) - 1e-6, *(-1000.0,) * 19)))
 
 
+def test_evidence_of_other_bets_is_refused_and_not_cut() -> None:
+    ledger = TrafficLedger(10, SINCE, SINCE + 60, logs=(0.0,) * 19)
+    with pytest.raises(ValueError, match="zip"):
+        fold_traffic(RULES, ledger, 10, SINCE, requests(SINCE + 75, 17, 83))
+
+
 def test_before_the_first_request_counts_nothing_is_wrong() -> None:
     assert not mismatch(TrafficLedger())
 

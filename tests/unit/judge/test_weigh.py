@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from math import comb, exp, log
+from typing import Any
 
 import numpy as np
 import pytest
@@ -216,6 +217,20 @@ def test_pods_are_added_up_and_never_more_are_bad_than_there_were() -> None:
     assert (found.stable, found.candidate) == (Totals(15, (7,)), Totals(4, (4,)))
     more = folded(held_to(errors()), Window(30.0, stable, (PodCount("c", 4, (1,)),)), ledger=found)
     assert (more.stable, more.candidate, more.end, more.looks) == (Totals(30, (14,)), Totals(8, (5,)), 30.0, 2)
+
+
+def test_pods_of_different_buckets_in_one_window_are_refused_and_not_cut() -> None:
+    odd = replace(window(), stable=(PodCount("a", 10, (3, 2)), PodCount("b", 5, (4,))))
+    with pytest.raises(ValueError, match="zip"):
+        folded(held_to(errors()), odd)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"worse": ((0.0,) * 20,) * 2}, {"strata": (Stratum(10, 9, 9, (1.0, 1.0), (1.0,)),)}]
+)
+def test_a_ledger_of_other_bounds_is_refused_and_not_cut(changed: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        folded(held_to(errors()), window((5, 100), (9, 900)), ledger=counted(**changed))
 
 
 # --- stages ---
