@@ -229,7 +229,7 @@ def test_beside_a_ratio_the_limit_is_told_when_it_is_what_was_broken() -> None:
     assert "whatever stable does" in told([both], {"errors": ledger}).explanation
     ledger = replace(ledger, over_limit=(100.0,) * len(GRID))
     assert "allowed 1.1" in told([both], {"errors": ledger}).explanation
-    ledger = replace(ledger, over_limit=(200.0,) * len(GRID), over_floor=(150.0,) * len(GRID))
+    ledger = replace(ledger, over_limit=(200.0,) * len(GRID), over_floor=(30.0,) * len(GRID))
     assert "whatever stable does" in told([both], {"errors": ledger}).explanation
 
 

@@ -33,6 +33,12 @@ def test_of_margin_and_floor_the_weaker_counts(against_stable: float, over_floor
     assert regression_evidence(errors(), ledger) == both
 
 
+def test_evidence_against_the_floor_counts_as_often_as_it_is_worth() -> None:
+    ledger = counted(worse=(flat(8.0),), over_floor=flat(3.0), left=0.5)
+    assert regression_evidence(errors(floor_worth=2.0), ledger) == 7.0
+    assert regression_evidence(errors(floor_worth=5.0), ledger) == 8.5
+
+
 def test_without_a_floor_the_margin_decides_alone() -> None:
     ledger = counted(worse=(flat(8.0),), over_floor=flat(3.0), left=0.5)
     assert regression_evidence(errors(floor=None), ledger) == 8.5

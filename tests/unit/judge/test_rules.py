@@ -77,7 +77,7 @@ def test_a_ladder_without_stages_is_planned_like_one_without_an_end() -> None:
 
 def test_a_margin_of_bad_requests_brings_a_floor() -> None:
     found = rules(ERRORS).metrics[0]
-    assert found == MetricRules("errors", "ratio", "Required", worse=1.1, enough=1.5, floor=0.001)
+    assert found == MetricRules("errors", "ratio", "Required", worse=1.1, enough=1.5, floor=0.001, floor_worth=5.0)
     assert FLOOR == 0.001
 
 
@@ -93,6 +93,12 @@ def test_a_floor_and_a_limit_of_bad_requests() -> None:
 
 def test_a_limit_leaves_the_default_floor() -> None:
     assert aimed(ERRORS, relative={"rollbackAbove": 10}, absolute={"max": "0.02"}).floor == 0.001
+
+
+def test_evidence_against_the_floor_needs_only_the_odds_of_being_good_enough() -> None:
+    held = rules(ERRORS, LATENCY, falseRollback="0.02", falsePromotion="0.1")
+    assert held.metrics[0].floor_worth == pytest.approx(held.threshold / 10)
+    assert held.metrics[1].floor_worth == 1.0
 
 
 def test_a_limit_alone_has_neither_margin_nor_floor() -> None:

@@ -5,7 +5,7 @@ from math import inf
 
 from crossfade.api.v1alpha1.rollout import AnalysisStatus, ArmCount, MetricStatus
 from crossfade.decide.judge.engine import Judgement, State
-from crossfade.decide.judge.evidence import acceptance_evidence, odds, regression_evidence
+from crossfade.decide.judge.evidence import acceptance_evidence, odds, regression_evidence, relative_evidence
 from crossfade.decide.judge.figures import figure
 from crossfade.decide.judge.interval import ratio_interval
 from crossfade.decide.judge.kernel import mixed
@@ -108,10 +108,7 @@ def _by_limit(metric: MetricRules, ledger: MetricLedger, state: State) -> bool:
         return True
     if state != "Regressed" or not ledger.used:
         return False
-    relative = sum(mixed(sums, ledger.left) for sums in ledger.worse) / len(ledger.worse)
-    if metric.floor is not None:
-        relative = min(relative, mixed(ledger.over_floor, ledger.left))
-    return mixed(ledger.over_limit, ledger.left) > relative
+    return mixed(ledger.over_limit, ledger.left) > relative_evidence(metric, ledger)
 
 
 def _telling(metric: MetricRules, ledger: MetricLedger, state: State, by_limit: bool) -> int:

@@ -21,12 +21,22 @@ def regression_evidence(metric: MetricRules, ledger: MetricLedger) -> float:
         return 1.0
     parts = []
     if metric.worse is not None:
-        relative = sum(mixed(sums, ledger.left) for sums in ledger.worse) / len(ledger.worse)
-        floored = relative if metric.floor is None else min(relative, mixed(ledger.over_floor, ledger.left))
-        parts.append(floored)
+        parts.append(relative_evidence(metric, ledger))
     if metric.limit is not None and limit_index(metric, ledger) is not None:
         parts.append(mixed(ledger.over_limit, ledger.left))
     return sum(parts) / len(parts) if parts else 1.0
+
+
+def relative_evidence(metric: MetricRules, ledger: MetricLedger) -> float:
+    """Odds against stable and floor together.
+
+    The first alone keep a version as good as stable, with the rollout's whole error rate. The floor keeps one that is
+    worse and harmless, for which the odds of being good enough will do: hence its `floor_worth`.
+    """
+    relative = sum(mixed(sums, ledger.left) for sums in ledger.worse) / len(ledger.worse)
+    if metric.floor is None:
+        return relative
+    return min(relative, metric.floor_worth * mixed(ledger.over_floor, ledger.left))
 
 
 def acceptance_evidence(metric: MetricRules, ledger: MetricLedger) -> float:

@@ -103,8 +103,8 @@ def windows_to_accept(rules: Rules, metric: MetricRules, flow: Flow, chance: flo
     Unlike a regression's, this bar is low against the noise, so that it is first passed well before the quantile
     gets there: the reflection principle for a drifting Brownian path tells by how much.
     """
-    growth = _Acceptance.of(metric, flow)
-    return _first(lambda n: growth.chance(n, log(rules.enough)) >= chance, most)
+    every = _Acceptance.every(metric, flow)
+    return _first(lambda n: min((one.chance(n, log(rules.enough)) for one in every), default=0.0) >= chance, most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,7 @@ class _Regression:
     relative: Sequence[Growth]
     floor: Sequence[Growth]
     limit: Sequence[Growth]
+    floor_worth: float
 
     @classmethod
     def of(cls, rules: Rules, metric: MetricRules, flow: Flow, times: float) -> "_Regression":
@@ -127,14 +128,15 @@ class _Regression:
             heard = _heard(share.stable, metric.limit, flow.stable)
             ones = _bound(metric, flow, share.candidate, metric.limit, GRID, cap)
             limit = [(heard * m, sqrt(heard * (s * s + m * m) - (heard * m) ** 2)) for m, s in ones]
-        return cls(relative, floor, limit)
+        return cls(relative, floor, limit, metric.floor_worth)
 
     def after(self, windows: int, z: float) -> float:
         """Logarithm of the evidence; combined as `evidence.regression_evidence` does."""
         parts = []
         if self.relative:
-            floored = [_mixture(part, windows, z) for part in (self.relative, self.floor) if part]
-            parts.append(min(floored))
+            parts.append(_mixture(self.relative, windows, z))
+        if self.floor:
+            parts = [min(parts[0], _mixture(self.floor, windows, z) + log(self.floor_worth))]
         if self.limit:
             parts.append(_mixture(self.limit, windows, z))
         return log_mixed(parts, (1 / len(parts),) * len(parts)) + log(_FIRST_MASS) if parts else 0.0
@@ -148,25 +150,22 @@ class _Acceptance:
     bets: Sequence[float]
 
     @classmethod
-    def of(cls, metric: MetricRules, flow: Flow) -> "_Acceptance":
+    def every(cls, metric: MetricRules, flow: Flow) -> "list[_Acceptance]":
+        """One for each bound, for all must prove it; none when nothing can be proven."""
         at, lower = limit_bound(metric), [1 / len(LOWER)] * len(LOWER)
         if metric.worse is None:
             if at is None or metric.limit is None:
-                return cls((), ())
+                return []
             share = shares(metric, 1.0, (at,))[0]
-            return cls(_bound(metric, flow, share.candidate, metric.limit, LOWER), lower)
+            return [cls(_bound(metric, flow, share.candidate, metric.limit, LOWER), lower)]
         seen = shares(metric, 1.0, used_bounds(metric))
-        growth = [
-            one
-            for share in seen
-            for one in _ratio(metric, flow, share, share.enough, [ratio / share.enough for ratio in MILDER])
-        ]
-        bets = [bet / len(seen) for _ in seen for bet in MILDER_SHARES]
+        bets = list(MILDER_SHARES)
+        bounds = [_ratio(metric, flow, one, one.enough, [ratio / one.enough for ratio in MILDER]) for one in seen]
         if metric.floor is None:
-            return cls(growth, bets)
-        part = relative_share(metric)
-        growth += _bound(metric, flow, seen[0].candidate, metric.floor, LOWER)
-        return cls(growth, [part * bet for bet in bets] + [(1 - part) * bet for bet in lower])
+            return [cls(growth, bets) for growth in bounds]
+        part, floor = relative_share(metric), _bound(metric, flow, seen[0].candidate, metric.floor, LOWER)
+        mixed = [part * bet for bet in bets] + [(1 - part) * bet for bet in lower]
+        return [cls(growth + floor, mixed) for growth in bounds]
 
     def chance(self, windows: int, needed: float) -> float:
         """That the evidence has reached the logarithm `needed` at one of so many windows' ends."""

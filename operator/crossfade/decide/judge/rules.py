@@ -1,7 +1,7 @@
 """What a rollout is held to, as numbers: the spec's analysis, its ladder and the service's history, read once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from crossfade.api.v1alpha1.analysis import Analysis, Metric
@@ -25,6 +25,7 @@ class MetricRules:
 
     `worse`/`enough` are the ratios to stable beyond which it regressed and below which it is good enough; for latency
     they are ratios of time. `floor` and `limit` are shares of bad requests; `edge` is the latency (s) of `limit`.
+    `floor_worth` is how many times evidence against the floor counts.
     """
 
     name: str
@@ -37,6 +38,7 @@ class MetricRules:
     edge: float | None = None
     rule: Rule | None = None
     history: History = NOTHING_KNOWN
+    floor_worth: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,12 @@ def rules_of(
     )
     judged = sum(metric.role != "Observe" and metric.rule is None for metric in metrics)
     alpha = float(analysis.false_rollback)
+    threshold, enough = max(judged, 1) / alpha, 1 / float(analysis.false_promotion)
+    metrics = tuple(replace(m, floor_worth=threshold / enough) if m.floor is not None else m for m in metrics)
     return Rules(
         metrics=metrics,
-        threshold=max(judged, 1) / alpha,
-        enough=1 / float(analysis.false_promotion),
+        threshold=threshold,
+        enough=enough,
         confidence=1 - alpha,
         planned=max(2, round(_planned_seconds(stages) / step)),
         step=step,
