@@ -4,6 +4,7 @@ from math import exp, inf, log
 
 import numpy as np
 import pytest
+from crossfade.decide.judge.evidence import acceptance_evidence, is_proven
 from crossfade.decide.judge.interval import ratio_interval
 from crossfade.decide.judge.kernel import GRID, LOWER, MILDER, above, below, log_mixed, milder_than, worse_than_stable
 from crossfade.decide.judge.latency import tail_margins
@@ -18,7 +19,7 @@ from scipy.stats import binom, lognorm, mannwhitneyu, norm, poisson
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.rates import test_poisson_2indep as poisson_test
 
-from tests.unit.judge.builders import errors, held_to
+from tests.unit.judge.builders import errors, folded, held_to, window
 
 ONES = (1.0,) * len(GRID)
 counts = st.tuples(st.integers(1, 3000), st.integers(0, 60), st.integers(1, 3000), st.integers(0, 60))
@@ -165,3 +166,13 @@ def test_kayentas_judge_calls_a_clear_case_high_as_kayenta_does() -> None:
     assert shifted_up(experiment, control)
     assert not shifted_up(control, experiment)
     assert norm.ppf(0.99) == pytest.approx(2.3263, abs=1e-4)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, 12), min_size=1, max_size=12), st.floats(-2.0, 8.0))
+def test_what_is_proven_is_what_its_whole_evidence_says(bad: list[int], needed: float) -> None:
+    """The short cut never changes a verdict."""
+    rules = held_to(errors())
+    ledger = folded(rules, *(window((ec, 300), (9, 900), 15.0 * (i + 1)) for i, ec in enumerate(bad)))
+    metric = rules.metrics[0]
+    assert is_proven(metric, ledger, needed) == (acceptance_evidence(metric, ledger) >= needed)

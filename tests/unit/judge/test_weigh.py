@@ -17,7 +17,7 @@ from tests.unit.judge.builders import BOUNDS, Arm, capped, counted, errors, fold
 
 RATIOS = [float(g) for g in np.geomspace(1.15, 100, 20)]
 MILDER = (0.3, 0.5, 0.7, 0.85, 1.0)
-LOWER = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7)
+LOWER = (0.05, 0.2, 0.4, 0.5, 0.6, 0.7)
 
 
 def near(expected: object) -> object:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from math import isnan, log
 from typing import Literal
 
-from crossfade.decide.judge.evidence import acceptance_evidence, regression_evidence
+from crossfade.decide.judge.evidence import is_proven, regression_evidence
 from crossfade.decide.judge.margins import limit_index
 from crossfade.decide.judge.rules import MetricRules, Rules
 from crossfade.decide.judge.thresholds import breaks, decided
@@ -82,4 +82,4 @@ def _state(rules: Rules, metric: MetricRules, ledger: Ledger, silent: frozenset[
         return "Invalid"
     if metric.rule is not None:
         return decided(metric.rule, mine.broken)
-    return "NonInferior" if acceptance_evidence(metric, mine) >= log(rules.enough) else "Undecided"
+    return "NonInferior" if is_proven(metric, mine, log(rules.enough)) else "Undecided"

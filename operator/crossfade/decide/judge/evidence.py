@@ -58,6 +58,15 @@ def acceptance_evidence(metric: MetricRules, ledger: MetricLedger) -> float:
     return log_mixed((together, log_mixed(ledger.lower, _EVEN)), (share, 1 - share))
 
 
+def is_proven(metric: MetricRules, ledger: MetricLedger, needed: float) -> bool:
+    """Whether the logarithm of the odds that it is good enough is `needed`.
+
+    A mixture is no more than its largest part, so that most looks need no mixing.
+    """
+    largest = max((max(logs) for logs in (*ledger.milder, ledger.lower) if logs), default=-inf)
+    return largest >= needed and acceptance_evidence(metric, ledger) >= needed
+
+
 def relative_share(metric: MetricRules) -> float:
     """Which part of the bet goes on being within `enough` times stable; the rest on being below the floor."""
     history = metric.history

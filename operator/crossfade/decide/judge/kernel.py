@@ -15,7 +15,7 @@ MILDER = (0.3, 0.5, 0.7, 0.85, 1.0)
 """Ratios to stable that evidence of being good enough bets on, and below how often."""
 MILDER_SHARES = (1 / 32, 1 / 32, 1 / 16, 1 / 8, 3 / 4)
 """Most on a version just like stable: what is likeliest, and slowest to prove."""
-LOWER = (0.05, 0.1, 0.2, 0.35, 0.5, 0.7)
+LOWER = (0.05, 0.2, 0.4, 0.5, 0.6, 0.7)
 """Fractions of a fixed bound that evidence of being below it bets on; equally often."""
 
 _GRID_STEPS = tuple((log(g), g - 1.0) for g in GRID)
