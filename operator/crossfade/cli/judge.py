@@ -35,21 +35,18 @@ def judge(
 
 def _judge(setup: "Setup", stream: BinaryIO) -> bool:
     """Whether every line could be read."""
-    from crossfade.judging.lines import LineError, Run, read
+    from crossfade.judging.lines import LineError, Run, read_all
     from crossfade.judging.runs import Lines
 
     runs: dict[Run, Lines] = {}
     told: set[str] = set()
-    good = True
-    for number, text in enumerate(stream, start=1):
-        if not text.strip():
-            continue
-        try:
-            line = read(text, setup.kinds)
-        except LineError as error:
-            good = False
-            typer.echo(f"line {number}: {error}", err=True)
-            continue
+    refused: list[int] = []
+
+    def refuse(number: int, error: LineError) -> None:
+        refused.append(number)
+        typer.echo(f"line {number}: {error}", err=True)
+
+    for number, line in read_all(stream, setup.kinds, refuse):
         for name in sorted(line.unknown - told):
             told.add(name)
             typer.echo(f"line {number}: the analysis has no metric {name!r}; its samples are left out", err=True)
@@ -58,7 +55,7 @@ def _judge(setup: "Setup", stream: BinaryIO) -> bool:
             typer.echo(f"line {number}: its time {line.t:.15g} is not after {run.t:.15g}; it is left out", err=True)
             continue
         _write(line.run, line.t, run.take(line))
-    return good
+    return not refused
 
 
 def _write(run: object, t: float, verdict: "Verdict") -> None:

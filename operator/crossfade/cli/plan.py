@@ -2,14 +2,15 @@
 
 import asyncio
 import json
-import re
 import time
 from dataclasses import dataclass, field
 from math import isinf
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from crossfade.cli import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -53,13 +54,14 @@ def plan(
     """
     from crossfade.ports import MetricsError
 
-    given = _Given(rps, error_rate, _seconds("--scrape-interval", scrape_interval), stable)
+    step = None if scrape_interval is None else words.span("--scrape-interval", scrape_interval)
+    given = _Given(rps, error_rate, step, stable)
     if prometheus is None and (rps is None or error_rate is None):
-        _refuse("give --rps and --error-rate, or --prometheus to measure them")
-    span = _seconds("--lookback", lookback)
+        words.refuse("give --rps and --error-rate, or --prometheus to measure them")
+    past = words.span("--lookback", lookback)
     rollouts, templates = _read(file, namespace)
     try:
-        planned = asyncio.run(_planned(rollouts, templates, given, prometheus, int(span or 0)))
+        planned = asyncio.run(_planned(rollouts, templates, given, prometheus, int(past)))
     except MetricsError as failure:
         typer.echo(str(failure), err=True)
         raise typer.Exit(1) from None
@@ -161,7 +163,7 @@ def _read(file: Path, namespace: str) -> "tuple[list[_Rollout], dict[str, Metric
         documents = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
     except (yaml.YAMLError, UnicodeDecodeError) as failure:
         place = getattr(failure, "problem_mark", None)
-        _refuse(f"{file}: must be YAML{f'; see line {place.line + 1}' if place else ' in UTF-8'}")
+        words.refuse(f"{file}: must be YAML{f'; see line {place.line + 1}' if place else ' in UTF-8'}")
     rollouts, templates, faults = list[_Rollout](), dict[str, MetricTemplateSpec](), list[str]()
     for document in documents:
         if not isinstance(document, dict) or document.get("apiVersion") != meta.API_VERSION:
@@ -179,24 +181,8 @@ def _read(file: Path, namespace: str) -> "tuple[list[_Rollout], dict[str, Metric
     if not faults and not rollouts:
         faults.append(f"{file}: must hold at least one Rollout of {meta.API_VERSION}")
     if faults:
-        _refuse(*faults)
+        words.refuse("\n".join(faults))
     return rollouts, templates
-
-
-def _seconds(flag: str, value: str | None) -> float | None:
-    from crossfade.api.v1alpha1.common import seconds
-
-    if value is None:
-        return None
-    if not re.fullmatch(r"([0-9]{1,5}(h|m|s|ms)){1,4}", value) or not seconds(value):
-        _refuse(f"{flag} must be a duration such as 15s or 6h, not {value!r}")
-    return seconds(value)
-
-
-def _refuse(*sentences: str) -> NoReturn:
-    for sentence in sentences:
-        typer.echo(sentence, err=True)
-    raise typer.Exit(2)
 
 
 def _show(planned: _Planned) -> None:

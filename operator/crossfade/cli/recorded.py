@@ -8,7 +8,7 @@ from statistics import median
 
 import typer
 
-from crossfade.judging.lines import LineError, Run, read
+from crossfade.judging.lines import LineError, Run, read_all
 from crossfade.judging.runs import Lines
 from crossfade.judging.setup import Setup
 
@@ -26,24 +26,21 @@ class _Replayed:
 def replay(setup: Setup, path: Path, *, as_json: bool) -> None:
     """Judge each run to its end, or to its rollback, and print how many came to which verdict."""
     runs: dict[Run, _Replayed] = {}
-    good = True
+    refused: list[int] = []
+
+    def refuse(number: int, error: LineError) -> None:
+        refused.append(number)
+        typer.echo(f"{path}, line {number}: {error}", err=True)
+
     with path.open("rb") as stream:
-        for number, text in enumerate(stream, start=1):
-            if not text.strip():
-                continue
-            try:
-                line = read(text, setup.kinds)
-            except LineError as error:
-                good = False
-                typer.echo(f"{path}, line {number}: {error}", err=True)
-                continue
+        for _, line in read_all(stream, setup.kinds, refuse):
             run = runs.setdefault(line.run, _Replayed(Lines(setup), line.t))
             if run.verdict != "Rollback" and line.t > run.lines.t:
                 verdict = run.lines.take(line).overall
                 if verdict != run.verdict:
                     run.verdict, run.after = verdict, line.t - run.began
     _print(list(runs.values()), as_json=as_json)
-    if not good:
+    if refused:
         raise typer.Exit(1)
 
 

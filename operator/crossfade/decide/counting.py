@@ -5,6 +5,7 @@ from itertools import pairwise
 from math import inf
 from statistics import median
 
+from crossfade.decide.judge.increments import increase
 from crossfade.model.evidence import Counters, Evidence, Series
 
 _SPACINGS = 2.5  # scrapes are jittered by target; a series that starts later than this many spacings was born
@@ -22,12 +23,14 @@ def all_requests(counters: Counters) -> tuple[Series, ...]:
 
 
 def spacing(counters: Counters) -> float:
-    """The scrape interval in seconds, as the median distance of the densest series' samples; 0 when unknown."""
-    series = max(all_series(counters), key=lambda one: len(one.samples), default=None)
-    if series is None or len(series.samples) < 2:
-        return 0.0
-    times = [t for t, _ in series.samples]
-    return median(b - a for a, b in pairwise(times))
+    """The scrape interval in seconds; 0 when unknown."""
+    return spacing_of(all_series(counters))
+
+
+def spacing_of(series: Iterable[Series]) -> float:
+    """The median distance (s) between the samples of the series that has most of them; 0 when there are not two."""
+    samples = max((one.samples for one in series), key=len, default=())
+    return median(after - before for (before, _), (after, _) in pairwise(samples)) if len(samples) > 1 else 0.0
 
 
 def horizon(counters: Counters) -> float:
@@ -38,30 +41,9 @@ def horizon(counters: Counters) -> float:
     return first + _SPACINGS * step
 
 
-def increase(series: Series, since: float, born_after: float) -> float:
-    """Events counted by one series after `since`.
-
-    A fall is a reset: the process started again from 0. The first sample of a series counts whole when the series
-    was born while others were already being scraped, and is only a starting point otherwise.
-    """
-    total = 0.0
-    before: float | None = None
-    for at, value in series.samples:
-        if at > since:
-            total += _step(before, at, value, born_after)
-        before = value
-    return total
-
-
-def _step(before: float | None, at: float, value: float, born_after: float) -> float:
-    if before is None:
-        return value if at > born_after else 0.0
-    return value - before if value >= before else value
-
-
 def count(series: Iterable[Series], revision: str, since: float, born_after: float) -> int:
     """Events of one revision after `since` (unix seconds), over all its pods."""
-    return round(sum(increase(s, since, born_after) for s in series if s.revision == revision))
+    return round(sum(increase(s.samples, since, inf, born_after) for s in series if s.revision == revision))
 
 
 def is_fresh(evidence: Evidence | None, now: float) -> bool:

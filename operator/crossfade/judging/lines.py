@@ -1,7 +1,7 @@
 """One line of the stream: a scrape of all pods. What is wrong with a line is said in a sentence."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import inf, isfinite
 from typing import Any
@@ -45,6 +45,21 @@ class Line:
     weight: int
     samples: tuple[Sample, ...]
     unknown: frozenset[str] = frozenset()
+
+
+def read_all(
+    stream: Iterable[bytes], kinds: Mapping[str, Kind], refused: Callable[[int, LineError], None]
+) -> Iterator[tuple[int, Line]]:
+    """Every line that can be read, with its number from 1; `refused` is told of the others. Empty ones are passed."""
+    for number, text in enumerate(stream, start=1):
+        if not text.strip():
+            continue
+        try:
+            line = read(text, kinds)
+        except LineError as error:
+            refused(number, error)
+        else:
+            yield number, line
 
 
 def read(text: str | bytes, kinds: Mapping[str, Kind]) -> Line:

@@ -115,9 +115,13 @@ def test_a_template_that_is_not_there_is_told(tmp_path: Path) -> None:
         (
             [ROLLOUT],
             "--rps 5 --error-rate 0.1 --scrape-interval 15",
-            "--scrape-interval must be a duration such as 15s",
+            "--scrape-interval: '15' must be a duration such as 80ms, 15s or 1h30m",
         ),
-        ([ROLLOUT], "--prometheus http://localhost:1 --lookback 0h", "--lookback must be a duration such as 15s or 6h"),
+        (
+            [ROLLOUT],
+            "--prometheus http://localhost:1 --lookback 0h",
+            "--lookback: '0h' must be a duration such as 80ms, 15s or 1h30m",
+        ),
     ],
 )
 def test_a_fault_is_told_in_a_sentence(tmp_path: Path, documents: list[object], flags: str, sentence: str) -> None:

@@ -1,6 +1,6 @@
 """Would catch: requests lost or invented by counter resets, late births of series, or scrape gaps."""
 
-from crossfade.decide.counting import count, horizon, increase
+from crossfade.decide.counting import count, horizon
 from crossfade.model.evidence import Counters, Series
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,7 +17,7 @@ def test_an_unbroken_counter_counts_every_event_once(steps: list[int], data: st.
     values = [sum(steps[: i + 1]) for i in range(len(steps))]
     cut = data.draw(st.integers(0, len(steps) - 1))
     whole = series(*((float(t), float(v)) for t, v in enumerate(values)))
-    assert increase(whole, float(cut), NEVER) == values[-1] - values[cut]
+    assert count((whole,), "r", float(cut), NEVER) == values[-1] - values[cut]
 
 
 @given(st.lists(st.lists(st.integers(0, 100), min_size=1, max_size=10), min_size=1, max_size=5))
@@ -31,7 +31,7 @@ def test_resets_lose_nothing_that_a_scrape_saw(lives: list[list[int]]) -> None:
             value += step
             truth += step if seen_reset or len(samples) == 1 else max(value - int(samples[-1][1]), 0)
             samples.append((t, float(value)))
-    assert increase(series(*samples), 0.0, NEVER) == truth
+    assert count((series(*samples),), "r", 0.0, NEVER) == truth
 
 
 def test_a_series_born_under_our_eyes_counts_from_zero() -> None:

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
-from statistics import median
 
+from crossfade.decide.counting import spacing_of
 from crossfade.decide.judge.readings import requests
 from crossfade.decide.judge.rules import Kind
 from crossfade.decide.judge.windows import rounds
@@ -26,9 +25,8 @@ def past_of(counters: Counters, kind: Kind, revision: str, step: float) -> list[
 
 
 def scrape_interval(counters: Counters, kind: Kind) -> float:
-    """The median distance (s) between samples of the series with most of them; 0 when there are not two."""
-    samples = max((one.samples for one in requests(counters, kind)), key=len, default=())
-    return median(later - before for (before, _), (later, _) in pairwise(samples)) if len(samples) > 1 else 0.0
+    """The seconds between two scrapes; 0 when there were not two."""
+    return spacing_of(requests(counters, kind))
 
 
 def rate_of(windows: Sequence[Window]) -> float:

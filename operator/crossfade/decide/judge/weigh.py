@@ -30,18 +30,14 @@ def weigh(rules: Rules, metric: MetricRules, ledger: MetricLedger, window: Windo
         return replace(ledger, end=window.end, fault="the histogram's buckets are not those of before")
     stable_total, stable_bad = _sums(window.stable, len(bounds))
     candidate_total, candidate_bad = _sums(window.candidate, len(bounds))
-    if not ledger.bounds:
-        ledger = replace(ledger, bounds=bounds)
     if not ledger.used:
-        ledger = _begun(metric, ledger)
+        ledger = _begun(metric, replace(ledger, bounds=bounds))
     calm = ledger.calm
     if ledger.used:
         told = ledger.used[-1]
         calm = watched(calm, (stable_total, stable_bad[told]), (candidate_total, candidate_bad[told]))
-    stable, candidate = (
-        ledger.stable.plus(stable_total, stable_bad),
-        ledger.candidate.plus(candidate_total, candidate_bad),
-    )
+    stable = ledger.stable.plus(stable_total, stable_bad)
+    candidate = ledger.candidate.plus(candidate_total, candidate_bad)
     if not ledger.used or candidate_total <= 0:
         return replace(ledger, end=window.end, fault="", calm=calm, stable=stable, candidate=candidate)
     arms = (candidate_total, candidate_bad, stable_total, stable_bad)
