@@ -8,8 +8,9 @@ from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide import beginning, progress, rollback, settle, teardown
 from crossfade.decide.draining import acknowledged
 from crossfade.decide.look import Look, look_at
+from crossfade.decide.orders import echoed
 from crossfade.decide.plan import Plan, Situation, Standing
-from crossfade.decide.records import is_sticky
+from crossfade.decide.records import is_sticky, tries_again
 from crossfade.decide.workloads import target_arm, unfit
 from crossfade.model.snapshot import Snapshot
 
@@ -19,7 +20,8 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
     look = look_at(snapshot)
     plan = _plan(snapshot, look)
     ledger = look.ledger if look else snapshot.ledger
-    return replace(plan, status=acknowledged(snapshot, plan.status), ledger=ledger if plan.status.stage else None)
+    plan = replace(plan, status=acknowledged(snapshot, echoed(snapshot, plan, look)))
+    return replace(plan, ledger=ledger if plan.status.stage else None)
 
 
 def _plan(snapshot: Snapshot, look: Look | None) -> Plan:
@@ -45,7 +47,9 @@ def _plan(snapshot: Snapshot, look: Look | None) -> Plan:
         return settle.settle(snapshot, stable, resolved if own else None, sticky=not own)
     if candidate is not None and candidate.revision != arm.revision:
         return settle.supersede(snapshot, stable, candidate)
-    return progress.progress(snapshot, stable, arm, resolved, look)
+    plan = progress.progress(snapshot, stable, arm, resolved, look)
+    again = f"{arm.model_version} is tried again" if tries_again(snapshot, arm) else ""
+    return replace(plan, obeyed={**plan.obeyed, "retry": again}) if again else plan
 
 
 def _returns(snapshot: Snapshot, stable: Arm) -> bool:

@@ -83,7 +83,8 @@ def stage_warning(forecast: Forecast, stage: Stage) -> str:
             f"its {span(ends)} are over before an equal version is proven good enough ({after} with this stage's"
             f" traffic alone): {stage.on_inconclusive} follows unless earlier stages brought proof"
         )
-    return f"stage {stage.name} ({stage.weight}%): {'; '.join(parts)}" if parts else ""
+    gives = f" ({rows[0].gives})" if rows else ""
+    return f"stage {stage.name}{gives}: {'; '.join(parts)}" if parts else ""
 
 
 def plan_status(forecast: Forecast) -> PlanStatus:
@@ -133,7 +134,7 @@ def _told(forecast: Forecast, row: Row) -> str:
     seen = f"no {what}" if row.smallest is None else f"a {what} from {times(row.smallest)} on"
     proof = f"in {span(row.promotes)}" if row.promotes < inf else "never"
     return (
-        f"{row.stage} ({row.weight}%), {row.metric}: catches {seen} within {span(row.horizon)};"
+        f"{row.stage} ({row.gives}), {row.metric}: catches {seen} within {span(row.horizon)};"
         f" {_caught(2, row.double, row)}; {_caught(5, row.fivefold, row)}; finds an equal version good enough {proof}"
     )
 

@@ -61,7 +61,7 @@ class Readings:
         if kind == "latency" and not all(all(pod.parts) for arm in arms.values() for pod in arm.values()):
             self._bounds, self._fault = (), _PARTIAL
 
-    def window(self, began: float, end: float, weight: int, behind: Behind) -> tuple[Window, Behind]:
+    def window(self, began: float, end: float, weight: float, behind: Behind) -> tuple[Window, Behind]:
         """The window (began, end], and who is behind at its end."""
         if self._kind == "gauge":
             return Window(end, (), (), weight=weight, value=self._worst(began, end)), ()

@@ -15,7 +15,7 @@ _NOTHING = (0.0,) * (2 * len(_ODDS))
 _SHARES = (1 / (2 * len(_ODDS)),) * (2 * len(_ODDS))
 
 
-def fold_traffic(rules: Rules, ledger: TrafficLedger, weight: int, since: float, window: Window) -> TrafficLedger:
+def fold_traffic(rules: Rules, ledger: TrafficLedger, weight: float, since: float, window: Window) -> TrafficLedger:
     """The ledger after one more window. A new weight, or a new acknowledgement of it, starts afresh."""
     if (weight, since) != (ledger.weight, ledger.since):
         ledger = TrafficLedger(weight, since)

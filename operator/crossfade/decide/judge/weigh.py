@@ -146,7 +146,7 @@ class _Look:
             return over_floor, tuple([s + self.mass for s in over_limit]), lower
         return over_floor, above(over_limit, self.mass, metric.limit, nc, candidate[at], phi, self._cap), lower
 
-    def stratified(self, weight: int) -> tuple[Stratum, ...]:
+    def stratified(self, weight: float) -> tuple[Stratum, ...]:
         """The counts of each stage, this window in the last."""
         ledger, (nc, candidate, ns, stable) = self._ledger, self._arms
         most = min(_MOST_STRATA, _MOST_SUMS // len(ledger.used))
