@@ -1,5 +1,6 @@
 """Would catch: a bit lost between two operators, a checkpoint too long for status, damage taken for evidence."""
 
+import struct
 import zlib
 from base64 import b85encode
 from contextlib import suppress
@@ -138,6 +139,27 @@ def test_of_a_histogram_no_more_strata_are_kept_than_fit() -> None:
 
 def test_one_that_does_not_fit_is_empty_rather_than_wrong() -> None:
     assert encode(grown(bounds=24, pods=200, strata=5)) == ""
+
+
+def test_the_longest_that_fits_is_written() -> None:
+    random = Random(3)
+    noise = "".join(random.choices("bcdfghjklmnpqrstvwxz2456789", k=6000))
+    lengths = [len(encode(MetricLedger(fault=noise[:size]))) for size in range(5100, 5500, 10)]
+    near = next(size for size, length in zip(range(5100, 5500, 10), lengths, strict=True) if not length)
+    assert max(len(encode(MetricLedger(fault=noise[:size]))) for size in range(near - 20, near)) == LONGEST
+
+
+# --- its form ---
+
+
+def test_its_form_is_the_one_written_down() -> None:
+    """What an operator wrote before an upgrade is read after it: all first bytes of long floats, all second ones, …"""
+    ledger = MetricLedger(end=1795335697.1234, looks=3, lower=(0.12345678901, 12345.75, 0.5), fault="<&>")
+    floats = struct.pack("<2d", 1795335697.1234, 0.12345678901)
+    planes = bytes(floats[8 * number + place] for place in range(8) for number in range(2))
+    rest = b'[{},3,1.0,[],[],[],[],[],[],[{},12345.75,0.5],[0,[]],[0,[]],[],[0,0,0,0],[],0.0,null,"<&>",[]]'
+    text = b85encode(zlib.compress(b"\2\0\0\0" + planes + rest, 9)).decode()
+    assert encode(ledger) == "m1." + text.replace("<", ".").replace(">", ",").replace("&", ":")
 
 
 # --- damage ---

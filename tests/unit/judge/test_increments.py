@@ -39,3 +39,16 @@ def test_from_one_scrape_to_the_next_no_series_is_searched(monkeypatch: pytest.M
     monkeypatch.delattr(increments, "increase")
     looks = [pod.counted(SINCE + STEP * k, SINCE + STEP * (k + 1), inf) for k in range(3)]
     assert looks == [(10 + 4, [0]), (20 + 5, [1]), (0, [4])]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_pod_was_scraped_whenever_one_of_its_series_was(turned: bool) -> None:
+    often, once = every_step(5, 6, 7), every_step(1, 2, first=SINCE + 2)
+    pod = Pod("p", [once, often] if turned else [often, once])
+    assert pod.first == SINCE
+    assert [pod.last_until(SINCE + at) for at in (-1, 0, 1, 2, 6, 8, 99)] == [
+        -inf, *(SINCE + at for at in (0, 0, 2, 5, 7, 10))
+    ]  # fmt: skip
+    assert [pod.first_after(SINCE + at) for at in (-1, 0, 1, 2, 6, 8, 99)] == [
+        *(SINCE + at for at in (0, 2, 2, 5, 7, 10)), inf
+    ]  # fmt: skip

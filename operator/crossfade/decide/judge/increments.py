@@ -20,7 +20,7 @@ class Pod:
     def __init__(self, name: str, whole: Sequence[Samples]) -> None:
         """Without parts, which are to be added. `first` is when it was first scraped (unix s)."""
         self.name, self.whole = name, whole
-        self.first = whole[0][0][0] if len(whole) == 1 else min([samples[0][0] for samples in whole])
+        self.first = min([samples[0][0] for samples in whole])
         self.parts: list[list[Samples]] = []
 
     def last_until(self, time: float) -> float:
