@@ -186,6 +186,7 @@ def packed(content: bytes) -> str:
     return "m1." + b85encode(zlib.compress(content)).decode().translate(str.maketrans("<>&", ".,:"))
 
 
+EMPTY = b'[0.0,0,1.0,[],[],[],[],[],[],[],[0,[]],[0,[]],[],[0,0,0,0],[],0.0,null,"",[]]'
 WHOLE = encode(MetricLedger(end=12.345678901234, behind=(("pod", 3.0),)))
 DAMAGED = {
     "cut off": WHOLE[:-6],
@@ -201,7 +202,7 @@ DAMAGED = {
     "floats cut off": packed(b"\xff\xff\0\0[]"),
     "no object where one must be": packed(b"\0\0\0\0[" + b",".join([b"1"] * 19) + b"]"),
     "no text": packed(b"\0\0\0\0\xff\xfe"),
-    "a bomb": packed(b"\0\0\0\0" + b" " * (1 << 21) + b"[]"),
+    "a bomb": packed(b"\0\0\0\0" + b" " * (1 << 21) + EMPTY),
     "nested too deeply": packed(b"\0\0\0\0" + b"[" * 100_000),
 }
 
@@ -210,6 +211,10 @@ DAMAGED = {
 def test_damage_is_refused_in_words(text: str) -> None:
     with pytest.raises(ValueError, match=r"^a checkpoint of \d+ characters is damaged and cannot be gone on from"):
         decode(text)
+
+
+def test_what_is_not_damaged_is_read() -> None:
+    assert decode(packed(b"\0\0\0\0" + EMPTY)) == MetricLedger()
 
 
 @settings(max_examples=100, deadline=None)

@@ -42,16 +42,16 @@ def history_of(windows: Sequence[Window], kind: Kind) -> History:
     history = History(0.0, bounds, bad, total, 1.0, pods, len(seen))
     if not known(history):
         return history
-    kappa = max((a * one.kappa for a, one in _estimates(seen, history, kind) if one.sure), default=0.0)
+    kappa = max((a * one.kappa for a, one in _estimates(seen, history, kind)), default=0.0)
     return History(_SAFETY * kappa, bounds, bad, total, 1.0, pods, len(seen))
 
 
-def constant_phi(windows: Sequence[Window], kind: Kind) -> float:
+def constant_phi(windows: Sequence[Window], history: History, kind: Kind) -> float:
     """Variance over mean as one number for all counts: max over levels of Pearson's statistic * (1 + its error).
 
-    Slower than `kappa`, and safer when single pods go wild (research on moderate to extreme noise, statistics 2a).
+    `history` is of these windows. Slower than `kappa`, and safer when single pods go wild (research on moderate to
+    extreme noise, statistics 2a).
     """
-    history = history_of(windows, kind)
     if not known(history):
         return 1.0
     seen = _like_the_last([window for window in windows if any(pod.total for pod in window.stable)])
@@ -60,10 +60,9 @@ def constant_phi(windows: Sequence[Window], kind: Kind) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Estimate:
-    """What one level of sums says of one bound. `sure`: `kappa` is two standard errors above 0."""
+    """What one level of sums says of one bound. `kappa` is 0 unless it is two standard errors above that."""
 
     kappa: float
-    sure: bool
     pearson: float
 
 
@@ -71,9 +70,7 @@ def _estimates(windows: Sequence[Window], history: History, kind: Kind) -> Itera
     used = chosen_bounds(history.bounds, history.bad, history.total) if kind == "latency" else (0,)
     for a in LEVELS:
         blocks = list(_blocks(windows, a))
-        if len(blocks) < _LEAST_BLOCKS:
-            continue
-        for j in used:
+        for j in used if len(blocks) >= _LEAST_BLOCKS else ():
             yield a, _estimate([[(pod.total, min(pod.bad[j], pod.total)) for pod in block] for block in blocks])
 
 
@@ -100,8 +97,9 @@ def _estimate(blocks: Sequence[Sequence[tuple[int, int]]]) -> _Estimate:
             variance += 2 * pairs * (1 - h) ** 2 * len(pods) / (len(pods) - 1)
             pearson += (e - mu) ** 2 / mu
     if not scale:
-        return _Estimate(0.0, sure=False, pearson=1.0)
-    return _Estimate(above / scale, above > _SURE * sqrt(variance), pearson / freedom * (1 + sqrt(2 / freedom)))
+        return _Estimate(0.0, 1.0)
+    kappa = above / scale if above > _SURE * sqrt(variance) else 0.0
+    return _Estimate(kappa, pearson / freedom * (1 + sqrt(2 / freedom)))
 
 
 def _blocks(windows: Sequence[Window], size: int) -> Iterator[list[PodCount]]:

@@ -55,7 +55,7 @@ def calibrated(rules: Rules, windows: Mapping[str, Sequence[Window]]) -> Calibra
         return Calibration(told, replay, "Unknown")
     if _quiet(rules, replay):
         return Calibration(told, replay, "Kappa")
-    least = {name: constant_phi(windows[name], kinds[name]) for name in histories}
+    least = {name: constant_phi(windows[name], one, kinds[name]) for name, one in histories.items()}
     for doubled in range(_DOUBLINGS + 1):
         safer = {name: replace(one, phi=least[name] * 2**doubled) for name, one in histories.items() if known(one)}
         told = with_histories(told, safer)
