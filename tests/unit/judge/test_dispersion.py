@@ -159,6 +159,28 @@ def test_of_one_pod_or_a_few_scrapes_nothing_is_known(pods: int, length: int):
     assert constant(windows_of(0.01, 250, pods, cv=2.0, length=length)) == 1.0
 
 
+def test_two_pods_and_forty_scrapes_are_enough_to_know():
+    assert [known(History(pods=pods, windows=seen)) for pods, seen in ((2, 40), (1, 40), (2, 39))] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_one_scrape_is_counted_though_nothing_follows_from_it():
+    assert history_of([UNEVEN], "ratio") == History(0.0, (0.0,), (20,), 200, 1.0, 2, 1)
+
+
+def test_all_that_was_seen_is_in_the_history():
+    found = history_of([UNEVEN] * 60, "ratio")
+    assert found == History(found.kappa, (0.0,), (1200,), 12_000, 1.0, 2, 60)
+
+
+def test_a_pod_with_a_request_is_one_and_one_without_is_none():
+    pods = (PodCount("a", 1, (0,)), PodCount("b", 1, (0,)), PodCount("idle", 0, (0,)))
+    assert history_of([Window(1.0, pods, ())], "ratio").pods == 2
+
+
 def test_nothing_seen_is_nothing_known():
     assert history_of([], "ratio") == History()
     assert history_of([Window(1.0, (PodCount("a", 0, (0,)),), ())], "ratio") == History()
@@ -177,12 +199,15 @@ def test_a_histogram_counts_its_worst_bound_and_only_windows_with_the_buckets_of
         one, other = (300, far), (300, 60 - far)
         return Window(float(k), (PodCount("a", 1000, one), PodCount("b", 1000, other)), (), bounds)
 
-    today = [window(k, (0.1, 0.5)) for k in range(100)]
-    history = history_of([*(window(k, (0.1, 9.0)) for k in range(100)), *today], "latency")
+    before, today = [[window(k, (0.1, bound)) for k in range(100)] for bound in (9.0, 0.5)]
+    assert history_of([*before, today[0]], "latency").windows == 1
+    history = history_of([*before, *today], "latency")
     assert history.windows == 100
     assert history.bounds == (0.1, 0.5)
     # At 0.5 s, mu 30, deviation 10 in each window: (100 - 15) / (60 * 59 / 8); in sums of four nothing is left of it.
     assert history.kappa == pytest.approx(1.3 * 85 / (60 * 59 / 8))
+    # Pearson's statistic is 2 * 100 / 30 a window there and none at 0.1 s, which is never watched.
+    assert constant([*before, *today], "latency") == pytest.approx(200 / 30 * (1 + (2 / 100) ** 0.5))
 
 
 def test_the_constant_is_one_without_noise_and_grows_with_it():

@@ -9,7 +9,7 @@ from math import sqrt
 from crossfade.decide.judge.latency import chosen_bounds
 from crossfade.decide.judge.rules import History, Kind
 from crossfade.decide.judge.weigh import RATIO_BOUND
-from crossfade.model.ledger import PodCount, Window
+from crossfade.model.ledger import Window
 
 LEAST_PODS = 2
 LEAST_WINDOWS = 40
@@ -71,7 +71,7 @@ def _estimates(windows: Sequence[Window], history: History, kind: Kind) -> Itera
     for a in LEVELS:
         blocks = list(_blocks(windows, a))
         for j in used if len(blocks) >= _LEAST_BLOCKS else ():
-            yield a, _estimate([[(pod.total, min(pod.bad[j], pod.total)) for pod in block] for block in blocks])
+            yield a, _estimate([[(total, min(bad[j], total)) for total, bad in block] for block in blocks])
 
 
 def _estimate(blocks: Sequence[Sequence[tuple[int, int]]]) -> _Estimate:
@@ -102,8 +102,9 @@ def _estimate(blocks: Sequence[Sequence[tuple[int, int]]]) -> _Estimate:
     return _Estimate(kappa, pearson / freedom * (1 + sqrt(2 / freedom)))
 
 
-def _blocks(windows: Sequence[Window], size: int) -> Iterator[list[PodCount]]:
-    """Sums by pod over so many windows each; pods without requests, and a last block that is not full, left out."""
+def _blocks(windows: Sequence[Window], size: int) -> Iterator[list[tuple[int, tuple[int, ...]]]]:
+    """(all, bad ones by bound) of each pod over so many windows; pods without requests, and a last block that is not
+    full, left out."""
     rest = iter(windows)
     while len(block := list(islice(rest, size))) == size:
         totals: dict[str, int] = defaultdict(int)
@@ -112,7 +113,7 @@ def _blocks(windows: Sequence[Window], size: int) -> Iterator[list[PodCount]]:
             totals[pod.pod] += pod.total
             before = bad.get(pod.pod, (0,) * len(pod.bad))
             bad[pod.pod] = tuple(a + b for a, b in zip(before, pod.bad, strict=True))
-        yield [PodCount(pod, total, bad[pod]) for pod, total in totals.items() if total]
+        yield [(total, bad[pod]) for pod, total in totals.items() if total]
 
 
 def _like_the_last(windows: Sequence[Window]) -> list[Window]:
