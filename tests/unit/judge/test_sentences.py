@@ -193,7 +193,6 @@ def test_a_fault_is_told_before_the_limit() -> None:
 
 
 def test_silence_that_never_ended_has_no_beginning() -> None:
-    assert missing(errors(), None) == "errors: no samples of both versions yet, so nothing is concluded."
     assert missing(errors(), MetricLedger()) == "errors: no samples of both versions yet, so nothing is concluded."
     since = "errors: no samples of both versions since 22:13:20 UTC, so nothing is concluded."
     assert missing(errors(), MetricLedger(end=AT)) == since

@@ -53,9 +53,9 @@ def sentence(rules: Rules, metric: MetricRules, state: State, ledger: MetricLedg
     return f"{metric.name}: {text}{rest}"
 
 
-def missing(metric: MetricRules, ledger: MetricLedger | None) -> str:
+def missing(metric: MetricRules, ledger: MetricLedger) -> str:
     """Silence: since when, and that nothing follows from it."""
-    since = f"since {clock(ledger.end)}" if ledger is not None and ledger.end else "yet"
+    since = f"since {clock(ledger.end)}" if ledger.end else "yet"
     return f"{metric.name}: no samples of both versions {since}, so nothing is concluded."
 
 
