@@ -19,7 +19,7 @@ def test_a_figure_of_status_has_three_digits_or_its_whole_part(value: float | No
     ("value", "text"),
     [(0.0, "0"), (0.999, "1"), (0.994, "0.99"), (1.0, "1.0"), (99.94, "99.9"), (100.0, "100"), (100.6, "101"),
      (999_999.0, "999,999"), (1e6, "over a million"), (inf, "unbounded"), (0.00001, "0.00001"),
-     (0.000012345, "0.000012"),     (0.1, "0.1")],
+     (0.000012345, "0.000012"), (1e-10, "0"),     (0.1, "0.1")],
 )  # fmt: skip
 def test_a_ratio_in_a_sentence_has_two_digits_and_no_exponent(value: float, text: str) -> None:
     assert number(value) == text

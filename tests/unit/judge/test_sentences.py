@@ -84,6 +84,9 @@ def test_good_enough_against_a_limit_names_it() -> None:
 def test_a_latency_good_enough_is_told_in_time() -> None:
     assert told(slower(enough=1.25), "NonInferior", view=SLOW).startswith("latency: less than 25% slower than stable (")
     assert "at most 10% slower is allowed" in told(slower(), "NonInferior", view=SLOW)
+    halves = told(slower(worse=1.125, enough=1.255), "NonInferior", view=SLOW)
+    assert halves.startswith("latency: less than 25.5% slower than stable (")
+    assert halves.endswith("; at most 12.5% slower is allowed.")
 
 
 # --- what was counted ---
@@ -140,6 +143,7 @@ def limited(state: Any, value: float | None, *broken: bool, **rule: Any) -> str:
 def test_a_broken_threshold_names_the_side_on_which_it_is() -> None:
     both = {"min": "5", "max": "95"}
     assert limited("Regressed", 95.5, True, True, **both) == "95.5 was above 95 in 2 of the last 2 scrapes."
+    assert limited("Regressed", 0.0, True, True, min="0.2", max="0.5") == "0 was below 0.2 in 2 of the last 2 scrapes."
     assert limited("Regressed", 4.0, True, True, **both) == "4 was below 5 in 2 of the last 2 scrapes."
     assert (
         limited("Regressed", 4.0, True, False, True, max=None, min="5") == "4 was below 5 in 2 of the last 3 scrapes."

@@ -214,7 +214,7 @@ def _undecided(rules: Rules, metric: MetricRules, ledger: MetricLedger, view: Vi
 def _outlook(rules: Rules, view: View) -> str:
     """How far it is, roughly: evidence grows as a power of the requests."""
     ways = ((view.worse, rules.threshold), (view.enough, rules.enough))
-    nearest = min(max(log(max(found, 1e-9)) / log(needed) for found, needed in ways), 1.0)
+    nearest = max(log(max(found, 1e-9)) / log(needed) for found, needed in ways)
     if nearest < _IN_SIGHT:
         return "; neither is in sight yet"
     left = view.candidate[1] * (1 / nearest - 1)
