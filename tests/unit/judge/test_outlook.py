@@ -219,6 +219,11 @@ def test_what_is_only_shown_and_plain_thresholds_are_not_warned_of() -> None:
         (errors(floor=None, history=USUAL), ""),
         (slower(history=FAST), ""),
         (
+            slower(history=replace(FAST, bounds=(0.1, 0.21, 0.4, 0.8))),
+            "the buckets are coarse (100 ms to 210 ms): what 10% slower means between two bounds is only interpolated;"
+            " add bounds at most twice the one before",
+        ),
+        (
             slower(worse=1.25, history=replace(FAST, bounds=(0.1, 0.25, 0.5, 1.5))),
             "the buckets are coarse (100 ms to 250 ms): what 25% slower means between two bounds is only interpolated;"
             " add bounds at most twice the one before",

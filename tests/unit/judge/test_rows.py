@@ -80,6 +80,7 @@ def test_never_is_not_within_two_weeks() -> None:
     slow = only(errors(history=USUAL, floor=None), stage(), Volume(0.03))
     assert 10 * 86_400 < slow.promotes < LONG
     assert slow.promotes_late == inf
+    assert only(errors(history=USUAL, floor=None), stage(), Volume(0.0213)).promotes == inf  # of nearly fifteen days
 
 
 WIDE = History(bounds=(0.01, 0.1, 1.0, 10.0), bad=(500_000, 50_000, 10_000, 3_000), total=1_000_000)

@@ -129,7 +129,7 @@ def _row(rules: Rules, stage: Stage, metric: MetricRules, service: Volume) -> Ro
         kind=metric.kind,
         required=metric.role == "Required",
         horizon=horizon,
-        smallest=_smallest(rules, metric, flow, int(horizon // rules.step)),
+        smallest=_smallest(rules, metric, flow, int(horizon / rules.step)),
         half_more=catch(1.5),
         double=catch(2.0),
         fivefold=catch(5.0),
