@@ -173,6 +173,16 @@ def test_proof_at_the_very_end_of_a_stage_is_in_time() -> None:
     assert promoted(ladder, row("a", 300.1), row("b", 900)) == inf
 
 
+def test_once_proven_a_stage_that_would_never_prove_it_takes_its_least_time() -> None:
+    ladder = [stage("a", minDuration="1m"), stage("b", minDuration="2m")]
+    assert promoted(ladder, row("a", 30), row("b", inf)) == 60 + 120
+
+
+def test_a_stage_in_which_nothing_is_to_be_proven_takes_its_least_time() -> None:
+    fixed = [stage("a", minDuration="5m", maxDuration="5m"), stage("b", minDuration="2m")]
+    assert promoted(fixed, row("a", 30, required=False), row("b", 900)) == 300 + 120
+
+
 def test_only_what_must_prove_itself_can_hold_the_promotion() -> None:
     ladder = [stage("a", minDuration="1m")]
     for metric, time in (

@@ -23,7 +23,7 @@ _COARSE = 2.0
 
 def sentences(forecast: Forecast) -> tuple[str, ...]:
     """The summary, what false alarms are known, one sentence a stage and metric."""
-    return (summary(forecast), false_alarms(forecast), *(_told(forecast, row) for row in forecast.rows))
+    return (summary(forecast), false_alarms(forecast), *(_told(row) for row in forecast.rows))
 
 
 def summary(forecast: Forecast) -> str:
@@ -128,7 +128,7 @@ def span(seconds_: float) -> str:
     return f"{seconds_ / 86400:.2g} days"
 
 
-def _told(forecast: Forecast, row: Row) -> str:
+def _told(row: Row) -> str:
     what = "slowdown" if row.kind == "latency" else "regression"
     seen = f"no {what}" if row.smallest is None else f"a {what} from {times(row.smallest)} on"
     proof = f"in {span(row.promotes)}" if row.promotes < inf else "never"
