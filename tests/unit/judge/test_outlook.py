@@ -176,8 +176,12 @@ def test_warnings_name_metrics_first_then_stages_then_what_the_service_is_too_sm
     )
 
 
-def test_as_many_false_alarms_as_promised_are_no_warning() -> None:
-    assert warnings(forecast(row(), replay=Replay(1, 100))) == ()
+@pytest.mark.parametrize(("alarms", "confidence"), [(1, 0.99), (5, 0.95), (10, 0.9), (20, 0.8)])
+def test_as_many_false_alarms_as_promised_are_no_warning(alarms: int, confidence: float) -> None:
+    plan = forecast(row(), replay=Replay(alarms, 100))
+    assert warnings(replace(plan, rules=replace(plan.rules, confidence=confidence))) == ()
+    more = replace(plan, rules=replace(plan.rules, confidence=confidence), replay=Replay(alarms + 1, 100))
+    assert len(warnings(more)) == 1
 
 
 def test_what_is_only_shown_and_plain_thresholds_are_not_warned_of() -> None:

@@ -108,7 +108,7 @@ def test_noise_that_no_constant_quiets_is_told_as_it_is(monkeypatch: pytest.Monk
 
 
 def test_as_many_alarms_as_promised_are_quiet():
-    assert [replay._quiet(rules(), Replay(alarms, 100)) for alarms in (0, 1, 2)] == [True, True, False]
+    assert [replay.is_quiet(rules(), Replay(alarms, 100)) for alarms in (0, 1, 2)] == [True, True, False]
 
 
 def test_the_constant_of_a_past_that_is_never_quiet_is_doubled_five_times():
