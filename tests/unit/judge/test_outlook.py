@@ -270,7 +270,8 @@ def test_half_as_many_again_is_hopeless_where_the_best_stage_needs_more_than_an_
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0.4, "0 s"), (9.6, "10 s"), (119.9, "120 s"), (120, "2 min"), (594, "9.9 min"), (600, "10 min"),
-     (7199, "120 min"), (7200, "2 h"), (36_000, "10 h"), (171_010, "48 h"), (172_799, "48 h"), (172_800, "2 days"), (450_000, "5.2 days"),
+     (7199, "120 min"), (7200, "2 h"), (36_000, "10 h"), (171_010, "48 h"),
+     (172_799, "48 h"), (172_800, "2 days"), (450_000, "5.2 days"),
      (453_602, "5.3 days")],
 )  # fmt: skip
 def test_times_change_their_unit_where_people_do(seconds: float, words: str) -> None:
