@@ -20,7 +20,7 @@ class Pod:
     def __init__(self, name: str, whole: Sequence[Samples]) -> None:
         """Without parts, which are to be added. `first` is when it was first scraped (unix s)."""
         self.name, self.whole = name, whole
-        self.first = whole[0][0][0] if len(whole) == 1 else min([samples[0][0] for samples in whole])
+        self.first = min([samples[0][0] for samples in whole])
         self.parts: list[list[Samples]] = []
 
     def last_until(self, time: float) -> float:
@@ -79,13 +79,13 @@ class Pod:
         return total
 
 
-def pods_of(series: Iterable[Series], revisions: Sequence[str]) -> tuple[dict[str, Pod], ...]:
-    """The pods of each revision that were scraped, by name."""
+def pods_of(series: Iterable[Series], revisions: Sequence[str]) -> dict[str, dict[str, Pod]]:
+    """The pods of each revision that were scraped, by name; both in order."""
     found: dict[str, dict[str, list[Samples]]] = {revision: {} for revision in revisions}
     for one in series:
         if one.samples and one.revision in found:
             found[one.revision].setdefault(one.pod, []).append(one.samples)
-    return tuple({name: Pod(name, whole) for name, whole in sorted(found[revision].items())} for revision in revisions)
+    return {revision: {name: Pod(name, pods[name]) for name in sorted(pods)} for revision, pods in found.items()}
 
 
 def increase(samples: Samples, since: float, until: float, born_after: float, whole: Sequence[Samples] = ()) -> float:
@@ -120,7 +120,7 @@ def _falls(samples: Samples, since: float, until: float) -> frozenset[float]:
 def _between(samples: Samples, since: float, until: float) -> list[Sample]:
     """What can be a count in (since, until], and before it the last one at or before `since`, if there is one."""
     end = bisect_right(samples, (until, inf))
-    start = bisect_right(samples, (since, inf), 0, end)
+    start = bisect_right(samples, (since, inf))
     while start > 0:
         start -= 1
         if 0.0 <= samples[start][1] <= MOST:
