@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from testbed import gateway_api
 from testbed.load import LoadGenerator, Sample
 from testbed.load.verdict import Blame
 from tests.support import objects
@@ -23,13 +24,17 @@ _PAUSE = 0.02
 
 @dataclass
 class Endpoint:
-    """A namespace with a Rollout `fraud` and its ModelVersions `fraud-<n>`, reached by the host name `host`."""
+    """A namespace with a Rollout `fraud` and its ModelVersions `fraud-<n>`, reached by the host name `host`.
+
+    `gateway` is the URL of the gateway that serves the Gateway `parent`.
+    """
 
     http: httpx.AsyncClient
     namespace: str
     gateway: str
     files: Path
     recorder: Recorder
+    parent: str = gateway_api.GATEWAY
 
     @property
     def host(self) -> str:
@@ -71,7 +76,7 @@ class Endpoint:
 
         Traefik says of a new route that it is accepted up to a second before it serves it.
         """
-        await self.create(objects.rollout(NAME, f"{NAME}-{number}", self.host, **changes))
+        await self.create(objects.rollout(NAME, f"{NAME}-{number}", self.host, self.parent, **changes))
         found = await self.until(lambda found: serves(found, number), within)
         async with asyncio.timeout(_SERVED_SECONDS):
             while not (await self.infer()).is_success:  # noqa: ASYNC110 - a gateway tells nobody when it serves
