@@ -105,9 +105,14 @@ class Endpoint:
         found = await self.items("Pod", f"crossfade.dev/revision={revision}")
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
-    def load(self, rate: float) -> LoadGenerator:
-        """Inference requests through the gateway, `rate` per second."""
-        return LoadGenerator(self.gateway + objects.INFER, rate, [BODY], {"host": self.host}, timeout=10.0)
+    def load(self, rate: float, *, keep: bool = True) -> LoadGenerator:
+        """Inference requests through the gateway, `rate` per second, on kept connections or on new ones."""
+        return LoadGenerator(self.gateway + objects.INFER, rate, [BODY], {"host": self.host}, timeout=10.0, keep=keep)
+
+    def streams(self, rate: float) -> LoadGenerator:
+        """Requests whose answers are streamed, by a model that behaves so for 5 s, `rate` per second."""
+        url = self.gateway + objects.STREAM
+        return LoadGenerator(url, rate, [BODY], {"host": self.host}, timeout=20.0, ending=objects.STREAM_END)
 
 
 async def at_least(load: LoadGenerator, requests: int, seconds: float = 30.0) -> None:

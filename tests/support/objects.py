@@ -10,6 +10,8 @@ Object = dict[str, Any]
 
 MODEL = "fraud"
 INFER = f"/v2/models/{MODEL}/infer"
+STREAM = f"/v2/models/{MODEL}/generate_stream"
+STREAM_END = b"data: [DONE]"
 _SERIES = "rest_server_requests_total"
 
 
