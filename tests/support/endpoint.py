@@ -78,10 +78,14 @@ class Endpoint:
         """
         await self.create(objects.rollout(NAME, f"{NAME}-{number}", self.host, self.parent, **changes))
         found = await self.until(lambda found: serves(found, number), within)
+        await self.until_answered()
+        return found
+
+    async def until_answered(self) -> None:
+        """Wait until the gateway serves the route."""
         async with asyncio.timeout(_SERVED_SECONDS):
             while not (await self.infer()).is_success:  # noqa: ASYNC110 - a gateway tells nobody when it serves
                 await asyncio.sleep(_PAUSE)
-        return found
 
     async def infer(self) -> httpx.Response:
         """One inference request through the gateway."""
