@@ -128,12 +128,9 @@ class LoadGenerator:
             async with self._session.post(
                 self._url, data=self._bodies[body], headers=self._headers, allow_redirects=False
             ) as answer:
+                arm = arm_of(answer.headers)  # known of an answer that is cut off later, too
                 whole = (await answer.read()).rstrip().endswith(self._ending)
-                status, arm, blame = (
-                    answer.status,
-                    arm_of(answer.headers),
-                    blame_for_status(answer.status, answer.headers),
-                )
+                status, blame = answer.status, blame_for_status(answer.status, answer.headers)
                 if blame is None and not whole:
                     blame, error = Blame.ROUTE, "cut off"
         except (aiohttp.ClientError, TimeoutError, OSError) as failure:

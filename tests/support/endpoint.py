@@ -17,6 +17,8 @@ from tests.support.recorder import Object, Recorder, collection
 from tests.support.statuses import conditions
 
 NAME = objects.MODEL
+FAILING = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[13]}]}'
+"""A request on which a model with `failsWhen` at 13 raises."""
 BODY = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[0.5]}]}'
 _SERVED_SECONDS = 10.0
 _PAUSE = 0.02
@@ -109,9 +111,9 @@ class Endpoint:
         found = await self.items("Pod", f"crossfade.dev/revision={revision}")
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
-    def load(self, rate: float, *, keep: bool = True) -> LoadGenerator:
+    def load(self, rate: float, *, keep: bool = True, body: bytes = BODY) -> LoadGenerator:
         """Inference requests through the gateway, `rate` per second, on kept connections or on new ones."""
-        return LoadGenerator(self.gateway + objects.INFER, rate, [BODY], {"host": self.host}, timeout=10.0, keep=keep)
+        return LoadGenerator(self.gateway + objects.INFER, rate, [body], {"host": self.host}, timeout=10.0, keep=keep)
 
     def streams(self, rate: float) -> LoadGenerator:
         """Requests whose answers are streamed, by a model that behaves so for 5 s, `rate` per second."""

@@ -150,6 +150,7 @@ async def test_requests_without_a_whole_answer_are_the_routes(handler: Handler, 
     async with listening(handler) as url:
         samples = await finished(url, 5, timeout=0.2)
     assert {(sample.blame, sample.error, sample.status) for sample in samples} == {(Blame.ROUTE, word, None)}
+    assert {sample.arm for sample in samples} == {"stable" if handler is answer_half else None}
 
 
 async def test_a_refused_connection_is_the_routes() -> None:
