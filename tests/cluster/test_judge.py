@@ -9,7 +9,17 @@ import pytest
 from testbed.bed import Bed
 from testbed.load import LoadGenerator
 from tests.support import objects
-from tests.support.endpoint import NAME, Endpoint, at_least, at_stage, failed_by_route, rolled_back, serves, weights
+from tests.support.endpoint import (
+    FAILING,
+    NAME,
+    Endpoint,
+    at_least,
+    at_stage,
+    failed_by_route,
+    rolled_back,
+    serves,
+    weights,
+)
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -18,7 +28,6 @@ pytestmark = pytest.mark.cluster
 
 RATE = 120.0
 STABLE = {"errorRate": 0.01, "latencyMs": {"p50": 20, "p99": 60}, "failsWhen": [{"index": 0, "equals": 13}]}
-FAILING = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[13]}]}'
 _INFER = 'path=~".*/infer"'
 ANALYSIS: Object = {
     "trafficCheck": {"grace": "3s"},

@@ -21,6 +21,7 @@ PATHS = {
     "Deployment": ("/apis/apps/v1", "deployments"),
     "Service": ("/api/v1", "services"),
     "Pod": ("/api/v1", "pods"),
+    "ConfigMap": ("/api/v1", "configmaps"),
     "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices"),
 }
 _RECONNECT_SECONDS = 0.1
