@@ -47,8 +47,8 @@ ANALYSIS: Object = {
         },
     ],
 }
-"""The same for every case: nothing is tuned to what it is to find. What lies between a margin and `promoteWithin` may be
-found to be either, so a latency that is 30 % worse must be beyond both."""
+"""The same for every case: nothing is tuned to what it is to find. What lies between a margin and `promoteWithin` may
+be found to be either, so a latency that is 30 % worse must be beyond both."""
 SPEC: dict[str, Any] = {"analysis": ANALYSIS, "strategy": objects.stages(20, 50, seconds=2)}
 
 StartOperator = Callable[..., OperatorProcess]

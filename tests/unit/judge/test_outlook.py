@@ -25,7 +25,7 @@ def row(**changed: Any) -> Row:
     """Ten minutes for twice as many bad requests, one for five times, a quarter of an hour for proof."""
     catches = {"half_more": Catch(3000, 5000, 40), "double": Catch(600, 1200, 30), "fivefold": Catch(60, 90, 12.4)}
     proof = {"promotes": 900.0, "promotes_late": 1500.0}
-    usual = {"stage": "ten", "weight": 10, "metric": "errors", "kind": "ratio", "required": True, "horizon": 1800.0}
+    usual = {"stage": "ten", "gives": "10%", "metric": "errors", "kind": "ratio", "required": True, "horizon": 1800.0}
     return Row(**{**usual, "smallest": 2.0, **catches, **proof, **changed})
 
 
@@ -42,7 +42,7 @@ def forecast(*rows: Row, metrics: tuple[MetricRules, ...] = (), **changed: Any) 
 
 
 def test_a_plan_is_told_stage_by_stage() -> None:
-    assert sentences(forecast(row(), row(stage="half", weight=50, smallest=1.53))) == (
+    assert sentences(forecast(row(), row(stage="half", gives="50%", smallest=1.53))) == (
         "an equal version is promoted in 20 min (30 min in 95%); no regression is caught sooner than in 45 s",
         "false rollbacks: at most 1.0% by design, not tried on this service's past",
         "ten (10%), errors: catches a regression from x2.0 on within 30 min; x2 in 10 min (20 min in 95%), after 30 bad"
@@ -93,7 +93,7 @@ def test_false_alarms_are_told_as_they_were_tried(replay: Replay, told: str) -> 
 
 def test_status_shows_of_each_stage_its_slowest_metric_and_its_longest_times() -> None:
     slow = row(metric="p99", smallest=3.44, double=Catch(720, 900, 5), fivefold=Catch(300, 400, 7.6), promotes=7200.0)
-    other = row(stage="half", weight=50, smallest=None, fivefold=NEVER, required=False)
+    other = row(stage="half", gives="50%", smallest=None, fivefold=NEVER, required=False)
     metrics = (errors(history=USUAL), slower(name="p99", history=FAST))
     ladder = (stage(), stage("half", 50), stage("all", 99))
     found = plan_status(forecast(row(), slow, other, metrics=metrics, stages=ladder))

@@ -9,6 +9,7 @@ from crossfade.decide.judge.forecast import Catch, Row, Volume, bad_share, flow_
 from crossfade.decide.judge.pace import Flow, is_caught, windows_to_accept, windows_to_catch
 from crossfade.decide.judge.replay import Replay
 from crossfade.decide.judge.rules import History, MetricRules
+from crossfade.decide.shapes import Shape
 
 from tests.unit.judge.builders import errors, gauge, held_to, slower
 
@@ -30,8 +31,10 @@ def only(metric: MetricRules, asked: Stage, service: Volume) -> Row:
 
 def test_both_arms_get_their_part_of_what_the_metric_counts() -> None:
     rules, service = held_to(errors(), slower()), Volume(50, 3, {"latency": 20})
-    assert flow_of(rules, rules.metrics[0], 10, service) == Flow(75.0, 675.0, 3)
-    assert flow_of(rules, rules.metrics[1], 25, service) == Flow(75.0, 225.0, 3)
+    assert flow_of(rules, rules.metrics[0], Shape(10), service) == Flow(75.0, 675.0, 3)
+    assert flow_of(rules, rules.metrics[1], Shape(25), service) == Flow(75.0, 225.0, 3)
+    assert flow_of(rules, rules.metrics[1], Shape(shadow=25), service) == Flow(75.0, 300.0, 3)
+    assert flow_of(rules, rules.metrics[1], Shape(5, 1000), service) == Flow(1.5, 298.5, 3)
     assert Volume(50).pods == 1
 
 
@@ -53,9 +56,9 @@ def test_a_candidates_bad_share_is_that_at_the_last_bound_that_is_watched() -> N
 def test_a_row_says_when_the_judge_would_decide(metric: MetricRules, asked: Stage, windows: int) -> None:
     """Half an hour, or the stage's own time, are so many windows of 15 s."""
     rules, service = held_to(metric), Volume(20, 2)
-    flow, most = flow_of(rules, metric, asked.weight, service), round(LONG / 15)
+    flow, most = flow_of(rules, metric, Shape(asked.weight), service), round(LONG / 15)
     row = only(metric, asked, service)
-    assert (row.stage, row.weight, row.metric, row.kind) == (asked.name, asked.weight, metric.name, metric.kind)
+    assert (row.stage, row.gives, row.metric, row.kind) == (asked.name, f"{asked.weight}%", metric.name, metric.kind)
     assert row.required == (metric.role == "Required")
     assert row.horizon == (1800 if asked.max_duration is None else windows * 15 + 10 * (windows == 6))
     for times, caught in ((1.5, row.half_more), (2.0, row.double), (5.0, row.fivefold)):
@@ -92,7 +95,7 @@ def test_the_worst_there_can_be_is_all_requests_bad_or_fifty_times_as_slow(metri
     rules = held_to(metric)
 
     def caught(rps: float) -> bool:
-        return is_caught(rules, metric, flow_of(rules, metric, 10, Volume(rps)), most, 0.8416, 120)
+        return is_caught(rules, metric, flow_of(rules, metric, Shape(10), Volume(rps)), most, 0.8416, 120)
 
     low, high = 1e-6, 10.0
     while high / low > 1.0001:
