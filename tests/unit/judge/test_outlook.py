@@ -245,7 +245,7 @@ def test_what_a_history_says_against_a_metric_is_told(metric: MetricRules, told:
 
 def test_half_as_many_again_is_hopeless_where_the_best_stage_needs_more_than_an_hour() -> None:
     def told(*rows: Row, **changed: Any) -> list[str]:
-        metrics = (errors(name="other", history=USUAL), errors(history=USUAL, **changed))
+        metrics = (gauge(), errors(name="other", history=USUAL), errors(history=USUAL, **changed))
         plan = forecast(row(metric="other"), *rows, metrics=metrics, service=Volume(50, 2, {"errors": 30}))
         return [one for one in warnings(plan) if "x1.5" in one]
 
@@ -270,7 +270,9 @@ def test_half_as_many_again_is_hopeless_where_the_best_stage_needs_more_than_an_
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [(0.4, "0 s"), (9.6, "10 s"), (119.9, "120 s"), (120, "2 min"), (594, "9.9 min"), (600, "10 min"),
-     (7199, "120 min"), (7200, "2 h"), (36_000, "10 h"), (172_799, "48 h"), (172_800, "2 days"), (450_000, "5.2 days")],
+     (7199, "120 min"), (7200, "2 h"), (36_000, "10 h"), (171_010, "48 h"),
+     (172_799, "48 h"), (172_800, "2 days"), (450_000, "5.2 days"),
+     (453_602, "5.3 days")],
 )  # fmt: skip
 def test_times_change_their_unit_where_people_do(seconds: float, words: str) -> None:
     assert span(seconds) == words
