@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from testbed import address, places
@@ -51,11 +51,15 @@ def lock_of(folder: Path) -> Path:
 
 
 def read(folder: Path) -> Record | None:
-    """The bed that lives in `folder`: starting or ready, its first process is there. Else None."""
+    """The bed that lives in `folder`: starting or ready, its first process is there. Else None.
+
+    Another checkout's bed may say more of itself than is known here.
+    """
     try:
-        record = Record(**json.loads(Layout(folder).record.read_text()))
+        told = json.loads(Layout(folder).record.read_text())
     except FileNotFoundError:
         return None
+    record = Record(**{field.name: told[field.name] for field in fields(Record) if field.name in told})
     return record if start_time(record.pid) == record.started else None
 
 

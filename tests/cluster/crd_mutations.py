@@ -98,6 +98,31 @@ VALID: dict[str, list[Spec]] = {
                 ],
             },
         },
+        {
+            "modelVersion": "fraud-1-3-0",
+            "traffic": {"gatewayAPI": {"parentRefs": [{"name": "public"}]}},
+            "strategy": {
+                "weightScale": 1000,
+                "stages": [
+                    {"name": "copy", "shadow": 100, "maxDuration": "15m", "onInconclusive": "Advance"},
+                    {
+                        "name": "team",
+                        "match": {
+                            "headers": [{"name": "X-Team", "value": "risk & co"}, {"name": "x-region", "value": "eu"}]
+                        },
+                        "gate": "Manual",
+                    },
+                    {"name": "few", "weight": 5, "gate": "Manual", "maxDuration": "2h", "onInconclusive": "Rollback"},
+                    {"name": "sign-off", "gate": "Manual"},
+                    {"name": "most", "weight": 979},
+                ],
+                "bake": {"duration": "30m", "holdback": 20},
+                "onRollback": {"keepCandidate": "10m"},
+            },
+            "analysis": {
+                "metrics": [{"name": "e", "template": "mlserver/errors", "objective": {"absolute": {"max": "0.02"}}}]
+            },
+        },
     ],
     "MetricTemplate": [
         {"ratio": {"bad": "b", "total": "t"}},

@@ -93,7 +93,38 @@ REFUSED = {
         "spec.strategy.stages: Invalid value.*must rise: each stage's",
     ),
     "equal weights": (rollout(strategy=stages(5, 5)), "must rise"),
-    "a weight of 100": (rollout(strategy=stages(100)), r"stages\[0\].weight.*less than or equal to 99"),
+    "a weight of 100": (rollout(strategy=stages(100)), "must have weights that are less than `weightScale`"),
+    "a weight beyond the scale": (
+        rollout(strategy={**stages(1000), "weightScale": 1000}),
+        "must have weights that are less than `weightScale`, which is `100` when left out",
+    ),
+    "a scale of its own": (rollout(strategy={**stages(5), "weightScale": 200}), "weightScale.*[Uu]nsupported value"),
+    "two shapes in a stage": (
+        rollout(strategy=stages(5, shadow=10)),
+        "must have at most one of `weight`, `shadow` and `match`",
+    ),
+    "a stage of nothing": (
+        rollout(strategy={"stages": [{"name": "a"}]}),
+        "must have `weight`, `shadow`, `match` or `gate`",
+    ),
+    "a shadow after a weight": (
+        rollout(strategy={"stages": [{"name": "a", "weight": 5}, {"name": "b", "shadow": 5}]}),
+        "must have stages with `shadow` or `match` before those with `weight`",
+    ),
+    "a cohort of nobody": (rollout(strategy={"stages": [{"name": "a", "match": {"headers": []}}]}), "at least 1 items"),
+    "a gate that nobody has to pass": (
+        rollout(strategy=stages(5, gate="Manual", maxDuration="9m", onInconclusive="Advance")),
+        "must not have `onInconclusive: Advance` beside a `gate`: only people pass a gate",
+    ),
+    "a gate of another kind": (rollout(strategy=stages(5, gate="Auto")), "gate.*[Uu]nsupported value"),
+    "a stage with a name of ours": (
+        rollout(strategy={"stages": [{"name": "bake", "weight": 5}]}),
+        "must have another `name` than `bake` and `full`",
+    ),
+    "a bake that gives less than the last stage": (
+        rollout(strategy={**stages(5, 96), "bake": {"duration": "9m", "holdback": 4}}),
+        "must have weights that are less than `weightScale` minus `bake.holdback`",
+    ),
     "no stage": (rollout(strategy=stages()), "stages.*should have at least 1 items"),
     "two stages of one name": (rollout(strategy=_TWO_OF_A_NAME), r"stages\[1\]: Duplicate value"),
     "no time": (rollout(strategy=stages(5, minDuration="0s")), "minDuration.*must be longer than `0s`"),

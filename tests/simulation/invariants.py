@@ -12,9 +12,9 @@ def watched(world: World) -> World:
 
 
 def weights_sum(world: World) -> None:
-    """Weights sum to exactly 100 and no arm is written with 0."""
-    shares = weights(world.route)
-    assert not shares or (sum(shares.values()) == 100 and min(shares.values()) > 0), shares
+    """Weights sum to exactly 100, or to the scale that is asked for, and no arm is written with 0."""
+    shares, scale = weights(world.route), world.spec["strategy"].get("weightScale", 100)
+    assert not shares or (sum(shares.values()) in (100, scale) and min(shares.values()) > 0), shares
 
 
 def nobody_serves_from_nothing(world: World) -> None:

@@ -231,7 +231,7 @@ def test_a_retry_starts_with_empty_hands() -> None:
     world.ask("v3")
     world.run(60)
     world.error_rate.clear()
-    world.retry_token = "1"
+    world.order("retry")
     world.run(60, until=lambda w: w.share("v3") == 10)
     assert ledger_of(world).metrics["errors"].candidate.total == 0
 

@@ -64,7 +64,7 @@ def test_a_rolled_back_version_is_tried_again_when_asked(again: str) -> None:
     world.run(60)
     world.error_rate.clear()
     if again == "token":
-        world.retry_token = "fixed-the-feature-store"
+        world.order("retry", "fixed-the-feature-store")
     else:
         world.edit(analysis={**world.spec["analysis"], "falseRollback": "0.001"})
     world.run(60, until=promoted)
@@ -372,12 +372,12 @@ def test_pods_lost_long_after_the_start_are_no_late_start() -> None:
 
 def test_a_long_token_stops_no_rollback_and_taking_it_away_asks_for_nothing() -> None:
     world = watched(serving(error_rate={"v3": 0.05}))
-    world.retry_token = "again"
+    world.order("retry", "again")
     world.ask("v3")
     world.run(60)
     assert world.share("v1") == 100
     writes = world.writes
-    world.retry_token = None
+    del world.orders["retry"]
     world.run(60)
     assert world.writes == writes
 

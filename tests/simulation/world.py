@@ -13,6 +13,7 @@ from crossfade.decide.plan import Action, Apply, Delete, Plan, Scale, Target
 from crossfade.decide.rollout import plan_rollout
 from crossfade.model.evidence import Counters, Evidence, Series
 from crossfade.model.ledger import Ledger
+from crossfade.model.order import Order, Verb
 from crossfade.model.route import ParentFacts, RouteFacts
 from crossfade.model.snapshot import Foresight, Platform, RolloutFacts, Snapshot, VersionFacts
 from crossfade.model.workload import PodFacts, RevisionFacts
@@ -71,6 +72,7 @@ class World:
     unscraped: set[str] = field(default_factory=set)
     skew: int = 0
     rate: float = 200.0
+    cohort_rate: float = 0.0
     start_seconds: float = 3.0
     ack_seconds: float = 0.1
     serve_seconds: float = 1.5
@@ -80,7 +82,7 @@ class World:
     versions: set[str] = field(default_factory=lambda: {"v1", "v2", "v3"})
     now: float = START
     generation: int = 1
-    retry_token: str | None = None
+    orders: dict[Verb, Order] = field(default_factory=dict)
     deleting: bool = False
     deleting_since: float = 0.0
     finalizer: bool = False
@@ -90,6 +92,7 @@ class World:
     route_generation: int = 0
     route_written_at: float = START
     served: dict[str, int] = field(default_factory=dict)
+    extra: dict[str, float] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     writes: int = 0
     failed_by_route: float = 0.0
@@ -109,6 +112,10 @@ class World:
         """Change the spec; the generation rises as in the API server."""
         self.spec = {**self.spec, **changes}
         self.generation += 1
+
+    def order(self, verb: Verb, token: str = "1", by: str = "ann", reason: str = "") -> None:
+        """kubectl annotate."""
+        self.orders[verb] = Order(token, by, reason)
 
     def delete(self) -> None:
         """kubectl delete."""
@@ -189,15 +196,16 @@ class World:
     def _traffic(self, seconds: float) -> None:
         """Requests arrive, are split as the gateway serves by now, and are scraped on the full second."""
         if self.route is not None and self.now - self.route_written_at >= self.serve_seconds:
-            self.served = weights(self.route)
+            self.served, self.extra = weights(self.route), beside(self.route, self.cohort_rate / (self.rate or 1.0))
             if len(self.served) == 2:  # what a gateway that does not keep to the weights would serve
                 stable, candidate = self.served
                 self.served[stable], self.served[candidate] = (
                     self.served[stable] - self.skew,
                     self.served[candidate] + self.skew,
                 )
+        total = sum(self.served.values())
         for name, weight in self.served.items():
-            count = self.rate * seconds * weight / 100
+            count = self.rate * seconds * weight / total
             revision = self.revisions.get(name)
             if revision is None or self.ready(name) == 0:
                 self.failed_by_route += count
@@ -205,6 +213,11 @@ class World:
             failing = self.error_rate.get(revision.arm[0], 0.0)
             revision.good += count * (1 - failing)
             revision.bad += count * failing
+        for name, part in self.extra.items():  # copies, and requests with the cohort's headers
+            if name in self.revisions and self.ready(name):
+                failing = self.error_rate.get(self.revisions[name].arm[0], 0.0)
+                self.revisions[name].good += self.rate * seconds * part * (1 - failing)
+                self.revisions[name].bad += self.rate * seconds * part * failing
         if self.prometheus_up and (self.now - START) % SCRAPE == 0:
             for revision in self.revisions.values():
                 if revision.good + revision.bad > 0 and revision.arm[0] not in self.unscraped:
@@ -241,7 +254,7 @@ class World:
             deleting=self.deleting,
             deleting_since=self.deleting_since,
             finalizer=self.finalizer,
-            retry_token=self.retry_token,
+            orders=dict(self.orders),
             spec=read,
             spec_error="",
             status=self.status,
@@ -290,7 +303,12 @@ class World:
         generation = self.route_generation if taken else self.route_generation - 1
         parents = (ParentFacts("public", "gateways", None, None, True, True, False, generation),) if generation else ()
         return RouteFacts(
-            self.route_generation, weights(self.route), parents, self.route["spec"], self.route["metadata"]["labels"]
+            self.route_generation,
+            weights(self.route),
+            reached(self.route),
+            parents,
+            self.route["spec"],
+            self.route["metadata"]["labels"],
         )
 
     def _evidence(self, ledger: Ledger | None) -> Evidence | None:
@@ -312,7 +330,24 @@ class KilledError(Exception):
 
 def weights(route: dict[str, Any] | None) -> dict[str, int]:
     """Weights by revision of a stored route."""
-    return {b["name"]: b["weight"] for b in route["spec"]["rules"][0]["backendRefs"]} if route else {}
+    return {b["name"]: b["weight"] for b in route["spec"]["rules"][-1]["backendRefs"]} if route else {}
+
+
+def beside(route: dict[str, Any], cohort: float) -> dict[str, float]:
+    """What revisions get beside the users' weights, as parts of their requests: copies, and the cohort's requests."""
+    *matched, users = route["spec"]["rules"]
+    copies = {
+        one["requestMirror"]["backendRef"]["name"]: one["requestMirror"]["percent"] / 100
+        for one in users.get("filters", ())
+    }
+    return copies | {one["name"]: cohort for rule in matched for one in rule["backendRefs"]}
+
+
+def reached(route: dict[str, Any] | None) -> frozenset[str]:
+    """All revisions that a request, or a copy of one, may get to."""
+    rules = route["spec"]["rules"] if route else []
+    copies = [one["requestMirror"]["backendRef"] for rule in rules for one in rule.get("filters", ())]
+    return frozenset(one["name"] for one in (*(b for rule in rules for b in rule["backendRefs"]), *copies))
 
 
 def promoted(world: World) -> bool:

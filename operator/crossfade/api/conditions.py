@@ -48,6 +48,8 @@ class Reason(Documented):
         "a metric cannot be judged as it is asked for or exposed; the rollout holds",
     )
     SHOCK = "Shock", "both versions got much worse at once, so the world changed; the rollout holds"
+    WAITING_FOR_PEOPLE = "WaitingForPeople", "a gate: the rollout goes on when somebody says `crossfade.dev/advance`"
+    ORDERED = "Ordered", "somebody's order by annotation was carried out"
     INCONCLUSIVE = "Inconclusive", "`maxDuration` is over and the evidence says neither worse nor good enough"
     DRAINING = "Draining", "an arm without weight is finishing its requests"
     SUSPENDED = "Suspended", "`spec.suspend` is true; progress is frozen, a rollback is not"
@@ -58,6 +60,7 @@ class Reason(Documented):
     PROVEN = "Proven", "the observed share agrees with the weight"
     # bad ends
     ROLLED_BACK = "RolledBack", "the candidate was worse, or did not start; the stable version serves"
+    ABORTED = "Aborted", "somebody took the candidate back; the stable version serves"
     INVALID_SPEC = "InvalidSpec", "the spec contradicts itself in a way the API server could not see"
     DIGEST_MISMATCH = "DigestMismatch", "the bytes are not the bytes that were pinned"
     SOURCE_REFUSED = "SourceRefused", "the source can never resolve as written"

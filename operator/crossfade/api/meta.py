@@ -15,8 +15,8 @@ LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 
 ANNOTATION_DIGEST = f"{GROUP}/digest"
 ANNOTATION_MODEL_VERSION = f"{GROUP}/model-version"
-ANNOTATION_RETRY = f"{GROUP}/retry"
-"""A token; a new value lets a rolled back revision try again."""
+ORDER = f"{GROUP}/"
+"""Before an order's verb: `crossfade.dev/abort: <token>`, with `-by` and `-reason` behind the verb beside it."""
 
 HEADER_REVISION = "x-crossfade-revision"
 """Response header that the managed route sets, so that people, probes and load generators see which arm answered."""

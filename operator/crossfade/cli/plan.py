@@ -147,7 +147,7 @@ def _plan(rollout: _Rollout, templates: "Mapping[str, MetricTemplateSpec]", give
         told = with_histories(told, {metric.name: said for metric in unknown})
     rps = {} if given.rps is not None else past.rps
     service = Volume(given.rps or max(past.rps.values(), default=0.0), spec.serving.replicas, rps)
-    return _Planned(rollout, plan_of(told, stages, service, found.replay), past.faults)
+    return _Planned(rollout, plan_of(told, stages, service, found.replay, spec.strategy.weight_scale), past.faults)
 
 
 def _read(file: Path, namespace: str) -> "tuple[list[_Rollout], dict[str, MetricTemplateSpec]]":
@@ -218,7 +218,7 @@ def _cells(row: "Row") -> "Iterator[str]":
     def both(median: float, late: float) -> str:
         return span(median) if isinf(median) else f"{span(median)} ({span(late)})"
 
-    yield from (row.stage, f"{row.weight}%", row.metric)
+    yield from (row.stage, row.gives, row.metric)
     yield f"{times(row.smallest)} in {span(row.horizon)}" if row.smallest is not None else "none"
     yield both(row.double.median, row.double.late)
     yield both(row.fivefold.median, row.fivefold.late)
@@ -260,7 +260,7 @@ def _row_json(row: "Row") -> dict[str, Any]:
     }
     return {
         "stage": row.stage,
-        "weight": row.weight,
+        "gives": row.gives,
         "metric": row.metric,
         "kind": row.kind,
         "catches": {"from": row.smallest, "within": row.horizon},

@@ -119,6 +119,8 @@ def _bare(raw: dict[str, Any]) -> dict[str, Any]:
     if not isinstance(spec, dict):
         return raw
     analysis, strategy = spec.get("analysis"), spec.get("strategy")
+    if isinstance(strategy, dict) and strategy.get("weightScale", 100) != 100:
+        refuse("spec.strategy.weightScale must be 100 to be simulated: stages are simulated in whole percent")
     stages = strategy.get("stages") if isinstance(strategy, dict) else None
     return {**(analysis if isinstance(analysis, dict) else {}), "stages": stages}
 

@@ -6,8 +6,9 @@ from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.children import counted, ensure, finalizer, removal, unready_seconds
 from crossfade.decide.plan import Event, Plan, Situation, Standing
 from crossfade.decide.records import ended, outcome
-from crossfade.decide.routes import split, unacknowledged
+from crossfade.decide.routes import unacknowledged
 from crossfade.decide.settle import route_actions
+from crossfade.decide.shapes import alone
 from crossfade.decide.signals import hard_signal
 from crossfade.model.snapshot import Snapshot
 
@@ -26,7 +27,7 @@ def begin(snapshot: Snapshot, arm: Arm, resolved: Resolved) -> Plan:
     status = rollout.status.model_copy(update={"candidate": arm})
     if arm.ready == 0 or arm.ready < spec.serving.replicas:
         return Plan(status=status, situation=_starting(snapshot, arm), first=children, look_again=30.0)
-    route = route_actions(snapshot, split(arm.revision, None, 0))
+    route = route_actions(snapshot, alone(arm.revision))
     waiting = None if snapshot.route is None else unacknowledged(rollout, snapshot.route)
     if route or snapshot.route is None or waiting:
         said = waiting or f"the route is being pointed at {arm.model_version}"
@@ -44,7 +45,7 @@ def begin(snapshot: Snapshot, arm: Arm, resolved: Resolved) -> Plan:
 
 
 def _serving(snapshot: Snapshot) -> list[str]:
-    return list(snapshot.route.weights) if snapshot.route else []
+    return list(snapshot.route.reached) if snapshot.route else []
 
 
 def _starting(snapshot: Snapshot, arm: Arm) -> Situation:

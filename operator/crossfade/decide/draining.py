@@ -2,6 +2,7 @@
 
 from math import inf
 
+from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.rollout import RolloutStatus, RouteStatus
 from crossfade.decide.routes import unacknowledged
 from crossfade.model.moments import moment, stamp
@@ -18,6 +19,15 @@ def acknowledged(snapshot: Snapshot, status: RolloutStatus) -> RolloutStatus:
     return status.model_copy(
         update={"route": RouteStatus(generation=live.generation, acknowledged_at=stamp(snapshot.now))}
     )
+
+
+def kept_seconds(snapshot: Snapshot) -> float:
+    """Seconds for which a candidate that was taken back keeps its pods, for people to look at."""
+    spec, end = snapshot.rollout.spec, snapshot.rollout.status.outcome
+    if spec is None or end is None or end.result not in ("RolledBack", "Aborted"):
+        return 0.0
+    keep = spec.strategy.on_rollback.keep_candidate
+    return max(moment(end.at) + seconds(keep) - snapshot.now, 0.0) if keep else 0.0
 
 
 def undrained(snapshot: Snapshot) -> float:

@@ -1,6 +1,7 @@
 """What a decision asks for: writes in order, the status to record, and when to look again."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
@@ -8,6 +9,7 @@ from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import ModelVersionStatus
 from crossfade.api.v1alpha1.rollout import RolloutStatus
 from crossfade.model.ledger import Ledger
+from crossfade.model.order import Verb
 
 
 class Target(StrEnum):
@@ -82,6 +84,7 @@ class Plan:
     `status` carries no conditions; they are made of `situation`, `available` and `proven` in the status room.
     `look_again` is in seconds from now, None when only a change can matter. `ledger` is to be kept in memory for the
     next look; None when no rollout is under way. `foresee` asks for the stable version's past in the background.
+    `obeyed` says of each order that this plan carries out what becomes of it.
     """
 
     status: RolloutStatus
@@ -94,6 +97,7 @@ class Plan:
     proven: bool | None = None
     ledger: Ledger | None = None
     foresee: bool = False
+    obeyed: Mapping[Verb, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

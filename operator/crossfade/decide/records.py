@@ -11,11 +11,10 @@ from crossfade.model.moments import stamp
 from crossfade.model.snapshot import Snapshot
 
 _HISTORY = 10
+Result = Literal["Promoted", "RolledBack", "Aborted", "Superseded"]
 
 
-def outcome(
-    snapshot: Snapshot, arm: Arm, result: Literal["Promoted", "RolledBack", "Superseded"], cause: str, message: str
-) -> Outcome:
+def outcome(snapshot: Snapshot, arm: Arm, result: Result, cause: str, message: str) -> Outcome:
     """How the rollout of `arm` ended, as of now."""
     return Outcome(
         result=result,
@@ -53,12 +52,20 @@ def asked(snapshot: Snapshot) -> str:
     return hashlib.sha256(json.dumps(spec, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
 
 
+def tries_again(snapshot: Snapshot, target: Arm) -> bool:
+    """Whether it is the retry token that lets a revision try again which was taken back."""
+    end, token = snapshot.rollout.status.outcome, snapshot.rollout.retry_token
+    if end is None or end.result not in ("RolledBack", "Aborted") or end.revision != target.revision:
+        return False
+    return token is not None and token != end.retry_token
+
+
 def is_sticky(snapshot: Snapshot, target: Arm) -> bool:
-    """Whether this revision was rolled back and nobody has asked since, by spec or by token, to try again."""
+    """Whether this revision was taken back and nobody has asked since, by spec or by token, to try again."""
     end = snapshot.rollout.status.outcome
     return (
         end is not None
-        and end.result == "RolledBack"
+        and end.result in ("RolledBack", "Aborted")
         and end.revision == target.revision
         and end.asked == asked(snapshot)
         and snapshot.rollout.retry_token in (None, end.retry_token)

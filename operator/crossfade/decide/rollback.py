@@ -1,26 +1,32 @@
 """When to leave the candidate, and how: the route first, then the record of it."""
 
+from typing import Literal
+
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.children import counted, unready_seconds
 from crossfade.decide.look import Look, inconclusive
+from crossfade.decide.orders import pending
 from crossfade.decide.plan import Event, Plan, Situation, Standing
 from crossfade.decide.records import ended, outcome
-from crossfade.decide.routes import split
 from crossfade.decide.settle import route_actions
+from crossfade.decide.shapes import alone
 from crossfade.decide.signals import Signal, hard_signal
 from crossfade.decide.stages import step_at
 from crossfade.model.moments import moment
 from crossfade.model.snapshot import Snapshot
 
+ABORTED = "Aborted"
 REGRESSED = "MetricRegressed"
 INCONCLUSIVE = "Inconclusive"
+UNPASSED = "GateNotPassed"
+_BY_CHOICE = frozenset({ABORTED, REGRESSED, INCONCLUSIVE, UNPASSED})
+"""Causes that leave the candidate able to answer requests."""
 
 
 def breach(snapshot: Snapshot, candidate: Arm, look: Look | None) -> Signal | None:
     """The reason to roll back now: hard signals first, then the evidence, then a stage that ends without any."""
-    weights = snapshot.route.weights if snapshot.route else {}
-    in_traffic = candidate.revision in weights
+    in_traffic = snapshot.route is not None and candidate.revision in snapshot.route.reached
     started = candidate.revision in snapshot.revisions or in_traffic
     found = hard_signal(
         snapshot.revisions.get(candidate.revision),
@@ -30,6 +36,8 @@ def breach(snapshot: Snapshot, candidate: Arm, look: Look | None) -> Signal | No
     )
     if started and found is not None:
         return found
+    if (order := pending(snapshot.rollout).get("abort")) is not None:
+        return Signal(ABORTED, str(order))
     if look is not None and look.judgement.overall == "Rollback":
         return Signal(REGRESSED, look.told().explanation)
     return None if look is None else _given_up(snapshot, look)
@@ -45,7 +53,11 @@ def _given_up(snapshot: Snapshot, look: Look) -> Signal | None:
         return None
     step = step_at(spec, stage.index)
     over = snapshot.now - moment(stage.proven_at) >= step.most
-    if not over or step.otherwise != "Rollback" or look.judgement.overall != "Continue":
+    if not over or step.otherwise != "Rollback":
+        return None
+    if step.gated:
+        return Signal(UNPASSED, f"{step.summary}: nobody passed the gate before its maxDuration was over")
+    if look.judgement.overall != "Continue":
         return None
     return Signal(INCONCLUSIVE, f"{step.summary}: {inconclusive(look)}")
 
@@ -55,21 +67,25 @@ def roll_back(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal, look
 
     A candidate that answers badly is kept only while not one stable pod could answer at all.
     """
-    message = f"{candidate.model_version} was rolled back: {why.message}"
+    aborted = why.cause == ABORTED
+    message = f"{candidate.model_version} was {'aborted' if aborted else 'rolled back:'} {why.message}"
     status = snapshot.rollout.status
     if look is not None:
         status = status.model_copy(update={"analysis": look.told()})
     stable, candidate = counted(snapshot, stable), counted(snapshot, candidate)
-    if why.cause in (REGRESSED, INCONCLUSIVE) and stable.ready == 0 and candidate.ready > 0:
+    if why.cause in _BY_CHOICE and stable.ready == 0 and candidate.ready > 0:
         nowhere = f"{stable.model_version} has no ready pod to go back to"
-        message = f"{candidate.model_version} is worse, but {nowhere}: {why.message}"
+        message = f"{candidate.model_version} is kept although it should go, for {nowhere}: {why.message}"
         kept = status.model_copy(update={"stable": stable, "candidate": candidate})
         return Plan(status=kept, situation=Situation(Standing.IN_PROGRESS, Reason.NOT_SERVING, message))
+    reason = Reason.ABORTED if aborted else Reason.ROLLED_BACK
+    result: Literal["Aborted", "RolledBack"] = "Aborted" if aborted else "RolledBack"
     return Plan(
-        status=ended(status, stable, outcome(snapshot, candidate, "RolledBack", why.cause, message)),
-        situation=Situation(Standing.FAILED, Reason.ROLLED_BACK, message),
-        first=route_actions(snapshot, split(stable.revision, None, 0)),
-        events=(Event(Reason.ROLLED_BACK, message, warning=True),),
+        status=ended(status, stable, outcome(snapshot, candidate, result, why.cause, message)),
+        situation=Situation(Standing.FAILED, reason, message),
+        first=route_actions(snapshot, alone(stable.revision)),
+        events=(Event(reason, message, warning=True),),
         available=stable.ready > 0,
         look_again=0.0,
+        obeyed={"abort": message} if aborted else {},
     )

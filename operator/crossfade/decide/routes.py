@@ -5,6 +5,7 @@ from typing import Any
 
 from crossfade.api import meta
 from crossfade.api.v1alpha1.rollout import GatewayApi, ParentRef
+from crossfade.decide.shapes import Split
 from crossfade.decide.workloads import owners
 from crossfade.model.route import ParentFacts, RouteFacts
 from crossfade.model.snapshot import RolloutFacts
@@ -12,24 +13,13 @@ from crossfade.model.snapshot import RolloutFacts
 Json = dict[str, Any]
 
 
-def split(stable: str | None, candidate: str | None, percent: int) -> dict[str, int]:
-    """Weights by revision that sum to 100. An arm that should get nothing is left out: a weight of 0 is not trusted."""
-    weights: dict[str, int] = {}
-    if stable is not None and percent < 100:
-        weights[stable] = 100 - percent
-    if candidate is not None and percent > 0:
-        weights[candidate] = percent
-    if sum(weights.values()) != 100:
-        raise ValueError(f"weights {weights} do not sum to 100: an arm that should get traffic does not exist")
-    return weights
-
-
-def render(rollout: RolloutFacts, weights: Mapping[str, int], live: RouteFacts | None) -> Json:
-    """The route for these weights. Without a readable spec the live route's own hosts and matches are kept."""
+def render(rollout: RolloutFacts, split: Split, live: RouteFacts | None) -> Json:
+    """The route for this split. Without a readable spec the live route's own hosts and matches are kept."""
     if rollout.spec is not None:
-        spec = _intent(rollout.spec.traffic.gateway_api, weights)
+        spec = _intent(rollout.spec.traffic.gateway_api, split)
     elif live is not None:
-        spec = {**live.spec, "rules": [{**rule, "backendRefs": _backends(weights)} for rule in live.spec["rules"]]}
+        users = [rule for rule in live.spec["rules"] if not is_cohort(rule)]
+        spec = {**live.spec, "rules": [rule for one in users for rule in _rules({"matches": one["matches"]}, split)]}
     else:
         raise ValueError("a route can be rendered neither from a spec nor from a live route")
     metadata: Json = {
@@ -42,29 +32,43 @@ def render(rollout: RolloutFacts, weights: Mapping[str, int], live: RouteFacts |
     return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec}
 
 
-def _intent(gateway: GatewayApi, weights: Mapping[str, int]) -> Json:
+def _intent(gateway: GatewayApi, split: Split) -> Json:
     spec: Json = {"parentRefs": [ref.to_json() for ref in gateway.parent_refs]}
     if gateway.hostnames:
         spec["hostnames"] = list(gateway.hostnames)
-    spec["rules"] = [{**rule.to_json(), "backendRefs": _backends(weights)} for rule in gateway.rules]
+    spec["rules"] = [rule for one in gateway.rules for rule in _rules(one.to_json(), split)]
     return spec
 
 
-def _backends(weights: Mapping[str, int]) -> list[Json]:
-    return [
-        {
-            "name": revision,
-            "port": 80,
-            "weight": weight,
-            "filters": [
-                {
-                    "type": "ResponseHeaderModifier",
-                    "responseHeaderModifier": {"set": [{"name": meta.HEADER_REVISION, "value": revision}]},
-                }
-            ],
-        }
-        for revision, weight in weights.items()
-    ]
+def _rules(users: Json, split: Split) -> list[Json]:
+    """A rule of the user's with its backends, and before it, where there is one, that of the cohort."""
+    rule: Json = {**users, "backendRefs": [_backend(*share) for share in split.weights.items()]}
+    if split.mirrored is not None:
+        copied, percent = split.mirrored
+        mirror = {"backendRef": {"name": copied, "port": 80}, "percent": percent}
+        rule["filters"] = [{"type": "RequestMirror", "requestMirror": mirror}]
+    if split.matched is None:
+        return [rule]
+    revision, headers = split.matched
+    wanted = [{"type": "Exact", "name": one.name, "value": one.value} for one in headers]
+    matches = [{**match, "headers": wanted} for match in users["matches"]]
+    return [{"matches": matches, "backendRefs": [_backend(revision, 100)]}, rule]
+
+
+def is_cohort(rule: Mapping[str, Any]) -> bool:
+    """Whether a rule of a managed route is one that only requests with certain headers meet."""
+    matches = rule.get("matches", ())
+    return bool(matches) and all("headers" in match for match in matches)
+
+
+def _backend(revision: str, weight: int) -> Json:
+    marked = {"set": [{"name": meta.HEADER_REVISION, "value": revision}]}
+    return {
+        "name": revision,
+        "port": 80,
+        "weight": weight,
+        "filters": [{"type": "ResponseHeaderModifier", "responseHeaderModifier": marked}],
+    }
 
 
 def is_live(desired: Json, live: RouteFacts | None) -> bool:

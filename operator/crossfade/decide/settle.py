@@ -1,6 +1,5 @@
 """States in which one arm serves, or in which nothing may move: settled, superseded, holding."""
 
-from collections.abc import Mapping
 from math import inf
 
 from crossfade.api.conditions import Reason
@@ -8,20 +7,21 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus
 from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, scaled
 from crossfade.decide.counting import is_fresh
-from crossfade.decide.draining import undrained
+from crossfade.decide.draining import kept_seconds, undrained
 from crossfade.decide.plan import Action, Apply, Plan, Situation, Standing, Target
 from crossfade.decide.records import ended, outcome
-from crossfade.decide.routes import is_live, render, split, unacknowledged
+from crossfade.decide.routes import is_live, render, unacknowledged
+from crossfade.decide.shapes import Split, alone, asked_for, split
+from crossfade.model.route import RouteFacts
 from crossfade.model.snapshot import Snapshot
 
 
-def route_actions(snapshot: Snapshot, weights: Mapping[str, int]) -> tuple[Action, ...]:
+def route_actions(snapshot: Snapshot, wanted: Split) -> tuple[Action, ...]:
     """Write the route unless it already says so."""
-    body = render(snapshot.rollout, weights, snapshot.route)
+    body = render(snapshot.rollout, wanted, snapshot.route)
     if is_live(body, snapshot.route):
         return ()
-    shares = ", ".join(f"{revision} {weight}%" for revision, weight in weights.items())
-    return (Apply(Target.ROUTE, body, f"the route must say {shares}"),)
+    return (Apply(Target.ROUTE, body, f"the route must say {wanted}"),)
 
 
 def settle(
@@ -40,8 +40,8 @@ def settle(
     rollout, spec = snapshot.rollout, snapshot.rollout.spec
     stable = counted(snapshot, stable)
     children = ensure(snapshot, spec, stable, resolved) if spec else ()
-    route = route_actions(snapshot, split(stable.revision, None, 0)) if spec or snapshot.route else ()
-    left = inf if route or _last_ready(snapshot, stable) else undrained(snapshot)
+    route = route_actions(snapshot, alone(stable.revision)) if spec or snapshot.route else ()
+    left = inf if route or _last_ready(snapshot, stable) else max(undrained(snapshot), kept_seconds(snapshot))
     gone = leftovers(snapshot, [stable.revision])
     clean = () if gone and left else (*removal(snapshot, [stable.revision]), *finalizer(rollout, wanted=False))
     waiting = _waiting(snapshot, route)
@@ -95,7 +95,7 @@ def _settled(
 def supersede(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
     """Another candidate is asked for: this one loses its traffic, then its pods, then the next one starts."""
     rollout = snapshot.rollout
-    route = route_actions(snapshot, split(stable.revision, None, 0))
+    route = route_actions(snapshot, alone(stable.revision))
     waiting = _waiting(snapshot, route)
     asked = rollout.spec.model_version if rollout.spec else "another version"
     message = f"{candidate.model_version} makes way for {asked}"
@@ -120,10 +120,11 @@ def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation) -> Plan:
         return Plan(status=rollout.status, situation=situation)
     if candidate is None:
         return settle(snapshot, stable, None, otherwise=situation)
-    percent = rollout.status.traffic.desired if rollout.status.traffic else 0
     route: tuple[Action, ...] = ()
     if rollout.spec is not None or snapshot.route is not None:
-        route = repair(snapshot, split(stable.revision, candidate.revision, percent), candidate)
+        route = repair(
+            snapshot, split(stable.revision, candidate.revision, asked_for(rollout.status.traffic)), candidate
+        )
     arms = {"stable": counted(snapshot, stable), "candidate": counted(snapshot, candidate)}
     return Plan(
         status=rollout.status.model_copy(update=arms),
@@ -133,14 +134,19 @@ def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation) -> Plan:
     )
 
 
-def repair(snapshot: Snapshot, weights: Mapping[str, int], candidate: Arm | None) -> tuple[Action, ...]:
+def repair(snapshot: Snapshot, wanted: Split, candidate: Arm) -> tuple[Action, ...]:
     """Undo drift of the route. More traffic for the candidate than it has now needs metrics that answer: an operator
     that was killed between taking traffic away and saying so must not give it back on start."""
-    now = snapshot.route.weights if snapshot.route else {}
-    raises = candidate is not None and weights.get(candidate.revision, 0) > now.get(candidate.revision, 0)
-    if raises and not is_fresh(snapshot.evidence, snapshot.now):
+    if _raises(snapshot.route, wanted, candidate.revision) and not is_fresh(snapshot.evidence, snapshot.now):
         return ()
-    return route_actions(snapshot, weights)
+    return route_actions(snapshot, wanted)
+
+
+def _raises(route: RouteFacts | None, wanted: Split, revision: str) -> bool:
+    """Whether more requests, or the first copies, would get to the revision."""
+    if revision not in wanted.reached:
+        return False
+    return route is None or revision not in route.reached or wanted.share(revision) > route.share(revision)
 
 
 def serves(snapshot: Snapshot, stable: Arm | None) -> bool:

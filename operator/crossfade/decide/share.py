@@ -22,7 +22,11 @@ class Share:
     seconds: float
 
 
-def observe_share(counters: Counters, stable: str, candidate: str, percent: int, since: float, until: float) -> Share:
+UNSEEN = Share(None, None, 0, 0.0)
+"""Nothing can be said of it."""
+
+
+def observe_share(counters: Counters, stable: str, candidate: str, percent: float, since: float, until: float) -> Share:
     """Compare the candidate's share after `since` with `percent`, over the shortest recent window that can tell.
 
     The candidate's Wilson interval (Wilson 1927, JASA 22:209) at 99.9 % must contain the asked share, or the observed

@@ -1,44 +1,74 @@
-"""Where in the ladder: the stages of the spec, and behind them the step to all traffic."""
+"""Where in the ladder: the stages of the spec, behind them the bake, and behind that the step to all traffic."""
 
 from dataclasses import dataclass
+from functools import reduce
 from math import inf
 from typing import Literal
 
 from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.rollout import RolloutSpec
+from crossfade.decide.shapes import NOTHING, Shape, shape_of
 
-FULL = "full"
-"""Name of the step behind the last stage, in which the candidate gets every request."""
+BAKE, FULL = "bake", "full"
+"""Names of the steps behind the last stage: all but the hold-back, then everything."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One rung: percent of the requests, and the least and most seconds it is watched once proven.
+    """One rung: what the candidate gets, and the least and most seconds it is watched once that is proven.
 
-    `otherwise` is what happens when the evidence has said neither by then.
+    `otherwise` is what happens when the evidence has said neither by then; a `gated` one is ended by people alone.
     """
 
     index: int
     name: str
-    percent: int
+    shape: Shape
     summary: str
     least: float = 0.0
     most: float = inf
     otherwise: Literal["Hold", "Advance", "Rollback"] = "Hold"
+    gated: bool = False
+
+    @property
+    def is_bake(self) -> bool:
+        """Whether it is the one behind all stages, in which the stable version keeps a little."""
+        return self.name == BAKE
 
 
 def step_at(spec: RolloutSpec, index: int) -> Step:
-    """The rung at `index`, counted from 0; everything behind the last stage is the step to 100 %."""
-    stages = spec.strategy.stages
-    if index >= len(stages):
-        return Step(len(stages), FULL, 100, f"{len(stages)}/{len(stages)} {FULL}")
-    stage = stages[index]
-    most = seconds(stage.max_duration) if stage.max_duration else inf
-    summary = f"{index + 1}/{len(stages)} {stage.name}"
-    return Step(index, stage.name, stage.weight, summary, seconds(stage.min_duration), most, stage.on_inconclusive)
+    """The rung at `index`, counted from 0; everything behind the last one is the step to all traffic."""
+    strategy = spec.strategy
+    stages, scale, bake = strategy.stages, strategy.weight_scale, strategy.bake
+    rungs = len(stages) + (bake is not None)
+    if index < len(stages):
+        stage = stages[index]
+        shape = reduce(lambda before, one: shape_of(one, scale, before), stages[: index + 1], NOTHING)
+        most = seconds(stage.max_duration) if stage.max_duration else inf
+        return Step(
+            index=index,
+            name=stage.name,
+            shape=shape,
+            summary=f"{index + 1}/{rungs} {stage.name}",
+            least=seconds(stage.min_duration),
+            most=most,
+            otherwise=stage.on_inconclusive,
+            gated=stage.gate is not None,
+        )
+    if bake is not None and index == len(stages):
+        lasts = seconds(bake.duration)
+        shape = Shape(scale - bake.holdback, scale)
+        return Step(index, BAKE, shape, f"{rungs}/{rungs} {BAKE}", lasts, lasts, "Advance")
+    return Step(rungs, FULL, Shape(scale, scale), f"{rungs}/{rungs} {FULL}")
 
 
-def step_within(spec: RolloutSpec, percent: int) -> Step:
-    """The highest stage that gives no more than `percent`, else the first: where an edited ladder is taken up again."""
-    reached = [index for index, stage in enumerate(spec.strategy.stages) if stage.weight <= percent]
-    return step_at(spec, max(reached, default=0))
+def same_step(spec: RolloutSpec, name: str, index: int, shape: Shape) -> Step | None:
+    """The rung of this name that gives this, at `index` or, in a ladder edited meanwhile, elsewhere; None when gone."""
+    rungs = [step_at(spec, index), *(step_at(spec, at) for at in range(len(spec.strategy.stages) + 2))]
+    return next((step for step in rungs if step.name == name and step.shape == shape), None)
+
+
+def step_within(spec: RolloutSpec, shape: Shape) -> Step:
+    """The first of the rungs that give most without giving more: where an edited ladder is taken up again."""
+    steps = [step_at(spec, index) for index in range(len(spec.strategy.stages))]
+    reached = [step for step in steps if step.shape.weight and step.shape.gives_no_more_than(shape)]
+    return max(reached, key=lambda step: (step.shape.weight, -step.index), default=steps[0])

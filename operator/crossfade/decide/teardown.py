@@ -6,8 +6,8 @@ from crossfade.api.conditions import Reason
 from crossfade.decide.children import finalizer, leftovers, removal
 from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Action, Plan, Situation, Standing
-from crossfade.decide.routes import split
 from crossfade.decide.settle import route_actions
+from crossfade.decide.shapes import alone
 from crossfade.model.snapshot import Snapshot
 
 _PATIENCE_SECONDS = 60.0
@@ -17,10 +17,10 @@ _PATIENCE_SECONDS = 60.0
 def tear_down(snapshot: Snapshot) -> Plan:
     """Never hangs: without a route or a stable arm no split is to be undone, and no gateway is waited for for ever."""
     rollout, stable = snapshot.rollout, snapshot.rollout.status.stable
-    keep = [stable.revision] if stable else list(snapshot.route.weights if snapshot.route else ())
+    keep = [stable.revision] if stable else list(snapshot.route.reached if snapshot.route else ())
     route: tuple[Action, ...] = ()
     if stable is not None and snapshot.route is not None:
-        route = route_actions(snapshot, split(stable.revision, None, 0))
+        route = route_actions(snapshot, alone(stable.revision))
     left = undrained(snapshot) if leftovers(snapshot, keep) else 0.0
     given_up = snapshot.now - rollout.deleting_since > _PATIENCE_SECONDS
     first = route

@@ -67,7 +67,7 @@ def _beyond(ledger: MetricLedger, recorded: MetricStatus) -> bool:
     return ledger.candidate.total > recorded.candidate.total or ledger.stable.total > recorded.stable.total
 
 
-def _weighted(window: Window, weight: int) -> Window:
+def _weighted(window: Window, weight: float) -> Window:
     return Window(window.end, window.stable, window.candidate, window.bounds, weight, window.value, window.fault)
 
 
@@ -77,7 +77,7 @@ class _Weights:
     def __init__(self, strata: Sequence[Stratum]) -> None:
         self._left = [(one.weight, one.candidate_total) for one in strata]
 
-    def after(self, requests: int) -> int:
+    def after(self, requests: int) -> float:
         """The weight of the next window, in which the candidate had so many requests."""
         if not self._left:
             return 0

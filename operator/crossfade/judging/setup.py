@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from crossfade.api.problems import sentences
 from crossfade.api.v1alpha1.analysis import Analysis
-from crossfade.api.v1alpha1.rollout import Stage, Strategy
+from crossfade.api.v1alpha1.strategy import Stage, Strategy
 from crossfade.decide.judge.rules import Kind, Rules, rules_of
 from crossfade.model.ledger import History
 
@@ -67,14 +67,22 @@ def parse(text: str) -> Setup:
     rest = {key: value for key, value in raw.items() if key not in ("stages", "interval", "history")}
     kinds = {metric["name"]: _kind(metric) for metric in _metrics(rest) if isinstance(metric.get("name"), str)}
     try:
-        strategy = Strategy.model_validate({"stages": raw.get("stages")})
+        strategy = Strategy.model_validate({"stages": _weighted(raw.get("stages"))})
         histories = _HISTORIES.validate_python({"history": raw.get("history", {})})["history"]
         analysis = Analysis.model_validate({**rest, "metrics": [_sourced(metric) for metric in _metrics(rest)]})
     except ValidationError as error:
         raise SetupError("\n".join(sentences(error, ""))) from None
     stages = tuple(strategy.stages)
-    by_weight = {stage.weight: stage for stage in stages}
+    by_weight = {stage.weight: stage for stage in stages if stage.weight is not None}
     return Setup(analysis, stages, kinds, _interval(raw.get("interval")), histories, by_weight)
+
+
+def _weighted(stages: object) -> object:
+    """The stages with a weight: a stream says of each scrape which weight was asked for, and of nothing else."""
+    if not isinstance(stages, list):
+        return stages
+    others = {"shadow", "match", "gate"}
+    return [one for one in stages if not (isinstance(one, dict) and "weight" not in one and others & one.keys())]
 
 
 def _metrics(raw: dict[str, Any]) -> list[dict[str, Any]]:

@@ -17,15 +17,15 @@ class PodCount:
 class Window:
     """One round of scrapes, `end` in unix seconds. `bounds` (s) are those of `PodCount.bad`, empty for bad requests.
 
-    `weight` is the percent asked for; `value` that of a gauge, instead of counts. `fault` says why the arms cannot be
-    compared; the counts then have totals alone.
+    `weight` is the percent of the requests that the candidate should get, 0 if unknown; `value` that of a gauge,
+    instead of counts. `fault` says why the arms cannot be compared; the counts then have totals alone.
     """
 
     end: float
     stable: tuple[PodCount, ...]
     candidate: tuple[PodCount, ...]
     bounds: tuple[float, ...] = ()
-    weight: int = 0
+    weight: float = 0
     value: float | None = None
     fault: str = ""
 
@@ -47,7 +47,7 @@ class Totals:
 class Stratum:
     """Counts of one stage for the interval, events divided by their dispersion; `candidate`/`stable` by used bound."""
 
-    weight: int
+    weight: float
     candidate_total: int = 0
     stable_total: int = 0
     candidate: tuple[float, ...] = ()
@@ -102,7 +102,7 @@ class MetricLedger:
 class TrafficLedger:
     """Memory of one stage: counts after the grace, log likelihoods. `since` (unix s) its weight is acknowledged."""
 
-    weight: int = 0
+    weight: float = 0
     since: float = 0.0
     end: float = 0.0
     candidate: int = 0

@@ -22,10 +22,18 @@ class ParentFacts:
 
 @dataclass(frozen=True, slots=True)
 class RouteFacts:
-    """The route as stored. `weights` maps a revision to its share in percent; an absent revision gets nothing."""
+    """The route as stored. `weights` maps a revision to its weight in the users' rules; an absent one gets nothing.
+
+    `reached` are all revisions that any request may get to, be it a copy or one with the cohort's headers.
+    """
 
     generation: int
     weights: Mapping[str, int]
+    reached: frozenset[str]
     parents: tuple[ParentFacts, ...]
     spec: dict[str, Any]
     labels: Mapping[str, str]
+
+    def share(self, revision: str) -> float:
+        """Which part of the users' requests the revision gets, from 0 to 1."""
+        return self.weights.get(revision, 0) / max(sum(self.weights.values()), 1)

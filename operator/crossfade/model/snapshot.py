@@ -10,6 +10,7 @@ from crossfade.api.v1alpha1.plan import PlanStatus
 from crossfade.api.v1alpha1.rollout import RolloutSpec, RolloutStatus
 from crossfade.model.evidence import Evidence
 from crossfade.model.ledger import History, Ledger
+from crossfade.model.order import Order, Verb
 from crossfade.model.route import RouteFacts
 from crossfade.model.workload import RevisionFacts
 
@@ -34,10 +35,16 @@ class RolloutFacts:
     deleting: bool
     deleting_since: float
     finalizer: bool
-    retry_token: str | None
+    orders: Mapping[Verb, Order]
     spec: RolloutSpec | None
     spec_error: str
     status: RolloutStatus
+
+    @property
+    def retry_token(self) -> str | None:
+        """The token of the order to try again."""
+        order = self.orders.get("retry")
+        return order.token if order else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def _foresight(subject: Subject, past: Past) -> Foresight:
     }
     told = calibrated(rules, newest)
     volume = Volume(max(past.rps.values(), default=0.0), spec.serving.replicas, past.rps)
-    plan = plan_status(plan_of(told.rules, spec.strategy.stages, volume, told.replay))
+    plan = plan_status(plan_of(told.rules, spec.strategy.stages, volume, told.replay, spec.strategy.weight_scale))
     if past.faults:
         plan = plan.model_copy(update={"summary": "; ".join((plan.summary, *past.faults))[:1024]})
     return Foresight({metric.name: metric.history for metric in told.rules.metrics if metric.history.total}, plan)

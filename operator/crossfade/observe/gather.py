@@ -14,6 +14,7 @@ from crossfade.decide.memory import remembered
 from crossfade.model.evidence import Evidence
 from crossfade.model.ledger import Ledger
 from crossfade.model.moments import moment
+from crossfade.model.order import VERBS, Order, Verb
 from crossfade.model.snapshot import (
     Foresight,
     Platform,
@@ -102,11 +103,22 @@ def _rollout(raw: Object) -> RolloutFacts:
         deleting="deletionTimestamp" in metadata,
         deleting_since=moment(metadata["deletionTimestamp"]) if "deletionTimestamp" in metadata else 0.0,
         finalizer=meta.FINALIZER in metadata.get("finalizers", ()),
-        retry_token=(metadata.get("annotations", {}).get(meta.ANNOTATION_RETRY) or "")[:253] or None,
+        orders=_orders(metadata.get("annotations") or {}),
         spec=spec,
         spec_error=error,
         status=_status(RolloutStatus, raw),
     )
+
+
+def _orders(annotations: Mapping[str, str]) -> dict[Verb, Order]:
+    """What is ordered by annotation. An empty token is none; what status has no room for is cut."""
+    found = {}
+    for verb in VERBS:
+        said = f"{meta.ORDER}{verb}"
+        if token := (annotations.get(said) or "")[:253]:
+            by, reason = (annotations.get(f"{said}{more}") or "" for more in ("-by", "-reason"))
+            found[verb] = Order(token, " ".join(by.split())[:253], " ".join(reason.split())[:512])
+    return found
 
 
 def _spec(kind: type[Spec], raw: Object) -> tuple[Spec | None, str]:

@@ -1,8 +1,9 @@
 """A raw HTTPRoute to facts: weights by revision, and what each parent says of the route."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from crossfade.decide.routes import is_cohort
 from crossfade.model.route import ParentFacts, RouteFacts
 from crossfade.ports import Object
 
@@ -11,13 +12,16 @@ _MESSAGE_LIMIT = 512
 
 
 def read_route(route: Object) -> RouteFacts:
-    """The route as stored. All rules of a managed route have the same backends, so the first one's weights count."""
+    """The route as stored. All rules of a managed route but those of a cohort have the same backends, so the first
+    one's weights count."""
     spec, metadata = route.get("spec", {}), route["metadata"]
     rules = spec.get("rules", [])
+    users = [rule for rule in rules if not is_cohort(rule)] or rules
     parents = route.get("status", {}).get("parents", ())
     return RouteFacts(
         generation=int(metadata.get("generation", 0)),
-        weights=_weights(rules[0]) if rules else {},
+        weights=_weights(users[0]) if users else {},
+        reached=frozenset(name for rule in rules for name in _reached(rule)),
         parents=tuple(_parent(entry, metadata["namespace"]) for entry in parents),
         spec=spec,
         labels=metadata.get("labels", {}),
@@ -25,13 +29,19 @@ def read_route(route: Object) -> RouteFacts:
 
 
 def _weights(rule: Mapping[str, Any]) -> dict[str, int]:
-    """Percent by Service name, which is the revision's name; a backend without a weight has weight 1."""
-    raw: dict[str, int] = {}
+    """Weight by Service name, which is the revision's name; a backend without a weight has weight 1."""
+    found: dict[str, int] = {}
     for backend in rule.get("backendRefs", ()):
         if backend.get("kind", "Service") == "Service":
-            raw[backend["name"]] = raw.get(backend["name"], 0) + int(backend.get("weight", 1))
-    total = sum(raw.values())
-    return {name: round(100 * weight / total) for name, weight in raw.items() if weight} if total else {}
+            found[backend["name"]] = found.get(backend["name"], 0) + int(backend.get("weight", 1))
+    return {name: weight for name, weight in found.items() if weight}
+
+
+def _reached(rule: Mapping[str, Any]) -> Iterator[str]:
+    yield from _weights(rule)
+    for one in rule.get("filters", ()):
+        if one.get("type") == "RequestMirror":
+            yield one["requestMirror"]["backendRef"]["name"]
 
 
 def _parent(entry: Mapping[str, Any], namespace: str) -> ParentFacts:

@@ -57,7 +57,7 @@ def _block(scenario: Scenario, metric: str, runs: int, seed: int, at: int) -> tu
 
 def _weight(scenario: Scenario, start: float) -> int:
     ends = np.cumsum([seconds(stage.min_duration) for stage in scenario.stages])
-    return scenario.stages[min(int(np.searchsorted(ends, start, side="right")), len(ends) - 1)].weight
+    return scenario.stages[min(int(np.searchsorted(ends, start, side="right")), len(ends) - 1)].weight or 0
 
 
 Rule = Callable[[Table], Floats]

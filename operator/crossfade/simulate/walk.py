@@ -85,7 +85,7 @@ def _looks(drawn: Drawn, scenario: Scenario, end: float, under_way: Mapping[int,
     ruled = {m.name: m.objective.rule for m in scenario.analysis.metrics if m.objective.rule}
     quiet = {name: float(rule.max or rule.min or 0) for name, rule in ruled.items()}
     for one, rollout in under_way.items():
-        weight, windows = scenario.stages[rollout.stage].weight, {}
+        weight, windows = scenario.stages[rollout.stage].weight or 0, {}
         for name, kind in kinds:
             if kind == "gauge":
                 windows[name] = Window(end, (), (), (), weight, quiet[name])

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from crossfade.api import meta
+from crossfade.model.order import VERBS
 from crossfade.observe.cache import Cache, Change
 from crossfade.ports import Object
 from crossfade.watch.queue import Key, Priority
@@ -60,7 +61,7 @@ def _intent(raw: Object | None) -> Any:
         metadata.get("generation"),
         metadata.get("deletionTimestamp"),
         metadata.get("finalizers"),
-        metadata.get("annotations", {}).get(meta.ANNOTATION_RETRY),
+        *((metadata.get("annotations") or {}).get(f"{meta.ORDER}{verb}") for verb in VERBS),
     )
 
 

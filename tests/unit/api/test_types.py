@@ -42,7 +42,7 @@ _STATUS = {
     "observedGeneration": 3,
     "stable": {"modelVersion": "fraud-1", "revision": "f00", "digest": _DIGEST, "replicas": 3, "ready": 3},
     "stage": {"index": 0, "name": "five", "summary": "1/2 five", "enteredAt": _AT, "provenAt": _AT},
-    "traffic": {"desired": 5, "acknowledged": 5, "observed": "4.8"},
+    "traffic": {"desired": 5, "scale": 100, "acknowledged": 5, "observed": "4.8%"},
     "analysis": {
         "at": "2026-11-22T05:00:00.000000Z",
         "verdict": "Rollback",
@@ -65,6 +65,9 @@ _STATUS = {
             }
         ],
     },
+    "handled": [
+        {"verb": "advance", "token": "1", "by": "ann", "reason": "", "effect": "Idle", "message": "no gate.", "at": _AT}
+    ],
     "outcome": _OUTCOME,
     "history": [{**_OUTCOME, "retryToken": "again"}],
 }
@@ -75,7 +78,7 @@ def test_a_status_comes_back_as_it_was_written() -> None:
 
 
 def test_absent_fields_stay_absent() -> None:
-    assert RolloutStatus.of({}).to_json() == {"conditions": [], "observedGeneration": -1, "history": []}
+    assert RolloutStatus.of({}).to_json() == {"conditions": [], "observedGeneration": -1, "handled": [], "history": []}
     assert ModelVersionStatus.of({"observedGeneration": 7}).to_json() == {"conditions": [], "observedGeneration": 7}
 
 

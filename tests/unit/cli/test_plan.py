@@ -64,7 +64,7 @@ def test_the_table_says_what_each_stage_catches(tmp_path: Path) -> None:
 def test_json_has_the_same_in_seconds_and_null_for_never(tmp_path: Path) -> None:
     (one,) = json.loads(run(tmp_path, ROLLOUT, flags="--rps 50 --error-rate 0.0001 --json").output)
     ten = one["stages"][0]
-    assert (one["namespace"], one["name"], ten["stage"], ten["weight"]) == ("ml", "fraud", "ten", 10)
+    assert (one["namespace"], one["name"], ten["stage"], ten["gives"]) == ("ml", "fraud", "ten", "10%")
     assert ten["x5"] == {"median": None, "p95": None, "badRequests": None}  # 0.05 % is below the floor of 0.1 %
     assert ten["promotes"]["median"] > 0
     assert any("below the floor" in sentence for sentence in one["warnings"])

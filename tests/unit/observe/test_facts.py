@@ -65,11 +65,21 @@ def route(*backends: dict[str, Any], **status: Any) -> dict[str, Any]:
     return {"metadata": metadata, "spec": {"rules": [{"backendRefs": list(backends)}]}, "status": status}
 
 
-def test_weights_are_percent_and_default_to_equal_shares() -> None:
-    assert read_route(route({"name": "a"}, {"name": "b"})).weights == {"a": 50, "b": 50}
-    assert read_route(route({"name": "a", "weight": 95}, {"name": "b", "weight": 5})).weights == {"a": 95, "b": 5}
-    assert read_route(route({"name": "a", "weight": 0}, {"name": "b", "weight": 7})).weights == {"b": 100}
-    assert read_route(route()).weights == {}
+def test_weights_are_as_they_are_stored_and_default_to_equal_shares() -> None:
+    equal = read_route(route({"name": "a"}, {"name": "b"}))
+    assert (equal.weights, equal.share("a")) == ({"a": 1, "b": 1}, 0.5)
+    fine = read_route(route({"name": "a", "weight": 995}, {"name": "b", "weight": 5}))
+    assert (fine.weights, fine.share("b")) == ({"a": 995, "b": 5}, 0.005)
+    assert read_route(route({"name": "a", "weight": 0}, {"name": "b", "weight": 7})).weights == {"b": 7}
+    assert (read_route(route()).weights, read_route(route()).share("a")) == ({}, 0.0)
+
+
+def test_a_revision_is_reached_by_a_copy_or_a_cohort_as_well_as_by_its_weight() -> None:
+    copied = {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "b", "port": 80}, "percent": 5}}
+    users = {"backendRefs": [{"name": "a", "weight": 100}], "filters": [copied]}
+    cohort = {"matches": [{"headers": [{"name": "x", "value": "y"}]}], "backendRefs": [{"name": "c", "weight": 100}]}
+    found = read_route({**route(), "spec": {"rules": [cohort, users]}})
+    assert (found.weights, found.reached) == ({"a": 100}, {"a", "b", "c"})
 
 
 def test_a_parent_has_seen_only_what_its_oldest_condition_has_seen() -> None:

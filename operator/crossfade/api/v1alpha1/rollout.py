@@ -1,9 +1,8 @@
 """Rollout: one served model endpoint. Which version, how it is served, how traffic moves, what is judged."""
 
-from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
 from crossfade.api.v1alpha1.analysis import Analysis
@@ -21,29 +20,17 @@ from crossfade.api.v1alpha1.common import (
     Sha256,
     Timestamp,
     cel,
-    seconds,
-    unique_names,
     validations,
 )
 from crossfade.api.v1alpha1.overlay import PodOverlay, has_containers
 from crossfade.api.v1alpha1.plan import PlanStatus
 from crossfade.api.v1alpha1.resources import Resources
+from crossfade.api.v1alpha1.strategy import HeaderMatch, Scale, Strategy
+from crossfade.api.v1alpha1.strategy import Stage as Stage
 
 _BY_NAME: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 _ATOMIC: JsonDict = {"x-kubernetes-list-type": "atomic"}
 
-_LASTS = cel(
-    "!has(self.maxDuration) || duration(self.maxDuration) >= duration(self.minDuration)",
-    "must have a `maxDuration` that is not less than `minDuration`, which is `1m` when left out",
-)
-_DECIDES_LATER = cel(
-    "self.onInconclusive == 'Hold' || has(self.maxDuration)",
-    "must have `maxDuration` when `onInconclusive` is not `Hold`: it decides when that time is over",
-)
-_RISING = cel(
-    "self.all(i, stage, i == 0 || self[i - 1].weight < stage.weight)",
-    "must rise: each stage's `weight` must be greater than that of the stage before it",
-)
 _CONTAINER = cel(
     "self.runtime != 'custom' || (has(self.template) && has(self.template.spec) && has(self.template.spec.containers))",
     "must bring `template.spec.containers` when `runtime` is `custom`",
@@ -158,49 +145,6 @@ class Traffic(ApiModel):
     """A route of the Gateway API."""
 
 
-class Stage(ApiModel):
-    """A share of the traffic for the candidate, and the least time it is watched there."""
-
-    model_config = ConfigDict(json_schema_extra=validations(_LASTS, _DECIDES_LATER))
-
-    name: DnsLabel
-    """Shown in status and events."""
-    weight: Annotated[int, Field(ge=1, le=99)]
-    """Percent of the requests."""
-    min_duration: Duration = "1m"
-    """Counted from the moment the weight is proven live; then the stage ends as soon as the evidence allows."""
-    max_duration: Duration | None = None
-    """Counted likewise; then `onInconclusive` decides. For ever when left out."""
-    on_inconclusive: Literal["Hold", "Advance", "Rollback"] = "Hold"
-    """What happens when `maxDuration` is over and the evidence says neither worse nor good enough."""
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Self:
-        if self.max_duration is not None and seconds(self.max_duration) < seconds(self.min_duration):
-            raise ValueError(_LASTS["message"])
-        if self.on_inconclusive != "Hold" and self.max_duration is None:
-            raise ValueError(_DECIDES_LATER["message"])
-        return self
-
-
-class Strategy(ApiModel):
-    """The way from 0 to 100 %."""
-
-    stages: Annotated[
-        list[Stage],
-        AfterValidator(unique_names),
-        Field(min_length=1, max_length=16, json_schema_extra={**_BY_NAME, **validations(_RISING)}),
-    ]
-    """In order; after the last one comes promotion."""
-
-    @model_validator(mode="after")
-    def _rising(self) -> Self:
-        weights = [stage.weight for stage in self.stages]
-        if any(before >= after for before, after in pairwise(weights)):
-            raise ValueError(f"`stages` {_RISING['message']}")
-        return self
-
-
 class RolloutSpec(ApiModel):
     """Intent. Only people, Git and pipelines write it."""
 
@@ -257,14 +201,20 @@ class StageStatus(ApiModel):
 
 
 class TrafficStatus(ApiModel):
-    """Percent of the requests that the candidate should get, is acknowledged to get, and is seen to get."""
+    """What the candidate should get, is acknowledged to get, and is seen to get."""
 
-    desired: Annotated[int, Field(ge=0, le=100)]
-    """What is written into the route."""
-    acknowledged: Annotated[int, Field(ge=0, le=100)] | None = None
+    desired: Annotated[int, Field(ge=0, le=10000)]
+    """What is written into the route for it, in parts of `scale`."""
+    scale: Scale = 100
+    """What `desired` and `acknowledged` are parts of."""
+    shadow: Annotated[int, Field(ge=1, le=100)] | None = None
+    """Percent of the requests that are copied to it."""
+    match: Annotated[list[HeaderMatch], Field(max_length=8, json_schema_extra=_BY_NAME)] | None = None
+    """The headers of the requests that all go to it."""
+    acknowledged: Annotated[int, Field(ge=0, le=10000)] | None = None
     """What every Gateway has accepted."""
     observed: Annotated[str, StringConstraints(max_length=8)] | None = None
-    """What the requests counted show, such as `24.8`."""
+    """What the requests counted show, such as `24.8%`."""
 
 
 class ArmCount(ApiModel):
@@ -327,7 +277,7 @@ class AnalysisStatus(ApiModel):
 class Outcome(ApiModel):
     """How a rollout ended. A rolled back revision is not tried again until the spec or the retry token changes."""
 
-    result: Literal["Promoted", "RolledBack", "Superseded"]
+    result: Literal["Promoted", "RolledBack", "Aborted", "Superseded"]
     """How it ended."""
     cause: Annotated[str, StringConstraints(max_length=64)]
     """Why, in one word."""
@@ -343,6 +293,25 @@ class Outcome(ApiModel):
     """Fingerprint of the spec when it ended, without `suspend` and `serving.replicas`."""
     retry_token: Annotated[str, StringConstraints(max_length=253)] | None = None
     """The value of `crossfade.dev/retry` when it ended."""
+
+
+class Handled(ApiModel):
+    """An order of a person or a pipeline, given as an annotation, and what became of it."""
+
+    verb: Literal["abort", "advance", "retry", "skip-stage"]
+    """The annotation `crossfade.dev/<verb>`."""
+    token: Annotated[str, StringConstraints(max_length=253)]
+    """Its value. The same value is no new order."""
+    by: Annotated[str, StringConstraints(max_length=253)] = ""
+    """Who gave it, by the annotation `crossfade.dev/<verb>-by`."""
+    reason: Sentence = ""
+    """Why, by the annotation `crossfade.dev/<verb>-reason`."""
+    effect: Literal["Obeyed", "Idle"]
+    """`Idle` when nothing waited for it."""
+    message: Sentence
+    """What became of it, in a sentence."""
+    at: Timestamp
+    """When."""
 
 
 class RouteStatus(ApiModel):
@@ -375,6 +344,13 @@ class RolloutStatus(ApiModel):
     """What the evidence says."""
     route: RouteStatus | None = None
     """The newest route that every parent acknowledged."""
+    handled: Annotated[
+        list[Handled],
+        Field(
+            max_length=4, json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["verb"]}
+        ),
+    ] = Field(default_factory=list)
+    """The newest order of each kind."""
     outcome: Outcome | None = None
     """How the last rollout ended."""
     history: Annotated[list[Outcome], Field(max_length=10, json_schema_extra=_ATOMIC)] = Field(default_factory=list)

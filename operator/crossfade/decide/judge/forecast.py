@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import inf
 
 from crossfade.api.v1alpha1.common import seconds
-from crossfade.api.v1alpha1.rollout import Stage
+from crossfade.api.v1alpha1.strategy import Scale, Stage
 from crossfade.decide.judge.pace import (
     Flow,
     is_caught,
@@ -17,6 +17,7 @@ from crossfade.decide.judge.pace import (
 )
 from crossfade.decide.judge.replay import Replay
 from crossfade.decide.judge.rules import Kind, MetricRules, Rules
+from crossfade.decide.shapes import NOTHING, Shape, shape_of
 
 MEDIAN, POWER, LATE = 0.0, 0.8416, 1.6449
 """Normal quantiles of 50, 80 and 95 %."""
@@ -58,7 +59,7 @@ class Row:
     """
 
     stage: str
-    weight: int
+    gives: str
     metric: str
     kind: Kind
     required: bool
@@ -84,15 +85,22 @@ class Forecast:
     replay: Replay | None
 
 
-def plan_of(rules: Rules, stages: Sequence[Stage], service: Volume, replay: Replay | None = None) -> Forecast:
-    """The plan for a service whose rates the rules' histories tell. Metrics of which nothing is told have no row.
+def plan_of(
+    rules: Rules, stages: Sequence[Stage], service: Volume, replay: Replay | None = None, scale: Scale = 100
+) -> Forecast:
+    """The plan for a service whose rates the rules' histories tell. Metrics of which nothing is told have no row, nor
+    have stages of which nobody can know how many requests they get. Weights are parts of `scale`.
 
     Evidence of earlier stages counts in later ones, which the rows leave out and `promoted` does not.
     """
     told = [metric for metric in rules.metrics if is_judged(metric) and is_told(metric)]
-    rows = tuple(_row(rules, stage, metric, service) for stage in stages for metric in told)
-    promoted = tuple(_promoted(rules, stages, rows, late=late) for late in (False, True))
-    return Forecast(rules, tuple(stages), service, rows, (promoted[0], promoted[1]), replay)
+    shapes = [(stage, shape_of(stage, scale, NOTHING)) for stage in stages]
+    rows = tuple(
+        _row(rules, stage, shape, metric, service) for stage, shape in shapes if shape.expected for metric in told
+    )
+    foreseen = tuple(stage for stage, shape in shapes if shape.expected)
+    promoted = tuple(_promoted(rules, foreseen, rows, late=late) for late in (False, True))
+    return Forecast(rules, foreseen, service, rows, (promoted[0], promoted[1]), replay)
 
 
 def is_judged(metric: MetricRules) -> bool:
@@ -105,14 +113,15 @@ def bad_share(metric: MetricRules, times: float = 1.0) -> float:
     return shares(metric, times, used_bounds(metric)[-1:])[0].candidate
 
 
-def flow_of(rules: Rules, metric: MetricRules, weight: int, service: Volume) -> Flow:
-    """Requests of both arms in one window at this weight (percent)."""
+def flow_of(rules: Rules, metric: MetricRules, shape: Shape, service: Volume) -> Flow:
+    """Requests of both arms in one window; a copy is taken from nobody."""
     requests = service.of(metric.name) * rules.step
-    return Flow(requests * weight / 100, requests * (100 - weight) / 100, service.pods)
+    ours = shape.shadow or shape.percent
+    return Flow(requests * ours / 100, requests * (100 - shape.percent) / 100, service.pods)
 
 
-def _row(rules: Rules, stage: Stage, metric: MetricRules, service: Volume) -> Row:
-    flow = flow_of(rules, metric, stage.weight, service)
+def _row(rules: Rules, stage: Stage, shape: Shape, metric: MetricRules, service: Volume) -> Row:
+    flow = flow_of(rules, metric, shape, service)
     horizon = seconds(stage.max_duration) if stage.max_duration else HORIZON_SECONDS
     most = round(_LONGEST_SECONDS / rules.step)
 
@@ -124,12 +133,12 @@ def _row(rules: Rules, stage: Stage, metric: MetricRules, service: Volume) -> Ro
     half, late = (windows_to_accept(rules, metric, flow, chance, most) for chance in (0.5, 0.95))
     return Row(
         stage=stage.name,
-        weight=stage.weight,
+        gives=str(shape),
         metric=metric.name,
         kind=metric.kind,
         required=metric.role == "Required",
         horizon=horizon,
-        smallest=_smallest(rules, metric, flow, int(horizon // rules.step)),
+        smallest=_smallest(rules, metric, flow, int(horizon / rules.step)),
         half_more=catch(1.5),
         double=catch(2.0),
         fivefold=catch(5.0),
@@ -141,7 +150,7 @@ def _row(rules: Rules, stage: Stage, metric: MetricRules, service: Volume) -> Ro
 def _smallest(rules: Rules, metric: MetricRules, flow: Flow, windows: int) -> float | None:
     """By bisection; evidence rises with the ratio. At most all requests bad, or fifty times as slow."""
     low, high = 1.0, _SLOWEST if metric.kind == "latency" else 1 / bad_share(metric)
-    if windows < 1 or not is_caught(rules, metric, flow, high, POWER, windows):
+    if not is_caught(rules, metric, flow, high, POWER, windows):
         return None
     while high - low > 0.02 * low:
         middle = (low * high) ** 0.5

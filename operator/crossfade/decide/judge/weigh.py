@@ -146,7 +146,7 @@ class _Look:
             return over_floor, tuple([s + self.mass for s in over_limit]), lower
         return over_floor, above(over_limit, self.mass, metric.limit, nc, candidate[at], phi, self._cap), lower
 
-    def stratified(self, weight: int) -> tuple[Stratum, ...]:
+    def stratified(self, weight: float) -> tuple[Stratum, ...]:
         """The counts of each stage, this window in the last."""
         ledger, (nc, candidate, ns, stable) = self._ledger, self._arms
         most = min(_MOST_STRATA, _MOST_SUMS // len(ledger.used))
@@ -168,7 +168,8 @@ def _sums(pods: Sequence[PodCount], bounds: int) -> tuple[int, tuple[int, ...]]:
     if not pods:
         return 0, (0,) * bounds
     total = sum([pod.total for pod in pods])
-    return total, tuple([min(sum(of_one), total) for of_one in zip(*[pod.bad for pod in pods], strict=True)])
+    bad = tuple(map(sum, zip(*[pod.bad for pod in pods], strict=True)))
+    return total, bad if max(bad, default=0) <= total else tuple([min(one, total) for one in bad])
 
 
 def _busy(pods: Sequence[PodCount]) -> int:

@@ -31,7 +31,7 @@ def rounds(
     candidate: str,
     ledger: MetricLedger,
     step: float,
-    weight: int,
+    weight: float,
     warmup: float = 0.0,
     metric: MetricRules | None = None,
 ) -> Iterator[tuple[Window, Behind]]:
@@ -41,7 +41,7 @@ def rounds(
     `metric` says which value of a gauge is the worst, and which bound of a long histogram must stay.
     """
     series = requests(counters, kind)
-    arms = dict(zip((stable, candidate), pods_of(series, (stable, candidate)), strict=True))
+    arms = pods_of(series, (stable, candidate))
     pods = arms[candidate].values()
     newest = max([one.samples[-1][0] for one in series if one.samples], default=-inf)
     began, behind = ledger.end, ledger.behind
@@ -61,7 +61,7 @@ def catch_up(
     stable: str,
     candidate: str,
     *,
-    weight: int,
+    weight: float,
     since: float | None,
     now: float,
 ) -> tuple[Ledger, frozenset[str]]:
@@ -111,7 +111,7 @@ def _measure(rules: Rules, readings: Mapping[str, Counters]) -> str | None:
 
 
 def _seen(
-    rules: Rules, traffic: TrafficLedger, weight: int, since: float, began: float, windows: Iterable[Window]
+    rules: Rules, traffic: TrafficLedger, weight: float, since: float, began: float, windows: Iterable[Window]
 ) -> TrafficLedger:
     """The traffic's ledger after these windows. What another metric measured before is not counted again."""
     for window in windows:
@@ -124,7 +124,7 @@ def _seen(
 def _unvisited(
     rules: Rules,
     traffic: TrafficLedger,
-    weight: int,
+    weight: float,
     since: float,
     began: float,
     asked: tuple[Counters, Kind, str, str],

@@ -1,0 +1,80 @@
+"""From one stage to the next: entering it, and what makes a rollout leave the one it is in."""
+
+from dataclasses import replace
+
+from crossfade.api.conditions import Reason
+from crossfade.api.v1alpha1.rollout import StageStatus
+from crossfade.decide.look import Look, first_look, inconclusive
+from crossfade.decide.orders import pending, waits_for_people
+from crossfade.decide.plan import Event, Plan
+from crossfade.decide.settle import repair, route_actions
+from crossfade.decide.shapes import intent
+from crossfade.decide.stages import Step, step_at
+from crossfade.decide.way import Way, scrape_interval, waits
+from crossfade.model.moments import stamp
+from crossfade.model.order import Verb
+
+
+def enter(way: Way, step: Step, *, forward: bool = True) -> Plan:
+    """Ask for what the step gives: intent is recorded first, then the route is written.
+
+    Unless it is `forward`, the ladder was edited and the step gives no more than is given now.
+    """
+    snapshot = way.snapshot
+    why = waits(way, step) if forward else None
+    if why is not None:
+        held = repair(snapshot, way.split(way.given), way.candidate)
+        return replace(way.plan(*why), first=held, look_again=10.0)
+    look = way.look or first_look(snapshot, way.spec, way.candidate, scrape_interval(way))
+    message = f"{step.summary}: {way.candidate.model_version} is to get {step.shape} of the requests"
+    stage = StageStatus(index=step.index, name=step.name, summary=step.summary, entered_at=stamp(snapshot.now))
+    changes = {"stage": stage, "traffic": intent(step.shape), "analysis": look.told()}
+    return replace(
+        way.plan(Reason.SHIFTING, message, **changes),
+        then=route_actions(snapshot, way.split(step.shape)),
+        events=(Event(Reason.SHIFTING, message),),
+    )
+
+
+def onward(way: Way, step: Step, look: Look, lasted: float) -> Plan | None:
+    """The next stage, when people or the evidence let go of this one, or it says to do without; None to stay.
+
+    `lasted` is for how many seconds the stage has been proven live.
+    """
+    if way.spec.suspend:
+        return None
+    if (order := pending(way.snapshot.rollout).get("advance")) and waits_for_people(way.snapshot, step, look):
+        return _obeying(way, step, "advance", f"{step.summary} was passed {order}")
+    if step.gated:
+        return None
+    if look.judgement.overall == "Advance" and lasted >= step.least:
+        return enter(way, step_at(way.spec, step.index + 1))
+    if look.judgement.overall != "Continue" or lasted < step.most or step.otherwise != "Advance":
+        return None
+    on = enter(way, step_at(way.spec, step.index + 1))
+    if on.situation.reason is not Reason.SHIFTING or step.is_bake:
+        return on
+    return _warned(on, f"WITHOUT evidence: of {step.summary}, {inconclusive(look)}")
+
+
+def skipped(way: Way, step: Step) -> Plan | None:
+    """The next stage because somebody said to skip this one, whatever is still to be proven; None when nobody did."""
+    order = pending(way.snapshot.rollout).get("skip-stage")
+    if order is None or way.spec.suspend:
+        return None
+    plan = _obeying(way, step, "skip-stage", f"{step.summary} was skipped {order}")
+    return _warned(plan, f"WITHOUT the evidence of {step.summary}, skipped {order}") if plan.obeyed else plan
+
+
+def _obeying(way: Way, step: Step, verb: Verb, message: str) -> Plan:
+    """The next stage; the order is answered in the same write, or stays open while it has to wait."""
+    on = enter(way, step_at(way.spec, step.index + 1))
+    if on.situation.reason is not Reason.SHIFTING:
+        return on
+    return replace(on, obeyed={verb: message}, events=(Event(Reason.ORDERED, message), *on.events))
+
+
+def _warned(on: Plan, words: str) -> Plan:
+    message = f"{on.situation.message}, {words}"
+    told = Event(Reason.INCONCLUSIVE, message, warning=True)
+    return replace(on, situation=replace(on.situation, message=message), events=(told, *on.events))

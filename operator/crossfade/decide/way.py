@@ -1,0 +1,93 @@
+"""What every step of one pass over a rollout under way needs, and why a step forward has to wait."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from crossfade.api.conditions import Reason
+from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
+from crossfade.decide.counting import is_fresh, spacing
+from crossfade.decide.look import Look
+from crossfade.decide.plan import Plan, Situation, Standing
+from crossfade.decide.preflight import problem
+from crossfade.decide.settle import serves
+from crossfade.decide.shapes import Shape, Split, asked_for, split
+from crossfade.decide.stages import Step
+from crossfade.decide.templates import Source, source_of
+from crossfade.model.evidence import Counters, Evidence
+from crossfade.model.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A rollout under way, as of this pass. `look` is None before the first stage."""
+
+    snapshot: Snapshot
+    spec: RolloutSpec
+    stable: Arm
+    candidate: Arm
+    look: Look | None
+
+    @property
+    def ready(self) -> bool:
+        """Whether the candidate has the pods that it needs."""
+        return self.candidate.ready >= self.spec.serving.replicas
+
+    @property
+    def given(self) -> Shape:
+        """What the candidate is asked to get now."""
+        return asked_for(self.snapshot.rollout.status.traffic)
+
+    def split(self, shape: Shape) -> Split:
+        """What the route says when the candidate gets that."""
+        return split(self.stable.revision, self.candidate.revision, shape)
+
+    def plan(self, reason: Reason, message: str, **changes: object) -> Plan:
+        """Still in progress, with both arms recorded."""
+        foresight = self.snapshot.foresight if self.look is None else None
+        planned = {"plan": foresight.plan} if foresight else {}
+        update = {"stable": self.stable, "candidate": self.candidate, **planned, **changes}
+        return Plan(
+            status=self.snapshot.rollout.status.model_copy(update=update),
+            situation=Situation(Standing.IN_PROGRESS, reason, message),
+            available=serves(self.snapshot, self.stable),
+        )
+
+
+def waits(way: Way, step: Step) -> tuple[Reason, str] | None:
+    """Why the candidate gets no more requests yet. Before its first one, it must be possible to judge it."""
+    evidence = way.snapshot.evidence
+    if way.spec.suspend:
+        return Reason.SUSPENDED, f"suspended before {step.summary}"
+    if way.stable.ready == 0:
+        nowhere = f"{way.stable.model_version}, which has no ready pod to go back to"
+        return Reason.NOT_SERVING, f"{step.summary} waits for {nowhere}"
+    sources = {metric.name: source_of(metric, way.snapshot.templates) for metric in way.spec.analysis.metrics}
+    if unknown := [source for source in sources.values() if isinstance(source, str)]:
+        return Reason.METRIC_INVALID, f"{step.summary} waits: {'; '.join(unknown)}"
+    if evidence is None or not is_fresh(evidence, way.snapshot.now):
+        why = evidence.error if evidence and evidence.error else "Prometheus has not answered yet"
+        return Reason.METRICS_UNAVAILABLE, f"{step.summary} waits for metrics: {why}"
+    if way.look is not None:
+        return None
+    if problems := list(_problems(way, evidence)):
+        return Reason.METRIC_INVALID, f"{step.summary} waits: {'; '.join(problems)}"
+    if not scrape_interval(way):
+        return Reason.NO_DATA, f"{step.summary} waits: {way.stable.model_version} was not scraped twice yet"
+    if way.snapshot.foresight is None:
+        return Reason.PLANNING, f"{step.summary} waits: the past of {way.stable.model_version} is being read"
+    return None
+
+
+def _problems(way: Way, evidence: Evidence) -> Iterator[str]:
+    """What speaks against judging the metrics as they are written, seen by what they say of the stable version."""
+    for metric in way.spec.analysis.metrics:
+        source, read = source_of(metric, way.snapshot.templates), evidence.metrics.get(metric.name, Counters())
+        found = problem(metric, source, read, way.stable.revision) if isinstance(source, Source) else source
+        if found is not None:
+            yield found
+
+
+def scrape_interval(way: Way) -> float:
+    """Seconds between two scrapes of the metric that is scraped least often; 0 when unknown."""
+    evidence = way.snapshot.evidence
+    return max((spacing(counters) for counters in evidence.metrics.values()), default=0.0) if evidence else 0.0
