@@ -5,12 +5,13 @@ from dataclasses import replace
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm
-from crossfade.decide import beginning, progress, rollback, settle, teardown
+from crossfade.decide import beginning, progress, rehearsal, rollback, settle, teardown
 from crossfade.decide.draining import acknowledged
 from crossfade.decide.look import Look, look_at
 from crossfade.decide.orders import echoed
-from crossfade.decide.plan import Plan, Situation, Standing
+from crossfade.decide.plan import Delete, Plan, Situation, Standing, Target
 from crossfade.decide.records import is_sticky, tries_again
+from crossfade.decide.routes import rehearsal_name
 from crossfade.decide.workloads import target_arm, unfit
 from crossfade.model.snapshot import Snapshot
 
@@ -21,6 +22,9 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
     plan = _plan(snapshot, look)
     ledger = look.ledger if look else snapshot.ledger
     plan = replace(plan, status=acknowledged(snapshot, echoed(snapshot, plan, look)))
+    if snapshot.rehearsal is not None and not plan.rehearse:
+        gone = Delete(Target.ROUTE, rehearsal_name(snapshot.rollout.name), "the rehearsal is over")
+        plan = replace(plan, then=(*plan.then, gone))
     return replace(plan, ledger=ledger if plan.status.stage else None)
 
 
@@ -47,6 +51,8 @@ def _plan(snapshot: Snapshot, look: Look | None) -> Plan:
         return settle.settle(snapshot, stable, resolved if own else None, sticky=not own)
     if candidate is not None and candidate.revision != arm.revision:
         return settle.supersede(snapshot, stable, candidate)
+    if (refused := rehearsal.unsupported(snapshot, stable, arm)) is not None:
+        return refused
     plan = progress.progress(snapshot, stable, arm, resolved, look)
     again = f"{arm.model_version} is tried again" if tries_again(snapshot, arm) else ""
     return replace(plan, obeyed={**plan.obeyed, "retry": again}) if again else plan

@@ -72,7 +72,9 @@ def asked_for(traffic: TrafficStatus | None) -> Shape:
 
 def intent(shape: Shape) -> TrafficStatus:
     """The same for the status, acknowledged by nobody yet."""
-    return TrafficStatus(desired=shape.weight, scale=shape.scale, shadow=shape.shadow, match=list(shape.headers) or None)
+    return TrafficStatus(
+        desired=shape.weight, scale=shape.scale, shadow=shape.shadow, match=list(shape.headers) or None
+    )
 
 
 @dataclass(frozen=True, slots=True)
