@@ -29,6 +29,7 @@ class Gateway:
     ack_seconds: float = 0.1
     serve_seconds: float = 1.5
     read_at: float | None = None
+    reads: int = 0
     route: Json | None = None
     route_generation: int = 0
     route_written_at: float = 0.0
@@ -66,7 +67,7 @@ class Gateway:
     def attend(self, plan: Plan, now: float) -> None:
         """Do in the background what the plan asks for."""
         if plan.scout:
-            self.read_at = now
+            self.read_at, self.reads = now, self.reads + 1
         for one in plan.rehearse:
             if one.probes and now - self.route_written_at >= self.serve_seconds:
                 found = [Finding(p, fault, self.answers) for p in one.probes if (fault := self._fault(p))]

@@ -147,6 +147,9 @@ def test_a_refusal_heals_when_the_class_changes() -> None:
     world = asked(SHADOW, TEN, features=frozenset({"HTTPRoute"}))
     world.run(60)
     assert refused("FeatureMissing")(world)
+    assert world.plan is not None
+    assert world.plan.look_again == 10.0
+    assert 5 <= world.gateway.reads <= 7, "every ten seconds"
     world.gateway.features = frozenset({MIRROR, PERCENTAGE})
     world.run(60, until=at("copy"))
     assert at("copy")(world), transcript(world)
