@@ -153,7 +153,9 @@ async def test_blue_green_is_passed_by_a_word_and_fails_no_request(serving: Endp
     assert {one.arm for one in load.samples[-100:]} == {candidate}
 
 
-async def test_what_is_tried_is_out_of_reach_for_users(serving: Endpoint) -> None:
+async def test_what_is_tried_is_out_of_reach_for_users(
+    serving: Endpoint, record_property: Callable[[str, object], None]
+) -> None:
     """The rehearsal is answered through the gateway as it serves, while users go on being answered by stable."""
     async with asked(serving, COHORT, TEN) as load:
         tried = await serving.recorder.until("HTTPRoute", f"{NAME}.rehearsal", lambda _: True, 60)
@@ -161,7 +163,10 @@ async def test_what_is_tried_is_out_of_reach_for_users(serving: Endpoint) -> Non
         named = {one["name"] for one in rule["matches"][0]["headers"]}
         stable = (await serving.until(lambda found: "stable" in found["status"]))["status"]["stable"]["revision"]
         assert {one.arm for one in load.samples} == {stable}
-        await asyncio.gather(
-            serving.recorder.until_gone("HTTPRoute", f"{NAME}.rehearsal", 20), serving.until(at_stage("team"))
-        )
+        begun = asyncio.get_running_loop().time()
+        await serving.recorder.until_gone("HTTPRoute", f"{NAME}.rehearsal", 20)
+        took = asyncio.get_running_loop().time() - begun
+        await serving.until(at_stage("team"))
+    record_property("seconds that the rehearsal took", round(took, 2))
+    print(f"the rehearsal took {took:.2f} s, {len(load.samples)} requests meanwhile and after")
     assert named == {TEAM["name"], "x-crossfade-rehearsal"}

@@ -176,6 +176,14 @@ def test_what_failed_is_tried_again_after_five_minutes_and_says_meanwhile_that_i
     assert at("copy")(world), transcript(world)
 
 
+def test_a_gateway_that_was_away_is_asked_again_soon() -> None:
+    world = asked(SHADOW, TEN, answers=False)
+    world.run(60, until=refused("RehearsalFailed"))
+    world.gateway.answers = True
+    world.run(40, until=at("copy"))
+    assert at("copy")(world), transcript(world)
+
+
 def test_a_list_that_promises_too_much_is_found_out() -> None:
     world = asked(SHADOW, TEN, features=frozenset({MIRROR, PERCENTAGE}), mirror_works=False)
     world.run(60)

@@ -21,6 +21,8 @@ FRESH_SECONDS = 30.0
 """What was read of a Gateway longer ago is read again before anything begins."""
 LOOK_AGAIN_SECONDS = 10.0
 TRY_AGAIN_SECONDS = 300.0
+ASK_AGAIN_SECONDS = 30.0
+"""After a rehearsal that went wrong; after one that nobody answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def _trial(way: Way, step: Step) -> Trial:
         for headers, wanted in ((own, token), ([], None))
     )
     lists = [sorted(one.features or ()) for one in snapshot.gateways]
-    key = _digest(token, [repr(one) for one in found], lists, snapshot.rollout.retry_token or "")
+    key = _digest(token, [repr(one) for one in found], lists)
     faults = tuple(one for one in found if isinstance(one, str))
     return Trial(step, rehearsed_rule(api, split, token), Rehearsal(key, probes), faults)
 
@@ -143,7 +145,10 @@ def _is_due(snapshot: Snapshot, trial: Trial) -> bool:
     if trial.vital and trial.faults:
         return False
     result = _result(snapshot, trial)
-    return result is None or (bool(result.findings) and snapshot.now - result.at >= TRY_AGAIN_SECONDS)
+    if result is None or not result.findings:
+        return result is None
+    pause = TRY_AGAIN_SECONDS if any(one.reached for one in result.findings) else ASK_AGAIN_SECONDS
+    return snapshot.now - result.at >= pause
 
 
 def _failure(way: Way, trial: Trial) -> str | None:
@@ -184,7 +189,8 @@ def _try(way: Way, trials: list[Trial], left: list[Trial]) -> Plan:
         return replace(plan, first=(*plan.first, written), rehearse=unsent)
     if (refused := rejected(snapshot.rollout, live)) is not None:
         message = f"{words}, and refused: {refused}. No user met it; name another Gateway, or leave the stage out"
-        return replace(_waiting(way, words), situation=_failed(message), rehearse=unsent)
+        told = (Event(Reason.REHEARSAL_FAILED, message, warning=True),)
+        return replace(_waiting(way, words), situation=_failed(message), events=told, rehearse=unsent)
     if (late := unacknowledged(snapshot.rollout, live)) is not None:
         return replace(_waiting(way, f"{words}: {late}"), rehearse=unsent)
     return replace(_waiting(way, words), rehearse=tuple(one.rehearsal for one in left))

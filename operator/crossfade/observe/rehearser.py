@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from crossfade.model.rehearsal import Finding, Probe, Rehearsal, Rehearsed
@@ -31,18 +31,23 @@ class Rehearser:
         """What came of the Rollout's rehearsals, by key."""
         return MappingProxyType(self._found.get(uid, {}))
 
-    def request(self, uid: str, rehearsal: Rehearsal, on_done: Callable[[], None]) -> None:
-        """Have it carried out, unless it is being carried out, and `on_done` called then."""
-        place = uid, rehearsal.key
-        if place not in self._tasks:
-            work = self._rehearse(uid, rehearsal, on_done)
-            self._tasks[place] = asyncio.create_task(work, name=f"rehearse-{uid}")
+    def request(self, uid: str, rehearsals: Sequence[Rehearsal], on_done: Callable[[], None]) -> None:
+        """Have these carried out, unless they are being carried out, and `on_done` called after each.
+
+        What is not asked for any more is broken off: pods that went meanwhile would be taken for the gateway's fault.
+        """
+        wanted = {one.key for one in rehearsals}
+        for place in [place for place in self._tasks if place[0] == uid and place[1] not in wanted]:
+            self._tasks.pop(place).cancel()
+        for one in rehearsals:
+            if one.probes and (uid, one.key) not in self._tasks:
+                work = self._rehearse(uid, one, on_done)
+                self._tasks[uid, one.key] = asyncio.create_task(work, name=f"rehearse-{uid}")
 
     def forget(self, uid: str) -> None:
         """The Rollout is gone, or no rollout is under way."""
         self._found.pop(uid, None)
-        for place in [place for place in self._tasks if place[0] == uid]:
-            self._tasks.pop(place).cancel()
+        self.request(uid, (), lambda: None)
 
     async def close(self) -> None:
         """Cancel all that is under way."""

@@ -128,9 +128,7 @@ class Reconciler:
             self._scout.request(rollout.spec, rollout.namespace, lambda: self._world.queue.add(key))
         if rollout.deleting or plan.status.candidate is None:
             self._rehearser.forget(rollout.uid)
-        for rehearsal in plan.rehearse:
-            if rehearsal.probes:
-                self._rehearser.request(rollout.uid, rehearsal, lambda: self._world.queue.add(key))
+        self._rehearser.request(rollout.uid, plan.rehearse, lambda: self._world.queue.add(key))
 
     async def _version(self, raw: Object) -> float | None:
         now, uid, generation = self._clock.now(), raw["metadata"]["uid"], int(raw["metadata"]["generation"])

@@ -52,8 +52,8 @@ async def rehearsed(script: Script, patience: float = 0.0) -> Rehearsed:
     probes = (probe(), probe(None))
     clock, done = FakeClock(), asyncio.Event()
     rehearser = Rehearser(script, clock, patience)
-    rehearser.request("u", Rehearsal("k", probes), done.set)
-    rehearser.request("u", Rehearsal("k", probes), done.set)
+    for _ in range(2):
+        rehearser.request("u", [Rehearsal("k", probes), Rehearsal("not yet")], done.set)
     await done.wait()
     assert rehearser.of("u").keys() == {"k"}
     assert rehearser.of("other") == {}
@@ -105,11 +105,14 @@ async def test_a_fault_of_ours_proves_nothing() -> None:
     assert not finding.reached
 
 
-async def test_what_is_forgotten_is_not_gone_on_with() -> None:
+@pytest.mark.parametrize("end", ["not asked for", "forgotten"])
+async def test_what_is_wanted_no_more_is_broken_off(end: str) -> None:
     rehearser = Rehearser(Script(PAST), FakeClock(), 3600.0)
-    rehearser.request("u", Rehearsal("k", (probe(),)), lambda: None)
-    (task,) = rehearser._tasks.values()
-    rehearser.forget("u")
+    rehearser.request("u", [Rehearsal("k", (probe(),))], lambda: None)
+    rehearser.request("other", [Rehearsal("k", (probe(),))], lambda: None)
+    task = rehearser._tasks["u", "k"]
+    rehearser.forget("u") if end == "forgotten" else rehearser.request("u", [Rehearsal("j")], lambda: None)
+    assert rehearser._tasks.keys() == {("other", "k")}
     with pytest.raises(asyncio.CancelledError):
         await task
     await rehearser.close()
