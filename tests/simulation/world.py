@@ -207,7 +207,7 @@ class World:
     def _traffic(self, seconds: float) -> None:
         """Requests arrive, are split as the gateway serves by now, and are scraped on the full second."""
         if self.route is not None and self.now - self.route_written_at >= self.serve_seconds:
-            self.served, self.extra = weights(self.route), beside(self.route, self.cohort_rate / self.rate)
+            self.served, self.extra = weights(self.route), beside(self.route, self.cohort_rate / (self.rate or 1.0))
             if len(self.served) == 2:  # what a gateway that does not keep to the weights would serve
                 stable, candidate = self.served
                 self.served[stable], self.served[candidate] = (
