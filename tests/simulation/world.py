@@ -18,8 +18,11 @@ from crossfade.model.route import ParentFacts, RouteFacts
 from crossfade.model.snapshot import Foresight, Platform, RolloutFacts, Snapshot, VersionFacts
 from crossfade.model.workload import PodFacts, RevisionFacts
 
+from tests.simulation.gateway import Gateway
+
 START = 1_800_000_000.0
 SCRAPE = 1.0
+NAME = "fraud"
 OBJECTIVE = {"relative": {"rollbackAbove": 10, "promoteWithin": 50}, "absolute": {"floor": "0.02"}}
 _READ_SECONDS = 300.0
 
@@ -82,6 +85,7 @@ class World:
     versions: set[str] = field(default_factory=lambda: {"v1", "v2", "v3"})
     now: float = START
     generation: int = 1
+    uid: str = "u-1"
     orders: dict[Verb, Order] = field(default_factory=dict)
     deleting: bool = False
     deleting_since: float = 0.0
@@ -93,6 +97,7 @@ class World:
     route_written_at: float = START
     served: dict[str, int] = field(default_factory=dict)
     extra: dict[str, float] = field(default_factory=dict)
+    broken: bool = False
     lines: list[str] = field(default_factory=list)
     writes: int = 0
     failed_by_route: float = 0.0
@@ -100,6 +105,7 @@ class World:
     plan: Plan | None = None
     ledger: Ledger | None = None
     foresight: Foresight | None = field(default_factory=Foresight)
+    gateway: Gateway = field(default_factory=Gateway)
     checks: list[Callable[["World"], None]] = field(default_factory=list)
 
     # what people do
@@ -154,6 +160,7 @@ class World:
         except KilledError:
             self.crash_after = self.ledger = None
             self.lines.append(f"{self.now - START:6.1f} KILLED")
+        self.gateway.attend(plan, self.now)
         for check in self.checks:
             check(self)
 
@@ -181,6 +188,10 @@ class World:
                 self.revisions[name] = Revision(arm, body["spec"]["replicas"], self.now, body)
             case Apply(target=Target.SERVICE, body=body):
                 self.revisions[body["metadata"]["name"]].service = body
+            case Apply(target=Target.ROUTE, body=body) if body["metadata"]["name"] != NAME:
+                self.gateway.write(body, self.now)
+            case Delete(target=Target.ROUTE):
+                self.gateway.write(None, self.now)
             case Apply(target=Target.ROUTE, body=body):
                 self.route, self.route_written_at = body, self.now
                 self.route_generation += 1
@@ -203,11 +214,12 @@ class World:
                     self.served[stable] - self.skew,
                     self.served[candidate] + self.skew,
                 )
+            self.broken = bool(self.gateway.mirror_works is False and mirrors(self.route))
         total = sum(self.served.values())
         for name, weight in self.served.items():
             count = self.rate * seconds * weight / total
             revision = self.revisions.get(name)
-            if revision is None or self.ready(name) == 0:
+            if revision is None or self.ready(name) == 0 or self.broken:
                 self.failed_by_route += count
                 continue
             failing = self.error_rate.get(revision.arm[0], 0.0)
@@ -226,7 +238,8 @@ class World:
 
     def restart(self) -> None:
         """The operator ends, and with it what it remembered."""
-        self.ledger = None
+        self.ledger = self.gateway.read_at = None
+        self.gateway.rehearsed.clear()
 
     # the world as facts
 
@@ -247,9 +260,9 @@ class World:
         """All that a decision may see."""
         read, ledger = RolloutSpec.model_validate(self.spec), remembered(self.status, self.ledger)
         rollout = RolloutFacts(
-            name="fraud",
+            name=NAME,
             namespace="ml",
-            uid="u-1",
+            uid=self.uid,
             generation=self.generation,
             deleting=self.deleting,
             deleting_since=self.deleting_since,
@@ -269,6 +282,9 @@ class World:
             evidence=self._evidence(ledger),
             foresight=self.foresight,
             ledger=ledger,
+            gateways=self.gateway.facts(),
+            rehearsal=self.gateway.seen(self.now),
+            rehearsed=self.gateway.rehearsed,
         )
 
     def _version(self, name: str) -> VersionFacts | None:
@@ -341,6 +357,11 @@ def beside(route: dict[str, Any], cohort: float) -> dict[str, float]:
         for one in users.get("filters", ())
     }
     return copies | {one["name"]: cohort for rule in matched for one in rule["backendRefs"]}
+
+
+def mirrors(route: dict[str, Any]) -> bool:
+    """Whether a rule of the users' copies requests."""
+    return any(rule.get("filters") for rule in route["spec"]["rules"])
 
 
 def reached(route: dict[str, Any] | None) -> frozenset[str]:
