@@ -49,6 +49,8 @@ METRIC_TEMPLATES = Kind(meta.API_VERSION, "metrictemplates", "MetricTemplate")
 DEPLOYMENTS = Kind("apps/v1", "deployments", "Deployment")
 SERVICES = Kind("v1", "services", "Service")
 PODS = Kind("v1", "pods", "Pod")
+AUTOSCALERS = Kind("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+BUDGETS = Kind("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget")
 HTTP_ROUTES = Kind("gateway.networking.k8s.io/v1", "httproutes", "HTTPRoute")
 EVENTS = Kind("events.k8s.io/v1", "events", "Event")
 

@@ -17,6 +17,8 @@ class Target(StrEnum):
 
     DEPLOYMENT = "Deployment"
     SERVICE = "Service"
+    AUTOSCALER = "HorizontalPodAutoscaler"
+    BUDGET = "PodDisruptionBudget"
     ROUTE = "HTTPRoute"
     ROLLOUT = "Rollout"
 

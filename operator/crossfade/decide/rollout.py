@@ -6,6 +6,7 @@ from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide import beginning, progress, rollback, settle, teardown
+from crossfade.decide.children import counted
 from crossfade.decide.draining import acknowledged
 from crossfade.decide.look import Look, look_at
 from crossfade.decide.orders import echoed
@@ -36,12 +37,14 @@ def _plan(snapshot: Snapshot, look: Look | None) -> Plan:
             return rollback.roll_back(snapshot, stable, candidate, breach, look)
     target = _target(snapshot)
     if isinstance(target, Situation) and stable is not None and _returns(snapshot, stable):
-        return settle.settle(snapshot, stable, None)
+        return _stuck(snapshot, stable) or settle.settle(snapshot, stable, None)
     if isinstance(target, Situation):
         return settle.hold(snapshot, stable, target)
     arm, resolved = target
     if stable is None:
         return beginning.begin(snapshot, arm, resolved)
+    if candidate is not None and candidate.revision != arm.revision and (stuck := _stuck(snapshot, stable)):
+        return stuck
     if arm.revision == stable.revision or is_sticky(snapshot, arm):
         own = arm.revision == stable.revision
         return settle.settle(snapshot, stable, resolved if own else None, sticky=not own)
@@ -50,6 +53,18 @@ def _plan(snapshot: Snapshot, look: Look | None) -> Plan:
     plan = progress.progress(snapshot, stable, arm, resolved, look)
     again = f"{arm.model_version} is tried again" if tries_again(snapshot, arm) else ""
     return replace(plan, obeyed={**plan.obeyed, "retry": again}) if again else plan
+
+
+def _stuck(snapshot: Snapshot, stable: Arm) -> Plan | None:
+    """A candidate that nobody wants any more is kept while it alone can answer."""
+    candidate, route = snapshot.rollout.status.candidate, snapshot.route
+    if candidate is None or route is None or candidate.revision not in route.reached:
+        return None
+    if counted(snapshot, stable).ready or not counted(snapshot, candidate).ready:
+        return None
+    nowhere = f"{stable.model_version} has no ready pod to go back to"
+    message = f"{candidate.model_version} keeps its traffic although it should go, for {nowhere}"
+    return settle.hold(snapshot, stable, Situation(Standing.IN_PROGRESS, Reason.NOT_SERVING, message))
 
 
 def _returns(snapshot: Snapshot, stable: Arm) -> bool:
