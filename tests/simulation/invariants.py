@@ -44,13 +44,13 @@ def no_step_without_metrics(world: World) -> None:
 
 
 def no_weight_without_pods(world: World) -> None:
-    """The candidate's share rises only to what its ready pods are enough for, and falls with them at once; but for a
-    candidate that is the only one to answer, and the pass in which the operator was killed."""
+    """The candidate's share rises only to what its ready pods are enough for, and falls with them at once; but while
+    stable could not carry more either, and in the pass in which the operator was killed."""
     stable, candidate, shares = world.status.stable, world.status.candidate, weights(world.route)
     if not (stable and candidate and stable.revision in world.revisions and candidate.revision in world.revisions):
         return
     share = shares.get(candidate.revision, 0) / max(sum(shares.values()), 1)
-    ready, alone = world.ready(candidate.revision), not world.ready(stable.revision)
+    ready = world.ready(candidate.revision)
     before, given = getattr(world, "_given", {}).get(candidate.revision, (0.0, 0))
     full = world.spec["serving"].get("replicas") or stable.floor or 1
     given = min(given, ceil(before * full - 1e-9))  # fewer may be enough by an edit
@@ -58,7 +58,7 @@ def no_weight_without_pods(world: World) -> None:
         given = ceil(share * full - 1e-9)
         assert ready >= given, f"{ready} pods are ready, and {given} carry {share:.0%}"
         before = share
-    elif ready < given and ready and not alone and not world.lines[-1].endswith("KILLED"):
+    elif ready < given and ready and world.ready(stable.revision) >= full and not world.lines[-1].endswith("KILLED"):
         assert share <= before * ready / given, f"{ready} of {given} pods are ready and have {share:.0%}"
     elif ready >= given and share < before:
         before, given = share, min(given, ready)

@@ -242,12 +242,13 @@ def test_pods_lost_need_no_metrics_and_their_return_does() -> None:
     assert world.share("v2") == 50
 
 
-def test_a_candidate_keeps_its_weight_when_stable_could_not_answer() -> None:
+@pytest.mark.parametrize(("stable", "share"), [(0, 50), (2, 50), (3, 25), (4, 25)])
+def test_lost_pods_give_to_stable_what_its_own_can_carry(stable: int, share: int) -> None:
     world = asking({**HALF, "minDuration": "10m"})
     world.run(60, until=at("half"))
-    world.room |= {"v1": 0, "v2": 1}
+    world.room |= {"v1": stable, "v2": 1}
     world.run(5)
-    assert world.share("v2") == 50
+    assert world.share("v2") == share
 
 
 def test_the_last_step_takes_lost_pods_into_account() -> None:

@@ -119,8 +119,9 @@ def given_with(snapshot: Snapshot, candidate: Arm) -> int:
 
 
 def carried(snapshot: Snapshot, stable: Arm, candidate: Arm, shape: Shape) -> Shape:
-    """What is left of a shape when the candidate has lost pods: their part, to stable if that has a ready pod."""
-    pods = given_with(snapshot, candidate)
-    if not shape.weight or not stable.ready or not 0 < candidate.ready < pods:
+    """What is left of a shape when the candidate has lost pods: stable gets as much of theirs as its own can carry."""
+    pods, back = given_with(snapshot, candidate), needed(snapshot, stable)
+    if not shape.weight or not 0 < candidate.ready < pods:
         return shape
-    return replace(shape, weight=max(shape.weight * candidate.ready // pods, 1))
+    mine, theirs = shape.weight * candidate.ready // pods, shape.scale * min(stable.ready, back) // back
+    return replace(shape, weight=max(min(shape.weight, max(mine, shape.scale - theirs)), 1))
