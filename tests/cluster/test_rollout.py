@@ -49,7 +49,7 @@ async def test_a_good_version_is_promoted_under_load_and_no_request_fails(
         await at_least(load, 200)
         summary = await load.stop()
     pods = await endpoint.pods(candidate)
-    assert {pod["metadata"]["uid"] for pod in pods} == before
+    assert before < {pod["metadata"]["uid"] for pod in pods}, "what carried half was not among what carries all"
     assert [pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods] == [0, 0]
     assert done["status"]["outcome"]["result"] == "Promoted"
     assert (failed_by_route(load.samples), failed_by_model(load.samples)) == ({}, {})
