@@ -6,8 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from demo import fetch, programs
@@ -24,11 +23,8 @@ CRDS = places.REPOSITORY / "crds"
 _PATIENCE_SECONDS = 5.0
 
 
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """What training left in MLflow: one entry a version, with `version`, `metrics`, `description`."""
-
-    versions: list[dict[str, Any]]
+Registered = asyncio.Queue[dict[str, Any]]
+"""The model's versions, in order, as training registers them in MLflow: each with `version`, `metrics` and more."""
 
 
 async def fetch_all(board: Board) -> None:
@@ -74,13 +70,15 @@ class Ground:
         self._loop = asyncio.get_running_loop()
         self._early: asyncio.Future[Bed] = self._loop.create_future()
 
-    async def prepare(self) -> tuple[Bed, Registered]:
-        """Bring everything up. Raises DemoError."""
+    @contextlib.asynccontextmanager
+    async def prepared(self) -> AsyncIterator[tuple[Bed, Registered]]:
+        """All that is up, while models are still being registered. Raises DemoError, in a group."""
+        registered = Registered()
         async with asyncio.TaskGroup() as parts:
             self._up = parts.create_task(self._cluster())
-            registered = parts.create_task(self._models())
-            parts.create_task(self._operator())
-        return self._up.result(), registered.result()
+            parts.create_task(self._models(registered))
+            await parts.create_task(self._operator())
+            yield await self._up, registered
 
     async def _cluster(self) -> Bed:
         with self._board.step("start Kubernetes, gateway, Prometheus, MLflow") as step:
@@ -101,14 +99,13 @@ class Ground:
         if record is not None and not self._early.done():
             self._early.set_result(Bed(record))
 
-    async def _models(self) -> Registered:
+    async def _models(self, registered: Registered) -> None:
         bed = await self._early
         with self._board.step("train three models, register them in MLflow"):
             assert bed.mlflow is not None
             python = python_env("mlflow") / "bin" / "python"
             words = (str(python), "-m", "demo.models.train", "--tracking-uri", bed.mlflow)
-            told = await self._ask(bed, *words)
-        return Registered(json.loads(told)["versions"])
+            await self._ask(bed, *words, hear=lambda line: registered.put_nowait(json.loads(line)))
 
     async def _operator(self) -> None:
         bed = await self._early
@@ -124,10 +121,10 @@ class Ground:
             where = ("--namespace", "crossfade-system", "--create-namespace")
             await self._ask(bed, "helm", "install", "crossfade", str(CHART), *where, *choices, "--wait")
 
-    async def _ask(self, bed: Bed, *argv: str) -> str:
+    async def _ask(self, bed: Bed, *argv: str, hear: Callable[[str], object] = lambda line: None) -> None:
         """Run a program in the bed; when it failed because the bed itself did, the bed is heard first."""
         try:
-            return await programs.ask(bed, *argv)
+            await programs.listen(bed, *argv, hear=hear)
         except DemoError:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(asyncio.shield(self._up), _PATIENCE_SECONDS)

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +22,26 @@ _LAST_WORDS = 600
 
 async def ask(bed: Bed, *argv: str) -> str:
     """Run a program in the bed and return its output. Cancelling ends it. Raises DemoError with its last words."""
+    output: list[str] = []
+    await listen(bed, *argv, hear=output.append)
+    return "".join(output)
+
+
+async def listen(bed: Bed, *argv: str, hear: Callable[[str], object]) -> None:
+    """Run a program in the bed and pass on each line of its output as soon as it is there; else as `ask`."""
     async with _started(bed, argv, subprocess.PIPE) as process:
-        output, complaint = await process.communicate()
+        assert process.stdout is not None
+        assert process.stderr is not None
+        _, complaint = await asyncio.gather(_heard(process.stdout, hear), process.stderr.read())
+        await process.wait()
     if process.returncode:
         said = complaint.decode(errors="replace").strip()[-_LAST_WORDS:]
         raise DemoError(f"`{' '.join(argv)}` ended with status {process.returncode}: {said}")
-    return output.decode()
+
+
+async def _heard(output: asyncio.StreamReader, hear: Callable[[str], object]) -> None:
+    async for line in output:
+        hear(line.decode())
 
 
 async def watch(bed: Bed, kind: str, name: str) -> AsyncIterator[dict[str, Any]]:

@@ -65,9 +65,9 @@ class Demo:
             with self._showing():
                 await fetch_all(self._board)
                 ground = Ground(self._board, self._name, kept=self._kept_as is not None)
-                bed, registered = await ground.prepare()
-                story = Story(self._board, bed, self._folder, self._traffic)
-                await story.play(registered, load_seconds=_LOAD_SECONDS, go_on=self._kept_as is not None)
+                async with ground.prepared() as (bed, registered):
+                    story = Story(self._board, bed, self._folder, self._traffic)
+                    await story.play(registered, load_seconds=_LOAD_SECONDS, go_on=self._kept_as is not None)
         except* (DemoError, TestbedError) as failures:
             reasons += (str(failure) for failure in _leaves(failures))
         return list(dict.fromkeys(reasons))  # several parts may fail of one cause

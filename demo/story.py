@@ -21,10 +21,10 @@ ROLLOUT = "tumour-classifier"
 GOOD, BETTER, BAD = (f"{ROLLOUT}-{number}" for number in (1, 2, 3))
 HOST = f"{ROLLOUT}.example.com"
 EXAMPLES = places.REPOSITORY / "examples" / "quickstart"
-_REQUESTS_A_SECOND = 80.0  # a quarter of them is evidence enough within seconds
-_LOAD = 0.3  # of what one model server can answer: another one starts beside it on the same cores
+_REQUESTS_A_SECOND = 100.0  # a third of them is evidence enough within seconds
+_LOAD = 0.4  # of what one model server can answer: another one starts beside it on the same cores
 _OUTCOME_SECONDS = 600.0
-_QUIET_SECONDS = 3.0  # no answer of a version for so long: its traffic is gone, for requests last milliseconds
+_QUIET_SECONDS = 2.0  # no answer of a version for so long: its traffic is gone, for requests last milliseconds
 
 
 class Story:
@@ -43,14 +43,13 @@ class Story:
 
         Raises DemoError, in a group.
         """
-        scores = [f"{entry['metrics']['accuracy']:.1%} accurate" for entry in registered.versions]
         self._bodies.write_bytes(b"\n".join(bodies(python_env("mlserver"))) + b"\n")
         async with asyncio.TaskGroup() as background:
-            watching, rate = await self._serve_first(scores[0], background)
+            watching, rate = await self._serve_first(await _score(registered), background)
             self._traffic.start(self._bed, self._url, HOST, self._bodies, rate=rate, seconds=load_seconds)
             sending = background.create_task(self._traffic.follow())
-            await self._roll_out(BETTER, "Promoted", f"roll out version 2: {scores[1]}")
-            await self._roll_out(BAD, "RolledBack", f"roll out version 3: {scores[2]} in its test")
+            await self._roll_out(BETTER, "Promoted", f"roll out version 2: {await _score(registered)}")
+            await self._roll_out(BAD, "RolledBack", f"roll out version 3: {await _score(registered)} in its test")
             await self._see_it_gone()
             if go_on:
                 sending.cancel()
@@ -107,3 +106,8 @@ class Story:
 
     async def _kubectl(self, *words: str) -> None:
         await programs.ask(self._bed, "kubectl", *words)
+
+
+async def _score(registered: Registered) -> str:
+    """How the next version did in its test, as soon as it is registered."""
+    return f"{(await registered.get())['metrics']['accuracy']:.1%} accurate"

@@ -2,6 +2,8 @@
 
 BRIDGE = "cf0"
 HOST = "10.77.0.1"
+ENVOY_HOST = "10.77.0.2"
+ENVOY_GATEWAY_HOST = "10.77.0.3"
 PREFIX_LENGTH = 16
 POD_NETWORK = "10.77.0.0/16"
 SERVICE_NETWORK = "10.96.0.0/16"
@@ -15,9 +17,13 @@ MLFLOW_PORT = 5000
 
 API = f"https://{HOST}:{API_PORT}"
 GATEWAY = f"http://{HOST}"
+ENVOY = f"http://{ENVOY_HOST}"
 PROMETHEUS = f"http://{HOST}:{PROMETHEUS_PORT}"
 MLFLOW = f"http://{HOST}:{MLFLOW_PORT}"
 ETCD = "http://127.0.0.1:2379"
+
+ENVOY_GATEWAY_NAME = "envoy-gateway.envoy-gateway-system.svc.cluster.local."
+"""By which Envoy looks for Envoy Gateway; with its last dot, for names are compared letter by letter."""
 
 SERVICES = ("kubernetes.default", "prometheus.monitoring", "mlflow.mlops")
 
@@ -25,5 +31,6 @@ SERVICES = ("kubernetes.default", "prometheus.monitoring", "mlflow.mlops")
 def hosts_file() -> str:
     """The text of a bed's /etc/hosts: every well-known Service by its short, .svc and full name."""
     lines = ["127.0.0.1 localhost", "::1 localhost ip6-localhost ip6-loopback"]
+    lines.append(f"{ENVOY_GATEWAY_HOST} {ENVOY_GATEWAY_NAME}")
     lines += [f"{HOST} {service}.svc {service}.svc.cluster.local {service}" for service in SERVICES]
     return "\n".join(lines) + "\n"

@@ -4,10 +4,11 @@ import os
 import re
 import subprocess
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from testbed import enter, images
+from testbed import address, enter, envoy, images
 from testbed.control import give_order
 from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle
@@ -24,7 +25,8 @@ _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 class Bed(ClusterHandle):
     """A running bed. `pid` is its first process as this process sees it, `dir` its folder.
 
-    `api`, `gateway`, `prometheus` and `mlflow` are URLs inside the bed's network: call `enter` first, or use `popen`.
+    `api`, `gateway`, `prometheus`, `mlflow` and `envoy` are URLs inside the bed's network: call `enter` first, or use
+    `popen`. `mlflow` is None on a bed without MLflow, `envoy` until `start_envoy`.
     `audit` is the API server's audit log of writes, one JSON object a line.
     """
 
@@ -38,6 +40,7 @@ class Bed(ClusterHandle):
         self.gateway = record.gateway
         self.prometheus = record.prometheus
         self.mlflow = record.mlflow
+        self.envoy = record.envoy
         self._layout = Layout(self.dir)
         self._leash = leash
 
@@ -47,23 +50,31 @@ class Bed(ClusterHandle):
         name: str = "default",
         *,
         mlflow: bool = False,
+        envoy: bool = False,
         scrape_seconds: float = 1.0,
         tied: bool = False,
         progress: Progress = silent,
     ) -> "Bed":
         """Start the bed `name`, or return it when it runs already. Takes about ten seconds once programs are cached.
 
-        `scrape_seconds` is Prometheus's interval. A `tied` bed ends when the calling process ends, however that is, or
-        drops the handle. Raises TestbedError.
+        With `envoy` it has a second gateway, as by `start_envoy`. `scrape_seconds` is Prometheus's interval. A `tied`
+        bed ends when the calling process ends, however that is, or drops the handle. Raises TestbedError.
         """
-        folder = _folder(name)
+        bed = cls._up(Wish(name, mlflow, scrape_seconds), tied, progress)
+        if envoy:
+            bed.start_envoy(progress)
+        return bed
+
+    @classmethod
+    def _up(cls, wish: Wish, tied: bool, progress: Progress) -> "Bed":
+        folder = _folder(wish.name)
         remove_stale()
         with exclusive(lock_of(folder)):
             running = read(folder)
             if running is not None and running.ready:
-                return cls(_with_mlflow(running) if mlflow else running)
+                return cls(_with_mlflow(running) if wish.mlflow else running)
             clear(folder)
-            record, leash = start(Wish(name, mlflow, scrape_seconds), folder, progress)
+            record, leash = start(wish, folder, progress)
         if tied:
             return cls(record, leash)
         leash.keep()
@@ -86,6 +97,29 @@ class Bed(ClusterHandle):
     def remove(name: str) -> None:
         """End the bed `name`, running, half started or dead, and remove its folder; without one nothing happens."""
         end(_folder(name))
+
+    def start_envoy(self, progress: Progress = silent) -> None:
+        """Give the bed a second gateway: Envoy Gateway and its Envoy. Nothing happens when it has them.
+
+        Takes about fifteen seconds once the programs are cached. Raises TestbedError.
+        """
+        envoy.fetch(progress)
+        with exclusive(lock_of(self.dir)):
+            record = read(self.dir)
+            if record is None:
+                raise TestbedError(f"the bed {self.name} is not up any more; start it again")
+            if record.envoy is None:
+                self.refresh_images()
+                envoy.install(self, progress)
+                replace(record, envoy=address.ENVOY).write()
+        self.envoy = address.ENVOY
+
+    def gateway_url(self, name: str) -> str:
+        """Where requests to the gateway "traefik" or "envoy" go. Raises TestbedError when the bed has no such one."""
+        found = {"traefik": self.gateway, "envoy": self.envoy}.get(name)
+        if found is None:
+            raise TestbedError(f"the bed {self.name} has no gateway {name}; `start_envoy` makes the second one")
+        return found
 
     def down(self) -> None:
         """End the bed and everything in it, and remove its folder. Nothing happens when that is done already."""

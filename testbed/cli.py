@@ -21,8 +21,9 @@ _console = Console(stderr=True, highlight=False)
 def up(
     name: _Name = "default",
     mlflow: Annotated[bool, typer.Option("--mlflow", help="Start an MLflow server too.")] = False,
+    envoy: Annotated[bool, typer.Option("--envoy", help="Have a second gateway too: Envoy Gateway.")] = False,
 ) -> None:
-    """Start a bed; nothing happens when it is up already."""
+    """Start a bed; nothing happens when it is up already, but that it gets a second gateway if that is asked for."""
     began = time.monotonic()
     with _complaining(), _console.status("starting") as status:
 
@@ -30,7 +31,7 @@ def up(
             _console.print(f"[dim]{time.monotonic() - began:5.1f} s[/dim]  {line}")
             status.update(line)
 
-        bed = Bed.up(name, mlflow=mlflow, progress=tell)
+        bed = Bed.up(name, mlflow=mlflow, envoy=envoy, progress=tell)
     _console.print(f"bed [bold]{name}[/bold] is up after {time.monotonic() - began:.1f} s")
     _print(bed)
 
@@ -77,8 +78,9 @@ def run(
 def _print(bed: Bed) -> None:
     table = Table.grid(padding=(0, 2))
     rows = {"bed": bed.name, "KUBECONFIG": bed.kubeconfig, "gateway": bed.gateway, "Prometheus": bed.prometheus}
-    for title, value in (rows | {"MLflow": bed.mlflow} if bed.mlflow else rows).items():
-        table.add_row(title, str(value))
+    for title, value in (rows | {"Envoy": bed.envoy, "MLflow": bed.mlflow}).items():
+        if value is not None:
+            table.add_row(title, str(value))
     Console(highlight=False, soft_wrap=True).print(table)
 
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from testbed import places
+from testbed.binaries import ENVOY_GATEWAY, located
 from testbed.binaries.environments import existing_env
 
 Image = dict[str, object]
@@ -18,7 +19,6 @@ _PACKAGES = {
     "mlserver": ("mlserver", "start", "/mnt/models"),
     "kserve": ("python",),
     "asgi": ("python",),
-    "envoy": ("envoy",),
 }
 """Image name, which is its environment's too, -> its program and that program's arguments."""
 
@@ -37,6 +37,18 @@ def catalogue() -> dict[str, Image]:
         if environment := existing_env(name):
             programs = environment / "bin"
             images[name] = _image([str(programs / program)], arguments, PATH=_path(programs))
+    return images | _envoy()
+
+
+def _envoy() -> dict[str, Image]:
+    """Envoy and Envoy Gateway. Envoy is the program itself: its Python wrapper passes on its parent's signals."""
+    images = {}
+    if environment := existing_env("envoy"):
+        for program in environment.glob("lib/python*/site-packages/envoy/_bin/envoy"):
+            images["envoy"] = _image([str(program)], PATH=_path(program.parent))
+    if programs := located(ENVOY_GATEWAY):
+        (program_words,) = programs.values()
+        images[ENVOY_GATEWAY.name] = _image([*program_words], PATH=_path(Path(program_words[0]).parent))
     return images
 
 

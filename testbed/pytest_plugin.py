@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed import envoy
 from testbed.bed import Bed
 from testbed.binaries.environments import python_env
 from testbed.errors import TestbedError
@@ -31,7 +32,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def bed(request: pytest.FixtureRequest) -> Iterator[ClusterHandle]:
     """The session's cluster. A bed has MLflow when a test of the session uses the fixture `mlflow_url`, and the image
-    `mlserver` when one uses `mlserver_image`."""
+    `mlserver` when one uses `mlserver_image`. A test whose parameter `gateway` is "envoy" may call `start_envoy`."""
     choice = request.config.getoption("--cluster")
     if choice == "current":
         yield CurrentCluster(Path(os.environ.get("KUBECONFIG", "") or Path.home() / ".kube" / "config"))
@@ -63,9 +64,17 @@ def _session_bed(request: pytest.FixtureRequest) -> Bed:
     progress = _teller(request)
     if "mlserver_image" in wanted:
         python_env("mlserver", progress)  # now: from inside the bed's network no package can be fetched
+    if any(map(_is_for_envoy, request.session.items)):
+        envoy.fetch(progress)
     running = Bed.up(f"pytest-{os.getpid()}", mlflow="mlflow_url" in wanted, tied=True, progress=progress)
     running.enter()
     return running
+
+
+def _is_for_envoy(item: pytest.Item) -> bool:
+    """Whether a parameter of the test is the name of the second gateway."""
+    parameters = getattr(item, "callspec", None)
+    return parameters is not None and parameters.params.get("gateway") == "envoy"
 
 
 def _teller(request: pytest.FixtureRequest) -> Progress:

@@ -25,6 +25,7 @@ class Record:
     kubeconfig: str
     audit: str
     mlflow: str | None
+    envoy: str | None = None
     api: str = address.API
     gateway: str = address.GATEWAY
     prometheus: str = address.PROMETHEUS

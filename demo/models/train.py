@@ -1,8 +1,8 @@
 """Train the demo's models and register them in MLflow: run by the Python of the MLflow environment.
 
 ``python -m demo.models.train --tracking-uri http://127.0.0.1:5000`` trains while the server may still be starting,
-waits for it, registers three versions of one model, points the alias ``champion`` at the first, and prints what it
-registered as one JSON object; all else that MLflow has to say goes to standard error.
+waits for it, registers three versions of one model, points the alias ``champion`` at the first, and prints each version
+as soon as it is registered, one JSON object a line; all else that MLflow has to say goes to standard error.
 """
 
 from __future__ import annotations
@@ -34,10 +34,12 @@ def main() -> int:
     _wait_for(options.tracking_uri)
     mlflow.set_tracking_uri(options.tracking_uri)
     mlflow.set_experiment(options.name)
-    with contextlib.redirect_stdout(sys.stderr):
-        versions = [_register(mlflow, options.name, model) for model in trained]
-    mlflow.MlflowClient().set_registered_model_alias(options.name, "champion", versions[0]["version"])
-    print(json.dumps({"name": options.name, "champion": versions[0]["version"], "versions": versions}))
+    for model in trained:
+        with contextlib.redirect_stdout(sys.stderr):
+            registered = _register(mlflow, options.name, model)
+            if model is trained[0]:
+                mlflow.MlflowClient().set_registered_model_alias(options.name, "champion", registered["version"])
+        print(json.dumps(registered), flush=True)
     return 0
 
 

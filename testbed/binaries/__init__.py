@@ -1,6 +1,6 @@
 """The programs a bed runs: found, or fetched once, verified and cached."""
 
-from testbed.binaries.catalogue import TOOLS, Tool
-from testbed.binaries.locate import Programs, locate
+from testbed.binaries.catalogue import ENVOY_GATEWAY, TOOLS, Tool
+from testbed.binaries.locate import Programs, locate, located
 
-__all__ = ["TOOLS", "Programs", "Tool", "locate"]
+__all__ = ["ENVOY_GATEWAY", "TOOLS", "Programs", "Tool", "locate", "located"]

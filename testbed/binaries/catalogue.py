@@ -65,6 +65,7 @@ ETCD = "3.7.0"
 HELM = "4.3.1"
 TRAEFIK = "3.7.15"
 PROMETHEUS = "3.13.5"
+_ENVOY_GATEWAY = "1.9.1"
 
 _K8S = f"https://dl.k8s.io/release/v{KUBERNETES}/bin/linux/{{machine}}"
 _ETCD = f"https://github.com/etcd-io/etcd/releases/download/v{ETCD}"
@@ -157,3 +158,14 @@ _CLIENTS = Tool(
 )
 
 TOOLS = (_KIT, _TRAEFIK_TOOL, _PROMETHEUS_TOOL, _CLIENTS)
+"""What every bed needs."""
+
+ENVOY_GATEWAY = Tool(
+    "envoy-gateway",
+    _ENVOY_GATEWAY,
+    ("envoy-gateway",),
+    packed="07b038aae6d853fd16b8aa5a845d4bfa503300a8c6cc9cbc934e8517e73e3bb6",
+    unpacked="5331f6b80b83b50df13b83e2557e6529c6c75dccf7b217d5229e9ded3bd5eac8",
+    build=Build("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway"),
+)
+"""What only beds with a second gateway need; its Envoy is the environment `envoy`."""

@@ -32,15 +32,25 @@ def locate(tool: Tool, progress: Progress, sources: Callable[[], tuple[Source, .
 
     Waits while another process fetches the same tool. Raises TestbedError when no source has it, with every reason.
     """
+    if found := located(tool):
+        return found
+    kept = _kept(tool)
+    kept.parent.mkdir(exist_ok=True)
+    with exclusive(kept.with_name(f".{kept.name}.lock")):
+        if not kept.is_dir():
+            _fetch(tool, kept, progress, sources())
+    return _programs(tool, kept)
+
+
+def located(tool: Tool) -> Programs | None:
+    """The same, but only if nothing is to be fetched for it; else None."""
     if given := os.environ.get(variable(tool)):
         return _explicit(tool, Path(given))
-    kept = places.cache() / "bin" / f"{tool.name}-{tool.version}"
-    if not kept.is_dir():
-        kept.parent.mkdir(exist_ok=True)
-        with exclusive(kept.with_name(f".{kept.name}.lock")):
-            if not kept.is_dir():
-                _fetch(tool, kept, progress, sources())
-    return _programs(tool, kept)
+    return _programs(tool, _kept(tool)) if _kept(tool).is_dir() else None
+
+
+def _kept(tool: Tool) -> Path:
+    return places.cache() / "bin" / f"{tool.name}-{tool.version}"
 
 
 def variable(tool: Tool) -> str:

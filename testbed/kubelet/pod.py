@@ -15,7 +15,7 @@ from testbed.kubelet.container import Container, Surroundings
 from testbed.kubelet.environment import ConfigError
 from testbed.kubelet.node import Node
 from testbed.kubelet.rootfs import VolumeMount
-from testbed.kubelet.sandbox import Sandbox
+from testbed.kubelet.sandbox import ADDRESS, Sandbox
 from testbed.kubelet.status import Record
 from testbed.kubelet.volumes import Volumes
 
@@ -161,7 +161,9 @@ class PodWorker:
         return None
 
     def _make_sandbox(self) -> Sandbox:
-        sandbox = self.node.network.create(host_network=bool(self.pod["spec"].get("hostNetwork")))
+        wanted = self.pod["metadata"].get("annotations", {}).get(ADDRESS)
+        host_network = bool(self.pod["spec"].get("hostNetwork"))
+        sandbox = self.node.network.create(host_network=host_network, wanted=wanted)
         self._clean_up.callback(self.node.network.destroy, sandbox)
         self._address = sandbox.address
         return sandbox

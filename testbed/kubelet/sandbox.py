@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from testbed.kubelet import syscalls
 
+ADDRESS = "testbed.crossfade.dev/address"
+"""Annotation: the pod's address, one of the first 256, so that it stays the same when the pod is made anew."""
 _OWN_NAMESPACE = "/proc/self/ns/net"
 _PORT_PREFIX = "pod"
 
@@ -25,8 +27,13 @@ class AddressPool:
         self._next = self._first
         self._used: set[int] = set()
 
-    def take(self) -> str:
-        """The next free address. Raises RuntimeError when every address is in use."""
+    def take(self, wanted: str | None = None) -> str:
+        """The next free address, or the wanted one. Raises RuntimeError when every address, or that one, is in use."""
+        if wanted is not None:
+            if (number := int(ipaddress.IPv4Address(wanted))) in self._used:
+                raise RuntimeError(f"the pod address {wanted} is in use; wait until the pod that has it is gone")
+            self._used.add(number)
+            return wanted
         for _ in range(self._first, self._last + 1):
             candidate = self._next
             self._next = candidate + 1 if candidate < self._last else self._first
@@ -91,11 +98,11 @@ class Network:
         stale = [link["ifname"] for link in ours if link["ifname"].startswith(_PORT_PREFIX)]
         _ip(*(f"link del {name}" for name in stale), f"link set {self._bridge} address {hardware}")
 
-    def create(self, *, host_network: bool) -> Sandbox:
-        """A running sandbox: loopback up, eth0 with an address, default route over the bridge."""
+    def create(self, *, host_network: bool, wanted: str | None = None) -> Sandbox:
+        """A running sandbox: loopback up, eth0 with an address (the wanted one, if any), a route over the bridge."""
         if host_network:
             return Sandbox(os.open(_OWN_NAMESPACE, os.O_RDONLY), self.host_address)
-        address = self._pool.take()
+        address = self._pool.take(wanted)
         octets = [int(part) for part in address.split(".")]
         host_end = f"{_PORT_PREFIX}{octets[2]:02x}{octets[3]:02x}"
         # The hardware address follows from the IP: neighbours' caches stay right when an address is used again.

@@ -65,7 +65,8 @@ async def run(options: argparse.Namespace) -> Summary:
 
         headers = dict(header.split("=", 1) for header in options.header)
         bodies = read_bodies(options.bodies)
-        generator = LoadGenerator(options.url, options.rate, bodies, headers, seed=options.seed, on_sample=write)
+        ways = {"seed": options.seed, "keep": not options.new_connections, "ending": options.ending.encode()}
+        generator = LoadGenerator(options.url, options.rate, bodies, headers, on_sample=write, **ways)
         await generator.start()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(options.duration):
@@ -81,6 +82,8 @@ def main() -> int:
     parser.add_argument("--duration", type=float, default=30, help="seconds")
     parser.add_argument("--bodies", type=Path, help="file with one request body a line")
     parser.add_argument("--header", action="append", default=[], help="NAME=VALUE, may be repeated")
+    parser.add_argument("--new-connections", action="store_true", help="a connection for each request")
+    parser.add_argument("--ending", default="", help="how a whole answer ends, such as 'data: [DONE]'")
     parser.add_argument("--out", type=Path, help="record of every request, one JSON object a line")
     parser.add_argument("--seed", type=int, default=0)
     summary = asyncio.run(run(parser.parse_args()))

@@ -21,8 +21,10 @@ class LoadGenerator:
     """Sends POST requests to one URL at ``rate`` per second until it is stopped.
 
     Gaps between requests are exponential, bodies are drawn at random from ``bodies``, both from ``seed``. Answers that
-    take longer than ``timeout`` seconds count as failures. Use it as an asynchronous context manager, or call ``start``
-    and ``stop``. ``on_sample`` is called with each finished request.
+    take longer than ``timeout`` seconds count as failures, and so do answers that do not end with ``ending``, but for
+    white space: a stream that breaks off may look whole. Connections are kept for later requests unless ``keep`` is
+    false; then each request makes its own. Use it as an asynchronous context manager, or call ``start`` and ``stop``.
+    ``on_sample`` is called with each finished request.
     """
 
     def __init__(
@@ -34,6 +36,8 @@ class LoadGenerator:
         *,
         seed: int = 0,
         timeout: float = 10.0,
+        keep: bool = True,
+        ending: bytes = b"",
         on_sample: Callable[[Sample], None] | None = None,
     ) -> None:
         if rate <= 0 or not bodies:
@@ -48,6 +52,8 @@ class LoadGenerator:
         self._headers = {"content-type": "application/json", **(headers or {})}
         self._random = Random(seed)  # noqa: S311  # repeatable on purpose
         self._timeout = aiohttp.ClientTimeout(total=timeout)
+        self._keep = keep
+        self._ending = ending
         self._on_sample = on_sample
         self._in_flight: set[asyncio.Task[None]] = set()
         self._arrivals: asyncio.Task[None] | None = None
@@ -66,9 +72,12 @@ class LoadGenerator:
 
     async def start(self) -> None:
         """Begin to send; returns at once."""
-        connector = aiohttp.TCPConnector(
-            limit=0, keepalive_timeout=60
-        )  # no limit: arrivals never queue for a connection
+        # No limit: arrivals never queue for a connection.
+        connector = (
+            aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
+            if self._keep
+            else aiohttp.TCPConnector(limit=0, force_close=True)
+        )
         self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout, auto_decompress=False)
         self._wall_offset = time.time() - asyncio.get_running_loop().time()
         self._arrivals = asyncio.create_task(self._arrive())
@@ -119,12 +128,11 @@ class LoadGenerator:
             async with self._session.post(
                 self._url, data=self._bodies[body], headers=self._headers, allow_redirects=False
             ) as answer:
-                await answer.read()
-                status, arm, blame = (
-                    answer.status,
-                    arm_of(answer.headers),
-                    blame_for_status(answer.status, answer.headers),
-                )
+                arm = arm_of(answer.headers)  # known of an answer that is cut off later, too
+                whole = (await answer.read()).rstrip().endswith(self._ending)
+                status, blame = answer.status, blame_for_status(answer.status, answer.headers)
+                if blame is None and not whole:
+                    blame, error = Blame.ROUTE, "cut off"
         except (aiohttp.ClientError, TimeoutError, OSError) as failure:
             blame, error = _no_answer(failure)
         self._record(

@@ -19,8 +19,8 @@ class Sample:
 
     ``scheduled`` is its arrival time on the event loop's monotonic clock, ``wall`` the same moment as Unix time;
     ``lateness`` is how much later it was really sent, ``latency`` the time from sending to the last byte of the answer;
-    all in seconds. ``status`` is None when there was no answer, ``error`` then says why in a word. ``body`` is the
-    index of the body that was sent.
+    all in seconds. ``status`` is None when there was no whole answer, ``error`` then says why in a word. ``body`` is
+    the index of the body that was sent.
     """
 
     scheduled: float

@@ -32,6 +32,19 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class Stream:
+    """A streamed answer: so many events, the first at once and the last after ``seconds``."""
+
+    seconds: float = 5.0
+    events: int = 21
+
+    @property
+    def gap(self) -> float:
+        """Seconds from one event to the next."""
+        return self.seconds / max(1, self.events - 1)
+
+
+@dataclass(frozen=True, slots=True)
 class Marked:
     """Rows whose column ``index`` holds exactly ``equals`` are answered with an error."""
 
@@ -51,6 +64,7 @@ class Behaviour:
     seed: int = 0
     error_rate: float = 0.0
     latency: Latency | None = None
+    stream: Stream = Stream()
     load_seconds: float = 0.0
     fails_when: tuple[Marked, ...] = ()
     crash_at_start: bool = False
@@ -88,6 +102,7 @@ def _behaviour(fields: dict[str, Any]) -> Behaviour:
         "seed": int(fields.pop("seed", 0)),
         "error_rate": _between(fields.pop("errorRate", 0.0), 0.0, 1.0, "errorRate"),
         "latency": _latency(fields.pop("latencyMs", None)),
+        "stream": _stream(fields.pop("stream", {})),
         "load_seconds": _between(fields.pop("loadSeconds", 0.0), 0.0, 3600.0, "loadSeconds"),
         "fails_when": tuple(Marked(int(m["index"]), float(m["equals"])) for m in fields.pop("failsWhen", ())),
         "crash_at_start": bool(fields.pop("crashAtStart", False)),
@@ -106,6 +121,14 @@ def _latency(value: dict[str, float] | None) -> Latency | None:
     if not 0 < p50 <= p99:
         raise ValueError(f"latencyMs has p50 {p50} and p99 {p99}, 0 < p50 <= p99 is wanted")
     return Latency(p50, p99)
+
+
+def _stream(value: dict[str, float]) -> Stream:
+    usual = Stream()
+    stream = Stream(float(value.get("seconds", usual.seconds)), int(value.get("events", usual.events)))
+    if stream.seconds < 0 or stream.events < 1 or value.keys() - {"seconds", "events"}:
+        raise ValueError(f"stream is {value}, seconds >= 0 and events >= 1 are wanted")
+    return stream
 
 
 def _between(value: float, low: float, high: float, name: str) -> float:

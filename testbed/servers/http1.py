@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import h11
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     Headers = tuple[tuple[str, str], ...]
 
@@ -28,12 +28,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole response; content length and connection headers are added on the wire."""
+    """A whole response, or one whose ``chunks`` are sent as they come; length and connection headers are added."""
 
     status: int
     body: bytes = b""
     content_type: str = "application/json"
     headers: Headers = ()
+    chunks: AsyncIterator[bytes] | None = None
 
 
 class Http1Server:
@@ -130,9 +131,12 @@ class _Connection(asyncio.Protocol):
 
     async def _respond(self, request: Request) -> None:
         response = await self._server.handler(request)
+        if response.chunks is not None:
+            await self._stream(response, response.chunks)
         if self._transport is None:
             return
-        self._send(response)
+        if response.chunks is None:
+            self._send(response)
         self._head = None
         if self._http.our_state is h11.MUST_CLOSE:
             self.close()
@@ -141,19 +145,27 @@ class _Connection(asyncio.Protocol):
             self._advance()
         self._server.note_progress()
 
-    def _send(self, response: Response) -> None:
-        headers = [
-            ("content-type", response.content_type),
-            ("content-length", str(len(response.body))),
-            *response.headers,
-        ]
+    async def _stream(self, response: Response, chunks: AsyncIterator[bytes]) -> None:
+        """Send the chunks as they come; the rest is drawn even when the client has gone, for it is counted."""
+        if self._transport is not None:
+            self._write(self._http.send(self._head_of(response, ("transfer-encoding", "chunked"))))
+        async for chunk in chunks:
+            if self._transport is not None:
+                self._write(self._http.send(h11.Data(data=chunk)))
+        if self._transport is not None:
+            self._write(self._http.send(h11.EndOfMessage()))
+
+    def _head_of(self, response: Response, length: tuple[str, str]) -> h11.Response:
+        headers = [("content-type", response.content_type), length, *response.headers]
         if self._server.draining:
             headers.append(("connection", "close"))
+        return h11.Response(status_code=response.status, headers=headers)
+
+    def _send(self, response: Response) -> None:
         if self._http.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             return
-        head = h11.Response(status_code=response.status, headers=headers)
         parts = [
-            self._http.send(head),
+            self._http.send(self._head_of(response, ("content-length", str(len(response.body))))),
             self._http.send(h11.Data(data=response.body)),
             self._http.send(h11.EndOfMessage()),
         ]

@@ -1,6 +1,7 @@
 """A programmable Open Inference Protocol v2 server: ``python -m testbed.servers.v2 --model FILE --port 8080``.
 
-What it does is data in the model file (see behaviour.py). Every answer carries ``x-model-version``. On SIGTERM
+What it does is data in the model file (see behaviour.py). `generate_stream` answers with server-sent events, the last
+of which is ``data: [DONE]``, as language models do. Every answer carries ``x-model-version``. On SIGTERM
 readiness is false at once, requests in flight are answered, then it ends with exit code 0.
 """
 
@@ -13,16 +14,17 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 from testbed.servers import metrics
-from testbed.servers.behaviour import Behaviour, ModelFileError, read_behaviour
+from testbed.servers.behaviour import Behaviour, ModelFileError, Stream, read_behaviour
 from testbed.servers.http1 import Http1Server, Request, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
 _CRASH_EXIT_CODE = 70
 _UNCOUNTED = frozenset({"/v2/health/live", "/v2/health/ready", "/metrics"})
@@ -47,6 +49,7 @@ class ModelServer:
             ("GET", model): ("/v2/models/{model_name}", self._model_metadata),
             ("GET", f"{model}/ready"): ("/v2/models/{model_name}/ready", self._ready),
             ("POST", f"{model}/infer"): ("/v2/models/{model_name}/infer", self._infer),
+            ("POST", f"{model}/generate_stream"): ("/v2/models/{model_name}/generate_stream", self._generate),
         }
 
     async def handle(self, request: Request) -> Response:
@@ -57,7 +60,13 @@ class ModelServer:
         started = time.perf_counter()
         metrics.begin(request.method)
         response = await route(request)
-        metrics.end(request.method, template, response.status, time.perf_counter() - started)
+
+        def end() -> None:
+            metrics.end(request.method, template, response.status, time.perf_counter() - started)
+
+        if response.chunks is not None:
+            return replace(response, chunks=_then(response.chunks, end))
+        end()
         return response
 
     @property
@@ -101,6 +110,13 @@ class ModelServer:
             metrics.inferred(self._model.name, response.status == 200, time.perf_counter() - started)
         return response
 
+    async def _generate(self, request: Request) -> Response:
+        """Like an inference, but that a good answer comes in pieces."""
+        response = await self._infer(request)
+        if response.status != 200:
+            return response
+        return Response(200, b"", "text/event-stream", self._header, _events(self._model.stream, response.body))
+
     def _predict(self, request: Request) -> Response:
         if not self.loaded:
             return self._json(503, {"error": f"Model {self._model.name} is still loading."})
@@ -114,6 +130,20 @@ class ModelServer:
         return self._json(
             200, {"model_name": self._model.name, "model_version": self._model.version, "outputs": [output]}
         )
+
+
+async def _events(stream: Stream, content: bytes) -> AsyncIterator[bytes]:
+    yield b"data: " + content + b"\n\n"
+    for _ in range(stream.events - 1):
+        await asyncio.sleep(stream.gap)
+        yield b"data: " + content + b"\n\n"
+    yield b"data: [DONE]\n\n"
+
+
+async def _then(chunks: AsyncIterator[bytes], end: Callable[[], None]) -> AsyncIterator[bytes]:
+    async for chunk in chunks:
+        yield chunk
+    end()
 
 
 def _rows(payload: dict[str, Any]) -> list[list[float]]:

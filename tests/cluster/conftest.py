@@ -12,6 +12,7 @@ from crossfade.api.kinds import KINDS
 from testbed.bed import Bed
 from testbed.cluster import ClusterClient
 from tests.support.endpoint import Endpoint
+from tests.support.gateways import ENVOY, TRAEFIK
 from tests.support.installation import administrator, install, new_namespace
 from tests.support.operator_process import Installation, OperatorProcess
 from tests.support.statuses import lint
@@ -46,13 +47,23 @@ async def admin(bed: Bed) -> AsyncIterator[ClusterClient]:
 
 
 @pytest.fixture
-async def new_endpoint(admin: ClusterClient, installation: Installation) -> AsyncIterator[NewEndpoint]:
+def gateway() -> str:
+    """Which gateway the test's endpoints are behind; `on_both_gateways` makes one test of each of it."""
+    return TRAEFIK
+
+
+@pytest.fixture
+async def new_endpoint(
+    admin: ClusterClient, installation: Installation, bed: Bed, gateway: str
+) -> AsyncIterator[NewEndpoint]:
     """Makes endpoints of the test's own. In the end every status that was ever seen of them is linted."""
+    if gateway == ENVOY:
+        bed.start_envoy()
     made: list[Endpoint] = []
     async with AsyncExitStack() as namespaces:
 
         async def make() -> Endpoint:
-            made.append(await namespaces.enter_async_context(new_namespace(admin, installation)))
+            made.append(await namespaces.enter_async_context(new_namespace(admin, installation, gateway)))
             return made[-1]
 
         yield make

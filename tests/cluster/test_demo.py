@@ -12,6 +12,9 @@ pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("mlflow_url", "mlserv
 _ROOT = Path(__file__).parents[2]
 
 
+# How likely is it that luck makes this fail? Version 2 gives no error answer, without which no evidence against it can
+# grow. Version 3 fails 6 % of its requests where 1.5 % do not matter; to be promoted it would have to show next to none
+# of that in some 300 answers: 1 chance in 10^12 (3,000 rollouts simulated with the judge, weighted by likelihood).
 def test_the_demo_promotes_version_2_rolls_version_3_back_and_loses_no_request(tmp_path: Path) -> None:
     target = tmp_path / "report.json"
     ended = subprocess.run(

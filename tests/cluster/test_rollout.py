@@ -17,6 +17,7 @@ from tests.support.endpoint import (
     settled,
     weights,
 )
+from tests.support.gateways import on_both_gateways
 from tests.support.operator_process import ACCOUNT, Installation, OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -24,6 +25,7 @@ pytestmark = pytest.mark.cluster
 RATE = 200.0
 
 
+@on_both_gateways
 async def test_a_good_version_is_promoted_under_load_and_no_request_fails(
     endpoint: Endpoint, start_operator: Callable[..., OperatorProcess]
 ) -> None:
@@ -56,6 +58,7 @@ async def test_a_good_version_is_promoted_under_load_and_no_request_fails(
     assert {one.arm for one in load.samples[-100:]} == {candidate}
 
 
+@on_both_gateways
 async def test_a_bad_version_is_rolled_back_under_load_and_no_request_fails_by_the_route(
     endpoint: Endpoint,
     installation: Installation,

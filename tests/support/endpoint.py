@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 
+from testbed import gateway_api
 from testbed.load import LoadGenerator, Sample
 from testbed.load.verdict import Blame
 from tests.support import objects
@@ -16,6 +17,8 @@ from tests.support.recorder import Object, Recorder, collection
 from tests.support.statuses import conditions
 
 NAME = objects.MODEL
+FAILING = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[13]}]}'
+"""A request on which a model with `failsWhen` at 13 raises."""
 BODY = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[0.5]}]}'
 _SERVED_SECONDS = 10.0
 _PAUSE = 0.02
@@ -23,13 +26,17 @@ _PAUSE = 0.02
 
 @dataclass
 class Endpoint:
-    """A namespace with a Rollout `fraud` and its ModelVersions `fraud-<n>`, reached by the host name `host`."""
+    """A namespace with a Rollout `fraud` and its ModelVersions `fraud-<n>`, reached by the host name `host`.
+
+    `gateway` is the URL of the gateway that serves the Gateway `parent`.
+    """
 
     http: httpx.AsyncClient
     namespace: str
     gateway: str
     files: Path
     recorder: Recorder
+    parent: str = gateway_api.GATEWAY
 
     @property
     def host(self) -> str:
@@ -71,12 +78,16 @@ class Endpoint:
 
         Traefik says of a new route that it is accepted up to a second before it serves it.
         """
-        await self.create(objects.rollout(NAME, f"{NAME}-{number}", self.host, **changes))
+        await self.create(objects.rollout(NAME, f"{NAME}-{number}", self.host, self.parent, **changes))
         found = await self.until(lambda found: serves(found, number), within)
+        await self.until_answered()
+        return found
+
+    async def until_answered(self) -> None:
+        """Wait until the gateway serves the route."""
         async with asyncio.timeout(_SERVED_SECONDS):
             while not (await self.infer()).is_success:  # noqa: ASYNC110 - a gateway tells nobody when it serves
                 await asyncio.sleep(_PAUSE)
-        return found
 
     async def infer(self) -> httpx.Response:
         """One inference request through the gateway."""
@@ -100,9 +111,14 @@ class Endpoint:
         found = await self.items("Pod", f"crossfade.dev/revision={revision}")
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
-    def load(self, rate: float) -> LoadGenerator:
-        """Inference requests through the gateway, `rate` per second."""
-        return LoadGenerator(self.gateway + objects.INFER, rate, [BODY], {"host": self.host}, timeout=10.0)
+    def load(self, rate: float, *, keep: bool = True, body: bytes = BODY) -> LoadGenerator:
+        """Inference requests through the gateway, `rate` per second, on kept connections or on new ones."""
+        return LoadGenerator(self.gateway + objects.INFER, rate, [body], {"host": self.host}, timeout=10.0, keep=keep)
+
+    def streams(self, rate: float) -> LoadGenerator:
+        """Requests whose answers are streamed, by a model that behaves so for 5 s, `rate` per second."""
+        url = self.gateway + objects.STREAM
+        return LoadGenerator(url, rate, [BODY], {"host": self.host}, timeout=20.0, ending=objects.STREAM_END)
 
 
 async def at_least(load: LoadGenerator, requests: int, seconds: float = 30.0) -> None:

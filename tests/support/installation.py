@@ -11,6 +11,7 @@ from crossfade.api.kinds import KINDS
 from testbed.bed import Bed
 from testbed.cluster import ClusterClient
 from tests.support.endpoint import Endpoint
+from tests.support.gateways import PARENTS, TRAEFIK
 from tests.support.operator_process import Installation
 from tests.support.recorder import Recorder, collection
 
@@ -42,12 +43,15 @@ def administrator(bed: Bed) -> ClusterClient:
 
 
 @asynccontextmanager
-async def new_namespace(admin: ClusterClient, installation: Installation) -> AsyncIterator[Endpoint]:
+async def new_namespace(
+    admin: ClusterClient, installation: Installation, gateway: str = TRAEFIK
+) -> AsyncIterator[Endpoint]:
     """An endpoint in a namespace of its own, which is deleted in the end; by then no operator may run any more."""
+    url, parent = installation.bed.gateway_url(gateway), PARENTS[gateway]
     name = f"ml-{uuid.uuid4().hex[:6]}"
     await admin.create("/api/v1/namespaces", json.dumps({"metadata": {"name": name}}).encode())
     async with Recorder(admin.http, name, _WATCHED) as recorder:
-        yield Endpoint(admin.http, name, installation.bed.gateway, installation.file_root, recorder)
+        yield Endpoint(admin.http, name, url, installation.file_root, recorder, parent)
     await _remove(admin, name)
 
 

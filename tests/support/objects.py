@@ -4,10 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+from testbed import gateway_api
+
 Object = dict[str, Any]
 
 MODEL = "fraud"
 INFER = f"/v2/models/{MODEL}/infer"
+STREAM = f"/v2/models/{MODEL}/generate_stream"
+STREAM_END = b"data: [DONE]"
 _SERIES = "rest_server_requests_total"
 
 
@@ -45,9 +49,9 @@ def serving(replicas: int = 2, **more: Any) -> Object:
     return {"runtime": "custom", "replicas": replicas, "template": {"spec": {"containers": [container]}}, **more}
 
 
-def rollout(name: str, version: str, host: str, **changes: Any) -> Object:
-    """A Rollout of two short stages behind the bed's Gateway; `changes` replace top-level fields of its spec."""
-    gateway = {"parentRefs": [{"name": "public", "namespace": "gateways"}], "hostnames": [host]}
+def rollout(name: str, version: str, host: str, parent: str = gateway_api.GATEWAY, **changes: Any) -> Object:
+    """A Rollout of two short stages behind a Gateway of the bed; `changes` replace top-level fields of its spec."""
+    gateway = {"parentRefs": [{"name": parent, "namespace": gateway_api.NAMESPACE}], "hostnames": [host]}
     spec = {
         "modelVersion": version,
         "serving": serving(),

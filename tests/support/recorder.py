@@ -23,6 +23,7 @@ PATHS = {
     "HorizontalPodAutoscaler": ("/apis/autoscaling/v2", "horizontalpodautoscalers"),
     "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
     "Pod": ("/api/v1", "pods"),
+    "ConfigMap": ("/api/v1", "configmaps"),
     "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices"),
 }
 _RECONNECT_SECONDS = 0.1
@@ -104,7 +105,7 @@ class Recorder:
                     seen = len(self.history)
                     await self.news()
         except TimeoutError:
-            shown = json.dumps({key: (last or {}).get(key) for key in ("spec", "status")}, indent=1)
+            shown = json.dumps({key: (last or {}).get(key) for key in ("status", "spec")}, indent=1)
             raise AssertionError(f"{kind} {name} was not as awaited within {seconds:g} s; it is {shown}") from None
 
     def _is(self, at: int, kind: str, name: str) -> bool:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import pytest
 
+from testbed.kubelet.sandbox import ADDRESS
 from tests.testbed.pods import (
     SERVER,
     Namespace,
@@ -230,3 +231,17 @@ async def test_a_volume_does_not_hide_the_image_from_its_container(space: Namesp
     }
     await space.apply(pod("p", main, volumes=[{"name": "work", "emptyDir": {}}], restartPolicy="Never"))
     await space.pod("p", lambda status: status["phase"] == "Succeeded")
+
+
+async def test_an_address_that_a_pod_asks_for_is_its_own_and_free_again_when_it_is_gone(space: Namespace) -> None:
+    def asking(name: str) -> Object:
+        made = pod(name, shell("sleep 100"))
+        made["metadata"]["annotations"] = {ADDRESS: "10.77.0.99"}
+        return made
+
+    await space.apply(asking("first"))
+    assert (await space.ready("first"))["podIP"] == "10.77.0.99"
+    await space.apply(asking("second"))
+    await space.pod("second", lambda status: "10.77.0.99 is in use" in str(only(status)["state"]))
+    await space.delete("first")
+    assert (await space.ready("second"))["podIP"] == "10.77.0.99"

@@ -1,111 +1,137 @@
 """The decision about one Rollout: name the state it is in, then choose its next step."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
-from crossfade.api.conditions import Reason
-from crossfade.api.v1alpha1.modelversion import Resolved
-from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide import beginning, progress, rollback, settle, teardown
-from crossfade.decide.children import counted
 from crossfade.decide.draining import acknowledged
-from crossfade.decide.look import Look, look_at
 from crossfade.decide.orders import echoed
-from crossfade.decide.plan import Plan, Situation, Standing
+from crossfade.decide.plan import Plan
 from crossfade.decide.records import is_sticky, tries_again
-from crossfade.decide.workloads import target_arm, unfit
+from crossfade.decide.scene import Scene, scene_of
 from crossfade.model.snapshot import Snapshot
+
+Known = TypeVar("Known")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state: when a Rollout is in it, and what is done then, each in words and as code."""
+
+    name: str
+    when: str
+    does: str
+    applies: Callable[[Scene], bool]
+    plan: Callable[[Scene], Plan]
 
 
 def plan_rollout(snapshot: Snapshot) -> Plan:
-    """What to do now. Pure and total: every snapshot has a plan, and rollback is looked at before anything else."""
-    look = look_at(snapshot)
-    plan = _plan(snapshot, look)
-    ledger = look.ledger if look else snapshot.ledger
-    plan = replace(plan, status=acknowledged(snapshot, echoed(snapshot, plan, look)))
+    """What to do now. Pure and total: every snapshot is in a state, and rollback is looked at before anything else."""
+    scene = scene_of(snapshot)
+    plan = state_of(scene).plan(scene)
+    ledger = scene.look.ledger if scene.look else snapshot.ledger
+    plan = replace(plan, status=acknowledged(snapshot, echoed(snapshot, plan, scene.look)))
     return replace(plan, ledger=ledger if plan.status.stage else None)
 
 
-def _plan(snapshot: Snapshot, look: Look | None) -> Plan:
-    rollout = snapshot.rollout
-    if rollout.deleting:
-        return teardown.tear_down(snapshot)
-    stable = rollout.status.stable or _recovered(snapshot)
-    candidate = rollout.status.candidate
-    if stable is not None and candidate is not None:
-        breach = rollback.breach(snapshot, candidate, look)
-        if breach is not None:
-            return rollback.roll_back(snapshot, stable, candidate, breach, look)
-    target = _target(snapshot)
-    if isinstance(target, Situation) and stable is not None and _returns(snapshot, stable):
-        return _stuck(snapshot, stable) or settle.settle(snapshot, stable, None)
-    if isinstance(target, Situation):
-        return settle.hold(snapshot, stable, target)
-    arm, resolved = target
-    if stable is None:
-        return beginning.begin(snapshot, arm, resolved)
-    if candidate is not None and candidate.revision != arm.revision and (stuck := _stuck(snapshot, stable)):
-        return stuck
-    if arm.revision == stable.revision or is_sticky(snapshot, arm):
-        own = arm.revision == stable.revision
-        return settle.settle(snapshot, stable, resolved if own else None, sticky=not own)
-    if candidate is not None and candidate.revision != arm.revision:
-        return settle.supersede(snapshot, stable, candidate)
-    plan = progress.progress(snapshot, stable, arm, resolved, look)
-    again = f"{arm.model_version} is tried again" if tries_again(snapshot, arm) else ""
-    return replace(plan, obeyed={**plan.obeyed, "retry": again}) if again else plan
+def state_of(scene: Scene) -> State:
+    """The first state that applies; the last one always does."""
+    return next(state for state in STATES if state.applies(scene))
 
 
-def _stuck(snapshot: Snapshot, stable: Arm) -> Plan | None:
-    """A candidate that nobody wants any more is kept while it alone can answer."""
-    candidate, route = snapshot.rollout.status.candidate, snapshot.route
-    if candidate is None or route is None or candidate.revision not in route.reached:
-        return None
-    if counted(snapshot, stable).ready or not counted(snapshot, candidate).ready:
-        return None
-    nowhere = f"{stable.model_version} has no ready pod to go back to"
-    message = f"{candidate.model_version} keeps its traffic although it should go, for {nowhere}"
-    return settle.hold(snapshot, stable, Situation(Standing.IN_PROGRESS, Reason.NOT_SERVING, message))
+def _sure(found: Known | None) -> Known:
+    """What the state's own guard has made sure of."""
+    if found is None:
+        raise ValueError("a state was entered whose guard does not hold")
+    return found
 
 
-def _returns(snapshot: Snapshot, stable: Arm) -> bool:
-    """Whether the spec names the stable version again, which needs no look at its ModelVersion: it serves already."""
-    spec, candidate = snapshot.rollout.spec, snapshot.rollout.status.candidate
-    if spec is None or candidate is None:
-        return False
-    return spec.model_version == stable.model_version != candidate.model_version
+def _roll_back(scene: Scene) -> Plan:
+    return rollback.roll_back(
+        scene.snapshot, _sure(scene.stable), _sure(scene.candidate), _sure(scene.breach), scene.look
+    )
 
 
-def _target(snapshot: Snapshot) -> tuple[Arm, Resolved] | Situation:
-    """The revision that the spec asks for, or why there is none yet."""
-    rollout, version = snapshot.rollout, snapshot.version
-    if rollout.spec is None:
-        return Situation(Standing.FAILED, Reason.INVALID_SPEC, rollout.spec_error)
-    name = rollout.spec.model_version
-    if version is None:
-        return Situation(
-            Standing.IN_PROGRESS,
-            Reason.WAITING_FOR_MODEL_VERSION,
-            f"ModelVersion {name} does not exist in this namespace",
-        )
-    if version.resolved is None:
-        standing = Standing.FAILED if version.failed else Standing.IN_PROGRESS
-        return Situation(
-            standing, Reason.WAITING_FOR_MODEL_VERSION, f"ModelVersion {name} is not resolved: {version.message}"
-        )
-    problem = unfit(rollout.spec.serving)
-    if problem is not None:
-        return Situation(Standing.FAILED, Reason.INVALID_SPEC, problem)
-    return target_arm(rollout, rollout.spec, version.resolved), version.resolved
+def _progress(scene: Scene) -> Plan:
+    asked = _sure(scene.asked)
+    plan = progress.progress(scene.snapshot, _sure(scene.stable), asked, _sure(scene.resolved), scene.look)
+    if not tries_again(scene.snapshot, asked):
+        return plan
+    return replace(plan, obeyed={**plan.obeyed, "retry": f"{asked.model_version} is tried again"})
 
 
-def _recovered(snapshot: Snapshot) -> Arm | None:
-    """The stable arm read off a route that outlived its Rollout's status: the revision that was there first."""
-    weights = snapshot.route.weights if snapshot.route else {}
-    alive = [snapshot.revisions[name] for name in weights if name in snapshot.revisions]
-    if not alive:
-        return None
-    oldest = min(alive, key=lambda revision: (revision.created_at, revision.revision))
-    candidate = snapshot.rollout.status.candidate
-    if candidate is not None and candidate.revision == oldest.revision:
-        return None  # its own first roll-out, which `beginning` finishes
-    return Arm(model_version=oldest.model_version, revision=oldest.revision, digest=oldest.digest)
+STATES = (
+    State(
+        name="Deleting",
+        when="the Rollout is being deleted",
+        does="all traffic to stable, drain, remove the rest, let the object go",
+        applies=lambda scene: scene.snapshot.rollout.deleting,
+        plan=lambda scene: teardown.tear_down(scene.snapshot),
+    ),
+    State(
+        name="Rolling back",
+        when="a candidate is under way and shows a hard signal, or is aborted, or is proven worse, or its stage ended"
+        " with `onInconclusive: Rollback`",
+        does="all traffic to stable, then the record of it; not even the spec need be readable",
+        applies=lambda scene: scene.breach is not None,
+        plan=_roll_back,
+    ),
+    State(
+        name="Stranded",
+        when="a candidate that is not asked for any more has traffic and ready pods, and stable has no ready pod",
+        does="what the candidate has stays its own until stable can answer",
+        applies=lambda scene: scene.stranded,
+        plan=lambda scene: settle.strand(scene.snapshot, _sure(scene.stable), _sure(scene.candidate)),
+    ),
+    State(
+        name="Returning",
+        when="the spec names the stable version again and its ModelVersion is unknown",
+        does="all traffic to stable; the candidate drains and goes",
+        applies=lambda scene: scene.unknown is not None and scene.returns,
+        plan=lambda scene: settle.settle(scene.snapshot, _sure(scene.stable), None),
+    ),
+    State(
+        name="Holding",
+        when="the spec cannot be read, or its ModelVersion is missing or not resolved",
+        does="nothing moves forward; the route is kept as it is asked for; what serves keeps serving",
+        applies=lambda scene: scene.unknown is not None,
+        plan=lambda scene: settle.hold(scene.snapshot, scene.stable, _sure(scene.unknown)),
+    ),
+    State(
+        name="Beginning",
+        when="nothing serves yet",
+        does="pods, then the route, then the first version is stable",
+        applies=lambda scene: scene.stable is None,
+        plan=lambda scene: beginning.begin(scene.snapshot, _sure(scene.asked), _sure(scene.resolved)),
+    ),
+    State(
+        name="Settled",
+        when="the revision that is asked for is stable",
+        does="all traffic to it; whatever else there is drains and goes",
+        applies=lambda scene: _sure(scene.asked).revision == _sure(scene.stable).revision,
+        plan=lambda scene: settle.settle(scene.snapshot, _sure(scene.stable), scene.resolved),
+    ),
+    State(
+        name="Taken back",
+        when="the revision that is asked for was rolled back or aborted, and nobody has asked again",
+        does="the same, and Stalled with the sentence of the rollback",
+        applies=lambda scene: is_sticky(scene.snapshot, _sure(scene.asked)),
+        plan=lambda scene: settle.settle(scene.snapshot, _sure(scene.stable), None, sticky=True),
+    ),
+    State(
+        name="Superseding",
+        when="another candidate than the one that is asked for is under way",
+        does="all traffic to stable; when that is acknowledged the candidate is given up",
+        applies=lambda scene: scene.candidate is not None and scene.candidate.revision != _sure(scene.asked).revision,
+        plan=lambda scene: settle.supersede(scene.snapshot, _sure(scene.stable), _sure(scene.candidate)),
+    ),
+    State(
+        name="Progressing",
+        when="none of the above",
+        does="one step of the ladder, see below",
+        applies=lambda scene: True,
+        plan=_progress,
+    ),
+)
+"""In this order; the first that applies counts."""

@@ -1,5 +1,6 @@
 """Would catch: a bit lost between two operators, a checkpoint too long for status, damage taken for evidence."""
 
+import struct
 import zlib
 from base64 import b85encode
 from contextlib import suppress
@@ -140,6 +141,27 @@ def test_one_that_does_not_fit_is_empty_rather_than_wrong() -> None:
     assert encode(grown(bounds=24, pods=200, strata=5)) == ""
 
 
+def test_the_longest_that_fits_is_written() -> None:
+    random = Random(3)
+    noise = "".join(random.choices("bcdfghjklmnpqrstvwxz2456789", k=6000))
+    lengths = [len(encode(MetricLedger(fault=noise[:size]))) for size in range(5100, 5500, 10)]
+    near = next(size for size, length in zip(range(5100, 5500, 10), lengths, strict=True) if not length)
+    assert max(len(encode(MetricLedger(fault=noise[:size]))) for size in range(near - 20, near)) == LONGEST
+
+
+# --- its form ---
+
+
+def test_its_form_is_the_one_written_down() -> None:
+    """What an operator wrote before an upgrade is read after it: all first bytes of long floats, all second ones, …"""
+    ledger = MetricLedger(end=1795335697.1234, looks=3, lower=(0.12345678901, 12345.75, 123456.75), fault="<&>")
+    floats = struct.pack("<3d", 1795335697.1234, 0.12345678901, 123456.75)
+    planes = bytes(floats[8 * number + place] for place in range(8) for number in range(3))
+    rest = b'[{},3,1.0,[],[],[],[],[],[],[{},12345.75,{}],[0,[]],[0,[]],[],[0,0,0,0],[],0.0,null,"<&>",[]]'
+    text = b85encode(zlib.compress(b"\3\0\0\0" + planes + rest, 9)).decode()
+    assert encode(ledger) == "m1." + text.replace("<", ".").replace(">", ",").replace("&", ":")
+
+
 # --- damage ---
 
 
@@ -164,6 +186,7 @@ def packed(content: bytes) -> str:
     return "m1." + b85encode(zlib.compress(content)).decode().translate(str.maketrans("<>&", ".,:"))
 
 
+EMPTY = b'[0.0,0,1.0,[],[],[],[],[],[],[],[0,[]],[0,[]],[],[0,0,0,0],[],0.0,null,"",[]]'
 WHOLE = encode(MetricLedger(end=12.345678901234, behind=(("pod", 3.0),)))
 DAMAGED = {
     "cut off": WHOLE[:-6],
@@ -179,7 +202,7 @@ DAMAGED = {
     "floats cut off": packed(b"\xff\xff\0\0[]"),
     "no object where one must be": packed(b"\0\0\0\0[" + b",".join([b"1"] * 19) + b"]"),
     "no text": packed(b"\0\0\0\0\xff\xfe"),
-    "a bomb": packed(b"\0\0\0\0" + b" " * (1 << 21) + b"[]"),
+    "a bomb": packed(b"\0\0\0\0" + b" " * (1 << 20) + EMPTY),
     "nested too deeply": packed(b"\0\0\0\0" + b"[" * 100_000),
 }
 
@@ -188,6 +211,10 @@ DAMAGED = {
 def test_damage_is_refused_in_words(text: str) -> None:
     with pytest.raises(ValueError, match=r"^a checkpoint of \d+ characters is damaged and cannot be gone on from"):
         decode(text)
+
+
+def test_what_is_not_damaged_is_read() -> None:
+    assert decode(packed(b"\0\0\0\0" + EMPTY)) == MetricLedger()
 
 
 @settings(max_examples=100, deadline=None)

@@ -5,9 +5,12 @@ from dataclasses import replace
 from math import inf, log
 from typing import Any
 
+import numpy as np
+import pytest
 from crossfade.api.v1alpha1.analysis import Analysis
-from crossfade.api.v1alpha1.rollout import AnalysisStatus, Stage
-from crossfade.decide.judge.describe import analysis_status
+from crossfade.api.v1alpha1.rollout import AnalysisStatus, ArmCount, Stage
+from crossfade.decide.judge import describe
+from crossfade.decide.judge.describe import analysis_status, pooled_ratio
 from crossfade.decide.judge.engine import fold, judge
 from crossfade.decide.judge.figures import figure, number, odds, period, share
 from crossfade.decide.judge.kernel import GRID, LOWER, MILDER
@@ -24,6 +27,7 @@ from crossfade.model.ledger import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from statsmodels.stats.contingency_tables import StratifiedTable
 
 _BEGAN = 1_700_000_000.0  # 22:13:20 UTC
 _BOUNDS = (0.1, 0.25, 0.5, 1.0)
@@ -207,6 +211,18 @@ def test_a_metric_never_seen_has_no_data() -> None:
     assert status.explanation == "errors: no samples of both versions yet, so nothing is concluded."
 
 
+def test_of_what_was_not_counted_status_shows_no_figures() -> None:
+    silent = told([ERRORS, MEMORY], {"gpu-memory": gauge({"max": "95"}, 90)}).metrics
+    nothing = ArmCount(bad=0, total=0)
+    for metric in silent:
+        assert (metric.stable, metric.candidate, metric.ratio, metric.low, metric.high) == (
+            nothing,
+            nothing,
+            *[None] * 3,
+        )
+    assert [(metric.evidence, metric.threshold) for metric in silent] == [("1", "100"), (None, None)]
+
+
 def test_silence_says_since_when() -> None:
     status = told([ERRORS], {"errors": SAME}, silent=["errors"])
     assert status.explanation == "errors: no samples of both versions since 22:14:20 UTC, so nothing is concluded."
@@ -229,6 +245,8 @@ def test_beside_a_ratio_the_limit_is_told_when_it_is_what_was_broken() -> None:
     assert "whatever stable does" in told([both], {"errors": ledger}).explanation
     ledger = replace(ledger, over_limit=(100.0,) * len(GRID))
     assert "allowed 1.1" in told([both], {"errors": ledger}).explanation
+    ledger = replace(ledger, over_limit=(240.0,) * len(GRID), over_floor=(240.0,) * len(GRID))
+    assert "allowed 1.1" in told([both], {"errors": ledger}).explanation
     ledger = replace(ledger, over_limit=(200.0,) * len(GRID), over_floor=(30.0,) * len(GRID))
     assert "whatever stable does" in told([both], {"errors": ledger}).explanation
 
@@ -236,6 +254,8 @@ def test_beside_a_ratio_the_limit_is_told_when_it_is_what_was_broken() -> None:
 def test_beside_a_ratio_the_limit_is_not_told_while_nothing_is_broken() -> None:
     both = {**ERRORS, "objective": {"relative": {"rollbackAbove": 10}, "absolute": {"max": "0.02"}}}
     assert "allowed 1.1)" in told([both], {"errors": SAME}).explanation
+    nearly = replace(SAME, over_limit=(99.0,) * len(GRID))
+    assert "allowed 1.1)" in told([both], {"errors": nearly}).explanation
 
 
 def test_beside_a_margin_of_time_a_broken_limit_is_told_at_its_own_bound() -> None:
@@ -390,7 +410,21 @@ def test_a_metric_that_only_observes_is_told_and_decides_nothing() -> None:
 
 def test_all_metrics_that_decided_are_named_together() -> None:
     status = told([ERRORS, {**ERRORS, "name": "other"}], {"errors": WORSE, "other": WORSE})
-    assert [one in status.explanation for one in ("errors: the candidate", "other: the candidate")] == [True, True]
+    first, second = (metric.explanation for metric in status.metrics)
+    assert (first[:8], second[:7]) == ("errors: ", "other: ")
+    assert status.explanation == f"{first} {second}"
+
+
+def test_stages_are_pooled_as_mantel_and_haenszel_do() -> None:
+    strata = (Stratum(5, 1000, 19_000, (30.0,), (190.0,)), Stratum(50, 10_000, 5_000, (900.0,), (300.0,)))
+    tables = [
+        [[one.candidate[0], one.candidate_total - one.candidate[0]], [one.stable[0], one.stable_total - one.stable[0]]]
+        for one in strata
+    ]
+    oracle = StratifiedTable([np.array(table) for table in tables]).riskratio_pooled
+    assert pooled_ratio(strata, 0) == pytest.approx(oracle)
+    assert pooled_ratio((*strata, Stratum(70)), 0) == pytest.approx(oracle)
+    assert pooled_ratio((Stratum(5, 1000, 19_000, (0.0,), (0.0,)),), 0) is None
 
 
 def test_an_explanation_of_many_metrics_fits_its_field() -> None:
@@ -398,6 +432,11 @@ def test_an_explanation_of_many_metrics_fits_its_field() -> None:
     status = told(many, {metric["name"]: WORSE for metric in many})
     assert len(status.explanation) == 1024
     assert status.explanation.endswith("…")
+
+
+def test_only_what_is_too_long_is_cut() -> None:
+    assert describe._short("x" * 1024) == "x" * 1024
+    assert describe._short("x" * 1025) == "x" * 1023 + "…"
 
 
 _COUNTS = st.tuples(*(st.integers(0, limit) for limit in (10**6, 10**6, 10**7, 10**7)))

@@ -9,9 +9,10 @@ from crossfade.decide.judge.dispersion import constant_phi, history_of, known
 from crossfade.decide.judge.engine import fold
 from crossfade.decide.judge.pace import Flow, windows_to_catch
 from crossfade.decide.judge.replay import with_histories
-from crossfade.decide.judge.rules import History, rules_of
+from crossfade.decide.judge.rules import History, Kind, rules_of
 from crossfade.decide.judge.weigh import dispersion
 from crossfade.model.ledger import MetricLedger, PodCount, Window
+from scipy import stats
 
 HISTORY = 2000
 """Windows of 15 s: eight hours."""
@@ -37,6 +38,10 @@ def windows_of(
     ]
 
 
+def constant(windows: list[Window], kind: Kind = "ratio") -> float:
+    return constant_phi(windows, history_of(windows, kind), kind)
+
+
 @pytest.mark.parametrize(("cv", "kappa"), [(0.3, 0.09), (0.5, 0.25), (1.0, 1.0)])
 def test_the_variance_that_pods_have_is_found_and_a_third_added_for_safety(cv: float, kappa: float):
     # Noise that is new in each window: a * kappa_a is the same at every level, but for chance.
@@ -49,12 +54,53 @@ def test_noise_that_lasts_counts_more_for_a_rollout_sees_it_as_a_regression():
     assert history_of(windows_of(0.01, 250, 4, cv=0.5, lasts=20), "ratio").kappa > 5 * short
 
 
-def test_the_figure_of_one_level_is_that_of_the_textbook():
-    # Two pods with 14 and 6 of 20 in every window: mu 10, h 1/2. At level 1 (16 - 5) / (20 * 19 / 8) = 0.232, and most
-    # at level 20, of which a window has 80^2 = 6400 instead of 100: (6400 - 100) / (400 * 399 / 8) = 0.316.
-    window = Window(1.0, (PodCount("a", 100, (14,)), PodCount("b", 100, (6,))), ())
-    history = history_of([replace(window, end=float(k)) for k in range(400)], "ratio")
-    assert history.kappa == pytest.approx(1.3 * 20 * 6300 / (400 * 399 / 8))
+UNEVEN = Window(1.0, (PodCount("a", 100, (14,)), PodCount("b", 100, (6,))), ())
+"""Two pods with 14 and 6 of 20 bad requests: mu 10, h 1/2."""
+
+
+@pytest.mark.parametrize(("windows", "level", "above"), [(400, 20, 6400 - 100), (200, 20, 6400 - 100), (199, 4, 236)])
+def test_the_figure_of_one_level_is_that_of_the_textbook(windows: int, level: int, above: float):
+    # At level 1 (16 - 5) / (20 * 19 / 8) = 0.232, at level 4 (256 - 20) / (80 * 79 / 8), and most at level 20, of which
+    # a window has 80^2 = 6400 instead of 100: (6400 - 100) / (400 * 399 / 8) = 0.316; with less than ten of them the
+    # level says nothing.
+    history = history_of([replace(UNEVEN, end=float(k)) for k in range(windows)], "ratio")
+    bad = 20 * level
+    assert history.kappa == pytest.approx(1.3 * level * above / (bad * (bad - 1) / 8))
+
+
+def test_windows_without_a_bad_request_say_nothing_whenever_they_are():
+    calm = Window(0.0, (PodCount("a", 100, (0,)), PodCount("b", 100, (0,))), ())
+    uneven = [UNEVEN] * 400
+    assert history_of([*[calm] * 40, *uneven], "ratio").kappa == history_of(uneven, "ratio").kappa
+    assert history_of([*uneven, *[calm] * 40], "ratio").kappa == history_of(uneven, "ratio").kappa
+
+
+@pytest.mark.parametrize(("uneven", "found"), [(25, 0.0), (26, 1.3 * 300 / (50 * 870 * 2 / 9))])
+def test_only_what_is_two_standard_errors_above_chance_is_noise(uneven: int, found: float):
+    """Thirty bad requests a window of three equal pods: by chance the sum of (e - 10)^2 has mean 20 and, as that of a
+    multinomial law, variance 2 * 30 * 29 * 2 / 9. Uneven windows have 50; (50 * 26 - 1000) is above 2 * 139, one less
+    is not."""
+
+    def window(*bad: int) -> Window:
+        return Window(1.0, tuple(PodCount(f"p{i}", 1000, (one,)) for i, one in enumerate(bad)), ())
+
+    seen = [window(15, 5, 10) if k % 2 else window(5, 15, 10) for k in range(uneven)]
+    assert history_of(seen + [window(10, 10, 10)] * (50 - uneven), "ratio").kappa == pytest.approx(found)
+
+
+def test_a_service_that_never_fails_has_no_noise():
+    assert history_of(windows_of(0.0, 250, 3), "ratio").kappa == 0
+    assert constant(windows_of(0.0, 250, 3)) == 1.0
+
+
+def test_the_constant_is_pearsons_statistic_a_degree_of_freedom_and_its_error():
+    """Of sums of twenty windows, for there it is largest; by scipy."""
+    one, two = (PodCount("a", 100, (14,)), PodCount("b", 300, (6,)), PodCount("c", 200, (10,))), UNEVEN.stable
+    expected = [20 * 30 * share for share in (1 / 6, 3 / 6, 2 / 6)], [200.0, 200.0]
+    found = stats.chisquare([280, 120, 200], expected[0])[0] * 10 + stats.chisquare([280, 120], expected[1])[0] * 10
+    freedom = 10 * 2 + 10 * 1
+    seen = [Window(1.0, one, ())] * 200 + [Window(1.0, two, ())] * 200
+    assert constant(seen) == pytest.approx(found / freedom * (1 + (2 / freedom) ** 0.5))
 
 
 @pytest.mark.parametrize("requests", [20, 100, 1000])
@@ -110,7 +156,29 @@ def test_of_one_pod_or_a_few_scrapes_nothing_is_known(pods: int, length: int):
     assert not known(history)
     assert history.kappa == 0
     assert history.total > 0
-    assert constant_phi(windows_of(0.01, 250, pods, cv=2.0, length=length), "ratio") == 1.0
+    assert constant(windows_of(0.01, 250, pods, cv=2.0, length=length)) == 1.0
+
+
+def test_two_pods_and_forty_scrapes_are_enough_to_know():
+    assert [known(History(pods=pods, windows=seen)) for pods, seen in ((2, 40), (1, 40), (2, 39))] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_one_scrape_is_counted_though_nothing_follows_from_it():
+    assert history_of([UNEVEN], "ratio") == History(0.0, (0.0,), (20,), 200, 1.0, 2, 1)
+
+
+def test_all_that_was_seen_is_in_the_history():
+    found = history_of([UNEVEN] * 60, "ratio")
+    assert found == History(found.kappa, (0.0,), (1200,), 12_000, 1.0, 2, 60)
+
+
+def test_a_pod_with_a_request_is_one_and_one_without_is_none():
+    pods = (PodCount("a", 1, (0,)), PodCount("b", 1, (0,)), PodCount("idle", 0, (0,)))
+    assert history_of([Window(1.0, pods, ())], "ratio").pods == 2
 
 
 def test_nothing_seen_is_nothing_known():
@@ -119,11 +187,10 @@ def test_nothing_seen_is_nothing_known():
     assert history_of(windows_of(0.01, 250, 3, length=50), "gauge") == History()
 
 
-def test_pods_that_come_and_go_and_windows_without_a_bad_request_are_no_noise():
+def test_pods_that_come_and_go_are_no_noise():
     seen = windows_of(0.01, 250, 4)
     gone = [replace(w, stable=w.stable[: 2 + k // 100 % 3]) for k, w in enumerate(seen)]
     assert history_of(gone, "ratio").kappa < 0.1
-    assert history_of(windows_of(0.0, 250, 3), "ratio").kappa == 0
 
 
 def test_a_histogram_counts_its_worst_bound_and_only_windows_with_the_buckets_of_today():
@@ -132,18 +199,21 @@ def test_a_histogram_counts_its_worst_bound_and_only_windows_with_the_buckets_of
         one, other = (300, far), (300, 60 - far)
         return Window(float(k), (PodCount("a", 1000, one), PodCount("b", 1000, other)), (), bounds)
 
-    today = [window(k, (0.1, 0.5)) for k in range(100)]
-    history = history_of([*(window(k, (0.1, 9.0)) for k in range(100)), *today], "latency")
+    before, today = [[window(k, (0.1, bound)) for k in range(100)] for bound in (9.0, 0.5)]
+    assert history_of([*before, today[0]], "latency").windows == 1
+    history = history_of([*before, *today], "latency")
     assert history.windows == 100
     assert history.bounds == (0.1, 0.5)
     # At 0.5 s, mu 30, deviation 10 in each window: (100 - 15) / (60 * 59 / 8); in sums of four nothing is left of it.
     assert history.kappa == pytest.approx(1.3 * 85 / (60 * 59 / 8))
+    # Pearson's statistic is 2 * 100 / 30 a window there and none at 0.1 s, which is never watched.
+    assert constant([*before, *today], "latency") == pytest.approx(200 / 30 * (1 + (2 / 100) ** 0.5))
 
 
 def test_the_constant_is_one_without_noise_and_grows_with_it():
     calm, wild = (
-        constant_phi(windows_of(0.01, 250, 3), "ratio"),
-        constant_phi(windows_of(0.01, 250, 3, cv=1.0), "ratio"),
+        constant(windows_of(0.01, 250, 3)),
+        constant(windows_of(0.01, 250, 3, cv=1.0)),
     )
     assert 1.0 <= calm < 1.3
     assert wild > 2.5

@@ -15,13 +15,13 @@ from scipy import stats
 from tests.unit.judge.test_dispersion import windows_of
 
 
-def rules(role: str = "Required") -> Rules:
+def rules(role: str = "Required", lasts: str = "20m") -> Rules:
     errors = {"template": "mlserver/errors", "objective": {"relative": {"rollbackAbove": 10}}}
     memory = {"name": "memory", "gauge": {"series": "memory"}, "objective": {"rule": {"max": "1"}}}
     analysis = Analysis.model_validate(
         {"metrics": [{"name": "keep", **errors}, {"name": "e", **errors, "role": role}, memory]}
     )
-    stage = Stage.model_validate({"name": "ten", "weight": 10, "maxDuration": "20m"})
+    stage = Stage.model_validate({"name": "ten", "weight": 10, "minDuration": "1s", "maxDuration": lasts})
     return rules_of(analysis, [stage], 15, {"keep": "ratio", "e": "ratio"})
 
 
@@ -43,6 +43,18 @@ def test_each_pod_is_the_candidate_once_in_each_length_of_a_rollout():
     assert replayed(rules(), {"e": windows_of(0.01, 250, 3, length=79)}) == Replay(0, 0)
     assert replayed(rules(), {"e": windows_of(0.01, 250, 1, length=400)}) == Replay(0, 0)
     assert replayed(rules(), {}) == Replay(0, 0)
+    shifted = [replace(one, end=one.end + 1.7e9) for one in windows_of(0.01, 250, 3, length=400)]
+    assert replayed(rules(), {"e": shifted}) == Replay(0, 15)
+
+
+def test_the_last_window_of_a_rollout_belongs_to_it():
+    """No fewer than three windows decide, and of three this pod is as bad as can be."""
+    broken = [
+        Window(15.0 * (k + 1), (PodCount("sick", 500, (500,)), PodCount("a", 500, (5,)), PodCount("b", 500, (5,))), ())
+        for k in range(6)
+    ]
+    assert replayed(rules(lasts="45s"), {"e": broken}) == Replay(2, 6)
+    assert replayed(rules(lasts="30s"), {"e": broken}) == Replay(0, 9)
 
 
 def test_a_pod_that_is_worse_than_the_rest_is_an_alarm_whichever_metric_tells():
@@ -95,9 +107,30 @@ def test_noise_that_no_constant_quiets_is_told_as_it_is(monkeypatch: pytest.Monk
     assert found.replay.rate > 0.01
 
 
+def test_as_many_alarms_as_promised_are_quiet():
+    assert [replay.is_quiet(rules(), Replay(alarms, 100)) for alarms in (0, 1, 2)] == [True, True, False]
+
+
+def test_the_constant_of_a_past_that_is_never_quiet_is_doubled_five_times():
+    """A promise of less than no false alarm cannot be kept; a histogram's noise is that of the bounds it watches."""
+
+    def window(k: int) -> Window:
+        far = 20 if k % 2 else 40
+        return Window(15.0 * k, (PodCount("a", 1000, (300, far)), PodCount("b", 1000, (300, 60 - far))), (), (0.1, 0.5))
+
+    slow = {"name": "e", "template": "mlserver/latency", "objective": {"relative": {"slowerBy": 10}}}
+    held = rules_of(Analysis.model_validate({"metrics": [slow]}), [], 15, {"e": "latency"})
+    found = calibrated(replace(held, confidence=1.1), {"e": [window(k) for k in range(1, 101)]})
+    history = found.rules.by_name["e"].history
+    assert found.model == "Constant"
+    # at 0.5 s mu 30 and deviation 10 in each window: kappa 85 / (60 * 59 / 8), Pearson's statistic 200 / 30
+    assert history.kappa == pytest.approx(1.3 * 85 / (60 * 59 / 8))
+    assert history.phi == pytest.approx(32 * 200 / 30 * (1 + (2 / 100) ** 0.5))
+
+
 def test_too_little_history_is_said_to_be_unknown():
     found = calibrated(rules(), {"e": windows_of(0.01, 250, 1, length=400)})
-    assert found.model == "Unknown"
+    assert (found.model, found.replay) == ("Unknown", Replay(0, 0))
     assert found.rules.by_name["e"].history.total > 0
     assert found.rules.by_name["keep"].history.total == 0
     assert calibrated(rules(), {}).model == "Unknown"

@@ -48,6 +48,12 @@ def test_a_round_lasts_while_a_pod_that_was_live_is_still_to_come() -> None:
     assert ends(*pods, stable((1007.6, 1.0))) == [1004.0]
 
 
+def test_a_pod_that_comes_half_a_step_late_is_still_in_the_round() -> None:
+    on_time, late = line(1, 2), every_step(0, first=SINCE)
+    assert ends(candidate(*on_time, pod="a"), candidate(*late, (1007.5, 3.0), pod="b")) == [1007.5]
+    assert ends(candidate(*on_time, pod="a"), candidate(*late, (1007.6, 3.0), pod="b")) == [1005.0, 1010.0]
+
+
 def test_a_pod_that_was_last_scraped_long_before_is_not_waited_for() -> None:
     pods = (candidate(*line(1, 1, first=SINCE - 1), pod="a"), candidate((SINCE - 12.6, 5.0), pod="b"))
     assert ends(*pods) == [1004.0]
@@ -94,6 +100,12 @@ def test_what_was_counted_before_the_start_is_only_a_starting_point() -> None:
 def test_a_pod_that_is_born_under_our_eyes_counts_from_zero() -> None:
     born = candidate(*line(4, 1, first=SINCE + STEP, begin=7))
     found = windows_of(errors_of(total=(OLD, born)), errors())
+    assert [totals(window)["c"][0] for window in found] == [7, 4]
+
+
+def test_so_does_one_that_is_born_after_readings_that_begin_at_the_start() -> None:
+    born = candidate(*line(4, 1, first=SINCE + 3 * STEP, begin=7))
+    found = windows_of(errors_of(total=(stable(*line(100, 5)), born)), errors())
     assert [totals(window)["c"][0] for window in found] == [7, 4]
 
 
@@ -162,6 +174,21 @@ def test_warming_up_pods_of_both_arms_are_left_out() -> None:
     ]
 
 
+@pytest.mark.parametrize(("first", "counted"), [(10.0, [0, 4]), (12.5, [0, 4]), (12.6, [0, 0])])
+def test_a_pod_that_is_first_seen_soon_after_the_others_does_not_warm_up(first: float, counted: list[int]) -> None:
+    """The readings begin 50 s before the start; pods are scraped every 5 s."""
+    soon = candidate(*line(4, 1, first=SINCE - 50 + first, begin=7), *line(4, 2, begin=11))
+    found = windows_of(errors_of(total=(OLD, soon)), errors(), MetricLedger(end=SINCE - STEP), warmup=60.0)
+    assert [totals(window).get("c", (0,))[0] for window in found[:2]] == [counted[0], counted[1]]
+
+
+def test_each_window_knows_the_weight_it_was_served_at() -> None:
+    (counts,) = windows_of(errors_of(total=(candidate(*line(1, 1)),)), errors())
+    (level,) = windows_of(Counters(gauges=(candidate(*line(1, 1)),)), gauge())
+    assert (counts.weight, level.weight) == (10, 10)
+    assert (counts.end, level.end) == (1005.0, 1005.0)
+
+
 # --- pods that are behind ---
 
 
@@ -182,9 +209,18 @@ def test_a_pod_that_is_gone_is_forgotten_after_five_minutes() -> None:
     assert [len(late) for late in found] == [1] * 61 + [0] * 9
 
 
-def test_a_pod_that_was_gone_before_the_start_is_not_remembered() -> None:
-    counters = errors_of(total=(candidate(*line(1, 1)), stable((SINCE - 13, 5.0))))
-    assert behind(counters, MetricLedger(end=SINCE)) == [()]
+@pytest.mark.parametrize(("ago", "remembered"), [(12.5, (("stable/s", SINCE - 12.5),)), (12.6, ())])
+def test_a_pod_that_was_gone_before_the_start_is_not_remembered(
+    ago: float, remembered: tuple[tuple[str, float], ...]
+) -> None:
+    counters = errors_of(total=(candidate(*line(1, 1)), stable((SINCE - ago, 5.0))))
+    assert behind(counters, MetricLedger(end=SINCE)) == [remembered]
+
+
+@pytest.mark.parametrize(("last", "late"), [(1004.0, False), (1000.5, False), (1000.4, True)])
+def test_a_pod_is_late_when_nine_tenths_of_a_step_are_over_since_its_last_scrape(last: float, late: bool) -> None:
+    counters = errors_of(total=(candidate(*line(1, 1)), stable((SINCE - 4, 4.0), (last, 5.0))))
+    assert behind(counters, MetricLedger(end=SINCE)) == [(("stable/s", last),) if late else ()]
 
 
 def test_a_pod_that_cannot_be_seen_any_more_stays_remembered() -> None:
@@ -239,6 +275,10 @@ def test_buckets_that_cannot_be_compared_hold_the_rollout(sentence: str) -> None
     readings = {"latency": buckets(*arms)}
     ledger, silent = catch_up(rules, Ledger(), readings, "stable", "candidate", weight=10, since=SINCE, now=1006.0)
     assert ledger.metrics["latency"].fault == sentence
+    counted = [totals(window) for window in windows_of(readings["latency"], slower())]
+    assert counted == [
+        {one.pod: (100 if one.revision == "stable" else 10, ()) for one in readings["latency"].buckets[inf]}
+    ]
     assert (ledger.metrics["latency"].stable.total, ledger.metrics["latency"].end) == (0, 1005.0)
     judgement = judge(rules, ledger, silent)
     assert (judgement.overall, judgement.states["latency"]) == ("Hold", "Invalid")
@@ -250,6 +290,12 @@ def test_bounds_once_counted_stay_and_one_that_shows_later_is_no_change() -> Non
     assert (found.bounds, found.fault, totals(found)["c"]) == ((0.5,), "", (10, (2,)))
     (found,) = windows_of(counters, slower(), MetricLedger(end=SINCE, bounds=(0.5, 0.7)))
     assert (found.bounds, found.fault) == ((), "the histogram's buckets are not those of before")
+
+
+def test_the_buckets_of_a_third_version_are_not_compared() -> None:
+    another = {le: Series("another", "x", line(1, 1)) for le in (0.3, inf)}
+    (found,) = windows_of(buckets(timed("stable", (60, 90), 100), timed("candidate", (5, 8), 10), another), slower())
+    assert (found.bounds, found.fault) == ((0.1, 0.5), "")
 
 
 def test_the_candidates_buckets_count_while_no_stable_pod_is_seen() -> None:
@@ -302,6 +348,20 @@ def test_a_pod_that_warms_up_or_was_not_scraped_has_no_value() -> None:
     assert [window.value for window in found] == [9.0, 10.0, 11.0, 99.0]
     alone = windows_of(Counters(gauges=(stable(*line(1, 12, first=SINCE - 40)), new)), gauge(), warmup=60.0)
     assert [window.value for window in alone] == [None, None, None]
+
+
+def test_a_pod_that_has_just_warmed_up_has_a_value_from_its_next_scrape_on() -> None:
+    old, new = candidate(*line(0, 12, first=SINCE - 40), pod="a"), candidate(*line(0, 2, SINCE + 5, 99), pod="b")
+    found = windows_of(Counters(gauges=(old, new)), gauge(), warmup=5.0)
+    assert [window.value for window in found] == [0.0, 0.0, 99.0]
+
+
+def test_a_gauge_has_the_values_of_its_own_round_and_of_no_other() -> None:
+    steady = candidate(*every_step(1, 2, 3, 4, 5), pod="a")
+    born = candidate((SINCE + 9, 99.0), pod="b")
+    assert [one.value for one in windows_of(Counters(gauges=(steady, born)), gauge())] == [2.0, 99.0, 4.0]
+    gone = candidate(*every_step(98, 99), pod="b")
+    assert [one.value for one in windows_of(Counters(gauges=(steady, gone)), gauge())] == [99.0, 3.0, 4.0]
 
 
 # --- catching up ---

@@ -22,15 +22,6 @@ def test_each_row_is_one_request_without_its_label(tmp_path: Path) -> None:
     assert second["data"] == [6.981, 13.43, 0.0]
 
 
-def test_every_fifth_request_comes_without_the_measurements_that_version_3_stumbles_over(tmp_path: Path) -> None:
-    folder = environment(tmp_path)
-    (table,) = folder.rglob("breast_cancer.csv")
-    table.write_text("\n".join(["", *(",".join(str(n) for n in range(1, 10)) for _ in range(10))]) + "\n")
-    sent = [json.loads(body)["inputs"][0]["data"] for body in traffic.bodies(folder)]
-    assert [number for number, row in enumerate(sent) if row[6:8] == [0.0, 0.0]] == [4, 9]
-    assert {tuple(row[:6]) for row in sent} == {(1.0, 2.0, 3.0, 4.0, 5.0, 6.0)}
-
-
 def test_an_environment_without_the_data_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=str(tmp_path)):
         traffic.bodies(tmp_path)

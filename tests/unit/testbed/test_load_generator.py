@@ -99,6 +99,33 @@ async def test_a_connection_is_kept_for_the_next_request() -> None:
     assert connections < len(samples) / 2
 
 
+async def test_each_request_has_a_connection_of_its_own_when_none_is_kept() -> None:
+    connections = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await answering(OK)(reader, writer)
+
+    async with listening(handler) as url, LoadGenerator(url, 500, [b"{}"], keep=False) as load:
+        await load.wait_until(lambda samples: len(samples) >= 100, deadline=10)
+        await load.stop()
+    assert connections == len(load.samples)
+    assert {sample.status for sample in load.samples} == {200}
+
+
+@pytest.mark.parametrize(("events", "word"), [(b"data: 1\n\ndata: [DONE]\n\n", None), (b"data: 1\n\n", "cut off")])
+async def test_a_stream_without_its_last_event_is_cut_off(events: bytes, word: str | None) -> None:
+    head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(events)}\r\nx-crossfade-revision: stable\r\n\r\n"
+    async with (
+        listening(answering(head.encode() + events)) as url,
+        LoadGenerator(url, 500, [b"{}"], ending=b"data: [DONE]") as load,
+    ):
+        await load.wait_until(lambda samples: len(samples) >= 5, deadline=10)
+    assert {(sample.status, sample.error, sample.arm) for sample in load.samples} == {(200, word, "stable")}
+    assert {sample.blame for sample in load.samples} == {Blame.ROUTE if word else None}
+
+
 async def close_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await read_request(reader)
     writer.close()
@@ -123,6 +150,7 @@ async def test_requests_without_a_whole_answer_are_the_routes(handler: Handler, 
     async with listening(handler) as url:
         samples = await finished(url, 5, timeout=0.2)
     assert {(sample.blame, sample.error, sample.status) for sample in samples} == {(Blame.ROUTE, word, None)}
+    assert {sample.arm for sample in samples} == {"stable" if handler is answer_half else None}
 
 
 async def test_a_refused_connection_is_the_routes() -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from testbed.servers.behaviour import Behaviour, Latency, Marked, ModelFileError, read_behaviour
+from testbed.servers.behaviour import Behaviour, Latency, Marked, ModelFileError, Stream, read_behaviour
 from testbed.servers.http1 import Http1Server, Request, Response
 from testbed.servers.v2 import ModelServer
 
@@ -68,6 +68,50 @@ async def test_the_marked_input_and_no_other_is_answered_with_an_error(nested: b
     async with serving(Behaviour("marked", "1.0.0", fails_when=(Marked(1, 0.0),))) as (path, _, _, client):
         assert (await infer(client, path, body(0.0)))[0] == 500
         assert (await infer(client, path, body(0.1)))[0] == 200
+
+
+async def test_a_stream_comes_in_pieces_takes_its_time_and_is_counted_at_its_end() -> None:
+    async with serving(Behaviour("told", "1.0.0", stream=Stream(seconds=0.3, events=4))) as (path, _, _, client):
+        async with client.post(f"{path}/generate_stream", json=GOOD) as answer:
+            clock = asyncio.get_running_loop().time
+            begun = clock()
+            events = [line async for line in answer.content if line.strip()]
+            assert clock() - begun >= 0.25
+        assert (answer.status, answer.headers["x-model-version"]) == (200, "1.0.0")
+        assert answer.headers["transfer-encoding"] == "chunked"
+        assert b'"predict"' in events[0]
+        assert (len(events), events[-1]) == (5, b"data: [DONE]\n")
+        async with client.get("/metrics") as exposition:
+            text = await exposition.text()
+    route = 'method="POST",path="/v2/models/{model_name}/generate_stream",status_code="200"'
+    assert f'rest_server_requests_total{{app_name="mlserver",{route}}} 1.0' in text
+    assert f'rest_server_request_duration_seconds_bucket{{app_name="mlserver",le="0.1",{route}}} 0.0' in text
+
+
+async def test_a_stream_under_way_is_finished_by_a_server_that_drains() -> None:
+    async with (
+        serving(Behaviour("told", "1.0.0", stream=Stream(seconds=0.3, events=4))) as (path, _, server, client),
+        client.post(f"{path}/generate_stream", json=GOOD) as answer,
+    ):
+        await server.drain()
+        assert (await answer.read()).endswith(b"data: [DONE]\n\n")
+
+
+async def test_a_client_that_leaves_a_stream_holds_up_nothing() -> None:
+    async with serving(Behaviour("told", "1.0.0", stream=Stream(seconds=60, events=2))) as (path, _, server, client):
+        async with client.post(f"{path}/generate_stream", json=GOOD) as answer:
+            await answer.content.readline()
+            answer.close()
+        async with asyncio.timeout(10):
+            await server.drain()
+
+
+async def test_an_error_is_answered_before_a_stream_begins() -> None:
+    async with (
+        serving(Behaviour("bad", "1.0.0", error_rate=1.0)) as (path, _, _, client),
+        client.post(f"{path}/generate_stream", json=GOOD) as answer,
+    ):
+        assert answer.status == 500
 
 
 async def test_errors_come_at_the_asked_rate_and_again_the_same() -> None:
@@ -166,6 +210,8 @@ async def test_what_is_not_http_is_refused_and_the_connection_closed() -> None:
         ({"latencyMs": {"p50": 10, "p99": 5}}, "latencyMs"),
         ({"errorrate": 0.1}, "errorrate"),
         ({"loadSeconds": -1}, "loadSeconds"),
+        ({"stream": {"second": 1}}, "stream"),
+        ({"stream": {"events": 0}}, "stream"),
     ],
 )
 def test_a_wrong_model_file_is_refused_by_its_field(tmp_path: Path, fields: dict[str, object], named: str) -> None:

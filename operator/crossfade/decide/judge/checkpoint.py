@@ -101,8 +101,9 @@ def _unpacked(text: str, form: str, kind: type[MetricLedger | TrafficLedger]) ->
 
 
 def _complete(packed: "zlib._Decompress") -> None:
+    """Raise ValueError when its end is missing, or is not the end."""
     if not packed.eof or packed.unused_data:
-        raise ValueError("the end is missing, or is not the end")
+        raise ValueError
 
 
 def _value(plain: Any, floats: Iterator[float]) -> Any:

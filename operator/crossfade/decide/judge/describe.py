@@ -11,7 +11,7 @@ from crossfade.decide.judge.interval import ratio_interval
 from crossfade.decide.judge.kernel import mixed
 from crossfade.decide.judge.margins import limit_index
 from crossfade.decide.judge.rules import MetricRules, Rules
-from crossfade.decide.judge.sentences import View, missing, sentence, shock, traffic
+from crossfade.decide.judge.sentences import View, sentence, shock, traffic
 from crossfade.model.ledger import Ledger, MetricLedger, Stratum
 from crossfade.model.moments import stamp
 
@@ -56,12 +56,11 @@ def explanation(rules: Rules, ledger: Ledger, judgement: Judgement, sentences: d
 
 def described(rules: Rules, metric: MetricRules, ledger: Ledger, judgement: Judgement) -> Described:
     """One metric's verdict in figures and words."""
-    state, mine = judgement.states[metric.name], ledger.metrics.get(metric.name)
-    if mine is None or metric.rule is not None or not mine.bounds:
-        view = View()
-        text = sentence(rules, metric, state, mine, view) if mine is not None else missing(metric, None)
+    state, mine = judgement.states[metric.name], ledger.metrics.get(metric.name, MetricLedger())
+    if metric.rule is not None or not mine.bounds:
+        text = _short(sentence(rules, metric, state, mine, View()))
         odds_, needed = (None, None) if metric.rule is not None else (1.0, rules.threshold)
-        return Described(metric.name, state, (0, 0), (0, 0), None, None, None, odds_, needed, _short(text))
+        return Described(metric.name, state, (0, 0), (0, 0), None, None, None, odds_, needed, text)
     view = _view(rules, metric, mine, state)
     return Described(
         metric.name,
@@ -86,16 +85,15 @@ def _view(rules: Rules, metric: MetricRules, ledger: MetricLedger, state: State)
         position = ledger.used.index(at)
         ratio = pooled_ratio(ledger.strata, position)
         low, high = ratio_interval(ledger.strata, position, rules.confidence)
-    accepted = acceptance_evidence(metric, ledger)
     return View(
         bound=ledger.bounds[at],
-        stable=(_at(ledger.stable.bad, at), ledger.stable.total),
-        candidate=(_at(ledger.candidate.bad, at), ledger.candidate.total),
+        stable=(ledger.stable.bad[at], ledger.stable.total),
+        candidate=(ledger.candidate.bad[at], ledger.candidate.total),
         ratio=ratio,
         low=low,
         high=high,
         worse=regression_evidence(metric, ledger),
-        enough=odds(accepted) if accepted > -inf else 0.0,
+        enough=odds(acceptance_evidence(metric, ledger)),
         by_limit=by_limit,
     )
 
@@ -106,7 +104,7 @@ def _by_limit(metric: MetricRules, ledger: MetricLedger, state: State) -> bool:
         return False
     if metric.worse is None:
         return True
-    if state != "Regressed" or not ledger.used:
+    if state != "Regressed":
         return False
     return mixed(ledger.over_limit, ledger.left) > relative_evidence(metric, ledger)
 
@@ -127,17 +125,13 @@ def pooled_ratio(strata: tuple[Stratum, ...], position: int) -> float | None:
     """The candidate's rate over stable's, stage by stage (Mantel and Haenszel 1959); None without any event."""
     above = below = 0.0
     for one in strata:
-        both = one.candidate_total + one.stable_total
-        if both and one.candidate:
+        if one.candidate:
+            both = one.candidate_total + one.stable_total
             above += one.candidate[position] * one.stable_total / both
             below += one.stable[position] * one.candidate_total / both
     if below == 0:
         return inf if above else None
     return above / below
-
-
-def _at(bad: tuple[int, ...], index: int) -> int:
-    return bad[index] if index < len(bad) else 0
 
 
 def _status(one: Described) -> MetricStatus:

@@ -9,7 +9,7 @@ from math import sqrt
 from crossfade.decide.judge.latency import chosen_bounds
 from crossfade.decide.judge.rules import History, Kind
 from crossfade.decide.judge.weigh import RATIO_BOUND
-from crossfade.model.ledger import PodCount, Window
+from crossfade.model.ledger import Window
 
 LEAST_PODS = 2
 LEAST_WINDOWS = 40
@@ -42,16 +42,16 @@ def history_of(windows: Sequence[Window], kind: Kind) -> History:
     history = History(0.0, bounds, bad, total, 1.0, pods, len(seen))
     if not known(history):
         return history
-    kappa = max((a * one.kappa for a, one in _estimates(seen, history, kind) if one.sure), default=0.0)
+    kappa = max((a * one.kappa for a, one in _estimates(seen, history, kind)), default=0.0)
     return History(_SAFETY * kappa, bounds, bad, total, 1.0, pods, len(seen))
 
 
-def constant_phi(windows: Sequence[Window], kind: Kind) -> float:
+def constant_phi(windows: Sequence[Window], history: History, kind: Kind) -> float:
     """Variance over mean as one number for all counts: max over levels of Pearson's statistic * (1 + its error).
 
-    Slower than `kappa`, and safer when single pods go wild (research on moderate to extreme noise, statistics 2a).
+    `history` is of these windows. Slower than `kappa`, and safer when single pods go wild (research on moderate to
+    extreme noise, statistics 2a).
     """
-    history = history_of(windows, kind)
     if not known(history):
         return 1.0
     seen = _like_the_last([window for window in windows if any(pod.total for pod in window.stable)])
@@ -60,10 +60,9 @@ def constant_phi(windows: Sequence[Window], kind: Kind) -> float:
 
 @dataclass(frozen=True, slots=True)
 class _Estimate:
-    """What one level of sums says of one bound. `sure`: `kappa` is two standard errors above 0."""
+    """What one level of sums says of one bound. `kappa` is 0 unless it is two standard errors above that."""
 
     kappa: float
-    sure: bool
     pearson: float
 
 
@@ -71,10 +70,8 @@ def _estimates(windows: Sequence[Window], history: History, kind: Kind) -> Itera
     used = chosen_bounds(history.bounds, history.bad, history.total) if kind == "latency" else (0,)
     for a in LEVELS:
         blocks = list(_blocks(windows, a))
-        if len(blocks) < _LEAST_BLOCKS:
-            continue
-        for j in used:
-            yield a, _estimate([[(pod.total, min(pod.bad[j], pod.total)) for pod in block] for block in blocks])
+        for j in used if len(blocks) >= _LEAST_BLOCKS else ():
+            yield a, _estimate([[(total, min(bad[j], total)) for total, bad in block] for block in blocks])
 
 
 def _estimate(blocks: Sequence[Sequence[tuple[int, int]]]) -> _Estimate:
@@ -100,12 +97,14 @@ def _estimate(blocks: Sequence[Sequence[tuple[int, int]]]) -> _Estimate:
             variance += 2 * pairs * (1 - h) ** 2 * len(pods) / (len(pods) - 1)
             pearson += (e - mu) ** 2 / mu
     if not scale:
-        return _Estimate(0.0, sure=False, pearson=1.0)
-    return _Estimate(above / scale, above > _SURE * sqrt(variance), pearson / freedom * (1 + sqrt(2 / freedom)))
+        return _Estimate(0.0, 1.0)
+    kappa = above / scale if above > _SURE * sqrt(variance) else 0.0
+    return _Estimate(kappa, pearson / freedom * (1 + sqrt(2 / freedom)))
 
 
-def _blocks(windows: Sequence[Window], size: int) -> Iterator[list[PodCount]]:
-    """Sums by pod over so many windows each; pods without requests, and a last block that is not full, left out."""
+def _blocks(windows: Sequence[Window], size: int) -> Iterator[list[tuple[int, tuple[int, ...]]]]:
+    """(all, bad ones by bound) of each pod over so many windows; pods without requests, and a last block that is not
+    full, left out."""
     rest = iter(windows)
     while len(block := list(islice(rest, size))) == size:
         totals: dict[str, int] = defaultdict(int)
@@ -114,7 +113,7 @@ def _blocks(windows: Sequence[Window], size: int) -> Iterator[list[PodCount]]:
             totals[pod.pod] += pod.total
             before = bad.get(pod.pod, (0,) * len(pod.bad))
             bad[pod.pod] = tuple(a + b for a, b in zip(before, pod.bad, strict=True))
-        yield [PodCount(pod, total, bad[pod]) for pod, total in totals.items() if total]
+        yield [(total, bad[pod]) for pod, total in totals.items() if total]
 
 
 def _like_the_last(windows: Sequence[Window]) -> list[Window]:

@@ -64,5 +64,5 @@ def _two_figures(value: float) -> str:
     """Without an exponent."""
     text = f"{value:.2g}"
     if "e" in text:
-        text = f"{value:.9f}".rstrip("0").rstrip(".")
+        text = f"{float(text):.9f}".rstrip("0").rstrip(".")
     return text

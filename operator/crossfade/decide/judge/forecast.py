@@ -143,7 +143,7 @@ def _row(rules: Rules, stage: Stage, shape: Shape, metric: MetricRules, service:
         kind=metric.kind,
         required=metric.role == "Required",
         horizon=horizon,
-        smallest=_smallest(rules, metric, flow, int(horizon // rules.step)),
+        smallest=_smallest(rules, metric, flow, int(horizon / rules.step)),
         half_more=catch(1.5),
         double=catch(2.0),
         fivefold=catch(5.0),
@@ -155,7 +155,7 @@ def _row(rules: Rules, stage: Stage, shape: Shape, metric: MetricRules, service:
 def _smallest(rules: Rules, metric: MetricRules, flow: Flow, windows: int) -> float | None:
     """By bisection; evidence rises with the ratio. At most all requests bad, or fifty times as slow."""
     low, high = 1.0, _SLOWEST if metric.kind == "latency" else 1 / bad_share(metric)
-    if windows < 1 or not is_caught(rules, metric, flow, high, POWER, windows):
+    if not is_caught(rules, metric, flow, high, POWER, windows):
         return None
     while high - low > 0.02 * low:
         middle = (low * high) ** 0.5

@@ -11,7 +11,7 @@ def profile(metric: MetricRules, ledger: MetricLedger) -> tuple[Sequence[int], i
     """(requests beyond each bound, all) of stable in history and so far."""
     known, total = ledger.stable.bad or (0,) * len(ledger.bounds), ledger.stable.total
     if metric.history.bounds == ledger.bounds and metric.history.total:
-        known = tuple(a + b for a, b in zip(known, metric.history.bad, strict=True))
+        known = tuple([a + b for a, b in zip(known, metric.history.bad, strict=True)])
         total += metric.history.total
     return known, total
 

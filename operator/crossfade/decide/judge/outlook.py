@@ -10,6 +10,7 @@ from crossfade.decide.judge.dispersion import known
 from crossfade.decide.judge.figures import counted, number, period, share, written
 from crossfade.decide.judge.forecast import Catch, Forecast, Row, bad_share, is_judged, needed_for_proof
 from crossfade.decide.judge.pace import is_told, limit_bound, used_bounds
+from crossfade.decide.judge.replay import is_quiet
 from crossfade.decide.judge.rules import MetricRules
 
 _HOUR = 3600.0
@@ -23,7 +24,7 @@ _COARSE = 2.0
 
 def sentences(forecast: Forecast) -> tuple[str, ...]:
     """The summary, what false alarms are known, one sentence a stage and metric."""
-    return (summary(forecast), false_alarms(forecast), *(_told(forecast, row) for row in forecast.rows))
+    return (summary(forecast), false_alarms(forecast), *(_told(row) for row in forecast.rows))
 
 
 def summary(forecast: Forecast) -> str:
@@ -53,7 +54,7 @@ def false_alarms(forecast: Forecast) -> str:
 def warnings(forecast: Forecast) -> tuple[str, ...]:
     """What cannot be promised, gravest first."""
     metrics = [metric for metric in forecast.rules.metrics if is_judged(metric)]
-    found = [sentence for metric in metrics for sentence in _about(forecast, metric)]
+    found = [sentence for metric in metrics for sentence in _about(metric)]
     found += [sentence for stage in forecast.stages if (sentence := stage_warning(forecast, stage))]
     found += _never_small(forecast)
     if alone := dict.fromkeys(row.stage for row in forecast.rows if row.pods == 1):
@@ -62,7 +63,7 @@ def warnings(forecast: Forecast) -> tuple[str, ...]:
             " CV of 100%), false rollbacks may exceed what is promised; two pods or more are safer"
         )
     replay = forecast.replay
-    if replay is not None and replay.rate > 1 - forecast.rules.confidence:
+    if replay is not None and not is_quiet(forecast.rules, replay):
         found.append(
             f"this service's own past would have been rolled back in {replay.alarms} of {replay.replays} replays, more"
             f" than the {share(1 - forecast.rules.confidence, 1)} promised: its pods differ too much for it"
@@ -129,7 +130,7 @@ def span(seconds_: float) -> str:
     return f"{seconds_ / 86400:.2g} days"
 
 
-def _told(forecast: Forecast, row: Row) -> str:
+def _told(row: Row) -> str:
     what = "slowdown" if row.kind == "latency" else "regression"
     seen = f"no {what}" if row.smallest is None else f"a {what} from {times(row.smallest)} on"
     proof = f"in {span(row.promotes)}" if row.promotes < inf else "never"
@@ -159,7 +160,7 @@ def _blind(row: Row) -> str:
     return f"no regression below {times(row.smallest)} is caught"
 
 
-def _about(forecast: Forecast, metric: MetricRules) -> Iterator[str]:
+def _about(metric: MetricRules) -> Iterator[str]:
     """What a metric's history says against it."""
     history, at = metric.history, limit_bound(metric)
     if history.total and metric.limit is not None and at is None:

@@ -8,7 +8,7 @@ mixture is the mixture of the quantiles n * m - z * sqrt(n) * s. Prior mass that
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from math import exp, inf, log, sqrt
+from math import erfc, exp, inf, log, sqrt
 from statistics import NormalDist
 
 from crossfade.decide.judge.evidence import relative_share
@@ -180,8 +180,8 @@ class _Acceptance:
             return 1.0
         spread = s * sqrt(windows)
         bar = windows * m - low * spread + _MONITORED * s
-        reflected = exp(min(2 * m * bar / (s * s), 300.0)) * _NORMAL.cdf(-(bar + windows * m) / spread)
-        return _NORMAL.cdf((windows * m - bar) / spread) + reflected
+        reflected = exp(min(2 * m * bar / (s * s), 300.0)) * _below(-(bar + windows * m) / spread)
+        return _below((windows * m - bar) / spread) + reflected
 
     def _after(self, windows: int, z: float) -> float:
         return log_mixed([windows * m - z * sqrt(windows) * s for m, s in self.growth], self.bets)
@@ -248,7 +248,7 @@ def _capped(mean: float, spread: float, cap: float) -> Growth:
     if spread == 0 or cap == inf:
         return min(mean, cap), spread
     d = (mean - cap) / spread
-    over, density = _NORMAL.cdf(d), spread * _NORMAL.pdf(d)
+    over, density = _below(d), spread * _NORMAL.pdf(d)
     lost = (mean - cap) * over + density
     squared = ((mean - cap) ** 2 + spread**2) * over + (mean - cap) * density
     left = mean - lost
@@ -258,7 +258,12 @@ def _capped(mean: float, spread: float, cap: float) -> Growth:
 def _heard(share: float, limit: float, requests: float) -> float:
     """In which share of the windows stable itself keeps the limit, so that they count against the candidate."""
     spread = sqrt(share * (1 - share) / requests)
-    return _NORMAL.cdf((limit - share) / spread) if spread else float(share <= limit)
+    return _below((limit - share) / spread) if spread else float(share <= limit)
+
+
+def _below(z: float) -> float:
+    """The share of a normal variable below z; exact far out as well, where the reflected half of a path lies."""
+    return erfc(-z / sqrt(2.0)) / 2
 
 
 def _first(enough: Callable[[int], bool], most: int) -> int | None:

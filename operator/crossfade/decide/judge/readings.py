@@ -110,7 +110,10 @@ class Readings:
             return PodCount(pod.name, total, ())
         if self._kind == "latency":
             parts = [total - part for part in parts]
-        return PodCount(pod.name, total, tuple([min(max(part, 0), total) for part in parts]))
+        # `min` and `max` of every part would take as long as counting them
+        return PodCount(
+            pod.name, total, tuple([part if 0 <= part <= total else min(max(part, 0), total) for part in parts])
+        )
 
     def _warm(self, pod: Pod) -> float:
         """When its warm-up was over; -inf for a pod that was there before the readings begin."""
@@ -133,13 +136,14 @@ class Readings:
 
 
 def _add(parts: Sequence[Sequence[Series]], arms: Mapping[str, Mapping[str, Pod]]) -> None:
-    by_place = {(revision, pod.name): pod for revision, arm in arms.items() for pod in arm.values()}
-    for part in parts:
-        for pod in by_place.values():
-            pod.parts.append([])
+    for arm in arms.values():
+        for pod in arm.values():
+            pod.parts = [[] for _ in parts]
+    nobody: Mapping[str, Pod] = {}
+    for number, part in enumerate(parts):
         for one in part:
-            if one.samples and (found := by_place.get((one.revision, one.pod))) is not None:
-                found.parts[-1].append(one.samples)
+            if one.samples and (found := arms.get(one.revision, nobody).get(one.pod)) is not None:
+                found.parts[number].append(one.samples)
 
 
 def _shared(

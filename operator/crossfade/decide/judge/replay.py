@@ -53,19 +53,20 @@ def calibrated(rules: Rules, windows: Mapping[str, Sequence[Window]]) -> Calibra
     replay = replayed(told, windows)
     if not any(known(history) for history in histories.values()):
         return Calibration(told, replay, "Unknown")
-    if _quiet(rules, replay):
+    if is_quiet(rules, replay):
         return Calibration(told, replay, "Kappa")
-    least = {name: constant_phi(windows[name], kinds[name]) for name in histories}
+    least = {name: constant_phi(windows[name], one, kinds[name]) for name, one in histories.items()}
     for doubled in range(_DOUBLINGS + 1):
         safer = {name: replace(one, phi=least[name] * 2**doubled) for name, one in histories.items() if known(one)}
         told = with_histories(told, safer)
         replay = replayed(told, windows)
-        if _quiet(rules, replay):
+        if is_quiet(rules, replay):
             break
     return Calibration(told, replay, "Constant")
 
 
-def _quiet(rules: Rules, replay: Replay) -> bool:
+def is_quiet(rules: Rules, replay: Replay) -> bool:
+    """Whether no more of the replays were rolled back than is promised."""
     return replay.rate <= 1 - rules.confidence + 1e-12
 
 

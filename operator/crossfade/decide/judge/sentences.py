@@ -53,9 +53,9 @@ def sentence(rules: Rules, metric: MetricRules, state: State, ledger: MetricLedg
     return f"{metric.name}: {text}{rest}"
 
 
-def missing(metric: MetricRules, ledger: MetricLedger | None) -> str:
+def missing(metric: MetricRules, ledger: MetricLedger) -> str:
     """Silence: since when, and that nothing follows from it."""
-    since = f"since {clock(ledger.end)}" if ledger is not None and ledger.end else "yet"
+    since = f"since {clock(ledger.end)}" if ledger.end else "yet"
     return f"{metric.name}: no samples of both versions {since}, so nothing is concluded."
 
 
@@ -214,7 +214,7 @@ def _undecided(rules: Rules, metric: MetricRules, ledger: MetricLedger, view: Vi
 def _outlook(rules: Rules, view: View) -> str:
     """How far it is, roughly: evidence grows as a power of the requests."""
     ways = ((view.worse, rules.threshold), (view.enough, rules.enough))
-    nearest = min(max(log(max(found, 1e-9)) / log(needed) for found, needed in ways), 1.0)
+    nearest = max(log(max(found, 1e-9)) / log(needed) for found, needed in ways)
     if nearest < _IN_SIGHT:
         return "; neither is in sight yet"
     left = view.candidate[1] * (1 / nearest - 1)

@@ -168,7 +168,8 @@ def _sums(pods: Sequence[PodCount], bounds: int) -> tuple[int, tuple[int, ...]]:
     if not pods:
         return 0, (0,) * bounds
     total = sum([pod.total for pod in pods])
-    return total, tuple([min(sum(of_one), total) for of_one in zip(*[pod.bad for pod in pods], strict=True)])
+    bad = tuple(map(sum, zip(*[pod.bad for pod in pods], strict=True)))
+    return total, bad if max(bad, default=0) <= total else tuple([min(one, total) for one in bad])
 
 
 def _busy(pods: Sequence[PodCount]) -> int:

@@ -41,7 +41,7 @@ def rounds(
     `metric` says which value of a gauge is the worst, and which bound of a long histogram must stay.
     """
     series = requests(counters, kind)
-    arms = dict(zip((stable, candidate), pods_of(series, (stable, candidate)), strict=True))
+    arms = pods_of(series, (stable, candidate))
     pods = arms[candidate].values()
     newest = max([one.samples[-1][0] for one in series if one.samples], default=-inf)
     began, behind = ledger.end, ledger.behind

@@ -1,0 +1,97 @@
+"""What the choice of a state looks at: the snapshot, and what follows from it before anything is decided."""
+
+from dataclasses import dataclass
+
+from crossfade.api.conditions import Reason
+from crossfade.api.v1alpha1.modelversion import Resolved
+from crossfade.api.v1alpha1.rollout import Arm
+from crossfade.decide.children import counted
+from crossfade.decide.look import Look, look_at
+from crossfade.decide.plan import Situation, Standing
+from crossfade.decide.rollback import breach
+from crossfade.decide.signals import Signal
+from crossfade.decide.workloads import target_arm, unfit
+from crossfade.model.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """`asked` is the revision that the spec asks for; None when that is not known, and `unknown` then says why.
+
+    `breach` is the reason to leave the candidate now.
+    """
+
+    snapshot: Snapshot
+    look: Look | None
+    stable: Arm | None
+    candidate: Arm | None
+    breach: Signal | None
+    asked: Arm | None
+    resolved: Resolved | None
+    unknown: Situation | None
+
+    @property
+    def returns(self) -> bool:
+        """Whether the spec names the stable version again, which needs no look at its ModelVersion: it serves."""
+        spec, stable, candidate = self.snapshot.rollout.spec, self.stable, self.candidate
+        if spec is None or stable is None or candidate is None:
+            return False
+        return spec.model_version == stable.model_version != candidate.model_version
+
+    @property
+    def stranded(self) -> bool:
+        """Whether nobody wants the candidate any more and it alone can answer."""
+        stable, candidate, route = self.stable, self.candidate, self.snapshot.route
+        if stable is None or candidate is None or route is None or candidate.revision not in route.reached:
+            return False
+        wanted = self.asked.revision == candidate.revision if self.asked else not self.returns
+        answers = counted(self.snapshot, candidate).ready and not counted(self.snapshot, stable).ready
+        return bool(answers) and not wanted
+
+
+def scene_of(snapshot: Snapshot) -> Scene:
+    """Look at the evidence, and name both arms and what is asked for."""
+    rollout, look = snapshot.rollout, look_at(snapshot)
+    stable, candidate = rollout.status.stable or _recovered(snapshot), rollout.status.candidate
+    under_way = stable is not None and candidate is not None
+    why = breach(snapshot, candidate, look) if under_way and candidate is not None else None
+    target = _target(snapshot)
+    if isinstance(target, Situation):
+        return Scene(snapshot, look, stable, candidate, why, None, None, target)
+    return Scene(snapshot, look, stable, candidate, why, *target, None)
+
+
+def _target(snapshot: Snapshot) -> tuple[Arm, Resolved] | Situation:
+    """The revision that the spec asks for, or why there is none yet."""
+    rollout, version = snapshot.rollout, snapshot.version
+    if rollout.spec is None:
+        return Situation(Standing.FAILED, Reason.INVALID_SPEC, rollout.spec_error)
+    name = rollout.spec.model_version
+    if version is None:
+        return Situation(
+            Standing.IN_PROGRESS,
+            Reason.WAITING_FOR_MODEL_VERSION,
+            f"ModelVersion {name} does not exist in this namespace",
+        )
+    if version.resolved is None:
+        standing = Standing.FAILED if version.failed else Standing.IN_PROGRESS
+        return Situation(
+            standing, Reason.WAITING_FOR_MODEL_VERSION, f"ModelVersion {name} is not resolved: {version.message}"
+        )
+    problem = unfit(rollout.spec.serving)
+    if problem is not None:
+        return Situation(Standing.FAILED, Reason.INVALID_SPEC, problem)
+    return target_arm(rollout, rollout.spec, version.resolved), version.resolved
+
+
+def _recovered(snapshot: Snapshot) -> Arm | None:
+    """The stable arm read off a route that outlived its Rollout's status: the revision that was there first."""
+    reached = snapshot.route.weights if snapshot.route else {}
+    alive = [snapshot.revisions[name] for name in reached if name in snapshot.revisions]
+    if not alive:
+        return None
+    oldest = min(alive, key=lambda revision: (revision.created_at, revision.revision))
+    candidate = snapshot.rollout.status.candidate
+    if candidate is not None and candidate.revision == oldest.revision:
+        return None  # its own first roll-out, which `beginning` finishes
+    return Arm(model_version=oldest.model_version, revision=oldest.revision, digest=oldest.digest)

@@ -1,0 +1,114 @@
+"""Two model servers behind one route that nobody but the test writes: what a gateway does, without an operator."""
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from testbed.load import Sample
+from tests.support import objects
+from tests.support.endpoint import NAME, Endpoint
+from tests.support.recorder import Object
+
+OLD, NEW = "old", "new"
+_HEADER = "x-crossfade-revision"
+_READY_SECONDS = 60.0
+_ACKNOWLEDGED_SECONDS = 30.0
+
+
+@dataclass
+class Change:
+    """One write of weights: when it was begun and when the gateway acknowledged it, as Unix times."""
+
+    weights: dict[str, int]
+    written: float
+    acknowledged: float = 0.0
+
+
+@dataclass
+class Pair:
+    """The servers `old` and `new` of an endpoint's namespace; `changes` are the writes since the start."""
+
+    endpoint: Endpoint
+    changes: list[Change] = field(default_factory=list)
+
+    async def start(self, **weights: int) -> None:
+        """Bring both up, and the route with these weights; the gateway serves it when this returns."""
+        for name in (OLD, NEW):
+            for manifest in _server(name):
+                await self.endpoint.create(manifest)
+        for name in (OLD, NEW):
+            ready = _ready(1)
+            await self.endpoint.recorder.until("Deployment", name, ready, _READY_SECONDS)
+        await self.endpoint.create(self._route(weights))
+        await self.endpoint.until_answered()
+
+    async def weigh(self, **weights: int) -> None:
+        """Write other weights, and wait until the gateway has acknowledged them."""
+        change = Change(weights, time.time())
+        written = await self.endpoint.patch("HTTPRoute", NAME, {"spec": {"rules": [_rule(weights)]}})
+        generation = written["metadata"]["generation"]
+
+        def taken(route: Object) -> bool:
+            return _acknowledges(route, generation)
+
+        await self.endpoint.recorder.until("HTTPRoute", NAME, taken, _ACKNOWLEDGED_SECONDS)
+        change.acknowledged = time.time()
+        self.changes.append(change)
+
+    def _route(self, weights: dict[str, int]) -> Object:
+        spec = {
+            "parentRefs": [{"name": self.endpoint.parent, "namespace": "gateways"}],
+            "hostnames": [self.endpoint.host],
+            "rules": [_rule(weights)],
+        }
+        metadata = {"name": NAME}
+        return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec}
+
+
+def last_of_the_old(change: Change, samples: Sequence[Sample]) -> float:
+    """Seconds from a write that leaves one arm only to the sending of the last request that another one answered."""
+    (arm,) = change.weights
+    others = (one.wall + one.lateness for one in samples if one.arm not in (arm, None))
+    return max((sent - change.written for sent in others if sent > change.written), default=0.0)
+
+
+def _rule(weights: dict[str, int]) -> Object:
+    """As Crossfade writes it: the answering arm is marked by a filter of its backend."""
+
+    def mark(name: str) -> list[Object]:
+        header = {"set": [{"name": _HEADER, "value": name}]}
+        return [{"type": "ResponseHeaderModifier", "responseHeaderModifier": header}]
+
+    backends = [{"name": name, "port": 80, "weight": w, "filters": mark(name)} for name, w in weights.items()]
+    return {"backendRefs": backends}
+
+
+def _acknowledges(route: Object, generation: int) -> bool:
+    parents = route.get("status", {}).get("parents") or []
+    conditions = [one for parent in parents for one in parent["conditions"] if one["type"] == "Accepted"]
+    return any(one["status"] == "True" and one["observedGeneration"] >= generation for one in conditions)
+
+
+def _ready(replicas: int) -> Any:
+    return lambda found: found.get("status", {}).get("readyReplicas", 0) >= replicas
+
+
+def _server(name: str) -> list[Object]:
+    """Labelled and annotated as Crossfade's pods are, so that Prometheus takes it for a revision."""
+    labels = {"app": name, "crossfade.dev/revision": name}
+    annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": "8080"}
+    model = {"model.json": json.dumps({"name": objects.MODEL, "version": name})}
+    (container,) = objects.serving()["template"]["spec"]["containers"]
+    container["volumeMounts"] = [{"name": "model", "mountPath": "/mnt/models"}]
+    pod = {"containers": [container], "volumes": [{"name": "model", "configMap": {"name": name}}]}
+    template = {"metadata": {"labels": labels, "annotations": annotations}, "spec": pod}
+    deployment = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    service = {"selector": labels, "ports": [{"port": 80, "targetPort": "http"}]}
+    metadata = {"name": name}
+    return [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": model},
+        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": service},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": deployment},
+    ]
