@@ -79,6 +79,7 @@ def _rollout() -> Object:
         "ports": [{"name": "http", "containerPort": 8080}],
         "readinessProbe": {"httpGet": {"path": "/v2/health/ready", "port": "http"}, "periodSeconds": 1},
     }
+    half = {"name": "half", "weight": 50, "minDuration": "1s"}
     counter = "rest_server_requests_total"
     ratio = {"bad": f'{counter}{{status_code=~"5.."}}', "total": counter}
     spec = {
@@ -87,7 +88,7 @@ def _rollout() -> Object:
         "traffic": {
             "gatewayAPI": {"parentRefs": [{"name": "public", "namespace": "gateways"}], "hostnames": ["kstatus"]}
         },
-        "strategy": {"stages": [{"name": "half", "weight": 50, "minDuration": "1s"}]},
+        "strategy": {"stages": [{"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}}, half]},
         "analysis": {"metrics": [{"name": "errors", "ratio": ratio, "objective": {"absolute": {"max": "0.01"}}}]},
         "deletionPolicy": "Delete",
     }

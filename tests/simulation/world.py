@@ -18,10 +18,13 @@ from crossfade.model.route import ParentFacts, RouteFacts
 from crossfade.model.snapshot import Foresight, Platform, RolloutFacts, Snapshot, VersionFacts
 from crossfade.model.workload import PodFacts, RevisionFacts
 
+from tests.simulation.gateway import Gateway
 from tests.simulation.revision import Revision
+from tests.simulation.routes import beside, reached, weights
 
 START = 1_800_000_000.0
 SCRAPE = 1.0
+NAME = "fraud"
 OBJECTIVE = {"relative": {"rollbackAbove": 10, "promoteWithin": 50}, "absolute": {"floor": "0.02"}}
 _READ_SECONDS = 300.0
 
@@ -74,6 +77,7 @@ class World:
     versions: set[str] = field(default_factory=lambda: {"v1", "v2", "v3"})
     now: float = START
     generation: int = 1
+    uid: str = "u-1"
     orders: dict[Verb, Order] = field(default_factory=dict)
     deleting: bool = False
     deleting_since: float = 0.0
@@ -85,6 +89,7 @@ class World:
     route_written_at: float = START
     served: dict[str, int] = field(default_factory=dict)
     extra: dict[str, float] = field(default_factory=dict)
+    broken: bool = False
     lines: list[str] = field(default_factory=list)
     writes: int = 0
     failed_by_route: float = 0.0
@@ -92,6 +97,7 @@ class World:
     plan: Plan | None = None
     ledger: Ledger | None = None
     foresight: Foresight | None = field(default_factory=Foresight)
+    gateway: Gateway = field(default_factory=Gateway)
     checks: list[Callable[["World"], None]] = field(default_factory=list)
 
     # what people do
@@ -148,6 +154,7 @@ class World:
         except KilledError:
             self.crash_after = self.ledger = None
             self.lines.append(f"{self.now - START:6.1f} KILLED")
+        self.gateway.attend(plan, self.now)
         for check in self.checks:
             check(self)
 
@@ -187,6 +194,8 @@ class World:
                 self.revisions[body["metadata"]["name"]].autoscaler = body
             case Apply(target=Target.BUDGET, body=body):
                 self.revisions[body["metadata"]["name"]].budget = body
+            case Apply(target=Target.ROUTE, body=body) if body["metadata"]["name"] != NAME:
+                self.gateway.write(body, self.now)
             case Apply(target=Target.ROUTE, body=body):
                 self.route, self.route_written_at = body, self.now
                 self.route_generation += 1
@@ -197,6 +206,9 @@ class World:
                 self.revisions[name].scale(replicas, self.now)
 
     def _delete(self, action: Delete) -> None:
+        if action.target is Target.ROUTE:
+            self.gateway.write(None, self.now)
+            return
         revision = self.revisions[action.name]
         match action.target:
             case Target.DEPLOYMENT:
@@ -219,11 +231,12 @@ class World:
                     self.served[stable] - self.skew,
                     self.served[candidate] + self.skew,
                 )
+            self.broken = bool(self.gateway.mirror_works is False and mirrors(self.route))
         total = sum(self.served.values())
         for name, weight in self.served.items():
             count = self.rate * seconds * weight / total
             revision = self.revisions.get(name)
-            if revision is None or self.ready(name) == 0:
+            if revision is None or self.ready(name) == 0 or self.broken:
                 self.failed_by_route += count
                 continue
             failing = self.error_rate.get(revision.arm[0], 0.0)
@@ -242,7 +255,8 @@ class World:
 
     def restart(self) -> None:
         """The operator ends, and with it what it remembered."""
-        self.ledger = None
+        self.ledger = self.gateway.read_at = None
+        self.gateway.rehearsed.clear()
 
     # the world as facts
 
@@ -268,9 +282,9 @@ class World:
         """All that a decision may see."""
         read, ledger = RolloutSpec.model_validate(self.spec), remembered(self.status, self.ledger)
         rollout = RolloutFacts(
-            name="fraud",
+            name=NAME,
             namespace="ml",
-            uid="u-1",
+            uid=self.uid,
             generation=self.generation,
             deleting=self.deleting,
             deleting_since=self.deleting_since,
@@ -290,6 +304,9 @@ class World:
             evidence=self._evidence(ledger),
             foresight=self.foresight,
             ledger=ledger,
+            gateways=self.gateway.facts(),
+            rehearsal=self.gateway.seen(self.now),
+            rehearsed=self.gateway.rehearsed,
         )
 
     def _version(self, name: str) -> VersionFacts | None:
@@ -350,28 +367,6 @@ class KilledError(Exception):
     """The operator was killed between two writes."""
 
 
-def weights(route: dict[str, Any] | None) -> dict[str, int]:
-    """Weights by revision of a stored route."""
-    return {b["name"]: b["weight"] for b in route["spec"]["rules"][-1]["backendRefs"]} if route else {}
-
-
-def beside(route: dict[str, Any], cohort: float) -> dict[str, float]:
-    """What revisions get beside the users' weights, as parts of their requests: copies, and the cohort's requests."""
-    *matched, users = route["spec"]["rules"]
-    copies = {
-        one["requestMirror"]["backendRef"]["name"]: one["requestMirror"]["percent"] / 100
-        for one in users.get("filters", ())
-    }
-    return copies | {one["name"]: cohort for rule in matched for one in rule["backendRefs"]}
-
-
-def reached(route: dict[str, Any] | None) -> frozenset[str]:
-    """All revisions that a request, or a copy of one, may get to."""
-    rules = route["spec"]["rules"] if route else []
-    copies = [one["requestMirror"]["backendRef"] for rule in rules for one in rule.get("filters", ())]
-    return frozenset(one["name"] for one in (*(b for rule in rules for b in rule["backendRefs"]), *copies))
-
-
 def promoted(world: World) -> bool:
     """The spec's version is stable and nothing is under way."""
     stable = world.status.stable
@@ -385,4 +380,4 @@ def serving(version: str = "v1", **knobs: Any) -> World:
     return world
 
 
-__all__ = ["ModelVersionStatus", "World", "analysis", "promoted", "serving", "spec", "weights"]
+__all__ = ["ModelVersionStatus", "World", "analysis", "beside", "promoted", "reached", "serving", "spec", "weights"]

@@ -63,17 +63,18 @@ def labels(rollout: str, arm: Arm) -> dict[str, str]:
 
 def owners(rollout: RolloutFacts) -> list[Json]:
     """Owner references of the children: none under `Orphan`, so that deleting a Rollout leaves its model serving."""
-    if rollout.spec is None or rollout.spec.deletion_policy == "Orphan":
-        return []
-    return [
-        {
-            "apiVersion": meta.API_VERSION,
-            "kind": "Rollout",
-            "name": rollout.name,
-            "uid": rollout.uid,
-            "controller": True,
-        }
-    ]
+    return [] if rollout.spec is None or rollout.spec.deletion_policy == "Orphan" else [owner(rollout)]
+
+
+def owner(rollout: RolloutFacts) -> Json:
+    """The reference by which a child goes with its Rollout."""
+    return {
+        "apiVersion": meta.API_VERSION,
+        "kind": "Rollout",
+        "name": rollout.name,
+        "uid": rollout.uid,
+        "controller": True,
+    }
 
 
 def deployment(
