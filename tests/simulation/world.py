@@ -20,7 +20,7 @@ from crossfade.model.workload import PodFacts, RevisionFacts
 
 from tests.simulation.gateway import Gateway
 from tests.simulation.revision import Revision
-from tests.simulation.routes import beside, reached, weights
+from tests.simulation.routes import beside, mirrors, reached, weights
 
 START = 1_800_000_000.0
 SCRAPE = 1.0
@@ -380,4 +380,15 @@ def serving(version: str = "v1", **knobs: Any) -> World:
     return world
 
 
-__all__ = ["ModelVersionStatus", "World", "analysis", "beside", "promoted", "reached", "serving", "spec", "weights"]
+__all__ = [
+    "ModelVersionStatus",
+    "World",
+    "analysis",
+    "beside",
+    "mirrors",
+    "promoted",
+    "reached",
+    "serving",
+    "spec",
+    "weights",
+]
