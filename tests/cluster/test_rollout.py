@@ -10,6 +10,7 @@ from tests.support.endpoint import (
     answered_by,
     at_least,
     at_stage,
+    failed_by_model,
     failed_by_route,
     ready,
     rolled_back,
@@ -51,7 +52,7 @@ async def test_a_good_version_is_promoted_under_load_and_no_request_fails(
     assert {pod["metadata"]["uid"] for pod in pods} == before
     assert [pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods] == [0, 0]
     assert done["status"]["outcome"]["result"] == "Promoted"
-    assert (failed_by_route(load.samples), summary.model_failures) == ({}, 0)
+    assert (failed_by_route(load.samples), failed_by_model(load.samples)) == ({}, {})
     assert set(summary.arms) == {first, candidate}
     part = load.samples[begun:shifted]
     assert 0.05 < len(answered_by(part, candidate)) / len(part) < 0.55
