@@ -10,6 +10,7 @@ def watched(world: World) -> World:
             weights_sum,
             nobody_serves_from_nothing,
             nobody_meets_what_was_not_tried,
+            rules_of_users_never_move,
             no_step_without_metrics,
             split_is_held,
             rollback_is_reachable,
@@ -44,6 +45,12 @@ def nobody_meets_what_was_not_tried(world: World) -> None:
         )
         new = "filters" in rule or (headers and world.gateway.addresses)
         assert not new or any(alike), f"users met {rule} first"
+
+
+def rules_of_users_never_move(world: World) -> None:
+    """Whatever a stage adds comes behind them: Envoy Gateway names what it sends to by the rule's place."""
+    first = world.route["spec"]["rules"][0] if world.route else {"matches": [{}]}
+    assert "headers" not in first["matches"][0], "a stage's rule has taken the place of the users'"
 
 
 def no_step_without_metrics(world: World) -> None:
