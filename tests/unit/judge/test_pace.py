@@ -111,6 +111,12 @@ def test_a_slowdown_moves_the_tail_along_a_line_between_the_bounds_on_logarithms
         assert (one.worse, one.enough) == pytest.approx((worse, enough))
 
 
+def test_a_slowdown_beyond_what_stable_ever_took_is_no_more_than_the_tail_that_moves_there() -> None:
+    never = slower(worse=None, enough=None, limit=0.01, edge=0.8, history=History(0.0, BOUNDS, (400, 100, 10, 0), 1000))
+    (found,) = shares(never, 2.0, (3,))
+    assert (found.stable, found.candidate) == pytest.approx((0.0005, 0.01))
+
+
 @pytest.mark.parametrize(
     ("metric", "used", "limit", "told"),
     [
