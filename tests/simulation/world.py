@@ -20,6 +20,7 @@ from crossfade.model.workload import PodFacts, RevisionFacts
 
 from tests.simulation.gateway import Gateway
 from tests.simulation.revision import Revision
+from tests.simulation.routes import beside, mirrors, reached, weights
 
 START = 1_800_000_000.0
 SCRAPE = 1.0
@@ -366,33 +367,6 @@ class KilledError(Exception):
     """The operator was killed between two writes."""
 
 
-def weights(route: dict[str, Any] | None) -> dict[str, int]:
-    """Weights by revision of a stored route."""
-    return {b["name"]: b["weight"] for b in route["spec"]["rules"][-1]["backendRefs"]} if route else {}
-
-
-def beside(route: dict[str, Any], cohort: float) -> dict[str, float]:
-    """What revisions get beside the users' weights, as parts of their requests: copies, and the cohort's requests."""
-    *matched, users = route["spec"]["rules"]
-    copies = {
-        one["requestMirror"]["backendRef"]["name"]: one["requestMirror"]["percent"] / 100
-        for one in users.get("filters", ())
-    }
-    return copies | {one["name"]: cohort for rule in matched for one in rule["backendRefs"]}
-
-
-def mirrors(route: dict[str, Any]) -> bool:
-    """Whether a rule of the users' copies requests."""
-    return any(rule.get("filters") for rule in route["spec"]["rules"])
-
-
-def reached(route: dict[str, Any] | None) -> frozenset[str]:
-    """All revisions that a request, or a copy of one, may get to."""
-    rules = route["spec"]["rules"] if route else []
-    copies = [one["requestMirror"]["backendRef"] for rule in rules for one in rule.get("filters", ())]
-    return frozenset(one["name"] for one in (*(b for rule in rules for b in rule["backendRefs"]), *copies))
-
-
 def promoted(world: World) -> bool:
     """The spec's version is stable and nothing is under way."""
     stable = world.status.stable
@@ -406,4 +380,15 @@ def serving(version: str = "v1", **knobs: Any) -> World:
     return world
 
 
-__all__ = ["ModelVersionStatus", "World", "analysis", "promoted", "serving", "spec", "weights"]
+__all__ = [
+    "ModelVersionStatus",
+    "World",
+    "analysis",
+    "beside",
+    "mirrors",
+    "promoted",
+    "reached",
+    "serving",
+    "spec",
+    "weights",
+]
