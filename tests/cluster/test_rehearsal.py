@@ -12,7 +12,19 @@ from testbed import gateway_api
 from testbed.cluster import ClusterClient
 from testbed.load import LoadGenerator, Sample
 from tests.support import objects
-from tests.support.endpoint import BODY, NAME, Endpoint, answered_by, at_least, at_stage, failed_by_route, ready, serves
+from tests.support.endpoint import (
+    BODY,
+    NAME,
+    Endpoint,
+    answered_by,
+    at_least,
+    at_stage,
+    failed_by_model,
+    failed_by_route,
+    ready,
+    serves,
+)
+from tests.support.gateways import ENVOY, on_both_gateways
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -50,8 +62,7 @@ async def asked(endpoint: Endpoint, *stages: Object) -> AsyncIterator[LoadGenera
         await endpoint.ask(2)
         yield load
         await at_least(load, 200)
-    assert failed_by_route(load.samples) == {}
-    assert [one for one in load.samples if one.blame is not None] == []
+    assert (failed_by_route(load.samples), failed_by_model(load.samples)) == ({}, {})
 
 
 def team(endpoint: Endpoint) -> LoadGenerator:
@@ -121,6 +132,23 @@ async def _list(admin: ClusterClient, features: list[Object]) -> None:
     assert answer.is_success, answer.text
 
 
+@pytest.mark.parametrize("gateway", [ENVOY])
+async def test_a_shadow_that_works_is_proven_first_and_gives_users_nothing_of_the_candidate(serving: Endpoint) -> None:
+    """Envoy Gateway publishes no list."""
+    async with asked(serving, SHADOW, TEN) as load:
+        staged = await serving.until(at_stage("copy"))
+        candidate = staged["status"]["candidate"]["revision"]
+        await at_least(load, 200)
+        shadowed = len(load.samples)
+        await serving.until(at_stage("ten", proven=False))
+        assert answered_by(load.samples[:shadowed], candidate) == []
+        await serving.until(lambda found: serves(found, 2))
+    assert serving.recorder.gone >= {("HTTPRoute", f"{NAME}.rehearsal")}
+    copied = [one for one in serving.recorder.of("Rollout", NAME) if "% observed" in str(one.get("status"))]
+    print(sorted({str(one["status"]["traffic"]) for one in copied}))
+
+
+@on_both_gateways
 async def test_a_cohort_gets_the_candidate_and_nobody_else_does(serving: Endpoint) -> None:
     async with team(serving) as cohort, asked(serving, COHORT, TEN) as load:
         staged = await serving.until(at_stage("team"))
@@ -132,10 +160,12 @@ async def test_a_cohort_gets_the_candidate_and_nobody_else_does(serving: Endpoin
         await serving.until(at_stage("ten", proven=False))
         await serving.until(lambda found: serves(found, 2))
     assert failed_by_route(cohort.samples) == {}
+    print(f"failures of the cohort's that look like the model's: {failed_by_model(cohort.samples)}")
     assert {one.arm for one in load.samples[begun[0] : ended[0]]} == {arms["stable"]}
     assert {one.arm for one in cohort.samples[begun[1] : ended[1]]} == {arms["candidate"]}
 
 
+@on_both_gateways
 async def test_blue_green_is_passed_by_a_word_and_fails_no_request(serving: Endpoint) -> None:
     async with team(serving) as previewed, asked(serving, PREVIEW) as load:
         waiting = await serving.until(lambda found: ready(found)[1] == "WaitingForPeople")
@@ -153,6 +183,7 @@ async def test_blue_green_is_passed_by_a_word_and_fails_no_request(serving: Endp
     assert {one.arm for one in load.samples[-100:]} == {candidate}
 
 
+@on_both_gateways
 async def test_what_is_tried_is_out_of_reach_for_users(
     serving: Endpoint, record_property: Callable[[str, object], None]
 ) -> None:

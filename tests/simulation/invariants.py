@@ -11,6 +11,8 @@ def watched(world: World) -> World:
         (
             weights_sum,
             nobody_serves_from_nothing,
+            nobody_meets_what_was_not_tried,
+            rules_of_users_never_move,
             no_step_without_metrics,
             no_weight_without_pods,
             split_is_held,
@@ -31,6 +33,27 @@ def nobody_serves_from_nothing(world: World) -> None:
     for name in weights(world.route):
         assert name in world.revisions, f"the route names {name}, which does not exist"
         assert world.revisions[name].service is not None, f"{name} has no Service"
+
+
+def nobody_meets_what_was_not_tried(world: World) -> None:
+    """A rule that copies requests, or that a cohort's headers meet, was behind our own header before; a cohort's needs
+    not have been where the gateway has no address."""
+    tried = [rule for route in world.gateway.routes_seen for rule in route["spec"]["rules"]]
+    for rule in world.route["spec"]["rules"] if world.route else ():
+        headers = rule["matches"][0].get("headers", [])
+        alike = (
+            one
+            for one in tried
+            if one.get("filters") == rule.get("filters") and one["matches"][0]["headers"][:-1] == headers
+        )
+        new = "filters" in rule or (headers and world.gateway.addresses)
+        assert not new or any(alike), f"users met {rule} first"
+
+
+def rules_of_users_never_move(world: World) -> None:
+    """Whatever a stage adds comes behind them: Envoy Gateway names what it sends to by the rule's place."""
+    first = world.route["spec"]["rules"][0] if world.route else {"matches": [{}]}
+    assert "headers" not in first["matches"][0], "a stage's rule has taken the place of the users'"
 
 
 def no_step_without_metrics(world: World) -> None:

@@ -5,12 +5,12 @@ from typing import Any
 
 def weights(route: dict[str, Any] | None) -> dict[str, int]:
     """Weights by revision of a stored route."""
-    return {b["name"]: b["weight"] for b in route["spec"]["rules"][-1]["backendRefs"]} if route else {}
+    return {b["name"]: b["weight"] for b in route["spec"]["rules"][0]["backendRefs"]} if route else {}
 
 
 def beside(route: dict[str, Any], cohort: float) -> dict[str, float]:
     """What revisions get beside the users' weights, as parts of their requests: copies, and the cohort's requests."""
-    *matched, users = route["spec"]["rules"]
+    users, *matched = route["spec"]["rules"]
     copies = {
         one["requestMirror"]["backendRef"]["name"]: one["requestMirror"]["percent"] / 100
         for one in users.get("filters", ())

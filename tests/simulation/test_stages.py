@@ -67,7 +67,7 @@ def test_a_cohort_alone_gets_the_candidate() -> None:
     headers = [{"name": "x-team", "value": "risk"}]
     world = asking({"name": "team", "match": {"headers": headers}}, {"name": "ten", "weight": 10}, cohort_rate=50.0)
     world.run(60, until=at("team"))
-    cohort, users = (world.route or {})["spec"]["rules"]
+    users, cohort = (world.route or {})["spec"]["rules"]
     assert cohort["matches"][0]["headers"] == [{"type": "Exact", **headers[0]}]
     assert [one["name"] for one in cohort["backendRefs"]] == [revision(world, "v2")]
     assert "headers" not in users["matches"][0]

@@ -190,12 +190,12 @@ class World:
                 self.revisions[name] = Revision(arm, [self.now] * body["spec"]["replicas"], self.now, body)
             case Apply(target=Target.SERVICE, body=body):
                 self.revisions[body["metadata"]["name"]].service = body
-            case Apply(target=Target.ROUTE, body=body) if body["metadata"]["name"] != NAME:
-                self.gateway.write(body, self.now)
             case Apply(target=Target.AUTOSCALER, body=body):
                 self.revisions[body["metadata"]["name"]].autoscaler = body
             case Apply(target=Target.BUDGET, body=body):
                 self.revisions[body["metadata"]["name"]].budget = body
+            case Apply(target=Target.ROUTE, body=body) if body["metadata"]["name"] != NAME:
+                self.gateway.write(body, self.now)
             case Apply(target=Target.ROUTE, body=body):
                 self.route, self.route_written_at = body, self.now
                 self.route_generation += 1

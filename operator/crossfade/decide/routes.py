@@ -6,6 +6,7 @@ from typing import Any
 
 from crossfade.api import meta
 from crossfade.api.v1alpha1.rollout import GatewayApi, ParentRef, RolloutSpec
+from crossfade.api.v1alpha1.strategy import HeaderMatch
 from crossfade.decide.shapes import Split
 from crossfade.decide.workloads import owner, owners
 from crossfade.model.route import ParentFacts, RouteFacts
@@ -20,7 +21,7 @@ def render(rollout: RolloutFacts, split: Split, live: RouteFacts | None) -> Json
         spec = _intent(rollout.spec.traffic.gateway_api, split)
     elif live is not None:
         users = [rule for rule in live.spec["rules"] if not is_cohort(rule)]
-        spec = {**live.spec, "rules": [rule for one in users for rule in _rules({"matches": one["matches"]}, split)]}
+        spec = {**live.spec, "rules": _rules([{"matches": one["matches"]} for one in users], split)}
     else:
         raise ValueError("a route can be rendered neither from a spec nor from a live route")
     metadata: Json = {
@@ -37,23 +38,34 @@ def _intent(gateway: GatewayApi, split: Split) -> Json:
     spec: Json = {"parentRefs": [ref.to_json() for ref in gateway.parent_refs]}
     if gateway.hostnames:
         spec["hostnames"] = list(gateway.hostnames)
-    spec["rules"] = [rule for one in gateway.rules for rule in _rules(one.to_json(), split)]
+    spec["rules"] = _rules([one.to_json() for one in gateway.rules], split)
     return spec
 
 
-def _rules(users: Json, split: Split) -> list[Json]:
-    """A rule of the user's with its backends, and before it, where there is one, that of the cohort."""
+def _rules(users: Iterable[Json], split: Split) -> list[Json]:
+    """The user's rules with their backends, and behind them, where there is one, those of the cohort.
+
+    More headers win wherever a rule stands. But Envoy Gateway names what it sends to by the rule's place: a rule that
+    moves is answered with 500 until Envoy knows the new name (some ms, seen), so those of the users never move.
+    """
+    written = list(users)
+    cohort = [_for_cohort(one, *split.matched) for one in written] if split.matched else []
+    return [*(_for_users(one, split) for one in written), *cohort]
+
+
+def _for_users(users: Json, split: Split) -> Json:
     rule: Json = {**users, "backendRefs": [_backend(*share) for share in split.weights.items()]}
     if split.mirrored is not None:
         copied, percent = split.mirrored
         mirror = {"backendRef": {"name": copied, "port": 80}, "percent": percent}
         rule["filters"] = [{"type": "RequestMirror", "requestMirror": mirror}]
-    if split.matched is None:
-        return [rule]
-    revision, headers = split.matched
+    return rule
+
+
+def _for_cohort(users: Json, revision: str, headers: Iterable[HeaderMatch]) -> Json:
     wanted = [{"type": "Exact", "name": one.name, "value": one.value} for one in headers]
     matches = [{**match, "headers": wanted} for match in users["matches"]]
-    return [{"matches": matches, "backendRefs": [_backend(revision, 100)]}, rule]
+    return {"matches": matches, "backendRefs": [_backend(revision, 100)]}
 
 
 def rehearsal_name(rollout: str) -> str:
@@ -62,8 +74,8 @@ def rehearsal_name(rollout: str) -> str:
 
 
 def rehearsed_rule(gateway: GatewayApi, split: Split, token: str) -> Json:
-    """The first rule that users are to meet with this split, for requests with the token alone; answers have it too."""
-    rule, *_ = _rules({"matches": [gateway.rules[0].matches[0].to_json()]}, split)
+    """What users are to meet anew with this split, for requests with the token alone; answers have it too."""
+    *_, rule = _rules([{"matches": [gateway.rules[0].matches[0].to_json()]}], split)
     private = {"type": "Exact", "name": meta.HEADER_REHEARSAL, "value": token}
     matches = [{**match, "headers": [*match.get("headers", ()), private]} for match in rule["matches"]]
     backends = [_backend(one["name"], one["weight"], {meta.HEADER_REHEARSAL: token}) for one in rule["backendRefs"]]

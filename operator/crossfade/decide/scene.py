@@ -39,14 +39,14 @@ class Scene:
         return spec.model_version == stable.model_version != candidate.model_version
 
     @property
-    def is_cornered(self) -> bool:
-        """Whether a candidate that nobody asks for any more has traffic that nobody else could answer."""
+    def stranded(self) -> bool:
+        """Whether nobody wants the candidate any more and it alone can answer."""
         stable, candidate, route = self.stable, self.candidate, self.snapshot.route
         if stable is None or candidate is None or route is None or candidate.revision not in route.reached:
             return False
-        if not self.returns and (self.asked is None or self.asked.revision == candidate.revision):
-            return False
-        return not counted(self.snapshot, stable).ready and counted(self.snapshot, candidate).ready > 0
+        wanted = self.asked.revision == candidate.revision if self.asked else not self.returns
+        answers = counted(self.snapshot, candidate).ready and not counted(self.snapshot, stable).ready
+        return bool(answers) and not wanted
 
 
 def scene_of(snapshot: Snapshot) -> Scene:

@@ -163,7 +163,7 @@ def test_warnings_name_metrics_first_then_stages_then_what_the_service_is_too_sm
     plan = forecast(
         row(smallest=None, half_more=slow, pods=1),
         metrics=(errors(history=few),),
-        service=Volume(50, 1),
+        service=Volume(50),
         replay=Replay(2, 108),
     )
     assert warnings(plan) == (
