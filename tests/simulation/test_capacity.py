@@ -6,6 +6,7 @@ import pytest
 from crossfade.api.v1alpha1.strategy import HeaderMatch
 from crossfade.decide.capacity import pods_for
 from crossfade.decide.shapes import Shape
+from crossfade.model.moments import moment
 
 from tests.simulation.invariants import watched
 from tests.simulation.test_stages import at, ladder, revision, taken_back, transcript
@@ -109,6 +110,17 @@ def test_a_weight_stays_until_the_pods_for_the_next_are_there() -> None:
     world.room.clear()
     world.run(10, until=at("half", proven=False))
     assert world.share("v2") == 50
+
+
+def test_what_is_seen_while_pods_are_waited_for_is_recorded() -> None:
+    """A restart goes on from it, and a wait for a node may be long."""
+    world = asking(TEN, HALF, room={"v2": 1})
+    world.run(300)
+    assert at("ten")(world)
+    assert world.status.analysis is not None
+    assert world.now - moment(world.status.analysis.at) <= 61
+    assert world.status.traffic is not None
+    assert world.status.traffic.observed is not None
 
 
 def test_an_order_waits_for_pods_too() -> None:
