@@ -1,6 +1,7 @@
 """Catches a gateway that fails requests while weights change, takes them late, splits otherwise or cuts streams."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import median
@@ -70,6 +71,25 @@ async def test_sixty_changes_under_load_fail_no_request_and_are_live_soon(
     record_property("acknowledged before it was live", early)
     print(f"{gateway}: {early} of {CHANGES} changes were acknowledged before the last request on the old way")
     print(f"{gateway}: {len(load.samples)} requests, none failed, during {CHANGES} changes")
+
+
+@on_both_gateways
+async def test_an_arm_that_is_new_to_a_route_costs_requests_on_envoy_only(
+    pair: Pair, gateway: str, record_property: Property
+) -> None:
+    """The figure that a remedy has to bring to zero: each step makes a backend anew that the route did not have."""
+    async with pair.endpoint.load(2 * RATE) as load:
+        await at_least(load, 100)
+        for _ in range(CHANGES // 2):
+            begun = len(load.samples)
+            await pair.weigh(old=90, new=10)
+            await load.wait_until(lambda samples, begun=begun: bool(answered_by(samples[begun:], NEW)), LATE)
+            await pair.weigh(old=100)
+            await load.wait_until(partial(answers_alone, OLD), LATE)
+    failed = Counter(str(one.status or one.error) for one in load.samples if one.blame is not None)
+    record_property("failed", dict(failed))
+    print(f"{gateway}: {dict(failed)} of {len(load.samples)} requests failed while an arm came {CHANGES // 2} times")
+    assert failed.keys() <= ({"500"} if gateway == ENVOY else set())
 
 
 def by_hundreds(samples: list[Sample]) -> list[int]:

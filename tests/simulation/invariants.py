@@ -1,5 +1,7 @@
 """What must hold after every single pass of every rollout, whatever happens. Read this file to know our promises."""
 
+from math import ceil
+
 from tests.simulation.world import World, weights
 
 
@@ -12,6 +14,7 @@ def watched(world: World) -> World:
             nobody_meets_what_was_not_tried,
             rules_of_users_never_move,
             no_step_without_metrics,
+            no_weight_without_pods,
             split_is_held,
             rollback_is_reachable,
         )
@@ -63,13 +66,37 @@ def no_step_without_metrics(world: World) -> None:
     world._share = (candidate.revision if candidate else None, share)  # type: ignore[attr-defined]
 
 
+def no_weight_without_pods(world: World) -> None:
+    """The candidate's share rises only to what its ready pods are enough for, and falls with them at once; but while
+    stable could not carry more either, and in the pass in which the operator was killed."""
+    stable, candidate, shares = world.status.stable, world.status.candidate, weights(world.route)
+    if not (stable and candidate and stable.revision in world.revisions and candidate.revision in world.revisions):
+        return
+    share = shares.get(candidate.revision, 0) / max(sum(shares.values()), 1)
+    ready = world.ready(candidate.revision)
+    before, given = getattr(world, "_given", {}).get(candidate.revision, (0.0, 0))
+    full = world.spec["serving"].get("replicas") or stable.floor or 1
+    given = min(given, ceil(before * full - 1e-9))  # fewer may be enough by an edit
+    if share > before:
+        given = ceil(share * full - 1e-9)
+        assert ready >= given, f"{ready} pods are ready, and {given} carry {share:.0%}"
+        before = share
+    elif ready < given and ready and world.ready(stable.revision) >= full and not world.lines[-1].endswith("KILLED"):
+        assert share <= before * ready / given, f"{ready} of {given} pods are ready and have {share:.0%}"
+    elif ready >= given and share < before:
+        before, given = share, min(given, ready)
+    world._given = {candidate.revision: (before, given)}  # type: ignore[attr-defined]
+
+
 def split_is_held(world: World) -> None:
     """While traffic is split, deleting the Rollout is held up by our finalizer."""
     assert len(weights(world.route)) < 2 or world.finalizer, "traffic is split and no finalizer holds the Rollout"
 
 
 def rollback_is_reachable(world: World) -> None:
-    """While a candidate has traffic, the stable revision has all the replicas that the spec asks for."""
+    """While a candidate has traffic, the stable revision has all the pods that take everything back."""
     stable = world.status.stable
     if stable and len(weights(world.route)) == 2:
-        assert world.revisions[stable.revision].replicas == world.spec["serving"]["replicas"]
+        asked = world.spec["serving"].get("replicas", stable.floor)
+        assert world.revisions[stable.revision].replicas >= asked
+        assert "replicas" not in world.spec["serving"] or world.revisions[stable.revision].replicas == asked

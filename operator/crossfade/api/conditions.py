@@ -38,6 +38,10 @@ class Reason(Documented):
     WAITING_FOR_REGISTRY = "WaitingForRegistry", "the registry does not answer, or does not know the version yet"
     RESOLVING = "Resolving", "bytes are being read and hashed"
     STARTING = "Starting", "pods of a revision are loading or not ready yet"
+    WAITING_FOR_CAPACITY = (
+        "WaitingForCapacity",
+        "pods that must carry the traffic, or take it back, are not ready; the rollout holds",
+    )
     PLANNING = "Planning", "the stable version's past is being read, to know what the stages can tell"
     REHEARSING = "Rehearsing", "what users will meet is tried first, behind a header that only we know"
     SHIFTING = "Shifting", "a weight was written and is not proven live yet"

@@ -26,6 +26,8 @@ def enter(way: Way, step: Step, *, forward: bool = True) -> Plan:
     if why is not None:
         held = repair(snapshot, way.split(way.given), way.candidate)
         return replace(way.plan(*why), first=held, look_again=10.0)
+    if forward and way.candidate.ready < way.pods(step):
+        return growing(way, step)
     untried = rehearse(way, step)
     if isinstance(untried, Plan):
         return untried
@@ -34,12 +36,21 @@ def enter(way: Way, step: Step, *, forward: bool = True) -> Plan:
     if untried:
         message = f"{message}, NOT rehearsed: {untried}"
     stage = StageStatus(index=step.index, name=step.name, summary=step.summary, entered_at=stamp(snapshot.now))
-    changes = {"stage": stage, "traffic": intent(step.shape), "analysis": look.told()}
+    changes = {"stage": stage, "traffic": intent(step.shape, way.pods(step)), "analysis": look.told()}
     return replace(
         way.plan(Reason.SHIFTING, message, **changes),
         then=route_actions(snapshot, way.split(step.shape)),
         events=(Event(Reason.SHIFTING, message, warning=bool(untried)),),
     )
+
+
+def growing(way: Way, step: Step) -> Plan:
+    """Pods before weight: those of the step are made; what the candidate gets now stays as it is."""
+    candidate, pods = way.candidate, way.pods(step)
+    message = f"{candidate.model_version}: {candidate.ready} of {pods} pods ready for {step.summary}"
+    more = candidate.model_copy(update={"floor": max(candidate.floor or 0, pods)})
+    kept = repair(way.snapshot, way.split(way.given), candidate)
+    return replace(way.plan(Reason.STARTING, message, candidate=more), first=kept, look_again=10.0)
 
 
 def onward(way: Way, step: Step, look: Look, lasted: float) -> Plan | None:

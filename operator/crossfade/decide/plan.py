@@ -18,6 +18,8 @@ class Target(StrEnum):
 
     DEPLOYMENT = "Deployment"
     SERVICE = "Service"
+    AUTOSCALER = "HorizontalPodAutoscaler"
+    BUDGET = "PodDisruptionBudget"
     ROUTE = "HTTPRoute"
     ROLLOUT = "Rollout"
 

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from crossfade.api.conditions import Reason
 from crossfade.decide import beginning, progress, rehearsal, rollback, settle, teardown
 from crossfade.decide.draining import acknowledged
 from crossfade.decide.orders import echoed
-from crossfade.decide.plan import Delete, Plan, Target
+from crossfade.decide.plan import Delete, Plan, Situation, Standing, Target
 from crossfade.decide.records import is_sticky, tries_again
 from crossfade.decide.routes import rehearsal_name
 from crossfade.decide.scene import Scene, scene_of
@@ -57,6 +58,13 @@ def _roll_back(scene: Scene) -> Plan:
     )
 
 
+def _keep(scene: Scene) -> Plan:
+    stable, candidate = _sure(scene.stable), _sure(scene.candidate)
+    nowhere = f"{stable.model_version} has no ready pod to go back to"
+    message = f"{candidate.model_version} keeps its traffic although it should go, for {nowhere}"
+    return settle.hold(scene.snapshot, stable, Situation(Standing.IN_PROGRESS, Reason.NOT_SERVING, message))
+
+
 def _refuse(scene: Scene) -> Plan | None:
     return rehearsal.unsupported(scene.snapshot, _sure(scene.stable), _sure(scene.asked))
 
@@ -84,6 +92,13 @@ STATES = (
         does="all traffic to stable, then the record of it; not even the spec need be readable",
         applies=lambda scene: scene.breach is not None,
         plan=_roll_back,
+    ),
+    State(
+        name="Cornered",
+        when="nobody asks for the candidate any more, and it alone can answer requests",
+        does="it keeps its traffic until a pod of stable is ready",
+        applies=lambda scene: scene.is_cornered,
+        plan=_keep,
     ),
     State(
         name="Returning",

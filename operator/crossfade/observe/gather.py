@@ -197,4 +197,6 @@ def _revision(cache: Cache, deployment: Object, pods: Mapping[str, list[Object]]
         pods=found,
         deployment=deployment,
         service=cache.get("Service", metadata["namespace"], metadata["name"]),
+        autoscaler=cache.get("HorizontalPodAutoscaler", metadata["namespace"], metadata["name"]),
+        budget=cache.get("PodDisruptionBudget", metadata["namespace"], metadata["name"]),
     )

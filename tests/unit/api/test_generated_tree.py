@@ -9,12 +9,9 @@ _ROOT = Path(__file__).parents[3]
 
 
 def test_the_tree_holds_what_the_types_say() -> None:
-    here = {
-        PurePosixPath(path.relative_to(_ROOT)): path.read_text("utf-8")
-        for folder in FOLDERS
-        for path in (_ROOT / folder).rglob("*")
-        if path.is_file()
-    }
+    inside = [path for folder in FOLDERS for path in (_ROOT / folder).rglob("*")]
+    files = {path for path in (*inside, *(_ROOT / path for path in generated_files())) if path.is_file()}
+    here = {PurePosixPath(path.relative_to(_ROOT)): path.read_text("utf-8") for path in files}
 
     differing = sorted(str(path) for path, content in generated_files().items() if here.get(path) != content)
     stale = sorted(str(path) for path in here.keys() - generated_files().keys())

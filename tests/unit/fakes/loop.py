@@ -14,6 +14,7 @@ from crossfade.observe.resolver import Resolver
 from crossfade.observe.scout import Scout
 from crossfade.ports import Answer, ProbeError, RawSeries, StoredFile
 from crossfade.status.events import Events
+from crossfade.watch.listing import WATCHED
 from crossfade.watch.queue import Key, WorkQueue
 from crossfade.watch.reconcile import Reconciler
 from crossfade.watch.world import World
@@ -80,7 +81,7 @@ class Loop:
 
     def watch(self) -> None:
         """Bring the cache up to what the cluster holds, deletions included."""
-        kinds = {kind for kind, _, _ in self.cluster.objects} | {"Pod", "Deployment", "Service", "HTTPRoute"}
+        kinds = {kind for kind, _, _ in self.cluster.objects} | {kind.kind for kind in WATCHED}
         for kind in kinds:
             listed = [raw for (other, _, _), raw in self.cluster.objects.items() if other == kind]
             self.world.replace(kind, None, listed, version=10**9)
