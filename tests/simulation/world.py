@@ -18,7 +18,7 @@ from crossfade.model.route import ParentFacts, RouteFacts
 from crossfade.model.snapshot import Foresight, Platform, RolloutFacts, Snapshot, VersionFacts
 from crossfade.model.workload import PodFacts, RevisionFacts
 
-from tests.simulation.gateway import Gateway, beside, mirrors, reached, weights
+from tests.simulation.gateway import Gateway
 from tests.simulation.revision import Revision
 from tests.simulation.routes import beside, mirrors, reached, weights
 
