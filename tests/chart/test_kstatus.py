@@ -28,6 +28,9 @@ _NAME = "model.json"
 
 Object = dict[str, Any]
 
+_CPU = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}
+_CROWD = {"min": 2, "max": 3, "metrics": [{"type": "Resource", "resource": _CPU}]}
+"""Two pods or more, so that each version has an autoscaler and a disruption budget."""
 _MODELS: dict[str, Object] = {
     "first": {"name": "model", "version": "1"},
     "second": {"name": "model", "version": "2"},
@@ -85,7 +88,7 @@ def _rollout() -> Object:
     ratio = {"bad": f'{counter}{{status_code=~"5.."}}', "total": counter}
     spec = {
         "modelVersion": "{{ .Values.modelVersion }}",
-        "serving": {"runtime": "custom", "template": {"spec": {"containers": [model]}}},
+        "serving": {"runtime": "custom", "template": {"spec": {"containers": [model]}}, "autoscaling": _CROWD},
         "traffic": {
             "gatewayAPI": {"parentRefs": [{"name": "public", "namespace": "gateways"}], "hostnames": ["kstatus"]}
         },
