@@ -6,12 +6,12 @@ from crossfade.api.conditions import Reason
 from crossfade.decide.children import finalizer, leftovers, removal
 from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Action, Plan, Situation, Standing
-from crossfade.decide.settle import route_actions
+from crossfade.decide.settle import route_actions, stranded
 from crossfade.decide.shapes import alone
 from crossfade.model.snapshot import Snapshot
 
 _PATIENCE_SECONDS = 60.0
-"""A gateway that is gone acknowledges nothing; deletion waits for it no longer than this."""
+"""Deletion waits no longer than this for a gateway that is gone, or for a stable arm that could not answer yet."""
 
 
 def tear_down(snapshot: Snapshot) -> Plan:
@@ -19,12 +19,13 @@ def tear_down(snapshot: Snapshot) -> Plan:
     rollout, stable = snapshot.rollout, snapshot.rollout.status.stable
     keep = [stable.revision] if stable else list(snapshot.route.reached if snapshot.route else ())
     route: tuple[Action, ...] = ()
-    if stable is not None and snapshot.route is not None:
+    given_up = snapshot.now - rollout.deleting_since > _PATIENCE_SECONDS
+    waits = stable is not None and stranded(snapshot, stable) and not given_up
+    if stable is not None and snapshot.route is not None and not waits:
         route = route_actions(snapshot, alone(stable.revision))
     left = undrained(snapshot) if leftovers(snapshot, keep) else 0.0
-    given_up = snapshot.now - rollout.deleting_since > _PATIENCE_SECONDS
     first = route
-    if not route and left == 0:
+    if not route and left == 0 and not waits:
         first = (*removal(snapshot, keep), *finalizer(rollout, wanted=False))
     elif not route and left == inf and given_up:
         first = finalizer(rollout, wanted=False)  # its pods stay: requests may still reach them
