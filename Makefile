@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check mutate generate bench clean
+.PHONY: demo test test-long check golden mutate generate bench clean
 
 demo: .venv/ready  ## a real cluster, real models, one promotion and one rollback
 	@$(BIN)/python -m demo $(ARGS)
@@ -18,6 +18,9 @@ check: .venv/ready  ## what to run all the time: linters, types, contracts betwe
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/pytest -q -n 2 tests/unit tests/simulation
+
+golden: .venv/ready  ## the transcripts of whole rollouts, after a change of behaviour on purpose; the diff is what to review
+	CROSSFADE_REWRITE_GOLDEN=1 $(BIN)/pytest -q tests/simulation/test_golden.py
 
 # mutmut wants sources under src/; `results` names the mutants that no test noticed, `ARGS='crossfade.*.kernel.*'` picks a file
 mutate: .venv/ready  ## which deliberate mistakes in the judge its tests do not notice; an hour (docs/judge/mutation.md)
