@@ -29,8 +29,10 @@ class Way:
 
     @property
     def ready(self) -> bool:
-        """Whether the candidate has the pods that it needs."""
-        return self.candidate.ready >= self.spec.serving.replicas
+        """Whether the candidate has the pods that it needs, and the Service by which requests find them."""
+        found = self.snapshot.revisions.get(self.candidate.revision)
+        backed = found is not None and found.service is not None
+        return backed and self.candidate.ready >= self.spec.serving.replicas
 
     @property
     def given(self) -> Shape:
