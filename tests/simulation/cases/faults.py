@@ -22,7 +22,7 @@ def restarted_while_a_stage_lasts(story: Story) -> None:
     story.tell("the operator is restarted")
     story.restart()
     story.reaches(at("w50", proven=False))
-    assert story.now - began < 64
+    assert story.now - began < 64 + story.patience
     story.reaches(promoted).rests(15)
 
 

@@ -16,10 +16,12 @@ When = Callable[["World"], bool]
 
 @dataclass
 class Story(World):
-    """What happens to it is part of the transcript. `few` are how many pods of a version can be ready at most."""
+    """What happens to it is part of the transcript. `few` are how many pods of a version can be ready at most,
+    `patience` how many seconds longer than promised things may take."""
 
     rate: float = 2000.0
     few: dict[str, int] = field(default_factory=dict)
+    patience: float = 0.0
     templates: dict[str, MetricTemplateSpec] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     shares: list[int] = field(default_factory=list)
