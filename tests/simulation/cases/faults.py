@@ -103,7 +103,7 @@ def stages_skipped_for_a_version_that_does_not_exist(story: Story) -> None:
     story.reaches(taken_back).rests(15)
 
 
-@case("F6", "S25")
+@case("F6")
 def a_rollout_of_one_pod(story: Story) -> None:
     """The smallest there is: one pod each."""
     story.edit(serving={"replicas": 1})

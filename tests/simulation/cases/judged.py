@@ -23,7 +23,7 @@ def every_stage_ends_on_its_own_proof(story: Story) -> None:
     story.reaches(promoted).rests(15)
 
 
-@case("D3", "D21")
+@case("D21")
 def a_few_bad_answers_are_no_regression(story: Story) -> None:
     """Both fail one in a hundred: it is not worse, however often it is looked at."""
     story.happens("both answer one request in a hundred with an error", error_rate={"v1": 0.01, "v2": 0.01})
@@ -50,12 +50,12 @@ def undecided_is_taken_back_where_the_stage_says_so(story: Story) -> None:
     story.reaches(taken_back).rests(15)
 
 
-@case("D5", "D6")
+@case("D5")
 def metrics_are_gone_and_come_back(story: Story) -> None:
-    """For 35 seconds, then for ten minutes: no weight moves, nothing is taken back, and then it goes on."""
+    """For 35 seconds, then for minutes: no weight moves, nothing is taken back, and then it goes on."""
     story.asks("v2", weight(10, minDuration="60s"), weight(50))
     story.reaches(at("w10"))
-    for seconds in (35, 600):
+    for seconds in (35, 150):
         story.happens(f"Prometheus is gone for {seconds} s", prometheus_up=False)
         story.rests(seconds)
         assert story.share("v2") == 10
@@ -81,7 +81,7 @@ def no_requests_are_no_success(story: Story) -> None:
     story.asks("v2", weight(10, maxDuration="30s", onInconclusive="Advance"))
     story.reaches(at("w10", proven=False))
     story.happens("no request arrives", rate=0.0)
-    story.rests(900)
+    story.rests(180)
     assert story.share("v2") == 10
 
 
@@ -91,7 +91,7 @@ def a_candidate_that_is_not_scraped_is_held(story: Story) -> None:
     story.asks("v2", weight(10, minDuration="30s", maxDuration="60s", onInconclusive="Advance"))
     story.reaches(at("w10"))
     story.happens("the pods of v2 are not scraped any more", unscraped={"v2"})
-    story.reaches(says("NoData"), within=120).rests(300)
+    story.reaches(says("NoData"), within=120).rests(90)
     assert story.share("v2") == 10
 
 
@@ -119,7 +119,7 @@ def a_template_is_deleted_at_half_and_the_way_back_is_open(story: Story) -> None
     story.reaches(taken_back, within=1.0).rests(15)
 
 
-@case("D11", "D12")
+@case("D12")
 def a_metric_that_is_only_observed_takes_nothing_back(story: Story) -> None:
     """Half of the answers are errors: the metric that decides allows it, the strict one is only shown."""
     story.edit(analysis={"metrics": [metric("lax", LAX), metric("strict", OBJECTIVE, role="Observe")]})

@@ -52,7 +52,7 @@ def a_rollback_does_not_wait_for_the_last_pod_of_stable(story: Story) -> None:
     story.reaches(taken_back, within=10.0).rests(15)
 
 
-@case("B7", "S17")
+@case("B7")
 def an_aborted_version_is_tried_again_from_the_start(story: Story) -> None:
     """A retry begins with the first stage and empty hands, and may end well."""
     story.asks("v2", weight(10), weight(50), gate())

@@ -65,7 +65,7 @@ def a_gateway_that_does_not_take_the_route(story: Story) -> None:
     """The stage does not begin, the reason names the gateway; when it takes it the rollout goes on."""
     story.happens("the gateway takes no new route", gateway_up=False)
     story.asks("v2", weight(10))
-    story.reaches(says("WaitingForGateway")).rests(300)
+    story.reaches(says("WaitingForGateway")).rests(90)
     story.happens("the gateway takes routes again", gateway_up=True)
     story.reaches(promoted).rests(15)
 
@@ -103,7 +103,7 @@ def blue_green_with_a_preview(story: Story) -> None:
     assert story.shares == [0, 100]
 
 
-@case("S20", "S21", cohort_rate=200.0)
+@case("S20", cohort_rate=200.0)
 def a_preview_that_fails_moves_nobody(story: Story) -> None:
     """Half of the preview's answers are errors: no user's request ever moved."""
     story.happens("half of v2's answers are errors", error_rate={"v2": 0.5})

@@ -15,10 +15,10 @@ def a_first_version_serves_at_once(story: Story) -> None:
 def a_hold_by_hand_holds(story: Story) -> None:
     """Ten percent, then a gate: the route says 90 to 10 for as long as nobody says to go on."""
     story.asks("v2", weight(10), gate())
-    story.reaches(at("sign-off")).rests(600)
+    story.reaches(at("sign-off")).rests(120)
 
 
-@case("A3", "A15", "S05")
+@case("A3", "S05", "S07")
 def a_hold_is_passed_and_promotion_moves_no_pod(story: Story) -> None:
     """Behind the gate the candidate is promoted by the route alone; the old pods go after they drained."""
     story.asks("v2", weight(10), gate())
