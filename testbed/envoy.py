@@ -5,10 +5,11 @@ import json
 from testbed import envoy_objects, gateway_api
 from testbed.binaries import ENVOY_GATEWAY, locate
 from testbed.binaries.environments import python_env
+from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle
 from testbed.progress import Progress
 
-_SECONDS = 60
+_SECONDS = 120
 
 
 def fetch(progress: Progress) -> None:
@@ -33,4 +34,8 @@ def _apply(cluster: ClusterHandle, objects: list[envoy_objects.Object]) -> None:
 
 
 def _wait(cluster: ClusterHandle, condition: str, *what: str) -> None:
-    cluster.kubectl("wait", f"--for=condition={condition}", f"--timeout={_SECONDS}s", *what)
+    try:
+        cluster.kubectl("wait", f"--for=condition={condition}", f"--timeout={_SECONDS}s", *what)
+    except TestbedError as failure:
+        said = cluster.kubectl("get", *what, "--output", "jsonpath={.status.conditions[*].message}")
+        raise TestbedError(f"{failure}; its conditions say: {said}") from failure

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from crossfade.api import meta
 from crossfade.model.evidence import Sample
+from crossfade.model.rehearsal import Probe
 
 if TYPE_CHECKING:  # the loader starts in every pod and needs none of the API's types
     from crossfade.api.v1alpha1.modelversion import MlflowSource
@@ -24,6 +25,10 @@ class ClusterError(Exception):
 
 class MetricsError(Exception):
     """Prometheus did not answer, or not with data. The message names address and cause, never credentials."""
+
+
+class ProbeError(Exception):
+    """Nobody answered a request through a gateway. The message says why, without what was sent."""
 
 
 class SourceError(Exception):
@@ -49,12 +54,20 @@ METRIC_TEMPLATES = Kind(meta.API_VERSION, "metrictemplates", "MetricTemplate")
 DEPLOYMENTS = Kind("apps/v1", "deployments", "Deployment")
 SERVICES = Kind("v1", "services", "Service")
 PODS = Kind("v1", "pods", "Pod")
+AUTOSCALERS = Kind("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
+BUDGETS = Kind("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget")
 HTTP_ROUTES = Kind("gateway.networking.k8s.io/v1", "httproutes", "HTTPRoute")
+GATEWAYS = Kind("gateway.networking.k8s.io/v1", "gateways", "Gateway")
+GATEWAY_CLASSES = Kind("gateway.networking.k8s.io/v1", "gatewayclasses", "GatewayClass")
 EVENTS = Kind("events.k8s.io/v1", "events", "Event")
 
 
 class Cluster(Protocol):
     """The Kubernetes API. All writes are server-side apply by fixed field managers, but for deletes and scaling."""
+
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Object:
+        """One object as stored now. `namespace` is None for kinds without. Raises ClusterError."""
+        ...
 
     async def apply(self, kind: Kind, body: Object, *, force: bool) -> Object:
         """Apply as `crossfade`. Returns the stored object. Raises ClusterError.
@@ -144,6 +157,23 @@ class Artifacts(Protocol):
 
     def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
         """The file's bytes in chunks. Raises SourceError."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a probe's answer said in its first lines; `revision` and `token` are empty where their header was not."""
+
+    status: int
+    revision: str = ""
+    token: str = ""
+
+
+class Prober(Protocol):
+    """Requests through a gateway."""
+
+    async def ask(self, probe: Probe) -> Answer:
+        """Send the probe once. Raises ProbeError when nobody answered it."""
         ...
 
 

@@ -151,6 +151,11 @@ def _bind(mount: VolumeMount, root: Path) -> None:
         syscalls.remount_read_only(str(target))
 
 
+def _present(paths: Sequence[str]) -> list[str]:
+    """Without what other programs of the machine have removed since the kubelet started, such as temporary folders."""
+    return [path for path in paths if os.path.lexists(path)]
+
+
 def enter(layout: Layout, scratch: Path, mounts: Sequence[VolumeMount], *, read_only: bool) -> None:
     """In a forked child: build the container's root below `scratch` and make it this process's root.
 
@@ -162,18 +167,19 @@ def enter(layout: Layout, scratch: Path, mounts: Sequence[VolumeMount], *, read_
     root.mkdir(parents=True)
     syscalls.mount(str(root), str(root), flags=syscalls.MS_BIND)
     _make_room(mounts, scratch)
-    for path in layout.overlays:
+    overlays = _present(layout.overlays)
+    for path in overlays:
         _overlay(path, root, scratch)
-    for path in layout.links:
+    for path in _present(layout.links):
         link = root / path[1:]
         link.parent.mkdir(parents=True, exist_ok=True)
         link.symlink_to(Path(path).readlink())
-    for path in layout.passed_through:
+    for path in _present(layout.passed_through):
         _pass_through(path, root)
     _system_folders(root)
     for mount in sorted(mounts, key=lambda item: item.target.count("/")):
         _bind(mount, root)
     if read_only:
-        for path in (*layout.overlays, "/"):
+        for path in (*overlays, "/"):
             syscalls.remount_read_only(str(root / path[1:]))
     syscalls.pivot_root(str(root))

@@ -81,7 +81,9 @@ def test_the_service_leads_to_the_operator(bed: ClusterHandle, release: Release)
         (False, ("get", "secrets")),
         (False, ("list", "configmaps")),
         (False, ("create", "pods", "--subresource=exec")),
-        (False, ("delete", "httproutes.gateway.networking.k8s.io")),
+        (True, ("get", "gatewayclasses.gateway.networking.k8s.io")),
+        (False, ("list", "gateways.gateway.networking.k8s.io")),
+        (False, ("deletecollection", "httproutes.gateway.networking.k8s.io")),
     ],
 )
 def test_it_may_do_this_and_not_that(

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from crossfade.api.meta import API_VERSION
@@ -79,6 +80,7 @@ def _rollout() -> Object:
         "ports": [{"name": "http", "containerPort": 8080}],
         "readinessProbe": {"httpGet": {"path": "/v2/health/ready", "port": "http"}, "periodSeconds": 1},
     }
+    half = {"name": "half", "weight": 50, "minDuration": "1s"}
     counter = "rest_server_requests_total"
     ratio = {"bad": f'{counter}{{status_code=~"5.."}}', "total": counter}
     spec = {
@@ -87,7 +89,7 @@ def _rollout() -> Object:
         "traffic": {
             "gatewayAPI": {"parentRefs": [{"name": "public", "namespace": "gateways"}], "hostnames": ["kstatus"]}
         },
-        "strategy": {"stages": [{"name": "half", "weight": 50, "minDuration": "1s"}]},
+        "strategy": {"stages": [{"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}}, half]},
         "analysis": {"metrics": [{"name": "errors", "ratio": ratio, "objective": {"absolute": {"max": "0.01"}}}]},
         "deletionPolicy": "Delete",
     }
@@ -142,9 +144,14 @@ def test_helm_fails_at_once_with_our_sentence_when_it_is_rolled_back(bed: Cluste
 
 
 def test_helm_waits_while_there_is_too_little_evidence(bed: ClusterHandle, chart: Path) -> None:
-    """No request comes, so nothing is proven: neither good nor bad."""
+    """No request of the cohort comes, so nothing is proven: neither good nor bad."""
+    asked = httpx.get(f"{bed.gateway}/v2", headers={"host": "kstatus"}, trust_env=False)  # from now on it is counted
+    assert asked.headers["x-crossfade-revision"].startswith("model-")
     with pytest.raises(TestbedError, match="context deadline exceeded"):
         _release(bed, chart, "second", seconds=8)
+    assert _ready(bed)["status"] == "Unknown"
+    stage = "--for=jsonpath={.status.stage.name}=team"
+    bed.kubectl("wait", "rollout/model", "--namespace", _NAMESPACE, stage, "--timeout=60s")
     assert _ready(bed)["status"] == "Unknown"
 
 
@@ -162,7 +169,7 @@ def _granted(bed: ClusterHandle, release: Release) -> set[tuple[str, str, str]]:
         for rule in rules
         for group in rule["apiGroups"]
         for resource in rule["resources"]
-        for verb in set(rule["verbs"]) - {"list", "watch"}
+        for verb in set(rule["verbs"]) - {"get", "list", "watch"}
     }
 
 

@@ -19,6 +19,11 @@ from tests.chart.conftest import CHART
 
 _CRDS = CHART.parents[1] / "crds"
 _OPERATOR = "crossfade-system-crossfade"
+_GATEWAYS = {
+    "apiGroups": ["gateway.networking.k8s.io"],
+    "resources": ["gateways", "gatewayclasses"],
+    "verbs": ["get"],
+}
 _DIGEST = f"sha256:{'0' * 64}"
 
 Object = dict[str, Any]
@@ -78,9 +83,11 @@ def test_it_serves_all_namespaces_by_default(render: Render) -> None:
     assert "CROSSFADE_NAMESPACES" not in operator(found)["env"]
 
 
-def test_limited_to_namespaces_it_has_no_rights_elsewhere(render: Render) -> None:
+def test_limited_to_namespaces_it_has_no_rights_elsewhere_but_to_read_one_gateway_at_a_time(render: Render) -> None:
     found = render('namespaces=["ml","fraud"]', "crds.enabled=false")
-    assert kinds(found) == ["Deployment", "Role", "Role", "RoleBinding", "RoleBinding", "Service", "ServiceAccount"]
+    roles = ["ClusterRole", "ClusterRoleBinding", "Deployment", "Role", "Role", "RoleBinding", "RoleBinding"]
+    assert kinds(found) == [*roles, "Service", "ServiceAccount"]
+    assert rules(found) == [_GATEWAYS]
     placed = {(item["kind"], item["metadata"]["namespace"]) for item in found if item["kind"].startswith("Role")}
     assert placed == {(kind, place) for kind in ("Role", "RoleBinding") for place in ("ml", "fraud")}
     assert operator(found)["env"]["CROSSFADE_NAMESPACES"] == "ml fraud"
@@ -103,7 +110,7 @@ def test_of_specs_that_belong_to_people_it_writes_the_finalizer_alone(render: Re
 
 
 def test_one_role_and_many_grant_the_same(render: Render) -> None:
-    assert rules(render()) == rules(render('namespaces=["ml"]'), "Role")
+    assert rules(render()) == [*rules(render('namespaces=["ml"]'), "Role"), _GATEWAYS]
 
 
 def test_the_loader_is_the_operators_own_image(render: Render) -> None:

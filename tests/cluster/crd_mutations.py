@@ -100,6 +100,16 @@ VALID: dict[str, list[Spec]] = {
         },
         {
             "modelVersion": "fraud-1-3-0",
+            "serving": {
+                "autoscaling": {
+                    "min": 2,
+                    "max": 10,
+                    "metrics": [
+                        {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization"}}},
+                        {"type": "Pods", "pods": {"target": {"averageValue": "100m"}}},
+                    ],
+                }
+            },
             "traffic": {"gatewayAPI": {"parentRefs": [{"name": "public"}]}},
             "strategy": {
                 "weightScale": 1000,

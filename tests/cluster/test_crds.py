@@ -200,6 +200,18 @@ REFUSED = {
         "must have both `{namespace}` and `{revision}` in `contains`",
     ),
     "custom without containers": (rollout(serving={"runtime": "custom"}), "must bring `template.spec.containers`"),
+    "two owners of one number": (
+        rollout(serving={"replicas": 2, "autoscaling": {"max": 3}}),
+        "must have at most one of `replicas` and `autoscaling`: both would set the number of pods",
+    ),
+    "no room between the bounds": (
+        rollout(serving={"autoscaling": {"min": 3, "max": 2}}),
+        "must have a `max` that is not less than `min`, which is `1` when left out",
+    ),
+    "a metric of no kind": (
+        rollout(serving={"autoscaling": {"max": 3, "metrics": [{"type": "Cpu"}]}}),
+        r"autoscaling.metrics\[0\].type.*[Uu]nsupported value",
+    ),
     "unknown resource name": (rollout(serving={"resources": {"limits": {"GPU": "1"}}}), "must name resources as"),
     "negative quantity": (rollout(serving={"resources": {"limits": {"cpu": "-1"}}}), "limits.cpu.*should match"),
     "unknown field": (rollout(surge=1), 'unknown field "spec.surge"'),

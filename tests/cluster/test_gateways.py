@@ -1,6 +1,7 @@
-"""Catches a gateway that fails requests while weights change, takes them late or splits otherwise than they say."""
+"""Catches a gateway that fails requests while weights change, takes them late, splits otherwise or cuts streams."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import median
@@ -11,7 +12,7 @@ from testbed.bed import Bed
 from testbed.load import Sample
 from testbed.load.samples import percentile
 from tests.support.endpoint import Endpoint, answered_by, at_least, failed_by_route
-from tests.support.gateways import ENVOY, on_both_gateways
+from tests.support.gateways import ENVOY, TRAEFIK, on_both_gateways
 from tests.support.pair import NEW, OLD, Pair, last_of_the_old
 from tests.support.queries import asked
 
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.cluster
 RATE = 200.0
 CHANGES = 60
 REQUESTS = 5000
+STREAMS = 4000
 QUIET = 50
 """So many answers of one arm in a row: the other gets nothing any more."""
 LATE = 5.0
@@ -51,7 +53,7 @@ def tell(record: Property, gateway: str, what: str, values: list[float]) -> None
 async def test_sixty_changes_under_load_fail_no_request_and_are_live_soon(
     pair: Pair, gateway: str, record_property: Property
 ) -> None:
-    async with pair.endpoint.load(RATE) as load:
+    async with pair.endpoint.load(2 * RATE) as load:
         await at_least(load, 100)
         for arm in itertools.islice(itertools.cycle([NEW, OLD]), CHANGES):
             await pair.weigh(**{arm: 100})
@@ -65,7 +67,29 @@ async def test_sixty_changes_under_load_fail_no_request_and_are_live_soon(
     ]
     tell(record_property, gateway, "written to acknowledged", acknowledged)
     tell(record_property, gateway, "written to the last request on the old way", live)
-    print(f"{gateway}: {len(load.samples)} requests, none failed, during {len(pair.changes)} changes")
+    early = sum(last > known for last, known in zip(live, acknowledged, strict=True))
+    record_property("acknowledged before it was live", early)
+    print(f"{gateway}: {early} of {CHANGES} changes were acknowledged before the last request on the old way")
+    print(f"{gateway}: {len(load.samples)} requests, none failed, during {CHANGES} changes")
+
+
+@on_both_gateways
+async def test_an_arm_that_is_new_to_a_route_costs_requests_on_envoy_only(
+    pair: Pair, gateway: str, record_property: Property
+) -> None:
+    """The figure that a remedy has to bring to zero: each step makes a backend anew that the route did not have."""
+    async with pair.endpoint.load(2 * RATE) as load:
+        await at_least(load, 100)
+        for _ in range(CHANGES // 2):
+            begun = len(load.samples)
+            await pair.weigh(old=90, new=10)
+            await load.wait_until(lambda samples, begun=begun: bool(answered_by(samples[begun:], NEW)), LATE)
+            await pair.weigh(old=100)
+            await load.wait_until(partial(answers_alone, OLD), LATE)
+    failed = Counter(str(one.status or one.error) for one in load.samples if one.blame is not None)
+    record_property("failed", dict(failed))
+    print(f"{gateway}: {dict(failed)} of {len(load.samples)} requests failed while an arm came {CHANGES // 2} times")
+    assert failed.keys() <= ({"500"} if gateway == ENVOY else set())
 
 
 def by_hundreds(samples: list[Sample]) -> list[int]:
@@ -86,6 +110,24 @@ async def test_a_tenth_is_a_tenth(pair: Pair, gateway: str, record_property: Pro
     record_property("answered by the new one", share)
     print(f"{gateway}: the tenth answered {share} of {len(found)}, of each hundred {min(hundreds)} to {max(hundreds)}")
     assert share == pytest.approx(REQUESTS / 10, abs=5 * (REQUESTS * 0.09) ** 0.5), "five standard deviations"
+
+
+@pytest.mark.parametrize("patience", [0, 20])
+@on_both_gateways
+async def test_no_stream_is_cut_off_but_by_traefik_when_a_model_answers_at_once(
+    endpoint: Endpoint, gateway: str, patience: int, record_property: Property
+) -> None:
+    """`patience` are the milliseconds that the model takes before its stream begins."""
+    latency = {"latencyMs": {"p50": patience, "p99": patience}} if patience else {}
+    pair = Pair(endpoint, {"stream": {"seconds": 0.2, "events": 5}, **latency})
+    await pair.start(old=100)
+    async with endpoint.streams(RATE) as load:
+        await at_least(load, STREAMS, 60)
+    cut = [one for one in load.samples if one.blame is not None]
+    record_property("streams cut off", len(cut))
+    print(f"{gateway}: begun after {patience} ms, {len(cut)} of {len(load.samples)} streams were cut off")
+    assert {one.error for one in cut} <= {"cut off"}
+    assert len(cut) <= (0.01 * STREAMS if gateway == TRAEFIK and not patience else 0)
 
 
 PER_ARM = """

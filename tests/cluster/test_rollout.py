@@ -10,6 +10,7 @@ from tests.support.endpoint import (
     answered_by,
     at_least,
     at_stage,
+    failed_by_model,
     failed_by_route,
     ready,
     rolled_back,
@@ -17,7 +18,7 @@ from tests.support.endpoint import (
     settled,
     weights,
 )
-from tests.support.gateways import on_both_gateways
+from tests.support.gateways import on_both_but_envoy_may_fail, on_both_gateways
 from tests.support.operator_process import ACCOUNT, Installation, OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.cluster
 RATE = 200.0
 
 
-@on_both_gateways
+@on_both_but_envoy_may_fail("an arm that is new to the route costs up to a few requests: docs/gateways.md")
 async def test_a_good_version_is_promoted_under_load_and_no_request_fails(
     endpoint: Endpoint, start_operator: Callable[..., OperatorProcess]
 ) -> None:
@@ -48,10 +49,10 @@ async def test_a_good_version_is_promoted_under_load_and_no_request_fails(
         await at_least(load, 200)
         summary = await load.stop()
     pods = await endpoint.pods(candidate)
-    assert {pod["metadata"]["uid"] for pod in pods} == before
+    assert before < {pod["metadata"]["uid"] for pod in pods}, "what carried half was not among what carries all"
     assert [pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods] == [0, 0]
     assert done["status"]["outcome"]["result"] == "Promoted"
-    assert (failed_by_route(load.samples), summary.model_failures) == ({}, 0)
+    assert (failed_by_route(load.samples), failed_by_model(load.samples)) == ({}, {})
     assert set(summary.arms) == {first, candidate}
     part = load.samples[begun:shifted]
     assert 0.05 < len(answered_by(part, candidate)) / len(part) < 0.55

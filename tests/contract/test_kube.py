@@ -46,6 +46,15 @@ async def test_what_is_applied_is_stored_under_our_name(cluster: KubeCluster, na
     assert managers(found) == {("crossfade", "Apply", "")}
 
 
+async def test_one_object_is_read_with_or_without_a_namespace(cluster: KubeCluster, namespace: str) -> None:
+    await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1"), force=True)
+    assert (await cluster.get(CONFIG_MAPS, namespace, "facts"))["data"] == {"a": "1"}
+    assert (await cluster.get(Kind("v1", "namespaces", "Namespace"), None, namespace))["kind"] == "Namespace"
+    with pytest.raises(ClusterError) as failure:
+        await cluster.get(CONFIG_MAPS, namespace, "fiction")
+    assert failure.value.status == 404
+
+
 async def test_a_field_no_longer_applied_goes_and_others_fields_stay(
     cluster: KubeCluster, namespace: str, bed: ClusterHandle
 ) -> None:

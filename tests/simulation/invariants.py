@@ -6,6 +6,7 @@ rollouts on the fake world, over their shuffled orders, and over every state tha
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from math import ceil
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from crossfade.api import meta
@@ -21,6 +22,8 @@ from crossfade.decide.stages import step_at
 from crossfade.model.order import Order
 from crossfade.model.snapshot import Snapshot
 from crossfade.model.workload import PodFacts
+
+from tests.simulation.routes import weights
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -42,13 +45,13 @@ class Pass:
 
     @property
     def route(self) -> dict[str, Any] | None:
-        """The spec of the route that is written, if one is."""
-        return next((one.body["spec"] for one in self.actions if _writes(one, Target.ROUTE)), None)
+        """The spec of the users' route that is written, if one is."""
+        return next((one.body["spec"] for one in self.actions if _routes(one, self.seen)), None)
 
     @property
     def weights(self) -> Weights:
         """The users' weights that are written; empty when the route is left as it is."""
-        return _weights(self.route) if self.route else {}
+        return weights({"spec": self.route}) if self.route else {}
 
     @property
     def candidate(self) -> Arm | None:
@@ -103,7 +106,8 @@ def every_backend_is_there(one: Pass) -> None:
 def nothing_goes_that_may_be_reached(one: Pass) -> None:
     """Pods are removed only once every gateway has taken a route that does not name them."""
     live = one.seen.route
-    for gone in (action.name for action in one.actions if isinstance(action, Delete)):
+    serve = (Target.DEPLOYMENT, Target.SERVICE)
+    for gone in (action.name for action in one.actions if isinstance(action, Delete) and action.target in serve):
         assert live is None or gone not in live.reached, f"{gone} is removed, and the route names it"
         waiting = live and unacknowledged(one.seen.rollout, live)
         assert not waiting, f"{gone} is removed, and {waiting}"
@@ -115,8 +119,8 @@ def a_split_is_held(one: Pass) -> None:
     for action in one.actions:
         if _writes(action, Target.ROLLOUT):
             held = bool(action.body["metadata"]["finalizers"])
-        if _writes(action, Target.ROUTE):
-            assert held or len(_weights(action.body["spec"])) < 2, "traffic is split and nothing holds the Rollout"
+        if _routes(action, one.seen):
+            assert held or len(weights(action.body)) < 2, "traffic is split and nothing holds the Rollout"
     after = one.weights or (one.seen.route.weights if one.seen.route else {})
     gone = one.seen.rollout.deleting and one.seen.rollout.status.stable is None
     assert held or len(after) < 2 or not one.seen.rollout.finalizer or gone, "the Rollout is released in a split"
@@ -124,13 +128,13 @@ def a_split_is_held(one: Pass) -> None:
 
 def stable_stays_whole(one: Pass) -> None:
     """While a candidate has traffic, the stable version has all the pods that the spec asks for, or is given them."""
-    spec, stable = one.seen.rollout.spec, one.seen.rollout.status.stable
+    stable, live = one.seen.rollout.status.stable, one.seen.route
     found = one.seen.revisions.get(stable.revision) if stable else None
-    if spec is None or found is None or one.seen.route is None or len(one.seen.route.weights) < 2:
+    if stable is None or found is None or live is None or len(live.weights) < 2 or one.candidate is None:
         return
     scaled = [action.replicas for action in one.actions if isinstance(action, Scale) and action.name == found.revision]
-    if not one.seen.rollout.deleting and one.candidate is not None:
-        assert (scaled or [found.replicas])[-1] >= spec.serving.replicas, "stable is too small to take all traffic"
+    if not one.seen.rollout.deleting and not any(_writes(action, Target.AUTOSCALER) for action in one.actions):
+        assert (scaled or [found.replicas])[-1] >= _whole(one.seen, stable), "stable is too small to take all traffic"
 
 
 def no_more_traffic_without_metrics(one: Pass) -> None:
@@ -149,7 +153,9 @@ def no_step_forward_without_proof(one: Pass) -> None:
     if candidate is None or spec is None or not forward or not _rises(one):
         return
     assert not spec.suspend, "a step forward while suspended"
-    assert one.ready(candidate.revision) >= spec.serving.replicas, "a step forward with pods missing"
+    share = one.weights.get(candidate.revision, 0) / sum(one.weights.values())
+    least = max(ceil(share * _whole(seen, seen.rollout.status.stable or candidate) - 1e-9), 1)
+    assert one.ready(candidate.revision) >= least, "a step forward with pods missing"
     given, now = step_at(spec, stage.index + 1 if stage else 0).shape, asked_for(one.plan.status.traffic)
     assert now == given or now.gives_no_more_than(asked_for(seen.rollout.status.traffic)), f"{now} is not the next rung"
     if stage is None or not {"skip-stage", "advance"}.isdisjoint(one.plan.obeyed):
@@ -254,8 +260,55 @@ def watched(world: "World") -> "World":
             promise(one)
         told.add(key)
 
-    world.checks.append(check)
+    over_time = (nobody_meets_what_was_not_tried, rules_of_users_never_move, no_weight_without_pods)
+    world.checks.extend((check, *over_time))
     return world
+
+
+# promises of more than one pass, which a whole rollout is held to
+
+
+def nobody_meets_what_was_not_tried(world: "World") -> None:
+    """A rule that copies requests, or that a cohort's headers meet, was behind our own header before; a cohort's needs
+    not have been where the gateway has no address."""
+    tried = [rule for route in world.gateway.routes_seen for rule in route["spec"]["rules"]]
+    for rule in world.route["spec"]["rules"] if world.route else ():
+        headers = rule["matches"][0].get("headers", [])
+        alike = (
+            one
+            for one in tried
+            if one.get("filters") == rule.get("filters") and one["matches"][0]["headers"][:-1] == headers
+        )
+        new = "filters" in rule or (headers and world.gateway.addresses)
+        assert not new or any(alike), f"users met {rule} first"
+
+
+def rules_of_users_never_move(world: "World") -> None:
+    """Whatever a stage adds comes behind them: Envoy Gateway names what it sends to by the rule's place."""
+    first = world.route["spec"]["rules"][0] if world.route else {"matches": [{}]}
+    assert "headers" not in first["matches"][0], "a stage's rule has taken the place of the users'"
+
+
+def no_weight_without_pods(world: "World") -> None:
+    """The candidate's share rises only to what its ready pods are enough for, and falls with them at once; but while
+    stable could not carry more either, and in the pass in which the operator was killed."""
+    stable, candidate, shares = world.status.stable, world.status.candidate, weights(world.route)
+    if not (stable and candidate and stable.revision in world.revisions and candidate.revision in world.revisions):
+        return
+    share = shares.get(candidate.revision, 0) / max(sum(shares.values()), 1)
+    ready = world.ready(candidate.revision)
+    before, given = getattr(world, "_given", {}).get(candidate.revision, (0.0, 0))
+    full = world.spec["serving"].get("replicas") or stable.floor or 1
+    given = min(given, ceil(before * full - 1e-9))  # fewer may be enough by an edit
+    if share > before:
+        given = ceil(share * full - 1e-9)
+        assert ready >= given, f"{ready} pods are ready, and {given} carry {share:.0%}"
+        before = share
+    elif ready < given and ready and world.ready(stable.revision) >= full and not world.lines[-1].endswith("KILLED"):
+        assert share <= before * ready / given, f"{ready} of {given} pods are ready and have {share:.0%}"
+    elif ready >= given and share < before:
+        before, given = share, min(given, ready)
+    world._given = {candidate.revision: (before, given)}  # type: ignore[attr-defined]
 
 
 # how they are read off
@@ -265,8 +318,16 @@ def _writes(action: Action, target: Target) -> TypeGuard[Apply]:
     return isinstance(action, Apply) and action.target is target
 
 
-def _weights(route: dict[str, Any]) -> Weights:
-    return {backend["name"]: backend["weight"] for backend in route["rules"][-1]["backendRefs"]}
+def _routes(action: Action, seen: Snapshot) -> TypeGuard[Apply]:
+    return _writes(action, Target.ROUTE) and action.body["metadata"]["name"] == seen.rollout.name
+
+
+def _whole(seen: Snapshot, stable: Arm) -> int:
+    """Pods of stable that carry everything."""
+    spec = seen.rollout.spec
+    if spec is None:
+        return 0
+    return (stable.floor or 1) if spec.serving.autoscaling else spec.serving.least
 
 
 def _backends(route: dict[str, Any]) -> Iterator[str]:
@@ -303,12 +364,15 @@ def _is_so_already(action: Action, seen: Snapshot) -> bool:
             found = seen.revisions.get(body["metadata"]["name"])
             return found is not None and found.service is not None
         case Apply(target=Target.ROUTE, body=body):
-            return seen.route is not None and body["spec"] == seen.route.spec
+            live = seen.route if body["metadata"]["name"] == seen.rollout.name else seen.rehearsal
+            return live is not None and body["spec"] == live.spec
         case Apply(target=Target.ROLLOUT, body=body):
             return seen.rollout.finalizer == (meta.FINALIZER in body["metadata"]["finalizers"])
         case Scale(name=name, replicas=replicas):
             return name in seen.revisions and seen.revisions[name].replicas == replicas
-    return action.name not in seen.revisions if isinstance(action, Delete) else False
+    if not isinstance(action, Delete):
+        return False
+    return seen.rehearsal is None if action.target is Target.ROUTE else action.name not in seen.revisions
 
 
 def _aborted(seen: Snapshot) -> Snapshot:

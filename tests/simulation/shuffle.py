@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from crossfade.decide.plan import Action, Apply, Target
+from crossfade.decide.plan import Action
 from crossfade.model.evidence import Evidence, Series
 from crossfade.model.ledger import Ledger
 
@@ -79,13 +79,14 @@ class Shuffled(Story):
 
     def ready(self, name: str) -> int:
         """Each pod takes its own time to start."""
-        age = self.now - self.revisions[name].created_at
-        started = sum(Random(f"{self.seed} {name} {pod}").uniform(0.5, 6.0) <= age for pod in range(8))
+        born = enumerate(self.revisions[name].born)
+        started = sum(Random(f"{self.seed} {name} {pod}").uniform(0.5, 6.0) <= self.now - at for pod, at in born)
         return min(super().ready(name), started)
 
     def _act(self, action: Action) -> None:
+        before = self.route_generation
         super()._act(action)
-        if isinstance(action, Apply) and action.target is Target.ROUTE and self.serve_seconds < 10:
+        if self.route_generation != before and self.serve_seconds < 10:
             self.ack_seconds = self.dice.uniform(0.0, 1.5)
             self.serve_seconds = self.ack_seconds + self.dice.uniform(0.1, 1.5)
 

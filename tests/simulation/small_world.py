@@ -18,14 +18,17 @@ from crossfade.decide.look import Look, first_look
 from crossfade.decide.plan import Action, Apply, Delete, Scale, Target
 from crossfade.decide.shapes import asked_for
 from crossfade.model.evidence import Counters, Evidence, Series
+from crossfade.model.gateway import GatewayFacts, Listener
 from crossfade.model.ledger import Ledger
 from crossfade.model.moments import moment, stamp
 from crossfade.model.order import Order, Verb
+from crossfade.model.rehearsal import Rehearsed
 from crossfade.model.route import ParentFacts, RouteFacts
 from crossfade.model.snapshot import Foresight, Platform, RolloutFacts, Snapshot, VersionFacts
 from crossfade.model.workload import PodFacts, RevisionFacts
 
-from tests.simulation.world import reached, spec, weights
+from tests.simulation.routes import reached, weights
+from tests.simulation.world import spec
 
 NOW, TICK, OLDEST = 1_800_000_000.0, 5.0, 15.0
 """The one moment at which everything is looked at; how far the clock goes at once; ages beyond are all the same (s)."""
@@ -176,6 +179,23 @@ def _ground(snapshot: Snapshot, read: RolloutSpec, candidate: Arm) -> AnyLook:
     return _GROUNDS[key]
 
 
+class AllTried(dict[str, Rehearsed]):
+    """Whatever was to be rehearsed went well."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """All of it, just now."""
+        return Rehearsed(NOW)
+
+    def __getitem__(self, key: str) -> Rehearsed:
+        return Rehearsed(NOW)
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+
+_GATEWAY = GatewayFacts("gateways", "public", NOW, "acme", None, ("10.0.0.1",), (Listener("http", 80, "HTTP"),))
+
+
 # the world as facts
 
 
@@ -206,6 +226,8 @@ def snapshot_of(state: State, sight: Sight, strategy: str) -> Snapshot:
         evidence=_evidence(state, status, sight),
         foresight=Foresight(),
         ledger=Ledger(),
+        gateways=(_GATEWAY,),
+        rehearsed=AllTried(),
     )
 
 
@@ -270,6 +292,8 @@ def apply(state: State, action: Action) -> State:
             return replace(rerouted(state), route=stored(body), taken=False)
         case Apply(target=Target.ROLLOUT, body=body):
             return replace(state, finalizer=bool(body["metadata"]["finalizers"]))
+        case Delete(target=Target.SERVICE, name=name):
+            return _with(state, name, backend=False)
         case Delete(target=Target.DEPLOYMENT, name=name):
             return replace(state, pods=tuple(one for one in state.pods if one.revision != name))
     assert isinstance(action, Scale | Delete), action
@@ -352,7 +376,7 @@ def _luck(state: State) -> Iterator[State]:
     route = route_of(state.route) if state.route else {}
     if len(weights(route)) == 2:  # somebody turns the weights round
         rules = [dict(rule) for rule in route["spec"]["rules"]]
-        there, here = rules[-1]["backendRefs"]
+        there, here = rules[0]["backendRefs"]
         parts = (here["weight"], there["weight"])
-        rules[-1]["backendRefs"] = [{**there, "weight": parts[0]}, {**here, "weight": parts[1]}]
+        rules[0]["backendRefs"] = [{**there, "weight": parts[0]}, {**here, "weight": parts[1]}]
         yield replace(rerouted(state), route=stored({**route, "spec": {**route["spec"], "rules": rules}}), taken=False)

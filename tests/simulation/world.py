@@ -18,8 +18,13 @@ from crossfade.model.route import ParentFacts, RouteFacts
 from crossfade.model.snapshot import Foresight, Platform, RolloutFacts, Snapshot, VersionFacts
 from crossfade.model.workload import PodFacts, RevisionFacts
 
+from tests.simulation.gateway import Gateway
+from tests.simulation.revision import Revision
+from tests.simulation.routes import beside, mirrors, reached, weights
+
 START = 1_800_000_000.0
 SCRAPE = 1.0
+NAME = "fraud"
 OBJECTIVE = {"relative": {"rollbackAbove": 10, "promoteWithin": 50}, "absolute": {"floor": "0.02"}}
 _READ_SECONDS = 300.0
 
@@ -47,20 +52,6 @@ def spec(version: str = "v1", **changes: Any) -> dict[str, Any]:
 
 
 @dataclass
-class Revision:
-    """A fake Deployment with its Service and pods."""
-
-    arm: tuple[str, str]
-    replicas: int
-    created_at: float
-    deployment: dict[str, Any]
-    service: dict[str, Any] | None = None
-    good: float = 0.0
-    bad: float = 0.0
-    samples: tuple[list[tuple[float, float]], list[tuple[float, float]]] = field(default_factory=lambda: ([], []))
-
-
-@dataclass
 class World:
     """Set the knobs, `run` it, and read `lines`: the transcript of all that was decided and done."""
 
@@ -69,6 +60,10 @@ class World:
     crashes: set[str] = field(default_factory=set)
     wrong_bytes: set[str] = field(default_factory=set)
     dead: set[str] = field(default_factory=set)
+    room: dict[str, int] = field(default_factory=dict)
+    """By version, how many of its pods can be ready at all."""
+    load: dict[str, int] = field(default_factory=dict)
+    """By version, how many pods its autoscaler holds right."""
     unscraped: set[str] = field(default_factory=set)
     skew: int = 0
     rate: float = 200.0
@@ -82,6 +77,7 @@ class World:
     versions: set[str] = field(default_factory=lambda: {"v1", "v2", "v3"})
     now: float = START
     generation: int = 1
+    uid: str = "u-1"
     orders: dict[Verb, Order] = field(default_factory=dict)
     deleting: bool = False
     deleting_since: float = 0.0
@@ -93,6 +89,7 @@ class World:
     route_written_at: float = START
     served: dict[str, int] = field(default_factory=dict)
     extra: dict[str, float] = field(default_factory=dict)
+    broken: bool = False
     lines: list[str] = field(default_factory=list)
     writes: int = 0
     failed_by_route: float = 0.0
@@ -102,6 +99,7 @@ class World:
     acted: list[Action] = field(default_factory=list)
     ledger: Ledger | None = None
     foresight: Foresight | None = field(default_factory=Foresight)
+    gateway: Gateway = field(default_factory=Gateway)
     checks: list[Callable[["World"], None]] = field(default_factory=list)
 
     # what people do
@@ -131,6 +129,8 @@ class World:
         while self.now < end and not (until and until(self)):
             self.now += SCRAPE / 2
             self._traffic(SCRAPE / 2)
+            for revision in self.revisions.values():
+                revision.autoscale(self.load.get(revision.arm[0], 0), self.now)
             self.reconcile()
         return self
 
@@ -156,6 +156,7 @@ class World:
         except KilledError:
             self.crash_after = self.ledger = None
             self.lines.append(f"{self.now - START:6.1f} KILLED")
+        self.gateway.attend(plan, self.now)
         for check in self.checks:
             check(self)
 
@@ -176,25 +177,52 @@ class World:
 
     def _act(self, action: Action) -> None:
         self._write()
+        if isinstance(action, Delete):
+            self._delete(action)
+        else:
+            self._store(action)
+        self.acted.append(action)
+        what = action.target.value if isinstance(action, Apply) else action.name
+        self.lines.append(f"{self.now - START:6.1f}   {type(action).__name__} {what}: {action.why}")
+
+    def _store(self, action: Apply | Scale) -> None:
         match action:
             case Apply(target=Target.DEPLOYMENT, body=body):
                 name, notes = body["metadata"]["name"], body["metadata"]["annotations"]
                 arm = (notes[meta.ANNOTATION_MODEL_VERSION], notes[meta.ANNOTATION_DIGEST])
-                self.revisions[name] = Revision(arm, body["spec"]["replicas"], self.now, body)
+                self.revisions[name] = Revision(arm, [self.now] * body["spec"]["replicas"], self.now, body)
             case Apply(target=Target.SERVICE, body=body):
                 self.revisions[body["metadata"]["name"]].service = body
+            case Apply(target=Target.AUTOSCALER, body=body):
+                self.revisions[body["metadata"]["name"]].autoscaler = body
+            case Apply(target=Target.BUDGET, body=body):
+                self.revisions[body["metadata"]["name"]].budget = body
+            case Apply(target=Target.ROUTE, body=body) if body["metadata"]["name"] != NAME:
+                self.gateway.write(body, self.now)
             case Apply(target=Target.ROUTE, body=body):
                 self.route, self.route_written_at = body, self.now
                 self.route_generation += 1
             case Apply(target=Target.ROLLOUT, body=body):
                 self.finalizer = bool(body["metadata"]["finalizers"])
             case Scale(name=name, replicas=replicas):
-                self.revisions[name].replicas = replicas
-            case Delete(target=Target.DEPLOYMENT, name=name):
-                self.revisions.pop(name, None)
-        self.acted.append(action)
-        what = action.name if isinstance(action, Scale | Delete) else action.target.value
-        self.lines.append(f"{self.now - START:6.1f}   {type(action).__name__} {what}: {action.why}")
+                assert self.revisions[name].autoscaler is None, f"{name} is scaled by two"
+                self.revisions[name].scale(replicas, self.now)
+
+    def _delete(self, action: Delete) -> None:
+        if action.target is Target.ROUTE:
+            self.gateway.write(None, self.now)
+            return
+        revision = self.revisions[action.name]
+        match action.target:
+            case Target.DEPLOYMENT:
+                assert (revision.service, revision.autoscaler, revision.budget) == (None, None, None), "left over"
+                del self.revisions[action.name]
+            case Target.SERVICE:
+                revision.service = None
+            case Target.AUTOSCALER:
+                revision.autoscaler = None
+            case Target.BUDGET:
+                revision.budget = None
 
     def _traffic(self, seconds: float) -> None:
         """Requests arrive, are split as the gateway serves by now, and are scraped on the full second."""
@@ -206,11 +234,12 @@ class World:
                     self.served[stable] - self.skew,
                     self.served[candidate] + self.skew,
                 )
+            self.broken = bool(self.gateway.mirror_works is False and mirrors(self.route))
         total = sum(self.served.values())
         for name, weight in self.served.items():
             count = self.rate * seconds * weight / total
             revision = self.revisions.get(name)
-            if revision is None or self.ready(name) == 0:
+            if revision is None or self.ready(name) == 0 or self.broken:
                 self.failed_by_route += count
                 continue
             failing = self.error_rate.get(revision.arm[0], 0.0)
@@ -229,7 +258,8 @@ class World:
 
     def restart(self) -> None:
         """The operator ends, and with it what it remembered."""
-        self.ledger = None
+        self.ledger = self.gateway.read_at = None
+        self.gateway.rehearsed.clear()
 
     # the world as facts
 
@@ -238,7 +268,12 @@ class World:
         revision = self.revisions[name]
         broken = revision.arm[0] in self.crashes | self.wrong_bytes
         broken = broken or name in self.dead
-        return 0 if broken or self.now - revision.created_at < self.start_seconds else revision.replicas
+        old_enough = sum(self.now - born >= self.start_seconds for born in revision.born)
+        return 0 if broken else min(old_enough, self.room.get(revision.arm[0], old_enough))
+
+    def pods(self, version: str) -> int:
+        """Pods that a version should have."""
+        return sum(one.replicas for one in self.revisions.values() if one.arm[0] == version)
 
     def share(self, version: str) -> int:
         """Percent that the stored route gives to a model version."""
@@ -250,9 +285,9 @@ class World:
         """All that a decision may see."""
         read, ledger = RolloutSpec.model_validate(self.spec), remembered(self.status, self.ledger)
         rollout = RolloutFacts(
-            name="fraud",
+            name=NAME,
             namespace="ml",
-            uid="u-1",
+            uid=self.uid,
             generation=self.generation,
             deleting=self.deleting,
             deleting_since=self.deleting_since,
@@ -272,6 +307,9 @@ class World:
             evidence=self._evidence(ledger),
             foresight=self.foresight,
             ledger=ledger,
+            gateways=self.gateway.facts(),
+            rehearsal=self.gateway.seen(self.now),
+            rehearsed=self.gateway.rehearsed,
         )
 
     def _version(self, name: str) -> VersionFacts | None:
@@ -297,7 +335,8 @@ class World:
             PodFacts(f"{name}-{i}", i < count, 0, "CrashLoopBackOff" if crashed else None, "", 3 if refused else None)
             for i in range(r.replicas)
         )
-        return RevisionFacts(name, version, digest, r.replicas, count, r.created_at, pods, r.deployment, r.service)
+        children = (r.deployment, r.service, r.autoscaler, r.budget)
+        return RevisionFacts(name, version, digest, r.replicas, count, r.created_at, pods, *children)
 
     def _route(self) -> RouteFacts | None:
         if self.route is None:
@@ -331,28 +370,6 @@ class KilledError(Exception):
     """The operator was killed between two writes."""
 
 
-def weights(route: dict[str, Any] | None) -> dict[str, int]:
-    """Weights by revision of a stored route."""
-    return {b["name"]: b["weight"] for b in route["spec"]["rules"][-1]["backendRefs"]} if route else {}
-
-
-def beside(route: dict[str, Any], cohort: float) -> dict[str, float]:
-    """What revisions get beside the users' weights, as parts of their requests: copies, and the cohort's requests."""
-    *matched, users = route["spec"]["rules"]
-    copies = {
-        one["requestMirror"]["backendRef"]["name"]: one["requestMirror"]["percent"] / 100
-        for one in users.get("filters", ())
-    }
-    return copies | {one["name"]: cohort for rule in matched for one in rule["backendRefs"]}
-
-
-def reached(route: dict[str, Any] | None) -> frozenset[str]:
-    """All revisions that a request, or a copy of one, may get to."""
-    rules = route["spec"]["rules"] if route else []
-    copies = [one["requestMirror"]["backendRef"] for rule in rules for one in rule.get("filters", ())]
-    return frozenset(one["name"] for one in (*(b for rule in rules for b in rule["backendRefs"]), *copies))
-
-
 def promoted(world: World) -> bool:
     """The spec's version is stable and nothing is under way."""
     stable = world.status.stable
@@ -366,4 +383,15 @@ def serving(version: str = "v1", **knobs: Any) -> World:
     return world
 
 
-__all__ = ["ModelVersionStatus", "World", "analysis", "promoted", "serving", "spec", "weights"]
+__all__ = [
+    "ModelVersionStatus",
+    "World",
+    "analysis",
+    "beside",
+    "mirrors",
+    "promoted",
+    "reached",
+    "serving",
+    "spec",
+    "weights",
+]

@@ -174,8 +174,17 @@ def answered_by(samples: Sequence[Sample], arm: str) -> list[Sample]:
 
 def failed_by_route(samples: Sequence[Sample]) -> dict[str, int]:
     """The requests that no model is to blame for: when (seconds since the first request), how, and how many."""
+    return _told(samples, lambda one: one.blame not in (None, Blame.MODEL))
+
+
+def failed_by_model(samples: Sequence[Sample]) -> dict[str, int]:
+    """The same of the requests that a model is to blame for."""
+    return _told(samples, lambda one: one.blame is Blame.MODEL)
+
+
+def _told(samples: Sequence[Sample], chosen: Callable[[Sample], bool]) -> dict[str, int]:
     start = samples[0].wall
-    found = (one for one in samples if one.blame not in (None, Blame.MODEL))
+    found = filter(chosen, samples)
     return dict(Counter(f"{one.wall - start:.0f} s: {one.error or one.status} by {one.arm}" for one in found))
 
 

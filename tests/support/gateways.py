@@ -10,3 +10,9 @@ PARENTS = {TRAEFIK: gateway_api.GATEWAY, ENVOY: envoy_objects.GATEWAY}
 
 on_both_gateways = pytest.mark.parametrize("gateway", [TRAEFIK, ENVOY])
 """For a test on `endpoint` or `new_endpoint`: once behind each gateway. The second is started by its first test."""
+
+
+def on_both_but_envoy_may_fail(reason: str) -> pytest.MarkDecorator:
+    """The same for a test that shows a known gap on Envoy, now and then."""
+    gap = pytest.mark.xfail(reason=reason, strict=False)
+    return pytest.mark.parametrize("gateway", [TRAEFIK, pytest.param(ENVOY, marks=gap)])

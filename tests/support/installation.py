@@ -17,7 +17,10 @@ from tests.support.recorder import Recorder, collection
 
 _ROOT = Path(__file__).parents[2]
 _NAMESPACE = "crossfade-system"
-_WATCHED = ("Rollout", "ModelVersion", "HTTPRoute", "Deployment", "Pod")
+_WATCHED = (
+    *("Rollout", "ModelVersion", "HTTPRoute", "Deployment", "Pod"),
+    *("HorizontalPodAutoscaler", "PodDisruptionBudget"),
+)
 
 
 def install(bed: Bed, folder: Path) -> Installation:

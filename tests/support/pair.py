@@ -28,15 +28,19 @@ class Change:
 
 @dataclass
 class Pair:
-    """The servers `old` and `new` of an endpoint's namespace; `changes` are the writes since the start."""
+    """The servers `old` and `new` of an endpoint's namespace, both of which behave so (testbed.servers.behaviour).
+
+    `changes` are the writes since the start.
+    """
 
     endpoint: Endpoint
+    behaviour: dict[str, Any] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
 
     async def start(self, **weights: int) -> None:
         """Bring both up, and the route with these weights; the gateway serves it when this returns."""
         for name in (OLD, NEW):
-            for manifest in _server(name):
+            for manifest in _server(name, self.behaviour):
                 await self.endpoint.create(manifest)
         for name in (OLD, NEW):
             ready = _ready(1)
@@ -95,11 +99,11 @@ def _ready(replicas: int) -> Any:
     return lambda found: found.get("status", {}).get("readyReplicas", 0) >= replicas
 
 
-def _server(name: str) -> list[Object]:
+def _server(name: str, behaviour: dict[str, Any]) -> list[Object]:
     """Labelled and annotated as Crossfade's pods are, so that Prometheus takes it for a revision."""
     labels = {"app": name, "crossfade.dev/revision": name}
     annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": "8080"}
-    model = {"model.json": json.dumps({"name": objects.MODEL, "version": name})}
+    model = {"model.json": json.dumps({"name": objects.MODEL, "version": name, **behaviour})}
     (container,) = objects.serving()["template"]["spec"]["containers"]
     container["volumeMounts"] = [{"name": "model", "mountPath": "/mnt/models"}]
     pod = {"containers": [container], "volumes": [{"name": "model", "configMap": {"name": name}}]}

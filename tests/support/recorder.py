@@ -20,6 +20,8 @@ PATHS = {
     "Gateway": (ROUTES, "gateways"),
     "Deployment": ("/apis/apps/v1", "deployments"),
     "Service": ("/api/v1", "services"),
+    "HorizontalPodAutoscaler": ("/apis/autoscaling/v2", "horizontalpodautoscalers"),
+    "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
     "Pod": ("/api/v1", "pods"),
     "ConfigMap": ("/api/v1", "configmaps"),
     "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from testbed import places
+from testbed import envoy, places
 from testbed.binaries import TOOLS, locate
 
 NOBODY = 65534
@@ -52,6 +52,7 @@ def test_a_plain_user_brings_a_bed_up_and_down(open_folder: Path) -> None:
         pytest.skip("this machine allows no user namespaces")
     for tool in TOOLS:
         locate(tool, print)
+    envoy.fetch(print)
     home, stage = open_folder / "home", open_folder / "stage"
     home.mkdir()
     stage.mkdir()
@@ -63,7 +64,7 @@ def test_a_plain_user_brings_a_bed_up_and_down(open_folder: Path) -> None:
     lines += [
         f"cd {places.REPOSITORY}",
         f"exec setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups env -u XDG_RUNTIME_DIR HOME={home} "
-        f"XDG_CACHE_HOME={cache.parent} sh -ec '{testbed} up --name {name}; "
+        f"XDG_CACHE_HOME={cache.parent} sh -ec '{testbed} up --name {name} --envoy; "
         f"{testbed} run --name {name} -- kubectl get gateway -A -o name; {testbed} down --name {name}'",
     ]
     done = subprocess.run(
@@ -73,5 +74,6 @@ def test_a_plain_user_brings_a_bed_up_and_down(open_folder: Path) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stderr
-    assert "gateway.gateway.networking.k8s.io/public" in done.stdout
+    gateways = {f"gateway.gateway.networking.k8s.io/{name}" for name in ("public", "public-envoy")}
+    assert gateways <= set(done.stdout.split())
     assert not Path(f"/tmp/crossfade-{NOBODY}").exists()

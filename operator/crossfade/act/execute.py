@@ -6,7 +6,18 @@ from http import HTTPStatus
 
 from crossfade.api import meta
 from crossfade.decide.plan import Action, Apply, Delete, Scale, Target
-from crossfade.ports import DEPLOYMENTS, HTTP_ROUTES, ROLLOUTS, SERVICES, Cluster, ClusterError, Kind, Object
+from crossfade.ports import (
+    AUTOSCALERS,
+    BUDGETS,
+    DEPLOYMENTS,
+    HTTP_ROUTES,
+    ROLLOUTS,
+    SERVICES,
+    Cluster,
+    ClusterError,
+    Kind,
+    Object,
+)
 from crossfade.telemetry.metrics import WRITES
 
 log = logging.getLogger(__name__)
@@ -14,6 +25,8 @@ log = logging.getLogger(__name__)
 _KINDS: dict[Target, Kind] = {
     Target.DEPLOYMENT: DEPLOYMENTS,
     Target.SERVICE: SERVICES,
+    Target.AUTOSCALER: AUTOSCALERS,
+    Target.BUDGET: BUDGETS,
     Target.ROUTE: HTTP_ROUTES,
     Target.ROLLOUT: ROLLOUTS,
 }

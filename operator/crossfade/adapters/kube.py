@@ -33,6 +33,10 @@ class KubeCluster:
         """Close all connections."""
         await self.client.close()  # type: ignore[no-untyped-call]  # the library's gap
 
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Object:
+        """One object as stored now. `namespace` is None for kinds without. Raises ClusterError."""
+        return await self.request("GET", object_path(kind, namespace, name))
+
     async def apply(self, kind: Kind, body: Object, *, force: bool) -> Object:
         """Apply as `crossfade`. Returns the stored object. Raises ClusterError.
 

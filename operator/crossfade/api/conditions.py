@@ -38,7 +38,12 @@ class Reason(Documented):
     WAITING_FOR_REGISTRY = "WaitingForRegistry", "the registry does not answer, or does not know the version yet"
     RESOLVING = "Resolving", "bytes are being read and hashed"
     STARTING = "Starting", "pods of a revision are loading or not ready yet"
+    WAITING_FOR_CAPACITY = (
+        "WaitingForCapacity",
+        "pods that must carry the traffic, or take it back, are not ready; the rollout holds",
+    )
     PLANNING = "Planning", "the stable version's past is being read, to know what the stages can tell"
+    REHEARSING = "Rehearsing", "what users will meet is tried first, behind a header that only we know"
     SHIFTING = "Shifting", "a weight was written and is not proven live yet"
     ANALYSING = "Analysing", "the stage runs and evidence is gathered"
     NO_DATA = "NoData", "there is too little evidence, or none; the rollout holds"
@@ -62,6 +67,14 @@ class Reason(Documented):
     ROLLED_BACK = "RolledBack", "the candidate was worse, or did not start; the stable version serves"
     ABORTED = "Aborted", "somebody took the candidate back; the stable version serves"
     INVALID_SPEC = "InvalidSpec", "the spec contradicts itself in a way the API server could not see"
+    FEATURE_MISSING = (
+        "FeatureMissing",
+        "a stage needs a feature that a Gateway's class does not list; the stable version serves",
+    )
+    REHEARSAL_FAILED = (
+        "RehearsalFailed",
+        "what a stage gives did not work, or could not be tried, behind a header that only we know; no user met it",
+    )
     DIGEST_MISMATCH = "DigestMismatch", "the bytes are not the bytes that were pinned"
     SOURCE_REFUSED = "SourceRefused", "the source can never resolve as written"
     NOT_SERVING = "NotServing", "no revision of this Rollout has a ready pod behind the route"

@@ -18,5 +18,8 @@ ANNOTATION_MODEL_VERSION = f"{GROUP}/model-version"
 ORDER = f"{GROUP}/"
 """Before an order's verb: `crossfade.dev/abort: <token>`, with `-by` and `-reason` behind the verb beside it."""
 
+HEADER_REHEARSAL = "x-crossfade-rehearsal"
+"""Header of requests that try a rule before users meet it, and of answers through such a rule; its value is secret."""
+
 HEADER_REVISION = "x-crossfade-revision"
 """Response header that the managed route sets, so that people, probes and load generators see which arm answered."""

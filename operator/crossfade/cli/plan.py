@@ -146,7 +146,7 @@ def _plan(rollout: _Rollout, templates: "Mapping[str, MetricTemplateSpec]", give
         unknown = (metric for metric in told.metrics if metric.kind == "ratio" and not metric.history.total)
         told = with_histories(told, {metric.name: said for metric in unknown})
     rps = {} if given.rps is not None else past.rps
-    service = Volume(given.rps or max(past.rps.values(), default=0.0), spec.serving.replicas, rps)
+    service = Volume(given.rps or max(past.rps.values(), default=0.0), spec.serving.least, rps)
     return _Planned(rollout, plan_of(told, stages, service, found.replay, spec.strategy.weight_scale), past.faults)
 
 

@@ -80,6 +80,7 @@ async def _serve(settings: "Settings") -> int:
     from crossfade.adapters.artifacts.router import open_store
     from crossfade.adapters.clock import SystemClock
     from crossfade.adapters.kube import KubeCluster
+    from crossfade.adapters.prober import HttpProber
     from crossfade.adapters.registries.mlflow import MlflowRegistry
     from crossfade.ports import ClusterError
     from crossfade.telemetry.logs import configure_logs
@@ -96,7 +97,7 @@ async def _serve(settings: "Settings") -> int:
     metrics = _prometheuses(settings)
     store = open_store(settings.mlflow_address, Path(settings.file_root) if settings.file_root else None)
     try:
-        await Operator(settings, cluster, metrics, registry, store, SystemClock()).run()
+        await Operator(settings, cluster, metrics, registry, store, HttpProber(), SystemClock()).run()
     except Exception:
         log.exception("the operator ends because a part of it failed")
         return 1

@@ -3,6 +3,7 @@
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm
+from crossfade.decide.capacity import needed
 from crossfade.decide.children import counted, ensure, finalizer, removal, unready_seconds
 from crossfade.decide.plan import Event, Plan, Situation, Standing
 from crossfade.decide.records import ended, outcome
@@ -25,7 +26,7 @@ def begin(snapshot: Snapshot, arm: Arm, resolved: Resolved) -> Plan:
         *removal(snapshot, [arm.revision, *_serving(snapshot)]),
     )
     status = rollout.status.model_copy(update={"candidate": arm})
-    if arm.ready == 0 or arm.ready < spec.serving.replicas:
+    if arm.ready == 0 or arm.ready < needed(snapshot, arm):
         return Plan(status=status, situation=_starting(snapshot, arm), first=children, look_again=30.0)
     route = route_actions(snapshot, alone(arm.revision))
     waiting = None if snapshot.route is None else unacknowledged(rollout, snapshot.route)
@@ -50,11 +51,10 @@ def _serving(snapshot: Snapshot) -> list[str]:
 
 def _starting(snapshot: Snapshot, arm: Arm) -> Situation:
     found = snapshot.revisions.get(arm.revision)
-    unready = unready_seconds(snapshot, arm)
-    signal = hard_signal(found, snapshot.rollout.spec, in_traffic=False, unready=unready) if found else None
+    wanted, late = needed(snapshot, arm), unready_seconds(snapshot, arm)
+    signal = hard_signal(found, snapshot.rollout.spec, in_traffic=False, needed=wanted, unready=late) if found else None
     if signal is not None:
         message = f"{arm.model_version} does not start: {signal.message}; there is no earlier version to return to"
         return Situation(Standing.FAILED, Reason.NOT_SERVING, message)
-    wanted = snapshot.rollout.spec.serving.replicas if snapshot.rollout.spec else arm.replicas
     message = f"{arm.model_version}: {arm.ready} of {wanted} pods ready"
     return Situation(Standing.IN_PROGRESS, Reason.STARTING, message)

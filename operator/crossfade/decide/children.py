@@ -1,14 +1,20 @@
 """Which children a plan must create, scale or remove. Deployments are immutable: made once, then only scaled."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from crossfade.api import meta
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
+from crossfade.decide.capacity import needed, size_of
 from crossfade.decide.plan import Action, Apply, Delete, Scale, Target
+from crossfade.decide.scaling import autoscaler, budget, is_as_asked
 from crossfade.decide.workloads import deployment, service
 from crossfade.model.moments import moment, stamp
 from crossfade.model.snapshot import RolloutFacts, Snapshot
+from crossfade.model.workload import RevisionFacts
+
+Json = dict[str, Any]
 
 
 def ensure(snapshot: Snapshot, spec: RolloutSpec, arm: Arm, resolved: Resolved | None) -> tuple[Action, ...]:
@@ -16,19 +22,43 @@ def ensure(snapshot: Snapshot, spec: RolloutSpec, arm: Arm, resolved: Resolved |
     rollout, found = snapshot.rollout, snapshot.revisions.get(arm.revision)
     actions: list[Action] = []
     if found is None and resolved is not None:
-        body = deployment(rollout, spec, arm, resolved, snapshot.platform)
+        body = deployment(rollout, spec, arm, resolved, snapshot.platform, size_of(spec, arm))
         actions.append(Apply(Target.DEPLOYMENT, body, f"{arm.model_version} needs pods"))
     if found is None or found.service is None:
         actions.append(Apply(Target.SERVICE, service(rollout, arm), f"{arm.model_version} needs a backend"))
-    return (*actions, *scaled(snapshot, arm))
+    return (*actions, *sized(snapshot, arm))
 
 
-def scaled(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
-    """Bring an arm to the replicas of the spec; without a readable spec it stays as it is."""
+def sized(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
+    """Bring an arm to the pods that it must have, by its autoscaler if there is to be one: a number has one owner.
+
+    Without a readable spec everything stays as it is.
+    """
     spec, found = snapshot.rollout.spec, snapshot.revisions.get(arm.revision)
-    if spec is None or found is None or found.replicas == spec.serving.replicas:
+    if spec is None or found is None:
         return ()
-    return (Scale(arm.revision, spec.serving.replicas, f"serving.replicas is {spec.serving.replicas}"),)
+    size, scaling = size_of(spec, arm), spec.serving.autoscaling
+    why = f"{arm.model_version} must have {size} pods"
+    actions: list[Action] = []
+    if scaling is not None:
+        body = autoscaler(snapshot.rollout, arm, scaling, size)
+        if not is_as_asked(body, found.autoscaler):
+            actions.append(Apply(Target.AUTOSCALER, body, f"{why} at least"))
+    elif found.autoscaler is not None:
+        actions.append(Delete(Target.AUTOSCALER, arm.revision, "serving.autoscaling is not asked for any more"))
+    if scaling is None and found.replicas != size:
+        actions.append(Scale(arm.revision, size, why))
+    return (*actions, *_budgeted(snapshot, arm, found.budget, scaling.most if scaling else size))
+
+
+def _budgeted(snapshot: Snapshot, arm: Arm, known: Json | None, pods: int) -> tuple[Action, ...]:
+    """The budget of an arm that has, or may have, so many pods. One pod needs none: it could not be moved."""
+    body = budget(snapshot.rollout, arm)
+    if pods > 1 and not is_as_asked(body, known):
+        return (Apply(Target.BUDGET, body, f"of {pods} pods one at a time may be moved"),)
+    if pods == 1 and known is not None:
+        return (Delete(Target.BUDGET, arm.revision, "its one pod must be free to move"),)
+    return ()
 
 
 def leftovers(snapshot: Snapshot, keep: Iterable[str]) -> tuple[str, ...]:
@@ -38,12 +68,22 @@ def leftovers(snapshot: Snapshot, keep: Iterable[str]) -> tuple[str, ...]:
 
 def removal(snapshot: Snapshot, keep: Iterable[str]) -> tuple[Action, ...]:
     """Delete every revision but those to keep. Only for a route that is acknowledged without them, once drained."""
-    gone = leftovers(snapshot, keep)
     return tuple(
         Delete(target, revision, "it has no traffic and no role any more")
-        for revision in gone
-        for target in (Target.DEPLOYMENT, Target.SERVICE)
+        for revision in leftovers(snapshot, keep)
+        for target in _children(snapshot.revisions[revision])
     )
+
+
+def _children(found: RevisionFacts) -> Iterator[Target]:
+    """What there is of a revision; the Deployment last, for by it the others are found."""
+    if found.autoscaler is not None:
+        yield Target.AUTOSCALER
+    if found.budget is not None:
+        yield Target.BUDGET
+    if found.service is not None:
+        yield Target.SERVICE
+    yield Target.DEPLOYMENT
 
 
 def finalizer(rollout: RolloutFacts, *, wanted: bool) -> tuple[Action, ...]:
@@ -63,16 +103,15 @@ def finalizer(rollout: RolloutFacts, *, wanted: bool) -> tuple[Action, ...]:
 
 def counted(snapshot: Snapshot, arm: Arm) -> Arm:
     """The arm with its replicas as observed."""
-    found, spec = snapshot.revisions.get(arm.revision), snapshot.rollout.spec
+    found = snapshot.revisions.get(arm.revision)
     replicas, ready = (found.replicas, found.ready) if found else (0, 0)
-    wanted = spec.serving.replicas if spec else replicas
     known = (snapshot.rollout.status.stable, snapshot.rollout.status.candidate)
     since = next((one.unready_since for one in known if one and one.revision == arm.revision), None)
-    unready = None if ready >= wanted else since or stamp(snapshot.now)
+    unready = None if ready >= needed(snapshot, arm) else since or stamp(snapshot.now)
     return arm.model_copy(update={"replicas": replicas, "ready": ready, "unready_since": unready})
 
 
 def unready_seconds(snapshot: Snapshot, arm: Arm) -> float:
-    """For how long fewer pods of the arm than asked for have been ready."""
+    """For how long fewer pods of the arm than it needs have been ready."""
     since = counted(snapshot, arm).unready_since
     return snapshot.now - moment(since) if since else 0.0

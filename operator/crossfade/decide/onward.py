@@ -7,6 +7,7 @@ from crossfade.api.v1alpha1.rollout import StageStatus
 from crossfade.decide.look import Look, first_look, inconclusive
 from crossfade.decide.orders import pending, waits_for_people
 from crossfade.decide.plan import Event, Plan
+from crossfade.decide.rehearsal import rehearse
 from crossfade.decide.settle import repair, route_actions
 from crossfade.decide.shapes import intent
 from crossfade.decide.stages import Step, step_at
@@ -25,15 +26,31 @@ def enter(way: Way, step: Step, *, forward: bool = True) -> Plan:
     if why is not None:
         held = repair(snapshot, way.split(way.given), way.candidate)
         return replace(way.plan(*why), first=held, look_again=10.0)
+    if forward and way.candidate.ready < way.pods(step):
+        return growing(way, step)
+    untried = rehearse(way, step)
+    if isinstance(untried, Plan):
+        return untried
     look = way.look or first_look(snapshot, way.spec, way.candidate, scrape_interval(way))
     message = f"{step.summary}: {way.candidate.model_version} is to get {step.shape} of the requests"
+    if untried:
+        message = f"{message}, NOT rehearsed: {untried}"
     stage = StageStatus(index=step.index, name=step.name, summary=step.summary, entered_at=stamp(snapshot.now))
-    changes = {"stage": stage, "traffic": intent(step.shape), "analysis": look.told()}
+    changes = {"stage": stage, "traffic": intent(step.shape, way.pods(step)), "analysis": look.told()}
     return replace(
         way.plan(Reason.SHIFTING, message, **changes),
         then=route_actions(snapshot, way.split(step.shape)),
-        events=(Event(Reason.SHIFTING, message),),
+        events=(Event(Reason.SHIFTING, message, warning=bool(untried)),),
     )
+
+
+def growing(way: Way, step: Step) -> Plan:
+    """Pods before weight: those of the step are made; what the candidate gets now stays as it is."""
+    candidate, pods = way.candidate, way.pods(step)
+    message = f"{candidate.model_version}: {candidate.ready} of {pods} pods ready for {step.summary}"
+    more = candidate.model_copy(update={"floor": max(candidate.floor or 0, pods)})
+    kept = repair(way.snapshot, way.split(way.given), candidate)
+    return replace(way.plan(Reason.STARTING, message, candidate=more), first=kept, look_again=10.0)
 
 
 def onward(way: Way, step: Step, look: Look, lasted: float) -> Plan | None:

@@ -10,6 +10,7 @@ from crossfade.api.v1alpha1.modelversion import ModelVersionStatus
 from crossfade.api.v1alpha1.rollout import RolloutStatus
 from crossfade.model.ledger import Ledger
 from crossfade.model.order import Verb
+from crossfade.model.rehearsal import Rehearsal
 
 
 class Target(StrEnum):
@@ -17,6 +18,8 @@ class Target(StrEnum):
 
     DEPLOYMENT = "Deployment"
     SERVICE = "Service"
+    AUTOSCALER = "HorizontalPodAutoscaler"
+    BUDGET = "PodDisruptionBudget"
     ROUTE = "HTTPRoute"
     ROLLOUT = "Rollout"
 
@@ -84,7 +87,8 @@ class Plan:
     `status` carries no conditions; they are made of `situation`, `available` and `proven` in the status room.
     `look_again` is in seconds from now, None when only a change can matter. `ledger` is to be kept in memory for the
     next look; None when no rollout is under way. `foresee` asks for the stable version's past in the background.
-    `obeyed` says of each order that this plan carries out what becomes of it.
+    `obeyed` says of each order that this plan carries out what becomes of it. `scout` asks for the Gateways to be read
+    in the background, `rehearse` for requests through them; its route stays for as long as plans ask for it.
     """
 
     status: RolloutStatus
@@ -98,6 +102,8 @@ class Plan:
     ledger: Ledger | None = None
     foresee: bool = False
     obeyed: Mapping[Verb, str] = field(default_factory=dict)
+    scout: bool = False
+    rehearse: tuple[Rehearsal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

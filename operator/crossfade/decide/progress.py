@@ -7,7 +7,8 @@ from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import AnalysisStatus, Arm, StageStatus
-from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, scaled
+from crossfade.decide.capacity import current_step, given_with, grown, held, resting
+from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, sized
 from crossfade.decide.counting import all_requests, is_fresh
 from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look, gist, inconclusive
@@ -32,15 +33,17 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, l
         raise ValueError("a rollout needs a readable spec")
     if _must_clear(snapshot, stable, target):
         return _clear(snapshot, stable, target)
-    way = Way(snapshot, spec, counted(snapshot, stable), counted(snapshot, target), look)
+    stable = held(snapshot, spec, counted(snapshot, stable))
+    way = Way(snapshot, spec, stable, grown(snapshot, spec, stable, counted(snapshot, target)), look)
     foresee = look is None and snapshot.foresight is None and is_fresh(snapshot.evidence, snapshot.now)
-    held = (*finalizer(snapshot.rollout, wanted=True), *scaled(snapshot, stable), *_swept(way))
+    before = (*finalizer(snapshot.rollout, wanted=True), *_swept(way))
     plan = _step(way, look)
+    pods = (*sized(snapshot, stable), *ensure(snapshot, spec, plan.status.candidate or way.candidate, resolved))
     # who the candidate is must be on record before its first pod: what is not on record is a leftover
     return replace(
         plan,
-        first=(*held, *plan.first),
-        then=(*ensure(snapshot, spec, target, resolved), *plan.then),
+        first=(*before, *plan.first),
+        then=(*pods, *plan.then),
         foresee=foresee,
     )
 
@@ -50,11 +53,11 @@ def _step(way: Way, look: Look | None) -> Plan:
     stage = way.snapshot.rollout.status.stage
     if stage is None or look is None:
         return enter(way, step_at(way.spec, 0)) if way.ready else _starting(way)
-    if not way.ready:
-        return _starting(way)
     step = same_step(way.spec, stage.name, stage.index, way.given)
     if step is None:  # the ladder was edited under our feet
         return enter(way, step_within(way.spec, way.given), forward=False)
+    if not way.ready:
+        return _starting(way) if way.carried(step.shape) == step.shape else _reduced(way, stage, step)
     return skipped(way, step) or _watch(way, stage, step, look)
 
 
@@ -91,11 +94,51 @@ def _clear(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan:
 def _starting(way: Way) -> Plan:
     """Pods are missing: nothing moves forward, and what was given already stays."""
     candidate, now = way.candidate, way.snapshot.now
-    message = f"{candidate.model_version}: {candidate.ready} of {way.spec.serving.replicas} pods ready"
+    step = current_step(way.snapshot, way.spec)
+    message = f"{candidate.model_version}: {candidate.ready} of {way.needs} pods ready for {step.summary}"
     began = moment(candidate.unready_since) if candidate.unready_since else now
     left = began + seconds(way.spec.serving.startup.timeout) - now
     kept = repair(way.snapshot, way.split(way.given), candidate)
     return replace(way.plan(Reason.STARTING, message), first=kept, look_again=max(left, 1.0))
+
+
+def _reduced(way: Way, stage: StageStatus, step: Step) -> Plan:
+    """Pods were lost under traffic: what they carried goes back to stable at once, before it is recorded."""
+    candidate, less = way.candidate, way.carried(step.shape)
+    pods = given_with(way.snapshot, candidate)
+    have = f"{candidate.ready} of {pods} pods of {candidate.model_version} ready"
+    message = f"{step.summary}: {have}, so it gets {less} of the requests instead of {step.shape}"
+    traffic = intent(step.shape, pods).model_copy(update={"reduced": less.weight})
+    told = way.snapshot.rollout.status.traffic
+    news = told is None or told.reduced != less.weight
+    return replace(
+        way.plan(Reason.WAITING_FOR_CAPACITY, message, stage=_unseen(stage), traffic=traffic),
+        first=repair(way.snapshot, way.split(step.shape), candidate),
+        events=(Event(Reason.WAITING_FOR_CAPACITY, message, warning=True),) if news else (),
+        proven=False,
+    )
+
+
+def _unseen(stage: StageStatus) -> StageStatus:
+    """The stage with everything still to be proven."""
+    return stage.model_copy(update={"acknowledged_at": None, "proven_at": None})
+
+
+def _rewritten(way: Way, stage: StageStatus, step: Step) -> Plan:
+    """The route says something else than the stage gives: somebody changed it, or lost pods are back."""
+    kept = repair(way.snapshot, way.split(step.shape), way.candidate)
+    if not kept:
+        waits = f"{step.summary}: the route is not what it should be; it waits for metrics"
+        return replace(way.plan(Reason.METRICS_UNAVAILABLE, waits), look_again=5.0)
+    traffic = way.snapshot.rollout.status.traffic
+    if traffic is None or traffic.reduced is None:
+        message = f"{step.summary}: the route is not what it should be"
+        return replace(way.plan(Reason.SHIFTING, message), first=kept, look_again=5.0)
+    have = f"{way.candidate.ready} pods of {way.candidate.model_version} are ready again"
+    message = f"{step.summary}: {have}, and it is to get {step.shape} of the requests"
+    again = {"stage": _unseen(stage), "traffic": intent(step.shape, way.needs)}
+    told = (Event(Reason.SHIFTING, message),)
+    return replace(way.plan(Reason.SHIFTING, message, **again), first=kept, events=told, look_again=5.0)
 
 
 def _watch(way: Way, stage: StageStatus, step: Step, look: Look) -> Plan:
@@ -103,10 +146,7 @@ def _watch(way: Way, stage: StageStatus, step: Step, look: Look) -> Plan:
     snapshot = way.snapshot
     wanted = way.split(step.shape)
     if snapshot.route is None or not is_live(render(snapshot.rollout, wanted, snapshot.route), snapshot.route):
-        kept = repair(snapshot, wanted, way.candidate)
-        reason = Reason.SHIFTING if kept else Reason.METRICS_UNAVAILABLE
-        message = f"{step.summary}: the route is not what it should be" + ("" if kept else "; it waits for metrics")
-        return replace(way.plan(reason, message), first=kept, look_again=5.0)
+        return _rewritten(way, stage, step)
     waiting = unacknowledged(snapshot.rollout, snapshot.route)
     if waiting:
         return way.plan(Reason.WAITING_FOR_GATEWAY, f"{step.summary}: {waiting}")
@@ -139,7 +179,7 @@ def _judge(way: Way, stage: StageStatus, step: Step, look: Look) -> Plan:
         stage = stage.model_copy(update={"proven_at": stamp(snapshot.now)})
     judged, observed = _shown(way, stage, look, share)
     seen = {"acknowledged": step.shape.weight, "observed": observed}
-    changes = {"stage": stage, "traffic": intent(step.shape).model_copy(update=seen), "analysis": judged}
+    changes = {"stage": stage, "traffic": intent(step.shape, way.needs).model_copy(update=seen), "analysis": judged}
     if stage.proven_at is None or _contradicted(look, share):
         reason, message = _unproven(stage, step, judged, look, observed)
         return replace(way.plan(reason, message, **changes), proven=False)
@@ -148,6 +188,8 @@ def _judge(way: Way, stage: StageStatus, step: Step, look: Look) -> Plan:
     lasted = snapshot.now - moment(stage.proven_at)
     on = onward(way, step, look, lasted)
     if on is not None:
+        if on.situation.reason is not Reason.SHIFTING:  # it has to wait, maybe for long: what is seen meanwhile is kept
+            on = replace(on, status=on.status.model_copy(update=changes))
         return replace(on, events=(*events, *on.events), proven=True)
     reason, message = _holding(way, step, judged, look, lasted)
     plan = way.plan(reason, message, **changes)
@@ -211,7 +253,7 @@ def _promote(way: Way) -> Plan:
     message = f"{way.candidate.model_version} was promoted over {way.stable.model_version} and serves all requests"
     end = outcome(way.snapshot, way.candidate, "Promoted", "StagesPassed", message)
     return Plan(
-        status=ended(way.snapshot.rollout.status, way.candidate, end),
+        status=ended(way.snapshot.rollout.status, resting(way.snapshot, way.candidate), end),
         situation=Situation(Standing.DONE, Reason.PROMOTED, message),
         events=(Event(Reason.PROMOTED, message),),
         available=True,

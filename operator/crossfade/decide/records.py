@@ -48,7 +48,8 @@ def asked(snapshot: Snapshot) -> str:
     """A fingerprint of what the spec asks for. Freezing it, or another number of pods, asks for nothing new."""
     spec = as_written(snapshot.rollout.spec) if snapshot.rollout.spec else {}
     spec.pop("suspend", None)
-    spec.get("serving", {}).pop("replicas", None)
+    for field in ("replicas", "autoscaling"):
+        spec.get("serving", {}).pop(field, None)
     return hashlib.sha256(json.dumps(spec, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
 
 

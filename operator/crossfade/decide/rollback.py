@@ -4,6 +4,7 @@ from typing import Literal
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm
+from crossfade.decide.capacity import needed, resting
 from crossfade.decide.children import counted, unready_seconds
 from crossfade.decide.look import Look, inconclusive
 from crossfade.decide.orders import pending
@@ -32,6 +33,7 @@ def breach(snapshot: Snapshot, candidate: Arm, look: Look | None) -> Signal | No
         snapshot.revisions.get(candidate.revision),
         snapshot.rollout.spec,
         in_traffic=in_traffic,
+        needed=needed(snapshot, candidate),
         unready=unready_seconds(snapshot, candidate),
     )
     if started and found is not None:
@@ -72,12 +74,14 @@ def roll_back(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal, look
     status = snapshot.rollout.status
     if look is not None:
         status = status.model_copy(update={"analysis": look.told()})
-    stable, candidate = counted(snapshot, stable), counted(snapshot, candidate)
+    stable, candidate = resting(snapshot, counted(snapshot, stable)), counted(snapshot, candidate)
     if why.cause in _BY_CHOICE and stable.ready == 0 and candidate.ready > 0:
         nowhere = f"{stable.model_version} has no ready pod to go back to"
         message = f"{candidate.model_version} is kept although it should go, for {nowhere}: {why.message}"
         kept = status.model_copy(update={"stable": stable, "candidate": candidate})
         return Plan(status=kept, situation=Situation(Standing.IN_PROGRESS, Reason.NOT_SERVING, message))
+    if 0 < stable.ready < (all_back := needed(snapshot, stable)):
+        message += f"; capacity is reduced: {stable.ready} of {all_back} pods of {stable.model_version} are ready"
     reason = Reason.ABORTED if aborted else Reason.ROLLED_BACK
     result: Literal["Aborted", "RolledBack"] = "Aborted" if aborted else "RolledBack"
     return Plan(

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from crossfade.decide import beginning, progress, rollback, settle, teardown
+from crossfade.decide import beginning, progress, rehearsal, rollback, settle, teardown
 from crossfade.decide.draining import acknowledged
 from crossfade.decide.orders import echoed
-from crossfade.decide.plan import Plan
+from crossfade.decide.plan import Delete, Plan, Target
 from crossfade.decide.records import is_sticky, tries_again
+from crossfade.decide.routes import rehearsal_name
 from crossfade.decide.scene import Scene, scene_of
 from crossfade.model.snapshot import Snapshot
 
@@ -32,6 +33,9 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
     plan = state_of(scene).plan(scene)
     ledger = scene.look.ledger if scene.look else snapshot.ledger
     plan = replace(plan, status=acknowledged(snapshot, echoed(snapshot, plan, scene.look)))
+    if snapshot.rehearsal is not None and not plan.rehearse:
+        gone = Delete(Target.ROUTE, rehearsal_name(snapshot.rollout.name), "the rehearsal is over")
+        plan = replace(plan, then=(*plan.then, gone))
     return replace(plan, ledger=ledger if plan.status.stage else None)
 
 
@@ -51,6 +55,10 @@ def _roll_back(scene: Scene) -> Plan:
     return rollback.roll_back(
         scene.snapshot, _sure(scene.stable), _sure(scene.candidate), _sure(scene.breach), scene.look
     )
+
+
+def _refuse(scene: Scene) -> Plan | None:
+    return rehearsal.unsupported(scene.snapshot, _sure(scene.stable), _sure(scene.asked))
 
 
 def _progress(scene: Scene) -> Plan:
@@ -76,6 +84,13 @@ STATES = (
         does="all traffic to stable, then the record of it; not even the spec need be readable",
         applies=lambda scene: scene.breach is not None,
         plan=_roll_back,
+    ),
+    State(
+        name="Stranded",
+        when="a candidate that is not asked for any more has traffic and ready pods, and stable has no ready pod",
+        does="what the candidate has stays its own until stable can answer",
+        applies=lambda scene: scene.stranded,
+        plan=lambda scene: settle.strand(scene.snapshot, _sure(scene.stable), _sure(scene.candidate)),
     ),
     State(
         name="Returning",
@@ -118,6 +133,14 @@ STATES = (
         does="all traffic to stable; when that is acknowledged the candidate is given up",
         applies=lambda scene: scene.candidate is not None and scene.candidate.revision != _sure(scene.asked).revision,
         plan=lambda scene: settle.supersede(scene.snapshot, _sure(scene.stable), _sure(scene.candidate)),
+    ),
+    State(
+        name="Refused",
+        when="no candidate is under way yet, and a stage needs a feature that the class of a Gateway does not list, or"
+        " its Gateways were not read lately",
+        does="no pod is started; what serves keeps serving; the Gateways are read, and again every ten seconds",
+        applies=lambda scene: _refuse(scene) is not None,
+        plan=lambda scene: _sure(_refuse(scene)),
     ),
     State(
         name="Progressing",

@@ -1,12 +1,14 @@
 """The managed HTTPRoute: rendered whole from intent, compared with what is stored, acknowledged by its parents."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from crossfade.api import meta
-from crossfade.api.v1alpha1.rollout import GatewayApi, ParentRef
+from crossfade.api.v1alpha1.rollout import GatewayApi, ParentRef, RolloutSpec
+from crossfade.api.v1alpha1.strategy import HeaderMatch
 from crossfade.decide.shapes import Split
-from crossfade.decide.workloads import owners
+from crossfade.decide.workloads import owner, owners
 from crossfade.model.route import ParentFacts, RouteFacts
 from crossfade.model.snapshot import RolloutFacts
 
@@ -19,7 +21,7 @@ def render(rollout: RolloutFacts, split: Split, live: RouteFacts | None) -> Json
         spec = _intent(rollout.spec.traffic.gateway_api, split)
     elif live is not None:
         users = [rule for rule in live.spec["rules"] if not is_cohort(rule)]
-        spec = {**live.spec, "rules": [rule for one in users for rule in _rules({"matches": one["matches"]}, split)]}
+        spec = {**live.spec, "rules": _rules([{"matches": one["matches"]} for one in users], split)}
     else:
         raise ValueError("a route can be rendered neither from a spec nor from a live route")
     metadata: Json = {
@@ -36,23 +38,67 @@ def _intent(gateway: GatewayApi, split: Split) -> Json:
     spec: Json = {"parentRefs": [ref.to_json() for ref in gateway.parent_refs]}
     if gateway.hostnames:
         spec["hostnames"] = list(gateway.hostnames)
-    spec["rules"] = [rule for one in gateway.rules for rule in _rules(one.to_json(), split)]
+    spec["rules"] = _rules([one.to_json() for one in gateway.rules], split)
     return spec
 
 
-def _rules(users: Json, split: Split) -> list[Json]:
-    """A rule of the user's with its backends, and before it, where there is one, that of the cohort."""
+def _rules(users: Iterable[Json], split: Split) -> list[Json]:
+    """The user's rules with their backends, and behind them, where there is one, those of the cohort.
+
+    More headers win wherever a rule stands. But Envoy Gateway names what it sends to by the rule's place: a rule that
+    moves is answered with 500 until Envoy knows the new name (some ms, seen), so those of the users never move.
+    """
+    written = list(users)
+    cohort = [_for_cohort(one, *split.matched) for one in written] if split.matched else []
+    return [*(_for_users(one, split) for one in written), *cohort]
+
+
+def _for_users(users: Json, split: Split) -> Json:
     rule: Json = {**users, "backendRefs": [_backend(*share) for share in split.weights.items()]}
     if split.mirrored is not None:
         copied, percent = split.mirrored
         mirror = {"backendRef": {"name": copied, "port": 80}, "percent": percent}
         rule["filters"] = [{"type": "RequestMirror", "requestMirror": mirror}]
-    if split.matched is None:
-        return [rule]
-    revision, headers = split.matched
+    return rule
+
+
+def _for_cohort(users: Json, revision: str, headers: Iterable[HeaderMatch]) -> Json:
     wanted = [{"type": "Exact", "name": one.name, "value": one.value} for one in headers]
     matches = [{**match, "headers": wanted} for match in users["matches"]]
-    return [{"matches": matches, "backendRefs": [_backend(revision, 100)]}, rule]
+    return {"matches": matches, "backendRefs": [_backend(revision, 100)]}
+
+
+def rehearsal_name(rollout: str) -> str:
+    """The name of the route by which new rules are tried; no Rollout's name has a dot."""
+    return f"{rollout}.rehearsal"
+
+
+def rehearsed_rule(gateway: GatewayApi, split: Split, token: str) -> Json:
+    """What users are to meet anew with this split, for requests with the token alone; answers have it too."""
+    *_, rule = _rules([{"matches": [gateway.rules[0].matches[0].to_json()]}], split)
+    private = {"type": "Exact", "name": meta.HEADER_REHEARSAL, "value": token}
+    matches = [{**match, "headers": [*match.get("headers", ()), private]} for match in rule["matches"]]
+    backends = [_backend(one["name"], one["weight"], {meta.HEADER_REHEARSAL: token}) for one in rule["backendRefs"]]
+    return {**rule, "matches": matches, "backendRefs": backends}
+
+
+def rehearsal_route(rollout: RolloutFacts, spec: RolloutSpec, rules: Iterable[Json]) -> Json:
+    """A route of its own for rules that are tried: a gateway that rejects it leaves that of the users alone.
+
+    It goes with the Rollout, whatever becomes of the rest.
+    """
+    gateway = spec.traffic.gateway_api
+    metadata: Json = {
+        "name": rehearsal_name(rollout.name),
+        "namespace": rollout.namespace,
+        "labels": {meta.LABEL_ROLLOUT: rollout.name, meta.LABEL_MANAGED_BY: "crossfade"},
+        "ownerReferences": [owner(rollout)],
+    }
+    body: Json = {"parentRefs": [ref.to_json() for ref in gateway.parent_refs]}
+    if gateway.hostnames:
+        body["hostnames"] = list(gateway.hostnames)
+    body["rules"] = list(rules)
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": body}
 
 
 def is_cohort(rule: Mapping[str, Any]) -> bool:
@@ -61,8 +107,9 @@ def is_cohort(rule: Mapping[str, Any]) -> bool:
     return bool(matches) and all("headers" in match for match in matches)
 
 
-def _backend(revision: str, weight: int) -> Json:
-    marked = {"set": [{"name": meta.HEADER_REVISION, "value": revision}]}
+def _backend(revision: str, weight: int, further: Mapping[str, str] = MappingProxyType({})) -> Json:
+    said = {meta.HEADER_REVISION: revision, **further}
+    marked = {"set": [{"name": name, "value": value} for name, value in said.items()]}
     return {
         "name": revision,
         "port": 80,
@@ -114,6 +161,18 @@ def unacknowledged(rollout: RolloutFacts, live: RouteFacts) -> str | None:
             return f"Gateway {where} has not accepted generation {live.generation} of the route" + (
                 f": {late.message}" if late.message else ""
             )
+    return None
+
+
+def rejected(rollout: RolloutFacts, live: RouteFacts) -> str | None:
+    """The sentence that says which parent has looked at the stored route and will not have it; None when none has."""
+    refs = rollout.spec.traffic.gateway_api.parent_refs if rollout.spec else ()
+    for parent in live.parents:
+        current = parent.observed_generation >= live.generation and any(
+            _is(parent, ref, rollout.namespace) for ref in refs
+        )
+        if current and (not parent.accepted or parent.partially_invalid):
+            return f"Gateway {parent.namespace}/{parent.name} says {parent.message or 'no more than that'}"
     return None
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm
+from crossfade.decide.children import counted
 from crossfade.decide.look import Look, look_at
 from crossfade.decide.plan import Situation, Standing
 from crossfade.decide.rollback import breach
@@ -36,6 +37,16 @@ class Scene:
         if spec is None or stable is None or candidate is None:
             return False
         return spec.model_version == stable.model_version != candidate.model_version
+
+    @property
+    def stranded(self) -> bool:
+        """Whether nobody wants the candidate any more and it alone can answer."""
+        stable, candidate, route = self.stable, self.candidate, self.snapshot.route
+        if stable is None or candidate is None or route is None or candidate.revision not in route.reached:
+            return False
+        wanted = self.asked.revision == candidate.revision if self.asked else not self.returns
+        answers = counted(self.snapshot, candidate).ready and not counted(self.snapshot, stable).ready
+        return bool(answers) and not wanted
 
 
 def scene_of(snapshot: Snapshot) -> Scene:

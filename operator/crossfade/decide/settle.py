@@ -5,7 +5,8 @@ from math import inf
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus
-from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, scaled
+from crossfade.decide.capacity import carried, resting, settling
+from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, sized
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import kept_seconds, undrained
 from crossfade.decide.plan import Action, Apply, Plan, Situation, Standing, Target
@@ -38,7 +39,7 @@ def settle(
     what it asks for was rolled back; `otherwise` is what to say when it asks for something that is not known yet.
     """
     rollout, spec = snapshot.rollout, snapshot.rollout.spec
-    stable = counted(snapshot, stable)
+    stable = resting(snapshot, counted(snapshot, stable))
     children = ensure(snapshot, spec, stable, resolved) if spec else ()
     if stranded(snapshot, stable):
         return _stays(snapshot, stable, children)
@@ -47,12 +48,13 @@ def settle(
     gone = leftovers(snapshot, [stable.revision])
     clean = () if gone and left else (*removal(snapshot, [stable.revision]), *finalizer(rollout, wanted=False))
     waiting = _waiting(snapshot, route)
+    waits = [end for end in (left if gone else 0.0, settling(snapshot) if stable.floor else 0.0) if 0 < end < inf]
     return Plan(
         status=_settled_status(snapshot, stable, sticky=sticky),
         situation=_settled(snapshot, stable, waiting, otherwise, sticky=sticky),
         first=(*route, *children, *clean),
         available=stable.ready > 0 and waiting is None,
-        look_again=left if gone and 0 < left < inf else None,
+        look_again=min(waits, default=None),
     )
 
 
@@ -118,7 +120,7 @@ def supersede(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
     """Another candidate is asked for: this one loses its traffic, then its pods, then the next one starts."""
     rollout = snapshot.rollout
     if stranded(snapshot, stable):
-        return _stays(snapshot, stable, scaled(snapshot, stable))
+        return _stays(snapshot, stable, sized(snapshot, stable))
     route = route_actions(snapshot, alone(stable.revision))
     waiting = _waiting(snapshot, route)
     asked = rollout.spec.model_version if rollout.spec else "another version"
@@ -144,18 +146,24 @@ def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation) -> Plan:
         return Plan(status=rollout.status, situation=situation)
     if candidate is None:
         return settle(snapshot, stable, None, otherwise=situation)
+    stable, candidate = counted(snapshot, stable), counted(snapshot, candidate)
     route: tuple[Action, ...] = ()
     if rollout.spec is not None or snapshot.route is not None:
-        route = repair(
-            snapshot, split(stable.revision, candidate.revision, asked_for(rollout.status.traffic)), candidate
-        )
-    arms = {"stable": counted(snapshot, stable), "candidate": counted(snapshot, candidate)}
+        asked = carried(snapshot, stable, candidate, asked_for(rollout.status.traffic))
+        route = repair(snapshot, split(stable.revision, candidate.revision, asked), candidate)
     return Plan(
-        status=rollout.status.model_copy(update=arms),
+        status=rollout.status.model_copy(update={"stable": stable, "candidate": candidate}),
         situation=situation,
-        first=(*route, *scaled(snapshot, stable)),
+        first=(*route, *sized(snapshot, stable)),
         available=serves(snapshot, stable),
     )
+
+
+def strand(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
+    """A candidate that nobody wants any more is kept while it alone can answer."""
+    nowhere = f"{stable.model_version} has no ready pod to go back to"
+    message = f"{candidate.model_version} keeps its traffic although it should go, for {nowhere}"
+    return hold(snapshot, stable, Situation(Standing.IN_PROGRESS, Reason.NOT_SERVING, message))
 
 
 def repair(snapshot: Snapshot, wanted: Split, candidate: Arm) -> tuple[Action, ...]:

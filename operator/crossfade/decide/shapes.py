@@ -1,7 +1,7 @@
 """What the candidate gets, whatever kind of stage gives it, and what the route must say for that."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crossfade.api.v1alpha1.rollout import TrafficStatus
 from crossfade.api.v1alpha1.strategy import HeaderMatch, Scale, Stage
@@ -70,11 +70,16 @@ def asked_for(traffic: TrafficStatus | None) -> Shape:
     return Shape(traffic.desired, traffic.scale, traffic.shadow, tuple(traffic.match or ()))
 
 
-def intent(shape: Shape) -> TrafficStatus:
-    """The same for the status, acknowledged by nobody yet."""
-    return TrafficStatus(
-        desired=shape.weight, scale=shape.scale, shadow=shape.shadow, match=list(shape.headers) or None
-    )
+def given_by(traffic: TrafficStatus | None) -> Shape:
+    """What the status says is written: less than asked for while pods are missing."""
+    asked = asked_for(traffic)
+    return replace(asked, weight=traffic.reduced) if traffic and traffic.reduced else asked
+
+
+def intent(shape: Shape, pods: int) -> TrafficStatus:
+    """The same for the status, given to so many ready pods and acknowledged by nobody yet."""
+    match = list(shape.headers) or None
+    return TrafficStatus(desired=shape.weight, scale=shape.scale, shadow=shape.shadow, match=match, pods=pods)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,11 @@ class Signal:
 
 
 def hard_signal(
-    revision: RevisionFacts | None, spec: RolloutSpec | None, *, in_traffic: bool, unready: float
+    revision: RevisionFacts | None, spec: RolloutSpec | None, *, in_traffic: bool, needed: int, unready: float
 ) -> Signal | None:
     """The first hard signal, by gravity; None when there is none. Cost: linear in the revision's pods.
 
-    `unready` is for how many seconds fewer pods than asked for have been ready.
+    `unready` is for how many seconds fewer pods than the `needed` ones have been ready.
     """
     if revision is None:
         return Signal("CandidateGone", "the candidate's Deployment is gone") if in_traffic else None
@@ -36,8 +36,8 @@ def hard_signal(
                 return found
     if in_traffic and revision.ready == 0:
         return Signal("NotReady", "no candidate pod is ready any more while the candidate has traffic")
-    if not in_traffic and spec and revision.ready < revision.replicas:
-        return _too_late(revision, spec, unready)
+    if not in_traffic and spec and revision.ready < needed:
+        return _too_late(revision, spec, needed, unready)
     return None
 
 
@@ -59,7 +59,7 @@ def _crashing(pod: PodFacts) -> Signal | None:
     return None
 
 
-def _too_late(revision: RevisionFacts, spec: RolloutSpec, unready: float) -> Signal | None:
+def _too_late(revision: RevisionFacts, spec: RolloutSpec, needed: int, unready: float) -> Signal | None:
     limit = seconds(spec.serving.startup.timeout)
     if unready <= limit:
         return None
@@ -67,6 +67,6 @@ def _too_late(revision: RevisionFacts, spec: RolloutSpec, unready: float) -> Sig
     why = f" ({', '.join(troubles)})" if troubles else ""
     return Signal(
         "StartTimeout",
-        f"{revision.ready} of {revision.replicas} candidate pods were ready after"
+        f"{revision.ready} of {needed} candidate pods were ready after"
         f" {spec.serving.startup.timeout}{why}; see `serving.startup.timeout`",
     )

@@ -3,11 +3,12 @@
 from math import inf
 
 from crossfade.api.conditions import Reason
-from crossfade.decide.children import finalizer, leftovers, removal
+from crossfade.decide.children import finalizer, leftovers, removal, sized
 from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Action, Plan, Situation, Standing
 from crossfade.decide.settle import route_actions, stranded
 from crossfade.decide.shapes import alone
+from crossfade.decide.workloads import owners
 from crossfade.model.snapshot import Snapshot
 
 _PATIENCE_SECONDS = 60.0
@@ -26,7 +27,7 @@ def tear_down(snapshot: Snapshot) -> Plan:
     left = undrained(snapshot) if leftovers(snapshot, keep) else 0.0
     first = route
     if not route and left == 0 and not waits:
-        first = (*removal(snapshot, keep), *finalizer(rollout, wanted=False))
+        first = (*removal(snapshot, keep), *finalizer(rollout, wanted=False), *_left_serving(snapshot))
     elif not route and left == inf and given_up:
         first = finalizer(rollout, wanted=False)  # its pods stay: requests may still reach them
     return Plan(
@@ -36,3 +37,11 @@ def tear_down(snapshot: Snapshot) -> Plan:
         available=stable is not None,
         look_again=min(left, 5.0) or None,
     )
+
+
+def _left_serving(snapshot: Snapshot) -> tuple[Action, ...]:
+    """What stays behind gets the bounds back that the spec gives its autoscaler. Last, for it may hold up nothing."""
+    stable = snapshot.rollout.status.stable
+    if stable is None or stable.floor is None or owners(snapshot.rollout):
+        return ()
+    return sized(snapshot, stable.model_copy(update={"floor": None}))

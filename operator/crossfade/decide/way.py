@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
+from crossfade.decide.capacity import carried, full, needed, step_pods
 from crossfade.decide.counting import is_fresh, spacing
 from crossfade.decide.look import Look
 from crossfade.decide.plan import Plan, Situation, Standing
@@ -29,10 +30,18 @@ class Way:
 
     @property
     def ready(self) -> bool:
-        """Whether the candidate has the pods that it needs, and the Service by which requests find them."""
+        """Whether the candidate has the pods for what it does now, and the Service by which requests find them."""
         found = self.snapshot.revisions.get(self.candidate.revision)
-        backed = found is not None and found.service is not None
-        return backed and self.candidate.ready >= self.spec.serving.replicas
+        return found is not None and found.service is not None and self.candidate.ready >= self.needs
+
+    @property
+    def needs(self) -> int:
+        """Pods that the candidate must have ready for what it does now."""
+        return needed(self.snapshot, self.candidate)
+
+    def pods(self, step: Step) -> int:
+        """Pods that the candidate must have ready before it gets what the step gives."""
+        return step_pods(self.spec, step, full(self.snapshot, self.spec))
 
     @property
     def given(self) -> Shape:
@@ -40,8 +49,12 @@ class Way:
         return asked_for(self.snapshot.rollout.status.traffic)
 
     def split(self, shape: Shape) -> Split:
-        """What the route says when the candidate gets that."""
-        return split(self.stable.revision, self.candidate.revision, shape)
+        """What the route says when the candidate is to get that: no more than its ready pods carry."""
+        return split(self.stable.revision, self.candidate.revision, self.carried(shape))
+
+    def carried(self, shape: Shape) -> Shape:
+        """What the candidate's ready pods carry of that."""
+        return carried(self.snapshot, self.stable, self.candidate, shape)
 
     def plan(self, reason: Reason, message: str, **changes: object) -> Plan:
         """Still in progress, with both arms recorded."""
@@ -63,6 +76,9 @@ def waits(way: Way, step: Step) -> tuple[Reason, str] | None:
     if way.stable.ready == 0:
         nowhere = f"{way.stable.model_version}, which has no ready pod to go back to"
         return Reason.NOT_SERVING, f"{step.summary} waits for {nowhere}"
+    if way.stable.ready < (back := needed(way.snapshot, way.stable)):
+        short = f"{way.stable.ready} of {back} pods of {way.stable.model_version} are ready"
+        return Reason.WAITING_FOR_CAPACITY, f"{step.summary} waits: {short}, and all must be to take everything back"
     sources = {metric.name: source_of(metric, way.snapshot.templates) for metric in way.spec.analysis.metrics}
     if unknown := [source for source in sources.values() if isinstance(source, str)]:
         return Reason.METRIC_INVALID, f"{step.summary} waits: {'; '.join(unknown)}"

@@ -36,10 +36,10 @@ def revision_name(rollout: str, serving: Serving, digest: str) -> str:
     """Deterministic name of the revision that serves these bytes in this way; a DNS label of at most 63 characters.
 
     Hashes what the user asked for, not what this release of the operator renders, so that an upgrade of the operator
-    starts no rollout. `replicas` and `startup` change no pod and are left out.
+    starts no rollout. The number of pods and `startup` change no pod and are left out.
     """
     asked = as_written(serving)
-    for field in ("replicas", "startup"):
+    for field in ("replicas", "autoscaling", "startup"):
         asked.pop(field, None)
     text = json.dumps([rollout, digest, asked], sort_keys=True, separators=(",", ":"))
     return f"{rollout}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
@@ -63,28 +63,31 @@ def labels(rollout: str, arm: Arm) -> dict[str, str]:
 
 def owners(rollout: RolloutFacts) -> list[Json]:
     """Owner references of the children: none under `Orphan`, so that deleting a Rollout leaves its model serving."""
-    if rollout.spec is None or rollout.spec.deletion_policy == "Orphan":
-        return []
-    return [
-        {
-            "apiVersion": meta.API_VERSION,
-            "kind": "Rollout",
-            "name": rollout.name,
-            "uid": rollout.uid,
-            "controller": True,
-        }
-    ]
+    return [] if rollout.spec is None or rollout.spec.deletion_policy == "Orphan" else [owner(rollout)]
 
 
-def deployment(rollout: RolloutFacts, spec: RolloutSpec, arm: Arm, resolved: Resolved, platform: Platform) -> Json:
+def owner(rollout: RolloutFacts) -> Json:
+    """The reference by which a child goes with its Rollout."""
+    return {
+        "apiVersion": meta.API_VERSION,
+        "kind": "Rollout",
+        "name": rollout.name,
+        "uid": rollout.uid,
+        "controller": True,
+    }
+
+
+def deployment(
+    rollout: RolloutFacts, spec: RolloutSpec, arm: Arm, resolved: Resolved, platform: Platform, replicas: int
+) -> Json:
     """The revision's Deployment. Its pods serve only after the loader has found the resolved digest in the bytes."""
     selector = {meta.LABEL_ROLLOUT: labels(rollout.name, arm)[meta.LABEL_ROLLOUT], meta.LABEL_REVISION: arm.revision}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": _metadata(rollout, arm),
+        "metadata": child_metadata(rollout, arm),
         "spec": {
-            "replicas": spec.serving.replicas,
+            "replicas": replicas,
             "revisionHistoryLimit": 1,
             "selector": {"matchLabels": selector},
             "template": pod_template(rollout, spec.serving, arm, resolved, platform),
@@ -97,7 +100,7 @@ def service(rollout: RolloutFacts, arm: Arm) -> Json:
     return {
         "apiVersion": "v1",
         "kind": "Service",
-        "metadata": _metadata(rollout, arm),
+        "metadata": child_metadata(rollout, arm),
         "spec": {
             "selector": {meta.LABEL_REVISION: arm.revision},
             "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}],
@@ -105,7 +108,8 @@ def service(rollout: RolloutFacts, arm: Arm) -> Json:
     }
 
 
-def _metadata(rollout: RolloutFacts, arm: Arm) -> Json:
+def child_metadata(rollout: RolloutFacts, arm: Arm) -> Json:
+    """Of every child of a revision: name, labels, whose it is, and what it serves."""
     found: Json = {
         "name": arm.revision,
         "namespace": rollout.namespace,

@@ -9,8 +9,10 @@ from crossfade.api.v1alpha1.modelversion import ModelVersionSpec, ModelVersionSt
 from crossfade.api.v1alpha1.plan import PlanStatus
 from crossfade.api.v1alpha1.rollout import RolloutSpec, RolloutStatus
 from crossfade.model.evidence import Evidence
+from crossfade.model.gateway import GatewayFacts
 from crossfade.model.ledger import History, Ledger
 from crossfade.model.order import Order, Verb
+from crossfade.model.rehearsal import Rehearsed
 from crossfade.model.route import RouteFacts
 from crossfade.model.workload import RevisionFacts
 
@@ -70,7 +72,9 @@ class Snapshot:
     """The world around one Rollout at `now` (unix seconds), and what is remembered of its evidence.
 
     `templates` are the MetricTemplates of its namespace by name, as far as it names any. `foresight` is
-    None until the past was read, and not needed any more once the first stage has begun.
+    None until the past was read, and not needed any more once the first stage has begun. `gateways` are those of
+    `parentRefs` as far as they were read lately, `rehearsal` is the stored route of a rehearsal, `rehearsed` what came
+    of those of this Rollout, by key.
     """
 
     now: float
@@ -83,6 +87,9 @@ class Snapshot:
     templates: Mapping[str, MetricTemplateSpec] = field(default_factory=dict)
     foresight: Foresight | None = None
     ledger: Ledger | None = None
+    gateways: tuple[GatewayFacts, ...] = ()
+    rehearsal: RouteFacts | None = None
+    rehearsed: Mapping[str, Rehearsed] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ class PodFacts:
 
 @dataclass(frozen=True, slots=True)
 class RevisionFacts:
-    """One immutable revision as it exists in the cluster: its Deployment, whether its Service is there, its pods."""
+    """One immutable revision as it exists in the cluster: its Deployment, pods, and the other children as stored."""
 
     revision: str
     model_version: str
@@ -30,3 +30,5 @@ class RevisionFacts:
     pods: tuple[PodFacts, ...]
     deployment: dict[str, Any]
     service: dict[str, Any] | None
+    autoscaler: dict[str, Any] | None = None
+    budget: dict[str, Any] | None = None

@@ -105,7 +105,7 @@ def _foresight(subject: Subject, past: Past) -> Foresight:
         if windows
     }
     told = calibrated(rules, newest)
-    volume = Volume(max(past.rps.values(), default=0.0), spec.serving.replicas, past.rps)
+    volume = Volume(max(past.rps.values(), default=0.0), spec.serving.least, past.rps)
     plan = plan_status(plan_of(told.rules, spec.strategy.stages, volume, told.replay, spec.strategy.weight_scale))
     if past.faults:
         plan = plan.model_copy(update={"summary": "; ".join((plan.summary, *past.faults))[:1024]})

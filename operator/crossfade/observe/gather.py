@@ -11,10 +11,12 @@ from crossfade.api.v1alpha1 import MetricTemplateSpec, ModelVersionSpec, ModelVe
 from crossfade.api.v1alpha1.common import ApiModel
 from crossfade.decide.builtin import BUILT_IN
 from crossfade.decide.memory import remembered
+from crossfade.decide.routes import rehearsal_name
 from crossfade.model.evidence import Evidence
 from crossfade.model.ledger import Ledger
 from crossfade.model.moments import moment
 from crossfade.model.order import VERBS, Order, Verb
+from crossfade.model.route import RouteFacts
 from crossfade.model.snapshot import (
     Foresight,
     Platform,
@@ -27,7 +29,9 @@ from crossfade.model.snapshot import (
 from crossfade.model.workload import RevisionFacts
 from crossfade.observe.cache import Cache
 from crossfade.observe.pods import read_pod
+from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.routes import read_route
+from crossfade.observe.scout import Scout
 from crossfade.ports import Object
 
 Spec = TypeVar("Spec", bound=ApiModel)
@@ -46,6 +50,8 @@ def gather_rollout(
     foresights: Mapping[tuple[str, int], Foresight],
     raw: Object,
     now: float,
+    scout: Scout | None = None,
+    rehearser: Rehearser | None = None,
 ) -> Snapshot:
     """Everything a decision about this Rollout may look at; `ledgers` are by uid, `foresights` by uid and
     generation. Raises UnreadableStatusError."""
@@ -63,7 +69,17 @@ def gather_rollout(
         templates=templates_of(cache, rollout.namespace, rollout.spec),
         foresight=foresights.get((rollout.uid, rollout.generation)),
         ledger=remembered(rollout.status, ledgers.get(rollout.uid)),
+        gateways=scout.of(rollout.spec, rollout.namespace) if scout else (),
+        rehearsal=_rehearsal(cache, rollout),
+        rehearsed=rehearser.of(rollout.uid) if rehearser else {},
     )
+
+
+def _rehearsal(cache: Cache, rollout: RolloutFacts) -> RouteFacts | None:
+    """The route by which new rules are tried, if there is one."""
+    found = cache.get("HTTPRoute", rollout.namespace, rehearsal_name(rollout.name))
+    ours = found is not None and found["metadata"].get("labels", {}).get(meta.LABEL_ROLLOUT) == rollout.name
+    return read_route(found) if found is not None and ours else None
 
 
 def templates_of(cache: Cache, namespace: str, spec: RolloutSpec | None) -> Mapping[str, MetricTemplateSpec]:
@@ -181,4 +197,6 @@ def _revision(cache: Cache, deployment: Object, pods: Mapping[str, list[Object]]
         pods=found,
         deployment=deployment,
         service=cache.get("Service", metadata["namespace"], metadata["name"]),
+        autoscaler=cache.get("HorizontalPodAutoscaler", metadata["namespace"], metadata["name"]),
+        budget=cache.get("PodDisruptionBudget", metadata["namespace"], metadata["name"]),
     )

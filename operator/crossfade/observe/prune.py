@@ -2,7 +2,13 @@
 
 from crossfade.ports import Object
 
-_UNREAD = {"Deployment": ("status",), "Service": ("status",), "Pod": ("spec",)}
+_UNREAD = {
+    "Deployment": ("status",),
+    "Service": ("status",),
+    "HorizontalPodAutoscaler": ("status",),
+    "PodDisruptionBudget": ("status",),
+    "Pod": ("spec",),
+}
 """Pods are judged by their status, Deployments by their spec and their pods."""
 
 

@@ -8,6 +8,8 @@ from types import MappingProxyType
 from crossfade.adapters.kube import KubeCluster, collection_path
 from crossfade.api import meta
 from crossfade.ports import (
+    AUTOSCALERS,
+    BUDGETS,
     DEPLOYMENTS,
     HTTP_ROUTES,
     METRIC_TEMPLATES,
@@ -28,6 +30,8 @@ WATCHED: Mapping[Kind, str] = MappingProxyType(
         METRIC_TEMPLATES: "",
         ROLLOUTS: "",
         DEPLOYMENTS: meta.LABEL_ROLLOUT,
+        AUTOSCALERS: meta.LABEL_ROLLOUT,
+        BUDGETS: meta.LABEL_ROLLOUT,
         SERVICES: meta.LABEL_ROLLOUT,
         PODS: meta.LABEL_ROLLOUT,
         HTTP_ROUTES: meta.LABEL_ROLLOUT,

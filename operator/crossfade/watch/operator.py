@@ -13,8 +13,10 @@ from crossfade.adapters.kube_client import login
 from crossfade.model.snapshot import Platform
 from crossfade.observe.foreseer import Foreseer
 from crossfade.observe.poller import Poller
+from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.resolver import Resolver
-from crossfade.ports import Artifacts, Clock, Metrics, Registry
+from crossfade.observe.scout import Scout
+from crossfade.ports import Artifacts, Clock, Metrics, Prober, Registry
 from crossfade.settings import Settings
 from crossfade.status.events import Events
 from crossfade.watch.handlers import watch
@@ -40,6 +42,7 @@ class Operator:
         prometheuses: Mapping[str, Metrics],
         registry: Registry | None,
         artifacts: Artifacts,
+        prober: Prober,
         clock: Clock,
     ) -> None:
         seconds = asyncio.get_running_loop().time
@@ -52,9 +55,20 @@ class Operator:
         self._resolver = Resolver(registry, artifacts, clock, _jitter)
         self._poller = Poller(prometheuses, clock, settings.metrics_interval, self._world.under_way, self._world.breach)
         self._foreseer = Foreseer(prometheuses, clock)
+        self._scout = Scout(cluster, clock)
+        self._rehearser = Rehearser(prober, clock)
         events = Events(cluster, socket.gethostname())
         reconciler = Reconciler(
-            self._world, cluster, clock, platform, self._poller, self._resolver, self._foreseer, events
+            self._world,
+            cluster,
+            clock,
+            platform,
+            self._poller,
+            self._resolver,
+            self._foreseer,
+            self._scout,
+            self._rehearser,
+            events,
         )
         self._workers = Workers(self._queue, reconciler.reconcile, seconds)
         self._synced = asyncio.Event()
@@ -68,6 +82,8 @@ class Operator:
                     log.info("the world is known, %d objects are to be looked at", len(self._queue))
                     await self._serve(stop)
             finally:
+                await self._rehearser.close()
+                await self._scout.close()
                 await self._foreseer.close()
                 await self._resolver.close()
         log.info("stopped")

@@ -14,7 +14,9 @@ from crossfade.model.snapshot import Platform, Snapshot
 from crossfade.observe.foreseer import Foreseer, Subject
 from crossfade.observe.gather import UnreadableStatusError, gather_rollout, gather_version
 from crossfade.observe.poller import Poller
+from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.resolver import Resolver
+from crossfade.observe.scout import Scout
 from crossfade.ports import MODEL_VERSIONS, ROLLOUTS, Clock, Cluster, ClusterError, Kind, Object
 from crossfade.status.conditions import conditions, rollout_facts, version_facts
 from crossfade.status.events import Events
@@ -46,6 +48,8 @@ class Reconciler:
         poller: Poller,
         resolver: Resolver,
         foreseer: Foreseer,
+        scout: Scout,
+        rehearser: Rehearser,
         events: Events,
     ) -> None:
         self._world = world
@@ -55,6 +59,8 @@ class Reconciler:
         self._poller = poller
         self._resolver = resolver
         self._foreseer = foreseer
+        self._scout = scout
+        self._rehearser = rehearser
         self._events = events
 
     async def reconcile(self, key: Key) -> float | None:
@@ -83,7 +89,9 @@ class Reconciler:
         now = self._clock.now()
         world = self._world
         evidence, foresights = self._poller.evidence, self._foreseer.found
-        snapshot = gather_rollout(world.cache, self._platform, evidence, world.ledgers, foresights, raw, now)
+        snapshot = gather_rollout(
+            world.cache, self._platform, evidence, world.ledgers, foresights, raw, now, self._scout, self._rehearser
+        )
         plan = plan_rollout(snapshot)
         world.remember(snapshot.rollout.uid, plan.ledger)
         self._foresee(snapshot, plan)
@@ -93,6 +101,7 @@ class Reconciler:
             self._time_rollback(snapshot, plan)
             written = await self._write(snapshot, raw, plan, plan.situation)
             await execute(self._cluster, namespace, plan.then, self._world.cache.get, self._world.absorb)
+            self._rehearse(snapshot, plan)
         except ActionError as error:
             await self._say_why(raw, plan, error)
             raise
@@ -110,6 +119,16 @@ class Reconciler:
             subject = Subject(place, stable.revision, rollout.spec, snapshot.templates)
             key = Key("Rollout", *place)
             self._foreseer.request((rollout.uid, rollout.generation), subject, lambda: self._world.queue.add(key))
+
+    def _rehearse(self, snapshot: Snapshot, plan: Plan) -> None:
+        """Have Gateways read and new rules tried when the plan asks for it; forget it all with the candidate."""
+        rollout = snapshot.rollout
+        key = Key("Rollout", rollout.namespace, rollout.name)
+        if plan.scout and rollout.spec is not None:
+            self._scout.request(rollout.spec, rollout.namespace, lambda: self._world.queue.add(key))
+        if rollout.deleting or plan.status.candidate is None:
+            self._rehearser.forget(rollout.uid)
+        self._rehearser.request(rollout.uid, plan.rehearse, lambda: self._world.queue.add(key))
 
     async def _version(self, raw: Object) -> float | None:
         now, uid, generation = self._clock.now(), raw["metadata"]["uid"], int(raw["metadata"]["generation"])

@@ -64,11 +64,11 @@ def deleted_while_stable_cannot_answer(story: Story) -> None:
     """The candidate answers until stable can, at most for the minute that a deletion waits."""
     story.asks("v2", weight(50), gate())
     story.reaches(at("sign-off"))
-    story.happens("no pod of v1 is ready", few={"v1": 0})
+    story.happens("no pod of v1 is ready", room={"v1": 0})
     story.delete()
     story.rests(20)
     assert story.share("v2") == 50, story.transcript()
-    story.happens("the pods of v1 are back", few={})
+    story.happens("the pods of v1 are back", room={})
     story.rests(30)
     assert not story.finalizer
 
@@ -116,7 +116,7 @@ def all_pods_of_the_candidate_are_lost_under_traffic(story: Story) -> None:
     """Traffic leaves it in the same look; what the weight may not exceed is what ready pods carry."""
     story.asks("v2", weight(50, minDuration="1m"))
     story.reaches(at("w50"))
-    story.happens("no pod of v2 is ready any more", few={"v2": 0})
+    story.happens("no pod of v2 is ready any more", room={"v2": 0})
     story.reaches(taken_back, within=1.0).rests(15)
 
 

@@ -53,6 +53,7 @@ def undecided_is_taken_back_where_the_stage_says_so(story: Story) -> None:
 @case("D5")
 def metrics_are_gone_and_come_back(story: Story) -> None:
     """For 35 seconds, then for minutes: no weight moves, nothing is taken back, and then it goes on."""
+    story.edit(analysis=analysis(trafficCheck={"grace": "5s"}))
     story.asks("v2", weight(10, minDuration="60s"), weight(50))
     story.reaches(at("w10"))
     for seconds in (35, 150):

@@ -29,11 +29,11 @@ def a_third_version_while_stable_cannot_answer(story: Story) -> None:
     """No weight moves to a stable version without a ready pod; it does as soon as it has one."""
     story.asks("v2", weight(10), weight(90, minDuration="5m"))
     story.reaches(at("w90"))
-    story.happens("no pod of v1 is ready", few={"v1": 0})
+    story.happens("no pod of v1 is ready", room={"v1": 0})
     story.ask("v3")
     story.rests(30)
     assert story.share("v2") == 90, story.transcript()
-    story.happens("the pods of v1 are back", few={})
+    story.happens("the pods of v1 are back", room={})
     story.reaches(at("w90")).rests(5)
 
 
@@ -52,11 +52,11 @@ def the_stable_version_is_asked_for_again_while_it_cannot_answer(story: Story) -
     """The weights stay as they are until it can."""
     story.asks("v2", weight(25), gate())
     story.reaches(at("sign-off"))
-    story.happens("no pod of v1 is ready", few={"v1": 0})
+    story.happens("no pod of v1 is ready", room={"v1": 0})
     story.ask("v1")
     story.rests(30)
     assert story.share("v2") == 25, story.transcript()
-    story.happens("a pod of v1 is back", few={"v1": 1})
+    story.happens("a pod of v1 is back", room={"v1": 1})
     story.rests(20)
 
 

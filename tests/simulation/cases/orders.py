@@ -48,7 +48,7 @@ def a_rollback_does_not_wait_for_the_last_pod_of_stable(story: Story) -> None:
     """One of stable's two pods is being moved when the candidate fails: the traffic leaves it all the same."""
     story.asks("v2", weight(50, minDuration="5m"))
     story.reaches(at("w50"))
-    story.happens("a pod of v1 is moved, and half of v2's answers are errors", few={"v1": 1}, error_rate={"v2": 0.5})
+    story.happens("a pod of v1 is moved, and half of v2's answers are errors", room={"v1": 1}, error_rate={"v2": 0.5})
     story.reaches(taken_back, within=10.0).rests(15)
 
 

@@ -21,7 +21,7 @@ def the_cohorts_rule_is_taken_away_by_hand(story: Story) -> None:
     story.reaches(at("sign-off"))
     assert story.route is not None
     rules = story.route["spec"]["rules"]
-    without = {**story.route, "spec": {**story.route["spec"], "rules": rules[1:]}}
+    without = {**story.route, "spec": {**story.route["spec"], "rules": rules[:1]}}
     story.happens("somebody takes the cohort's rule away", route=without, route_generation=story.route_generation + 1)
     story.rests(2)
     assert story.route["spec"]["rules"] == rules

@@ -31,7 +31,7 @@ def a_hold_is_passed_and_promotion_moves_no_pod(story: Story) -> None:
 def pods_that_never_come_get_no_request(story: Story) -> None:
     """No pod of the candidate becomes ready: after the deadline it is taken back without having had a request."""
     story.edit(serving=SOON)
-    story.happens("no pod of v2 becomes ready", few={"v2": 0})
+    story.happens("no pod of v2 becomes ready", room={"v2": 0})
     story.asks("v2", weight(10), weight(50))
     story.reaches(taken_back).rests(15)
 
@@ -41,9 +41,9 @@ def a_step_waits_for_every_pod(story: Story) -> None:
     """At ten percent one of two candidate pods is lost: fifty percent come when both are ready."""
     story.asks("v2", weight(10, minDuration="20s"), weight(50))
     story.reaches(at("w10")).rests(5)
-    story.happens("one pod of v2 is lost", few={"v2": 1})
+    story.happens("one pod of v2 is lost", room={"v2": 1})
     story.rests(60)
-    story.happens("the pod of v2 is back", few={})
+    story.happens("the pod of v2 is back", room={})
     story.reaches(promoted).rests(15)
 
 
@@ -140,8 +140,8 @@ def no_step_forward_while_stable_could_not_take_it_back(story: Story) -> None:
     """Stable has no ready pod when the stage has been proven good: nothing moves until it has."""
     story.asks("v2", weight(10, minDuration="20s"), weight(50))
     story.reaches(at("w10")).rests(10)
-    story.happens("no pod of v1 is ready", few={"v1": 0})
+    story.happens("no pod of v1 is ready", room={"v1": 0})
     story.rests(60)
     assert story.share("v2") == 10
-    story.happens("the pods of v1 are back", few={})
+    story.happens("the pods of v1 are back", room={})
     story.reaches(promoted).rests(15)

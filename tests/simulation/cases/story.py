@@ -9,18 +9,18 @@ from crossfade.model.order import Verb
 from crossfade.model.snapshot import Snapshot
 
 from tests.simulation.invariants import watched
-from tests.simulation.world import START, World, promoted, reached
+from tests.simulation.routes import reached, weights
+from tests.simulation.world import START, World, promoted
 
 When = Callable[["World"], bool]
 
 
 @dataclass
 class Story(World):
-    """What happens to it is part of the transcript. `few` are how many pods of a version can be ready at most,
-    `patience` how many seconds longer than promised things may take."""
+    """What happens to it is part of the transcript. `patience` is how many seconds longer than promised
+    things may take."""
 
     rate: float = 2000.0
-    few: dict[str, int] = field(default_factory=dict)
     patience: float = 0.0
     templates: dict[str, MetricTemplateSpec] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
@@ -72,11 +72,6 @@ class Story(World):
         """Let time pass."""
         self.run(seconds)
         return self
-
-    def ready(self, name: str) -> int:
-        """Ready pods of a revision."""
-        most = self.few.get(self.revisions[name].arm[0])
-        return super().ready(name) if most is None else min(super().ready(name), most)
 
     def revision(self, version: str) -> str:
         """The newest revision of a version."""
@@ -135,9 +130,7 @@ class Story(World):
 
     def served_by(self) -> Mapping[str, int]:
         """The users' weights of the stored route."""
-        if self.route is None:
-            return {}
-        return {one["name"]: one["weight"] for one in self.route["spec"]["rules"][-1]["backendRefs"]}
+        return weights(self.route)
 
 
 def _thinned(lines: list[str]) -> list[str]:

@@ -5,6 +5,7 @@ from crossfade.api.admission import refusals
 from crossfade.api.kinds import METRIC_TEMPLATE, MODEL_VERSION, ROLLOUT
 from crossfade.api.v1alpha1 import ModelVersionStatus, RolloutSpec, RolloutStatus
 from crossfade.api.v1alpha1.common import seconds
+from crossfade.api.v1alpha1.rollout import Serving
 from pydantic import ValidationError
 
 _AT = "2026-11-22T04:30:00.123456Z"
@@ -233,6 +234,32 @@ def test_a_template_is_one_kind_of_series_and_tells_both_arms() -> None:
     told = {"label": "l", "contains": "-{namespace}-{revision}-"}
     assert refusals(METRIC_TEMPLATE, {"ratio": ratio, "arm": told}) == []
     assert refusals(METRIC_TEMPLATE, {"ratio": ratio, "arm": {**told, "contains": "{namespace}{revision}{pod}"}})
+
+
+def test_the_number_of_pods_has_one_owner() -> None:
+    def said(**serving: object) -> list[str]:
+        return refusals(ROLLOUT, {**_SPEC, "serving": serving})
+
+    assert said(replicas=2) == said(autoscaling={"max": 3}) == said() == []
+    assert said(replicas=2, autoscaling={"max": 3}) == [
+        "spec.serving must have at most one of `replicas` and `autoscaling`: both would set the number of pods"
+    ]
+    assert said(autoscaling={"min": 3, "max": 2}) == [
+        "spec.serving.autoscaling must have a `max` that is not less than `min`, which is `1` when left out"
+    ]
+    (kinds,) = said(autoscaling={"max": 3, "metrics": [{"type": "Cpu"}]})
+    assert kinds.startswith("spec.serving.autoscaling.metrics[0] must have a `type` of ContainerResource, External")
+
+
+def test_how_many_pods_serve_at_least() -> None:
+    read = [Serving.model_validate(one).least for one in ({}, {"replicas": 4}, {"autoscaling": {"min": 2, "max": 3}})]
+    assert read == [1, 4, 2]
+
+
+def test_metrics_of_an_autoscaler_are_kept_as_they_were_written() -> None:
+    metrics = [{"type": "Pods", "pods": {"target": {"averageValue": 7, "type": None}}, "any": [{}]}]
+    spec = RolloutSpec.model_validate({**_SPEC, "serving": {"autoscaling": {"max": 3, "metrics": metrics}}})
+    assert spec.to_json()["serving"]["autoscaling"] == {"min": 1, "max": 3, "metrics": metrics}
 
 
 def test_a_null_is_an_absent_field() -> None:

@@ -15,7 +15,7 @@ SPEC = RolloutSpec.model_validate(spec(serving={"replicas": 1, "startup": {"time
 def signal(*, ready: int = 0, in_traffic: bool = False, unready: float = 10.0, **pod: Any) -> str | None:
     facts = PodFacts("p", bool(ready), **{"restarts": 0, **pod})
     revision = RevisionFacts("r", "v2", "sha256:0", 1, ready, 0.0, (facts,), {}, None)
-    found = hard_signal(revision, SPEC, in_traffic=in_traffic, unready=unready)
+    found = hard_signal(revision, SPEC, in_traffic=in_traffic, needed=1, unready=unready)
     return found.cause if found else None
 
 

@@ -33,6 +33,8 @@ def rendered(**serving: Any) -> dict[str, Any]:
 def test_revision_names_outlive_releases() -> None:
     assert revision_name("fraud", Serving(), DIGEST) == "fraud-5262acad58"
     assert revision_name("fraud", Serving(replicas=7), DIGEST) == "fraud-5262acad58"
+    scaled = Serving.model_validate({"autoscaling": {"max": 9}})
+    assert revision_name("fraud", scaled, DIGEST) == "fraud-5262acad58"
     assert revision_name("fraud", Serving(implementation="my.Model"), DIGEST) != "fraud-5262acad58"
     assert revision_name("other", Serving(), DIGEST) != "other-5262acad58"
 

@@ -18,6 +18,13 @@ class FakeCluster:
         self.refuse: Callable[[str, str, str], bool] = lambda verb, kind, name: False
         self.version = 100
 
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Object:
+        """See ports.Cluster."""
+        found = self.objects.get((kind.kind, namespace or "", name))
+        if found is None:
+            raise ClusterError(f"{kind.plural} {name} not found", 404)
+        return copy.deepcopy(found)
+
     async def apply(self, kind: Kind, body: Object, *, force: bool) -> Object:
         """See ports.Cluster. All that others have made holds other values."""
         if not force and (kind.kind, body["metadata"]["namespace"], body["metadata"]["name"]) in self.foreign:

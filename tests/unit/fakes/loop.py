@@ -4,13 +4,17 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
+from crossfade.model.rehearsal import Probe
 from crossfade.model.snapshot import Platform
 from crossfade.observe.answers import DEFAULT
 from crossfade.observe.foreseer import Foreseer
 from crossfade.observe.poller import Poller
+from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.resolver import Resolver
-from crossfade.ports import RawSeries, StoredFile
+from crossfade.observe.scout import Scout
+from crossfade.ports import Answer, ProbeError, RawSeries, StoredFile
 from crossfade.status.events import Events
+from crossfade.watch.listing import WATCHED
 from crossfade.watch.queue import Key, WorkQueue
 from crossfade.watch.reconcile import Reconciler
 from crossfade.watch.world import World
@@ -39,6 +43,14 @@ class Silence:
         return ()
 
 
+class Nobody:
+    """The Prober port: no gateway answers."""
+
+    async def ask(self, probe: Probe) -> Answer:
+        """See ports.Prober."""
+        raise ProbeError("nobody is there")
+
+
 class Loop:
     """One process of the operator. Another Loop on the same cluster is the process after a restart."""
 
@@ -49,16 +61,27 @@ class Loop:
         self.poller = Poller({DEFAULT: Silence()}, clock, 5.0, self.world.under_way, self.world.breach)
         self.resolver = Resolver(None, OneFile(), clock, lambda: 1.0)
         self.foreseer = Foreseer({DEFAULT: Silence()}, clock)
+        self.scout = Scout(cluster, clock)
+        self.rehearser = Rehearser(Nobody(), clock)
         events = Events(cluster, "test")
         platform = Platform("crossfade:test")
         self.reconciler = Reconciler(
-            self.world, cluster, clock, platform, self.poller, self.resolver, self.foreseer, events
+            self.world,
+            cluster,
+            clock,
+            platform,
+            self.poller,
+            self.resolver,
+            self.foreseer,
+            self.scout,
+            self.rehearser,
+            events,
         )
         self.watch()
 
     def watch(self) -> None:
         """Bring the cache up to what the cluster holds, deletions included."""
-        kinds = {kind for kind, _, _ in self.cluster.objects} | {"Pod", "Deployment", "Service", "HTTPRoute"}
+        kinds = {kind for kind, _, _ in self.cluster.objects} | {kind.kind for kind in WATCHED}
         for kind in kinds:
             listed = [raw for (other, _, _), raw in self.cluster.objects.items() if other == kind]
             self.world.replace(kind, None, listed, version=10**9)

@@ -205,6 +205,14 @@ def test_an_arm_without_requests_is_told() -> None:
     assert "10.0% of the candidate's 10 requests took longer than 500 ms, stable had none" in status.explanation
 
 
+def test_a_metric_that_has_begun_and_counted_nothing_is_undecided() -> None:
+    status = told([ERRORS], {"errors": MetricLedger(end=_BEGAN)})
+    assert (status.verdict, status.explanation) == (
+        "Continue",
+        "errors: undecided: the candidate had no requests yet.",
+    )
+
+
 def test_a_metric_never_seen_has_no_data() -> None:
     status = told([ERRORS], {})
     assert status.verdict == "Hold"

@@ -88,9 +88,13 @@ def test_only_what_is_two_standard_errors_above_chance_is_noise(uneven: int, fou
     assert history_of(seen + [window(10, 10, 10)] * (50 - uneven), "ratio").kappa == pytest.approx(found)
 
 
-def test_a_service_that_never_fails_has_no_noise():
-    assert history_of(windows_of(0.0, 250, 3), "ratio").kappa == 0
-    assert constant(windows_of(0.0, 250, 3)) == 1.0
+def test_a_service_that_never_fails_or_whose_bounds_say_nothing_has_no_noise():
+    calm = Window(0.0, (PodCount("a", 100, (0,)), PodCount("b", 100, (0,))), ())
+    blind = Window(0.0, (PodCount("a", 100, (90, 80)), PodCount("b", 100, (90, 70))), (), (0.1, 0.5))
+    for one, kind in ((calm, "ratio"), (blind, "latency")):
+        assert history_of([one] * 60, kind).kappa == 0.0
+        assert constant([one] * 60, kind) == 1.0
+    assert constant([calm], "ratio") == 1.0
 
 
 def test_the_constant_is_pearsons_statistic_a_degree_of_freedom_and_its_error():

@@ -279,18 +279,21 @@ def test_what_it_would_take_is_enough():
 
 
 def test_one_candidate_pod_is_warned_of():
-    assert any("one pod" in sentence for sentence in warnings(plan(history(0.01), 50, pods=1)))
-    assert not any("one pod" in sentence for sentence in warnings(plan(history(0.01), 50, pods=2)))
+    ladder = stage(10, "ten"), stage(25, "quarter"), stage(50, "half")
+    (told,) = (said for said in warnings(plan(history(0.01), 50, *ladder, pods=4)) if "one pod" in said)
+    assert told.startswith("the candidate has one pod in ten, quarter: if")
+    assert not any("one pod" in sentence for sentence in warnings(plan(history(0.01), 50, stage(50), pods=4)))
+    assert [row.pods for row in plan(history(0.01), 50, *ladder, pods=10).rows] == [1, 3, 5]
 
 
 def test_noise_of_which_nothing_is_known_is_warned_of():
     unknown = replace(history(0.01), pods=1)
     assert any("noise between pods" in sentence for sentence in warnings(plan(unknown, 50)))
-    assert warnings(plan(history(0.01), 500)) == ()
+    assert warnings(plan(history(0.01), 500, pods=20)) == ()
 
 
 def test_a_stage_too_short_for_any_proof_is_warned_of():
-    (told,) = warnings(plan(history(0.01), 50, stage(maxDuration="5m")))
+    (told,) = warnings(plan(history(0.01), 50, stage(maxDuration="5m"), pods=20))
     assert told.startswith("stage ten (10%): its 5 min are over before")
     assert "Hold follows" in told
 

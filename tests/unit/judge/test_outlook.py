@@ -25,8 +25,8 @@ def row(**changed: Any) -> Row:
     """Ten minutes for twice as many bad requests, one for five times, a quarter of an hour for proof."""
     catches = {"half_more": Catch(3000, 5000, 40), "double": Catch(600, 1200, 30), "fivefold": Catch(60, 90, 12.4)}
     proof = {"promotes": 900.0, "promotes_late": 1500.0}
-    usual = {"stage": "ten", "gives": "10%", "metric": "errors", "kind": "ratio", "required": True, "horizon": 1800.0}
-    return Row(**{**usual, "smallest": 2.0, **catches, **proof, **changed})
+    usual = {"stage": "ten", "gives": "10%", "pods": 2, "metric": "errors", "kind": "ratio", "required": True}
+    return Row(**{**usual, "horizon": 1800.0, "smallest": 2.0, **catches, **proof, **changed})
 
 
 def stage(name: str = "ten", weight: int = 10, **more: str) -> Stage:
@@ -161,7 +161,10 @@ def test_all_that_is_wrong_with_a_stage_is_told_and_nothing_of_another() -> None
 def test_warnings_name_metrics_first_then_stages_then_what_the_service_is_too_small_for() -> None:
     few, slow = replace(USUAL, windows=39), Catch(3601, 4000, 90)
     plan = forecast(
-        row(smallest=None, half_more=slow), metrics=(errors(history=few),), service=Volume(50, 1), replay=Replay(2, 108)
+        row(smallest=None, half_more=slow, pods=1),
+        metrics=(errors(history=few),),
+        service=Volume(50),
+        replay=Replay(2, 108),
     )
     assert warnings(plan) == (
         "errors: nothing is known of the noise between pods (needs 2 pods and 40 scrapes of history), so the promised"
@@ -169,7 +172,7 @@ def test_warnings_name_metrics_first_then_stages_then_what_the_service_is_too_sm
         "stage ten (10%): errors: even the worst regression is not caught within 30 min",
         "errors: x1.5 at 2.0% base and 50 requests/s cannot be caught within an hour at any stage: ten needs 60 min, or"
         " about 50.0 requests/s",
-        "the candidate has one pod: if the error rate of single pods swings by itself (by a CV of 100%), false"
+        "the candidate has one pod in ten: if the error rate of single pods swings by itself (by a CV of 100%), false"
         " rollbacks may exceed what is promised; two pods or more are safer",
         "this service's own past would have been rolled back in 2 of 108 replays, more than the 1.0% promised: its pods"
         " differ too much for it",

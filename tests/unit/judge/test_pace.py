@@ -111,6 +111,12 @@ def test_a_slowdown_moves_the_tail_along_a_line_between_the_bounds_on_logarithms
         assert (one.worse, one.enough) == pytest.approx((worse, enough))
 
 
+def test_a_slowdown_beyond_what_stable_ever_took_is_no_more_than_the_tail_that_moves_there() -> None:
+    never = slower(worse=None, enough=None, limit=0.01, edge=0.8, history=History(0.0, BOUNDS, (400, 100, 10, 0), 1000))
+    (found,) = shares(never, 2.0, (3,))
+    assert (found.stable, found.candidate) == pytest.approx((0.0005, 0.01))
+
+
 @pytest.mark.parametrize(
     ("metric", "used", "limit", "told"),
     [
@@ -336,17 +342,20 @@ def test_the_normal_law_is_exact_far_out_too(z: float) -> None:
     assert pace._below(z) == pytest.approx(stats.norm.cdf(z), rel=1e-12)
 
 
-def test_of_several_bets_the_one_that_leads_passes_for_all() -> None:
-    growth, bets = [(0.05, 0.3), (0.02, 0.1)], [0.25, 0.75]
+@pytest.mark.parametrize(("other", "leads"), [((0.02, 0.1), 0), ((0.04, 0.6), 1)])
+def test_of_several_bets_the_one_that_leads_passes_for_all(other: tuple[float, float], leads: int) -> None:
+    """With more noise a bet may lead though it grows more slowly: luck is what gets there early."""
+    growth, bets = [(0.05, 0.3), other], [0.25, 0.75]
 
     def mixed(z: float) -> float:
         logs = [log(b) + 40 * m - z * sqrt(40) * s for (m, s), b in zip(growth, bets, strict=True)]
         return float(special.logsumexp(logs)) - log(20)
 
     z = optimize.brentq(mixed, -8, 8)
-    bar = 40 * 0.05 - z * sqrt(40) * 0.3
+    bars = [40 * m - z * sqrt(40) * s for m, s in growth]
+    assert bars.index(max(bars)) == leads
     found = pace._Acceptance(growth, bets).chance(40, log(20))
-    assert found == pytest.approx(passes(0.05, 0.3, 40, bar), rel=1e-3)
+    assert found == pytest.approx(passes(*growth[leads], 40, max(bars)), rel=1e-3)
 
 
 def test_what_cannot_be_reached_has_no_chance_and_what_is_certain_every() -> None:

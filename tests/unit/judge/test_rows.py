@@ -31,10 +31,11 @@ def only(metric: MetricRules, asked: Stage, service: Volume) -> Row:
 
 def test_both_arms_get_their_part_of_what_the_metric_counts() -> None:
     rules, service = held_to(errors(), slower()), Volume(50, 3, {"latency": 20})
-    assert flow_of(rules, rules.metrics[0], Shape(10), service) == Flow(75.0, 675.0, 3)
-    assert flow_of(rules, rules.metrics[1], Shape(25), service) == Flow(75.0, 225.0, 3)
-    assert flow_of(rules, rules.metrics[1], Shape(shadow=25), service) == Flow(75.0, 300.0, 3)
-    assert flow_of(rules, rules.metrics[1], Shape(5, 1000), service) == Flow(1.5, 298.5, 3)
+    assert flow_of(rules, rules.metrics[0], Shape(10), service) == Flow(75.0, 675.0, 1)
+    assert flow_of(rules, rules.metrics[1], Shape(25), service) == Flow(75.0, 225.0, 1)
+    assert flow_of(rules, rules.metrics[1], Shape(shadow=25), service) == Flow(75.0, 300.0, 1)
+    assert flow_of(rules, rules.metrics[1], Shape(5, 1000), service) == Flow(1.5, 298.5, 1)
+    assert flow_of(rules, rules.metrics[0], Shape(50), Volume(50, 3)) == Flow(375.0, 375.0, 2)
     assert Volume(50).pods == 1
 
 
@@ -133,7 +134,7 @@ def test_what_is_told_is_planned_stage_by_stage_and_the_rest_left_out() -> None:
 
 def row(stage: str, promotes: float, late: float = inf, required: bool = True) -> Row:
     never, proof = Catch(inf, inf, inf), (promotes, late)
-    return Row(stage, 10, "errors", "ratio", required, 1800.0, None, never, never, never, *proof)
+    return Row(stage, 10, 2, "errors", "ratio", required, 1800.0, None, never, never, never, *proof)
 
 
 def promoted(stages: list[Stage], *rows: Row, metrics: tuple[MetricRules, ...] = (), late: bool = False) -> float:

@@ -187,6 +187,7 @@ def test_each_window_knows_the_weight_it_was_served_at() -> None:
     (level,) = windows_of(Counters(gauges=(candidate(*line(1, 1)),)), gauge())
     assert (counts.weight, level.weight) == (10, 10)
     assert (counts.end, level.end) == (1005.0, 1005.0)
+    assert (counts.fault, level.fault) == ("", "")
 
 
 # --- pods that are behind ---

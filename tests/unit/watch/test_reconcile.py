@@ -54,6 +54,28 @@ async def test_a_restart_and_a_resync_over_a_hundred_rollouts_write_nothing() ->
     assert cluster.writes == []
 
 
+async def test_an_autoscaler_and_a_budget_are_made_once_put_right_and_taken_away() -> None:
+    cluster, clock = FakeCluster(), FakeClock()
+    cluster.create(version())
+    cluster.create(rollout(serving={"autoscaling": {"max": 4}}))
+    loop = Loop(cluster, clock)
+    await loop.settle()
+    (revision,) = (name for kind, _, name in cluster.objects if kind == "Deployment")
+    scaler, budget = ("HorizontalPodAutoscaler", "ml", revision), ("PodDisruptionBudget", "ml", revision)
+    assert cluster.objects[budget]["spec"]["maxUnavailable"] == 1
+    cluster.writes.clear()
+    await Loop(cluster, clock).settle()
+    assert cluster.writes == []
+    cluster.create({**cluster.objects[scaler], "spec": {**cluster.objects[scaler]["spec"], "maxReplicas": 9}})
+    loop.watch()
+    await loop.settle()
+    assert cluster.writes == [("apply", "HorizontalPodAutoscaler", revision)]
+    cluster.create(rollout(serving={"replicas": 1}))
+    loop.watch()
+    await loop.settle()
+    assert not {scaler, budget} & cluster.objects.keys()
+
+
 class Killed(BaseException):
     """The process ends between two writes."""
 

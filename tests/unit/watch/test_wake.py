@@ -82,6 +82,15 @@ def test_a_change_of_a_pod_wakes_its_rollout_and_a_mere_new_version_of_it_does_n
     assert watcher.woken() == [(DEMO, Priority.CHANGE)]
 
 
+def test_what_an_autoscaler_says_of_its_metrics_wakes_nobody_and_another_bound_does() -> None:
+    scaler = {**pod("a"), "apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "spec": {"minReplicas": 1}}
+    watcher = Watcher(rollout(), scaler)
+    assert watcher.change("a", status={"currentReplicas": 3}) == []
+    assert watcher.change("a", spec={"minReplicas": 2}, metadata={"resourceVersion": "9001"}) == [
+        (DEMO, Priority.CHANGE)
+    ]
+
+
 def test_a_child_of_a_rollout_that_is_not_there_wakes_nobody() -> None:
     watcher = Watcher(rollout(), pod(rollout_name="gone"))
     watcher.world.remove(watcher.raw["p"])

@@ -6,6 +6,7 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
 from crossfade.api.v1alpha1.analysis import Analysis
+from crossfade.api.v1alpha1.autoscaling import Autoscaling
 from crossfade.api.v1alpha1.common import (
     ApiModel,
     Conditions,
@@ -36,6 +37,10 @@ _CONTAINER = cel(
     "must bring `template.spec.containers` when `runtime` is `custom`",
 )
 
+_ONE_OWNER = cel(
+    "!(has(self.replicas) && has(self.autoscaling))",
+    "must have at most one of `replicas` and `autoscaling`: both would set the number of pods",
+)
 _POLICY_STAYS = cel(
     "self.deletionPolicy == oldSelf.deletionPolicy",
     "must keep its `deletionPolicy`: delete the Rollout as it is and create it again",
@@ -50,9 +55,9 @@ class Startup(ApiModel):
 
 
 class Serving(ApiModel):
-    """How a version is served. A change starts a rollout, as another version does; `replicas` alone does not."""
+    """How a version is served. A change starts a rollout, as another version does; the number of pods does not."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_CONTAINER))
+    model_config = ConfigDict(json_schema_extra=validations(_CONTAINER, _ONE_OWNER))
 
     runtime: Literal["mlserver", "custom"] = "mlserver"
     """The model server: `mlserver`, or `custom` for the containers that `template` brings."""
@@ -60,8 +65,10 @@ class Serving(ApiModel):
         "mlserver_sklearn.SKLearnModel"
     )
     """MLServer's inference runtime class; read by runtime `mlserver` alone."""
-    replicas: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Pods of the version that gets all requests; while traffic is split, of each."""
+    replicas: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Pods of the stable version, always; the candidate has its share of them. `1` without `autoscaling`."""
+    autoscaling: Autoscaling | None = None
+    """As many pods as the load needs; in place of `replicas`."""
     resources: Resources | None = None
     """What each pod's model container asks for."""
     startup: Startup = Startup()
@@ -74,6 +81,17 @@ class Serving(ApiModel):
         if self.runtime == "custom" and not has_containers(self.template):
             raise ValueError(_CONTAINER["message"])
         return self
+
+    @model_validator(mode="after")
+    def _has_one_owner(self) -> Self:
+        if self.replicas is not None and self.autoscaling is not None:
+            raise ValueError(_ONE_OWNER["message"])
+        return self
+
+    @property
+    def least(self) -> int:
+        """The fewest pods with which a version gets all requests."""
+        return self.autoscaling.least if self.autoscaling else self.replicas or 1
 
 
 class ParentRef(ApiModel):
@@ -179,8 +197,10 @@ class Arm(ApiModel):
     """Pods that it should have."""
     ready: Count = 0
     """Pods that are ready."""
+    floor: Count | None = None
+    """Pods that were asked for in this rollout; no autoscaler goes below."""
     unready_since: Timestamp | None = None
-    """Since when fewer pods than asked for are ready; left out while all are."""
+    """Since when fewer pods than it needs just now are ready; left out while they are."""
 
 
 class StageStatus(ApiModel):
@@ -206,11 +226,15 @@ class TrafficStatus(ApiModel):
     desired: Annotated[int, Field(ge=0, le=10000)]
     """What is written into the route for it, in parts of `scale`."""
     scale: Scale = 100
-    """What `desired` and `acknowledged` are parts of."""
+    """What `desired`, `reduced` and `acknowledged` are parts of."""
     shadow: Annotated[int, Field(ge=1, le=100)] | None = None
     """Percent of the requests that are copied to it."""
     match: Annotated[list[HeaderMatch], Field(max_length=8, json_schema_extra=_BY_NAME)] | None = None
     """The headers of the requests that all go to it."""
+    pods: Count | None = None
+    """With how many ready pods it was given that."""
+    reduced: Annotated[int, Field(ge=1, le=10000)] | None = None
+    """What is written instead of `desired` while fewer of its pods are ready."""
     acknowledged: Annotated[int, Field(ge=0, le=10000)] | None = None
     """What every Gateway has accepted."""
     observed: Annotated[str, StringConstraints(max_length=8)] | None = None
@@ -290,7 +314,7 @@ class Outcome(ApiModel):
     at: Timestamp
     """When it ended."""
     asked: Annotated[str, StringConstraints(pattern=r"^[a-f0-9]{16}$", max_length=16)]
-    """Fingerprint of the spec when it ended, without `suspend` and `serving.replicas`."""
+    """Fingerprint of the spec when it ended, without `suspend` and the number of pods."""
     retry_token: Annotated[str, StringConstraints(max_length=253)] | None = None
     """The value of `crossfade.dev/retry` when it ended."""
 

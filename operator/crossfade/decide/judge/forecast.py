@@ -6,6 +6,7 @@ from math import inf
 
 from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.strategy import Scale, Stage
+from crossfade.decide.capacity import pods_for
 from crossfade.decide.judge.pace import (
     Flow,
     is_caught,
@@ -29,7 +30,7 @@ _SLOWEST = 50.0
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """What the service gets: requests a second in all (`by_metric` where a metric counts others), candidate pods."""
+    """What the service gets: requests a second in all (`by_metric` where a metric counts others), pods of all."""
 
     rps: float
     pods: int = 1
@@ -52,7 +53,9 @@ class Catch:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One metric in one stage, as if the rollout began with it. Times in seconds, inf for never within two weeks.
+    """One metric in one stage, as if the rollout began with it, with so many `pods` of the candidate.
+
+    Times are in seconds, inf for never within two weeks.
 
     `smallest` regression is caught in 80 % of rollouts within `horizon`, None when none is; as a ratio of shares of bad
     requests, or of times for a latency. An equal version is proven good enough after `promotes` or `promotes_late`.
@@ -60,6 +63,7 @@ class Row:
 
     stage: str
     gives: str
+    pods: int
     metric: str
     kind: Kind
     required: bool
@@ -117,7 +121,7 @@ def flow_of(rules: Rules, metric: MetricRules, shape: Shape, service: Volume) ->
     """Requests of both arms in one window; a copy is taken from nobody."""
     requests = service.of(metric.name) * rules.step
     ours = shape.shadow or shape.percent
-    return Flow(requests * ours / 100, requests * (100 - shape.percent) / 100, service.pods)
+    return Flow(requests * ours / 100, requests * (100 - shape.percent) / 100, pods_for(shape, service.pods))
 
 
 def _row(rules: Rules, stage: Stage, shape: Shape, metric: MetricRules, service: Volume) -> Row:
@@ -134,6 +138,7 @@ def _row(rules: Rules, stage: Stage, shape: Shape, metric: MetricRules, service:
     return Row(
         stage=stage.name,
         gives=str(shape),
+        pods=flow.pods,
         metric=metric.name,
         kind=metric.kind,
         required=metric.role == "Required",

@@ -28,7 +28,7 @@ def chosen_bounds(bounds: Sequence[float], beyond: Sequence[int], total: int) ->
 
 
 def tail_margins(
-    bounds: Sequence[float], beyond: Sequence[int], total: int, used: Sequence[int], slower: float
+    bounds: Sequence[float], beyond: Sequence[float], total: int, used: Sequence[int], slower: float
 ) -> tuple[float, ...]:
     """How many times more requests go beyond each used bound when all become `slower` times as slow.
 
@@ -39,7 +39,7 @@ def tail_margins(
     )
 
 
-def _tail(bounds: Sequence[float], beyond: Sequence[int], total: int, at: float) -> float:
+def _tail(bounds: Sequence[float], beyond: Sequence[float], total: int, at: float) -> float:
     right = bisect_left(bounds, at)
     s_left = 1.0 if right == 0 else beyond[right - 1] / total
     if right == len(bounds):

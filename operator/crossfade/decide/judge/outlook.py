@@ -57,10 +57,10 @@ def warnings(forecast: Forecast) -> tuple[str, ...]:
     found = [sentence for metric in metrics for sentence in _about(metric)]
     found += [sentence for stage in forecast.stages if (sentence := stage_warning(forecast, stage))]
     found += _never_small(forecast)
-    if forecast.service.pods == 1:
+    if alone := dict.fromkeys(row.stage for row in forecast.rows if row.pods == 1):
         found.append(
-            "the candidate has one pod: if the error rate of single pods swings by itself (by a CV of 100%), false"
-            " rollbacks may exceed what is promised; two pods or more are safer"
+            f"the candidate has one pod in {', '.join(alone)}: if the error rate of single pods swings by itself (by a"
+            " CV of 100%), false rollbacks may exceed what is promised; two pods or more are safer"
         )
     replay = forecast.replay
     if replay is not None and not is_quiet(forecast.rules, replay):

@@ -78,11 +78,11 @@ def shares(metric: MetricRules, times: float, used: Sequence[int]) -> list[Share
     A service without a bad request is taken for one with half of one.
     """
     history, worse, enough = metric.history, metric.worse or 1.0, metric.enough or 1.0
-    beyond = [max(bad, 0.5) / history.total for bad in history.bad]
+    seen = [max(bad, 0.5) for bad in history.bad]
+    beyond = [bad / history.total for bad in seen]
     if metric.kind != "latency":
         return [Shares(beyond[j], min(beyond[j] * times, 1.0), worse, enough) for j in used]
-    bounds, bad, total = history.bounds, history.bad, history.total
-    ratios = (tail_margins(bounds, bad, total, used, slower) for slower in (times, worse, enough))
+    ratios = (tail_margins(history.bounds, seen, history.total, used, slower) for slower in (times, worse, enough))
     return [Shares(beyond[j], min(beyond[j] * t, 1.0), w, e) for j, t, w, e in zip(used, *ratios, strict=True)]
 
 

@@ -12,7 +12,6 @@ _ODDS = tuple(1.15 * (30 / 1.15) ** (i / 9) for i in range(10))
 THRESHOLD = 1000.0
 """Odds at which the split is not what was asked for: false alarms below 0.1 % a stage, however often one looks."""
 _NOTHING = (0.0,) * (2 * len(_ODDS))
-_ROUNDING = 1e-9
 _SHARES = (1 / (2 * len(_ODDS)),) * (2 * len(_ODDS))
 
 
@@ -44,11 +43,10 @@ def fold_traffic(rules: Rules, ledger: TrafficLedger, weight: float, since: floa
 def mismatch(ledger: TrafficLedger) -> bool:
     """Whether the split contradicts the weight: a likelihood ratio over alternatives on both sides of the tolerance.
 
-    A mixture is no more than its largest part (but for rounding), so that most looks need no mixing.
+    A mixture is no more than its largest part, so that most looks need no mixing.
     """
-    if not ledger.logs or max(ledger.logs) < log(THRESHOLD) - _ROUNDING:
-        return False
-    return log_mixed(ledger.logs, _SHARES) >= log(THRESHOLD)
+    needed = log(THRESHOLD)
+    return bool(ledger.logs) and max(ledger.logs) >= needed and log_mixed(ledger.logs, _SHARES) >= needed
 
 
 @lru_cache(maxsize=256)

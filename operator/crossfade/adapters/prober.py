@@ -1,0 +1,53 @@
+"""Requests through a gateway, to see which arm answers: only the first lines of an answer are read."""
+
+import asyncio
+from typing import Final
+from urllib.parse import quote
+
+import httpx
+
+from crossfade.adapters.artifacts.guard import allowed_address
+from crossfade.api import meta
+from crossfade.model.rehearsal import Probe
+from crossfade.ports import Answer, ProbeError, SourceError
+
+_PATH_SAFE: Final = "/%:@!$&'()*+,;=~-._"
+
+
+class HttpProber:
+    """The Prober port. `timeout` is in seconds for a whole request; each has a connection of its own."""
+
+    def __init__(self, timeout: float = 3.0, *, allow_loopback: bool = False) -> None:
+        self._timeout = timeout
+        self._allow_loopback = allow_loopback
+
+    async def ask(self, probe: Probe) -> Answer:
+        """Send the probe once, to the address that the guard has seen. Raises ProbeError when nobody answered it."""
+        where = f"{probe.address}:{probe.port}"
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._ask(probe)
+        except SourceError:
+            raise ProbeError(f"{where} is no address that may be asked, or has none") from None
+        except (TimeoutError, httpx.TimeoutException):
+            raise ProbeError(f"{where} did not answer within {self._timeout:g} s") from None
+        except (httpx.HTTPError, httpx.InvalidURL, UnicodeError, ValueError, OSError) as failure:
+            raise ProbeError(f"{where} could not be asked: {type(failure).__name__}") from None
+
+    async def _ask(self, probe: Probe) -> Answer:
+        address = await allowed_address(probe.address, probe.port, allow_loopback=self._allow_loopback)
+        place = f"[{address}]" if ":" in address else address
+        url = f"{probe.scheme}://{place}:{probe.port}{quote(probe.path, safe=_PATH_SAFE)}"
+        # Whose certificate it is does not matter: nothing is told but a token that lives for seconds.
+        async with httpx.AsyncClient(verify=False, trust_env=False, follow_redirects=False) as client:  # noqa: S501
+            request = client.build_request(
+                "GET",
+                url,
+                headers=[("Host", probe.host), *probe.headers],
+                timeout=self._timeout,
+                extensions={"sni_hostname": probe.host},
+            )
+            response = await client.send(request, stream=True)
+            await response.aclose()  # unread: what the model says is none of our business
+        said = response.headers
+        return Answer(response.status_code, said.get(meta.HEADER_REVISION, ""), said.get(meta.HEADER_REHEARSAL, ""))

@@ -1,0 +1,34 @@
+"""The Gateways that a Rollout's route has as parents, as last read, and what their class says it can."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A port of a Gateway; `hostname` is None where any host is served."""
+
+    name: str
+    port: int
+    protocol: str
+    hostname: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GatewayFacts:
+    """A Gateway at `read_at` (unix seconds). `features` is None while its class publishes no list.
+
+    `addresses` are those of its status, which its controller gives. `trouble` says why nothing more is known.
+    """
+
+    namespace: str
+    name: str
+    read_at: float
+    class_name: str = ""
+    features: frozenset[str] | None = None
+    addresses: tuple[str, ...] = ()
+    listeners: tuple[Listener, ...] = ()
+    trouble: str = ""
+
+    def __str__(self) -> str:
+        """Such as `Gateway gateways/public`."""
+        return f"Gateway {self.namespace}/{self.name}"

@@ -1,0 +1,98 @@
+"""The fake world's gateway: what it says of itself, what its routes give to whom, and how it answers a rehearsal."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from crossfade.api import meta
+from crossfade.decide.plan import Plan
+from crossfade.model.gateway import GatewayFacts, Listener
+from crossfade.model.rehearsal import Finding, Probe, Rehearsed
+from crossfade.model.route import ParentFacts, RouteFacts
+from crossfade.observe.rehearser import fault_of
+from crossfade.ports import Answer
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Gateway:
+    """Set the knobs. `features` is the published list, None for none; without an address nobody reaches it."""
+
+    features: frozenset[str] | None = None
+    class_name: str = "acme"
+    addresses: tuple[str, ...] = ("10.0.0.1",)
+    mirror_works: bool = True
+    headers_work: bool = True
+    answers: bool = True
+    rejects: str = ""
+    ack_seconds: float = 0.1
+    serve_seconds: float = 1.5
+    read_at: float | None = None
+    reads: int = 0
+    route: Json | None = None
+    route_generation: int = 0
+    route_written_at: float = 0.0
+    routes_seen: list[Json] = field(default_factory=list)
+    rehearsed: dict[str, Rehearsed] = field(default_factory=dict)
+
+    def facts(self) -> tuple[GatewayFacts, ...]:
+        """What the operator has read of it."""
+        if self.read_at is None:
+            return ()
+        listeners = (Listener("http", 80, "HTTP"),)
+        return (
+            GatewayFacts("gateways", "public", self.read_at, self.class_name, self.features, self.addresses, listeners),
+        )
+
+    def write(self, body: Json | None, now: float) -> None:
+        """The rehearsal's route is stored or deleted."""
+        self.route, self.route_written_at = body, now
+        if body is not None:
+            self.route_generation += 1
+            self.routes_seen.append(body)
+
+    def seen(self, now: float) -> RouteFacts | None:
+        """The rehearsal's route as the operator sees it."""
+        if self.route is None:
+            return None
+        taken = now - self.route_written_at >= self.ack_seconds
+        parents = (
+            (ParentFacts("public", "gateways", None, None, not self.rejects, True, False, 1, self.rejects),)
+            if taken
+            else ()
+        )
+        return RouteFacts(1, {}, frozenset(), parents, self.route["spec"], self.route["metadata"]["labels"])
+
+    def attend(self, plan: Plan, now: float) -> None:
+        """Do in the background what the plan asks for."""
+        if plan.scout:
+            self.read_at, self.reads = now, self.reads + 1
+        for one in plan.rehearse:
+            if one.probes and now - self.route_written_at >= self.serve_seconds:
+                found = [Finding(p, fault, self.answers) for p in one.probes if (fault := self._fault(p))]
+                self.rehearsed[one.key] = Rehearsed(now, tuple(found))
+
+    def _fault(self, probe: Probe) -> str:
+        return fault_of(probe, self._answer(probe)) if self.answers else "it did not answer within 3 s"
+
+    def _answer(self, probe: Probe) -> Answer:
+        rule = self._met(dict(probe.headers))
+        if rule is None:
+            return Answer(200, "users")
+        if rule.get("filters") and not self.mirror_works:
+            return Answer(500)
+        said: Mapping[str, str] = {
+            one["name"]: one["value"]
+            for filtered in rule["backendRefs"][0]["filters"]
+            for one in filtered["responseHeaderModifier"]["set"]
+        }
+        return Answer(404, said[meta.HEADER_REVISION], said[meta.HEADER_REHEARSAL])
+
+    def _met(self, headers: Mapping[str, str]) -> Json | None:
+        """The rule of the rehearsal that a request meets; None when it meets those of the users."""
+        for rule in self.route["spec"]["rules"] if self.route else ():
+            wanted = {one["name"]: one["value"] for one in rule["matches"][0]["headers"]}
+            if not self.headers_work or wanted.items() <= headers.items():
+                return dict(rule)
+        return None

@@ -1,0 +1,30 @@
+"""Stored routes, read as a gateway reads them."""
+
+from typing import Any
+
+
+def weights(route: dict[str, Any] | None) -> dict[str, int]:
+    """Weights by revision of a stored route."""
+    return {b["name"]: b["weight"] for b in route["spec"]["rules"][0]["backendRefs"]} if route else {}
+
+
+def beside(route: dict[str, Any], cohort: float) -> dict[str, float]:
+    """What revisions get beside the users' weights, as parts of their requests: copies, and the cohort's requests."""
+    users, *matched = route["spec"]["rules"]
+    copies = {
+        one["requestMirror"]["backendRef"]["name"]: one["requestMirror"]["percent"] / 100
+        for one in users.get("filters", ())
+    }
+    return copies | {one["name"]: cohort for rule in matched for one in rule["backendRefs"]}
+
+
+def mirrors(route: dict[str, Any]) -> bool:
+    """Whether a rule of the users' copies requests."""
+    return any(rule.get("filters") for rule in route["spec"]["rules"])
+
+
+def reached(route: dict[str, Any] | None) -> frozenset[str]:
+    """All revisions that a request, or a copy of one, may get to."""
+    rules = route["spec"]["rules"] if route else []
+    copies = [one["requestMirror"]["backendRef"] for rule in rules for one in rule.get("filters", ())]
+    return frozenset(one["name"] for one in (*(b for rule in rules for b in rule["backendRefs"]), *copies))
