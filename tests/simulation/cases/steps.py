@@ -38,12 +38,13 @@ def pods_that_never_come_get_no_request(story: Story) -> None:
 
 @case("A5")
 def a_step_waits_for_every_pod(story: Story) -> None:
-    """At ten percent one of two candidate pods is lost: fifty percent come when both are ready."""
-    story.asks("v2", weight(10, minDuration="20s"), weight(50))
-    story.reaches(at("w10")).rests(5)
-    story.happens("one pod of v2 is lost", room={"v2": 1})
-    story.rests(60)
-    story.happens("the pod of v2 is back", room={})
+    """Ten percent of four pods take one, fifty take two: there is room for one, and the weight waits for the other."""
+    story.edit(serving={"replicas": 4})
+    story.happens("there is room for one pod of v2", room={"v2": 1})
+    story.asks("v2", weight(10), weight(50))
+    story.reaches(at("w10")).rests(60)
+    assert story.share("v2") == 10
+    story.happens("there is room for more", room={})
     story.reaches(promoted).rests(15)
 
 
@@ -84,7 +85,8 @@ def version_and_number_of_pods_in_one_edit(story: Story) -> None:
 
 @case("A12")
 def more_pods_while_a_gate_holds(story: Story) -> None:
-    """The number of pods is raised and lowered at a quarter: both arms follow, the weight stays."""
+    """Four pods become eight at a quarter: the candidate has two of them, stable eight, and the weight stays."""
+    story.edit(serving={"replicas": 4})
     story.asks("v2", weight(25), gate())
     story.reaches(at("sign-off"))
     story.edit(serving={"replicas": 8})
