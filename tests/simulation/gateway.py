@@ -1,4 +1,4 @@
-"""The fake world's gateway: what it says of itself, what its routes give to whom, and how it answers a rehearsal."""
+"""The fake world's gateway: what it says of itself, and how it answers a rehearsal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -74,11 +74,14 @@ def onward(way: Way, step: Step, look: Look, lasted: float) -> Plan | None:
     return _warned(on, f"WITHOUT evidence: of {step.summary}, {inconclusive(look)}")
 
 
-def skipped(way: Way, step: Step) -> Plan | None:
-    """The next stage because somebody said to skip this one, whatever is still to be proven; None when nobody did."""
-    order = pending(way.snapshot.rollout).get("skip-stage")
-    if order is None or way.spec.suspend:
-        return None
+def is_skipped(way: Way) -> bool:
+    """Whether somebody said to skip the stage, and that is not frozen."""
+    return "skip-stage" in pending(way.snapshot.rollout) and not way.spec.suspend
+
+
+def skipped(way: Way, step: Step) -> Plan:
+    """The next stage because somebody said to skip this one, whatever is still to be proven."""
+    order = pending(way.snapshot.rollout)["skip-stage"]
     plan = _obeying(way, step, "skip-stage", f"{step.summary} was skipped {order}")
     return _warned(plan, f"WITHOUT the evidence of {step.summary}, skipped {order}") if plan.obeyed else plan
 

@@ -1,43 +1,38 @@
 """A candidate on its way: pods, then a stage at a time, each one proven live before its clock starts."""
 
 from dataclasses import replace
-from math import inf
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.modelversion import Resolved
-from crossfade.api.v1alpha1.rollout import AnalysisStatus, Arm, StageStatus
+from crossfade.api.v1alpha1.rollout import Arm, StageStatus
 from crossfade.decide.capacity import current_step, given_with, grown, held, resting
-from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, sized
-from crossfade.decide.counting import all_requests, is_fresh
+from crossfade.decide.children import counted, ensure, finalizer, removal, sized
+from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
-from crossfade.decide.look import Look, gist, inconclusive
-from crossfade.decide.onward import enter, onward, skipped
+from crossfade.decide.look import Look
+from crossfade.decide.onward import enter, is_skipped, skipped
 from crossfade.decide.plan import Action, Event, Plan, Situation, Standing
+from crossfade.decide.proving import judge
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.routes import is_live, render, unacknowledged
-from crossfade.decide.settle import repair, serves
-from crossfade.decide.shapes import Shape, intent
-from crossfade.decide.share import UNSEEN, Share, observe_share
-from crossfade.decide.stages import Step, same_step, step_at, step_within
+from crossfade.decide.settle import repair
+from crossfade.decide.shapes import intent
+from crossfade.decide.stages import Step, step_at, step_within
+from crossfade.decide.state import State, first_of, sure
 from crossfade.decide.way import Way
-from crossfade.model.evidence import Counters
-from crossfade.model.moments import clock, moment, stamp
+from crossfade.model.moments import moment, stamp
 from crossfade.model.snapshot import Snapshot
 
 
 def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, look: Look | None) -> Plan:
     """The next step of a rollout from `stable` to `target`; one step a pass. `look` is None before the first stage."""
-    spec = snapshot.rollout.spec
-    if spec is None:
-        raise ValueError("a rollout needs a readable spec")
-    if _must_clear(snapshot, stable, target):
-        return _clear(snapshot, stable, target)
+    spec = sure(snapshot.rollout.spec)
     stable = held(snapshot, spec, counted(snapshot, stable))
     way = Way(snapshot, spec, stable, grown(snapshot, spec, stable, counted(snapshot, target)), look)
     foresee = look is None and snapshot.foresight is None and is_fresh(snapshot.evidence, snapshot.now)
     before = (*finalizer(snapshot.rollout, wanted=True), *_swept(way))
-    plan = _step(way, look)
+    plan = first_of(STEPS, way).plan(way)
     pods = (*sized(snapshot, stable), *ensure(snapshot, spec, plan.status.candidate or way.candidate, resolved))
     # who the candidate is must be on record before its first pod: what is not on record is a leftover
     return replace(
@@ -48,47 +43,9 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, l
     )
 
 
-def _step(way: Way, look: Look | None) -> Plan:
-    """Where the rollout stands, and the one thing that follows."""
-    stage = way.snapshot.rollout.status.stage
-    if stage is None or look is None:
-        return enter(way, step_at(way.spec, 0)) if way.ready else _starting(way)
-    step = same_step(way.spec, stage.name, stage.index, way.given)
-    if step is None:  # the ladder was edited under our feet
-        return enter(way, step_within(way.spec, way.given), forward=False)
-    if not way.ready:
-        return _starting(way) if way.carried(step.shape) == step.shape else _reduced(way, stage, step)
-    return skipped(way, step) or _watch(way, stage, step, look)
-
-
-def _must_clear(snapshot: Snapshot, stable: Arm, target: Arm) -> bool:
-    """Whether arms of a rollout that failed or was superseded are still there, the target's own earlier try included.
-
-    An old stable arm is no reason to wait: it drains beside the new candidate.
-    """
-    status = snapshot.rollout.status
-    if status.candidate is not None or (status.outcome is not None and status.outcome.result == "Promoted"):
-        return False
-    return bool(leftovers(snapshot, [stable.revision]))
-
-
 def _swept(way: Way) -> tuple[Action, ...]:
     keep = [way.stable.revision, way.candidate.revision]
     return () if undrained(way.snapshot) else removal(way.snapshot, keep)
-
-
-def _clear(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan:
-    """Arms of earlier rollouts drain and go before the next candidate takes room."""
-    left = undrained(snapshot)
-    status = snapshot.rollout.status.model_copy(update={"stable": counted(snapshot, stable)})
-    message = f"{target.model_version} starts when the pods of earlier versions have drained"
-    return Plan(
-        status=status,
-        situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, message),
-        first=() if left else removal(snapshot, [stable.revision]),
-        available=serves(snapshot, stable),
-        look_again=left if 0 < left < inf else None,
-    )
 
 
 def _starting(way: Way) -> Plan:
@@ -141,111 +98,22 @@ def _rewritten(way: Way, stage: StageStatus, step: Step) -> Plan:
     return replace(way.plan(Reason.SHIFTING, message, **again), first=kept, events=told, look_again=5.0)
 
 
-def _watch(way: Way, stage: StageStatus, step: Step, look: Look) -> Plan:
-    """The weight was asked for: repair, acknowledge, prove, judge, and only then go on."""
-    snapshot = way.snapshot
-    wanted = way.split(step.shape)
-    if snapshot.route is None or not is_live(render(snapshot.rollout, wanted, snapshot.route), snapshot.route):
-        return _rewritten(way, stage, step)
-    waiting = unacknowledged(snapshot.rollout, snapshot.route)
-    if waiting:
-        return way.plan(Reason.WAITING_FOR_GATEWAY, f"{step.summary}: {waiting}")
-    if step.shape.is_all:
-        return _promote(way)
-    taken = stage.acknowledged_at or stamp(snapshot.now)
+def _is_as_asked(way: Way) -> bool:
+    """Whether the stored route says what the stage gives."""
+    live = way.snapshot.route
+    return live is not None and is_live(render(way.snapshot.rollout, way.split(sure(way.step).shape), live), live)
+
+
+def _untaken(way: Way) -> str | None:
+    """Which parent has not accepted the route yet."""
+    return unacknowledged(way.snapshot.rollout, sure(way.snapshot.route))
+
+
+def _prove(way: Way) -> Plan:
+    stage, step = sure(way.stage), sure(way.step)
+    taken = stage.acknowledged_at or stamp(way.snapshot.now)
     place = {"index": step.index, "summary": step.summary}  # which the same stage may have changed
-    return _judge(way, stage.model_copy(update={"acknowledged_at": taken, **place}), step, look)
-
-
-def _share(way: Way, stage: StageStatus, shape: Shape) -> Share:
-    """The split as the pods' own counters show it since the acknowledgement, if it can be known what to expect."""
-    evidence = way.snapshot.evidence
-    if not shape.expected:
-        return Share(True, None, 0, 0.0)
-    if evidence is None or not is_fresh(evidence, way.snapshot.now):
-        return UNSEEN
-    read = (evidence.metrics.get(metric.name, Counters()) for metric in way.spec.analysis.metrics)
-    counters = next((one for one in read if all_requests(one)), Counters())
-    since = moment(stage.acknowledged_at or stage.entered_at)
-    arms = (way.stable.revision, way.candidate.revision)
-    return observe_share(counters, *arms, shape.expected, since, evidence.read_at)
-
-
-def _judge(way: Way, stage: StageStatus, step: Step, look: Look) -> Plan:
-    """Prove the share, then read the verdict, then look at the clock."""
-    snapshot, share = way.snapshot, _share(way, stage, step.shape)
-    newly = share.agrees is True and stage.proven_at is None
-    if newly:
-        stage = stage.model_copy(update={"proven_at": stamp(snapshot.now)})
-    judged, observed = _shown(way, stage, look, share)
-    seen = {"acknowledged": step.shape.weight, "observed": observed}
-    changes = {"stage": stage, "traffic": intent(step.shape, way.needs).model_copy(update=seen), "analysis": judged}
-    if stage.proven_at is None or _contradicted(look, share):
-        reason, message = _unproven(stage, step, judged, look, observed)
-        return replace(way.plan(reason, message, **changes), proven=False)
-    told = f"{observed} of the requests reach the candidate" if observed else f"the candidate gets {step.shape}"
-    events = (Event(Reason.PROVEN, f"{step.summary}: {told}"),) if newly else ()
-    lasted = snapshot.now - moment(stage.proven_at)
-    on = onward(way, step, look, lasted)
-    if on is not None:
-        if on.situation.reason is not Reason.SHIFTING:  # it has to wait, maybe for long: what is seen meanwhile is kept
-            on = replace(on, status=on.status.model_copy(update=changes))
-        return replace(on, events=(*events, *on.events), proven=True)
-    reason, message = _holding(way, step, judged, look, lasted)
-    plan = way.plan(reason, message, **changes)
-    deadlines = [end - lasted for end in (step.least, step.most) if lasted < end < inf]
-    return replace(plan, events=events, proven=True, look_again=max(min(deadlines), 0.1) if deadlines else None)
-
-
-def _contradicted(look: Look, share: Share) -> bool:
-    """Whether requests show another split than was proven. An arm that is not seen at all is missing data instead."""
-    return look.judgement.why == "Mismatch" or (share.agrees is False and look.judgement.why != "NoData")
-
-
-def _shown(way: Way, stage: StageStatus, look: Look, share: Share) -> tuple[AnalysisStatus, str | None]:
-    """The figures to record. They change with every scrape; while the verdict stays they are renewed after a tenth of
-    the stage's age, at least each minute, so that a stage held for days does not write for days."""
-    known, traffic, now = way.snapshot.rollout.status.analysis, way.snapshot.rollout.status.traffic, way.snapshot.now
-    observed = None if share.observed is None else f"{share.observed:.1%}"
-    pause = min(max((now - moment(stage.entered_at)) / 10, 1.0), 60.0)
-    if known is None or traffic is None or traffic.acknowledged is None or now - moment(known.at) >= pause:
-        return look.told(), observed
-    if gist(known) != look.gist:
-        return look.told(), observed
-    return known, traffic.observed or observed
-
-
-def _unproven(
-    stage: StageStatus, step: Step, judged: AnalysisStatus, look: Look, observed: str | None
-) -> tuple[Reason, str]:
-    """Why the stage's clock does not run."""
-    if look.trouble:
-        return Reason.METRICS_UNAVAILABLE, f"{step.summary}: {judged.explanation}"
-    if look.judgement.why == "Mismatch":
-        return Reason.UNPROVEN, f"{step.summary}: {judged.explanation}"
-    seen = f"{observed} observed" if observed else "too few requests so far to see it"
-    message = f"{step.summary}: {step.shape} asked for, {seen}"
-    return (Reason.UNPROVEN if stage.proven_at else Reason.SHIFTING), message
-
-
-_HOLDS = {"NoData": Reason.NO_DATA, "Invalid": Reason.METRIC_INVALID, "Shock": Reason.SHOCK}
-
-
-def _holding(way: Way, step: Step, judged: AnalysisStatus, look: Look, lasted: float) -> tuple[Reason, str]:
-    """Why a proven stage does not go on yet."""
-    said = judged.explanation
-    if way.spec.suspend:
-        return Reason.SUSPENDED, f"{step.summary}: suspended; {said}"
-    if step.gated:
-        return Reason.WAITING_FOR_PEOPLE, f"{step.summary}: waits for `crossfade.dev/advance`; {said}"
-    if look.judgement.overall == "Hold":
-        reason = Reason.METRICS_UNAVAILABLE if look.trouble else _HOLDS[look.judgement.why]
-        return reason, f"{step.summary}: {said}"
-    if lasted >= step.most and look.judgement.overall == "Continue":
-        return Reason.INCONCLUSIVE, f"{step.summary}: {inconclusive(look)}"
-    until = way.snapshot.now + step.least - lasted
-    rest = f" The stage lasts until {clock(until)} at least." if lasted < step.least else ""
-    return Reason.ANALYSING, f"{step.summary}: {said}{rest}"
+    return judge(way, stage.model_copy(update={"acknowledged_at": taken, **place}), step, sure(way.look))
 
 
 def _promote(way: Way) -> Plan:
@@ -259,3 +127,81 @@ def _promote(way: Way) -> Plan:
         available=True,
         look_again=0.0,
     )
+
+
+STEPS: tuple[State[Way], ...] = (
+    State(
+        name="Starting",
+        when="no stage was entered yet, and the candidate has not the pods that the first one needs",
+        does="pods; after `startup.timeout` it is rolled back",
+        applies=lambda way: not way.begun and not way.ready,
+        plan=_starting,
+    ),
+    State(
+        name="Entering",
+        when="no stage was entered yet",
+        does="nothing while it is suspended, or stable lacks pods, or metrics do not answer or do not fit, or a new"
+        " kind of rule was not rehearsed; then the intent is recorded and the route written",
+        applies=lambda way: not way.begun,
+        plan=lambda way: enter(way, step_at(way.spec, 0)),
+    ),
+    State(
+        name="Edited",
+        when="the ladder has no stage any more of the name and shape of the one that runs",
+        does="the highest stage that gives no more than is given now is entered",
+        applies=lambda way: way.step is None,
+        plan=lambda way: enter(way, step_within(way.spec, way.given), forward=False),
+    ),
+    State(
+        name="Reduced",
+        when="so many candidate pods were lost that those left do not carry what it is given",
+        does="its weight falls to what they carry; the stage is to be proven anew",
+        applies=lambda way: not way.ready and way.carried(sure(way.step).shape) != sure(way.step).shape,
+        plan=lambda way: _reduced(way, sure(way.stage), sure(way.step)),
+    ),
+    State(
+        name="Waiting for pods",
+        when="candidate pods are missing",
+        does="what is given stays, nothing moves forward",
+        applies=lambda way: not way.ready,
+        plan=_starting,
+    ),
+    State(
+        name="Skipping",
+        when="somebody says `skip-stage`, and it is not suspended",
+        does="the next stage is entered as above, without the evidence of this one",
+        applies=is_skipped,
+        plan=lambda way: skipped(way, sure(way.step)),
+    ),
+    State(
+        name="Rewriting",
+        when="the route does not say what the stage gives",
+        does="it is written again; more for the candidate than it has now only while metrics answer",
+        applies=lambda way: not _is_as_asked(way),
+        plan=lambda way: _rewritten(way, sure(way.stage), sure(way.step)),
+    ),
+    State(
+        name="Waiting for gateways",
+        when="a parent of the route has not accepted it",
+        does="nothing",
+        applies=lambda way: _untaken(way) is not None,
+        plan=lambda way: way.plan(Reason.WAITING_FOR_GATEWAY, f"{sure(way.step).summary}: {_untaken(way)}"),
+    ),
+    State(
+        name="Promoting",
+        when="the candidate is given everything",
+        does="it is the stable version now; no pod restarts",
+        applies=lambda way: sure(way.step).shape.is_all,
+        plan=_promote,
+    ),
+    State(
+        name="Judging",
+        when="none of the above",
+        does="the share is proven, which starts the clock; then the next stage is entered, as above, when the evidence"
+        " lets go of this one after `minDuration`, or `onInconclusive: Advance` after `maxDuration`, or somebody passes"
+        " the gate; else it is said what is waited for",
+        applies=lambda way: True,
+        plan=_prove,
+    ),
+)
+"""In this order; the first that applies counts."""

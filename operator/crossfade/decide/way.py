@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from crossfade.api.conditions import Reason
-from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
+from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec, StageStatus
 from crossfade.decide.capacity import carried, full, needed, step_pods
 from crossfade.decide.counting import is_fresh, spacing
 from crossfade.decide.look import Look
@@ -12,7 +12,7 @@ from crossfade.decide.plan import Plan, Situation, Standing
 from crossfade.decide.preflight import problem
 from crossfade.decide.settle import serves
 from crossfade.decide.shapes import Shape, Split, asked_for, split
-from crossfade.decide.stages import Step
+from crossfade.decide.stages import Step, same_step
 from crossfade.decide.templates import Source, source_of
 from crossfade.model.evidence import Counters, Evidence
 from crossfade.model.snapshot import Snapshot
@@ -42,6 +42,21 @@ class Way:
     def pods(self, step: Step) -> int:
         """Pods that the candidate must have ready before it gets what the step gives."""
         return step_pods(self.spec, step, full(self.snapshot, self.spec))
+
+    @property
+    def stage(self) -> StageStatus | None:
+        """The stage that the status speaks of."""
+        return self.snapshot.rollout.status.stage
+
+    @property
+    def begun(self) -> bool:
+        """Whether a stage was entered, and evidence is gathered."""
+        return self.stage is not None and self.look is not None
+
+    @property
+    def step(self) -> Step | None:
+        """The rung of the ladder that is the stage; None when an edit took it away."""
+        return same_step(self.spec, self.stage.name, self.stage.index, self.given) if self.stage else None
 
     @property
     def given(self) -> Shape:

@@ -1,0 +1,36 @@
+"""Room for the next candidate: arms of earlier tries drain and go first."""
+
+from math import inf
+
+from crossfade.api.conditions import Reason
+from crossfade.api.v1alpha1.rollout import Arm
+from crossfade.decide.children import counted, leftovers, removal
+from crossfade.decide.draining import undrained
+from crossfade.decide.plan import Plan, Situation, Standing
+from crossfade.decide.settle import serves
+from crossfade.model.snapshot import Snapshot
+
+
+def must_clear(snapshot: Snapshot, stable: Arm) -> bool:
+    """Whether arms of a rollout that failed or was superseded are still there, an earlier try of the same included.
+
+    An old stable arm is no reason to wait: it drains beside the new candidate.
+    """
+    status = snapshot.rollout.status
+    if status.candidate is not None or (status.outcome is not None and status.outcome.result == "Promoted"):
+        return False
+    return bool(leftovers(snapshot, [stable.revision]))
+
+
+def clear(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan:
+    """Take them away once nobody can reach them any more."""
+    left = undrained(snapshot)
+    status = snapshot.rollout.status.model_copy(update={"stable": counted(snapshot, stable)})
+    message = f"{target.model_version} starts when the pods of earlier versions have drained"
+    return Plan(
+        status=status,
+        situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, message),
+        first=() if left else removal(snapshot, [stable.revision]),
+        available=serves(snapshot, stable),
+        look_again=left if 0 < left < inf else None,
+    )

@@ -1,0 +1,33 @@
+"""A table of states: guard and action of each in words and as code, so that what is read is what runs."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from crossfade.decide.plan import Plan
+
+Seen = TypeVar("Seen")
+Known = TypeVar("Known")
+
+
+@dataclass(frozen=True, slots=True)
+class State(Generic[Seen]):
+    """One state: when a Rollout is in it, and what is done then."""
+
+    name: str
+    when: str
+    does: str
+    applies: Callable[[Seen], bool]
+    plan: Callable[[Seen], Plan]
+
+
+def first_of(states: Iterable[State[Seen]], seen: Seen) -> State[Seen]:
+    """The first state that applies; the last one of a table always does."""
+    return next(state for state in states if state.applies(seen))
+
+
+def sure(found: Known | None) -> Known:
+    """What the state's own guard has made sure of."""
+    if found is None:
+        raise ValueError("a state was entered whose guard does not hold")
+    return found
