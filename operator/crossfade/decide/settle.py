@@ -41,8 +41,6 @@ def settle(
     rollout, spec = snapshot.rollout, snapshot.rollout.spec
     stable = resting(snapshot, counted(snapshot, stable))
     children = ensure(snapshot, spec, stable, resolved) if spec else ()
-    if stranded(snapshot, stable):
-        return _stays(snapshot, stable, children)
     route = route_actions(snapshot, alone(stable.revision)) if spec or snapshot.route else ()
     left = inf if route or _last_ready(snapshot, stable) else max(undrained(snapshot), kept_seconds(snapshot))
     gone = leftovers(snapshot, [stable.revision])
@@ -55,26 +53,6 @@ def settle(
         first=(*route, *children, *clean),
         available=stable.ready > 0 and waiting is None,
         look_again=min(waits, default=None),
-    )
-
-
-def stranded(snapshot: Snapshot, stable: Arm) -> bool:
-    """Whether all traffic to the stable arm would mean no answers at all: it has no ready pod, another arm has."""
-    if snapshot.route is None or counted(snapshot, stable).ready:
-        return False
-    others = (snapshot.revisions.get(name) for name in snapshot.route.weights if name != stable.revision)
-    return any(other is not None and other.ready for other in others)
-
-
-def _stays(snapshot: Snapshot, stable: Arm, children: tuple[Action, ...]) -> Plan:
-    """Traffic is to go back to stable, and waits until a pod of it can answer."""
-    status, candidate = snapshot.rollout.status, snapshot.rollout.status.candidate
-    message = f"traffic is to go back to {stable.model_version}, which has no ready pod to go back to"
-    arms = {"stable": counted(snapshot, stable), "candidate": counted(snapshot, candidate) if candidate else None}
-    return Plan(
-        status=status.model_copy(update=arms),
-        situation=Situation(Standing.IN_PROGRESS, Reason.NOT_SERVING, message),
-        first=children,
     )
 
 
@@ -119,8 +97,6 @@ def _settled(
 def supersede(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
     """Another candidate is asked for: this one loses its traffic, then its pods, then the next one starts."""
     rollout = snapshot.rollout
-    if stranded(snapshot, stable):
-        return _stays(snapshot, stable, sized(snapshot, stable))
     route = route_actions(snapshot, alone(stable.revision))
     waiting = _waiting(snapshot, route)
     asked = rollout.spec.model_version if rollout.spec else "another version"

@@ -3,10 +3,11 @@
 from math import inf
 
 from crossfade.api.conditions import Reason
+from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.children import finalizer, leftovers, removal, sized
 from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Action, Plan, Situation, Standing
-from crossfade.decide.settle import route_actions, stranded
+from crossfade.decide.settle import route_actions
 from crossfade.decide.shapes import alone
 from crossfade.decide.workloads import owners
 from crossfade.model.snapshot import Snapshot
@@ -21,12 +22,12 @@ def tear_down(snapshot: Snapshot) -> Plan:
     keep = [stable.revision] if stable else list(snapshot.route.reached if snapshot.route else ())
     route: tuple[Action, ...] = ()
     given_up = snapshot.now - rollout.deleting_since > _PATIENCE_SECONDS
-    waits = stable is not None and stranded(snapshot, stable) and not given_up
+    waits = stable is not None and _alone_answers(snapshot, stable) and not given_up
     if stable is not None and snapshot.route is not None and not waits:
         route = route_actions(snapshot, alone(stable.revision))
-    left = undrained(snapshot) if leftovers(snapshot, keep) else 0.0
+    left = inf if waits else undrained(snapshot) if leftovers(snapshot, keep) else 0.0
     first = route
-    if not route and left == 0 and not waits:
+    if not route and left == 0:
         first = (*removal(snapshot, keep), *finalizer(rollout, wanted=False), *_left_serving(snapshot))
     elif not route and left == inf and given_up:
         first = finalizer(rollout, wanted=False)  # its pods stay: requests may still reach them
@@ -37,6 +38,13 @@ def tear_down(snapshot: Snapshot) -> Plan:
         available=stable is not None,
         look_again=min(left, 5.0) or None,
     )
+
+
+def _alone_answers(snapshot: Snapshot, stable: Arm) -> bool:
+    """Whether another arm has traffic and ready pods, and stable has none."""
+    ready = {name: found.ready for name, found in snapshot.revisions.items()}
+    others = snapshot.route.weights.keys() - {stable.revision} if snapshot.route else set()
+    return not ready.get(stable.revision) and any(ready.get(name) for name in others)
 
 
 def _left_serving(snapshot: Snapshot) -> tuple[Action, ...]:
