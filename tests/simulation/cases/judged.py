@@ -66,6 +66,24 @@ def metrics_are_gone_and_come_back(story: Story) -> None:
 
 
 @case("D5")
+def nothing_begins_and_nothing_is_skipped_while_metrics_are_gone(story: Story) -> None:
+    """Neither the first stage nor an order goes on without metrics; both do as soon as they are back."""
+    story.happens("Prometheus is gone", prometheus_up=False)
+    story.asks("v2", weight(10, minDuration="24h"), weight(50))
+    story.rests(60)
+    assert story.share("v2") == 0
+    story.happens("Prometheus is back", prometheus_up=True)
+    story.reaches(at("w10"))
+    story.happens("Prometheus is gone", prometheus_up=False)
+    story.rests(2)
+    story.order("skip-stage")
+    story.rests(60)
+    assert story.share("v2") == 10
+    story.happens("Prometheus is back", prometheus_up=True)
+    story.reaches(promoted).rests(15)
+
+
+@case("D5")
 def a_crash_while_metrics_are_gone(story: Story) -> None:
     """A rollback needs no metrics."""
     story.asks("v2", weight(10, minDuration="30s"))
