@@ -132,13 +132,13 @@ def test_every_promise_holds_in_every_state_of_a_rollout_that_is_left_alone(ladd
 def test_every_promise_holds_after_one_order_or_misfortune_on_the_way(ladder: str) -> None:
     explorer = Explorer(ladder)
     explorer.explore(serving(), ALL)
-    on_the_way = list(explorer.reached)[:: len(explorer.reached) // 50]
+    on_the_way = list(explorer.reached)[:: len(explorer.reached) // 30]
     for state in on_the_way:
         for found in moves(replace(state, people=1, luck=1)):
             explorer.reached.setdefault(found, (state, "an order or a misfortune"))
             list(explorer.successors(found))
     print(f"{ladder}: {len(explorer.passes)} states apart for the operator")
-    assert len(explorer.passes) > 900
+    assert len(explorer.passes) > 700
 
 
 @pytest.mark.slow
