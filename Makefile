@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test check mutate generate bench clean
+.PHONY: demo test test-long check golden mutate generate bench clean
 
 demo: .venv/ready  ## a real cluster, real models, one promotion and one rollback
 	@$(BIN)/python -m demo $(ARGS)
@@ -12,12 +12,18 @@ test: check  ## all tiers; the last ones share one testbed, from inside whose ne
 	$(BIN)/pytest -q tests/image
 	$(BIN)/pytest tests/testbed tests/contract tests/chart tests/cluster $(ARGS)
 
+test-long: .venv/ready  ## a hundred orders of every whole rollout, and every state of a larger small world; half an hour
+	nice $(BIN)/pytest -q -n 2 -m slow tests/simulation $(ARGS)
+
 check: .venv/ready  ## what to run all the time: linters, types, contracts between rooms, fast tests
 	$(BIN)/ruff check -q .
 	$(BIN)/ruff format -q --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/pytest -q -n 2 tests/unit tests/simulation
+
+golden: .venv/ready  ## the transcripts of whole rollouts, after a change of behaviour on purpose; the diff is what to review
+	CROSSFADE_REWRITE_GOLDEN=1 $(BIN)/pytest -q tests/simulation/test_golden.py
 
 # mutmut wants sources under src/; `results` names the mutants that no test noticed, `ARGS='crossfade.*.kernel.*'` picks a file
 mutate: .venv/ready  ## which deliberate mistakes in the judge its tests do not notice; an hour (docs/judge/mutation.md)

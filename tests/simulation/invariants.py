@@ -1,41 +1,275 @@
-"""What must hold after every single pass of every rollout, whatever happens. Read this file to know our promises."""
+"""What must hold of every single pass of every rollout, whatever happened before. Read this file to know our promises.
 
+A pass is what the operator saw and what it decided from that, nothing else: so the same promises are kept over whole
+rollouts on the fake world, over their shuffled orders, and over every state that the model check reaches.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from math import ceil
+from typing import TYPE_CHECKING, Any, TypeGuard
 
-from tests.simulation.world import World, weights
+from crossfade.api import meta
+from crossfade.api.v1alpha1.rollout import Arm
+from crossfade.decide.counting import is_fresh
+from crossfade.decide.plan import Action, Apply, Delete, Plan, Scale, Target
+from crossfade.decide.records import is_sticky
+from crossfade.decide.rollout import plan_rollout
+from crossfade.decide.routes import unacknowledged
+from crossfade.decide.scene import scene_of
+from crossfade.decide.shapes import asked_for
+from crossfade.decide.stages import step_at
+from crossfade.model.order import Order
+from crossfade.model.snapshot import Snapshot
+from crossfade.model.workload import PodFacts
+
+from tests.simulation.routes import weights
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+Weights = dict[str, int]
 
 
-def watched(world: World) -> World:
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """All that the operator saw at one moment, and what it decided."""
+
+    seen: Snapshot
+    plan: Plan
+
+    @property
+    def actions(self) -> tuple[Action, ...]:
+        """Every write beside the status, in order."""
+        return (*self.plan.first, *self.plan.then)
+
+    @property
+    def route(self) -> dict[str, Any] | None:
+        """The spec of the users' route that is written, if one is."""
+        return next((one.body["spec"] for one in self.actions if _routes(one, self.seen)), None)
+
+    @property
+    def weights(self) -> Weights:
+        """The users' weights that are written; empty when the route is left as it is."""
+        return weights({"spec": self.route}) if self.route else {}
+
+    @property
+    def candidate(self) -> Arm | None:
+        """Who is on the way beside a stable version, before this pass or by it."""
+        if self.plan.status.stable is None:
+            return None
+        return self.plan.status.candidate or self.seen.rollout.status.candidate
+
+    def ready(self, revision: str) -> int:
+        """Pods of a revision that can answer."""
+        found = self.seen.revisions.get(revision)
+        return found.ready if found else 0
+
+
+# the promises, each in one sentence
+
+
+def weights_sum_exactly(one: Pass) -> None:
+    """Weights sum to 100, or to the scale that is, or was last, asked for, and nobody is written with 0."""
+    if one.route is None:
+        return
+    spec, known = one.seen.rollout.spec, one.seen.rollout.status.traffic
+    scales = {100, spec.strategy.weight_scale if spec else 100, known.scale if known else 100}
+    for rule in one.route["rules"]:
+        weights = [backend["weight"] for backend in rule["backendRefs"]]
+        assert sum(weights) in scales, weights
+        assert min(weights) > 0, weights
+
+
+def nobody_gets_all_who_cannot_answer(one: Pass) -> None:
+    """All traffic goes to an arm without a ready pod only when nobody who has traffic now could answer either.
+
+    Or when the Rollout is being deleted and has waited for its minute: then it ends on stable.
+    """
+    if one.seen.rollout.deleting and one.seen.now - one.seen.rollout.deleting_since > 60:
+        return
+    if len(one.weights) != 1 or one.seen.route is None:
+        return
+    (alone,) = one.weights
+    able = [name for name in one.seen.route.weights if name != alone and one.ready(name)]
+    assert one.ready(alone) or not able, f"all traffic to {alone}, which has no ready pod, while {able} could answer"
+
+
+def every_backend_is_there(one: Pass) -> None:
+    """Whoever is written into the route exists, with a Service, by then."""
+    made = {one.body["metadata"]["name"] for one in one.actions if _writes(one, Target.SERVICE)}
+    for name in _backends(one.route) if one.route else ():
+        found = one.seen.revisions.get(name)
+        assert found is not None or name in made, f"{name} does not exist"
+        assert name in made or (found is not None and found.service is not None), f"{name} has no Service"
+
+
+def nothing_goes_that_may_be_reached(one: Pass) -> None:
+    """Pods are removed only once every gateway has taken a route that does not name them."""
+    live = one.seen.route
+    serve = (Target.DEPLOYMENT, Target.SERVICE)
+    for gone in (action.name for action in one.actions if isinstance(action, Delete) and action.target in serve):
+        assert live is None or gone not in live.reached, f"{gone} is removed, and the route names it"
+        waiting = live and unacknowledged(one.seen.rollout, live)
+        assert not waiting, f"{gone} is removed, and {waiting}"
+
+
+def a_split_is_held(one: Pass) -> None:
+    """While traffic is split, or is about to be, our finalizer holds the Rollout."""
+    held = one.seen.rollout.finalizer
+    for action in one.actions:
+        if _writes(action, Target.ROLLOUT):
+            held = bool(action.body["metadata"]["finalizers"])
+        if _routes(action, one.seen):
+            assert held or len(weights(action.body)) < 2, "traffic is split and nothing holds the Rollout"
+    after = one.weights or (one.seen.route.weights if one.seen.route else {})
+    gone = one.seen.rollout.deleting and one.seen.rollout.status.stable is None
+    assert held or len(after) < 2 or not one.seen.rollout.finalizer or gone, "the Rollout is released in a split"
+
+
+def stable_stays_whole(one: Pass) -> None:
+    """While a candidate has traffic, the stable version has all the pods that the spec asks for, or is given them."""
+    stable, live = one.seen.rollout.status.stable, one.seen.route
+    found = one.seen.revisions.get(stable.revision) if stable else None
+    if stable is None or found is None or live is None or len(live.weights) < 2 or one.candidate is None:
+        return
+    scaled = [action.replicas for action in one.actions if isinstance(action, Scale) and action.name == found.revision]
+    if not one.seen.rollout.deleting and not any(_writes(action, Target.AUTOSCALER) for action in one.actions):
+        assert (scaled or [found.replicas])[-1] >= _whole(one.seen, stable), "stable is too small to take all traffic"
+
+
+def no_more_traffic_without_metrics(one: Pass) -> None:
+    """The candidate gets a larger share, or its first copy, only while Prometheus answers."""
+    assert not _rises(one) or is_fresh(one.seen.evidence, one.seen.now), "more traffic while metrics are silent"
+
+
+def no_step_forward_without_proof(one: Pass) -> None:
+    """A step is to the next rung alone, with every pod ready, and from a stage whose share and evidence are proven.
+
+    Instead of the evidence, only a person's order that is being answered, or a policy of the stage, lets go.
+    """
+    seen, candidate, spec = one.seen, one.candidate, one.seen.rollout.spec
+    stage, after = seen.rollout.status.stage, one.plan.status.stage
+    forward = after is not None and (stage is None or (after.name, after.index) != (stage.name, stage.index))
+    if candidate is None or spec is None or not forward or not _rises(one):
+        return
+    assert not spec.suspend, "a step forward while suspended"
+    share = one.weights.get(candidate.revision, 0) / sum(one.weights.values())
+    least = max(ceil(share * _whole(seen, seen.rollout.status.stable or candidate) - 1e-9), 1)
+    assert one.ready(candidate.revision) >= least, "a step forward with pods missing"
+    given, now = step_at(spec, stage.index + 1 if stage else 0).shape, asked_for(one.plan.status.traffic)
+    assert now == given or now.gives_no_more_than(asked_for(seen.rollout.status.traffic)), f"{now} is not the next rung"
+    if stage is None or not {"skip-stage", "advance"}.isdisjoint(one.plan.obeyed):
+        return
+    look, step = scene_of(seen).look, step_at(spec, stage.index)
+    assert look is not None
+    assert stage.proven_at or one.plan.proven, "a step forward from a share that was never seen"
+    policy = step.otherwise == "Advance" and look.judgement.overall == "Continue"
+    assert look.judgement.overall == "Advance" or policy, f"a step forward on the verdict {look.judgement.overall}"
+    assert not step.gated, "a gate was passed by nobody"
+
+
+def stable_changes_only_by_serving_alone(one: Pass) -> None:
+    """Another version is called stable only when every gateway has taken a route in which it is alone."""
+    before, after = one.seen.rollout.status.stable, one.plan.status.stable
+    if before is None or after is None or before.revision == after.revision:
+        return
+    live = one.seen.route
+    assert live is not None
+    assert set(live.weights) == {after.revision}, "promoted without serving alone"
+    assert unacknowledged(one.seen.rollout, live) is None, "promoted before the gateways took the route"
+
+
+def what_was_taken_back_stays_away(one: Pass) -> None:
+    """A revision that was rolled back or aborted gets no request until spec or token ask again."""
+    candidate = one.candidate
+    if candidate and _rises(one):
+        assert not is_sticky(one.seen, candidate), f"{candidate.model_version} was taken back and nobody asked again"
+
+
+def an_order_acts_once(one: Pass) -> None:
+    """A token that is answered is never obeyed again, and what is obeyed is answered in the same write."""
+    before = {done.verb: done for done in one.seen.rollout.status.handled}
+    after = {done.verb: done for done in one.plan.status.handled}
+    for verb in one.plan.obeyed:
+        token = one.seen.rollout.orders[verb].token
+        assert after[verb].token == token, f"{verb} {token} is obeyed and not answered"
+        again = verb in before and before[verb].token == token
+        assert not again or verb == "retry", f"{verb} {token} is obeyed again"  # a retry goes on until it ends
+    for verb, done in before.items():
+        assert after[verb] == done or after[verb].token != done.token, f"{verb} {done.token} is answered twice"
+    assert len(after) == len(one.plan.status.handled), "two answers to one kind of order"
+
+
+def no_action_twice(one: Pass) -> None:
+    """No object is written twice in a pass, and nothing is written that is so already."""
+    keys = [_key(action) for action in one.actions]
+    assert len(set(keys)) == len(keys), f"twice in one pass: {keys}"
+    for action in one.actions:
+        assert not _is_so_already(action, one.seen), f"{_key(action)} changes nothing: {action.why}"
+
+
+def a_rollback_is_one_pass_away(one: Pass) -> None:
+    """With a candidate under way, an abort and a hard signal each take all traffic back to stable in one pass."""
+    status = one.seen.rollout.status
+    stable, candidate = status.stable, status.candidate
+    if stable is None or candidate is None or one.seen.rollout.deleting or not one.ready(stable.revision):
+        return
+    if one.seen.rollout.spec is None and one.seen.route is None:
+        return  # nothing says which route there should be
+    for fault in (_aborted(one.seen), _crashed(one.seen, candidate.revision)):
+        if fault is None:
+            continue
+        back = Pass(fault, plan_rollout(fault))
+        live = fault.route.weights if fault.route else {}
+        assert set(back.weights or live) == {stable.revision}, f"not taken back: {back.plan.situation.message}"
+        assert back.plan.status.candidate is None
+        assert back.plan.status.outcome is not None
+        assert back.plan.status.outcome.result in ("Aborted", "RolledBack")
+
+
+PROMISES: tuple[Callable[[Pass], None], ...] = (
+    weights_sum_exactly,
+    nobody_gets_all_who_cannot_answer,
+    every_backend_is_there,
+    nothing_goes_that_may_be_reached,
+    a_split_is_held,
+    stable_stays_whole,
+    no_more_traffic_without_metrics,
+    no_step_forward_without_proof,
+    stable_changes_only_by_serving_alone,
+    what_was_taken_back_stays_away,
+    an_order_acts_once,
+    no_action_twice,
+    a_rollback_is_one_pass_away,
+)
+
+
+def watched(world: "World") -> "World":
     """The world with every promise checked after each pass."""
-    world.checks.extend(
-        (
-            weights_sum,
-            nobody_serves_from_nothing,
-            nobody_meets_what_was_not_tried,
-            rules_of_users_never_move,
-            no_step_without_metrics,
-            no_weight_without_pods,
-            split_is_held,
-            rollback_is_reachable,
-        )
-    )
+    told: set[object] = set()
+
+    def check(world: "World") -> None:
+        assert world.seen is not None
+        assert world.plan is not None
+        one = Pass(world.seen, world.plan)
+        stage, plan = one.seen.rollout.status.stage, one.plan
+        key = (stage and stage.name, plan.situation.reason, str(one.seen.route and one.seen.route.weights))
+        for promise in PROMISES:
+            if promise is a_rollback_is_one_pass_away and key in told:
+                continue  # the same place on the way: asked there already
+            promise(one)
+        told.add(key)
+
+    over_time = (nobody_meets_what_was_not_tried, rules_of_users_never_move, no_weight_without_pods)
+    world.checks.extend((check, *over_time))
     return world
 
 
-def weights_sum(world: World) -> None:
-    """Weights sum to exactly 100, or to the scale that is asked for, and no arm is written with 0."""
-    shares, scale = weights(world.route), world.spec["strategy"].get("weightScale", 100)
-    assert not shares or (sum(shares.values()) in (100, scale) and min(shares.values()) > 0), shares
+# promises of more than one pass, which a whole rollout is held to
 
 
-def nobody_serves_from_nothing(world: World) -> None:
-    """Every arm that the route names exists, with its Service."""
-    for name in weights(world.route):
-        assert name in world.revisions, f"the route names {name}, which does not exist"
-        assert world.revisions[name].service is not None, f"{name} has no Service"
-
-
-def nobody_meets_what_was_not_tried(world: World) -> None:
+def nobody_meets_what_was_not_tried(world: "World") -> None:
     """A rule that copies requests, or that a cohort's headers meet, was behind our own header before; a cohort's needs
     not have been where the gateway has no address."""
     tried = [rule for route in world.gateway.routes_seen for rule in route["spec"]["rules"]]
@@ -50,23 +284,13 @@ def nobody_meets_what_was_not_tried(world: World) -> None:
         assert not new or any(alike), f"users met {rule} first"
 
 
-def rules_of_users_never_move(world: World) -> None:
+def rules_of_users_never_move(world: "World") -> None:
     """Whatever a stage adds comes behind them: Envoy Gateway names what it sends to by the rule's place."""
     first = world.route["spec"]["rules"][0] if world.route else {"matches": [{}]}
     assert "headers" not in first["matches"][0], "a stage's rule has taken the place of the users'"
 
 
-def no_step_without_metrics(world: World) -> None:
-    """The candidate's share rises only while Prometheus answers."""
-    candidate = world.status.candidate
-    share = weights(world.route).get(candidate.revision, 0) if candidate and world.status.stable else 0
-    before = getattr(world, "_share", (None, 0))
-    if candidate and before[0] == candidate.revision and share > before[1]:
-        assert world.prometheus_up, "the candidate got more traffic while Prometheus was down"
-    world._share = (candidate.revision if candidate else None, share)  # type: ignore[attr-defined]
-
-
-def no_weight_without_pods(world: World) -> None:
+def no_weight_without_pods(world: "World") -> None:
     """The candidate's share rises only to what its ready pods are enough for, and falls with them at once; but while
     stable could not carry more either, and in the pass in which the operator was killed."""
     stable, candidate, shares = world.status.stable, world.status.candidate, weights(world.route)
@@ -88,15 +312,78 @@ def no_weight_without_pods(world: World) -> None:
     world._given = {candidate.revision: (before, given)}  # type: ignore[attr-defined]
 
 
-def split_is_held(world: World) -> None:
-    """While traffic is split, deleting the Rollout is held up by our finalizer."""
-    assert len(weights(world.route)) < 2 or world.finalizer, "traffic is split and no finalizer holds the Rollout"
+# how they are read off
 
 
-def rollback_is_reachable(world: World) -> None:
-    """While a candidate has traffic, the stable revision has all the pods that take everything back."""
-    stable = world.status.stable
-    if stable and len(weights(world.route)) == 2:
-        asked = world.spec["serving"].get("replicas", stable.floor)
-        assert world.revisions[stable.revision].replicas >= asked
-        assert "replicas" not in world.spec["serving"] or world.revisions[stable.revision].replicas == asked
+def _writes(action: Action, target: Target) -> TypeGuard[Apply]:
+    return isinstance(action, Apply) and action.target is target
+
+
+def _routes(action: Action, seen: Snapshot) -> TypeGuard[Apply]:
+    return _writes(action, Target.ROUTE) and action.body["metadata"]["name"] == seen.rollout.name
+
+
+def _whole(seen: Snapshot, stable: Arm) -> int:
+    """Pods of stable that carry everything."""
+    spec = seen.rollout.spec
+    if spec is None:
+        return 0
+    return (stable.floor or 1) if spec.serving.autoscaling else spec.serving.least
+
+
+def _backends(route: dict[str, Any]) -> Iterator[str]:
+    for rule in route["rules"]:
+        yield from (backend["name"] for backend in rule["backendRefs"])
+        yield from (one["requestMirror"]["backendRef"]["name"] for one in rule.get("filters", ()))
+
+
+def _rises(one: Pass) -> bool:
+    """Whether the candidate of a rollout gets more requests than the stored route gives it, or its first ones."""
+    if one.route is None or one.candidate is None or one.seen.rollout.status.stable is None:
+        return False
+    name, live = one.candidate.revision, one.seen.route
+    share = one.weights.get(name, 0) / sum(one.weights.values())
+    newly = name in set(_backends(one.route)) and (live is None or name not in live.reached)
+    return newly or share > (live.share(name) if live else 0.0)
+
+
+def _key(action: Action) -> tuple[str, str, str]:
+    match action:
+        case Apply(target=target, body=body):
+            return "Apply", target.value, body["metadata"]["name"]
+        case Scale(name=name):
+            return "Scale", Target.DEPLOYMENT.value, name
+        case Delete(target=target, name=name):
+            return "Delete", target.value, name
+
+
+def _is_so_already(action: Action, seen: Snapshot) -> bool:
+    match action:
+        case Apply(target=Target.DEPLOYMENT, body=body):
+            return body["metadata"]["name"] in seen.revisions
+        case Apply(target=Target.SERVICE, body=body):
+            found = seen.revisions.get(body["metadata"]["name"])
+            return found is not None and found.service is not None
+        case Apply(target=Target.ROUTE, body=body):
+            live = seen.route if body["metadata"]["name"] == seen.rollout.name else seen.rehearsal
+            return live is not None and body["spec"] == live.spec
+        case Apply(target=Target.ROLLOUT, body=body):
+            return seen.rollout.finalizer == (meta.FINALIZER in body["metadata"]["finalizers"])
+        case Scale(name=name, replicas=replicas):
+            return name in seen.revisions and seen.revisions[name].replicas == replicas
+    if not isinstance(action, Delete):
+        return False
+    return seen.rehearsal is None if action.target is Target.ROUTE else action.name not in seen.revisions
+
+
+def _aborted(seen: Snapshot) -> Snapshot:
+    orders = {**seen.rollout.orders, "abort": Order("the way back")}
+    return replace(seen, rollout=replace(seen.rollout, orders=orders))
+
+
+def _crashed(seen: Snapshot, revision: str) -> Snapshot | None:
+    found = seen.revisions.get(revision)
+    if found is None:
+        return None
+    pods = (PodFacts(f"{revision}-0", ready=False, restarts=9, trouble="CrashLoopBackOff"),)
+    return replace(seen, revisions={**seen.revisions, revision: replace(found, ready=0, pods=pods)})

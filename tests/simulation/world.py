@@ -94,7 +94,9 @@ class World:
     writes: int = 0
     failed_by_route: float = 0.0
     crash_after: int | None = None
+    seen: Snapshot | None = None
     plan: Plan | None = None
+    acted: list[Action] = field(default_factory=list)
     ledger: Ledger | None = None
     foresight: Foresight | None = field(default_factory=Foresight)
     gateway: Gateway = field(default_factory=Gateway)
@@ -142,9 +144,9 @@ class World:
         raise AssertionError("the plan never comes to rest:\n" + "\n".join(self.lines[-20:]))
 
     def _once(self) -> None:
-        snapshot = self.snapshot()
+        self.seen = snapshot = self.snapshot()
         self.plan = plan = plan_rollout(snapshot)
-        self.ledger = plan.ledger
+        self.ledger, self.acted = plan.ledger, []
         try:
             for action in plan.first:
                 self._act(action)
@@ -179,6 +181,7 @@ class World:
             self._delete(action)
         else:
             self._store(action)
+        self.acted.append(action)
         what = action.target.value if isinstance(action, Apply) else action.name
         self.lines.append(f"{self.now - START:6.1f}   {type(action).__name__} {what}: {action.why}")
 

@@ -41,9 +41,14 @@ def horizon(counters: Counters) -> float:
     return first + _SPACINGS * step
 
 
-def count(series: Iterable[Series], revision: str, since: float, born_after: float) -> int:
-    """Events of one revision after `since` (unix seconds), over all its pods."""
-    return round(sum(increase(s.samples, since, inf, born_after) for s in series if s.revision == revision))
+def count(series: Iterable[Series], revision: str, since: float, born_after: float, until: float = inf) -> int:
+    """Events of one revision after `since` and up to `until` (unix seconds), over all its pods."""
+    return round(sum(increase(s.samples, since, until, born_after) for s in series if s.revision == revision))
+
+
+def newest(series: Iterable[Series], revision: str) -> float:
+    """When (unix seconds) a pod of the revision was scraped last; infinite when none ever was."""
+    return max((s.samples[-1][0] for s in series if s.revision == revision and s.samples), default=inf)
 
 
 def is_fresh(evidence: Evidence | None, now: float) -> bool:

@@ -143,11 +143,10 @@ def strand(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
 
 
 def repair(snapshot: Snapshot, wanted: Split, candidate: Arm) -> tuple[Action, ...]:
-    """Undo drift of the route. More traffic for the candidate than it has now needs metrics that answer: an operator
-    that was killed between taking traffic away and saying so must not give it back on start."""
-    if _raises(snapshot.route, wanted, candidate.revision) and not is_fresh(snapshot.evidence, snapshot.now):
-        return ()
-    return route_actions(snapshot, wanted)
+    """Undo drift of the route. More traffic for the candidate than it has now needs metrics and a pod that answer: an
+    operator that was killed between taking traffic away and saying so must not give it back on start."""
+    able = is_fresh(snapshot.evidence, snapshot.now) and counted(snapshot, candidate).ready
+    return () if _raises(snapshot.route, wanted, candidate.revision) and not able else route_actions(snapshot, wanted)
 
 
 def _raises(route: RouteFacts | None, wanted: Split, revision: str) -> bool:

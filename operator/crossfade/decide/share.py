@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import sqrt
 
-from crossfade.decide.counting import all_requests, count, horizon, spacing
+from crossfade.decide.counting import all_requests, count, horizon, newest, spacing
 from crossfade.model.evidence import Counters
 
 _Z = 3.29  # two-sided 99.9 %
@@ -30,15 +30,17 @@ def observe_share(counters: Counters, stable: str, candidate: str, percent: floa
     """Compare the candidate's share after `since` with `percent`, over the shortest recent window that can tell.
 
     The candidate's Wilson interval (Wilson 1927, JASA 22:209) at 99.9 % must contain the asked share, or the observed
-    share lie within 20 % of it. Cost: linear in the samples, times at most eight windows.
+    share lie within 20 % of it. Both arms are counted up to where both were scraped: a scrape of which one arm has come
+    in and the other has not would look like another split. Cost: linear in the samples, times at most eight windows.
     """
     step, born = spacing(counters), horizon(counters)
+    until = min(until, *(newest(all_requests(counters), name) for name in (stable, candidate)))
     target = percent / 100
     requests, window = 0, until - since
     for scrapes in _LOOKBACKS:
         start = max(until - scrapes * step, since)
         window = until - start
-        arm = {name: count(all_requests(counters), name, start, born) for name in (stable, candidate)}
+        arm = {name: count(all_requests(counters), name, start, born, until) for name in (stable, candidate)}
         requests = sum(arm.values())
         if requests * min(target, 1 - target) >= _EXPECTED:
             return Share(_agrees(arm[candidate], requests, target), arm[candidate] / requests, requests, window)

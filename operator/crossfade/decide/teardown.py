@@ -3,6 +3,7 @@
 from math import inf
 
 from crossfade.api.conditions import Reason
+from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.children import finalizer, leftovers, removal, sized
 from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Action, Plan, Situation, Standing
@@ -12,7 +13,7 @@ from crossfade.decide.workloads import owners
 from crossfade.model.snapshot import Snapshot
 
 _PATIENCE_SECONDS = 60.0
-"""A gateway that is gone acknowledges nothing; deletion waits for it no longer than this."""
+"""Deletion waits no longer than this for a gateway that is gone, or for a stable arm that could not answer yet."""
 
 
 def tear_down(snapshot: Snapshot) -> Plan:
@@ -20,10 +21,11 @@ def tear_down(snapshot: Snapshot) -> Plan:
     rollout, stable = snapshot.rollout, snapshot.rollout.status.stable
     keep = [stable.revision] if stable else list(snapshot.route.reached if snapshot.route else ())
     route: tuple[Action, ...] = ()
-    if stable is not None and snapshot.route is not None:
-        route = route_actions(snapshot, alone(stable.revision))
-    left = undrained(snapshot) if leftovers(snapshot, keep) else 0.0
     given_up = snapshot.now - rollout.deleting_since > _PATIENCE_SECONDS
+    waits = stable is not None and _alone_answers(snapshot, stable) and not given_up
+    if stable is not None and snapshot.route is not None and not waits:
+        route = route_actions(snapshot, alone(stable.revision))
+    left = inf if waits else undrained(snapshot) if leftovers(snapshot, keep) else 0.0
     first = route
     if not route and left == 0:
         first = (*removal(snapshot, keep), *finalizer(rollout, wanted=False), *_left_serving(snapshot))
@@ -36,6 +38,13 @@ def tear_down(snapshot: Snapshot) -> Plan:
         available=stable is not None,
         look_again=min(left, 5.0) or None,
     )
+
+
+def _alone_answers(snapshot: Snapshot, stable: Arm) -> bool:
+    """Whether another arm has traffic and ready pods, and stable has none."""
+    ready = {name: found.ready for name, found in snapshot.revisions.items()}
+    others = snapshot.route.weights.keys() - {stable.revision} if snapshot.route else set()
+    return not ready.get(stable.revision) and any(ready.get(name) for name in others)
 
 
 def _left_serving(snapshot: Snapshot) -> tuple[Action, ...]:

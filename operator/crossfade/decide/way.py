@@ -30,8 +30,9 @@ class Way:
 
     @property
     def ready(self) -> bool:
-        """Whether the candidate has the pods that it needs for what it does now."""
-        return self.candidate.ready >= self.needs
+        """Whether the candidate has the pods for what it does now, and the Service by which requests find them."""
+        found = self.snapshot.revisions.get(self.candidate.revision)
+        return found is not None and found.service is not None and self.candidate.ready >= self.needs
 
     @property
     def needs(self) -> int:

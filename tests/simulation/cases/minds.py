@@ -1,0 +1,124 @@
+"""Changes of mind in mid-rollout: cases C of one list, S14 and S26 of the other."""
+
+from tests.simulation.cases.story import Story, at, case, gate, ladder, promoted, says, taken_back, weight
+
+
+@case("C1")
+def a_third_version_while_the_second_is_held(story: Story) -> None:
+    """It begins with the first stage and is held at the same gate."""
+    story.asks("v2", weight(20), gate())
+    story.reaches(at("sign-off"))
+    story.ask("v3")
+    story.reaches(lambda one: one.status.candidate is None)
+    story.reaches(at("sign-off")).rests(15)
+
+
+@case("C2", "S14")
+def a_third_version_at_eighty_percent(story: Story) -> None:
+    """All to stable, the second drains, then the third from the start: it never has the second's weight."""
+    story.asks("v2", weight(10), weight(80, minDuration="5m"))
+    story.reaches(at("w80"))
+    story.asks("v3", weight(10), weight(80))
+    story.reaches(promoted).rests(15)
+    assert story.shares == [0, 10, 80, 0, 10, 80, 100]
+    assert story.failed_by_route == 0
+
+
+@case("C3")
+def a_third_version_while_stable_cannot_answer(story: Story) -> None:
+    """No weight moves to a stable version without a ready pod; it does as soon as it has one."""
+    story.asks("v2", weight(10), weight(90, minDuration="5m"))
+    story.reaches(at("w90"))
+    story.happens("no pod of v1 is ready", room={"v1": 0})
+    story.ask("v3")
+    story.rests(30)
+    assert story.share("v2") == 90, story.transcript()
+    story.happens("the pods of v1 are back", room={})
+    story.reaches(at("w90")).rests(5)
+
+
+@case("C4")
+def the_stable_version_is_asked_for_again(story: Story) -> None:
+    """All to stable within one look, no failure in between, no new analysis."""
+    story.asks("v2", weight(50), gate())
+    story.reaches(at("sign-off"))
+    story.ask("v1")
+    story.reaches(lambda one: one.share("v1") == 100, within=1.0)
+    story.rests(20)
+
+
+@case("C5")
+def the_stable_version_is_asked_for_again_while_it_cannot_answer(story: Story) -> None:
+    """The weights stay as they are until it can."""
+    story.asks("v2", weight(25), gate())
+    story.reaches(at("sign-off"))
+    story.happens("no pod of v1 is ready", room={"v1": 0})
+    story.ask("v1")
+    story.rests(30)
+    assert story.share("v2") == 25, story.transcript()
+    story.happens("a pod of v1 is back", room={"v1": 1})
+    story.rests(20)
+
+
+@case("C6")
+def later_stages_are_edited(story: Story) -> None:
+    """The stage that runs keeps its place and its clock."""
+    story.asks("v2", weight(10, minDuration="30s"), weight(50))
+    story.reaches(at("w10")).rests(10)
+    story.edit(strategy=ladder(weight(10, minDuration="30s"), weight(20), weight(60)))
+    story.reaches(promoted).rests(15)
+    assert story.shares == [0, 10, 20, 60, 100]
+
+
+@case("C6")
+def the_stage_that_runs_is_edited_away(story: Story) -> None:
+    """The ladder is taken up at the highest stage that gives no more, and its proof is asked for again."""
+    story.asks("v2", weight(10), weight(50, minDuration="5m"))
+    story.reaches(at("w50"))
+    story.edit(strategy=ladder(weight(5), weight(30, minDuration="20s"), weight(70)))
+    story.reaches(promoted).rests(15)
+    assert story.shares == [0, 10, 50, 30, 70, 100]
+
+
+@case("C7")
+def a_third_version_while_the_second_has_a_cohort(story: Story) -> None:
+    """The cohort's rule goes at once, so that no request meets a version that is not there."""
+    story.asks("v2", {"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}}, weight(50))
+    story.reaches(at("team", proven=False))
+    story.asks("v3", weight(10))
+    story.reaches(promoted).rests(15)
+
+
+@case("C8")
+def good_then_bad_then_another_bad_then_good(story: Story) -> None:
+    """Two versions that crash never get a request, and neither hinders the next."""
+    story.happens("v2 and v3 crash", crashes={"v2", "v3"})
+    story.asks("v2", weight(10))
+    story.reaches(taken_back).rests(15)
+    story.ask("v3")
+    story.reaches(lambda one: one.status.outcome is not None and one.status.outcome.model_version == "v3").rests(15)
+    story.happens("v2 is mended", crashes={"v3"})
+    story.edit(modelVersion="v2", serving={"replicas": 2, "implementation": "mended.Model"})
+    story.reaches(promoted).rests(15)
+
+
+@case("C10", "S26")
+def a_suspended_rollout_stands_still_and_goes_on_where_it_was(story: Story) -> None:
+    """Nothing moves while suspended, and nothing is begun anew afterwards."""
+    story.asks("v2", weight(10), weight(30, minDuration="10s"), weight(50))
+    story.reaches(at("w30"))
+    story.edit(suspend=True)
+    story.reaches(says("Suspended")).rests(120)
+    assert story.share("v2") == 30
+    story.edit(suspend=False)
+    story.reaches(promoted).rests(15)
+
+
+@case("C10")
+def suspended_before_the_first_stage(story: Story) -> None:
+    """Pods start, and no request reaches them until it goes on."""
+    story.edit(suspend=True)
+    story.asks("v2", weight(10))
+    story.reaches(says("Suspended")).rests(120)
+    story.edit(suspend=False)
+    story.reaches(promoted).rests(15)

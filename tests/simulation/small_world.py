@@ -1,0 +1,382 @@
+"""A world so small that all of its states can be visited: one pod an arm, a clock of five seconds, bounded bad luck.
+
+The judge is replaced by whatever it could say: at each look the verdict, the share and the answer of Prometheus are
+free. So what holds here holds for every judge. Times are kept as ages, so that a state is a state whenever it comes.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache
+from typing import Any
+
+from crossfade.api import meta
+from crossfade.api.v1alpha1 import RolloutSpec, RolloutStatus
+from crossfade.api.v1alpha1.modelversion import Resolved
+from crossfade.api.v1alpha1.rollout import AnalysisStatus, Arm
+from crossfade.decide.judge.engine import Judgement, Overall
+from crossfade.decide.look import Look, first_look
+from crossfade.decide.plan import Action, Apply, Delete, Scale, Target
+from crossfade.decide.shapes import asked_for
+from crossfade.model.evidence import Counters, Evidence, Series
+from crossfade.model.gateway import GatewayFacts, Listener
+from crossfade.model.ledger import Ledger
+from crossfade.model.moments import moment, stamp
+from crossfade.model.order import Order, Verb
+from crossfade.model.rehearsal import Rehearsed
+from crossfade.model.route import ParentFacts, RouteFacts
+from crossfade.model.snapshot import Foresight, Platform, RolloutFacts, Snapshot, VersionFacts
+from crossfade.model.workload import PodFacts, RevisionFacts
+
+from tests.simulation.routes import reached, weights
+from tests.simulation.world import spec
+
+NOW, TICK, OLDEST = 1_800_000_000.0, 5.0, 15.0
+"""The one moment at which everything is looked at; how far the clock goes at once; ages beyond are all the same (s)."""
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What one look finds beside the objects: whether Prometheus answers, whether the share shows, the verdict."""
+
+    name: str
+    answers: bool = True
+    shows: bool = True
+    verdict: Overall = "Continue"
+
+
+SIGHTS = (
+    Sight("dark", answers=False, verdict="Hold"),
+    Sight("unseen", shows=False),
+    Sight("undecided"),
+    Sight("good", verdict="Advance"),
+    Sight("worse", verdict="Rollback"),
+)
+_WHY = {"Hold": "NoData", "Continue": "Undecided", "Advance": "NonInferior", "Rollback": "Regressed"}
+
+
+@dataclass(frozen=True, slots=True)
+class SeenEvidence(Evidence):
+    """Evidence that brings the verdict with it."""
+
+    verdict: Overall = "Hold"
+
+
+@dataclass(frozen=True, slots=True)
+class Pods:
+    """One revision: its version and what its only pod does."""
+
+    revision: str
+    version: str
+    digest: str
+    ready: bool = False
+    crashing: bool = False
+    backend: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state of the world. `status` is as stored, `route` the stored spec or None, both as values that compare.
+
+    `people` and `luck` are how many more things people and bad luck may still do.
+    """
+
+    asks: str = "v1"
+    suspend: bool = False
+    status: str = "{}"
+    pods: tuple[Pods, ...] = ()
+    route: str = ""
+    taken: bool = False
+    finalizer: bool = False
+    orders: tuple[tuple[Verb, str], ...] = ()
+    deleting: bool = False
+    waited: float = 0.0
+    people: int = 0
+    luck: int = 0
+
+
+@lru_cache(maxsize=100_000)
+def status_of(text: str) -> RolloutStatus:
+    """A stored status."""
+    return RolloutStatus.model_validate_json(text)
+
+
+@lru_cache(maxsize=10_000)
+def route_of(text: str) -> Json:
+    """A stored route, as `_stored` wrote it."""
+    return dict(_ROUTES[text])
+
+
+_ROUTES: dict[str, Json] = {}
+
+
+def stored(route: Json) -> str:
+    """A name for this content of a route."""
+    text = repr(route["spec"])
+    _ROUTES[text] = route
+    return text
+
+
+@cache
+def spec_of(strategy: str, version: str, suspend: bool) -> RolloutSpec:
+    """The spec of this world, with one of its ladders."""
+    serving = {"replicas": 1, "startup": {"timeout": "10s"}}
+    whole = spec(version, strategy=LADDERS[strategy], suspend=suspend, serving=serving)
+    return RolloutSpec.model_validate(whole)
+
+
+_SHORT = {"minDuration": "5s", "maxDuration": "10s"}
+LADDERS: Mapping[str, Json] = {
+    "weights": {"stages": [{"name": "ten", "weight": 10, **_SHORT}, {"name": "half", "weight": 50, **_SHORT}]},
+    "shapes": {
+        "stages": [
+            {"name": "copy", "shadow": 50, **_SHORT, "onInconclusive": "Advance"},
+            {"name": "team", "match": {"headers": [{"name": "x", "value": "y"}]}, **_SHORT},
+            {"name": "ask", "gate": "Manual", "minDuration": "5s"},
+        ],
+        "bake": {"duration": "5s", "holdback": 2},
+    },
+    "impatient": {
+        "weightScale": 1000,
+        "stages": [
+            {"name": "few", "weight": 5, **_SHORT, "onInconclusive": "Advance"},
+            {"name": "half", "weight": 500, "gate": "Manual", **_SHORT, "onInconclusive": "Rollback"},
+        ],
+    },
+}
+
+
+def look_at(snapshot: Snapshot) -> Look | None:
+    """In place of the judge: the look that the sight brings, before the first stage none."""
+    rollout, read = snapshot.rollout, snapshot.evidence
+    status = rollout.status
+    if rollout.spec is None or status.stage is None or status.stable is None or status.candidate is None:
+        return None
+    assert isinstance(read, SeenEvidence)
+    ground = _ground(snapshot, rollout.spec, status.candidate)
+    told = Judgement(read.verdict, _WHY[read.verdict], ("errors",), {"errors": "Undecided"})  # type: ignore[arg-type]
+    return replace(ground, judgement=told, trouble=read.error or "")
+
+
+class AnyLook(Look):
+    """A look whose figures are of no interest."""
+
+    def told(self) -> AnalysisStatus:
+        """The verdict alone."""
+        return AnalysisStatus(verdict=self.judgement.overall, at=stamp(NOW), explanation=self.judgement.overall)
+
+
+_GROUNDS: dict[tuple[int, str], AnyLook] = {}
+
+
+def _ground(snapshot: Snapshot, read: RolloutSpec, candidate: Arm) -> AnyLook:
+    """The look before anything counted, made once for each spec and candidate."""
+    key = (id(read), candidate.revision)  # specs are kept, so their ids are theirs
+    if key not in _GROUNDS:
+        first = first_look(snapshot, read, candidate, TICK)
+        _GROUNDS[key] = AnyLook(first.now, first.rules, first.ledger, first.judgement)
+    return _GROUNDS[key]
+
+
+class AllTried(dict[str, Rehearsed]):
+    """Whatever was to be rehearsed went well."""
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """All of it, just now."""
+        return Rehearsed(NOW)
+
+    def __getitem__(self, key: str) -> Rehearsed:
+        return Rehearsed(NOW)
+
+    def __contains__(self, key: object) -> bool:
+        return True
+
+
+_GATEWAY = GatewayFacts("gateways", "public", NOW, "acme", None, ("10.0.0.1",), (Listener("http", 80, "HTTP"),))
+
+
+# the world as facts
+
+
+def snapshot_of(state: State, sight: Sight, strategy: str) -> Snapshot:
+    """All that the operator sees in this state, by this sight."""
+    status = status_of(state.status)
+    read = None if state.asks == "?" else spec_of(strategy, state.asks, state.suspend)
+    rollout = RolloutFacts(
+        name="fraud",
+        namespace="ml",
+        uid="u-1",
+        generation=1,
+        deleting=state.deleting,
+        deleting_since=NOW - state.waited,
+        finalizer=state.finalizer,
+        orders={verb: Order(token) for verb, token in state.orders},
+        spec=read,
+        spec_error="it cannot be read" if read is None else "",
+        status=status,
+    )
+    return Snapshot(
+        now=NOW,
+        rollout=rollout,
+        platform=Platform("crossfade:test"),
+        version=None if read is None else VersionFacts(state.asks, _resolved(state.asks)),
+        revisions={one.revision: _facts(at, one) for at, one in enumerate(state.pods)},
+        route=_route(state),
+        evidence=_evidence(state, status, sight),
+        foresight=Foresight(),
+        ledger=Ledger(),
+        gateways=(_GATEWAY,),
+        rehearsed=AllTried(),
+    )
+
+
+@lru_cache(maxsize=8)
+def _resolved(version: str) -> Resolved:
+    return Resolved(
+        uri=f"models:/fraud/{version}",
+        immutable_uri=f"s3://b/{version}",
+        digest="sha256:" + version.encode().hex().ljust(64, "0"),
+        files=1,
+        size_bytes=1,
+        resolved_at="2026-01-01T00:00:00Z",
+    )
+
+
+def _facts(at: int, one: Pods) -> RevisionFacts:
+    pod = PodFacts(f"{one.revision}-0", one.ready, 0, "CrashLoopBackOff" if one.crashing else None)
+    backend = {"metadata": {"name": one.revision}} if one.backend else None
+    return RevisionFacts(one.revision, one.version, one.digest, 1, int(one.ready), NOW + at, (pod,), {}, backend)
+
+
+def _route(state: State) -> RouteFacts | None:
+    if not state.route:
+        return None
+    route = route_of(state.route)
+    parent = ParentFacts("public", "gateways", None, None, True, True, False, 2 if state.taken else 1)
+    return RouteFacts(2, weights(route), reached(route), (parent,), route["spec"], route["metadata"]["labels"])
+
+
+def _evidence(state: State, status: RolloutStatus, sight: Sight) -> Evidence:
+    if not sight.answers:
+        return SeenEvidence(NOW, {}, "Prometheus does not answer", verdict="Hold")
+    shape = asked_for(status.traffic)
+    part = shape.expected / 100 if status.candidate and sight.shows else 0.0
+    counts = {one.revision: 10_000.0 * (1 - part) for one in state.pods[:1]}
+    if status.stable and status.candidate:
+        counts = {status.stable.revision: 10_000.0 * (1 - part), status.candidate.revision: 10_000.0 * part}
+    if not sight.shows:
+        counts = dict.fromkeys(counts, 0.0)
+    scrapes = (NOW - 2 * TICK, NOW - TICK, NOW)
+    total = tuple(
+        Series(name, f"{name}-0", tuple((at, rate * turn) for turn, at in enumerate(scrapes)))
+        for name, rate in counts.items()
+    )
+    bad = tuple(replace(one, samples=tuple((at, 0.0) for at, _ in one.samples)) for one in total)
+    return SeenEvidence(NOW, {"errors": Counters(bad, total)}, verdict=sight.verdict)
+
+
+# what changes it
+
+
+def apply(state: State, action: Action) -> State:
+    """One write has come through."""
+    match action:
+        case Apply(target=Target.DEPLOYMENT, body=body):
+            notes = body["metadata"]["annotations"]
+            made = Pods(body["metadata"]["name"], notes[meta.ANNOTATION_MODEL_VERSION], notes[meta.ANNOTATION_DIGEST])
+            return replace(state, pods=(*state.pods, made))
+        case Apply(target=Target.SERVICE, body=body):
+            return _with(state, body["metadata"]["name"], backend=True)
+        case Apply(target=Target.ROUTE, body=body):
+            return replace(rerouted(state), route=stored(body), taken=False)
+        case Apply(target=Target.ROLLOUT, body=body):
+            return replace(state, finalizer=bool(body["metadata"]["finalizers"]))
+        case Delete(target=Target.SERVICE, name=name):
+            return _with(state, name, backend=False)
+        case Delete(target=Target.DEPLOYMENT, name=name):
+            return replace(state, pods=tuple(one for one in state.pods if one.revision != name))
+    assert isinstance(action, Scale | Delete), action
+    return state
+
+
+def rerouted(state: State) -> State:
+    """A route of a new generation: no gateway is known to have taken it."""
+    status = status_of(state.status)
+    return replace(state, status=canonical(status.model_copy(update={"route": None})))
+
+
+def _with(state: State, revision: str, **changes: Any) -> State:
+    return replace(
+        state, pods=tuple(replace(one, **changes) if one.revision == revision else one for one in state.pods)
+    )
+
+
+def canonical(status: RolloutStatus, later: float = 0.0) -> str:
+    """The status without what no decision looks at, `later` seconds later."""
+
+    def aged(text: str | None) -> str | None:
+        return None if text is None else stamp(max(moment(text) - later, NOW - OLDEST))
+
+    update: Json = {"analysis": None, "plan": None, "history": []}
+    for arm in ("stable", "candidate"):
+        if (one := getattr(status, arm)) is not None:
+            update[arm] = one.model_copy(update={"unready_since": aged(one.unready_since)})
+    if (stage := status.stage) is not None:
+        times = {"acknowledged_at": aged(stage.acknowledged_at), "proven_at": aged(stage.proven_at)}
+        update["stage"] = stage.model_copy(update={"entered_at": stamp(NOW), **times})
+    if status.traffic is not None:
+        update["traffic"] = status.traffic.model_copy(update={"observed": None})
+    if status.route is not None:
+        taken = {"generation": 2, "acknowledged_at": aged(status.route.acknowledged_at)}
+        update["route"] = status.route.model_copy(update=taken)
+    if status.outcome is not None:
+        update["outcome"] = status.outcome.model_copy(update={"message": "-", "at": stamp(NOW), "cause": "-"})
+    plain = {"message": "-", "at": stamp(NOW)}
+    update["handled"] = [one.model_copy(update=plain) for one in status.handled]
+    return status.model_copy(update=update).model_dump_json(by_alias=True, exclude_none=True)
+
+
+def moves(state: State) -> Iterator[State]:
+    """What the world does by itself, then what people and bad luck may do as long as they have not done enough."""
+    yield replace(
+        state,
+        status=canonical(status_of(state.status), TICK),
+        waited=min(state.waited + TICK * 5, 75.0) if state.deleting else 0.0,
+    )
+    if state.route and not state.taken:
+        yield replace(state, taken=True)
+    for one in state.pods:
+        if not one.ready and not one.crashing:
+            yield _with(state, one.revision, ready=True)
+    if state.people and not state.deleting:
+        yield from _people(replace(state, people=state.people - 1))
+    if state.luck:
+        yield from _luck(replace(state, luck=state.luck - 1))
+
+
+def _people(state: State) -> Iterator[State]:
+    yield from (replace(state, asks=other) for other in ("v1", "v2", "v3", "?") if other != state.asks)
+    yield replace(state, suspend=not state.suspend)
+    yield replace(state, deleting=True)
+    given = dict(state.orders)
+    for verb in ("abort", "advance", "retry", "skip-stage"):
+        token = "b" if given.get(verb) == "a" else "a"
+        yield replace(state, orders=tuple(sorted({**given, verb: token}.items())))
+
+
+def _luck(state: State) -> Iterator[State]:
+    for one in state.pods:
+        if one.ready:
+            yield _with(state, one.revision, ready=False)
+        if not one.crashing:
+            yield _with(state, one.revision, ready=False, crashing=True)
+    if state.route:
+        yield replace(rerouted(state), route="", taken=False)
+    route = route_of(state.route) if state.route else {}
+    if len(weights(route)) == 2:  # somebody turns the weights round
+        rules = [dict(rule) for rule in route["spec"]["rules"]]
+        there, here = rules[0]["backendRefs"]
+        parts = (here["weight"], there["weight"])
+        rules[0]["backendRefs"] = [{**there, "weight": parts[0]}, {**here, "weight": parts[1]}]
+        yield replace(rerouted(state), route=stored({**route, "spec": {**route["spec"], "rules": rules}}), taken=False)

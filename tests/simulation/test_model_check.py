@@ -1,0 +1,148 @@
+"""Would catch: a state, however odd the way into it, from which the planner breaks a promise or cannot come back.
+
+Every state of a small world is visited, breadth first: whatever one look may find, whatever people order and edit,
+whatever pods, gateway and route do meanwhile, and a kill between any two writes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import pytest
+from crossfade.decide import scene
+from crossfade.decide.plan import Plan
+from crossfade.decide.rollout import plan_rollout
+
+from tests.simulation.invariants import PROMISES, Pass, a_rollback_is_one_pass_away
+from tests.simulation.small_world import LADDERS, SIGHTS, Sight, State, apply, canonical, look_at, moves, snapshot_of
+
+ALL = 10**9
+Trail = tuple["State | None", str]
+
+
+@dataclass
+class Explorer:
+    """All states that were reached, and from where, so that a broken promise can be told as a story."""
+
+    ladder: str
+    reached: dict[State, Trail] = field(default_factory=dict)
+    passes: dict[State, tuple[tuple[State, str], ...]] = field(default_factory=dict)
+
+    def explore(self, first: State, most: int) -> int:
+        """Visit what can be reached from `first`, at most so many states; how many there were."""
+        self.reached[first] = (None, "the beginning")
+        wave = [first]
+        while wave and len(self.reached) < most:
+            after: list[State] = []
+            for state in wave:
+                for found, how in self.successors(state):
+                    if found not in self.reached:
+                        self.reached[found] = (state, how)
+                        after.append(found)
+            wave = after
+        return len(self.reached)
+
+    def successors(self, state: State) -> Iterator[tuple[State, str]]:
+        """What the operator makes of it by each sight, then what the world makes of it."""
+        plain = replace(state, people=0, luck=0)
+        if plain not in self.passes:
+            self.passes[plain] = tuple(self.looks(plain, state))
+        for found, how in self.passes[plain]:
+            yield replace(found, people=state.people, luck=state.luck), how
+        for found in moves(state):
+            yield found, "the world moves"
+
+    def looks(self, plain: State, state: State) -> Iterator[tuple[State, str]]:
+        """One pass by each sight that can make a difference, with all its writes or only the first of them."""
+        under_way = '"stage":' in plain.status
+        for sight in SIGHTS if under_way else SIGHTS[:2]:
+            plan = self.one_pass(plain, sight, state)
+            found = plain
+            for action in plan.first:
+                found = apply(found, action)
+                yield found, f"killed, {sight.name}"
+            found = replace(found, status=canonical(plan.status))
+            yield found, f"killed, {sight.name}"
+            for action in plan.then:
+                found = apply(found, action)
+                yield found, f"{plan.situation.reason}, {sight.name}"
+
+    def one_pass(self, plain: State, sight: Sight, state: State) -> Plan:
+        """Plan, and hold the plan to the promises."""
+        seen = snapshot_of(plain, sight, self.ladder)
+        try:
+            one = Pass(seen, plan_rollout(seen))
+            for promise in PROMISES:
+                if promise is not a_rollback_is_one_pass_away or sight in SIGHTS[:2]:
+                    promise(one)
+        except Exception as error:
+            error.add_note(self.story(state, sight))
+            raise
+        return one.plan
+
+    def story(self, state: State, sight: Sight) -> str:
+        """The way to a state."""
+        lines = [f"then a look: {sight.name}"]
+        at: State | None = state
+        while at is not None:
+            before, how = self.reached[at]
+            lines.append(f"{how} -> {_told(at)}")
+            at = before
+        return "\n".join(reversed(lines))
+
+
+def _told(state: State) -> str:
+    pods = " ".join(
+        f"{one.version}{'*' if one.ready else ''}{'!' if one.crashing else ''}{'' if one.backend else '-'}"
+        for one in state.pods
+    )
+    flags = " ".join(name for name in ("suspend", "taken", "finalizer", "deleting") if getattr(state, name))
+    return f"asks {state.asks} [{pods}] {flags} {dict(state.orders)} {state.status[:600]} {state.route[-330:-60]}"
+
+
+def serving() -> State:
+    """v1 serves and is at rest."""
+    explorer, state = Explorer("weights"), State()
+    for _ in range(12):
+        for found, _how in explorer.looks(state, state):
+            last = found
+        state = last
+        state = replace(state, pods=tuple(replace(one, ready=True) for one in state.pods), taken=bool(state.route))
+    return replace(state, asks="v2")
+
+
+@pytest.fixture(autouse=True)
+def any_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The judge is replaced by all that it could say."""
+    monkeypatch.setattr(scene, "look_at", look_at)
+
+
+def explored(ladder: str, people: int, luck: int, most: int) -> int:
+    explorer = Explorer(ladder)
+    states = explorer.explore(replace(serving(), people=people, luck=luck), most)
+    print(f"{ladder}: {states} states, {len(explorer.passes)} of them apart for the operator")
+    return states
+
+
+@pytest.mark.parametrize("ladder", LADDERS)
+def test_every_promise_holds_in_every_state_of_a_rollout_that_is_left_alone(ladder: str) -> None:
+    assert explored(ladder, 0, 0, ALL) > 400
+
+
+@pytest.mark.parametrize("ladder", LADDERS)
+def test_every_promise_holds_after_one_order_or_misfortune_on_the_way(ladder: str) -> None:
+    explorer = Explorer(ladder)
+    explorer.explore(serving(), ALL)
+    on_the_way = list(explorer.reached)[:: len(explorer.reached) // 30]
+    for state in on_the_way:
+        for found in moves(replace(state, people=1, luck=1)):
+            explorer.reached.setdefault(found, (state, "an order or a misfortune"))
+            list(explorer.successors(found))
+    print(f"{ladder}: {len(explorer.passes)} states apart for the operator")
+    assert len(explorer.passes) > 700
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("people", "luck"), [(1, 0), (0, 1), (1, 1)])
+@pytest.mark.parametrize("ladder", LADDERS)
+def test_every_promise_holds_in_every_state_with_people_and_bad_luck(ladder: str, people: int, luck: int) -> None:
+    assert explored(ladder, people, luck, ALL) > 5000

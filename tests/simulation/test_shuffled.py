@@ -1,0 +1,38 @@
+"""Would catch: a rollout whose end hangs on the order in which things are seen, or a promise broken on the way."""
+
+import pytest
+
+from tests.simulation.cases import CASES, Case
+from tests.simulation.shuffle import Shuffled
+from tests.simulation.test_golden import GOLDEN
+
+QUICK, ALL = 2, 100
+"""Orders a case: in every run of the fast tests, and in `make test-long`."""
+
+
+def end_of(case: Case) -> str:
+    """The end that the transcript has."""
+    return (GOLDEN / f"{case.name}.txt").read_text().rsplit("\n\n", 1)[1].strip()
+
+
+def shuffled(case: Case, seed: int) -> None:
+    """Played in the order of this seed it ends as ever; the promises are checked at each pass."""
+    try:
+        story = case.on(Shuffled, seed=seed)
+    except AssertionError as error:
+        error.add_note(f"{case.name}, seed {seed}")
+        raise
+    assert story.end() == end_of(case), f"{case.name}, seed {seed}:\n{story.transcript()}"
+
+
+@pytest.mark.parametrize("seed", range(QUICK))
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_in_another_order_it_ends_the_same(case: Case, seed: int) -> None:
+    shuffled(case, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_in_a_hundred_orders_it_ends_the_same(case: Case) -> None:
+    for seed in range(QUICK, ALL + QUICK):
+        shuffled(case, seed)
