@@ -118,7 +118,7 @@ VALID: dict[str, list[Spec]] = {
                     {
                         "name": "team",
                         "match": {
-                            "headers": [{"name": "X-Team", "value": "risk & co"}, {"name": "x-region", "value": "eu"}]
+                            "headers": [{"name": "x-team", "value": "risk & co"}, {"name": "x-region", "value": "eu"}]
                         },
                         "gate": "Manual",
                     },

@@ -18,7 +18,7 @@ from crossfade.decide.rollout import plan_rollout
 from crossfade.decide.routes import unacknowledged
 from crossfade.decide.scene import scene_of
 from crossfade.decide.shapes import asked_for
-from crossfade.decide.stages import step_at
+from crossfade.decide.stages import same_step, step_at
 from crossfade.model.order import Order
 from crossfade.model.snapshot import Snapshot
 from crossfade.model.workload import PodFacts
@@ -157,6 +157,8 @@ def no_step_forward_without_proof(one: Pass) -> None:
     share = one.weights.get(candidate.revision, 0) / sum(one.weights.values())
     least = max(ceil(share * _whole(seen, seen.rollout.status.stable or candidate) - 1e-9), 1)
     assert one.ready(candidate.revision) >= least, "a step forward with pods missing"
+    if stage is not None and _is_gone(seen):
+        stage = None  # an edit took it away: the ladder begins anew
     given, now = step_at(spec, stage.index + 1 if stage else 0).shape, asked_for(one.plan.status.traffic)
     assert now == given or now.gives_no_more_than(asked_for(seen.rollout.status.traffic)), f"{now} is not the next rung"
     if stage is None or not {"skip-stage", "advance"}.isdisjoint(one.plan.obeyed):
@@ -335,6 +337,14 @@ def _backends(route: dict[str, Any]) -> Iterator[str]:
     for rule in route["rules"]:
         yield from (backend["name"] for backend in rule["backendRefs"])
         yield from (one["requestMirror"]["backendRef"]["name"] for one in rule.get("filters", ()))
+
+
+def _is_gone(seen: Snapshot) -> bool:
+    """Whether the ladder has no rung any more that is the stage under way."""
+    spec, stage = seen.rollout.spec, seen.rollout.status.stage
+    if spec is None or stage is None:
+        return False
+    return same_step(spec, stage.name, stage.index, asked_for(seen.rollout.status.traffic)) is None
 
 
 def _rises(one: Pass) -> bool:

@@ -205,7 +205,8 @@ class World:
             case Apply(target=Target.ROLLOUT, body=body):
                 self.finalizer = bool(body["metadata"]["finalizers"])
             case Scale(name=name, replicas=replicas):
-                assert self.revisions[name].autoscaler is None, f"{name} is scaled by two"
+                idle = self.revisions[name].replicas == 0
+                assert self.revisions[name].autoscaler is None or idle, f"{name} is scaled by two"
                 self.revisions[name].scale(replicas, self.now)
 
     def _delete(self, action: Delete) -> None:

@@ -120,7 +120,7 @@ def given_with(snapshot: Snapshot, candidate: Arm) -> int:
 
 def carried(snapshot: Snapshot, stable: Arm, candidate: Arm, shape: Shape) -> Shape:
     """What is left of a shape when the candidate has lost pods: stable gets as much of theirs as its own can carry."""
-    pods, back = given_with(snapshot, candidate), needed(snapshot, stable)
+    pods, back = given_with(snapshot, candidate), max(needed(snapshot, stable), 1)
     if not shape.weight or not 0 < candidate.ready < pods:
         return shape
     mine, theirs = shape.weight * candidate.ready // pods, shape.scale * min(stable.ready, back) // back

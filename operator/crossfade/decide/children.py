@@ -46,7 +46,7 @@ def sized(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
             actions.append(Apply(Target.AUTOSCALER, body, f"{why} at least"))
     elif found.autoscaler is not None:
         actions.append(Delete(Target.AUTOSCALER, arm.revision, "serving.autoscaling is not asked for any more"))
-    if scaling is None and found.replicas != size:
+    if found.replicas != size and (scaling is None or found.replicas == 0):  # at 0 an autoscaler does nothing any more
         actions.append(Scale(arm.revision, size, why))
     return (*actions, *_budgeted(snapshot, arm, found.budget, scaling.most if scaling else size))
 

@@ -24,8 +24,10 @@ def acknowledged(snapshot: Snapshot, status: RolloutStatus) -> RolloutStatus:
 def kept_seconds(snapshot: Snapshot) -> float:
     """Seconds for which a candidate that was taken back keeps its pods, for people to look at."""
     spec, end = snapshot.rollout.spec, snapshot.rollout.status.outcome
-    if spec is None or end is None or end.result not in ("RolledBack", "Aborted"):
+    if end is None or end.result not in ("RolledBack", "Aborted"):
         return 0.0
+    if spec is None:
+        return inf
     keep = spec.strategy.on_rollback.keep_candidate
     return max(moment(end.at) + seconds(keep) - snapshot.now, 0.0) if keep else 0.0
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 
-from crossfade.api.v1alpha1.rollout import Handled, RolloutStatus
+from crossfade.api.v1alpha1.rollout import Arm, Handled, RolloutStatus
 from crossfade.decide.look import Look
 from crossfade.decide.plan import Plan
-from crossfade.decide.stages import Step, step_at
+from crossfade.decide.records import tries_again, was_taken_back
+from crossfade.decide.shapes import asked_for
+from crossfade.decide.stages import Step, same_step
 from crossfade.model.moments import moment, stamp
 from crossfade.model.order import Order, Verb
 from crossfade.model.snapshot import RolloutFacts, Snapshot
@@ -24,8 +26,11 @@ def pending(rollout: RolloutFacts) -> Mapping[Verb, Order]:
     return {verb: order for verb, order in rollout.orders.items() if known.get(verb) != order.token}
 
 
-def echoed(snapshot: Snapshot, plan: Plan, look: Look | None) -> RolloutStatus:
-    """The plan's status with what became of each new order; one that may still act is left open."""
+def echoed(snapshot: Snapshot, plan: Plan, look: Look | None, asked: Arm | None) -> RolloutStatus:
+    """The plan's status with what became of each new order; one that may still act is left open.
+
+    `asked` is the revision that the spec asks for, None when that is not known.
+    """
     given = pending(snapshot.rollout)
     if not given:
         return plan.status
@@ -33,7 +38,7 @@ def echoed(snapshot: Snapshot, plan: Plan, look: Look | None) -> RolloutStatus:
     for verb, order in given.items():
         if verb in plan.obeyed:
             handled[verb] = _handled(snapshot, verb, order, plan.obeyed[verb], obeyed=True)
-        elif not _may_act(snapshot, verb, look):
+        elif _came_too_late(snapshot, plan, verb) or not _may_act(snapshot, verb, look, asked):
             handled[verb] = _handled(snapshot, verb, order, _IDLE[verb], obeyed=False)
     return plan.status.model_copy(update={"handled": [handled[verb] for verb in sorted(handled)]})
 
@@ -47,15 +52,23 @@ def waits_for_people(snapshot: Snapshot, step: Step, look: Look) -> bool:
     return step.gated or (over and look.judgement.overall == "Continue" and step.otherwise == "Hold")
 
 
-def _may_act(snapshot: Snapshot, verb: Verb, look: Look | None) -> bool:
+def _came_too_late(snapshot: Snapshot, plan: Plan, verb: Verb) -> bool:
+    """Whether the order was about a stage that this very plan leaves: the next one is another question."""
+    before, after = snapshot.rollout.status.stage, plan.status.stage
+    return verb in ("advance", "skip-stage") and before is not None and after is not None and before.name != after.name
+
+
+def _may_act(snapshot: Snapshot, verb: Verb, look: Look | None, asked: Arm | None) -> bool:
     rollout = snapshot.rollout
     status, spec = rollout.status, rollout.spec
     if verb == "abort":
         return status.candidate is not None and status.stable is not None
-    if verb == "retry" or status.stage is None or spec is None or look is None:
-        return False
-    step = step_at(spec, status.stage.index)
-    return verb == "skip-stage" or step.gated or waits_for_people(snapshot, step, look)
+    if verb == "retry":
+        return was_taken_back(status.outcome) if asked is None else tries_again(snapshot, asked)
+    if status.stage is None or spec is None or look is None:
+        return status.stage is not None
+    step = same_step(spec, status.stage.name, status.stage.index, asked_for(status.traffic))
+    return verb == "skip-stage" or step is None or step.gated or waits_for_people(snapshot, step, look)
 
 
 def _handled(snapshot: Snapshot, verb: Verb, order: Order, message: str, *, obeyed: bool) -> Handled:

@@ -76,6 +76,17 @@ def _reduced(way: Way, stage: StageStatus, step: Step) -> Plan:
     )
 
 
+def _edited(way: Way) -> Plan:
+    """An edit alone gives the candidate nothing more, and stable nothing that it could not answer."""
+    step = step_within(way.spec, way.given)
+    other = step.shape.shadow or step.shape.headers or not step.shape.gives_no_more_than(way.given)
+    if other or way.stable.ready > 0 or way.candidate.ready == 0:
+        return enter(way, step, forward=bool(other))
+    kept = repair(way.snapshot, way.split(way.given), way.candidate)
+    message = f"{step.summary} waits for {way.stable.model_version}, which has no ready pod"
+    return replace(way.plan(Reason.NOT_SERVING, message), first=kept)
+
+
 def _unseen(stage: StageStatus) -> StageStatus:
     """The stage with everything still to be proven."""
     return stage.model_copy(update={"acknowledged_at": None, "proven_at": None})
@@ -148,9 +159,10 @@ STEPS: tuple[State[Way], ...] = (
     State(
         name="Edited",
         when="the ladder has no stage any more of the name and shape of the one that runs",
-        does="the highest stage that gives no more than is given now is entered",
+        does="the highest stage that gives no more than is given now is entered; where all give more, or something"
+        " else, the first one is, as above",
         applies=lambda way: way.step is None,
-        plan=lambda way: enter(way, step_within(way.spec, way.given), forward=False),
+        plan=_edited,
     ),
     State(
         name="Reduced",

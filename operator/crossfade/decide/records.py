@@ -53,6 +53,11 @@ def asked(snapshot: Snapshot) -> str:
     return hashlib.sha256(json.dumps(spec, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]
 
 
+def was_taken_back(end: Outcome | None) -> bool:
+    """Whether that is how a rollout ended."""
+    return end is not None and end.result in ("RolledBack", "Aborted")
+
+
 def tries_again(snapshot: Snapshot, target: Arm) -> bool:
     """Whether it is the retry token that lets a revision try again which was taken back."""
     end, token = snapshot.rollout.status.outcome, snapshot.rollout.retry_token
@@ -63,7 +68,9 @@ def tries_again(snapshot: Snapshot, target: Arm) -> bool:
 
 def is_sticky(snapshot: Snapshot, target: Arm) -> bool:
     """Whether this revision was taken back and nobody has asked since, by spec or by token, to try again."""
-    end = snapshot.rollout.status.outcome
+    end, candidate = snapshot.rollout.status.outcome, snapshot.rollout.status.candidate
+    if candidate is not None and candidate.revision == target.revision:
+        return False  # what is under way was let through already
     return (
         end is not None
         and end.result in ("RolledBack", "Aborted")

@@ -11,9 +11,9 @@ from crossfade.decide.orders import pending
 from crossfade.decide.plan import Event, Plan, Situation, Standing
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.settle import route_actions
-from crossfade.decide.shapes import alone
+from crossfade.decide.shapes import alone, asked_for
 from crossfade.decide.signals import Signal, hard_signal
-from crossfade.decide.stages import step_at
+from crossfade.decide.stages import same_step
 from crossfade.model.moments import moment
 from crossfade.model.snapshot import Snapshot
 
@@ -53,7 +53,9 @@ def _given_up(snapshot: Snapshot, look: Look) -> Signal | None:
     spec, stage = snapshot.rollout.spec, snapshot.rollout.status.stage
     if spec is None or stage is None or stage.proven_at is None or spec.suspend:
         return None
-    step = step_at(spec, stage.index)
+    step = same_step(spec, stage.name, stage.index, asked_for(snapshot.rollout.status.traffic))
+    if step is None:
+        return None  # an edit took the stage away, and with it what ends it
     over = snapshot.now - moment(stage.proven_at) >= step.most
     if not over or step.otherwise != "Rollback":
         return None
@@ -87,7 +89,7 @@ def roll_back(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal, look
     return Plan(
         status=ended(status, stable, outcome(snapshot, candidate, result, why.cause, message)),
         situation=Situation(Standing.FAILED, reason, message),
-        first=route_actions(snapshot, alone(stable.revision)),
+        first=route_actions(snapshot, alone(stable.revision)) if snapshot.rollout.spec or snapshot.route else (),
         events=(Event(reason, message, warning=True),),
         available=stable.ready > 0,
         look_again=0.0,

@@ -18,7 +18,7 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
     scene = scene_of(snapshot)
     plan = first_of(STATES, scene).plan(scene)
     ledger = scene.look.ledger if scene.look else snapshot.ledger
-    plan = replace(plan, status=acknowledged(snapshot, echoed(snapshot, plan, scene.look)))
+    plan = replace(plan, status=acknowledged(snapshot, echoed(snapshot, plan, scene.look, scene.asked)))
     if snapshot.rehearsal is not None and not plan.rehearse:
         gone = Delete(Target.ROUTE, rehearsal_name(snapshot.rollout.name), "the rehearsal is over")
         plan = replace(plan, then=(*plan.then, gone))

@@ -44,7 +44,8 @@ def settle(
     route = route_actions(snapshot, alone(stable.revision)) if spec or snapshot.route else ()
     left = inf if route or _last_ready(snapshot, stable) else max(undrained(snapshot), kept_seconds(snapshot))
     gone = leftovers(snapshot, [stable.revision])
-    clean = () if gone and left else (*removal(snapshot, [stable.revision]), *finalizer(rollout, wanted=False))
+    released = finalizer(rollout, wanted=False) if stable.floor is None else ()
+    clean = () if gone and left else (*removal(snapshot, [stable.revision]), *released)
     waiting = _waiting(snapshot, route)
     waits = [end for end in (left if gone else 0.0, settling(snapshot) if stable.floor else 0.0) if 0 < end < inf]
     return Plan(
@@ -83,7 +84,8 @@ def _settled(
 ) -> Situation:
     end = snapshot.rollout.status.outcome
     if sticky and end is not None:
-        return Situation(Standing.FAILED, Reason.ROLLED_BACK, end.message)
+        reason = Reason.ABORTED if end.result == "Aborted" else Reason.ROLLED_BACK
+        return Situation(Standing.FAILED, reason, end.message)
     if otherwise is not None:
         return otherwise
     if waiting:

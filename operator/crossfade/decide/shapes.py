@@ -36,6 +36,11 @@ class Shape:
         """Whether it gets every request."""
         return self.weight == self.scale
 
+    def equals(self, other: "Shape") -> bool:
+        """Whether it gives the same, on whatever scale."""
+        same = self.weight * other.scale == other.weight * self.scale
+        return same and (self.shadow, self.headers) == (other.shadow, other.headers)
+
     def gives_no_more_than(self, other: "Shape") -> bool:
         """Whether its weight is no larger a share than the other's."""
         return self.weight * other.scale <= other.weight * self.scale

@@ -64,11 +64,12 @@ def step_at(spec: RolloutSpec, index: int) -> Step:
 def same_step(spec: RolloutSpec, name: str, index: int, shape: Shape) -> Step | None:
     """The rung of this name that gives this, at `index` or, in a ladder edited meanwhile, elsewhere; None when gone."""
     rungs = [step_at(spec, index), *(step_at(spec, at) for at in range(len(spec.strategy.stages) + 2))]
-    return next((step for step in rungs if step.name == name and step.shape == shape), None)
+    return next((step for step in rungs if step.name == name and step.shape.equals(shape)), None)
 
 
 def step_within(spec: RolloutSpec, shape: Shape) -> Step:
     """The first of the rungs that give most without giving more: where an edited ladder is taken up again."""
-    steps = [step_at(spec, index) for index in range(len(spec.strategy.stages))]
+    rungs = len(spec.strategy.stages) + (spec.strategy.bake is not None)
+    steps = [step_at(spec, index) for index in range(rungs)]
     reached = [step for step in steps if step.shape.weight and step.shape.gives_no_more_than(shape)]
     return max(reached, key=lambda step: (step.shape.weight, -step.index), default=steps[0])

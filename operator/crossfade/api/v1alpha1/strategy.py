@@ -60,8 +60,8 @@ Scale = Literal[100, 1000, 10000]
 class HeaderMatch(ApiModel):
     """A header that a request must have, with this value."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9!#$%&'*+.^_|~-]+$", min_length=1, max_length=256)]
-    """The header's name; upper and lower case are the same."""
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9!#$%&'*+.^_|~-]+$", min_length=1, max_length=256)]
+    """The header's name in lower case; requests may write it as they like."""
     value: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]+$", min_length=1, max_length=1024)]
     """The whole value."""
 
