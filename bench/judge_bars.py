@@ -188,7 +188,7 @@ def late(effort: Effort) -> list[Bar]:
 
 def traffic(effort: Effort) -> list[Bar]:
     """A weight that the gateway does not apply, or not all of it; with it the candidate gets 10 requests a second."""
-    wrong = {"none of": (0.0, 1), "half of": (0.5, 3), "twice": (2.0, 1)}
+    wrong = {"none of": (0.0, 1), "half of": (0.5, 4), "twice": (2.0, 1)}
     services = [Service(100, applied=applied) for applied, _ in wrong.values()]
     doubted = effort.run(*[scenario(one, stages=ladder(10, least=LONG), horizon=600.0) for one in services])
     found = []
