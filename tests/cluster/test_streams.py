@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from testbed.load import LoadGenerator
-from tests.support.endpoint import FAILING, Endpoint, at_least, failed_by_route, rolled_back, serves, settled
+from tests.support import objects
+from tests.support.endpoint import FAILING, NAME, Endpoint, at_least, failed_by_route, rolled_back, serves, settled
 from tests.support.gateways import on_both_gateways
 from tests.support.operator_process import OperatorProcess
 
@@ -57,6 +58,8 @@ async def test_a_promotion_cuts_off_no_stream_and_fails_no_new_connection(servin
 async def test_a_rollback_cuts_off_no_stream_of_either_version(serving: Endpoint) -> None:
     stable = (await serving.until(lambda _: True))["status"]["stable"]["revision"]
     await serving.model(2, **MODEL, failsWhen=[{"index": 0, "equals": 13}])
+    # in the seconds until it is found out, a tenth of the streams may be none
+    await serving.patch("Rollout", NAME, {"spec": {"strategy": objects.stages(50)}})
     async with serving.streams(STREAMS) as streams, serving.load(RATE, keep=False, body=FAILING) as load:
         await at_least(streams, 5)
         await serving.ask(2)

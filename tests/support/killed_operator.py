@@ -12,6 +12,7 @@ import importlib
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from crossfade import cli
 from crossfade.adapters import kube
 
 _READ = "GET"
+_TERM = {signal.SIGTERM}
 _HEAVY = ("crossfade.watch.operator", "crossfade.adapters.artifacts.router", "crossfade.adapters.registries.mlflow")
 """What the operator imports when it runs."""
 
@@ -80,6 +82,7 @@ def make_mortal(journal: Path, moment: str) -> type[kube.KubeCluster]:
 def live(journal: Path, moment: str) -> None:
     """One life, in a process of its own. Never returns."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _TERM)
     kube.KubeCluster = make_mortal(journal, moment)  # type: ignore[misc]
     sys.argv = ["crossfade", "run"]
     try:
@@ -94,16 +97,19 @@ def main() -> int:
     for module in _HEAVY:
         importlib.import_module(module)
     while True:
+        signal.pthread_sigmask(signal.SIG_BLOCK, _TERM)  # so that it ends this life, and not one that is over
         child = os.fork()
         if child == 0:
             live(Path(journal), moment)
         signal.signal(signal.SIGTERM, lambda *_, child=child: _end(child))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _TERM)
         if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != -signal.SIGKILL:
             return 1
 
 
 def _end(child: int) -> None:
-    os.kill(child, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # it has just died by itself
+        os.kill(child, signal.SIGKILL)
     os._exit(0)
 
 
