@@ -44,8 +44,7 @@ def settle(
     route = route_actions(snapshot, alone(stable.revision)) if spec or snapshot.route else ()
     left = inf if route or _last_ready(snapshot, stable) else max(undrained(snapshot), kept_seconds(snapshot))
     gone = leftovers(snapshot, [stable.revision])
-    released = finalizer(rollout, wanted=False) if stable.floor is None else ()
-    clean = () if gone and left else (*removal(snapshot, [stable.revision]), *released)
+    clean = () if gone and left else (*removal(snapshot, [stable.revision]), *finalizer(rollout, wanted=False))
     waiting = _waiting(snapshot, route)
     waits = [end for end in (left if gone else 0.0, settling(snapshot) if stable.floor else 0.0) if 0 < end < inf]
     return Plan(
