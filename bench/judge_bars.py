@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from crossfade.api.v1alpha1.analysis import Analysis
-from crossfade.api.v1alpha1.rollout import Stage
+from crossfade.api.v1alpha1.strategy import Stage
 from crossfade.decide.judge.replay import upper_bound
 from crossfade.simulate.fleet import simulate_all
 from crossfade.simulate.scenario import Scenario

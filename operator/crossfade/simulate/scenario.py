@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from crossfade.api.v1alpha1.analysis import Analysis
-from crossfade.api.v1alpha1.rollout import Stage
+from crossfade.api.v1alpha1.strategy import Stage
 from crossfade.decide.judge.replay import calibrated
 from crossfade.decide.judge.rules import Kind, Rules, rules_of
 from crossfade.simulate.history import drawn_past

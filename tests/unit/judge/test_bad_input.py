@@ -6,7 +6,7 @@ from math import inf, nan
 
 import pytest
 from crossfade.api.v1alpha1.analysis import Analysis
-from crossfade.api.v1alpha1.rollout import Stage
+from crossfade.api.v1alpha1.strategy import Stage
 from crossfade.decide.judge.engine import Judgement, judge
 from crossfade.decide.judge.rules import rules_of
 from crossfade.decide.judge.windows import catch_up

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from crossfade.api.v1alpha1.analysis import Analysis
-from crossfade.api.v1alpha1.rollout import AnalysisStatus, ArmCount, Stage
+from crossfade.api.v1alpha1.rollout import AnalysisStatus, ArmCount
+from crossfade.api.v1alpha1.strategy import Stage
 from crossfade.decide.judge import describe
 from crossfade.decide.judge.describe import analysis_status, pooled_ratio
 from crossfade.decide.judge.engine import fold, judge

@@ -7,7 +7,8 @@ from math import erfc, inf, log, sqrt
 import numpy as np
 import pytest
 from crossfade.api.v1alpha1.analysis import Analysis
-from crossfade.api.v1alpha1.rollout import RolloutStatus, Stage
+from crossfade.api.v1alpha1.rollout import RolloutStatus
+from crossfade.api.v1alpha1.strategy import Stage
 from crossfade.decide.judge.engine import fold, judge
 from crossfade.decide.judge.forecast import Forecast, Row, Volume, plan_of
 from crossfade.decide.judge.outlook import plan_status, sentences, span, warnings

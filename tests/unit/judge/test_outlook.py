@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from crossfade.api.v1alpha1.plan import PlanStage
-from crossfade.api.v1alpha1.rollout import Stage
+from crossfade.api.v1alpha1.strategy import Stage
 from crossfade.decide.judge.forecast import Catch, Forecast, Row, Volume
 from crossfade.decide.judge.outlook import plan_status, sentences, span, stage_warning, times, warnings
 from crossfade.decide.judge.replay import Replay

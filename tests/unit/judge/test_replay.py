@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 from crossfade.api.v1alpha1.analysis import Analysis
-from crossfade.api.v1alpha1.rollout import Stage
+from crossfade.api.v1alpha1.strategy import Stage
 from crossfade.decide.judge import replay
 from crossfade.decide.judge.replay import Replay, calibrated, replayed, upper_bound
 from crossfade.decide.judge.rules import Rules, rules_of

@@ -3,7 +3,7 @@
 from math import inf
 
 import pytest
-from crossfade.api.v1alpha1.rollout import Stage
+from crossfade.api.v1alpha1.strategy import Stage
 from crossfade.decide.judge import forecast
 from crossfade.decide.judge.forecast import Catch, Row, Volume, bad_share, flow_of, needed_for_proof, plan_of
 from crossfade.decide.judge.pace import Flow, is_caught, windows_to_accept, windows_to_catch

@@ -3,7 +3,8 @@
 from typing import Any
 
 import pytest
-from crossfade.api.v1alpha1.rollout import Analysis, Stage
+from crossfade.api.v1alpha1.rollout import Analysis
+from crossfade.api.v1alpha1.strategy import Stage
 from crossfade.decide.judge.rules import FLOOR, NOTHING_KNOWN, History, MetricRules, Rules, rules_of
 
 ERRORS = {"name": "errors", "ratio": {"bad": "b", "total": "t"}, "objective": {"relative": {"rollbackAbove": 10}}}

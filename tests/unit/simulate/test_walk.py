@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import pytest
 from crossfade.api.v1alpha1.analysis import Analysis
-from crossfade.api.v1alpha1.rollout import Stage
+from crossfade.api.v1alpha1.strategy import Stage
 from crossfade.simulate.fleet import BLOCK, simulate, simulate_all
 from crossfade.simulate.scenario import Scenario
 from crossfade.simulate.service import Regression, Service

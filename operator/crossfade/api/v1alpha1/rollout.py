@@ -27,7 +27,6 @@ from crossfade.api.v1alpha1.overlay import PodOverlay, has_containers
 from crossfade.api.v1alpha1.plan import PlanStatus
 from crossfade.api.v1alpha1.resources import Resources
 from crossfade.api.v1alpha1.strategy import HeaderMatch, Scale, Strategy
-from crossfade.api.v1alpha1.strategy import Stage as Stage
 
 _BY_NAME: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 _ATOMIC: JsonDict = {"x-kubernetes-list-type": "atomic"}

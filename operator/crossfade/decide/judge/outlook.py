@@ -5,7 +5,7 @@ from math import inf
 
 from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.plan import PlanStage, PlanStatus
-from crossfade.api.v1alpha1.rollout import Stage
+from crossfade.api.v1alpha1.strategy import Stage
 from crossfade.decide.judge.dispersion import known
 from crossfade.decide.judge.figures import counted, number, period, share, written
 from crossfade.decide.judge.forecast import Catch, Forecast, Row, bad_share, is_judged, needed_for_proof

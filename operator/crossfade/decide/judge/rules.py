@@ -7,7 +7,7 @@ from typing import Literal
 from crossfade.api.v1alpha1.analysis import Analysis, Metric
 from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.objective import Rule
-from crossfade.api.v1alpha1.rollout import Stage
+from crossfade.api.v1alpha1.strategy import Stage
 from crossfade.model.ledger import NOTHING_KNOWN as NOTHING_KNOWN
 from crossfade.model.ledger import History as History
 
