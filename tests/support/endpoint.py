@@ -20,7 +20,7 @@ NAME = objects.MODEL
 FAILING = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[13]}]}'
 """A request on which a model with `failsWhen` at 13 raises."""
 BODY = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[0.5]}]}'
-_SERVED_SECONDS = 10.0
+_SERVED_SECONDS = 20.0
 _PAUSE = 0.02
 
 
@@ -84,10 +84,22 @@ class Endpoint:
         return found
 
     async def until_answered(self) -> None:
-        """Wait until the gateway serves the route."""
-        async with asyncio.timeout(_SERVED_SECONDS):
-            while not (await self.infer()).is_success:  # noqa: ASYNC110 - a gateway tells nobody when it serves
-                await asyncio.sleep(_PAUSE)
+        """Wait until the gateway serves the route; one that is not there yet may refuse the connection, too."""
+        refusal: str | None = "nothing"
+        try:
+            async with asyncio.timeout(_SERVED_SECONDS):
+                while (refusal := await self._refusal()) is not None:  # noqa: ASYNC110 - a gateway tells nobody when it serves
+                    await asyncio.sleep(_PAUSE)
+        except TimeoutError:
+            raise AssertionError(f"{self.gateway} does not serve {self.host}; it last said: {refusal}") from None
+
+    async def _refusal(self) -> str | None:
+        """What one request met in place of an answer of the model."""
+        try:
+            answer = await self.infer()
+        except httpx.TransportError as failure:
+            return f"{failure!r}, from {failure.__cause__!r}"
+        return None if answer.is_success else f"{answer.status_code} {answer.text[:200]}"
 
     async def infer(self) -> httpx.Response:
         """One inference request through the gateway."""
