@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from testbed.load import Sample
 from testbed.load.verdict import Blame
 
+_UNKNOWN = "unknown"
 _LATE_SECONDS = 1.0
 
 
@@ -26,13 +27,13 @@ class Report:
     failed_by_route: int
     """Requests that no model server answered."""
     failed_by_model: dict[str, int]
-    """Error answers of each version."""
+    """Error answers of each version; MLServer's do not say which one gave them, and are those of `unknown`."""
     seconds_to_decision: float | None
     """From the first request that the bad version got until the status said that it was rolled back."""
     seconds_to_traffic_gone: float | None
     """From the same moment to the last answer of the bad version."""
     bad_answers: int
-    """Error answers that the bad version gave before it was out of the traffic."""
+    """Error answers of models, but for those that another version is known to have given."""
     digests: dict[str, str]
     """What each version's bytes were verified to be."""
     wall_seconds: float
@@ -67,9 +68,9 @@ def report(facts: Facts) -> Report:
     failed = dict.fromkeys(facts.versions.values(), 0)
     for sample in facts.samples:
         if sample.blame is Blame.MODEL:
-            failed[name_of(sample, facts.versions)] = failed.get(name_of(sample, facts.versions), 0) + 1
+            failed[sample.arm or _UNKNOWN] = failed.get(sample.arm or _UNKNOWN, 0) + 1
     bad = rolled_back[-1] if rolled_back else None
-    mine = [sample for sample in facts.samples if bad is not None and name_of(sample, facts.versions) == bad]
+    mine = [sample for sample in facts.samples if bad is not None and sample.arm == bad]
     first = min((sample.wall + sample.lateness for sample in mine), default=None)
     last = max((sample.wall + sample.lateness + sample.latency for sample in mine), default=None)
     return Report(
@@ -80,16 +81,11 @@ def report(facts: Facts) -> Report:
         failed_by_model=failed,
         seconds_to_decision=None if first is None or bad is None else round(facts.decided[bad] - first, 2),
         seconds_to_traffic_gone=None if first is None or last is None else round(last - first, 2),
-        bad_answers=0 if bad is None else failed[bad],
+        bad_answers=0 if bad is None else failed[bad] + failed.get(_UNKNOWN, 0),
         digests=dict(facts.digests),
         wall_seconds=round(facts.wall_seconds, 1),
         seconds_sent_late=round(max((sample.lateness for sample in facts.samples), default=0.0), 2),
     )
-
-
-def name_of(sample: Sample, versions: Mapping[str, str]) -> str:
-    """The ModelVersion that answered, or the arm as the route called it."""
-    return versions.get(sample.arm or "", sample.arm or "unknown")
 
 
 def broken_promises(found: Report, promoted: Sequence[str], rolled_back: Sequence[str]) -> list[str]:

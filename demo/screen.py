@@ -81,14 +81,15 @@ def _arms(board: Board) -> Table:
     recent = _recent(board)
     for revision, name in list(board.endpoint.versions.items()):
         role, weights = _part(board, revision, status.stable, status.candidate)
-        errors = board.tally.by_model[revision]
-        counts = (f"{board.tally.requests[revision]:,}", f"{recent.get(revision, 0) / _RATE_SECONDS:.0f}")
-        table.add_row(name, role, *weights, *counts, Text(str(errors), style="bold red" if errors else ""))
-    by_route = board.tally.by_route
-    table.add_row(
-        "the route itself", "", "", "", "", "", "", Text(str(by_route), style="bold red" if by_route else "green")
-    )
+        counts = (f"{board.tally.requests[name]:,}", f"{recent.get(name, 0) / _RATE_SECONDS:.0f}")
+        table.add_row(name, role, *weights, *counts, _errors(board.tally.by_model[name], ""))
+    for what, errors in (("a model, unnamed", board.tally.by_model[None]), ("the route itself", board.tally.by_route)):
+        table.add_row(what, "", "", "", "", "", "", _errors(errors, "green"))
     return table
+
+
+def _errors(number: int, otherwise: str) -> Text:
+    return Text(str(number), style="bold red" if number else otherwise)
 
 
 def _part(board: Board, revision: str, stable: Arm | None, candidate: Arm | None) -> tuple[str, tuple[str, str, str]]:

@@ -96,10 +96,9 @@ class Story:
 
     async def _see_it_gone(self) -> None:
         """Go on with requests until the bad version has answered none for a while."""
-        revision = self._endpoint.outcomes[BAD].revision
         with self._board.step("see version 3 without traffic"):
             await until(
-                lambda: time.time() - self._traffic.tally.last_of(revision) > _QUIET_SECONDS,
+                lambda: time.time() - self._traffic.tally.last_of(BAD) > _QUIET_SECONDS,
                 _OUTCOME_SECONDS,
                 lambda: f"{BAD} still answers requests although it was rolled back",
             )

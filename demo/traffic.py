@@ -22,7 +22,7 @@ _READ_SECONDS = 0.1
 
 @dataclass
 class Tally:
-    """Finished requests per arm (the route's revision, or None), and how many of them failed by whom."""
+    """Finished requests by ModelVersion, None where an answer does not name it, and how many failed by whom."""
 
     samples: list[Sample] = field(default_factory=list)
     requests: Counter[str | None] = field(default_factory=Counter)
@@ -36,9 +36,9 @@ class Tally:
         self.by_model[sample.arm] += sample.blame is Blame.MODEL
         self.by_route += sample.blame is Blame.ROUTE
 
-    def last_of(self, arm: str) -> float:
-        """When the arm's last answer was complete (Unix time); 0 when it has given none."""
-        latest = next((sample for sample in reversed(self.samples) if sample.arm == arm), None)
+    def last_of(self, version: str) -> float:
+        """When the version's last answer was complete (Unix time); 0 when it has given none."""
+        latest = next((sample for sample in reversed(self.samples) if sample.arm == version), None)
         return latest.wall + latest.lateness + latest.latency if latest else 0.0
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import aiohttp
 
 from testbed.load.samples import Sample, Summary, summarize
-from testbed.load.verdict import Blame, arm_of, blame_for_error, blame_for_status
+from testbed.load.verdict import Blame, arm_in, arm_of, blame_for_error, blame_for_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -129,8 +129,10 @@ class LoadGenerator:
                 self._url, data=self._bodies[body], headers=self._headers, allow_redirects=False
             ) as answer:
                 arm = arm_of(answer.headers)  # known of an answer that is cut off later, too
-                whole = (await answer.read()).rstrip().endswith(self._ending)
-                status, blame = answer.status, blame_for_status(answer.status, answer.headers)
+                content = await answer.read()
+                arm = arm or arm_in(content)
+                whole = content.rstrip().endswith(self._ending)
+                status, blame = answer.status, blame_for_status(answer.status, answer.headers, content)
                 if blame is None and not whole:
                     blame, error = Blame.ROUTE, "cut off"
         except (aiohttp.ClientError, TimeoutError, OSError) as failure:

@@ -1,8 +1,9 @@
 """A programmable Open Inference Protocol v2 server: ``python -m testbed.servers.v2 --model FILE --port 8080``.
 
 What it does is data in the model file (see behaviour.py). `generate_stream` answers with server-sent events, the last
-of which is ``data: [DONE]``, as language models do. Every answer carries ``x-model-version``. On SIGTERM
-readiness is false at once, requests in flight are answered, then it ends with exit code 0.
+of which is ``data: [DONE]``, as language models do. Every answer carries ``x-model-version``, and ``x-model-revision``
+when the environment has a REVISION. On SIGTERM readiness is false at once, requests in flight are answered, then it
+ends with exit code 0.
 """
 
 from __future__ import annotations
@@ -33,10 +34,11 @@ _UNCOUNTED = frozenset({"/v2/health/live", "/v2/health/ready", "/metrics"})
 class ModelServer:
     """Routes requests to one model; holds the counts that its behaviour depends on."""
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: Behaviour, revision: str = "") -> None:
         self._model = behaviour
         self._random = Random(behaviour.seed)  # noqa: S311  # repeatable on purpose
-        self._header = (("x-model-version", behaviour.version),)
+        known = (("x-model-revision", revision),) if revision else ()
+        self._header = (("x-model-version", behaviour.version), *known)
         self._received = 0
         self.loaded = False
         self.stopping = False
@@ -163,7 +165,7 @@ def _crash(reason: str) -> None:
 
 async def serve(behaviour: Behaviour, host: str | None, port: int) -> None:
     """Serve until SIGTERM or SIGINT, then drain."""
-    model = ModelServer(behaviour)
+    model = ModelServer(behaviour, os.environ.get("REVISION", ""))
     server = Http1Server(model.handle)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -149,7 +149,7 @@ def test_helm_fails_at_once_with_our_sentence_when_it_is_rolled_back(bed: Cluste
 def test_helm_waits_while_there_is_too_little_evidence(bed: ClusterHandle, chart: Path) -> None:
     """No request of the cohort comes, so nothing is proven: neither good nor bad."""
     asked = httpx.get(f"{bed.gateway}/v2", headers={"host": "kstatus"}, trust_env=False)  # from now on it is counted
-    assert asked.headers["x-crossfade-revision"].startswith("model-")
+    assert asked.is_success
     with pytest.raises(TestbedError, match="context deadline exceeded"):
         _release(bed, chart, "second", seconds=8)
     assert _ready(bed)["status"] == "Unknown"

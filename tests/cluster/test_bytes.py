@@ -45,7 +45,7 @@ async def test_a_model_changed_by_one_bit_after_it_was_resolved_never_serves(
     pods = [pod for pod in endpoint.recorder.history if revision_of(pod) == outcome["revision"]]
     assert MISMATCH_EXIT in [exit_code(pod) for pod in pods]
     assert not any(conditions(pod).get("Ready", {}).get("status") == "True" for pod in pods)
-    assert (await endpoint.infer()).headers["x-crossfade-revision"] == stable
+    assert (await endpoint.infer()).headers["x-model-revision"] == stable
 
 
 def is_resolved(found: dict[str, Any]) -> bool:

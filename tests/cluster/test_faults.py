@@ -210,7 +210,7 @@ async def test_deleting_a_rollout_mid_way_leaves_the_stable_version_serving(serv
         route = await serving.until_served_by(stable)
     assert [one["metadata"]["name"] for one in await serving.items("Deployment")] == [stable]
     assert "ownerReferences" not in route["metadata"]
-    assert (await serving.infer()).headers["x-crossfade-revision"] == stable
+    assert (await serving.infer()).headers["x-model-revision"] == stable
 
 
 async def test_a_rolled_back_version_is_tried_again_for_a_new_token_and_for_nothing_else(

@@ -74,10 +74,10 @@ async def test_sixty_changes_under_load_fail_no_request_and_are_live_soon(
 
 
 @on_both_gateways
-async def test_an_arm_that_is_new_to_a_route_costs_requests_on_envoy_only(
+async def test_an_arm_that_is_new_to_a_route_costs_no_request(
     pair: Pair, gateway: str, record_property: Property
 ) -> None:
-    """The figure that a remedy has to bring to zero: each step makes a backend anew that the route did not have."""
+    """With a filter on each backend it did on Envoy: 31 of 11,650 requests in 150 changes (docs/gateways.md)."""
     async with pair.endpoint.load(2 * RATE) as load:
         await at_least(load, 100)
         for _ in range(CHANGES // 2):
@@ -89,7 +89,7 @@ async def test_an_arm_that_is_new_to_a_route_costs_requests_on_envoy_only(
     failed = Counter(str(one.status or one.error) for one in load.samples if one.blame is not None)
     record_property("failed", dict(failed))
     print(f"{gateway}: {dict(failed)} of {len(load.samples)} requests failed while an arm came {CHANGES // 2} times")
-    assert failed.keys() <= ({"500"} if gateway == ENVOY else set())
+    assert not failed
 
 
 def by_hundreds(samples: list[Sample]) -> list[int]:

@@ -24,7 +24,7 @@ from tests.support.endpoint import (
     ready,
     serves,
 )
-from tests.support.gateways import ENVOY, NEW_ARM_COSTS, on_both_gateways
+from tests.support.gateways import ENVOY, on_both_gateways
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -55,16 +55,14 @@ async def serving(endpoint: Endpoint, start_operator: StartOperator) -> Endpoint
 
 @asynccontextmanager
 async def asked(endpoint: Endpoint, *stages: Object) -> AsyncIterator[LoadGenerator]:
-    """Version 2 is asked for by these stages, under load; no request fails but by a known gap."""
+    """Version 2 is asked for by these stages, under load, and no request fails."""
     async with endpoint.load(RATE) as load:
         await at_least(load, 200)
         await endpoint.patch("Rollout", NAME, {"spec": {"strategy": {"stages": list(stages)}}})
         await endpoint.ask(2)
         yield load
         await at_least(load, 200)
-    failed = failed_by_model(load.samples)
-    assert failed_by_route(load.samples) == {}
-    assert sum(failed.values()) <= NEW_ARM_COSTS[endpoint.parent], failed
+    assert (failed_by_route(load.samples), failed_by_model(load.samples)) == ({}, {})
 
 
 def team(endpoint: Endpoint) -> LoadGenerator:
@@ -161,8 +159,7 @@ async def test_a_cohort_gets_the_candidate_and_nobody_else_does(serving: Endpoin
         ended = len(load.samples), len(cohort.samples)
         await serving.until(at_stage("ten", proven=False))
         await serving.until(lambda found: serves(found, 2))
-    assert failed_by_route(cohort.samples) == {}
-    print(f"failures of the cohort's that look like the model's: {failed_by_model(cohort.samples)}")
+    assert (failed_by_route(cohort.samples), failed_by_model(cohort.samples)) == ({}, {})
     assert {one.arm for one in load.samples[begun[0] : ended[0]]} == {arms["stable"]}
     assert {one.arm for one in cohort.samples[begun[1] : ended[1]]} == {arms["candidate"]}
 

@@ -18,7 +18,7 @@ from tests.support.endpoint import (
     settled,
     weights,
 )
-from tests.support.gateways import on_both_but_envoy_may_fail, on_both_gateways
+from tests.support.gateways import on_both_gateways
 from tests.support.operator_process import ACCOUNT, Installation, OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.cluster
 RATE = 200.0
 
 
-@on_both_but_envoy_may_fail("an arm that is new to the route costs up to a few requests: docs/gateways.md")
+@on_both_gateways
 async def test_a_good_version_is_promoted_under_load_and_no_request_fails(
     endpoint: Endpoint, start_operator: Callable[..., OperatorProcess]
 ) -> None:

@@ -196,7 +196,7 @@ def _service(revision: str) -> servers.Object:
 
 
 def _route(host: str, weights: Mapping[str, int]) -> servers.Object:
-    """A route as the operator writes it."""
+    """A route as the operator writes it, but that answers say which arm gave them."""
     backends = [
         {
             "name": revision,

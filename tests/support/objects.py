@@ -12,6 +12,8 @@ MODEL = "fraud"
 INFER = f"/v2/models/{MODEL}/infer"
 STREAM = f"/v2/models/{MODEL}/generate_stream"
 STREAM_END = b"data: [DONE]"
+_REVISION = "metadata.labels['crossfade.dev/revision']"
+"""By it each answer says which arm gave it."""
 _SERIES = "rest_server_requests_total"
 
 
@@ -39,6 +41,7 @@ def serving(replicas: int = 2, **more: Any) -> Object:
         "name": "model",
         "image": "v2server",
         "args": ["--model", "/mnt/models/model.json"],
+        "env": [{"name": "REVISION", "valueFrom": {"fieldRef": {"fieldPath": _REVISION}}}],
         "ports": [{"name": "http", "containerPort": 8080}],
         "readinessProbe": {
             "httpGet": {"path": "/v2/health/ready", "port": "http"},

@@ -12,7 +12,6 @@ from tests.support.endpoint import NAME, Endpoint
 from tests.support.recorder import Object
 
 OLD, NEW = "old", "new"
-_HEADER = "x-crossfade-revision"
 _READY_SECONDS = 60.0
 _ACKNOWLEDGED_SECONDS = 30.0
 
@@ -79,14 +78,8 @@ def last_of_the_old(change: Change, samples: Sequence[Sample]) -> float:
 
 
 def _rule(weights: dict[str, int]) -> Object:
-    """As Crossfade writes it: the answering arm is marked by a filter of its backend."""
-
-    def mark(name: str) -> list[Object]:
-        header = {"set": [{"name": _HEADER, "value": name}]}
-        return [{"type": "ResponseHeaderModifier", "responseHeaderModifier": header}]
-
-    backends = [{"name": name, "port": 80, "weight": w, "filters": mark(name)} for name, w in weights.items()]
-    return {"backendRefs": backends}
+    """As Crossfade writes it."""
+    return {"backendRefs": [{"name": name, "port": 80, "weight": weight} for name, weight in weights.items()]}
 
 
 def _acknowledges(route: Object, generation: int) -> bool:

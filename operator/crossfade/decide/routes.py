@@ -1,7 +1,6 @@
 """The managed HTTPRoute: rendered whole from intent, compared with what is stored, acknowledged by its parents."""
 
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import Any
 
 from crossfade.api import meta
@@ -78,7 +77,7 @@ def rehearsed_rule(gateway: GatewayApi, split: Split, token: str) -> Json:
     *_, rule = _rules([{"matches": [gateway.rules[0].matches[0].to_json()]}], split)
     private = {"type": "Exact", "name": meta.HEADER_REHEARSAL, "value": token}
     matches = [{**match, "headers": [*match.get("headers", ()), private]} for match in rule["matches"]]
-    backends = [_backend(one["name"], one["weight"], {meta.HEADER_REHEARSAL: token}) for one in rule["backendRefs"]]
+    backends = [{**one, "filters": [_mark(one["name"], token)]} for one in rule["backendRefs"]]
     return {**rule, "matches": matches, "backendRefs": backends}
 
 
@@ -107,15 +106,17 @@ def is_cohort(rule: Mapping[str, Any]) -> bool:
     return bool(matches) and all("headers" in match for match in matches)
 
 
-def _backend(revision: str, weight: int, further: Mapping[str, str] = MappingProxyType({})) -> Json:
-    said = {meta.HEADER_REVISION: revision, **further}
+def _backend(revision: str, weight: int) -> Json:
+    """Without a filter of its own: Envoy Gateway makes an Envoy cluster of each backend that has one, and answers with
+    500 until Envoy has it. Backends without are one cluster, and an arm more is but more endpoints (docs/gateways.md).
+    """
+    return {"name": revision, "port": 80, "weight": weight}
+
+
+def _mark(revision: str, token: str) -> Json:
+    said = {meta.HEADER_REVISION: revision, meta.HEADER_REHEARSAL: token}
     marked = {"set": [{"name": name, "value": value} for name, value in said.items()]}
-    return {
-        "name": revision,
-        "port": 80,
-        "weight": weight,
-        "filters": [{"type": "ResponseHeaderModifier", "responseHeaderModifier": marked}],
-    }
+    return {"type": "ResponseHeaderModifier", "responseHeaderModifier": marked}
 
 
 def is_live(desired: Json, live: RouteFacts | None) -> bool:

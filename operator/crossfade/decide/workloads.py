@@ -123,7 +123,7 @@ def child_metadata(rollout: RolloutFacts, arm: Arm) -> Json:
 
 def pod_template(rollout: RolloutFacts, serving: Serving, arm: Arm, resolved: Resolved, platform: Platform) -> Json:
     """Runtime's template, with the user's overlay, with what Crossfade insists on (loader, labels, drain) on top."""
-    base = _mlserver(serving) if serving.runtime == "mlserver" else _custom()
+    base = _mlserver(serving, arm) if serving.runtime == "mlserver" else _custom()
     template: Json = copy.deepcopy(overlay(base, serving.template or {}))
     pod = template.setdefault("spec", {})
     model = pod["containers"][0]
@@ -186,9 +186,10 @@ def _loader(resolved: Resolved, platform: Platform) -> Json:
     }
 
 
-def _mlserver(serving: Serving) -> Json:
+def _mlserver(serving: Serving, arm: Arm) -> Json:
     settings = {
         "MLSERVER_MODEL_NAME": "model",
+        "MLSERVER_MODEL_VERSION": arm.model_version,  # in each answer's `model_version`
         "MLSERVER_MODEL_IMPLEMENTATION": serving.implementation,
         "MLSERVER_PARALLEL_WORKERS": "0",
         "MLSERVER_DEBUG": "false",  # true, its default, writes tracebacks into answers

@@ -71,6 +71,11 @@ def test_the_server_reads_the_verified_bytes_whatever_the_overlay_says() -> None
     assert values["MINE"] == "1"
 
 
+def test_each_answer_of_mlserver_names_the_model_version() -> None:
+    model = rendered()["spec"]["containers"][0]
+    assert {"name": "MLSERVER_MODEL_VERSION", "value": spec()["modelVersion"]} in model["env"]
+
+
 def test_nulls_of_an_overlay_are_as_if_left_out() -> None:
     container = {"name": "model", "lifecycle": None, "volumeMounts": None}
     pod = rendered(template={"metadata": None, "spec": {"volumes": None, "containers": [container]}})["spec"]

@@ -20,10 +20,10 @@ def _endpoint() -> Endpoint:
             None,
             outcome("tumour-classifier-1", "r1", "Promoted", "FirstVersion"),
         ),
-        (90.0, arm(BETTER, "r2"), None, outcome(BETTER, "r2", "Promoted", "StagesPassed")),
-        (95.0, arm(BETTER, "r2"), arm(BAD, "r3"), outcome(BETTER, "r2", "Promoted", "StagesPassed")),
-        (110.0, arm(BETTER, "r2"), None, outcome(BAD, "r3", "RolledBack", "MetricRegressed")),
-        (120.0, arm(BETTER, "r2"), None, outcome(BAD, "r3", "RolledBack", "MetricRegressed")),
+        (90.0, arm(BETTER, BETTER), None, outcome(BETTER, BETTER, "Promoted", "StagesPassed")),
+        (95.0, arm(BETTER, BETTER), arm(BAD, BAD), outcome(BETTER, BETTER, "Promoted", "StagesPassed")),
+        (110.0, arm(BETTER, BETTER), None, outcome(BAD, BAD, "RolledBack", "MetricRegressed")),
+        (120.0, arm(BETTER, BETTER), None, outcome(BAD, BAD, "RolledBack", "MetricRegressed")),
     ]
     for at, stable, candidate, end in stories:
         found = {"stable": stable, "outcome": end} | ({"candidate": candidate} if candidate else {})
@@ -37,13 +37,13 @@ def _report(*samples: object) -> Report:
 
 
 def test_the_first_version_counts_as_no_promotion_and_the_rolled_back_one_is_named() -> None:
-    found = _report(sample(100.0, "r3"))
+    found = _report(sample(100.0, BAD))
     assert (found.promoted, found.rolled_back) == ([BETTER], [BAD])
 
 
 def test_times_run_from_the_first_request_of_the_bad_version_to_decision_and_to_its_last_answer() -> None:
     found = _report(
-        sample(50.0, "r2"), sample(101.0, "r3"), sample(100.0, "r3"), sample(110.4, "r3"), sample(130.0, "r2")
+        sample(50.0, BETTER), sample(101.0, BAD), sample(100.0, BAD), sample(110.4, BAD), sample(130.0, BETTER)
     )
     assert found.seconds_to_decision == 10.0
     assert found.seconds_to_traffic_gone == 10.5
@@ -51,21 +51,22 @@ def test_times_run_from_the_first_request_of_the_bad_version_to_decision_and_to_
 
 def test_failures_are_on_the_account_of_who_failed() -> None:
     found = _report(
-        sample(100.0, "r3", Blame.MODEL),
-        sample(101.0, "r3", Blame.MODEL),
-        sample(102.0, "r2", Blame.MODEL),
-        sample(103.0, "r2", Blame.ROUTE),
+        sample(100.0, BAD, Blame.MODEL),
+        sample(101.0, BAD, Blame.MODEL),
+        sample(102.0, BETTER, Blame.MODEL),
+        sample(103.0, BETTER, Blame.ROUTE),
         sample(104.0, None, Blame.ROUTE),
         sample(105.0, None, Blame.GENERATOR),
+        sample(106.0, None, Blame.MODEL),
     )
-    assert found.requests == 6
+    assert found.requests == 7
     assert found.failed_by_route == 2
-    assert found.failed_by_model == {"tumour-classifier-1": 0, BETTER: 1, BAD: 2}
-    assert found.bad_answers == 2
+    assert found.failed_by_model == {"tumour-classifier-1": 0, BETTER: 1, BAD: 2, "unknown": 1}
+    assert found.bad_answers == 3
 
 
 def test_all_promises_kept_is_no_complaint_and_each_broken_one_is_a_sentence() -> None:
-    kept = _report(sample(100.0, "r3", Blame.MODEL))
+    kept = _report(sample(100.0, BAD, Blame.MODEL))
     assert broken_promises(kept, [BETTER], [BAD]) == []
     nothing = report(Facts([sample(1.0, None, Blame.ROUTE)], {}, {}, {}, {}, 1.0))
     said = broken_promises(nothing, [BETTER], [BAD])

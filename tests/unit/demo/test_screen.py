@@ -40,11 +40,13 @@ def test_each_version_has_its_role_weights_requests_and_errors() -> None:
     board, _ = _board()
     board.endpoint.learn(_split(), 1.0)
     for blame in (None, Blame.MODEL):
-        board.tally.add(sample(1.0, "r3", blame))
-    board.tally.add(sample(1.0, "r2"))
+        board.tally.add(sample(1.0, BAD, blame))
+    board.tally.add(sample(1.0, BETTER))
+    board.tally.add(sample(1.0, None, Blame.MODEL))
     picture = _painted(board)
     assert _row(picture, BETTER) == [BETTER, "stable", "90%", "90%", "1", "0", "0"]
     assert _row(picture, BAD) == [BAD, "candidate", "10%", "10%", "9.8%", "2", "0", "1"]
+    assert _row(picture, "unnamed")[-1] == "1"
     assert "errors: 2 of 61" in picture
 
 

@@ -43,7 +43,7 @@ def answering(answer: bytes) -> Handler:
     return handler
 
 
-OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-crossfade-revision: stable\r\n\r\n{}"
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-model-version: stable\r\n\r\n{}"
 
 
 async def finished(url: str, count: int, timeout: float = 10) -> list[Sample]:
@@ -116,7 +116,7 @@ async def test_each_request_has_a_connection_of_its_own_when_none_is_kept() -> N
 
 @pytest.mark.parametrize(("events", "word"), [(b"data: 1\n\ndata: [DONE]\n\n", None), (b"data: 1\n\n", "cut off")])
 async def test_a_stream_without_its_last_event_is_cut_off(events: bytes, word: str | None) -> None:
-    head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(events)}\r\nx-crossfade-revision: stable\r\n\r\n"
+    head = f"HTTP/1.1 200 OK\r\ncontent-length: {len(events)}\r\nx-model-version: stable\r\n\r\n"
     async with (
         listening(answering(head.encode() + events)) as url,
         LoadGenerator(url, 500, [b"{}"], ending=b"data: [DONE]") as load,
@@ -133,7 +133,7 @@ async def close_at_once(reader: asyncio.StreamReader, writer: asyncio.StreamWrit
 
 async def answer_half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await read_request(reader)
-    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\nx-crossfade-revision: stable\r\n\r\n{}")
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\nx-model-version: stable\r\n\r\n{}")
     writer.close()
 
 
