@@ -132,7 +132,7 @@ class LoadGenerator:
                 content = await answer.read()
                 arm = arm or arm_in(content)
                 whole = content.rstrip().endswith(self._ending)
-                status, blame = answer.status, blame_for_status(answer.status, answer.headers, content)
+                status, blame = answer.status, blame_for_status(answer.status, answer.headers)
                 if blame is None and not whole:
                     blame, error = Blame.ROUTE, "cut off"
         except (aiohttp.ClientError, TimeoutError, OSError) as failure:
