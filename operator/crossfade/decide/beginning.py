@@ -7,10 +7,9 @@ from crossfade.decide.capacity import needed
 from crossfade.decide.children import counted, ensure, finalizer, removal, unready_seconds
 from crossfade.decide.plan import Event, Plan, Situation, Standing
 from crossfade.decide.records import ended, outcome
-from crossfade.decide.routes import unacknowledged
-from crossfade.decide.settle import route_actions
 from crossfade.decide.shapes import alone
 from crossfade.decide.signals import hard_signal
+from crossfade.decide.traffic import traffic_of
 from crossfade.model.snapshot import Snapshot
 
 
@@ -28,10 +27,10 @@ def begin(snapshot: Snapshot, arm: Arm, resolved: Resolved) -> Plan:
     status = rollout.status.model_copy(update={"candidate": arm})
     if arm.ready == 0 or arm.ready < needed(snapshot, arm):
         return Plan(status=status, situation=_starting(snapshot, arm), first=children, look_again=30.0)
-    route = route_actions(snapshot, alone(arm.revision))
-    waiting = None if snapshot.route is None else unacknowledged(rollout, snapshot.route)
-    if route or snapshot.route is None or waiting:
-        said = waiting or f"the route is being pointed at {arm.model_version}"
+    route = traffic_of(snapshot).writes(snapshot, alone(arm.revision))
+    waiting = traffic_of(snapshot).untaken(snapshot)
+    if route or waiting:
+        said = waiting if waiting and snapshot.route else f"the route is being pointed at {arm.model_version}"
         situation = Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_GATEWAY, said)
         return Plan(status=status, situation=situation, first=children, then=route)
     message = f"{arm.model_version} is the first version and serves all requests"

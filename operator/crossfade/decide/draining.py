@@ -4,7 +4,7 @@ from math import inf
 
 from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.rollout import RolloutStatus, RouteStatus
-from crossfade.decide.routes import unacknowledged
+from crossfade.decide.traffic import traffic_of
 from crossfade.model.moments import moment, stamp
 from crossfade.model.snapshot import Snapshot
 
@@ -14,7 +14,7 @@ DRAIN_SECONDS = 10.0
 def acknowledged(snapshot: Snapshot, status: RolloutStatus) -> RolloutStatus:
     """The status with the moment at which every parent was first seen to have taken the stored route."""
     live, known = snapshot.route, status.route
-    if live is None or unacknowledged(snapshot.rollout, live) or (known and known.generation == live.generation):
+    if live is None or traffic_of(snapshot).untaken(snapshot) or (known and known.generation == live.generation):
         return status
     return status.model_copy(
         update={"route": RouteStatus(generation=live.generation, acknowledged_at=stamp(snapshot.now))}
@@ -41,7 +41,7 @@ def undrained(snapshot: Snapshot) -> float:
     live, known = snapshot.route, snapshot.rollout.status.route
     if live is None:
         return 0.0
-    if unacknowledged(snapshot.rollout, live):
+    if traffic_of(snapshot).untaken(snapshot):
         return inf
     if known is None or known.generation != live.generation:
         return DRAIN_SECONDS

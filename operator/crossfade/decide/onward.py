@@ -8,9 +8,10 @@ from crossfade.decide.look import Look, first_look, inconclusive
 from crossfade.decide.orders import pending, waits_for_people
 from crossfade.decide.plan import Event, Plan
 from crossfade.decide.rehearsal import rehearse
-from crossfade.decide.settle import repair, route_actions
+from crossfade.decide.settle import repair
 from crossfade.decide.shapes import intent
 from crossfade.decide.stages import Step, step_at
+from crossfade.decide.traffic import traffic_of
 from crossfade.decide.way import Way, scrape_interval, waits
 from crossfade.model.moments import stamp
 from crossfade.model.order import Verb
@@ -39,7 +40,7 @@ def enter(way: Way, step: Step, *, forward: bool = True) -> Plan:
     changes = {"stage": stage, "traffic": intent(step.shape, way.pods(step)), "analysis": look.told()}
     return replace(
         way.plan(Reason.SHIFTING, message, **changes),
-        then=route_actions(snapshot, way.split(step.shape)),
+        then=traffic_of(snapshot).writes(snapshot, way.split(step.shape)),
         events=(Event(Reason.SHIFTING, message, warning=bool(untried)),),
     )
 

@@ -15,11 +15,11 @@ from crossfade.decide.onward import enter, is_skipped, skipped
 from crossfade.decide.plan import Action, Event, Plan, Situation, Standing
 from crossfade.decide.proving import judge
 from crossfade.decide.records import ended, outcome
-from crossfade.decide.routes import is_live, render, unacknowledged
 from crossfade.decide.settle import repair
 from crossfade.decide.shapes import intent
 from crossfade.decide.stages import Step, step_at, step_within
 from crossfade.decide.state import State, first_of, sure
+from crossfade.decide.traffic import traffic_of
 from crossfade.decide.way import Way
 from crossfade.model.moments import moment, stamp
 from crossfade.model.snapshot import Snapshot
@@ -111,13 +111,12 @@ def _rewritten(way: Way, stage: StageStatus, step: Step) -> Plan:
 
 def _is_as_asked(way: Way) -> bool:
     """Whether the stored route says what the stage gives."""
-    live = way.snapshot.route
-    return live is not None and is_live(render(way.snapshot.rollout, way.split(sure(way.step).shape), live), live)
+    return traffic_of(way.snapshot).says(way.snapshot, way.split(sure(way.step).shape))
 
 
 def _untaken(way: Way) -> str | None:
     """Which parent has not accepted the route yet."""
-    return unacknowledged(way.snapshot.rollout, sure(way.snapshot.route))
+    return traffic_of(way.snapshot).untaken(way.snapshot)
 
 
 def _prove(way: Way) -> Plan:

@@ -8,12 +8,12 @@ from crossfade.decide.capacity import needed, resting
 from crossfade.decide.children import counted, unready_seconds
 from crossfade.decide.look import Look, inconclusive
 from crossfade.decide.orders import pending
-from crossfade.decide.plan import Event, Plan, Situation, Standing
+from crossfade.decide.plan import Action, Event, Plan, Situation, Standing
 from crossfade.decide.records import ended, outcome
-from crossfade.decide.settle import route_actions
 from crossfade.decide.shapes import alone, asked_for
 from crossfade.decide.signals import Signal, hard_signal
 from crossfade.decide.stages import same_step
+from crossfade.decide.traffic import traffic_of
 from crossfade.model.moments import moment
 from crossfade.model.snapshot import Snapshot
 
@@ -84,12 +84,15 @@ def roll_back(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal, look
         return Plan(status=kept, situation=Situation(Standing.IN_PROGRESS, Reason.NOT_SERVING, message))
     if 0 < stable.ready < (all_back := needed(snapshot, stable)):
         message += f"; capacity is reduced: {stable.ready} of {all_back} pods of {stable.model_version} are ready"
+    back: tuple[Action, ...] = ()
+    if snapshot.rollout.spec or snapshot.route:
+        back = traffic_of(snapshot).writes(snapshot, alone(stable.revision))
     reason = Reason.ABORTED if aborted else Reason.ROLLED_BACK
     result: Literal["Aborted", "RolledBack"] = "Aborted" if aborted else "RolledBack"
     return Plan(
         status=ended(status, stable, outcome(snapshot, candidate, result, why.cause, message)),
         situation=Situation(Standing.FAILED, reason, message),
-        first=route_actions(snapshot, alone(stable.revision)) if snapshot.rollout.spec or snapshot.route else (),
+        first=back,
         events=(Event(reason, message, warning=True),),
         available=stable.ready > 0,
         look_again=0.0,

@@ -9,20 +9,12 @@ from crossfade.decide.capacity import carried, resting, settling
 from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, sized
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import kept_seconds, undrained
-from crossfade.decide.plan import Action, Apply, Plan, Situation, Standing, Target
+from crossfade.decide.plan import Action, Plan, Situation, Standing
 from crossfade.decide.records import ended, outcome
-from crossfade.decide.routes import is_live, render, unacknowledged
 from crossfade.decide.shapes import Split, alone, asked_for, split
+from crossfade.decide.traffic import traffic_of
 from crossfade.model.route import RouteFacts
 from crossfade.model.snapshot import Snapshot
-
-
-def route_actions(snapshot: Snapshot, wanted: Split) -> tuple[Action, ...]:
-    """Write the route unless it already says so."""
-    body = render(snapshot.rollout, wanted, snapshot.route)
-    if is_live(body, snapshot.route):
-        return ()
-    return (Apply(Target.ROUTE, body, f"the route must say {wanted}"),)
 
 
 def settle(
@@ -41,7 +33,7 @@ def settle(
     rollout, spec = snapshot.rollout, snapshot.rollout.spec
     stable = resting(snapshot, counted(snapshot, stable))
     children = ensure(snapshot, spec, stable, resolved) if spec else ()
-    route = route_actions(snapshot, alone(stable.revision)) if spec or snapshot.route else ()
+    route = traffic_of(snapshot).writes(snapshot, alone(stable.revision)) if spec or snapshot.route else ()
     left = inf if route or _last_ready(snapshot, stable) else max(undrained(snapshot), kept_seconds(snapshot))
     gone = leftovers(snapshot, [stable.revision])
     clean = () if gone and left else (*removal(snapshot, [stable.revision]), *finalizer(rollout, wanted=False))
@@ -73,9 +65,7 @@ def _settled_status(snapshot: Snapshot, stable: Arm, *, sticky: bool) -> Rollout
 
 
 def _waiting(snapshot: Snapshot, route: tuple[Action, ...]) -> str | None:
-    if route or snapshot.route is None:
-        return "the route is being written"
-    return unacknowledged(snapshot.rollout, snapshot.route)
+    return "the route is being written" if route else traffic_of(snapshot).untaken(snapshot)
 
 
 def _settled(
@@ -98,7 +88,7 @@ def _settled(
 def supersede(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
     """Another candidate is asked for: this one loses its traffic, then its pods, then the next one starts."""
     rollout = snapshot.rollout
-    route = route_actions(snapshot, alone(stable.revision))
+    route = traffic_of(snapshot).writes(snapshot, alone(stable.revision))
     waiting = _waiting(snapshot, route)
     asked = rollout.spec.model_version if rollout.spec else "another version"
     message = f"{candidate.model_version} makes way for {asked}"
@@ -147,7 +137,9 @@ def repair(snapshot: Snapshot, wanted: Split, candidate: Arm) -> tuple[Action, .
     """Undo drift of the route. More traffic for the candidate than it has now needs metrics and a pod that answer: an
     operator that was killed between taking traffic away and saying so must not give it back on start."""
     able = is_fresh(snapshot.evidence, snapshot.now) and counted(snapshot, candidate).ready
-    return () if _raises(snapshot.route, wanted, candidate.revision) and not able else route_actions(snapshot, wanted)
+    if _raises(snapshot.route, wanted, candidate.revision) and not able:
+        return ()
+    return traffic_of(snapshot).writes(snapshot, wanted)
 
 
 def _raises(route: RouteFacts | None, wanted: Split, revision: str) -> bool:

@@ -7,8 +7,8 @@ from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.children import finalizer, leftovers, removal, sized
 from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Action, Plan, Situation, Standing
-from crossfade.decide.settle import route_actions
 from crossfade.decide.shapes import alone
+from crossfade.decide.traffic import traffic_of
 from crossfade.decide.workloads import owners
 from crossfade.model.snapshot import Snapshot
 
@@ -24,7 +24,7 @@ def tear_down(snapshot: Snapshot) -> Plan:
     given_up = snapshot.now - rollout.deleting_since > _PATIENCE_SECONDS
     waits = stable is not None and _alone_answers(snapshot, stable) and not given_up
     if stable is not None and snapshot.route is not None and not waits:
-        route = route_actions(snapshot, alone(stable.revision))
+        route = traffic_of(snapshot).writes(snapshot, alone(stable.revision))
     left = inf if waits else undrained(snapshot) if leftovers(snapshot, keep) else 0.0
     first = route
     if not route and left == 0:
