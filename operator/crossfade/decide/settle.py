@@ -22,7 +22,7 @@ def route_actions(snapshot: Snapshot, wanted: Split) -> tuple[Action, ...]:
     body = render(snapshot.rollout, wanted, snapshot.route)
     if is_live(body, snapshot.route):
         return ()
-    return (Apply(Target.ROUTE, body, f"the route must say {wanted}"),)
+    return (Apply(Target(body["kind"]), body, f"the route must say {wanted}"),)
 
 
 def settle(
