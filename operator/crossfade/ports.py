@@ -57,6 +57,8 @@ PODS = Kind("v1", "pods", "Pod")
 AUTOSCALERS = Kind("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 BUDGETS = Kind("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget")
 HTTP_ROUTES = Kind("gateway.networking.k8s.io/v1", "httproutes", "HTTPRoute")
+ROUTES = (HTTP_ROUTES,)
+"""The kinds of route that may be written for a Rollout, one for each."""
 GATEWAYS = Kind("gateway.networking.k8s.io/v1", "gateways", "Gateway")
 GATEWAY_CLASSES = Kind("gateway.networking.k8s.io/v1", "gatewayclasses", "GatewayClass")
 EVENTS = Kind("events.k8s.io/v1", "events", "Event")

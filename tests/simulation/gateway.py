@@ -62,7 +62,8 @@ class Gateway:
             if taken
             else ()
         )
-        return RouteFacts(1, {}, frozenset(), parents, self.route["spec"], self.route["metadata"]["labels"])
+        spec, labels = self.route["spec"], self.route["metadata"]["labels"]
+        return RouteFacts(1, {}, frozenset(), parents, spec, labels, self.route["kind"])
 
     def attend(self, plan: Plan, now: float) -> None:
         """Do in the background what the plan asks for."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from crossfade.api import meta
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.counting import is_fresh
-from crossfade.decide.plan import Action, Apply, Delete, Plan, Scale, Target
+from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Plan, Scale, Target
 from crossfade.decide.records import is_sticky
 from crossfade.decide.rollout import plan_rollout
 from crossfade.decide.routes import unacknowledged
@@ -322,7 +322,9 @@ def _writes(action: Action, target: Target) -> TypeGuard[Apply]:
 
 
 def _routes(action: Action, seen: Snapshot) -> TypeGuard[Apply]:
-    return _writes(action, Target.ROUTE) and action.body["metadata"]["name"] == seen.rollout.name
+    return (
+        isinstance(action, Apply) and action.target in ROUTES and action.body["metadata"]["name"] == seen.rollout.name
+    )
 
 
 def _whole(seen: Snapshot, stable: Arm) -> int:
@@ -374,7 +376,7 @@ def _is_so_already(action: Action, seen: Snapshot) -> bool:
         case Apply(target=Target.SERVICE, body=body):
             found = seen.revisions.get(body["metadata"]["name"])
             return found is not None and found.service is not None
-        case Apply(target=Target.ROUTE, body=body):
+        case Apply(target=target, body=body) if target in ROUTES:
             live = seen.route if body["metadata"]["name"] == seen.rollout.name else seen.rehearsal
             return live is not None and body["spec"] == live.spec
         case Apply(target=Target.ROLLOUT, body=body):
@@ -383,7 +385,7 @@ def _is_so_already(action: Action, seen: Snapshot) -> bool:
             return name in seen.revisions and seen.revisions[name].replicas == replicas
     if not isinstance(action, Delete):
         return False
-    return seen.rehearsal is None if action.target is Target.ROUTE else action.name not in seen.revisions
+    return seen.rehearsal is None if action.target in ROUTES else action.name not in seen.revisions
 
 
 def _aborted(seen: Snapshot) -> Snapshot:

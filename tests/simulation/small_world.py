@@ -15,7 +15,7 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import AnalysisStatus, Arm
 from crossfade.decide.judge.engine import Judgement, Overall
 from crossfade.decide.look import Look, first_look
-from crossfade.decide.plan import Action, Apply, Delete, Scale, Target
+from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Scale, Target
 from crossfade.decide.shapes import asked_for
 from crossfade.model.evidence import Counters, Evidence, Series
 from crossfade.model.gateway import GatewayFacts, Listener
@@ -288,7 +288,7 @@ def apply(state: State, action: Action) -> State:
             return replace(state, pods=(*state.pods, made))
         case Apply(target=Target.SERVICE, body=body):
             return _with(state, body["metadata"]["name"], backend=True)
-        case Apply(target=Target.ROUTE, body=body):
+        case Apply(target=target, body=body) if target in ROUTES:
             return replace(rerouted(state), route=stored(body), taken=False)
         case Apply(target=Target.ROLLOUT, body=body):
             return replace(state, finalizer=bool(body["metadata"]["finalizers"]))

@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 import pytest
-from crossfade.decide.features import MIRROR, PERCENTAGE
+from crossfade.decide.route_kinds import HTTP
 
 from tests.simulation.gateway import Gateway
 from tests.simulation.test_stages import asking, at, ladder, revision, transcript
 from tests.simulation.world import World, beside, mirrors, promoted, reached, weights
 
+(MIRROR,), (PERCENTAGE,) = HTTP.mirror, HTTP.percentage
 SHADOW = {"name": "copy", "shadow": 50}
 COHORT = {"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}}
 TEN = {"name": "ten", "weight": 10}

@@ -9,7 +9,7 @@ from crossfade.api import meta
 from crossfade.api.v1alpha1 import ModelVersionStatus, RolloutSpec, RolloutStatus
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.decide.memory import remembered
-from crossfade.decide.plan import Action, Apply, Delete, Plan, Scale, Target
+from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Plan, Scale, Target
 from crossfade.decide.rollout import plan_rollout
 from crossfade.model.evidence import Counters, Evidence, Series
 from crossfade.model.ledger import Ledger
@@ -197,9 +197,9 @@ class World:
                 self.revisions[body["metadata"]["name"]].autoscaler = body
             case Apply(target=Target.BUDGET, body=body):
                 self.revisions[body["metadata"]["name"]].budget = body
-            case Apply(target=Target.ROUTE, body=body) if body["metadata"]["name"] != NAME:
+            case Apply(target=target, body=body) if target in ROUTES and body["metadata"]["name"] != NAME:
                 self.gateway.write(body, self.now)
-            case Apply(target=Target.ROUTE, body=body):
+            case Apply(target=target, body=body) if target in ROUTES:
                 self.route, self.route_written_at = body, self.now
                 self.route_generation += 1
             case Apply(target=Target.ROLLOUT, body=body):
@@ -210,7 +210,7 @@ class World:
                 self.revisions[name].scale(replicas, self.now)
 
     def _delete(self, action: Delete) -> None:
-        if action.target is Target.ROUTE:
+        if action.target in ROUTES:
             self.gateway.write(None, self.now)
             return
         revision = self.revisions[action.name]
@@ -352,6 +352,7 @@ class World:
             parents,
             self.route["spec"],
             self.route["metadata"]["labels"],
+            self.route["kind"],
         )
 
     def _evidence(self, ledger: Ledger | None) -> Evidence | None:

@@ -27,7 +27,7 @@ _KINDS: dict[Target, Kind] = {
     Target.SERVICE: SERVICES,
     Target.AUTOSCALER: AUTOSCALERS,
     Target.BUDGET: BUDGETS,
-    Target.ROUTE: HTTP_ROUTES,
+    Target.HTTP_ROUTE: HTTP_ROUTES,
     Target.ROLLOUT: ROLLOUTS,
 }
 

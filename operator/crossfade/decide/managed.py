@@ -18,7 +18,7 @@ class ManagedRoute:
         if self.says(snapshot, wanted):
             return ()
         body = render(snapshot.rollout, wanted, snapshot.route)
-        return (Apply(Target.ROUTE, body, f"the route must say {wanted}"),)
+        return (Apply(Target(body["kind"]), body, f"the route must say {wanted}"),)
 
     def untaken(self, snapshot: Snapshot) -> str | None:
         """Every parent that the spec names has to accept it."""

@@ -20,8 +20,12 @@ class Target(StrEnum):
     SERVICE = "Service"
     AUTOSCALER = "HorizontalPodAutoscaler"
     BUDGET = "PodDisruptionBudget"
-    ROUTE = "HTTPRoute"
+    HTTP_ROUTE = "HTTPRoute"
     ROLLOUT = "Rollout"
+
+
+ROUTES = frozenset({Target.HTTP_ROUTE})
+"""All kinds of route."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from crossfade.decide import settle
 from crossfade.decide.entrances import Entrance, entrances
 from crossfade.decide.features import missing
 from crossfade.decide.plan import Apply, Event, Plan, Situation, Standing, Target
+from crossfade.decide.route_kinds import kind_of
 from crossfade.decide.routes import Json, is_live, rehearsal_route, rehearsed_rule, rejected, unacknowledged
 from crossfade.decide.stages import Step, step_at
 from crossfade.decide.way import Way
@@ -50,7 +51,7 @@ def unsupported(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan | None:
         message = f"{target.model_version} starts when the Gateways of its route have been read"
         situation = Situation(Standing.IN_PROGRESS, Reason.REHEARSING, message)
         return replace(settle.hold(snapshot, stable, situation), scout=True, look_again=LOOK_AGAIN_SECONDS)
-    why = missing(steps, snapshot.gateways)
+    why = missing(steps, kind_of(spec.traffic.gateway_api), snapshot.gateways)
     if why is None:
         return None
     held = settle.hold(snapshot, stable, Situation(Standing.FAILED, Reason.FEATURE_MISSING, why))
@@ -67,7 +68,7 @@ def rehearse(way: Way, step: Step) -> Plan | str:
         return ""
     if not _known(way.snapshot, way.spec):
         return replace(_waiting(way, f"{step.summary} waits: the Gateways of its route are being read"), scout=True)
-    if (why := missing(steps, way.snapshot.gateways)) is not None:
+    if (why := missing(steps, kind_of(way.spec.traffic.gateway_api), way.snapshot.gateways)) is not None:
         return _refusal(way, Reason.FEATURE_MISSING, why)
     trials = [_trial(way, one) for one in steps]
     failed = next((why for why in (_failure(way, one) for one in trials) if why), None)
@@ -109,7 +110,7 @@ def _trial(way: Way, step: Step) -> Trial:
     asked = [(one.name, one.value) for one in step.shape.headers]
     own = [*asked, (meta.HEADER_REHEARSAL, token)]
     arm = way.candidate.revision if step.shape.headers else way.stable.revision
-    path = api.rules[0].matches[0].path.value
+    path = kind_of(api).path(api.rules[0].matches[0])
     probes = tuple(
         Probe(
             gateway=door.gateway,
@@ -185,7 +186,7 @@ def _try(way: Way, trials: list[Trial], left: list[Trial]) -> Plan:
     words = f"{first.summary}: {first.shape} is tried behind a header that only we know"
     if live is None or not is_live(body, live):
         plan = _waiting(way, words)
-        written = Apply(Target.ROUTE, body, "no user may be the first to meet a new kind of rule")
+        written = Apply(Target(body["kind"]), body, "no user may be the first to meet a new kind of rule")
         return replace(plan, first=(*plan.first, written), rehearse=unsent)
     if (refused := rejected(snapshot.rollout, live)) is not None:
         message = f"{words}, and refused: {refused}. No user met it; name another Gateway, or leave the stage out"

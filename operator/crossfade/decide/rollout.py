@@ -20,7 +20,7 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
     ledger = scene.look.ledger if scene.look else snapshot.ledger
     plan = replace(plan, status=acknowledged(snapshot, echoed(snapshot, plan, scene.look, scene.asked)))
     if snapshot.rehearsal is not None and not plan.rehearse:
-        gone = Delete(Target.ROUTE, rehearsal_name(snapshot.rollout.name), "the rehearsal is over")
+        gone = Delete(Target(snapshot.rehearsal.kind), rehearsal_name(snapshot.rollout.name), "the rehearsal is over")
         plan = replace(plan, then=(*plan.then, gone))
     return replace(plan, ledger=ledger if plan.status.stage else None)
 

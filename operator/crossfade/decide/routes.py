@@ -1,4 +1,4 @@
-"""The managed HTTPRoute: rendered whole from intent, compared with what is stored, acknowledged by its parents."""
+"""The managed route: rendered whole from intent, compared with what is stored, acknowledged by its parents."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -6,19 +6,23 @@ from typing import Any
 from crossfade.api import meta
 from crossfade.api.v1alpha1.rollout import GatewayApi, ParentRef, RolloutSpec
 from crossfade.api.v1alpha1.strategy import HeaderMatch
+from crossfade.decide.route_kinds import KINDS, RouteKind, kind_of
 from crossfade.decide.shapes import Split
 from crossfade.decide.workloads import owner, owners
 from crossfade.model.route import ParentFacts, RouteFacts
 from crossfade.model.snapshot import RolloutFacts
 
 Json = dict[str, Any]
+_API = "gateway.networking.k8s.io/v1"
 
 
 def render(rollout: RolloutFacts, split: Split, live: RouteFacts | None) -> Json:
     """The route for this split. Without a readable spec the live route's own hosts and matches are kept."""
     if rollout.spec is not None:
-        spec = _intent(rollout.spec.traffic.gateway_api, split)
+        kind = kind_of(rollout.spec.traffic.gateway_api)
+        spec = _intent(rollout.spec.traffic.gateway_api, kind, split)
     elif live is not None:
+        kind = KINDS[live.kind]
         users = [rule for rule in live.spec["rules"] if not is_cohort(rule)]
         spec = {**live.spec, "rules": _rules([{"matches": one["matches"]} for one in users], split)}
     else:
@@ -30,14 +34,14 @@ def render(rollout: RolloutFacts, split: Split, live: RouteFacts | None) -> Json
     }
     if owners(rollout):
         metadata["ownerReferences"] = owners(rollout)
-    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec}
+    return {"apiVersion": _API, "kind": kind.name, "metadata": metadata, "spec": spec}
 
 
-def _intent(gateway: GatewayApi, split: Split) -> Json:
+def _intent(gateway: GatewayApi, kind: RouteKind, split: Split) -> Json:
     spec: Json = {"parentRefs": [ref.to_json() for ref in gateway.parent_refs]}
     if gateway.hostnames:
         spec["hostnames"] = list(gateway.hostnames)
-    spec["rules"] = _rules([one.to_json() for one in gateway.rules], split)
+    spec["rules"] = _rules([{"matches": [kind.match(match) for match in one.matches]} for one in gateway.rules], split)
     return spec
 
 
@@ -74,7 +78,7 @@ def rehearsal_name(rollout: str) -> str:
 
 def rehearsed_rule(gateway: GatewayApi, split: Split, token: str) -> Json:
     """What users are to meet anew with this split, for requests with the token alone; answers have it too."""
-    *_, rule = _rules([{"matches": [gateway.rules[0].matches[0].to_json()]}], split)
+    *_, rule = _rules([{"matches": [kind_of(gateway).match(gateway.rules[0].matches[0])]}], split)
     private = {"type": "Exact", "name": meta.HEADER_REHEARSAL, "value": token}
     matches = [{**match, "headers": [*match.get("headers", ()), private]} for match in rule["matches"]]
     backends = [{**one, "filters": [_mark(one["name"], token)]} for one in rule["backendRefs"]]
@@ -97,7 +101,7 @@ def rehearsal_route(rollout: RolloutFacts, spec: RolloutSpec, rules: Iterable[Js
     if gateway.hostnames:
         body["hostnames"] = list(gateway.hostnames)
     body["rules"] = list(rules)
-    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": body}
+    return {"apiVersion": _API, "kind": kind_of(gateway).name, "metadata": metadata, "spec": body}
 
 
 def is_cohort(rule: Mapping[str, Any]) -> bool:

@@ -1,4 +1,4 @@
-"""The observed HTTPRoute and what its parents say of it."""
+"""The observed route and what its parents say of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +33,7 @@ class RouteFacts:
     parents: tuple[ParentFacts, ...]
     spec: dict[str, Any]
     labels: Mapping[str, str]
+    kind: str = "HTTPRoute"
 
     def share(self, revision: str) -> float:
         """Which part of the users' requests the revision gets, from 0 to 1."""

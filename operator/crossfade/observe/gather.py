@@ -32,7 +32,7 @@ from crossfade.observe.pods import read_pod
 from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.routes import read_route
 from crossfade.observe.scout import Scout
-from crossfade.ports import Object
+from crossfade.ports import ROUTES, Object
 
 Spec = TypeVar("Spec", bound=ApiModel)
 Status = TypeVar("Status", bound=ApiModel)
@@ -57,7 +57,7 @@ def gather_rollout(
     generation. Raises UnreadableStatusError."""
     rollout = _rollout(raw)
     version = cache.get("ModelVersion", rollout.namespace, raw.get("spec", {}).get("modelVersion", ""))
-    route = cache.get("HTTPRoute", rollout.namespace, rollout.name)
+    route = _route(cache, rollout.namespace, rollout.name)
     return Snapshot(
         now=now,
         rollout=rollout,
@@ -75,9 +75,14 @@ def gather_rollout(
     )
 
 
+def _route(cache: Cache, namespace: str, name: str) -> Object | None:
+    """The route of this name, of whichever kind it is."""
+    return next((found for kind in ROUTES if (found := cache.get(kind.kind, namespace, name))), None)
+
+
 def _rehearsal(cache: Cache, rollout: RolloutFacts) -> RouteFacts | None:
     """The route by which new rules are tried, if there is one."""
-    found = cache.get("HTTPRoute", rollout.namespace, rehearsal_name(rollout.name))
+    found = _route(cache, rollout.namespace, rehearsal_name(rollout.name))
     ours = found is not None and found["metadata"].get("labels", {}).get(meta.LABEL_ROLLOUT) == rollout.name
     return read_route(found) if found is not None and ours else None
 

@@ -1,4 +1,4 @@
-"""A raw HTTPRoute to facts: weights by revision, and what each parent says of the route."""
+"""A raw route to facts: weights by revision, and what each parent says of the route."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -25,6 +25,7 @@ def read_route(route: Object) -> RouteFacts:
         parents=tuple(_parent(entry, metadata["namespace"]) for entry in parents),
         spec=spec,
         labels=metadata.get("labels", {}),
+        kind=route["kind"],
     )
 
 

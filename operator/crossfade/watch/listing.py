@@ -11,11 +11,11 @@ from crossfade.ports import (
     AUTOSCALERS,
     BUDGETS,
     DEPLOYMENTS,
-    HTTP_ROUTES,
     METRIC_TEMPLATES,
     MODEL_VERSIONS,
     PODS,
     ROLLOUTS,
+    ROUTES,
     SERVICES,
     ClusterError,
     Kind,
@@ -34,7 +34,7 @@ WATCHED: Mapping[Kind, str] = MappingProxyType(
         BUDGETS: meta.LABEL_ROLLOUT,
         SERVICES: meta.LABEL_ROLLOUT,
         PODS: meta.LABEL_ROLLOUT,
-        HTTP_ROUTES: meta.LABEL_ROLLOUT,
+        **dict.fromkeys(ROUTES, meta.LABEL_ROLLOUT),
     }
 )
 """The kinds to watch, each with its label selector. What Rollouts name comes before them."""

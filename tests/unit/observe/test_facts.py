@@ -62,7 +62,12 @@ def test_a_loader_that_succeeded_says_nothing() -> None:
 
 def route(*backends: dict[str, Any], **status: Any) -> dict[str, Any]:
     metadata = {"name": "demo", "namespace": "ml", "generation": 4}
-    return {"metadata": metadata, "spec": {"rules": [{"backendRefs": list(backends)}]}, "status": status}
+    return {
+        "kind": "HTTPRoute",
+        "metadata": metadata,
+        "spec": {"rules": [{"backendRefs": list(backends)}]},
+        "status": status,
+    }
 
 
 def test_weights_are_as_they_are_stored_and_default_to_equal_shares() -> None:
