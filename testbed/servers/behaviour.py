@@ -53,6 +53,14 @@ class Marked:
 
 
 @dataclass(frozen=True, slots=True)
+class Cold:
+    """The first ``count`` inferences of a process take ``seconds`` longer, as when a server compiles as it is asked."""
+
+    count: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Behaviour:
     """One model version as the server plays it.
 
@@ -64,6 +72,7 @@ class Behaviour:
     seed: int = 0
     error_rate: float = 0.0
     latency: Latency | None = None
+    cold: Cold = Cold()
     stream: Stream = Stream()
     load_seconds: float = 0.0
     fails_when: tuple[Marked, ...] = ()
@@ -102,6 +111,7 @@ def _behaviour(fields: dict[str, Any]) -> Behaviour:
         "seed": int(fields.pop("seed", 0)),
         "error_rate": _between(fields.pop("errorRate", 0.0), 0.0, 1.0, "errorRate"),
         "latency": _latency(fields.pop("latencyMs", None)),
+        "cold": _cold(fields.pop("coldRequests", {})),
         "stream": _stream(fields.pop("stream", {})),
         "load_seconds": _between(fields.pop("loadSeconds", 0.0), 0.0, 3600.0, "loadSeconds"),
         "fails_when": tuple(Marked(int(m["index"]), float(m["equals"])) for m in fields.pop("failsWhen", ())),
@@ -121,6 +131,13 @@ def _latency(value: dict[str, float] | None) -> Latency | None:
     if not 0 < p50 <= p99:
         raise ValueError(f"latencyMs has p50 {p50} and p99 {p99}, 0 < p50 <= p99 is wanted")
     return Latency(p50, p99)
+
+
+def _cold(value: dict[str, float]) -> Cold:
+    cold = Cold(int(value.get("count", 0)), float(value.get("ms", 0.0)) / 1000)
+    if cold.count < 0 or cold.seconds < 0 or value.keys() - {"count", "ms"}:
+        raise ValueError(f"coldRequests is {value}, count >= 0 and ms >= 0 are wanted")
+    return cold
 
 
 def _stream(value: dict[str, float]) -> Stream:

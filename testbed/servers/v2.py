@@ -105,6 +105,8 @@ class ModelServer:
         if limit is not None and self._received > limit:
             _crash(f"crashAfterRequests: {limit} requests were answered")
         started = time.perf_counter()
+        if self._received <= self._model.cold.count:
+            await asyncio.sleep(self._model.cold.seconds)
         if self._model.latency is not None:
             await asyncio.sleep(self._model.latency.draw(self._random))
         response = self._predict(request)

@@ -10,7 +10,8 @@ from typing import Any
 from crossfade.api import meta
 from crossfade.api.v1alpha1.common import as_written
 from crossfade.api.v1alpha1.modelversion import Resolved
-from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec, Serving
+from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
+from crossfade.api.v1alpha1.serving import Serving
 from crossfade.model.snapshot import Platform, RolloutFacts
 
 MODEL_DIR = "/mnt/models"

@@ -5,7 +5,7 @@ from crossfade.api.admission import refusals
 from crossfade.api.kinds import METRIC_TEMPLATE, MODEL_VERSION, ROLLOUT
 from crossfade.api.v1alpha1 import ModelVersionStatus, RolloutSpec, RolloutStatus
 from crossfade.api.v1alpha1.common import seconds
-from crossfade.api.v1alpha1.rollout import Serving
+from crossfade.api.v1alpha1.serving import Serving
 from pydantic import ValidationError
 
 _AT = "2026-11-22T04:30:00.123456Z"

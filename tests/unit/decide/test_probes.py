@@ -1,7 +1,8 @@
 """Would catch a readiness probe so impatient that a busy model server leaves the route, and 503s come instead."""
 
 from crossfade.api.v1alpha1.modelversion import Resolved
-from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus, Serving
+from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus
+from crossfade.api.v1alpha1.serving import Serving
 from crossfade.decide.workloads import pod_template
 from crossfade.model.snapshot import Platform, RolloutFacts
 

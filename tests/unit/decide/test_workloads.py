@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from crossfade.api.v1alpha1 import RolloutSpec, RolloutStatus
 from crossfade.api.v1alpha1.modelversion import Resolved
-from crossfade.api.v1alpha1.rollout import Serving
+from crossfade.api.v1alpha1.serving import Serving
 from crossfade.decide.routes import covers
 from crossfade.decide.workloads import MODEL_DIR, overlay, pod_template, revision_name, target_arm, unfit
 from crossfade.model.snapshot import Platform, RolloutFacts

@@ -13,7 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from testbed.servers.behaviour import Behaviour, Latency, Marked, ModelFileError, Stream, read_behaviour
+from testbed.servers.behaviour import Behaviour, Cold, Latency, Marked, ModelFileError, Stream, read_behaviour
 from testbed.servers.http1 import Http1Server, Request, Response
 from testbed.servers.v2 import ModelServer
 
@@ -68,6 +68,16 @@ async def test_the_marked_input_and_no_other_is_answered_with_an_error(nested: b
     async with serving(Behaviour("marked", "1.0.0", fails_when=(Marked(1, 0.0),))) as (path, _, _, client):
         assert (await infer(client, path, body(0.0)))[0] == 500
         assert (await infer(client, path, body(0.1)))[0] == 200
+
+
+async def test_only_the_first_inferences_of_a_process_are_slow() -> None:
+    async with serving(Behaviour("cold", "1.0.0", cold=Cold(count=2, seconds=0.2))) as (path, _, _, client):
+        clock, took = asyncio.get_running_loop().time, []
+        for _ in range(3):
+            begun = clock()
+            assert (await infer(client, path))[0] == 200
+            took.append(clock() - begun >= 0.19)
+    assert took == [True, True, False]
 
 
 async def test_a_stream_comes_in_pieces_takes_its_time_and_is_counted_at_its_end() -> None:
@@ -211,6 +221,8 @@ async def test_what_is_not_http_is_refused_and_the_connection_closed() -> None:
         ({"errorrate": 0.1}, "errorrate"),
         ({"loadSeconds": -1}, "loadSeconds"),
         ({"stream": {"second": 1}}, "stream"),
+        ({"coldRequests": {"seconds": 1}}, "coldRequests"),
+        ({"coldRequests": {"count": -1}}, "coldRequests"),
         ({"stream": {"events": 0}}, "stream"),
     ],
 )
