@@ -172,7 +172,6 @@ def test_a_split_that_is_not_what_was_asked_for_holds_and_says_so() -> None:
     assert world.share("v2") == 10
 
 
-@pytest.mark.xfail(strict=True, reason="requests that stable counts late fall into a window after the grace, alone")
 def test_an_outage_over_the_end_of_the_grace_is_no_other_split() -> None:
     world = watched(serving())
     world.edit(strategy=one_stage(minDuration="5m"))

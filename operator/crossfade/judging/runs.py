@@ -96,12 +96,12 @@ class Lines:
                 window = Window(line.t, (), (), weight=line.weight, value=_worst(metric, samples))
                 metrics[metric.name] = fold(rules, metric.name, metrics[metric.name], window)
                 continue
-            bounds = _bounds(samples, metrics[metric.name].bounds)
+            bounds, behind = _bounds(samples, metrics[metric.name].bounds), self._counted_from(samples)
             window, warm = self._window(rules, samples, bounds, line, before)
             metrics[metric.name] = fold(rules, metric.name, metrics[metric.name], warm)
             if not measured:
                 measured = True
-                self._fold_traffic(rules, window)
+                self._fold_traffic(rules, window, behind)
         self.ledger = replace(self.ledger, metrics=metrics)
 
     def _window(
@@ -126,8 +126,13 @@ class Lines:
         )
         return all_pods, warm_pods
 
-    def _fold_traffic(self, rules: Rules, window: Window) -> None:
-        traffic = fold_traffic(rules, self.ledger.traffic, self._weight, self._since, window)
+    def _counted_from(self, samples: Sequence[Sample]) -> float:
+        """When the one of these pods was seen that has not been seen for longest; infinite when all are new."""
+        seen = (self._pods.get((one.metric, one.arm, one.pod)) for one in samples)
+        return min((one.t for one in seen if one is not None), default=inf)
+
+    def _fold_traffic(self, rules: Rules, window: Window, behind: float = inf) -> None:
+        traffic = fold_traffic(rules, self.ledger.traffic, self._weight, self._since, window, behind)
         self.ledger = replace(self.ledger, traffic=traffic)
 
     def _silent(self, rules: Rules) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from functools import lru_cache
-from math import log
+from math import inf, log
 
 from crossfade.decide.judge.kernel import log_mixed
 from crossfade.decide.judge.rules import Rules
@@ -15,12 +15,18 @@ _NOTHING = (0.0,) * (2 * len(_ODDS))
 _SHARES = (1 / (2 * len(_ODDS)),) * (2 * len(_ODDS))
 
 
-def fold_traffic(rules: Rules, ledger: TrafficLedger, weight: float, since: float, window: Window) -> TrafficLedger:
-    """The ledger after one more window. A new weight, or a new acknowledgement of it, starts afresh."""
+def fold_traffic(
+    rules: Rules, ledger: TrafficLedger, weight: float, since: float, window: Window, behind: float = inf
+) -> TrafficLedger:
+    """The ledger after one more window. A new weight, or a new acknowledgement of it, starts afresh.
+
+    `behind` is from when (unix s) a late pod of the window was counted: it may reach back to where the others' requests
+    were not taken, and would make another split of them.
+    """
     if (weight, since) != (ledger.weight, ledger.since):
         ledger = TrafficLedger(weight, since)
     began = ledger.end
-    if not began or began < since + rules.grace or not 0 < weight < 100:
+    if not began or min(began, behind) < since + rules.grace or not 0 < weight < 100:
         return replace(ledger, end=window.end)
     candidate = sum([pod.total for pod in window.candidate])
     stable = sum([pod.total for pod in window.stable])

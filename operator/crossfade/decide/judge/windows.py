@@ -82,7 +82,7 @@ def catch_up(
         found = list(rounds(*asked, rules.warmup, metric))
         if since is not None and metric.name == measure:
             warm = rounds(*asked) if rules.warmup else found  # who warms up gets requests all the same
-            traffic = _seen(rules, traffic, weight, since, before.end, (window for window, _ in warm))
+            traffic = _seen(rules, traffic, weight, since, before, warm)
             traffic = _unvisited(rules, traffic, weight, since, before.end, (counters, metric.kind, stable, candidate))
         metrics[metric.name] = before
         for window, behind in found:
@@ -111,14 +111,26 @@ def _measure(rules: Rules, readings: Mapping[str, Counters]) -> str | None:
 
 
 def _seen(
-    rules: Rules, traffic: TrafficLedger, weight: float, since: float, began: float, windows: Iterable[Window]
+    rules: Rules,
+    traffic: TrafficLedger,
+    weight: float,
+    since: float,
+    before: MetricLedger,
+    found: Iterable[tuple[Window, Behind]],
 ) -> TrafficLedger:
-    """The traffic's ledger after these windows. What another metric measured before is not counted again."""
-    for window in windows:
+    """The traffic's ledger after these rounds. What another metric measured before is not counted again."""
+    began, late = before.end, before.behind
+    for window, behind in found:
         if began >= traffic.end:
-            traffic = fold_traffic(rules, traffic, weight, since, window)
-        began = window.end
+            traffic = fold_traffic(rules, traffic, weight, since, window, _counted_from(window, late))
+        began, late = window.end, behind
     return traffic
+
+
+def _counted_from(window: Window, late: Behind) -> float:
+    """From when (unix s) the pods of the window that had been late were counted; infinite when none had."""
+    counted = {one.pod for one in (*window.stable, *window.candidate)}
+    return min((until for key, until in late if key.partition("/")[2] in counted), default=inf)
 
 
 def _unvisited(
@@ -138,8 +150,8 @@ def _unvisited(
         return traffic
     start = max(began, traffic.end)
     swapped = rounds(counters, kind, candidate, stable, MetricLedger(end=start), rules.step, weight)
-    alone = (replace(window, stable=window.candidate, candidate=()) for window, _ in swapped)
-    return _seen(rules, traffic, weight, since, start, alone)
+    alone = ((replace(window, stable=window.candidate, candidate=()), behind) for window, behind in swapped)
+    return _seen(rules, traffic, weight, since, MetricLedger(end=start), alone)
 
 
 def _end(pods: Iterable[Pod], newest: float, began: float, step: float) -> float | None:
