@@ -12,6 +12,11 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from testbed.load.samples import percentile
+
+_ENOUGH = 100
+"""Values of which a 99th percentile can be told."""
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -30,9 +35,12 @@ class Figure:
 
 
 def spread(values: Sequence[float]) -> str:
-    """Median with minimum and maximum, or the one value."""
+    """Median with minimum and maximum, or the one value; of a hundred or more the 99th percentile too."""
     middle = f"{median(values):.3g}"
-    return middle if len(values) == 1 else f"{middle} ({min(values):.3g} to {max(values):.3g}, n={len(values)})"
+    if len(values) == 1:
+        return middle
+    high = f", p99 {percentile(values, 0.99):.3g}" if len(values) >= _ENOUGH else ""
+    return f"{middle} ({min(values):.3g} to {max(values):.3g}{high}, n={len(values)})"
 
 
 def show(figures: Sequence[Figure]) -> None:

@@ -42,7 +42,7 @@ async def test_a_rollback_is_explained_and_its_windows_judged_again_bit_for_bit(
         ended = await endpoint.until(rolled_back)
     (told,) = json.loads(plan)
     assert [row["stage"] for row in told["stages"]] == ["at-20", "at-50"]
-    assert told["metrics"][0]["rps"] == pytest.approx(RATE, rel=0.2)
+    assert RATE / 2 < told["metrics"][0]["rps"] < 1.2 * RATE, "less than is sent, for its past has idle seconds too"
     windows = tmp_path / "windows.jsonl"
     where = ("--namespace", endpoint.namespace, "--export", str(windows), "--prometheus", bed.prometheus)
     said = crossfade(bed, "explain", NAME, *where)

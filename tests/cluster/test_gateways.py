@@ -13,7 +13,7 @@ from testbed.load import Sample
 from testbed.load.samples import percentile
 from tests.support.endpoint import Endpoint, answered_by, at_least, failed_by_route
 from tests.support.gateways import ENVOY, TRAEFIK, on_both_gateways
-from tests.support.pair import NEW, OLD, Pair, last_of_the_old
+from tests.support.pair import NEW, OLD, Pair, after_each
 from tests.support.queries import asked
 
 pytestmark = pytest.mark.cluster
@@ -60,11 +60,7 @@ async def test_sixty_changes_under_load_fail_no_request_and_are_live_soon(
             await load.wait_until(partial(answers_alone, arm), LATE)
     assert failed_by_route(load.samples) == {}
     acknowledged = [one.acknowledged - one.written for one in pair.changes]
-    following = [one.written for one in pair.changes[1:]] + [float("inf")]
-    live = [
-        last_of_the_old(change, [one for one in load.samples if one.wall < until])
-        for change, until in zip(pair.changes, following, strict=True)
-    ]
+    live = after_each(pair.changes, load.samples)
     tell(record_property, gateway, "written to acknowledged", acknowledged)
     tell(record_property, gateway, "written to the last request on the old way", live)
     early = sum(last > known for last, known in zip(live, acknowledged, strict=True))

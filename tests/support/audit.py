@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
 class Write:
-    """One write request: `resource` such as `rollouts/status`, `code` is the HTTP status of its answer."""
+    """One write request, received `at` (unix s): `resource` such as `rollouts/status`, `code` as the answer's."""
 
     user: str
     verb: str
@@ -15,6 +17,7 @@ class Write:
     namespace: str
     name: str
     code: int
+    at: float
 
 
 def writes(audit: Path, user: str, namespace: str | None = None) -> list[Write]:
@@ -23,7 +26,7 @@ def writes(audit: Path, user: str, namespace: str | None = None) -> list[Write]:
     return [one for one in found if one.user == user and namespace in (None, one.namespace)]
 
 
-def _write(entry: dict[str, dict[str, str]]) -> Write:
+def _write(entry: dict[str, Any]) -> Write:
     about = entry.get("objectRef", {})
     parts = (about.get("resource", ""), about.get("subresource", ""))
     return Write(
@@ -33,4 +36,5 @@ def _write(entry: dict[str, dict[str, str]]) -> Write:
         namespace=about.get("namespace", ""),
         name=about.get("name", ""),
         code=int(entry.get("responseStatus", {}).get("code", 0)),
+        at=datetime.fromisoformat(entry["requestReceivedTimestamp"]).timestamp(),
     )

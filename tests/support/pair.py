@@ -18,10 +18,11 @@ _ACKNOWLEDGED_SECONDS = 30.0
 
 @dataclass
 class Change:
-    """One write of weights: when it was begun and when the gateway acknowledged it, as Unix times."""
+    """One write of weights: when it was begun, stored, and acknowledged by the gateway, as Unix times."""
 
     weights: dict[str, int]
     written: float
+    stored: float = 0.0
     acknowledged: float = 0.0
 
 
@@ -51,6 +52,7 @@ class Pair:
         """Write other weights, and wait until the gateway has acknowledged them."""
         change = Change(weights, time.time())
         written = await self.endpoint.patch("HTTPRoute", NAME, {"spec": {"rules": [_rule(weights)]}})
+        change.stored = time.time()
         generation = written["metadata"]["generation"]
 
         def taken(route: Object) -> bool:
@@ -68,6 +70,15 @@ class Pair:
         }
         metadata = {"name": NAME}
         return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec}
+
+
+def after_each(changes: Sequence[Change], samples: Sequence[Sample]) -> list[float]:
+    """`last_of_the_old` of each change, from the requests until the next one."""
+    following = [one.written for one in changes[1:]] + [float("inf")]
+    return [
+        last_of_the_old(change, [one for one in samples if one.wall < until])
+        for change, until in zip(changes, following, strict=True)
+    ]
 
 
 def last_of_the_old(change: Change, samples: Sequence[Sample]) -> float:
