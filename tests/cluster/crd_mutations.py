@@ -37,7 +37,11 @@ VALID: dict[str, list[Spec]] = {
             },
             "traffic": {
                 "gatewayAPI": {
-                    "parentRefs": [{"name": "public", "namespace": "gateways", "sectionName": "web", "port": 443}],
+                    "parentRefs": [
+                        {"name": "public", "namespace": "gateways", "sectionName": "web", "port": 443},
+                        {"name": "public", "namespace": "gateways", "sectionName": "plain"},
+                        {"name": "public"},
+                    ],
                     "hostnames": ["fraud.example.com", "*.fraud.example.com"],
                     "rules": [{"matches": [{"path": {"type": "Exact", "value": "/v2"}}, {"path": {}}]}, {}],
                 }
@@ -197,6 +201,7 @@ _TEXTS = [
         "s",
     ),
     *("mlserver", "custom", "MLServer", "Prefix", "exact", "mlserver/errors", "/", "//", "/a b", "/é", "/?", "/\u00a0"),
+    *("/a//b", "/.", "/a/..", "/..a", "/a/./b", "/a.", "/%2F", "/%2e", "/%", "/%zz", "/a;b=c,d", "/a|b"),
 ]
 _NEIGHBOURS = [1, 2, 3, 4, 5, 6, 10, 20, 24, 25, 26, 50]  # the weights of the valid specs, and those beside them
 _UNKNOWN = ["bogus", "", "min_duration", "minduration", "apiVersion", "名", "$ref", "x" * 300, "a/b", "a b", "UP"]

@@ -81,6 +81,16 @@ def judged(objective: Object) -> Object:
     return rollout(analysis=metric(template="mlserver/errors", objective=objective))
 
 
+def behind(*parents: Object) -> Object:
+    """A Rollout with these parents."""
+    return rollout(traffic={"gatewayAPI": {"parentRefs": list(parents)}})
+
+
+def at_path(value: str) -> Object:
+    """Traffic to one path."""
+    return {"gatewayAPI": {"parentRefs": [{"name": "public"}], "rules": [{"matches": [{"path": {"value": value}}]}]}}
+
+
 _BY_URI = {"uri": {"uri": "https://models.example.com/f.tar"}}
 _TWO_SELECTORS = {"mlflow": {"name": "f", "version": "1", "alias": "champion"}}
 _TWO_OF_A_NAME = {"stages": [{"name": "five", "weight": 5}, {"name": "five", "weight": 50}]}
@@ -200,6 +210,27 @@ REFUSED = {
         "must have both `{namespace}` and `{revision}` in `contains`",
     ),
     "custom without containers": (rollout(serving={"runtime": "custom"}), "must bring `template.spec.containers`"),
+    "no pod at all": (rollout(serving={"replicas": 0}), "serving.replicas.*should be greater than or equal to 1"),
+    "no pod when nobody comes": (
+        rollout(serving={"autoscaling": {"min": 0, "max": 3}}),
+        "autoscaling.min.*should be greater than or equal to 1",
+    ),
+    "two parents that are one": (
+        behind({"name": "public"}, {"name": "public", "namespace": "test-crds"}, {"name": "public"}),
+        "parentRefs.*must name each Gateway once, or each time with another `sectionName`",
+    ),
+    "a parent beside one of its listeners": (
+        behind({"name": "public"}, {"name": "public", "sectionName": "web"}),
+        "must name each Gateway once, or each time with another `sectionName`",
+    ),
+    "a listener named twice": (
+        behind({"name": "public", "sectionName": "web"}, {"name": "public", "sectionName": "web"}),
+        "must name each Gateway once, or each time with another `sectionName`",
+    ),
+    "a path that no gateway takes": (
+        rollout(traffic=at_path("/v2/../admin")),
+        "path.value.*must not contain `//`, `/./`, `/../` or `%2f`",
+    ),
     "two owners of one number": (
         rollout(serving={"replicas": 2, "autoscaling": {"max": 3}}),
         "must have at most one of `replicas` and `autoscaling`: both would set the number of pods",

@@ -124,8 +124,7 @@ def child_metadata(rollout: RolloutFacts, arm: Arm) -> Json:
 
 def pod_template(rollout: RolloutFacts, serving: Serving, arm: Arm, resolved: Resolved, platform: Platform) -> Json:
     """Runtime's template, with the user's overlay, with what Crossfade insists on (loader, labels, drain) on top."""
-    base = _mlserver(serving, arm) if serving.runtime == "mlserver" else _custom()
-    template: Json = copy.deepcopy(overlay(base, serving.template or {}))
+    template = _overlaid(serving, arm.model_version)
     pod = template.setdefault("spec", {})
     model = pod["containers"][0]
     if serving.resources is not None:
@@ -164,12 +163,19 @@ def _mount(*, read_only: bool) -> Json:
 
 def unfit(serving: Serving) -> str | None:
     """Why pods of this template could never get a request, None when they can."""
-    if serving.runtime != "custom":
+    model = _overlaid(serving, "")["spec"]["containers"][0]
+    if any(port.get("name") == "http" and port.get("protocol", "TCP") == "TCP" for port in model.get("ports", ())):
         return None
-    ports = serving.template["spec"]["containers"][0].get("ports") if serving.template else None
-    if any(port.get("name") == "http" for port in ports or ()):
-        return None
-    return "spec.serving.template.spec.containers[0].ports must have a port named `http`: requests are sent there"
+    at = "spec.serving.template.spec.containers"
+    place = f"{at}[0].ports" if serving.runtime == "custom" else f"{at}, in its container {model['name']}, `ports`"
+    return f"{place} must have a TCP port named `http`: requests are sent there"
+
+
+def _overlaid(serving: Serving, model_version: str) -> Json:
+    """The runtime's pod template with the user's overlay."""
+    base = _mlserver(serving, model_version) if serving.runtime == "mlserver" else _custom()
+    found: Json = copy.deepcopy(overlay(base, serving.template or {}))
+    return found
 
 
 def _loader(resolved: Resolved, platform: Platform) -> Json:
@@ -187,10 +193,10 @@ def _loader(resolved: Resolved, platform: Platform) -> Json:
     }
 
 
-def _mlserver(serving: Serving, arm: Arm) -> Json:
+def _mlserver(serving: Serving, model_version: str) -> Json:
     settings = {
         "MLSERVER_MODEL_NAME": "model",
-        "MLSERVER_MODEL_VERSION": arm.model_version,  # in each answer's `model_version`
+        "MLSERVER_MODEL_VERSION": model_version,  # in each answer's `model_version`
         "MLSERVER_MODEL_IMPLEMENTATION": serving.implementation,
         "MLSERVER_PARALLEL_WORKERS": "0",
         "MLSERVER_DEBUG": "false",  # true, its default, writes tracebacks into answers

@@ -89,8 +89,23 @@ def test_a_custom_server_without_a_port_for_requests_is_named() -> None:
         return Serving(runtime="custom", template={"spec": {"containers": [container]}})
 
     assert "port named `http`" in str(unfit(custom({"name": "rest", "containerPort": 9000})))
+    assert "port named `http`" in str(unfit(custom({"name": "http", "containerPort": 9000, "protocol": "UDP"})))
+    assert "port named `http`" in str(unfit(custom()))
     assert unfit(custom({"name": "http", "containerPort": 9000})) is None
     assert unfit(Serving()) is None
+
+
+@pytest.mark.parametrize("ports", [[{"containerPort": 8080}], [{"name": "http", "protocol": "UDP"}]])
+def test_an_overlay_that_takes_the_port_for_requests_away_is_named(ports: list[dict[str, Any]]) -> None:
+    """A list without names replaces the runtime's own."""
+    template = {"spec": {"containers": [{"name": "model", "ports": ports}]}}
+    said = str(unfit(Serving(template=template)))
+    assert "spec.serving.template.spec.containers, in its container model, `ports` must have a TCP port named" in said
+
+
+def test_an_overlay_may_move_the_port_for_requests_and_add_others() -> None:
+    ports = [{"name": "http", "containerPort": 9000}, {"name": "grpc", "containerPort": 9001}]
+    assert unfit(Serving(template={"spec": {"containers": [{"name": "model", "ports": ports}]}})) is None
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """Rollout: one served model endpoint. Which version, how it is served, how traffic moves, what is judged."""
 
+import re
+from itertools import combinations
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 from pydantic.config import JsonDict
 
 from crossfade.api.v1alpha1.analysis import Analysis
@@ -28,6 +30,18 @@ from crossfade.api.v1alpha1.strategy import HeaderMatch, Scale, Strategy
 _BY_NAME: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 _ATOMIC: JsonDict = {"x-kubernetes-list-type": "atomic"}
 
+_ONE_EACH = cel(
+    "self.all(one, self.exists_one(other, one.name == other.name"
+    " && (has(one.__namespace__) ? has(other.__namespace__) && one.__namespace__ == other.__namespace__"
+    " : !has(other.__namespace__))"
+    " && (!has(one.sectionName) || !has(other.sectionName) || one.sectionName == other.sectionName)))",
+    "must name each Gateway once, or each time with another `sectionName`",
+)
+_PLAIN_PATH = cel(
+    "!self.contains('//') && !self.contains('/./') && !self.contains('/../') && !self.matches('%2[fF]')"
+    " && !self.endsWith('/.') && !self.endsWith('/..')",
+    "must not contain `//`, `/./`, `/../` or `%2f`, nor end with `/.` or `/..`: a gateway takes no such path",
+)
 _POLICY_STAYS = cel(
     "self.deletionPolicy == oldSelf.deletionPolicy",
     "must keep its `deletionPolicy`: delete the Rollout as it is and create it again",
@@ -47,12 +61,31 @@ class ParentRef(ApiModel):
     """The listeners on this port; all when left out."""
 
 
+def _named_once(value: list[ParentRef]) -> list[ParentRef]:
+    for one, other in combinations(value, 2):
+        same = (one.name, one.namespace) == (other.name, other.namespace)
+        if same and (None in (one.section_name, other.section_name) or one.section_name == other.section_name):
+            raise ValueError(_ONE_EACH["message"])
+    return value
+
+
+def _is_plain(value: str) -> str:
+    if re.search(r"//|/\.\.?(/|$)|%2[fF]", value):
+        raise ValueError(_PLAIN_PATH["message"])
+    return value
+
+
 class PathMatch(ApiModel):
     """How a request's path is matched, as in the Gateway API."""
 
     type: Literal["PathPrefix", "Exact"] = "PathPrefix"
     """`PathPrefix` matches whole path elements from the start, `Exact` the whole path."""
-    value: Annotated[str, StringConstraints(pattern=r"^/[^\x00-\x20\x7f?#]*$", max_length=1024)] = "/"
+    value: Annotated[
+        str,
+        StringConstraints(pattern=r"^/([-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})*$", max_length=1024),
+        AfterValidator(_is_plain),
+        Field(json_schema_extra=validations(_PLAIN_PATH)),
+    ] = "/"
     """The path."""
 
 
@@ -86,7 +119,11 @@ Hostname = Annotated[
 class GatewayApi(ApiModel):
     """The HTTPRoute that Crossfade creates, owns and moves."""
 
-    parent_refs: Annotated[list[ParentRef], Field(min_length=1, max_length=32, json_schema_extra=_ATOMIC)]
+    parent_refs: Annotated[
+        list[ParentRef],
+        AfterValidator(_named_once),
+        Field(min_length=1, max_length=32, json_schema_extra={**_ATOMIC, **validations(_ONE_EACH)}),
+    ]
     """The Gateways; a weight counts as live when each has accepted it."""
     hostnames: Annotated[list[Hostname], Field(max_length=16, json_schema_extra=_ATOMIC)] = Field(default_factory=list)
     """Host names that requests must have; any when empty."""
