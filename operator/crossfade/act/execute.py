@@ -32,7 +32,7 @@ _KINDS: dict[Target, Kind] = {
 }
 
 Known = Callable[[str, str, str], Object | None]
-"""An object by kind, namespace and name as last seen, None when it was not: without our label none is."""
+"""An object by kind, namespace and name as last seen, None when it was not: without our label only routes are."""
 Absorb = Callable[[Object], None]
 """Takes in an object as a write returned it, so that the next look already sees it."""
 

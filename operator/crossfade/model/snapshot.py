@@ -8,6 +8,7 @@ from crossfade.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from crossfade.api.v1alpha1.modelversion import ModelVersionSpec, ModelVersionStatus, Resolved
 from crossfade.api.v1alpha1.plan import PlanStatus
 from crossfade.api.v1alpha1.rollout import RolloutSpec, RolloutStatus
+from crossfade.model.claim import Rival
 from crossfade.model.evidence import Evidence
 from crossfade.model.gateway import GatewayFacts
 from crossfade.model.ledger import History, Ledger
@@ -74,7 +75,7 @@ class Snapshot:
     `templates` are the MetricTemplates of its namespace by name, as far as it names any. `foresight` is
     None until the past was read, and not needed any more once the first stage has begun. `gateways` are those of
     `parentRefs` as far as they were read lately, `rehearsal` is the stored route of a rehearsal, `rehearsed` what came
-    of those of this Rollout, by key.
+    of those of this Rollout, by key. `rivals` are those who come first for requests that the spec asks for.
     """
 
     now: float
@@ -90,6 +91,7 @@ class Snapshot:
     gateways: tuple[GatewayFacts, ...] = ()
     rehearsal: RouteFacts | None = None
     rehearsed: Mapping[str, Rehearsed] = field(default_factory=dict)
+    rivals: tuple[Rival, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

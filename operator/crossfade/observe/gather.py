@@ -28,6 +28,7 @@ from crossfade.model.snapshot import (
 )
 from crossfade.model.workload import RevisionFacts
 from crossfade.observe.cache import Cache
+from crossfade.observe.claims import Claims
 from crossfade.observe.pods import read_pod
 from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.routes import read_route
@@ -52,6 +53,7 @@ def gather_rollout(
     now: float,
     scout: Scout | None = None,
     rehearser: Rehearser | None = None,
+    claims: Claims | None = None,
 ) -> Snapshot:
     """Everything a decision about this Rollout may look at; `ledgers` are by uid, `foresights` by uid and
     generation. Raises UnreadableStatusError."""
@@ -72,12 +74,14 @@ def gather_rollout(
         gateways=scout.of(rollout.spec, rollout.namespace) if scout else (),
         rehearsal=_rehearsal(cache, rollout),
         rehearsed=rehearser.of(rollout.uid) if rehearser else {},
+        rivals=claims.before(raw) if claims else (),
     )
 
 
 def _route(cache: Cache, namespace: str, name: str) -> Object | None:
-    """The route of this name, of whichever kind it is."""
-    return next((found for kind in ROUTES if (found := cache.get(kind.kind, namespace, name))), None)
+    """The route of ours that has this name, of whichever kind it is. Those of others are known, and not ours."""
+    named = (cache.get(kind.kind, namespace, name) for kind in ROUTES)
+    return next((one for one in named if one and meta.LABEL_ROLLOUT in one["metadata"].get("labels", {})), None)
 
 
 def _rehearsal(cache: Cache, rollout: RolloutFacts) -> RouteFacts | None:

@@ -34,10 +34,11 @@ WATCHED: Mapping[Kind, str] = MappingProxyType(
         BUDGETS: meta.LABEL_ROLLOUT,
         SERVICES: meta.LABEL_ROLLOUT,
         PODS: meta.LABEL_ROLLOUT,
-        **dict.fromkeys(ROUTES, meta.LABEL_ROLLOUT),
+        **dict.fromkeys(ROUTES, ""),
     }
 )
-"""The kinds to watch, each with its label selector. What Rollouts name comes before them."""
+"""The kinds to watch, each with its label selector. What Rollouts name comes before them. Routes of others are watched
+as well, for they may want the same requests."""
 _PAGE = 500
 AUDIT_SECONDS = 300.0
 _FIRST_AUDIT_SECONDS = 10.0

@@ -90,7 +90,16 @@ class Reconciler:
         world = self._world
         evidence, foresights = self._poller.evidence, self._foreseer.found
         snapshot = gather_rollout(
-            world.cache, self._platform, evidence, world.ledgers, foresights, raw, now, self._scout, self._rehearser
+            world.cache,
+            self._platform,
+            evidence,
+            world.ledgers,
+            foresights,
+            raw,
+            now,
+            self._scout,
+            self._rehearser,
+            world.claims,
         )
         plan = plan_rollout(snapshot)
         world.remember(snapshot.rollout.uid, plan.ledger)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from crossfade.model.ledger import Ledger
 from crossfade.observe.answers import Place, Watched
 from crossfade.observe.cache import Cache, Change
+from crossfade.observe.claims import Claims
 from crossfade.observe.watchlist import Watchlist
 from crossfade.ports import Object
 from crossfade.watch.queue import Key, Priority, WorkQueue
@@ -19,6 +20,7 @@ class World:
         self.queue = queue
         self.ledgers: dict[str, Ledger] = {}
         """What the judge remembers, by uid of the Rollout; only those under way."""
+        self.claims = Claims()
         self._wakes = Wakes(self.cache)
         self._watchlist = Watchlist(self.cache)
 
@@ -58,3 +60,5 @@ class World:
                 self.remember(change.subject["metadata"]["uid"], None)
             for key, priority in self._wakes.of(change):
                 self.queue.add(key, priority)
+            for place in self.claims.take(change):
+                self.queue.add(Key("Rollout", *place), Priority.CHANGE)
