@@ -28,6 +28,14 @@ class Gateway:
     rejects: str = ""
     ack_seconds: float = 0.1
     serve_seconds: float = 1.5
+    listeners: tuple[Listener, ...] = (Listener("http", 80, "HTTP"),)
+    absent: str = ""
+    others: dict[str, str] = field(default_factory=dict)
+    """Names of further Gateways, each with what it says of a route: empty where it takes it."""
+    others_closed: bool = False
+    """Whether those show in their listeners that they take no route of the Rollout's namespace."""
+    last_taken: dict[str, int] = field(default_factory=dict)
+    """By Gateway, the generation of the users' route that it looked at last."""
     read_at: float | None = None
     reads: int = 0
     route: Json | None = None
@@ -40,10 +48,24 @@ class Gateway:
         """What the operator has read of it."""
         if self.read_at is None:
             return ()
-        listeners = (Listener("http", 80, "HTTP"),)
-        return (
-            GatewayFacts("gateways", "public", self.read_at, self.class_name, self.features, self.addresses, listeners),
-        )
+        known = (self.read_at, self.class_name, self.features, self.addresses)
+        public = GatewayFacts("gateways", "public", *known, self.listeners, trouble=self.absent, absent=self.absent)
+        door = Listener("http", 80, "HTTP", admits="Same" if self.others_closed else "Selector")
+        found = (GatewayFacts("gateways", name, *known, (door,)) for name in self.others)
+        missing = GatewayFacts("gateways", "nowhere", self.read_at, trouble="not found", absent="it does not exist")
+        return (public, *found, missing)
+
+    def parents(self, route: Json, generation: int, *, taken: bool) -> tuple[ParentFacts, ...]:
+        """What the Gateways that a route names say of it, once they have taken it, or said before."""
+        refs = route["spec"]["parentRefs"]
+        if taken:
+            self.last_taken = {ref["name"]: generation for ref in refs}
+        return tuple(self._said(ref, self.last_taken[ref["name"]]) for ref in refs if ref["name"] in self.last_taken)
+
+    def _said(self, ref: Json, generation: int) -> ParentFacts:
+        why = self.others.get(ref["name"], "")
+        where = (ref["name"], ref["namespace"], ref.get("sectionName"), ref.get("port"))
+        return ParentFacts(*where, not why, True, False, generation, why)
 
     def write(self, body: Json | None, now: float) -> None:
         """The rehearsal's route is stored or deleted."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from crossfade.api import meta
 from crossfade.api.v1alpha1.rollout import Arm
+from crossfade.decide.admission import objection
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Plan, Scale, Target
 from crossfade.decide.records import is_sticky
@@ -154,6 +155,7 @@ def no_step_forward_without_proof(one: Pass) -> None:
     if candidate is None or spec is None or not forward or not _rises(one):
         return
     assert not spec.suspend, "a step forward while suspended"
+    assert objection(seen) is None, "a step forward although a gateway, or another route, stands in its way"
     share = one.weights.get(candidate.revision, 0) / sum(one.weights.values())
     least = max(ceil(share * _whole(seen, seen.rollout.status.stable or candidate) - 1e-9), 1)
     assert one.ready(candidate.revision) >= least, "a step forward with pods missing"
@@ -322,9 +324,8 @@ def _writes(action: Action, target: Target) -> TypeGuard[Apply]:
 
 
 def _routes(action: Action, seen: Snapshot) -> TypeGuard[Apply]:
-    return (
-        isinstance(action, Apply) and action.target in ROUTES and action.body["metadata"]["name"] == seen.rollout.name
-    )
+    ours = isinstance(action, Apply) and action.target in ROUTES
+    return ours and action.body["metadata"]["name"] == seen.rollout.name
 
 
 def _whole(seen: Snapshot, stable: Arm) -> int:
@@ -343,10 +344,8 @@ def _backends(route: dict[str, Any]) -> Iterator[str]:
 
 def _is_gone(seen: Snapshot) -> bool:
     """Whether the ladder has no rung any more that is the stage under way."""
-    spec, stage = seen.rollout.spec, seen.rollout.status.stage
-    if spec is None or stage is None:
-        return False
-    return same_step(spec, stage.name, stage.index, asked_for(seen.rollout.status.traffic)) is None
+    spec, stage, given = seen.rollout.spec, seen.rollout.status.stage, asked_for(seen.rollout.status.traffic)
+    return spec is not None and stage is not None and same_step(spec, stage.name, stage.index, given) is None
 
 
 def _rises(one: Pass) -> bool:

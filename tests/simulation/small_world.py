@@ -17,6 +17,7 @@ from crossfade.decide.judge.engine import Judgement, Overall
 from crossfade.decide.look import Look, first_look
 from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Scale, Target
 from crossfade.decide.shapes import asked_for
+from crossfade.model.claim import Rival, Wanted
 from crossfade.model.evidence import Counters, Evidence, Series
 from crossfade.model.gateway import GatewayFacts, Listener
 from crossfade.model.ledger import Ledger
@@ -38,12 +39,14 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What one look finds beside the objects: whether Prometheus answers, whether the share shows, the verdict."""
+    """What one look finds beside the objects: whether Prometheus answers, whether the share shows, the verdict, and
+    whether others have the requests."""
 
     name: str
     answers: bool = True
     shows: bool = True
     verdict: Overall = "Continue"
+    shut: bool = False
 
 
 SIGHTS = (
@@ -52,6 +55,7 @@ SIGHTS = (
     Sight("undecided"),
     Sight("good", verdict="Advance"),
     Sight("worse", verdict="Rollback"),
+    Sight("shut", verdict="Advance", shut=True),
 )
 _WHY = {"Hold": "NoData", "Continue": "Undecided", "Advance": "NonInferior", "Rollback": "Regressed"}
 
@@ -193,6 +197,7 @@ class AllTried(dict[str, Rehearsed]):
         return True
 
 
+_RIVALS = (Rival("HTTPRoute", "web", "shop", Wanted("gateways", "public", "", "PathPrefix", "/")),)
 _GATEWAY = GatewayFacts("gateways", "public", NOW, "acme", None, ("10.0.0.1",), (Listener("http", 80, "HTTP"),))
 
 
@@ -228,6 +233,7 @@ def snapshot_of(state: State, sight: Sight, strategy: str) -> Snapshot:
         ledger=Ledger(),
         gateways=(_GATEWAY,),
         rehearsed=AllTried(),
+        rivals=_RIVALS if sight.shut else (),
     )
 
 

@@ -54,7 +54,7 @@ class Explorer:
     def looks(self, plain: State, state: State) -> Iterator[tuple[State, str]]:
         """One pass by each sight that can make a difference, with all its writes or only the first of them."""
         under_way = '"stage":' in plain.status
-        for sight in SIGHTS if under_way else SIGHTS[:2]:
+        for sight in SIGHTS if under_way else (SIGHTS[-1], *SIGHTS[:2]):
             plan = self.one_pass(plain, sight, state)
             found = plain
             for action in plan.first:

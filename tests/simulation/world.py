@@ -11,10 +11,11 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.decide.memory import remembered
 from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Plan, Scale, Target
 from crossfade.decide.rollout import plan_rollout
+from crossfade.model.claim import Rival
 from crossfade.model.evidence import Counters, Evidence, Series
 from crossfade.model.ledger import Ledger
 from crossfade.model.order import Order, Verb
-from crossfade.model.route import ParentFacts, RouteFacts
+from crossfade.model.route import RouteFacts
 from crossfade.model.snapshot import Foresight, Platform, RolloutFacts, Snapshot, VersionFacts
 from crossfade.model.workload import PodFacts, RevisionFacts
 
@@ -100,6 +101,7 @@ class World:
     ledger: Ledger | None = None
     foresight: Foresight | None = field(default_factory=Foresight)
     gateway: Gateway = field(default_factory=Gateway)
+    rivals: tuple[Rival, ...] = ()
     checks: list[Callable[["World"], None]] = field(default_factory=list)
 
     # what people do
@@ -135,11 +137,11 @@ class World:
         return self
 
     def reconcile(self) -> None:
-        """Reconcile until a pass writes nothing; a plan that never comes to rest is an error."""
+        """Reconcile until a pass writes and reads nothing; a plan that never comes to rest is an error."""
         for _ in range(20):
-            before = self.writes
+            before = self.writes, self.gateway.reads
             self._once()
-            if self.writes == before:
+            if (self.writes, self.gateway.reads) == before:
                 return
         raise AssertionError("the plan never comes to rest:\n" + "\n".join(self.lines[-20:]))
 
@@ -311,6 +313,7 @@ class World:
             gateways=self.gateway.facts(),
             rehearsal=self.gateway.seen(self.now),
             rehearsed=self.gateway.rehearsed,
+            rivals=self.rivals,
         )
 
     def _version(self, name: str) -> VersionFacts | None:
@@ -344,16 +347,9 @@ class World:
             return None
         taken = self.gateway_up and self.now - self.route_written_at >= self.ack_seconds
         generation = self.route_generation if taken else self.route_generation - 1
-        parents = (ParentFacts("public", "gateways", None, None, True, True, False, generation),) if generation else ()
-        return RouteFacts(
-            self.route_generation,
-            weights(self.route),
-            reached(self.route),
-            parents,
-            self.route["spec"],
-            self.route["metadata"]["labels"],
-            self.route["kind"],
-        )
+        parents = self.gateway.parents(self.route, generation, taken=taken) if generation else ()
+        stored = self.route["spec"], self.route["metadata"]["labels"], self.route["kind"]
+        return RouteFacts(self.route_generation, weights(self.route), reached(self.route), parents, *stored)
 
     def _evidence(self, ledger: Ledger | None) -> Evidence | None:
         if not self.prometheus_up:

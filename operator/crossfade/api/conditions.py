@@ -34,7 +34,10 @@ class Reason(Documented):
     # progress
     PENDING = "Pending", "not looked at yet"
     WAITING_FOR_MODEL_VERSION = "WaitingForModelVersion", "the named ModelVersion is missing or not resolved yet"
-    WAITING_FOR_GATEWAY = "WaitingForGateway", "a parent of the route has not accepted it yet"
+    WAITING_FOR_GATEWAY = (
+        "WaitingForGateway",
+        "a parent of the route does not exist, is being read, or has not accepted the route yet",
+    )
     WAITING_FOR_REGISTRY = "WaitingForRegistry", "the registry does not answer, or does not know the version yet"
     RESOLVING = "Resolving", "bytes are being read and hashed"
     STARTING = "Starting", "pods of a revision are loading or not ready yet"
@@ -67,6 +70,14 @@ class Reason(Documented):
     ROLLED_BACK = "RolledBack", "the candidate was worse, or did not start; the stable version serves"
     ABORTED = "Aborted", "somebody took the candidate back; the stable version serves"
     INVALID_SPEC = "InvalidSpec", "the spec contradicts itself in a way the API server could not see"
+    HOST_TAKEN = (
+        "HostTaken",
+        "another route gets the requests that the spec asks for; what serves keeps serving as it was",
+    )
+    NOT_ADMITTED = (
+        "NotAdmitted",
+        "a Gateway that the spec names would not take the route; what serves keeps serving as it was",
+    )
     FEATURE_MISSING = (
         "FeatureMissing",
         "a stage needs a feature that a Gateway's class does not list; the stable version serves",

@@ -39,19 +39,20 @@ def _entrance(ref: ParentRef, gateway: GatewayFacts, hostnames: Sequence[str]) -
         return f"{gateway} cannot be read: {gateway.trouble}"
     if not gateway.addresses:
         return f"{gateway} has no address in its status"
-    meant = [one for one in gateway.listeners if one.protocol in _SCHEMES and _is(ref, one)]
+    meant = [one for one in gateway.listeners if one.protocol in _SCHEMES and is_meant(ref, one)]
     for listener in sorted(meant, key=lambda one: _SCHEMES[one.protocol]):
-        host = _host(listener.hostname, hostnames, gateway.addresses[0])
+        host = host_of(listener.hostname, hostnames, gateway.addresses[0])
         if host:
             return Entrance(str(gateway), _SCHEMES[listener.protocol], gateway.addresses[0], listener.port, host)
     return f"{gateway} has no HTTP or HTTPS listener that this route and its hosts may use"
 
 
-def _is(ref: ParentRef, listener: Listener) -> bool:
+def is_meant(ref: ParentRef, listener: Listener) -> bool:
+    """Whether a parent names this listener of its Gateway, or all."""
     return ref.section_name in (None, listener.name) and ref.port in (None, listener.port)
 
 
-def _host(listener: str | None, hostnames: Sequence[str], otherwise: str) -> str | None:
+def host_of(listener: str | None, hostnames: Sequence[str], otherwise: str) -> str | None:
     """A name that both the listener and the route serve; None when there is none."""
     if listener is None or not hostnames:
         return _concrete(next(iter(hostnames), listener or otherwise))

@@ -1,7 +1,10 @@
-"""Mode Managed: an HTTPRoute of our own, written whole."""
+"""Mode Managed: a route of our own, written whole."""
 
+from typing import Any
+
+from crossfade.decide.front import front_of, stored_front
 from crossfade.decide.plan import Action, Apply, Target
-from crossfade.decide.routes import is_live, render, unacknowledged
+from crossfade.decide.routes import covers, is_live, render, unacknowledged
 from crossfade.decide.shapes import Split
 from crossfade.model.snapshot import Snapshot
 
@@ -11,17 +14,23 @@ class ManagedRoute:
 
     def says(self, snapshot: Snapshot, wanted: Split) -> bool:
         """The stored route is as it would be rendered."""
-        return snapshot.route is not None and is_live(render(snapshot.rollout, wanted, snapshot.route), snapshot.route)
+        return snapshot.route is not None and is_live(_rendered(snapshot, wanted), snapshot.route)
 
     def writes(self, snapshot: Snapshot, wanted: Split) -> tuple[Action, ...]:
         """The whole route."""
-        if self.says(snapshot, wanted):
+        body, live = _rendered(snapshot, wanted), snapshot.route
+        if live is not None and is_live(body, live):
             return ()
-        body = render(snapshot.rollout, wanted, snapshot.route)
-        return (Apply(Target(body["kind"]), body, f"the route must say {wanted}"),)
+        other = live is not None and not covers(stored_front(body["spec"]), stored_front(live.spec))
+        also = " and have the parents, hosts and paths that are asked for" if other else ""
+        return (Apply(Target(body["kind"]), body, f"the route must say {wanted}{also}"),)
 
     def untaken(self, snapshot: Snapshot) -> str | None:
-        """Every parent that the spec names has to accept it."""
+        """Every parent that the route names has to accept it."""
         if snapshot.route is None:
             return "the route is being written"
         return unacknowledged(snapshot.rollout, snapshot.route)
+
+
+def _rendered(snapshot: Snapshot, wanted: Split) -> dict[str, Any]:
+    return render(snapshot.rollout, wanted, *front_of(snapshot))

@@ -6,6 +6,7 @@ from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, StageStatus
+from crossfade.decide.admission import objection
 from crossfade.decide.capacity import current_step, given_with, grown, held, resting
 from crossfade.decide.children import counted, ensure, finalizer, removal, sized
 from crossfade.decide.counting import is_fresh
@@ -114,6 +115,15 @@ def _is_as_asked(way: Way) -> bool:
     return traffic_of(way.snapshot).says(way.snapshot, way.split(sure(way.step).shape))
 
 
+def _turned_away(way: Way) -> Plan:
+    """Users meet what they met; what the candidate is given stays."""
+    found = sure(objection(way.snapshot))
+    why = replace(found, message=f"{sure(way.step).summary}: {found.message}")
+    plan = way.plan(why.reason, why.message)
+    told = (Event(why.reason, why.message, warning=True),)
+    return replace(plan, situation=why, first=repair(way.snapshot, way.split(way.given), way.candidate), events=told)
+
+
 def _untaken(way: Way) -> str | None:
     """Which parent has not accepted the route yet."""
     return traffic_of(way.snapshot).untaken(way.snapshot)
@@ -176,6 +186,15 @@ STEPS: tuple[State[Way], ...] = (
         does="what is given stays, nothing moves forward",
         applies=lambda way: not way.ready,
         plan=_starting,
+    ),
+    State(
+        name="Turned away",
+        when="what the spec asks of the route cannot be: others have the requests, or a Gateway does not exist or would"
+        " not take it",
+        does="the route's parents, hosts and matches stay as they are stored; no step; the Gateways are read again"
+        " every ten seconds",
+        applies=lambda way: objection(way.snapshot) is not None,
+        plan=_turned_away,
     ),
     State(
         name="Skipping",

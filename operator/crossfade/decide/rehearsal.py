@@ -11,6 +11,7 @@ from crossfade.decide import settle
 from crossfade.decide.entrances import Entrance, entrances
 from crossfade.decide.features import missing
 from crossfade.decide.plan import Apply, Event, Plan, Situation, Standing, Target
+from crossfade.decide.reading import is_read
 from crossfade.decide.route_kinds import kind_of
 from crossfade.decide.routes import Json, is_live, rehearsal_route, rehearsed_rule, rejected, unacknowledged
 from crossfade.decide.stages import Step, step_at
@@ -18,8 +19,6 @@ from crossfade.decide.way import Way
 from crossfade.model.rehearsal import Probe, Rehearsal, Rehearsed
 from crossfade.model.snapshot import Snapshot
 
-FRESH_SECONDS = 30.0
-"""What was read of a Gateway longer ago is read again before anything begins."""
 LOOK_AGAIN_SECONDS = 10.0
 TRY_AGAIN_SECONDS = 300.0
 ASK_AGAIN_SECONDS = 30.0
@@ -41,21 +40,18 @@ class Trial:
         return bool(self.step.shape.shadow)
 
 
-def unsupported(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan | None:
-    """Why a rollout does not even begin: a Gateway's class lacks what one of its stages needs. None when it may."""
+def unsupported(snapshot: Snapshot, stable: Arm) -> Plan | None:
+    """Why a rollout does not even begin: a Gateway's class lacks what one of its stages needs. None when it may.
+
+    What its Gateways are is known by then.
+    """
     spec = snapshot.rollout.spec
     steps = _shaped(spec, 0) if spec else []
-    if not steps or spec is None or snapshot.rollout.status.candidate is not None:
-        return None
-    if not _known(snapshot, spec):
-        message = f"{target.model_version} starts when the Gateways of its route have been read"
-        situation = Situation(Standing.IN_PROGRESS, Reason.REHEARSING, message)
-        return replace(settle.hold(snapshot, stable, situation), scout=True, look_again=LOOK_AGAIN_SECONDS)
-    why = missing(steps, kind_of(spec.traffic.gateway_api), snapshot.gateways)
+    why = missing(steps, kind_of(spec.traffic.gateway_api), snapshot.gateways) if spec else None
     if why is None:
         return None
     held = settle.hold(snapshot, stable, Situation(Standing.FAILED, Reason.FEATURE_MISSING, why))
-    return _stuck(snapshot, held)
+    return _stuck(held)
 
 
 def rehearse(way: Way, step: Step) -> Plan | str:
@@ -66,7 +62,7 @@ def rehearse(way: Way, step: Step) -> Plan | str:
     steps = _shaped(way.spec, step.index)
     if not steps:
         return ""
-    if not _known(way.snapshot, way.spec):
+    if not _known(way.snapshot):
         return replace(_waiting(way, f"{step.summary} waits: the Gateways of its route are being read"), scout=True)
     if (why := missing(steps, kind_of(way.spec.traffic.gateway_api), way.snapshot.gateways)) is not None:
         return _refusal(way, Reason.FEATURE_MISSING, why)
@@ -90,13 +86,9 @@ def _shaped(spec: RolloutSpec, index: int) -> list[Step]:
     return list(found.values())
 
 
-def _known(snapshot: Snapshot, spec: RolloutSpec) -> bool:
+def _known(snapshot: Snapshot) -> bool:
     """Whether all parents were read lately; while a rehearsal goes on, what it began with counts."""
-    home = snapshot.rollout.namespace
-    read = {(one.namespace, one.name): one.read_at for one in snapshot.gateways}
-    named = [read.get((ref.namespace or home, ref.name)) for ref in spec.traffic.gateway_api.parent_refs]
-    since = 0.0 if snapshot.rehearsal is not None else snapshot.now - FRESH_SECONDS
-    return all(at is not None and at >= since for at in named)
+    return snapshot.rehearsal is not None or is_read(snapshot)
 
 
 def _trial(way: Way, step: Step) -> Trial:
@@ -209,11 +201,10 @@ def _failed(message: str) -> Situation:
 
 def _refusal(way: Way, reason: Reason, message: str) -> Plan:
     held = replace(_waiting(way, message), situation=Situation(Standing.FAILED, reason, message))
-    return _stuck(way.snapshot, held)
+    return _stuck(held)
 
 
-def _stuck(snapshot: Snapshot, held: Plan) -> Plan:
+def _stuck(held: Plan) -> Plan:
     """Nothing moves until somebody changes something: the Gateways are looked at again, lest that is missed."""
-    stale = any(snapshot.now - one.read_at >= LOOK_AGAIN_SECONDS for one in snapshot.gateways)
     told = Event(held.situation.reason, held.situation.message, warning=True)
-    return replace(held, events=(told,), scout=stale, look_again=LOOK_AGAIN_SECONDS)
+    return replace(held, events=(told,), scout=True, look_again=LOOK_AGAIN_SECONDS)

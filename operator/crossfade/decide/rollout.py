@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
-from crossfade.decide import beginning, clearing, progress, rehearsal, rollback, settle, teardown
+from crossfade.decide import beginning, clearing, progress, refusing, rollback, settle, teardown
 from crossfade.decide.draining import acknowledged
+from crossfade.decide.front import moves
 from crossfade.decide.orders import echoed
 from crossfade.decide.plan import Delete, Plan, Target
+from crossfade.decide.reading import AGAIN_SECONDS, is_due
 from crossfade.decide.records import is_sticky, tries_again
 from crossfade.decide.routes import rehearsal_name
 from crossfade.decide.scene import Scene, scene_of
@@ -22,15 +24,27 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
     if snapshot.rehearsal is not None and not plan.rehearse:
         gone = Delete(Target(snapshot.rehearsal.kind), rehearsal_name(snapshot.rollout.name), "the rehearsal is over")
         plan = replace(plan, then=(*plan.then, gone))
-    return replace(plan, ledger=ledger if plan.status.stage else None)
+    return _scouting(snapshot, replace(plan, ledger=ledger if plan.status.stage else None))
+
+
+def _scouting(snapshot: Snapshot, plan: Plan) -> Plan:
+    """The plan, with the Gateways read every ten seconds for as long as anything hangs on what they are."""
+    if snapshot.rollout.deleting or not (plan.scout or plan.status.candidate or moves(snapshot)):
+        return plan
+    again = AGAIN_SECONDS if plan.look_again is None else min(plan.look_again, AGAIN_SECONDS)
+    return replace(plan, scout=is_due(snapshot), look_again=again)
 
 
 def _roll_back(scene: Scene) -> Plan:
     return rollback.roll_back(scene.snapshot, sure(scene.stable), sure(scene.candidate), sure(scene.breach), scene.look)
 
 
+def _refuse_first(scene: Scene) -> Plan | None:
+    return refusing.refuse_first(scene.snapshot, sure(scene.asked))
+
+
 def _refuse(scene: Scene) -> Plan | None:
-    return rehearsal.unsupported(scene.snapshot, sure(scene.stable), sure(scene.asked))
+    return refusing.refuse(scene.snapshot, sure(scene.stable), sure(scene.asked))
 
 
 def _progress(scene: Scene) -> Plan:
@@ -88,6 +102,14 @@ STATES: tuple[State[Scene], ...] = (
         plan=lambda scene: settle.hold(scene.snapshot, scene.stable, sure(scene.unknown)),
     ),
     State(
+        name="Not admitted",
+        when="nothing serves yet, there is no route, and others have the requests that it asks for, or a Gateway does"
+        " not exist or would not take it, or was not read lately",
+        does="no pod is started, no route is written; the Gateways are read, and again every ten seconds",
+        applies=lambda scene: scene.stable is None and _refuse_first(scene) is not None,
+        plan=lambda scene: sure(_refuse_first(scene)),
+    ),
+    State(
         name="Beginning",
         when="nothing serves yet",
         does="pods, then the route, then the first version is stable",
@@ -117,8 +139,8 @@ STATES: tuple[State[Scene], ...] = (
     ),
     State(
         name="Refused",
-        when="no candidate is under way yet, and a stage needs a feature that the class of a Gateway does not list, or"
-        " its Gateways were not read lately",
+        when="no candidate is under way yet, and others have the requests that the spec asks for, or a Gateway does not"
+        " exist, would not take the route, was not read lately, or is of a class that does not list what a stage needs",
         does="no pod is started; what serves keeps serving; the Gateways are read, and again every ten seconds",
         applies=lambda scene: _refuse(scene) is not None,
         plan=lambda scene: sure(_refuse(scene)),

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from crossfade.api import meta
-from crossfade.api.v1alpha1.rollout import GatewayApi, ParentRef, RolloutSpec
+from crossfade.api.v1alpha1.rollout import GatewayApi, RolloutSpec
 from crossfade.api.v1alpha1.strategy import HeaderMatch
-from crossfade.decide.route_kinds import KINDS, RouteKind, kind_of
+from crossfade.decide.route_kinds import RouteKind, kind_of
 from crossfade.decide.shapes import Split
 from crossfade.decide.workloads import owner, owners
 from crossfade.model.route import ParentFacts, RouteFacts
@@ -16,17 +16,8 @@ Json = dict[str, Any]
 _API = "gateway.networking.k8s.io/v1"
 
 
-def render(rollout: RolloutFacts, split: Split, live: RouteFacts | None) -> Json:
-    """The route for this split. Without a readable spec the live route's own hosts and matches are kept."""
-    if rollout.spec is not None:
-        kind = kind_of(rollout.spec.traffic.gateway_api)
-        spec = _intent(rollout.spec.traffic.gateway_api, kind, split)
-    elif live is not None:
-        kind = KINDS[live.kind]
-        users = [rule for rule in live.spec["rules"] if not is_cohort(rule)]
-        spec = {**live.spec, "rules": _rules([{"matches": one["matches"]} for one in users], split)}
-    else:
-        raise ValueError("a route can be rendered neither from a spec nor from a live route")
+def render(rollout: RolloutFacts, split: Split, kind: RouteKind, front: Json) -> Json:
+    """The route of this kind with this front (parents, hosts, matches; see decide.front) for this split."""
     metadata: Json = {
         "name": rollout.name,
         "namespace": rollout.namespace,
@@ -34,15 +25,8 @@ def render(rollout: RolloutFacts, split: Split, live: RouteFacts | None) -> Json
     }
     if owners(rollout):
         metadata["ownerReferences"] = owners(rollout)
+    spec = {**front, "rules": _rules(front["rules"], split)}
     return {"apiVersion": _API, "kind": kind.name, "metadata": metadata, "spec": spec}
-
-
-def _intent(gateway: GatewayApi, kind: RouteKind, split: Split) -> Json:
-    spec: Json = {"parentRefs": [ref.to_json() for ref in gateway.parent_refs]}
-    if gateway.hostnames:
-        spec["hostnames"] = list(gateway.hostnames)
-    spec["rules"] = _rules([{"matches": [kind.match(match) for match in one.matches]} for one in gateway.rules], split)
-    return spec
 
 
 def _rules(users: Iterable[Json], split: Split) -> list[Json]:
@@ -150,18 +134,14 @@ def covers(desired: Any, live: Any) -> bool:
 def unacknowledged(rollout: RolloutFacts, live: RouteFacts) -> str | None:
     """The sentence that says which parent has not taken the stored route yet; None when every one has.
 
-    Only the parents that the spec names count: entries of former parents stay in a route's status for ever.
+    Only the parents that the route names count: entries of former parents stay in its status for ever.
     """
-    if rollout.spec is None:
-        return (
-            None if all(_took(p, live.generation) for p in live.parents) else "a parent has not accepted the route yet"
-        )
-    for ref in rollout.spec.traffic.gateway_api.parent_refs:
-        where = f"{ref.namespace or rollout.namespace}/{ref.name}"
-        said = [p for p in live.parents if _is(p, ref, rollout.namespace)]
+    for ref in live.spec.get("parentRefs", ()):
+        where = f"{ref.get('namespace', rollout.namespace)}/{ref['name']}"
+        said = [p for p in live.parents if is_by(p, ref, rollout.namespace)]
         if not said:
             return f"Gateway {where} has not looked at the route yet; does it exist, and may it take routes from here?"
-        late = next((p for p in said if not _took(p, live.generation)), None)
+        late = next((p for p in said if not took(p, live.generation)), None)
         if late is not None:
             return f"Gateway {where} has not accepted generation {live.generation} of the route" + (
                 f": {late.message}" if late.message else ""
@@ -171,25 +151,27 @@ def unacknowledged(rollout: RolloutFacts, live: RouteFacts) -> str | None:
 
 def rejected(rollout: RolloutFacts, live: RouteFacts) -> str | None:
     """The sentence that says which parent has looked at the stored route and will not have it; None when none has."""
-    refs = rollout.spec.traffic.gateway_api.parent_refs if rollout.spec else ()
+    refs = live.spec.get("parentRefs", ())
     for parent in live.parents:
         current = parent.observed_generation >= live.generation and any(
-            _is(parent, ref, rollout.namespace) for ref in refs
+            is_by(parent, ref, rollout.namespace) for ref in refs
         )
         if current and (not parent.accepted or parent.partially_invalid):
             return f"Gateway {parent.namespace}/{parent.name} says {parent.message or 'no more than that'}"
     return None
 
 
-def _is(parent: ParentFacts, ref: ParentRef, namespace: str) -> bool:
+def is_by(parent: ParentFacts, ref: Mapping[str, Any], namespace: str) -> bool:
+    """Whether that was said by what a route of this namespace names as its parent."""
     return (
-        parent.name == ref.name
-        and parent.namespace == (ref.namespace or namespace)
-        and parent.section_name == ref.section_name
-        and parent.port == ref.port
+        parent.name == ref["name"]
+        and parent.namespace == ref.get("namespace", namespace)
+        and parent.section_name == ref.get("sectionName")
+        and parent.port == ref.get("port")
     )
 
 
-def _took(parent: ParentFacts, generation: int) -> bool:
+def took(parent: ParentFacts, generation: int) -> bool:
+    """Whether it has taken the route of this generation, all of it."""
     current = parent.observed_generation >= generation
     return current and parent.accepted and parent.resolved_refs and not parent.partially_invalid

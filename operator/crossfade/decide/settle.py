@@ -1,5 +1,6 @@
 """States in which one arm serves, or in which nothing may move: settled, superseded, holding."""
 
+from dataclasses import replace
 from math import inf
 
 from crossfade.api.conditions import Reason
@@ -9,6 +10,7 @@ from crossfade.decide.capacity import carried, resting, settling
 from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, sized
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import kept_seconds, undrained
+from crossfade.decide.front import turned_away
 from crossfade.decide.plan import Action, Plan, Situation, Standing
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.shapes import Split, alone, asked_for, split
@@ -77,6 +79,8 @@ def _settled(
         return Situation(Standing.FAILED, reason, end.message)
     if otherwise is not None:
         return otherwise
+    if (why := turned_away(snapshot)) is not None:
+        return replace(why, message=f"{why.message}; {stable.model_version} serves as before")
     if waiting:
         return Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_GATEWAY, waiting)
     if stable.ready == 0:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec, StageStatus
+from crossfade.decide.admission import objection
 from crossfade.decide.capacity import carried, full, needed, step_pods
 from crossfade.decide.counting import is_fresh, spacing
 from crossfade.decide.look import Look
 from crossfade.decide.plan import Plan, Situation, Standing
 from crossfade.decide.preflight import problem
+from crossfade.decide.reading import is_read
 from crossfade.decide.settle import serves
 from crossfade.decide.shapes import Shape, Split, asked_for, split
 from crossfade.decide.stages import Step, same_step
@@ -88,12 +90,8 @@ def waits(way: Way, step: Step) -> tuple[Reason, str] | None:
     evidence = way.snapshot.evidence
     if way.spec.suspend:
         return Reason.SUSPENDED, f"suspended before {step.summary}"
-    if way.stable.ready == 0:
-        nowhere = f"{way.stable.model_version}, which has no ready pod to go back to"
-        return Reason.NOT_SERVING, f"{step.summary} waits for {nowhere}"
-    if way.stable.ready < (back := needed(way.snapshot, way.stable)):
-        short = f"{way.stable.ready} of {back} pods of {way.stable.model_version} are ready"
-        return Reason.WAITING_FOR_CAPACITY, f"{step.summary} waits: {short}, and all must be to take everything back"
+    if (shut := _closed(way) or _no_way_back(way)) is not None:
+        return shut[0], f"{step.summary} waits{shut[1]}"
     sources = {metric.name: source_of(metric, way.snapshot.templates) for metric in way.spec.analysis.metrics}
     if unknown := [source for source in sources.values() if isinstance(source, str)]:
         return Reason.METRIC_INVALID, f"{step.summary} waits: {'; '.join(unknown)}"
@@ -108,6 +106,25 @@ def waits(way: Way, step: Step) -> tuple[Reason, str] | None:
         return Reason.NO_DATA, f"{step.summary} waits: {way.stable.model_version} was not scraped twice yet"
     if way.snapshot.foresight is None:
         return Reason.PLANNING, f"{step.summary} waits: the past of {way.stable.model_version} is being read"
+    return None
+
+
+def _closed(way: Way) -> tuple[Reason, str] | None:
+    """What is wrong, as far as is known, with the way on which requests come in."""
+    if (why := objection(way.snapshot)) is not None:
+        return why.reason, f": {why.message}"
+    if is_read(way.snapshot):
+        return None
+    return Reason.WAITING_FOR_GATEWAY, ": the Gateways of its route are being read"
+
+
+def _no_way_back(way: Way) -> tuple[Reason, str] | None:
+    """Which pods of the stable version are missing to take everything back."""
+    if way.stable.ready == 0:
+        return Reason.NOT_SERVING, f" for {way.stable.model_version}, which has no ready pod to go back to"
+    if way.stable.ready < (back := needed(way.snapshot, way.stable)):
+        short = f"{way.stable.ready} of {back} pods of {way.stable.model_version} are ready"
+        return Reason.WAITING_FOR_CAPACITY, f": {short}, and all must be to take everything back"
     return None
 
 

@@ -5,19 +5,29 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A port of a Gateway; `hostname` is None where any host is served."""
+    """A port of a Gateway; `hostname` is None where any host is served.
+
+    `admits` is its `allowedRoutes.namespaces.from`, `kinds` what it lists of kinds of routes; None where it lists none.
+    """
 
     name: str
     port: int
     protocol: str
     hostname: str | None = None
+    admits: str = "All"
+    kinds: frozenset[str] | None = None
+
+    def takes(self, kind: str) -> bool:
+        """Whether it takes routes of this kind, as far as it lists them."""
+        return self.kinds is None or kind in self.kinds
 
 
 @dataclass(frozen=True, slots=True)
 class GatewayFacts:
     """A Gateway at `read_at` (unix seconds). `features` is None while its class publishes no list.
 
-    `addresses` are those of its status, which its controller gives. `trouble` says why nothing more is known.
+    `addresses` are those of its status, which its controller gives. `trouble` says why nothing more is known, and
+    `absent` that it, or its class, is not there.
     """
 
     namespace: str
@@ -28,6 +38,7 @@ class GatewayFacts:
     addresses: tuple[str, ...] = ()
     listeners: tuple[Listener, ...] = ()
     trouble: str = ""
+    absent: str = ""
 
     def __str__(self) -> str:
         """Such as `Gateway gateways/public`."""

@@ -61,7 +61,7 @@ class Claims:
         metadata = rollout["metadata"]
         place = metadata["namespace"], metadata["name"]
         own = _read(rollout)
-        route = next((found for kind in _ROUTES if (found := self._of.get((kind, *place)))), _NOBODY)
+        route = next((self._of[who] for who in ((kind, *place) for kind in _ROUTES) if who in self._of), _NOBODY)
         found = sorted(
             (self._of[who].rank, who, wanted)
             for wanted, doors in own.claims.items()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 
 from crossfade.api.v1alpha1.rollout import RolloutSpec
 from crossfade.model.gateway import GatewayFacts, Listener
@@ -46,13 +47,15 @@ class Scout:
             self._tasks.pop(place, None)
 
     async def _facts(self, namespace: str, name: str) -> GatewayFacts:
-        now = self._clock.now()
+        now, absent = self._clock.now(), "it does not exist"
         try:
             gateway = await self._cluster.get(GATEWAYS, namespace, name)
             class_name = str(gateway.get("spec", {}).get("gatewayClassName", ""))
+            absent = f"its GatewayClass {class_name} does not exist"
             known = await self._cluster.get(GATEWAY_CLASSES, None, class_name)
         except ClusterError as error:
-            return GatewayFacts(namespace, name, now, trouble=str(error))
+            missing = absent if error.status == HTTPStatus.NOT_FOUND else ""
+            return GatewayFacts(namespace, name, now, trouble=str(error), absent=missing)
         return read_gateway(gateway, known, now)
 
 
@@ -66,10 +69,16 @@ def read_gateway(gateway: Object, known: Object, now: float) -> GatewayFacts:
         class_name=known["metadata"]["name"],
         features=_features(known.get("status", {}).get("supportedFeatures")),
         addresses=tuple(str(one.get("value", "")) for one in status.get("addresses") or () if one.get("value")),
-        listeners=tuple(
-            Listener(one["name"], int(one["port"]), str(one.get("protocol", "")), one.get("hostname") or None)
-            for one in spec.get("listeners") or ()
-        ),
+        listeners=tuple(_listener(one) for one in spec.get("listeners") or ()),
+    )
+
+
+def _listener(one: Object) -> Listener:
+    allowed = one.get("allowedRoutes") or {}
+    kinds = frozenset(str(kind.get("kind", "")) for kind in allowed.get("kinds") or ()) or None
+    admits = str((allowed.get("namespaces") or {}).get("from") or "Same")
+    return Listener(
+        one["name"], int(one["port"]), str(one.get("protocol", "")), one.get("hostname") or None, admits, kinds
     )
 
 

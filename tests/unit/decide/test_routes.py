@@ -1,6 +1,8 @@
 """Would catch what a gateway answers with 500 for a moment, to users, when an arm comes into their rule."""
 
 from crossfade.api.v1alpha1 import RolloutSpec, RolloutStatus
+from crossfade.decide.front import asked_front
+from crossfade.decide.route_kinds import HTTP
 from crossfade.decide.routes import rehearsed_rule, render
 from crossfade.decide.shapes import Split
 from crossfade.model.snapshot import RolloutFacts
@@ -13,7 +15,7 @@ SPLIT = Split({"fraud-a": 90, "fraud-b": 10})
 
 def test_no_backend_that_users_meet_has_a_filter() -> None:
     rollout = RolloutFacts("fraud", "ml", "u-1", 1, False, 0.0, False, None, READ, "", RolloutStatus())
-    rules = render(rollout, SPLIT, None)["spec"]["rules"]
+    rules = render(rollout, SPLIT, HTTP, asked_front(READ))["spec"]["rules"]
     assert [rule["backendRefs"] for rule in rules] == [
         [{"name": "fraud-a", "port": 80, "weight": 90}, {"name": "fraud-b", "port": 80, "weight": 10}]
     ]

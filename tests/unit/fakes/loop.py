@@ -21,6 +21,7 @@ from crossfade.watch.world import World
 
 from tests.unit.fakes.clock import FakeClock
 from tests.unit.fakes.cluster import FakeCluster
+from tests.unit.fakes.objects import GATEWAY, GATEWAY_CLASS
 
 
 class OneFile:
@@ -77,12 +78,14 @@ class Loop:
             self.rehearser,
             events,
         )
+        for one in (GATEWAY, GATEWAY_CLASS):
+            if (one["kind"], one["metadata"]["namespace"], one["metadata"]["name"]) not in cluster.objects:
+                cluster.create(one)
         self.watch()
 
     def watch(self) -> None:
         """Bring the cache up to what the cluster holds, deletions included."""
-        kinds = {kind for kind, _, _ in self.cluster.objects} | {kind.kind for kind in WATCHED}
-        for kind in kinds:
+        for kind in {kind.kind for kind in WATCHED}:
             listed = [raw for (other, _, _), raw in self.cluster.objects.items() if other == kind]
             self.world.replace(kind, None, listed, version=10**9)
 
@@ -107,6 +110,7 @@ class Loop:
             while await self.step():
                 worked = True
             attempts = [job.task for job in self.resolver._jobs.values() if job.task is not None]
+            attempts += self.scout._tasks.values()
             await asyncio.gather(*attempts)
             answered = answer(self.cluster)
             self.watch()

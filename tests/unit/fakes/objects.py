@@ -5,6 +5,19 @@ from typing import Any
 from crossfade.api import meta
 
 NAMESPACE = "ml"
+_ROUTES = "gateway.networking.k8s.io/v1"
+GATEWAY = {
+    "apiVersion": _ROUTES,
+    "kind": "Gateway",
+    "metadata": {"name": "public", "namespace": "gateways"},
+    "spec": {
+        "gatewayClassName": "acme",
+        "listeners": [
+            {"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "All"}}}
+        ],
+    },
+}
+GATEWAY_CLASS = {"apiVersion": _ROUTES, "kind": "GatewayClass", "metadata": {"name": "acme", "namespace": ""}}
 
 
 def rollout(version: str = "v1", name: str = "demo", **spec: Any) -> dict[str, Any]:
@@ -16,7 +29,12 @@ def rollout(version: str = "v1", name: str = "demo", **spec: Any) -> dict[str, A
         "metadata": {"name": name, "namespace": NAMESPACE},
         "spec": {
             "modelVersion": version,
-            "traffic": {"gatewayAPI": {"parentRefs": [{"name": "public", "namespace": "gateways"}]}},
+            "traffic": {
+                "gatewayAPI": {
+                    "parentRefs": [{"name": "public", "namespace": "gateways"}],
+                    "hostnames": [f"{name}.example.com"],
+                }
+            },
             "strategy": {"stages": [{"name": "ten", "weight": 10}, {"name": "half", "weight": 50}]},
             "analysis": {"metrics": [threshold]},
             **spec,

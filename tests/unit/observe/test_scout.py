@@ -6,6 +6,7 @@ from typing import Any
 from crossfade.api.v1alpha1 import RolloutSpec
 from crossfade.model.gateway import Listener
 from crossfade.observe.scout import Scout
+from crossfade.ports import ClusterError
 
 from tests.simulation.world import spec
 from tests.unit.fakes.clock import FakeClock
@@ -23,7 +24,13 @@ def gateway_class(**status: Any) -> dict[str, Any]:
 def gateway(**status: Any) -> dict[str, Any]:
     listeners = [
         {"name": "http", "port": 80, "protocol": "HTTP"},
-        {"name": "web", "port": 443, "protocol": "HTTPS", "hostname": "*.test"},
+        {
+            "name": "web",
+            "port": 443,
+            "protocol": "HTTPS",
+            "hostname": "*.test",
+            "allowedRoutes": {"namespaces": {"from": "All"}, "kinds": [{"kind": "HTTPRoute"}]},
+        },
     ]
     return {
         "apiVersion": API,
@@ -38,16 +45,20 @@ class Counting(FakeCluster):
     """Counts reads."""
 
     reads = 0
+    broken = False
 
     async def get(self, *where: Any) -> dict[str, Any]:
         """See ports.Cluster."""
         self.reads += 1
         await asyncio.sleep(0)
+        if self.broken:
+            raise ClusterError("no rights", 403)
         return await super().get(*where)
 
 
-async def scouted(*objects: dict[str, Any], requests: int = 1) -> tuple[Scout, Counting]:
+async def scouted(*objects: dict[str, Any], requests: int = 1, broken: bool = False) -> tuple[Scout, Counting]:
     cluster, done = Counting(), asyncio.Semaphore(0)
+    cluster.broken = broken
     for one in objects:
         cluster.create(one)
     scout = Scout(cluster, FakeClock())
@@ -64,7 +75,10 @@ async def test_addresses_listeners_and_features_are_read() -> None:
     (found,) = scout.of(SPEC, "ml")
     assert (found.class_name, found.features) == ("acme", {"HTTPRoute", "Gateway"})
     assert (found.addresses, found.trouble, found.read_at) == (("10.0.0.1",), "", FakeClock().now())
-    assert found.listeners == (Listener("http", 80, "HTTP"), Listener("web", 443, "HTTPS", "*.test"))
+    assert found.listeners == (
+        Listener("http", 80, "HTTP", admits="Same"),
+        Listener("web", 443, "HTTPS", "*.test", "All", frozenset({"HTTPRoute"})),
+    )
 
 
 async def test_no_list_is_not_an_empty_list() -> None:
@@ -77,6 +91,15 @@ async def test_what_cannot_be_read_is_said() -> None:
     scout, _ = await scouted()
     assert "not found" in scout.of(SPEC, "ml")[0].trouble
     assert scout.of(None, "ml") == ()
+
+
+async def test_a_gateway_that_is_not_there_is_told_from_one_that_cannot_be_read() -> None:
+    scout, _ = await scouted()
+    assert scout.of(SPEC, "ml")[0].absent == "it does not exist"
+    scout, _ = await scouted(gateway())
+    assert scout.of(SPEC, "ml")[0].absent == "its GatewayClass acme does not exist"
+    scout, _ = await scouted(gateway(), gateway_class(), broken=True)
+    assert (scout.of(SPEC, "ml")[0].absent, scout.of(SPEC, "ml")[0].trouble) == ("", "no rights")
 
 
 async def test_rollouts_behind_one_gateway_share_what_is_read() -> None:

@@ -154,7 +154,6 @@ async def test_a_route_of_others_with_the_rollouts_name_stays_theirs_and_the_sta
     theirs = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "spec": {"parentRefs": []}}
     cluster.create({**theirs, "metadata": {"name": "demo", "namespace": "ml"}})
     loop = Loop(cluster, clock)
-    loop.world.cache.remove(cluster.objects["HTTPRoute", "ml", "demo"])  # without our label it is not watched
     with pytest.raises(ActionError):
         await loop.settle()
     assert cluster.objects["HTTPRoute", "ml", "demo"]["spec"] == theirs["spec"]
