@@ -1,0 +1,109 @@
+"""Catches a Rollout that cannot go with its namespace, or one made again that does not take over what serves."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.support import objects
+from tests.support.endpoint import NAME, Endpoint, at_least, at_stage, failed_by_route, ready, serves
+from tests.support.gateways import on_both_gateways
+from tests.support.operator_process import OperatorProcess
+from tests.support.recorder import Object
+
+pytestmark = pytest.mark.cluster
+
+RATE = 100.0
+HELD = {"name": "held", "weight": 40, "minDuration": "10m"}
+GATED = {"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}, "gate": "Manual"}
+
+StartOperator = Callable[..., OperatorProcess]
+
+
+@pytest.fixture
+async def serving(endpoint: Endpoint, start_operator: StartOperator) -> Endpoint:
+    """Version 1 serves; version 2 is stored, and so is a version 3 that never loads."""
+    start_operator(endpoint.namespace)
+    await endpoint.model(1)
+    await endpoint.model(2)
+    await endpoint.model(3, loadSeconds=600)
+    await endpoint.serve(1)
+    return endpoint
+
+
+async def pods(endpoint: Endpoint) -> dict[str, str]:
+    """Name and uid of each pod that stays."""
+    found = await endpoint.items("Pod")
+    return {p["metadata"]["name"]: p["metadata"]["uid"] for p in found if "deletionTimestamp" not in p["metadata"]}
+
+
+async def asks(endpoint: Endpoint, number: int, *stages: Object, **more: Any) -> None:
+    strategy = {"stages": list(stages), **more}
+    await endpoint.patch("Rollout", NAME, {"spec": {"modelVersion": f"{NAME}-{number}", "strategy": strategy}})
+
+
+async def at_rest(endpoint: Endpoint) -> None:
+    await endpoint.until(lambda found: serves(found, 1))
+
+
+async def split(endpoint: Endpoint) -> None:
+    async with endpoint.load(RATE) as load:
+        await at_least(load, 100)
+        await asks(endpoint, 2, HELD)
+        await endpoint.until(at_stage("held"))
+
+
+async def starting(endpoint: Endpoint) -> None:
+    await asks(endpoint, 3, HELD)
+    await endpoint.until(lambda found: ready(found)[1] == "Starting")
+
+
+async def gated(endpoint: Endpoint) -> None:
+    async with endpoint.load(RATE) as load:
+        await at_least(load, 100)
+        await asks(endpoint, 2, GATED)
+        await endpoint.until(at_stage("team", proven=False))
+
+
+async def aborted(endpoint: Endpoint) -> None:
+    await asks(endpoint, 3, HELD, onRollback={"keepCandidate": "1h"})
+    await endpoint.until(lambda found: ready(found)[1] == "Starting")
+    await endpoint.patch("Rollout", NAME, {"metadata": {"annotations": {"crossfade.dev/abort": "t"}}})
+    await endpoint.until(lambda found: ready(found)[1] == "Aborted")
+
+
+async def refused(endpoint: Endpoint) -> None:
+    await asks(endpoint, 2, HELD)
+    parents = [{"name": "nowhere", "namespace": "gateways"}]
+    await endpoint.patch("Rollout", NAME, {"spec": {"traffic": {"gatewayAPI": {"parentRefs": parents}}}})
+    await endpoint.until(lambda found: ready(found)[1] == "WaitingForGateway")
+
+
+@on_both_gateways
+@pytest.mark.parametrize("begun", [at_rest, split, starting, aborted], ids=lambda begun: begun.__name__)
+async def test_deleted_and_made_again_it_takes_over_the_pods_that_serve_without_a_gap(
+    serving: Endpoint, begun: Callable[[Endpoint], Any]
+) -> None:
+    before = await pods(serving)
+    await begun(serving)
+    async with serving.load(RATE) as load:
+        await at_least(load, 200)
+        await serving.delete("Rollout", NAME)
+        await serving.recorder.until_gone("Rollout", NAME, 40)
+        await at_least(load, 200)
+        await serving.create(objects.rollout(NAME, f"{NAME}-1", serving.host, serving.parent))
+        await serving.until(lambda found: serves(found, 1))
+        await at_least(load, 200)
+    assert failed_by_route(load.samples) == {}
+    assert before.items() <= (await pods(serving)).items(), "a pod of what serves was made again"
+
+
+@pytest.mark.parametrize("begun", [at_rest, starting, gated, aborted, refused], ids=lambda begun: begun.__name__)
+async def test_a_namespace_goes_whatever_its_rollout_is_doing(
+    serving: Endpoint, begun: Callable[[Endpoint], Any]
+) -> None:
+    """In the middle of a split: tests/cluster/test_interruptions.py."""
+    await begun(serving)
+    answer = await serving.http.delete(f"/api/v1/namespaces/{serving.namespace}")
+    assert answer.is_success
+    await serving.recorder.until_gone("Rollout", NAME, 60)

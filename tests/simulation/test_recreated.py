@@ -1,0 +1,82 @@
+"""Catches a Rollout that is deleted and made again, and opens a gap, makes new pods of what serves, or forgets it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.simulation.invariants import watched
+from tests.simulation.test_stages import at, ladder, taken_back, transcript
+from tests.simulation.world import World, promoted, serving, spec
+
+Moment = Callable[[World], bool]
+COHORT = {"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}, "gate": "Manual"}
+TEN = {"name": "ten", "weight": 10, "minDuration": "10m"}
+MOST = {"name": "most", "weight": 90, "minDuration": "10m"}
+
+
+def started(world: World) -> bool:
+    return world.status.candidate is not None and len(world.revisions) == 2
+
+
+def served_by_v2(world: World) -> bool:
+    return world.share("v2") == 100
+
+
+MOMENTS: dict[str, tuple[Moment, list[dict[str, Any]], dict[str, Any]]] = {
+    "its pods start": (started, [TEN], {"start_seconds": 20.0}),
+    "a tenth is given": (at("ten"), [TEN], {}),
+    "nearly all is given": (at("most"), [MOST], {}),
+    "a weight is written and not proven": (at("ten", proven=False), [TEN], {}),
+    "a cohort has it": (at("team"), [COHORT], {"cohort_rate": 20.0}),
+    "it gets everything and is not stable yet": (served_by_v2, [{"name": "half", "weight": 50}], {"ack_seconds": 2.0}),
+    "it was rolled back": (taken_back, [TEN], {"error_rate": {"v2": 0.5}}),
+    "it was promoted and the old one drains": (promoted, [{"name": "half", "weight": 50}], {}),
+}
+
+
+@pytest.mark.parametrize(("moment", "stages", "knobs"), MOMENTS.values(), ids=MOMENTS.keys())
+def test_whatever_it_did_when_it_was_deleted_what_serves_is_taken_over_without_a_gap(
+    moment: Moment, stages: list[dict[str, Any]], knobs: dict[str, Any]
+) -> None:
+    before = watched(serving("v1", **knobs))
+    before.edit(modelVersion="v2", strategy=ladder(*stages))
+    before.run(300, until=moment)
+    assert moment(before), transcript(before)
+    before.delete()
+    before.run(120, until=lambda world: not world.finalizer)
+    assert not before.finalizer, transcript(before)
+    assert len(before.served) == 1
+    stable = before.status.stable
+    assert stable is not None
+    again = made_again(before, stable.model_version)
+    again.run(60, until=promoted)
+    again.run(60)
+    assert again.status.stable is not None
+    assert again.status.stable.revision == stable.revision, transcript(again)
+    assert (list(again.revisions), again.failed_by_route) == ([stable.revision], 0), transcript(again)
+    assert not any("needs pods" in line for line in again.lines), transcript(again)
+
+
+def made_again(before: World, version: str) -> World:
+    """The same name, with all that the deleted one left behind."""
+    left = {
+        "revisions": before.revisions,
+        "route": before.route,
+        "route_generation": before.route_generation,
+        "route_written_at": before.route_written_at,
+        "served": before.served,
+        "now": before.now,
+    }
+    return watched(World(spec=spec(version), uid="u-2", **left))
+
+
+def test_a_version_that_never_served_leaves_nothing_and_starts_anew() -> None:
+    before = watched(World(spec=spec("v1"), start_seconds=20.0))
+    before.run(5)
+    before.delete()
+    before.run(60, until=lambda world: not world.finalizer)
+    assert (before.finalizer, before.route) == (False, None), transcript(before)
+    again = made_again(before, "v1")
+    again.run(60, until=promoted)
+    assert promoted(again), transcript(again)
