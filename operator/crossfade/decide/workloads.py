@@ -12,6 +12,7 @@ from crossfade.api.v1alpha1.common import as_written
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.api.v1alpha1.serving import Serving
+from crossfade.decide.warming import warm_up
 from crossfade.model.snapshot import Platform, RolloutFacts
 
 MODEL_DIR = "/mnt/models"
@@ -139,6 +140,7 @@ def pod_template(rollout: RolloutFacts, serving: Serving, arm: Arm, resolved: Re
     pod["initContainers"] = [_loader(resolved, platform), *pod.get("initContainers", [])]
     volumes = [volume for volume in pod.get("volumes", []) if volume["name"] != _VOLUME]
     pod["volumes"] = [*volumes, {"name": _VOLUME, "emptyDir": {}}]
+    warm_up(pod, serving, platform.loader_image, _RESTRICTED)
     found = template.setdefault("metadata", {})
     found["labels"] = {**found.get("labels", {}), **labels(rollout.name, arm)}
     found["annotations"] = {**found.get("annotations", {}), meta.ANNOTATION_DIGEST: arm.digest}
