@@ -83,11 +83,14 @@ def deployment(
     rollout: RolloutFacts, spec: RolloutSpec, arm: Arm, resolved: Resolved, platform: Platform, replicas: int
 ) -> Json:
     """The revision's Deployment. Its pods serve only after the loader has found the resolved digest in the bytes."""
+    metadata, warmup = child_metadata(rollout, arm), spec.serving.warmup
+    if warmup is not None:
+        metadata["annotations"][meta.ANNOTATION_WARM_UP] = str(warmup.requests)
     selector = {meta.LABEL_ROLLOUT: labels(rollout.name, arm)[meta.LABEL_ROLLOUT], meta.LABEL_REVISION: arm.revision}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": child_metadata(rollout, arm),
+        "metadata": metadata,
         "spec": {
             "replicas": replicas,
             "revisionHistoryLimit": 1,
