@@ -13,7 +13,7 @@ import typer
 from crossfade.cli.last_words import tell_kubelet
 from crossfade.cli.warmth import EXIT_NOT_WARM, Gate, Warmer
 
-_POLL_SECONDS = 0.1
+_POLL_SECONDS = 0.5
 
 
 def warm(
@@ -43,14 +43,17 @@ def warm(
     trouble: list[str] = []
 
     def work() -> None:
-        trouble.append(warmer.run())
-        server.shutdown()
+        try:
+            trouble.append(warmer.run())
+        finally:  # without it the kubelet would ask for ever
+            server.shutdown()
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a container's first process would outlive it
     Thread(target=work, daemon=True).start()
     server.serve_forever(poll_interval=_POLL_SECONDS)
-    typer.echo(f"crossfade warm: {trouble[0]}", err=True)
-    tell_kubelet(trouble[0])
+    said = trouble[0] if trouble else "the warm-up itself failed; its log says where"
+    typer.echo(f"crossfade warm: {said}", err=True)
+    tell_kubelet(said)
     raise typer.Exit(EXIT_NOT_WARM)
 
 

@@ -51,13 +51,8 @@ def _serving(snapshot: Snapshot) -> list[str]:
 
 
 def _starting(snapshot: Snapshot, arm: Arm) -> Situation:
-    found, spec, wanted, now = (
-        snapshot.revisions.get(arm.revision),
-        snapshot.rollout.spec,
-        needed(snapshot, arm),
-        snapshot.now,
-    )
-    signal = hard_signal(found, spec, arm, in_traffic=False, needed=wanted, now=now) if found else None
+    found, spec, wanted = snapshot.revisions.get(arm.revision), snapshot.rollout.spec, needed(snapshot, arm)
+    signal = hard_signal(found, spec, arm, in_traffic=False, needed=wanted, now=snapshot.now) if found else None
     if signal is not None:
         message = f"{arm.model_version} does not start: {signal.message}; there is no earlier version to return to"
         return Situation(Standing.FAILED, Reason.NOT_SERVING, message)
