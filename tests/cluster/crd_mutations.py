@@ -29,7 +29,14 @@ VALID: dict[str, list[Spec]] = {
                 "implementation": "mlserver_xgboost.XGBoostModel",
                 "replicas": 3,
                 "resources": {"requests": {"cpu": "500m", "nvidia.com/gpu": "1"}, "limits": {"memory": "1.5Gi"}},
-                "startup": {"timeout": "1h30m"},
+                "startup": {"timeout": "1h30m", "prefetch": "90m", "load": "20s", "warmUp": "2m"},
+                "warmup": {
+                    "requests": 5,
+                    "body": {"configMapKeyRef": {"name": "fraud-warmup", "key": "body.json"}},
+                    "path": "/v1/chat?x=1",
+                    "contentType": "application/json; charset=utf-8",
+                    "timeout": "10s",
+                },
                 "template": {
                     "metadata": {"labels": {"team": "risk"}},
                     "spec": {"containers": [{"name": "model", "image": "m:1"}, {"name": "side"}], "nodeSelector": {}},
@@ -105,6 +112,7 @@ VALID: dict[str, list[Spec]] = {
         {
             "modelVersion": "fraud-1-3-0",
             "serving": {
+                "warmup": {"body": {"inline": '{"a": 1}'}},
                 "autoscaling": {
                     "min": 2,
                     "max": 10,
@@ -112,7 +120,7 @@ VALID: dict[str, list[Spec]] = {
                         {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization"}}},
                         {"type": "Pods", "pods": {"target": {"averageValue": "100m"}}},
                     ],
-                }
+                },
             },
             "traffic": {"gatewayAPI": {"parentRefs": [{"name": "public"}]}},
             "strategy": {

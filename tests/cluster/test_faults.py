@@ -168,7 +168,7 @@ async def test_a_model_version_and_a_gateway_that_are_missing_are_waited_for(
 
 @pytest.mark.parametrize(
     ("behaviour", "timeout", "cause"),
-    [({"crashAtStart": True}, "10m", "CrashLoop"), ({"loadSeconds": 3600}, "5s", "StartTimeout")],
+    [({"crashAtStart": True}, "10m", "CrashLoop"), ({"loadSeconds": 3600}, "20s", "LoadTimeout")],
     ids=["crashes", "never ready"],
 )
 async def test_a_candidate_that_does_not_start_never_gets_a_request(

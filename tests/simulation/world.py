@@ -8,9 +8,11 @@ from typing import Any
 from crossfade.api import meta
 from crossfade.api.v1alpha1 import ModelVersionStatus, RolloutSpec, RolloutStatus
 from crossfade.api.v1alpha1.modelversion import Resolved
+from crossfade.api.v1alpha1.rollout import Cause
 from crossfade.decide.memory import remembered
 from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Plan, Scale, Target
 from crossfade.decide.rollout import plan_rollout
+from crossfade.decide.warming import WARMER
 from crossfade.model.claim import Rival
 from crossfade.model.evidence import Counters, Evidence, Series
 from crossfade.model.ledger import Ledger
@@ -63,6 +65,8 @@ class World:
     dead: set[str] = field(default_factory=set)
     room: dict[str, int] = field(default_factory=dict)
     """By version, how many of its pods can be ready at all."""
+    starts: dict[str, tuple[Cause, str]] = field(default_factory=dict)
+    """By version, what its pods that are not ready wait for, and what is seen of it."""
     load: dict[str, int] = field(default_factory=dict)
     """By version, how many pods its autoscaler holds right."""
     unscraped: set[str] = field(default_factory=set)
@@ -335,8 +339,20 @@ class World:
         count, (version, digest) = self.ready(name), r.arm
         crashed = version in self.crashes and self.now - r.created_at > 1
         refused = version in self.wrong_bytes and self.now - r.created_at > 1
+        cause, told = self.starts.get(version, (None, ""))
+        warmed = any(one["name"] == WARMER for one in r.deployment["spec"]["template"]["spec"]["initContainers"])
         pods = tuple(
-            PodFacts(f"{name}-{i}", i < count, 0, "CrashLoopBackOff" if crashed else None, "", 3 if refused else None)
+            PodFacts(
+                f"{name}-{i}",
+                i < count,
+                0,
+                "CrashLoopBackOff" if crashed else None,
+                "",
+                3 if refused else None,
+                None if i < count else cause,
+                "" if i < count else told,
+                i < count if warmed else None,
+            )
             for i in range(r.replicas)
         )
         children = (r.deployment, r.service, r.autoscaler, r.budget)

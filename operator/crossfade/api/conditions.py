@@ -41,6 +41,11 @@ class Reason(Documented):
     WAITING_FOR_REGISTRY = "WaitingForRegistry", "the registry does not answer, or does not know the version yet"
     RESOLVING = "Resolving", "bytes are being read and hashed"
     STARTING = "Starting", "pods of a revision are loading or not ready yet"
+    NO_ROOM = "NoRoom", "pods of a revision cannot be made, or find no node"
+    PULLING_IMAGE = "PullingImage", "an image of a pod is not there, or cannot be had"
+    DOWNLOADING = "Downloading", "the model's bytes are being downloaded and verified"
+    LOADING = "Loading", "the model server runs and is not ready yet"
+    WARMING_UP = "WarmingUp", "the model server is ready and has not answered its warm-up requests yet"
     WAITING_FOR_CAPACITY = (
         "WaitingForCapacity",
         "pods that must carry the traffic, or take it back, are not ready; the rollout holds",

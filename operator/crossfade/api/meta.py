@@ -15,6 +15,7 @@ LABEL_MANAGED_BY = "app.kubernetes.io/managed-by"
 
 ANNOTATION_DIGEST = f"{GROUP}/digest"
 ANNOTATION_MODEL_VERSION = f"{GROUP}/model-version"
+ANNOTATION_WARM_UP = f"{GROUP}/warm-up-requests"
 ORDER = f"{GROUP}/"
 """Before an order's verb: `crossfade.dev/abort: <token>`, with `-by` and `-reason` behind the verb beside it."""
 

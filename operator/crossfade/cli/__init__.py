@@ -8,6 +8,7 @@ from crossfade.cli.load import load as load_command
 from crossfade.cli.plan import plan
 from crossfade.cli.run import run
 from crossfade.cli.simulate import simulate
+from crossfade.cli.warm import warm
 
 app = typer.Typer(
     help="Rolls new versions of machine-learning models into live traffic, and back at once when they are worse.",
@@ -28,6 +29,7 @@ app.command("load")(load_command)
 app.command("plan")(plan)
 app.command("run")(run)
 app.command("simulate")(simulate)
+app.command("warm")(warm)
 
 
 def main() -> None:

@@ -1,25 +1,22 @@
 """`crossfade load`: the init container that puts verified bytes before a model server, or lets it never start."""
 
 import asyncio
-import os
 import re
 import signal
 import sys
 import time
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from crossfade.cli.last_words import tell_kubelet
 
 EXIT_FAILED = 1
 EXIT_DIGEST_MISMATCH = 3
 EXIT_SOURCE_UNREACHABLE = 4
 _TRY_SECONDS = 60.0
 _FIRST_WAIT_SECONDS = 1.0
-_TERMINATION_LOG = Path("/dev/termination-log")
-_TERMINATION_BYTES = 4096
-"""Kubernetes reads no more."""
 
 
 def load(
@@ -46,7 +43,7 @@ def load(
         raise typer.Exit(128 + signal.SIGTERM) from None
     print(f"crossfade load: {sentence}", file=sys.stderr if status else sys.stdout)
     if status:
-        _tell_kubelet(sentence)
+        tell_kubelet(sentence)
         raise typer.Exit(status)
 
 
@@ -80,11 +77,3 @@ def _end_on_sigterm() -> None:
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-
-
-def _tell_kubelet(sentence: str) -> None:
-    """Put the sentence where `kubectl describe pod` shows it, and where the operator reads it."""
-    with suppress(OSError):
-        descriptor = os.open(_TERMINATION_LOG, os.O_WRONLY | os.O_TRUNC)  # never made: outside a pod there is none
-        with os.fdopen(descriptor, "wb") as log:
-            log.write(sentence.encode()[:_TERMINATION_BYTES])

@@ -4,11 +4,13 @@ from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.capacity import needed
-from crossfade.decide.children import counted, ensure, finalizer, removal, unready_seconds
+from crossfade.decide.children import counted, ensure, finalizer, removal
 from crossfade.decide.plan import Event, Plan, Situation, Standing
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.shapes import alone
 from crossfade.decide.signals import hard_signal
+from crossfade.decide.starting import deadline, waiting
+from crossfade.decide.state import sure
 from crossfade.decide.traffic import traffic_of
 from crossfade.model.snapshot import Snapshot
 
@@ -49,11 +51,10 @@ def _serving(snapshot: Snapshot) -> list[str]:
 
 
 def _starting(snapshot: Snapshot, arm: Arm) -> Situation:
-    found = snapshot.revisions.get(arm.revision)
-    wanted, late = needed(snapshot, arm), unready_seconds(snapshot, arm)
-    signal = hard_signal(found, snapshot.rollout.spec, in_traffic=False, needed=wanted, unready=late) if found else None
+    found, spec, wanted = snapshot.revisions.get(arm.revision), snapshot.rollout.spec, needed(snapshot, arm)
+    signal = hard_signal(found, spec, arm, in_traffic=False, needed=wanted, now=snapshot.now) if found else None
     if signal is not None:
         message = f"{arm.model_version} does not start: {signal.message}; there is no earlier version to return to"
         return Situation(Standing.FAILED, Reason.NOT_SERVING, message)
-    message = f"{arm.model_version}: {arm.ready} of {wanted} pods ready"
-    return Situation(Standing.IN_PROGRESS, Reason.STARTING, message)
+    end = deadline(sure(spec).serving.startup, arm)
+    return Situation(Standing.IN_PROGRESS, *waiting(arm, found, wanted, until=end.at if end else None))

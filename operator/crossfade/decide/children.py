@@ -9,8 +9,9 @@ from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.decide.capacity import needed, size_of
 from crossfade.decide.plan import Action, Apply, Delete, Scale, Target
 from crossfade.decide.scaling import autoscaler, budget, is_as_asked
+from crossfade.decide.starting import is_same, slowest
 from crossfade.decide.workloads import deployment, service
-from crossfade.model.moments import moment, stamp
+from crossfade.model.moments import stamp
 from crossfade.model.snapshot import RolloutFacts, Snapshot
 from crossfade.model.workload import RevisionFacts
 
@@ -102,16 +103,21 @@ def finalizer(rollout: RolloutFacts, *, wanted: bool) -> tuple[Action, ...]:
 
 
 def counted(snapshot: Snapshot, arm: Arm) -> Arm:
-    """The arm with its replicas as observed."""
-    found = snapshot.revisions.get(arm.revision)
+    """The arm with its replicas as observed, and since when it waits for what."""
+    found, must, now = snapshot.revisions.get(arm.revision), needed(snapshot, arm), stamp(snapshot.now)
     replicas, ready = (found.replicas, found.ready) if found else (0, 0)
     known = (snapshot.rollout.status.stable, snapshot.rollout.status.candidate)
-    since = next((one.unready_since for one in known if one and one.revision == arm.revision), None)
-    unready = None if ready >= needed(snapshot, arm) else since or stamp(snapshot.now)
-    return arm.model_copy(update={"replicas": replicas, "ready": ready, "unready_since": unready})
-
-
-def unready_seconds(snapshot: Snapshot, arm: Arm) -> float:
-    """For how long fewer pods of the arm than it needs have been ready."""
-    since = counted(snapshot, arm).unready_since
-    return snapshot.now - moment(since) if since else 0.0
+    before = next((one for one in known if one and one.revision == arm.revision), arm)
+    wait = slowest(found, must) if ready < must else None
+    goes_on = wait is not None and before.waits_since is not None and is_same(before.waits_for, wait.cause)
+    warm = [pod.warm for pod in found.pods if pod.warm is not None] if found else []
+    return arm.model_copy(
+        update={
+            "replicas": replicas,
+            "ready": ready,
+            "unready_since": None if ready >= must else before.unready_since or now,
+            "waits_for": wait.cause if wait else None,
+            "waits_since": (before.waits_since if goes_on else now) if wait else None,
+            "warm": sum(warm) if warm else None,
+        }
+    )

@@ -11,6 +11,7 @@ from crossfade.decide.rehearsal import rehearse
 from crossfade.decide.settle import repair
 from crossfade.decide.shapes import intent
 from crossfade.decide.stages import Step, step_at
+from crossfade.decide.starting import waiting
 from crossfade.decide.traffic import traffic_of
 from crossfade.decide.way import Way, scrape_interval, waits
 from crossfade.model.moments import stamp
@@ -48,10 +49,11 @@ def enter(way: Way, step: Step, *, forward: bool = True) -> Plan:
 def growing(way: Way, step: Step) -> Plan:
     """Pods before weight: those of the step are made; what the candidate gets now stays as it is."""
     candidate, pods = way.candidate, way.pods(step)
-    message = f"{candidate.model_version}: {candidate.ready} of {pods} pods ready for {step.summary}"
+    found = way.snapshot.revisions.get(candidate.revision)
+    told = waiting(candidate, found, pods, f" for {step.summary}")
     more = candidate.model_copy(update={"floor": max(candidate.floor or 0, pods)})
     kept = repair(way.snapshot, way.split(way.given), candidate)
-    return replace(way.plan(Reason.STARTING, message, candidate=more), first=kept, look_again=10.0)
+    return replace(way.plan(*told, candidate=more), first=kept, look_again=10.0)
 
 
 def onward(way: Way, step: Step, look: Look, lasted: float) -> Plan | None:

@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from crossfade.api.conditions import Reason
-from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, StageStatus
 from crossfade.decide.admission import objection
@@ -19,10 +18,11 @@ from crossfade.decide.records import ended, outcome
 from crossfade.decide.settle import repair
 from crossfade.decide.shapes import intent
 from crossfade.decide.stages import Step, step_at, step_within
+from crossfade.decide.starting import deadline, waiting
 from crossfade.decide.state import State, first_of, sure
 from crossfade.decide.traffic import traffic_of
 from crossfade.decide.way import Way
-from crossfade.model.moments import moment, stamp
+from crossfade.model.moments import stamp
 from crossfade.model.snapshot import Snapshot
 
 
@@ -53,11 +53,11 @@ def _starting(way: Way) -> Plan:
     """Pods are missing: nothing moves forward, and what was given already stays."""
     candidate, now = way.candidate, way.snapshot.now
     step = current_step(way.snapshot, way.spec)
-    message = f"{candidate.model_version}: {candidate.ready} of {way.needs} pods ready for {step.summary}"
-    began = moment(candidate.unready_since) if candidate.unready_since else now
-    left = began + seconds(way.spec.serving.startup.timeout) - now
+    end = None if way.begun else deadline(way.spec.serving.startup, candidate)  # what serves, serves
+    found = way.snapshot.revisions.get(candidate.revision)
+    told = waiting(candidate, found, way.needs, f" for {step.summary}", end.at if end else None)
     kept = repair(way.snapshot, way.split(way.given), candidate)
-    return replace(way.plan(Reason.STARTING, message), first=kept, look_again=max(left, 1.0))
+    return replace(way.plan(*told), first=kept, look_again=max(end.at - now, 1.0) if end else None)
 
 
 def _reduced(way: Way, stage: StageStatus, step: Step) -> Plan:
@@ -153,7 +153,7 @@ STEPS: tuple[State[Way], ...] = (
     State(
         name="Starting",
         when="no stage was entered yet, and the candidate has not the pods that the first one needs",
-        does="pods; after `startup.timeout` it is rolled back",
+        does="pods, and it is said what they wait for; after a deadline of `startup` it is rolled back",
         applies=lambda way: not way.begun and not way.ready,
         plan=_starting,
     ),

@@ -5,7 +5,7 @@ from typing import Literal
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.capacity import needed, resting
-from crossfade.decide.children import counted, unready_seconds
+from crossfade.decide.children import counted
 from crossfade.decide.look import Look, inconclusive
 from crossfade.decide.orders import pending
 from crossfade.decide.plan import Action, Event, Plan, Situation, Standing
@@ -32,9 +32,10 @@ def breach(snapshot: Snapshot, candidate: Arm, look: Look | None) -> Signal | No
     found = hard_signal(
         snapshot.revisions.get(candidate.revision),
         snapshot.rollout.spec,
+        counted(snapshot, candidate),
         in_traffic=in_traffic,
         needed=needed(snapshot, candidate),
-        unready=unready_seconds(snapshot, candidate),
+        now=snapshot.now,
     )
     if started and found is not None:
         return found

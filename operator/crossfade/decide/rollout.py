@@ -12,11 +12,13 @@ from crossfade.decide.records import is_sticky, tries_again
 from crossfade.decide.routes import rehearsal_name
 from crossfade.decide.scene import Scene, scene_of
 from crossfade.decide.state import State, first_of, sure
+from crossfade.decide.warmed import warmed
 from crossfade.model.snapshot import Snapshot
 
 
 def plan_rollout(snapshot: Snapshot) -> Plan:
     """What to do now. Pure and total: every snapshot is in a state, and rollback is looked at before anything else."""
+    snapshot = warmed(snapshot)
     scene = scene_of(snapshot)
     plan = first_of(STATES, scene).plan(scene)
     ledger = scene.look.ledger if scene.look else snapshot.ledger

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from crossfade.api.v1alpha1.common import seconds
-from crossfade.api.v1alpha1.rollout import RolloutSpec
+from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
+from crossfade.decide.starting import deadline, slowest, too_late
 from crossfade.model.workload import PodFacts, RevisionFacts
 
 MISMATCH_EXIT = 3
@@ -21,11 +21,11 @@ class Signal:
 
 
 def hard_signal(
-    revision: RevisionFacts | None, spec: RolloutSpec | None, *, in_traffic: bool, needed: int, unready: float
+    revision: RevisionFacts | None, spec: RolloutSpec | None, arm: Arm, *, in_traffic: bool, needed: int, now: float
 ) -> Signal | None:
     """The first hard signal, by gravity; None when there is none. Cost: linear in the revision's pods.
 
-    `unready` is for how many seconds fewer pods than the `needed` ones have been ready.
+    `arm` is the candidate as counted at `now` (unix s), `needed` how many of its pods must be ready.
     """
     if revision is None:
         return Signal("CandidateGone", "the candidate's Deployment is gone") if in_traffic else None
@@ -37,7 +37,7 @@ def hard_signal(
     if in_traffic and revision.ready == 0:
         return Signal("NotReady", "no candidate pod is ready any more while the candidate has traffic")
     if not in_traffic and spec and revision.ready < needed:
-        return _too_late(revision, spec, needed, unready)
+        return _too_late(revision, spec, arm, needed, now)
     return None
 
 
@@ -59,14 +59,13 @@ def _crashing(pod: PodFacts) -> Signal | None:
     return None
 
 
-def _too_late(revision: RevisionFacts, spec: RolloutSpec, needed: int, unready: float) -> Signal | None:
-    limit = seconds(spec.serving.startup.timeout)
-    if unready <= limit:
+def _too_late(revision: RevisionFacts, spec: RolloutSpec, arm: Arm, needed: int, now: float) -> Signal | None:
+    end, wait = deadline(spec.serving.startup, arm), slowest(revision, needed)
+    if end is None or now <= end.at:
         return None
     troubles = sorted({pod.trouble for pod in revision.pods if pod.trouble})
-    why = f" ({', '.join(troubles)})" if troubles else ""
-    return Signal(
-        "StartTimeout",
-        f"{revision.ready} of {needed} candidate pods were ready after"
-        f" {spec.serving.startup.timeout}{why}; see `serving.startup.timeout`",
-    )
+    why = f": {wait.told}" if wait else f" ({', '.join(troubles)})" if troubles else ""
+    pods = f"{revision.ready} of {needed} candidate pods were ready after {end.limit}"
+    if end.field != "timeout":
+        pods = f"{revision.ready} of {needed} candidate pods were ready, and this took longer than {end.limit}"
+    return Signal(too_late(wait.cause if wait else None), f"{pods}{why}; see `serving.startup.{end.field}`")

@@ -12,6 +12,7 @@ from crossfade.api.v1alpha1.common import as_written
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.api.v1alpha1.serving import Serving
+from crossfade.decide.warming import warm_up
 from crossfade.model.snapshot import Platform, RolloutFacts
 
 MODEL_DIR = "/mnt/models"
@@ -82,11 +83,14 @@ def deployment(
     rollout: RolloutFacts, spec: RolloutSpec, arm: Arm, resolved: Resolved, platform: Platform, replicas: int
 ) -> Json:
     """The revision's Deployment. Its pods serve only after the loader has found the resolved digest in the bytes."""
+    metadata, warmup = child_metadata(rollout, arm), spec.serving.warmup
+    if warmup is not None:
+        metadata["annotations"][meta.ANNOTATION_WARM_UP] = str(warmup.requests)
     selector = {meta.LABEL_ROLLOUT: labels(rollout.name, arm)[meta.LABEL_ROLLOUT], meta.LABEL_REVISION: arm.revision}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": child_metadata(rollout, arm),
+        "metadata": metadata,
         "spec": {
             "replicas": replicas,
             "revisionHistoryLimit": 1,
@@ -138,6 +142,7 @@ def pod_template(rollout: RolloutFacts, serving: Serving, arm: Arm, resolved: Re
     pod["initContainers"] = [_loader(resolved, platform), *pod.get("initContainers", [])]
     volumes = [volume for volume in pod.get("volumes", []) if volume["name"] != _VOLUME]
     pod["volumes"] = [*volumes, {"name": _VOLUME, "emptyDir": {}}]
+    warm_up(pod, serving, platform.loader_image, _RESTRICTED)
     found = template.setdefault("metadata", {})
     found["labels"] = {**found.get("labels", {}), **labels(rollout.name, arm)}
     found["annotations"] = {**found.get("annotations", {}), meta.ANNOTATION_DIGEST: arm.digest}

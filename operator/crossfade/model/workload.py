@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+from crossfade.api.v1alpha1.rollout import Cause
+
 
 @dataclass(frozen=True, slots=True)
 class PodFacts:
@@ -15,6 +17,12 @@ class PodFacts:
     message: str = ""
     loader_exit: int | None = None
     """Last exit code of the loader init container, None while it never ended."""
+    waits_for: Cause | None = None
+    """What keeps it from being ready, as far as it is seen."""
+    waits: str = ""
+    """The same in words that name the pod."""
+    warm: bool | None = None
+    """Whether it has answered its warm-up requests; None where it needs none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+from crossfade.decide.warming import WARMER
 from crossfade.model.workload import PodFacts
+from crossfade.observe.starts import LOADER, is_warm, start_of
 from crossfade.ports import Object
 
-LOADER = "load"
-"""Name of the init container that downloads and verifies the model."""
 _PATIENCE = frozenset({"ContainerCreating", "PodInitializing"})
 _WORST_FIRST = ("OOMKilled", "CrashLoopBackOff", "Error")
 _MESSAGE_LIMIT = 512
@@ -23,13 +23,18 @@ def read_pod(pod: Object) -> PodFacts:
         troubles.append((status["reason"], status.get("message", "")))
     trouble, message = min(troubles, key=_gravity, default=(None, ""))
     loader_exit, loader_message = _loader(status)
+    ready = _is_ready(status)
+    waits_for, waits = (None, "") if ready else start_of(pod)
     return PodFacts(
         name=metadata["name"],
-        ready=_is_ready(status),
+        ready=ready,
         restarts=_restarts(status),
         trouble=trouble,
         message=(loader_message or message)[:_MESSAGE_LIMIT],
         loader_exit=loader_exit,
+        waits_for=waits_for,
+        waits=waits,
+        warm=is_warm(pod),
     )
 
 
@@ -42,8 +47,11 @@ def _restarts(status: Object) -> int:
 
 
 def _troubles(status: Object) -> Iterator[tuple[str, str]]:
-    """(reason, the kubelet's message) of every container that does not do well. Containers' own words are left out."""
+    """(reason, the kubelet's message) of every container that does not do well. Containers' own words are left out, and
+    the container that warms up: its end says nothing of the model but what it says itself."""
     for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
+        if container["name"] == WARMER:
+            continue
         state, last = container.get("state", {}), container.get("lastState", {})
         waiting = state.get("waiting", {})
         if waiting.get("reason", "ContainerCreating") not in _PATIENCE:

@@ -1,18 +1,14 @@
 """How much of an object is kept in memory: what a decision reads, and no more."""
 
-from typing import Any
-
 from crossfade.api import meta
 from crossfade.ports import ROUTES, Object
 
 _UNREAD = {
-    "Deployment": ("status",),
     "Service": ("status",),
     "HorizontalPodAutoscaler": ("status",),
     "PodDisruptionBudget": ("status",),
-    "Pod": ("spec",),
 }
-"""Pods are judged by their status, Deployments by their spec and their pods."""
+_NAMED = ("containers", "initContainers")
 _ROUTES = frozenset(kind.kind for kind in ROUTES)
 
 
@@ -22,10 +18,26 @@ def prune(raw: Object) -> Object:
     kept["metadata"] = {key: value for key, value in raw["metadata"].items() if key != "managedFields"}
     if raw["kind"] in _ROUTES and meta.LABEL_ROLLOUT not in (raw["metadata"].get("labels") or {}):
         kept["spec"] = _entrance(raw.get("spec", {}))
+    if raw["kind"] == "Pod" and "spec" in raw:
+        kept["spec"] = _names(raw["spec"])
+    if raw["kind"] == "Deployment" and "status" in raw:
+        kept["status"] = _refusals(raw["status"])
     return kept
 
 
-def _entrance(spec: dict[str, Any]) -> dict[str, Any]:
+def _entrance(spec: Object) -> Object:
     """Of a route of others, what it matches: where its requests go to is no business of ours."""
     rules = [{"matches": rule.get("matches", [])} for rule in spec.get("rules") or ()]
     return {**{key: spec[key] for key in ("parentRefs", "hostnames") if key in spec}, "rules": rules}
+
+
+def _names(spec: Object) -> Object:
+    """Pods are judged by their status; which of their containers is the model server, their spec says."""
+    return {key: [{"name": one["name"]} for one in spec[key]] for key in _NAMED if spec.get(key)}
+
+
+def _refusals(status: Object) -> Object:
+    """Deployments are judged by their spec and their pods, but where no pod can be made."""
+    told = ("type", "status", "message")
+    found = [one for one in status.get("conditions", ()) if one["type"] == "ReplicaFailure"]
+    return {"conditions": [{key: one[key] for key in told if key in one} for one in found]} if found else {}

@@ -4,18 +4,23 @@ from typing import Any
 
 import pytest
 from crossfade.api.v1alpha1 import RolloutSpec
+from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.signals import hard_signal
+from crossfade.model.moments import stamp
 from crossfade.model.workload import PodFacts, RevisionFacts
 
 from tests.simulation.world import spec
 
+NOW = 1_800_000_000.0
 SPEC = RolloutSpec.model_validate(spec(serving={"replicas": 1, "startup": {"timeout": "60s"}}))
 
 
 def signal(*, ready: int = 0, in_traffic: bool = False, unready: float = 10.0, **pod: Any) -> str | None:
     facts = PodFacts("p", bool(ready), **{"restarts": 0, **pod})
     revision = RevisionFacts("r", "v2", "sha256:0", 1, ready, 0.0, (facts,), {}, None)
-    found = hard_signal(revision, SPEC, in_traffic=in_traffic, needed=1, unready=unready)
+    since = None if ready else stamp(NOW - unready)
+    arm = Arm(model_version="v2", revision="r", digest=f"sha256:{'0' * 64}", unready_since=since)
+    found = hard_signal(revision, SPEC, arm, in_traffic=in_traffic, needed=1, now=NOW)
     return found.cause if found else None
 
 

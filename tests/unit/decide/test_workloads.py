@@ -120,3 +120,60 @@ def test_an_overlay_may_move_the_port_for_requests_and_add_others() -> None:
 )
 def test_a_route_is_as_asked_when_nothing_in_it_means_more(live: dict[str, Any], same: bool) -> None:
     assert covers({"parentRefs": [{"name": "g"}]}, live) is same
+
+
+BODY = {"inline": '{"a": "$(HOME) $1"}'}
+
+
+def test_a_server_is_warmed_up_before_it_is_started_by_kubernetes_own_word() -> None:
+    pod = rendered(warmup={"body": BODY, "requests": 7, "timeout": "1m"}, startup={"timeout": "2m"})["spec"]
+    model, (_, warmer) = pod["containers"][0], pod["initContainers"]
+    assert model["startupProbe"]["httpGet"] == {"path": "/warm", "port": 8089}
+    assert model["startupProbe"]["failureThreshold"] > 120, "the kubelet ends it before the rollout's own deadline"
+    assert model["readinessProbe"]["httpGet"] == {"path": "/v2/models/model/ready", "port": "http"}
+    assert warmer["restartPolicy"] == "Always"
+    assert warmer["args"] == [
+        "warm",
+        "--url=http://localhost:8080/v2/models/model/infer",
+        "--requests=7",
+        "--body=/etc/crossfade/warm-up/body",
+        "--up=http://localhost:8080/v2/models/model/ready",
+        "--timeout=60",
+        "--content-type=application/json",
+        "--port=8089",
+    ]
+    assert warmer["env"] == [{"name": "CROSSFADE_WARMUP_BODY", "value": '{"a": "$$(HOME) $$1"}'}]
+    assert set(warmer["resources"]["requests"]) == {"cpu", "memory"}, "autoscalers count on them"
+
+
+def test_a_body_in_a_config_map_is_mounted_and_may_come_later() -> None:
+    pod = rendered(warmup={"body": {"configMapKeyRef": {"name": "fraud-warmup", "key": "b.json"}}})["spec"]
+    source = {"name": "fraud-warmup", "items": [{"key": "b.json", "path": "body"}], "optional": True}
+    assert pod["volumes"][-1] == {"name": "warm-up", "configMap": source}
+    assert pod["initContainers"][-1]["volumeMounts"][0]["mountPath"] == "/etc/crossfade/warm-up"
+
+
+@pytest.mark.parametrize(
+    ("container", "up", "port"),
+    [
+        ({}, "http://localhost:9000", 8089),
+        ({"readinessProbe": {"httpGet": {"path": "/r", "port": 8089}}}, "http://localhost:8089/r", 8089),
+        ({"readinessProbe": {"httpGet": {"port": "http", "scheme": "HTTPS"}}}, "http://localhost:9000", 8089),
+        ({"readinessProbe": {"exec": {"command": ["true"]}}}, "http://localhost:9000", 8089),
+        ({"ports": [{"name": "http", "containerPort": 8089}]}, "http://localhost:8089", 8090),
+    ],
+)
+def test_it_waits_for_what_the_servers_own_probes_ask(container: dict[str, Any], up: str, port: int) -> None:
+    own = {"name": "model", "image": "m", "ports": [{"name": "http", "containerPort": 9000}], **container}
+    pod = rendered(runtime="custom", template={"spec": {"containers": [own]}}, warmup={"body": BODY})["spec"]
+    args = pod["initContainers"][-1]["args"]
+    assert [one for one in args if one.startswith(("--up", "--port"))] == [f"--up={up}", f"--port={port}"]
+
+
+def test_a_warm_up_is_another_revision_and_its_absence_is_not() -> None:
+    warmed = Serving.model_validate({"warmup": {"body": BODY}})
+    assert revision_name("fraud", warmed, DIGEST) != "fraud-5262acad58"
+    later = Serving.model_validate({"startup": {"warmUp": "1m", "load": "2m", "prefetch": "3m"}})
+    assert revision_name("fraud", later, DIGEST) == "fraud-5262acad58"
+    assert "initContainers" in rendered()["spec"]
+    assert len(rendered()["spec"]["initContainers"]) == 1

@@ -161,6 +161,10 @@ class RolloutSpec(ApiModel):
     """What deleting this object does to what it serves: leave the stable version serving, or delete that too."""
 
 
+Cause = Literal["Room", "Image", "Download", "Load", "WarmUp"]
+"""What a pod that is not ready waits for: a node, an image, the model's bytes, the model server, warm-up requests."""
+
+
 class Arm(ApiModel):
     """Stable or candidate: a pointer to an immutable revision."""
 
@@ -178,6 +182,12 @@ class Arm(ApiModel):
     """Pods that were asked for in this rollout; no autoscaler goes below."""
     unready_since: Timestamp | None = None
     """Since when fewer pods than it needs just now are ready; left out while they are."""
+    waits_for: Cause | None = None
+    """What the slowest of those missing pods waits for, as far as it is seen."""
+    waits_since: Timestamp | None = None
+    """Since when it is that."""
+    warm: Count | None = None
+    """Pods that were warmed up; left out where none has to be."""
 
 
 class StageStatus(ApiModel):

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from crossfade.api.v1alpha1.autoscaling import Autoscaling
-from crossfade.api.v1alpha1.common import ApiModel, Duration, cel, validations
+from crossfade.api.v1alpha1.common import ApiModel, Duration, ObjectName, cel, seconds, validations
 from crossfade.api.v1alpha1.overlay import PodOverlay, has_containers
 from crossfade.api.v1alpha1.resources import Resources
 
@@ -14,6 +14,14 @@ _CONTAINER = cel(
     "must bring `template.spec.containers` when `runtime` is `custom`",
 )
 
+_WITHIN = cel(
+    "[has(self.prefetch) ? self.prefetch : self.timeout, has(self.load) ? self.load : self.timeout,"
+    " has(self.warmUp) ? self.warmUp : self.timeout].all(one, duration(one) <= duration(self.timeout))",
+    "must have no `prefetch`, `load` or `warmUp` longer than `timeout`, which is `10m` when left out",
+)
+_ONE_BODY = cel(
+    "has(self.inline) != has(self.configMapKeyRef)", "must have exactly one of `inline` and `configMapKeyRef`"
+)
 _ONE_OWNER = cel(
     "!(has(self.replicas) && has(self.autoscaling))",
     "must have at most one of `replicas` and `autoscaling`: both would set the number of pods",
@@ -21,10 +29,69 @@ _ONE_OWNER = cel(
 
 
 class Startup(ApiModel):
-    """How long a candidate may take to become ready."""
+    """How long a candidate may take to become ready. Its own deadlines count while its pods wait for that cause."""
+
+    model_config = ConfigDict(json_schema_extra=validations(_WITHIN))
 
     timeout: Duration = "10m"
-    """From the moment its pods are asked for; then the rollout is rolled back."""
+    """From the moment its pods are asked for; then the rollout is rolled back, whatever they wait for."""
+    prefetch: Duration | None = None
+    """For pulling images and downloading the model; `timeout` when left out."""
+    load: Duration | None = None
+    """For the model server, from its start until it is ready; `timeout` when left out."""
+    warm_up: Duration | None = None
+    """For the warm-up requests of `warmup`; `timeout` when left out."""
+
+    @model_validator(mode="after")
+    def _is_within(self) -> Self:
+        own = [one for one in (self.prefetch, self.load, self.warm_up) if one is not None]
+        if any(seconds(one) > seconds(self.timeout) for one in own):
+            raise ValueError(_WITHIN["message"])
+        return self
+
+
+class ConfigMapKey(ApiModel):
+    """One entry of a ConfigMap in the Rollout's namespace."""
+
+    name: ObjectName
+    """The ConfigMap's name."""
+    key: Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)]
+    """Which of its entries, of `data` or `binaryData`."""
+
+
+class WarmupBody(ApiModel):
+    """What is sent. A Secret cannot be a body."""
+
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_BODY))
+
+    inline: Annotated[str, StringConstraints(pattern=r"^[^\x00]+$", max_length=16384)] | None = None
+    """The text itself."""
+    config_map_key_ref: ConfigMapKey | None = None
+    """Where it is; read when a pod starts."""
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if (self.inline is None) == (self.config_map_key_ref is None):
+            raise ValueError(_ONE_BODY["message"])
+        return self
+
+
+class Warmup(ApiModel):
+    """Inferences that each pod must have answered well before it is ready, whoever started it: it gets no request of a
+    user before. They are sent one after the other, by a container of ours in the pod."""
+
+    requests: Annotated[int, Field(ge=1, le=1000)] = 20
+    """How many must be answered with 2xx."""
+    body: WarmupBody
+    """What is sent with each."""
+    path: Annotated[str, StringConstraints(pattern=r"^/[!-~]*$", max_length=1024)] = "/v2/models/model/infer"
+    """Where they are POSTed, at the container's port named `http`."""
+    content_type: Annotated[str, StringConstraints(pattern=r"^[!-~]+/[!-~][ -~]*$", max_length=253)] = (
+        "application/json"
+    )
+    """The body's media type."""
+    timeout: Duration = "30s"
+    """How long one request may take; an answer that comes later counts as none."""
 
 
 class Serving(ApiModel):
@@ -44,8 +111,10 @@ class Serving(ApiModel):
     """As many pods as the load needs; in place of `replicas`."""
     resources: Resources | None = None
     """What each pod's model container asks for."""
+    warmup: Warmup | None = None
+    """What a pod must have answered before it is ready; nothing when left out."""
     startup: Startup = Startup()
-    """The deadline of a candidate's start."""
+    """The deadlines of a candidate's start."""
     template: PodOverlay | None = None
     """Overlay on the runtime's pod template: maps are merged, containers by name, other lists replaced."""
 

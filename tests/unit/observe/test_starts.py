@@ -1,0 +1,107 @@
+"""Would catch: a start that waits for one thing and is said to wait for another, or a pod called warm that is not."""
+
+from typing import Any
+
+import pytest
+from crossfade.observe.pods import read_pod
+from crossfade.observe.prune import prune
+
+SPEC = {"initContainers": [{"name": "load"}, {"name": "warm-up"}], "containers": [{"name": "model"}, {"name": "side"}]}
+UNSCHEDULED = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Insufficient cpu."}
+RUNS: dict[str, Any] = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
+DONE = {"terminated": {"exitCode": 0, "message": "2 files verified"}}
+INITIALIZING = {"waiting": {"reason": "PodInitializing"}}
+BACK_OFF = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 20s restarting failed container"}}
+UNREACHABLE = {"terminated": {"exitCode": 4, "message": "s3://b/m does not answer\n"}}
+ANSWERED_500 = {"terminated": {"exitCode": 5, "message": "the model server answered 500 to warm-up request 1 of 20"}}
+KILLED = {"terminated": {"exitCode": 137, "message": "not ours"}}
+PULLING = 'Back-off pulling image "m:1": ErrImagePull: not found'
+
+
+def container(name: str, state: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"name": name, "image": "m:1", "restartCount": 0, "state": state, "lastState": {}, **more}
+
+
+def pod(load: Any = DONE, warm: Any = RUNS, model: Any = RUNS, **status: Any) -> dict[str, Any]:
+    """A pod with these states; a pair is a state and more fields of the container's status."""
+    parts = [part if isinstance(part, tuple) else (part, {}) for part in (load, warm, model)]
+    (load, more_load), (warm, more_warm), (model, more_model) = parts
+    inits = [container("load", load, **more_load), container("warm-up", warm, **more_warm)]
+    mains = [container("a-side", RUNS, started=True), container("model", model, **more_model)]
+    status = {"initContainerStatuses": inits, "containerStatuses": mains, **status}
+    return {"metadata": {"name": "p", "namespace": "ml"}, "spec": SPEC, "status": status}
+
+
+@pytest.mark.parametrize(
+    ("found", "cause", "told"),
+    [
+        ({"metadata": {"name": "p"}, "spec": SPEC, "status": {}}, None, ""),
+        (
+            {"metadata": {"name": "p"}, "spec": SPEC, "status": {"conditions": [UNSCHEDULED]}},
+            "Room",
+            "pod p finds no node: 0/1 nodes are available: 1 Insufficient cpu.",
+        ),
+        (pod(INITIALIZING, INITIALIZING, INITIALIZING), "Image", "pod p waits for its images and volumes"),
+        (
+            pod(model={"waiting": {"reason": "ImagePullBackOff", "message": PULLING}}),
+            "Image",
+            "pod p does not get the image m:1: not found",
+        ),
+        (
+            pod(model={"waiting": {"reason": "ErrImagePull", "message": "not found"}}),
+            "Image",
+            "pod p does not get the image m:1: not found",
+        ),
+        (pod(RUNS, INITIALIZING, INITIALIZING), "Download", "pod p downloads the model"),
+        (
+            pod((BACK_OFF, {"lastState": UNREACHABLE}), INITIALIZING, INITIALIZING),
+            "Download",
+            "pod p downloads the model: s3://b/m does not answer",
+        ),
+        (pod(DONE, INITIALIZING, INITIALIZING), "Image", "pod p waits for its images and volumes"),
+        (pod(), "Load", "the model server of pod p is not ready yet"),
+        (pod(warm=(RUNS, {"ready": True})), "WarmUp", "pod p answers warm-up requests"),
+        (
+            pod(warm=(BACK_OFF, {"lastState": ANSWERED_500})),
+            "WarmUp",
+            "pod p is not warm: the model server answered 500 to warm-up request 1 of 20",
+        ),
+        (pod(warm=(RUNS, {"lastState": KILLED})), "Load", "the model server of pod p is not ready yet"),
+        (pod(model=(RUNS, {"started": True})), "Load", "the model server of pod p is not ready yet"),
+        (
+            pod(model={"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "s" not found'}}),
+            "Load",
+            'the model server of pod p cannot run: CreateContainerConfigError: secret "s" not found',
+        ),
+        (pod(model=(BACK_OFF, {})), "Load", "the model server of pod p cannot run: CrashLoopBackOff"),
+    ],
+)
+def test_what_keeps_a_pod_from_being_ready(found: dict[str, Any], cause: str | None, told: str) -> None:
+    facts = read_pod(prune({**found, "kind": "Pod"}))
+    assert (facts.waits_for, facts.waits) == (cause, told)
+
+
+def test_why_no_pod_can_be_made_is_kept_of_a_deployment_and_no_more() -> None:
+    refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota", "lastUpdateTime": "-"}
+    raw = {"kind": "Deployment", "metadata": {}, "status": {"readyReplicas": 1, "conditions": [refused, UNSCHEDULED]}}
+    kept = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota"}
+    assert prune(raw)["status"] == {"conditions": [kept]}
+    assert prune({**raw, "status": {"readyReplicas": 1}})["status"] == {}
+
+
+def test_a_pod_is_warm_when_its_model_server_has_started_and_not_its_neighbour() -> None:
+    assert read_pod(prune({**pod(), "kind": "Pod"})).warm is False
+    assert read_pod(pod(model=(RUNS, {"started": True}))).warm is True
+    plain = pod(model=(RUNS, {"started": True}))
+    plain["spec"] = {"containers": [{"name": "model"}]}
+    assert read_pod(plain).warm is None
+
+
+def test_a_warm_up_that_fails_is_no_crash_of_the_model() -> None:
+    failing = read_pod(pod(warm=(BACK_OFF, {"lastState": ANSWERED_500, "restartCount": 9})))
+    assert (failing.trouble, failing.restarts) == (None, 0)
+
+
+def test_a_ready_pod_waits_for_nothing() -> None:
+    facts = read_pod(pod(model=(RUNS, {"started": True}), conditions=[{"type": "Ready", "status": "True"}]))
+    assert (facts.waits_for, facts.waits, facts.warm) == (None, "", True)
