@@ -15,6 +15,10 @@ class PodFacts:
     message: str = ""
     loader_exit: int | None = None
     """Last exit code of the loader init container, None while it never ended."""
+    leaving: bool = False
+    """Whether its end was asked for."""
+    serves: bool = False
+    """Whether it has the label of those that a Service in front of both versions leads to."""
 
 
 @dataclass(frozen=True, slots=True)

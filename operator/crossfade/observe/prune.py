@@ -11,6 +11,7 @@ _UNREAD = {
     "HorizontalPodAutoscaler": ("status",),
     "PodDisruptionBudget": ("status",),
     "Pod": ("spec",),
+    "EndpointSlice": ("ports",),
 }
 """Pods are judged by their status, Deployments by their spec and their pods."""
 _ROUTES = frozenset(kind.kind for kind in ROUTES)

@@ -4,7 +4,7 @@ import re
 from itertools import combinations
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
 from crossfade.api.v1alpha1.analysis import Analysis
@@ -45,6 +45,28 @@ _PLAIN_PATH = cel(
 _POLICY_STAYS = cel(
     "self.deletionPolicy == oldSelf.deletionPolicy",
     "must keep its `deletionPolicy`: delete the Rollout as it is and create it again",
+)
+_ONE_WAY_IN = cel(
+    "has(self.gatewayAPI) != has(self.replicas)",
+    "must have exactly one of `gatewayAPI` and `replicas`",
+)
+_WAY_STAYS = cel(
+    "has(self.traffic.replicas) == has(oldSelf.traffic.replicas)",
+    "must keep `traffic.gatewayAPI` or `traffic.replicas`: delete the Rollout and create it again with the other one",
+)
+_FIXED_NUMBER = cel(
+    "!has(self.traffic.replicas) || !has(self.serving.autoscaling)",
+    "must not have `serving.autoscaling` beside `traffic.replicas`: the numbers of pods are the weights there, and pods"
+    " kept out of the Service would tell an autoscaler of no load; set `serving.replicas`",
+)
+_WEIGHTS_ALONE = cel(
+    "!has(self.traffic.replicas) || self.strategy.stages.all(stage, !has(stage.shadow) && !has(stage.match))",
+    "must not have stages with `shadow` or `match` beside `traffic.replicas`: they take a gateway",
+)
+_NOBODY_KEPT = cel(
+    "!has(self.traffic.replicas) || !has(self.strategy.onRollback.keepCandidate)",
+    "must not have `strategy.onRollback.keepCandidate` beside `traffic.replicas`: clients' open connections to the"
+    " candidate would keep sending requests to it",
 )
 
 
@@ -133,17 +155,45 @@ class GatewayApi(ApiModel):
     """What reaches this endpoint; everything when left out."""
 
 
+class Replicas(ApiModel):
+    """A Service of the Rollout's name, port 80, in front of pods of both versions: their numbers are the weights."""
+
+
 class Traffic(ApiModel):
     """Where requests come in."""
 
-    gateway_api: Annotated[GatewayApi, Field(alias="gatewayAPI")]
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_WAY_IN))
+
+    gateway_api: Annotated[GatewayApi | None, Field(alias="gatewayAPI")] = None
     """A route of the Gateway API."""
+    replicas: Replicas | None = None
+    """No gateway: Kubernetes spreads connections over the pods behind one Service."""
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if (self.gateway_api is None) == (self.replicas is None):
+            raise ValueError(_ONE_WAY_IN["message"])
+        return self
+
+    @property
+    def gateway(self) -> GatewayApi:
+        """The route that is asked for. ValueError where none is."""
+        if self.gateway_api is None:
+            raise ValueError("no route is asked for where numbers of pods are the weights")
+        return self.gateway_api
+
+    @property
+    def parents(self) -> list[ParentRef]:
+        """The Gateways of the route; none without one."""
+        return self.gateway_api.parent_refs if self.gateway_api else []
 
 
 class RolloutSpec(ApiModel):
     """Intent. Only people, Git and pipelines write it."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_POLICY_STAYS))
+    model_config = ConfigDict(
+        json_schema_extra=validations(_POLICY_STAYS, _WAY_STAYS, _FIXED_NUMBER, _WEIGHTS_ALONE, _NOBODY_KEPT)
+    )
 
     model_version: ObjectName
     """The ModelVersion to serve. Another name here starts a rollout; the stable one's name ends it."""
@@ -159,6 +209,18 @@ class RolloutSpec(ApiModel):
     """What is judged on the way."""
     deletion_policy: Literal["Orphan", "Delete"] = "Orphan"
     """What deleting this object does to what it serves: leave the stable version serving, or delete that too."""
+
+    @model_validator(mode="after")
+    def _fits_without_a_gateway(self) -> Self:
+        if self.traffic.replicas is None:
+            return self
+        if self.serving.autoscaling is not None:
+            raise ValueError(_FIXED_NUMBER["message"])
+        if any(stage.shadow is not None or stage.match is not None for stage in self.strategy.stages):
+            raise ValueError(_WEIGHTS_ALONE["message"])
+        if self.strategy.on_rollback.keep_candidate is not None:
+            raise ValueError(_NOBODY_KEPT["message"])
+        return self
 
 
 class Arm(ApiModel):
@@ -197,6 +259,15 @@ class StageStatus(ApiModel):
     """When the observed share agreed; the stage's clock starts here."""
 
 
+class PodShare(ApiModel):
+    """How many of the pods behind a Service are the candidate's."""
+
+    pods: Count
+    """Pods of the candidate."""
+    of: Count
+    """Pods of both versions."""
+
+
 class TrafficStatus(ApiModel):
     """What the candidate should get, is acknowledged to get, and is seen to get."""
 
@@ -212,6 +283,8 @@ class TrafficStatus(ApiModel):
     """With how many ready pods it was given that."""
     reduced: Annotated[int, Field(ge=1, le=10000)] | None = None
     """What is written instead of `desired` while fewer of its pods are ready."""
+    given: PodShare | None = None
+    """Without a gateway: what it gets for `desired`, to the nearest pod."""
     acknowledged: Annotated[int, Field(ge=0, le=10000)] | None = None
     """What every Gateway has accepted."""
     observed: Annotated[str, StringConstraints(max_length=8)] | None = None
