@@ -83,7 +83,7 @@ class PodsBehindService:
         if snapshot.route is None:
             return "the Service is being written"
         late = (one for one in snapshot.route.parents if one.observed_generation < snapshot.route.generation)
-        return next((one.message for one in late), None)
+        return next((one.message or "the EndpointSlices of the Service do not follow it yet" for one in late), None)
 
 
 def tended(snapshot: Snapshot) -> tuple[Action, ...]:
