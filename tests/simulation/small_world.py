@@ -253,8 +253,8 @@ def _resolved(version: str) -> Resolved:
 
 
 def _facts(at: int, one: Pods) -> RevisionFacts:
-    trouble = "CrashLoopBackOff" if one.crashing else None
-    pod = PodFacts(f"{one.revision}-0", one.ready, 0, trouble, serves=one.serves)
+    crash = "CrashLoopBackOff" if one.crashing else None
+    pod = PodFacts(f"{one.revision}-0", one.ready, 0, crash, serves=one.serves)
     backend = {"metadata": {"name": one.revision}} if one.backend else None
     return RevisionFacts(one.revision, one.version, one.digest, 1, int(one.ready), NOW + at, (pod,), {}, backend)
 
@@ -371,9 +371,8 @@ def moves(state: State) -> Iterator[State]:
 
 def _may_be_taken(state: State) -> bool:
     """EndpointSlices are right only once the pods that a Service says have the label."""
-    named = weights(route_of(state.route))
-    both = is_service(route_of(state.route)) and len(named) == 2
-    return not both or {one.revision for one in state.pods if one.serves} == {*named}
+    named = weights(route := route_of(state.route))
+    return not is_service(route) or len(named) < 2 or {one.revision for one in state.pods if one.serves} == {*named}
 
 
 def _people(state: State) -> Iterator[State]:
