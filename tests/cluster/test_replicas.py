@@ -102,7 +102,9 @@ async def test_a_good_version_is_promoted_pod_by_pod_and_no_request_fails(
         done = await endpoint.until(lambda found: serves(found, 2))
         all_new = await behind(endpoint)
         await settled(endpoint, candidate)
+        await gone(endpoint, candidate)
         await at_least(load, 300)
+        await at_least(kept, 20)
         await asyncio.gather(load.stop(), kept.stop())
     assert (few, even, all_new) == ({"fraud-1": 3, "fraud-2": 1}, {"fraud-1": 2, "fraud-2": 2}, {"fraud-2": 4})
     assert fifth["status"]["traffic"]["given"] == {"pods": 1, "of": 4}
@@ -130,7 +132,9 @@ async def test_a_bad_version_goes_at_once_and_no_request_fails_by_the_service(
         ended = await endpoint.until(rolled_back)
         back = await behind_alone(endpoint)
         await settled(endpoint, stable)
+        await gone(endpoint, stable)
         await at_least(load, 300)
+        await at_least(kept, 20)
         await asyncio.gather(load.stop(), kept.stop())
     assert ended["status"]["outcome"]["cause"] == "MetricRegressed"
     assert back == {"fraud-1": 4}
@@ -143,6 +147,12 @@ async def test_a_bad_version_goes_at_once_and_no_request_fails_by_the_service(
     record_property("the same on a kept one", round(on_kept, 2))
     print(f"the candidate's last requests after the rollback: {on_new:.2f} s on new connections, {on_kept:.2f} on kept")
     assert on_new < 3.0
+
+
+async def gone(endpoint: Endpoint, but: str) -> None:
+    """Wait until no other revision has a pod: until then, kept connections lead to them."""
+    for pod in await endpoint.items("Pod", f"crossfade.dev/revision!={but}"):
+        await endpoint.recorder.until_gone("Pod", pod["metadata"]["name"], 30.0)
 
 
 async def behind_alone(endpoint: Endpoint) -> dict[str, int]:
