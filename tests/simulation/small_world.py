@@ -4,7 +4,7 @@ The judge is replaced by whatever it could say: at each look the verdict, the sh
 free. So what holds here holds for every judge. Times are kept as ages, so that a state is a state whenever it comes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Any
@@ -28,6 +28,7 @@ from crossfade.model.route import ParentFacts, RouteFacts
 from crossfade.model.snapshot import Foresight, Platform, RolloutFacts, Snapshot, VersionFacts
 from crossfade.model.workload import PodFacts, RevisionFacts
 
+from tests.simulation.ladders import LADDERS
 from tests.simulation.routes import is_service, reached, weights
 from tests.simulation.world import spec
 
@@ -130,28 +131,6 @@ def spec_of(strategy: str, version: str, suspend: bool) -> RolloutSpec:
     serving = {"replicas": 1, "startup": {"timeout": "10s"}}
     whole = spec(version, strategy=LADDERS[strategy], suspend=suspend, serving=serving, **way)
     return RolloutSpec.model_validate(whole)
-
-
-_SHORT = {"minDuration": "5s", "maxDuration": "10s"}
-LADDERS: Mapping[str, Json] = {
-    "weights": {"stages": [{"name": "ten", "weight": 10, **_SHORT}, {"name": "half", "weight": 50, **_SHORT}]},
-    "shapes": {
-        "stages": [
-            {"name": "copy", "shadow": 50, **_SHORT, "onInconclusive": "Advance"},
-            {"name": "team", "match": {"headers": [{"name": "x", "value": "y"}]}, **_SHORT},
-            {"name": "ask", "gate": "Manual", "minDuration": "5s"},
-        ],
-        "bake": {"duration": "5s", "holdback": 2},
-    },
-    "pods": {"stages": [{"name": "ten", "weight": 10, **_SHORT}, {"name": "ask", "gate": "Manual", **_SHORT}]},
-    "impatient": {
-        "weightScale": 1000,
-        "stages": [
-            {"name": "few", "weight": 5, **_SHORT, "onInconclusive": "Advance"},
-            {"name": "half", "weight": 500, "gate": "Manual", **_SHORT, "onInconclusive": "Rollback"},
-        ],
-    },
-}
 
 
 def look_at(snapshot: Snapshot) -> Look | None:

@@ -13,7 +13,8 @@ from crossfade.decide.plan import Plan
 from crossfade.decide.rollout import plan_rollout
 
 from tests.simulation.invariants import PROMISES, Pass, a_rollback_is_one_pass_away
-from tests.simulation.small_world import LADDERS, SIGHTS, Sight, State, apply, canonical, look_at, moves, snapshot_of
+from tests.simulation.ladders import LADDERS
+from tests.simulation.small_world import SIGHTS, Sight, State, apply, canonical, look_at, moves, snapshot_of
 
 ALL = 10**9
 Trail = tuple["State | None", str]

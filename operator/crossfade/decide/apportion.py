@@ -1,6 +1,7 @@
 """How many pods of each version stand for a weight where no gateway splits requests, and what the split is then."""
 
-from crossfade.api.v1alpha1.rollout import Arm, PodShare, RolloutSpec
+from crossfade.api.v1alpha1.replicas import PodShare
+from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.decide.shapes import Shape, Split, split
 from crossfade.model.snapshot import Snapshot
 

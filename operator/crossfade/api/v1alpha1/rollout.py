@@ -24,6 +24,7 @@ from crossfade.api.v1alpha1.common import (
     validations,
 )
 from crossfade.api.v1alpha1.plan import PlanStatus
+from crossfade.api.v1alpha1.replicas import ONE_WAY_IN, WITHOUT_GATEWAY, PodShare, Replicas, check
 from crossfade.api.v1alpha1.serving import Serving
 from crossfade.api.v1alpha1.strategy import HeaderMatch, Scale, Strategy
 
@@ -45,28 +46,6 @@ _PLAIN_PATH = cel(
 _POLICY_STAYS = cel(
     "self.deletionPolicy == oldSelf.deletionPolicy",
     "must keep its `deletionPolicy`: delete the Rollout as it is and create it again",
-)
-_ONE_WAY_IN = cel(
-    "has(self.gatewayAPI) != has(self.replicas)",
-    "must have exactly one of `gatewayAPI` and `replicas`",
-)
-_WAY_STAYS = cel(
-    "has(self.traffic.replicas) == has(oldSelf.traffic.replicas)",
-    "must keep `traffic.gatewayAPI` or `traffic.replicas`: delete the Rollout and create it again with the other one",
-)
-_FIXED_NUMBER = cel(
-    "!has(self.traffic.replicas) || !has(self.serving.autoscaling)",
-    "must not have `serving.autoscaling` beside `traffic.replicas`: the numbers of pods are the weights there, and pods"
-    " kept out of the Service would tell an autoscaler of no load; set `serving.replicas`",
-)
-_WEIGHTS_ALONE = cel(
-    "!has(self.traffic.replicas) || self.strategy.stages.all(stage, !has(stage.shadow) && !has(stage.match))",
-    "must not have stages with `shadow` or `match` beside `traffic.replicas`: they take a gateway",
-)
-_NOBODY_KEPT = cel(
-    "!has(self.traffic.replicas) || !has(self.strategy.onRollback.keepCandidate)",
-    "must not have `strategy.onRollback.keepCandidate` beside `traffic.replicas`: clients' open connections to the"
-    " candidate would keep sending requests to it",
 )
 
 
@@ -155,14 +134,10 @@ class GatewayApi(ApiModel):
     """What reaches this endpoint; everything when left out."""
 
 
-class Replicas(ApiModel):
-    """A Service of the Rollout's name, port 80, in front of pods of both versions: their numbers are the weights."""
-
-
 class Traffic(ApiModel):
     """Where requests come in."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_ONE_WAY_IN))
+    model_config = ConfigDict(json_schema_extra=validations(ONE_WAY_IN))
 
     gateway_api: Annotated[GatewayApi | None, Field(alias="gatewayAPI")] = None
     """A route of the Gateway API."""
@@ -172,7 +147,7 @@ class Traffic(ApiModel):
     @model_validator(mode="after")
     def _has_one(self) -> Self:
         if (self.gateway_api is None) == (self.replicas is None):
-            raise ValueError(_ONE_WAY_IN["message"])
+            raise ValueError(ONE_WAY_IN["message"])
         return self
 
     @property
@@ -191,9 +166,7 @@ class Traffic(ApiModel):
 class RolloutSpec(ApiModel):
     """Intent. Only people, Git and pipelines write it."""
 
-    model_config = ConfigDict(
-        json_schema_extra=validations(_POLICY_STAYS, _WAY_STAYS, _FIXED_NUMBER, _WEIGHTS_ALONE, _NOBODY_KEPT)
-    )
+    model_config = ConfigDict(json_schema_extra=validations(_POLICY_STAYS, *WITHOUT_GATEWAY))
 
     model_version: ObjectName
     """The ModelVersion to serve. Another name here starts a rollout; the stable one's name ends it."""
@@ -212,14 +185,8 @@ class RolloutSpec(ApiModel):
 
     @model_validator(mode="after")
     def _fits_without_a_gateway(self) -> Self:
-        if self.traffic.replicas is None:
-            return self
-        if self.serving.autoscaling is not None:
-            raise ValueError(_FIXED_NUMBER["message"])
-        if any(stage.shadow is not None or stage.match is not None for stage in self.strategy.stages):
-            raise ValueError(_WEIGHTS_ALONE["message"])
-        if self.strategy.on_rollback.keep_candidate is not None:
-            raise ValueError(_NOBODY_KEPT["message"])
+        if self.traffic.replicas is not None:
+            check(self.serving, self.strategy)
         return self
 
 
@@ -257,15 +224,6 @@ class StageStatus(ApiModel):
     """When every Gateway had accepted that weight."""
     proven_at: Timestamp | None = None
     """When the observed share agreed; the stage's clock starts here."""
-
-
-class PodShare(ApiModel):
-    """How many of the pods behind a Service are the candidate's."""
-
-    pods: Count
-    """Pods of the candidate."""
-    of: Count
-    """Pods of both versions."""
 
 
 class TrafficStatus(ApiModel):
