@@ -95,7 +95,25 @@ _BY_URI = {"uri": {"uri": "https://models.example.com/f.tar"}}
 _TWO_SELECTORS = {"mlflow": {"name": "f", "version": "1", "alias": "champion"}}
 _TWO_OF_A_NAME = {"stages": [{"name": "five", "weight": 5}, {"name": "five", "weight": 50}]}
 _RATIO = {"bad": "a", "total": "b"}
+_BY_PODS = {"traffic": {"replicas": {}}}
 REFUSED = {
+    "no way in": (rollout(traffic={}), "must have exactly one of `gatewayAPI` and `replicas`"),
+    "two ways in": (
+        rollout(traffic={**VALID["Rollout"][0]["traffic"], "replicas": {}}),
+        "must have exactly one of `gatewayAPI` and `replicas`",
+    ),
+    "an autoscaler where pods are weights": (
+        rollout(**_BY_PODS, serving={"autoscaling": {"min": 1, "max": 2, "metrics": [{"type": "Resource"}]}}),
+        "must not have `serving.autoscaling` beside `traffic.replicas`",
+    ),
+    "a shadow without a gateway": (
+        rollout(**_BY_PODS, strategy={"stages": [{"name": "copy", "shadow": 9}]}),
+        "must not have stages with `shadow` or `match` beside `traffic.replicas`",
+    ),
+    "a bad candidate that keeps its connections": (
+        rollout(**_BY_PODS, strategy={**stages(5), "onRollback": {"keepCandidate": "10m"}}),
+        "must not have `strategy.onRollback.keepCandidate` beside `traffic.replicas`",
+    ),
     "a name no Service may have": (an_object("Rollout", "3d-shapes", VALID["Rollout"][0]), "begins with a letter"),
     "a name too long for its children": (an_object("Rollout", "f" * 51, VALID["Rollout"][0]), "at most 50 lower-case"),
     "falling weights": (
@@ -288,6 +306,14 @@ def test_a_deletion_policy_stays(apply: Callable[..., str]) -> None:
     apply(document)
     document["spec"] = {**document["spec"], "deletionPolicy": "Delete"}
     with pytest.raises(TestbedError, match="must keep its `deletionPolicy`"):
+        apply(document)
+
+
+def test_the_way_traffic_is_split_stays(apply: Callable[..., str]) -> None:
+    document = an_object("Rollout", "there", VALID["Rollout"][0])
+    apply(document)
+    document["spec"] = {**document["spec"], "traffic": {"replicas": {}}}
+    with pytest.raises(TestbedError, match=r"must keep `traffic.gatewayAPI` or `traffic.replicas`"):
         apply(document)
 
 

@@ -13,7 +13,8 @@ from crossfade.decide.plan import Plan
 from crossfade.decide.rollout import plan_rollout
 
 from tests.simulation.invariants import PROMISES, Pass, a_rollback_is_one_pass_away
-from tests.simulation.small_world import LADDERS, SIGHTS, Sight, State, apply, canonical, look_at, moves, snapshot_of
+from tests.simulation.ladders import LADDERS
+from tests.simulation.small_world import SIGHTS, Sight, State, apply, canonical, look_at, moves, snapshot_of
 
 ALL = 10**9
 Trail = tuple["State | None", str]
@@ -99,9 +100,9 @@ def _told(state: State) -> str:
     return f"asks {state.asks} [{pods}] {flags} {dict(state.orders)} {state.status[:600]} {state.route[-330:-60]}"
 
 
-def serving() -> State:
+def serving(ladder: str) -> State:
     """v1 serves and is at rest."""
-    explorer, state = Explorer("weights"), State()
+    explorer, state = Explorer(ladder), State()
     for _ in range(12):
         for found, _how in explorer.looks(state, state):
             last = found
@@ -118,7 +119,7 @@ def any_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def explored(ladder: str, people: int, luck: int, most: int) -> int:
     explorer = Explorer(ladder)
-    states = explorer.explore(replace(serving(), people=people, luck=luck), most)
+    states = explorer.explore(replace(serving(ladder), people=people, luck=luck), most)
     print(f"{ladder}: {states} states, {len(explorer.passes)} of them apart for the operator")
     return states
 
@@ -131,7 +132,7 @@ def test_every_promise_holds_in_every_state_of_a_rollout_that_is_left_alone(ladd
 @pytest.mark.parametrize("ladder", LADDERS)
 def test_every_promise_holds_after_one_order_or_misfortune_on_the_way(ladder: str) -> None:
     explorer = Explorer(ladder)
-    explorer.explore(serving(), ALL)
+    explorer.explore(serving(ladder), ALL)
     on_the_way = list(explorer.reached)[:: len(explorer.reached) // 30]
     for state in on_the_way:
         for found in moves(replace(state, people=1, luck=1)):

@@ -47,6 +47,16 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """Let a pod be among those that a Service in front of both versions leads to, or not; `rollout` is its name."""
+
+    name: str
+    rollout: str
+    serves: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Delete a child by name."""
 
@@ -55,7 +65,7 @@ class Delete:
     why: str
 
 
-Action = Apply | Scale | Delete
+Action = Apply | Scale | Label | Delete
 
 
 class Standing(StrEnum):

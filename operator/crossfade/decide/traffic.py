@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from crossfade.decide.apportion import is_by_pods
+from crossfade.decide.entry import PodsBehindService
 from crossfade.decide.managed import ManagedRoute
 from crossfade.decide.plan import Action
 from crossfade.decide.shapes import Split
@@ -25,8 +27,9 @@ class Traffic(Protocol):
 
 
 _MANAGED = ManagedRoute()
+_BY_PODS = PodsBehindService()
 
 
 def traffic_of(snapshot: Snapshot) -> Traffic:
     """How this Rollout's requests are split."""
-    return _MANAGED
+    return _BY_PODS if is_by_pods(snapshot) else _MANAGED

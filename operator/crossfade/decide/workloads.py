@@ -108,9 +108,14 @@ def service(rollout: RolloutFacts, arm: Arm) -> Json:
         "metadata": child_metadata(rollout, arm),
         "spec": {
             "selector": {meta.LABEL_REVISION: arm.revision},
-            "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}],
+            "ports": ports(),
         },
     }
+
+
+def ports() -> list[Json]:
+    """Of every Service: port 80, and behind it the pods' port named `http`."""
+    return [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
 
 
 def child_metadata(rollout: RolloutFacts, arm: Arm) -> Json:

@@ -9,6 +9,7 @@ from crossfade.api import meta
 from crossfade.api.problems import sentences
 from crossfade.api.v1alpha1 import MetricTemplateSpec, ModelVersionSpec, ModelVersionStatus, RolloutSpec, RolloutStatus
 from crossfade.api.v1alpha1.common import ApiModel
+from crossfade.decide.apportion import by_pods
 from crossfade.decide.builtin import BUILT_IN
 from crossfade.decide.memory import remembered
 from crossfade.decide.routes import rehearsal_name
@@ -31,7 +32,7 @@ from crossfade.observe.cache import Cache
 from crossfade.observe.claims import Claims
 from crossfade.observe.pods import read_pod
 from crossfade.observe.rehearser import Rehearser
-from crossfade.observe.routes import read_route
+from crossfade.observe.routes import read_entry, read_route
 from crossfade.observe.scout import Scout
 from crossfade.ports import ROUTES, Object
 
@@ -59,14 +60,14 @@ def gather_rollout(
     generation. Raises UnreadableStatusError."""
     rollout = _rollout(raw)
     version = cache.get("ModelVersion", rollout.namespace, raw.get("spec", {}).get("modelVersion", ""))
-    route = _route(cache, rollout.namespace, rollout.name)
+    revisions = _revisions(cache, rollout)
     return Snapshot(
         now=now,
         rollout=rollout,
         platform=platform,
         version=_version(version) if version else None,
-        revisions=_revisions(cache, rollout),
-        route=read_route(route) if route else None,
+        revisions=revisions,
+        route=_entry(cache, rollout, revisions),
         evidence=evidence.get((rollout.namespace, rollout.name)),
         templates=templates_of(cache, rollout.namespace, rollout.spec),
         foresight=foresights.get((rollout.uid, rollout.generation)),
@@ -76,6 +77,19 @@ def gather_rollout(
         rehearsed=rehearser.of(rollout.uid) if rehearser else {},
         rivals=claims.before(raw) if claims else (),
     )
+
+
+def _entry(cache: Cache, rollout: RolloutFacts, revisions: Mapping[str, RevisionFacts]) -> RouteFacts | None:
+    """The route, or the Service that stands for it; of a spec that cannot be read, whichever there is."""
+    spec, place = rollout.spec, (rollout.namespace, rollout.name)
+    route = _route(cache, *place) if spec is None or not by_pods(spec) else None
+    if route is not None:
+        return read_route(route)
+    service = cache.get("Service", *place) if spec is None or by_pods(spec) else None
+    if service is None or service["metadata"].get("labels", {}).get(meta.LABEL_ENTRY) != rollout.name:
+        return None
+    known = rollout.status.route.generation if rollout.status.route else None
+    return read_entry(service, cache.labelled("EndpointSlice", *place), revisions, known)
 
 
 def _route(cache: Cache, namespace: str, name: str) -> Object | None:

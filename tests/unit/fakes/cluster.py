@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from crossfade.ports import ClusterError, Kind, Object
+from crossfade.ports import ClusterError, Kind, Marks, Object
 
 
 class FakeCluster:
@@ -41,6 +41,15 @@ class FakeCluster:
         return self._write(
             "scale", kind, place, lambda old: {**old, "spec": {**old["spec"], "replicas": replicas}}, generation=1
         )
+
+    async def mark(self, kind: Kind, namespace: str, name: str, labels: Marks, annotations: Marks) -> Object | None:
+        """See ports.Cluster. Only the labels are kept."""
+        if (kind.kind, namespace, name) not in self.objects:
+            return None
+        known = self.objects[kind.kind, namespace, name]["metadata"].get("labels", {})
+        kept = {key: value for key, value in {**known, **labels}.items() if value is not None}
+        place = {"metadata": {"namespace": namespace, "name": name, "labels": kept}}
+        return self._write("mark", kind, place, lambda old: old)
 
     async def delete(self, kind: Kind, namespace: str, name: str) -> None:
         """See ports.Cluster."""

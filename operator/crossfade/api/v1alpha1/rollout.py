@@ -4,7 +4,7 @@ import re
 from itertools import combinations
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
 from crossfade.api.v1alpha1.analysis import Analysis
@@ -24,6 +24,7 @@ from crossfade.api.v1alpha1.common import (
     validations,
 )
 from crossfade.api.v1alpha1.plan import PlanStatus
+from crossfade.api.v1alpha1.replicas import ONE_WAY_IN, WITHOUT_GATEWAY, PodShare, Replicas, check
 from crossfade.api.v1alpha1.serving import Serving
 from crossfade.api.v1alpha1.strategy import HeaderMatch, Scale, Strategy
 
@@ -136,14 +137,36 @@ class GatewayApi(ApiModel):
 class Traffic(ApiModel):
     """Where requests come in."""
 
-    gateway_api: Annotated[GatewayApi, Field(alias="gatewayAPI")]
+    model_config = ConfigDict(json_schema_extra=validations(ONE_WAY_IN))
+
+    gateway_api: Annotated[GatewayApi | None, Field(alias="gatewayAPI")] = None
     """A route of the Gateway API."""
+    replicas: Replicas | None = None
+    """No gateway: Kubernetes spreads connections over the pods behind one Service."""
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if (self.gateway_api is None) == (self.replicas is None):
+            raise ValueError(ONE_WAY_IN["message"])
+        return self
+
+    @property
+    def gateway(self) -> GatewayApi:
+        """The route that is asked for. ValueError where none is."""
+        if self.gateway_api is None:
+            raise ValueError("no route is asked for where numbers of pods are the weights")
+        return self.gateway_api
+
+    @property
+    def parents(self) -> list[ParentRef]:
+        """The Gateways of the route; none without one."""
+        return self.gateway_api.parent_refs if self.gateway_api else []
 
 
 class RolloutSpec(ApiModel):
     """Intent. Only people, Git and pipelines write it."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_POLICY_STAYS))
+    model_config = ConfigDict(json_schema_extra=validations(_POLICY_STAYS, *WITHOUT_GATEWAY))
 
     model_version: ObjectName
     """The ModelVersion to serve. Another name here starts a rollout; the stable one's name ends it."""
@@ -159,6 +182,12 @@ class RolloutSpec(ApiModel):
     """What is judged on the way."""
     deletion_policy: Literal["Orphan", "Delete"] = "Orphan"
     """What deleting this object does to what it serves: leave the stable version serving, or delete that too."""
+
+    @model_validator(mode="after")
+    def _fits_without_a_gateway(self) -> Self:
+        if self.traffic.replicas is not None:
+            check(self.serving, self.strategy)
+        return self
 
 
 Cause = Literal["Room", "Image", "Download", "Load", "WarmUp"]
@@ -222,6 +251,8 @@ class TrafficStatus(ApiModel):
     """With how many ready pods it was given that."""
     reduced: Annotated[int, Field(ge=1, le=10000)] | None = None
     """What is written instead of `desired` while fewer of its pods are ready."""
+    given: PodShare | None = None
+    """Without a gateway: what it gets for `desired`, to the nearest pod."""
     acknowledged: Annotated[int, Field(ge=0, le=10000)] | None = None
     """What every Gateway has accepted."""
     observed: Annotated[str, StringConstraints(max_length=8)] | None = None
