@@ -3,7 +3,7 @@
 What it does is data in the model file (see behaviour.py). `generate_stream` answers with server-sent events, the last
 of which is ``data: [DONE]``, as language models do. Every answer carries ``x-model-version``, and ``x-model-revision``
 when the environment has a REVISION. On SIGTERM readiness is false at once, requests in flight are answered, then it
-ends with exit code 0.
+ends with exit code 0. With ``--grpc-port`` the same model is served over gRPC too (see grpc_v2.py).
 """
 
 from __future__ import annotations
@@ -133,8 +133,8 @@ def _rows(payload: dict[str, Any]) -> list[list[float]]:
     return [data[row * width : (row + 1) * width] for row in range(count)]
 
 
-async def serve(behaviour: Behaviour, host: str | None, port: int) -> None:
-    """Serve until SIGTERM or SIGINT, then drain."""
+async def serve(behaviour: Behaviour, host: str | None, port: int, grpc_port: int | None) -> None:
+    """Serve until SIGTERM or SIGINT, then drain: gRPC first, for HTTP has the series."""
     model = Model(behaviour, os.environ.get("REVISION", ""))
     server = Http1Server(ModelServer(model).handle)
     stop = asyncio.Event()
@@ -143,10 +143,23 @@ async def serve(behaviour: Behaviour, host: str | None, port: int) -> None:
         loop.add_signal_handler(number, stop.set)
     port = await server.listen(host, port)
     print(f"{behaviour.name} {behaviour.version} listens on port {port}", flush=True)
+    drains: list[Callable[[], Awaitable[None]]] = [server.drain]
+    if grpc_port is not None:
+        drains.insert(0, await _serve_grpc(model, host, grpc_port))
     loop.call_later(behaviour.load_seconds, setattr, model, "loaded", True)
     await stop.wait()
     model.stopping = True
-    await server.drain()
+    for drain in drains:
+        await drain()
+
+
+async def _serve_grpc(model: Model, host: str | None, port: int) -> Callable[[], Awaitable[None]]:
+    from testbed.servers.grpc_v2 import GrpcServer  # servers of HTTP alone start without it in half the time
+
+    server = GrpcServer(model)
+    port = await server.listen(host, port)
+    print(f"{model.behaviour.name} {model.behaviour.version} listens for gRPC on port {port}", flush=True)
+    return server.drain
 
 
 def main() -> int:
@@ -154,6 +167,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m testbed.servers.v2", description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="model file (JSON)")
     parser.add_argument("--port", type=int, default=8080)
+    parser.add_argument("--grpc-port", type=int, help="serve gRPC too, on this port")
     parser.add_argument("--host", help="address to listen on; every address of this network namespace when left out")
     options = parser.parse_args()
     try:
@@ -163,7 +177,7 @@ def main() -> int:
         return 2
     if behaviour.crash_at_start:
         crash("crashAtStart")
-    asyncio.run(serve(behaviour, options.host, options.port))
+    asyncio.run(serve(behaviour, options.host, options.port, options.grpc_port))
     return 0
 
 
