@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class LoadGenerator:
-    """Sends POST requests to one URL at ``rate`` per second until it is stopped.
+    """Sends requests to one URL at ``rate`` per second until it is stopped: POSTs, or calls when it begins with grpc://.
 
     Gaps between requests are exponential, bodies are drawn at random from ``bodies``, both from ``seed``. Answers that
     take longer than ``timeout`` seconds count as failures, and so do answers that do not end with ``ending``, but for
@@ -46,7 +46,7 @@ class LoadGenerator:
             )
         self.samples: list[Sample] = []
         """Finished requests in the order in which they finished."""
-        self._client: Client = HttpClient(url, headers or {}, timeout=timeout, keep=keep, ending=ending)
+        self._client = _client(url, headers or {}, timeout, keep, ending)
         self._rate = rate
         self._bodies = bodies
         self._random = Random(seed)  # noqa: S311  # repeatable on purpose
@@ -130,3 +130,11 @@ class LoadGenerator:
         self._news.set()
         if self._on_sample is not None:
             self._on_sample(sample)
+
+
+def _client(url: str, headers: Mapping[str, str], timeout: float, keep: bool, ending: bytes) -> Client:
+    if not url.startswith("grpc://"):
+        return HttpClient(url, headers, timeout=timeout, keep=keep, ending=ending)
+    from testbed.load.grpc_client import GrpcClient  # loads of HTTP do without its weight
+
+    return GrpcClient(url, headers, timeout=timeout, keep=keep)
