@@ -10,8 +10,10 @@ from crossfade.ports import (
     AUTOSCALERS,
     BUDGETS,
     DEPLOYMENTS,
+    GRPC_ROUTES,
     HTTP_ROUTES,
     ROLLOUTS,
+    ROUTES,
     SERVICES,
     Cluster,
     ClusterError,
@@ -28,6 +30,7 @@ _KINDS: dict[Target, Kind] = {
     Target.AUTOSCALER: AUTOSCALERS,
     Target.BUDGET: BUDGETS,
     Target.HTTP_ROUTE: HTTP_ROUTES,
+    Target.GRPC_ROUTE: GRPC_ROUTES,
     Target.ROLLOUT: ROLLOUTS,
 }
 
@@ -90,6 +93,11 @@ async def _apply(cluster: Cluster, kind: Kind, body: Object, *, force: bool) -> 
     try:
         return await cluster.apply(kind, body, force=force)
     except ClusterError as error:
+        if kind in ROUTES and error.status == HTTPStatus.NOT_FOUND:
+            remedy = (
+                f"does the cluster have {kind.kind}s? They come with the Gateway API's standard channel: install it"
+            )
+            raise ClusterError(f"{error}; {remedy}", error.status) from error
         if force or error.status != HTTPStatus.CONFLICT:
             raise
         remedy = f"it is not this Rollout's: rename the Rollout or delete the {kind.kind}"

@@ -102,7 +102,7 @@ def _trial(way: Way, step: Step) -> Trial:
     asked = [(one.name, one.value) for one in step.shape.headers]
     own = [*asked, (meta.HEADER_REHEARSAL, token)]
     arm = way.candidate.revision if step.shape.headers else way.stable.revision
-    path = kind_of(api).path(api.rules[0].matches[0])
+    kind = kind_of(api)
     probes = tuple(
         Probe(
             gateway=door.gateway,
@@ -111,7 +111,8 @@ def _trial(way: Way, step: Step) -> Trial:
             address=door.address,
             port=door.port,
             host=door.host,
-            path=path,
+            protocol=kind.protocol,
+            path=kind.path(api.rules[0].matches[0]),
             headers=tuple(headers),
             token=wanted,
             revision=arm,

@@ -115,7 +115,7 @@ def is_live(desired: Json, live: RouteFacts | None) -> bool:
 
 
 _TELLING = frozenset(
-    {"hostnames", "filters", "sectionName", "port", "headers", "queryParams", "method", "timeouts", "retry"}
+    {"hostnames", "filters", "sectionName", "port", "headers", "queryParams", "method", "service", "timeouts", "retry"}
 )
 """Fields of a route that mean something when they are there and were not asked for; others the API server defaults."""
 

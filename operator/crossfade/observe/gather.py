@@ -59,7 +59,7 @@ def gather_rollout(
     generation. Raises UnreadableStatusError."""
     rollout = _rollout(raw)
     version = cache.get("ModelVersion", rollout.namespace, raw.get("spec", {}).get("modelVersion", ""))
-    route = _route(cache, rollout.namespace, rollout.name)
+    route = _route(cache, rollout, rollout.name)
     return Snapshot(
         now=now,
         rollout=rollout,
@@ -78,15 +78,18 @@ def gather_rollout(
     )
 
 
-def _route(cache: Cache, namespace: str, name: str) -> Object | None:
-    """The route of ours that has this name, of whichever kind it is. Those of others are known, and not ours."""
-    named = (cache.get(kind.kind, namespace, name) for kind in ROUTES)
+def _route(cache: Cache, rollout: RolloutFacts, name: str) -> Object | None:
+    """The route of ours that has this name, of whichever kind it is; of two that of the kind that is asked for. Those
+    of others are known, and not ours."""
+    asked = rollout.spec.traffic.gateway_api.kind if rollout.spec else None
+    kinds = sorted((kind.kind for kind in ROUTES), key=lambda kind: kind != asked)
+    named = (cache.get(kind, rollout.namespace, name) for kind in kinds)
     return next((one for one in named if one and meta.LABEL_ROLLOUT in one["metadata"].get("labels", {})), None)
 
 
 def _rehearsal(cache: Cache, rollout: RolloutFacts) -> RouteFacts | None:
     """The route by which new rules are tried, if there is one."""
-    found = _route(cache, rollout.namespace, rehearsal_name(rollout.name))
+    found = _route(cache, rollout, rehearsal_name(rollout.name))
     ours = found is not None and found["metadata"].get("labels", {}).get(meta.LABEL_ROLLOUT) == rollout.name
     return read_route(found) if found is not None and ours else None
 

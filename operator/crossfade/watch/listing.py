@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from types import MappingProxyType
 
 from crossfade.adapters.kube import KubeCluster, collection_path
@@ -45,10 +46,18 @@ _FIRST_AUDIT_SECONDS = 10.0
 """The first audit follows soon: what was deleted between our listing and the watch's own leaves no event."""
 
 
+class NewKindError(Exception):
+    """A kind is served now that was not when the operator started, and so is not watched: it has to start again."""
+
+
 class Listing:
-    """Lists every watched kind into the world, in the given namespaces or, for none, in all."""
+    """Lists every watched kind into the world, in the given namespaces or, for none, in all.
+
+    A cluster may lack kinds of route: there are none of them then, and Rollouts with another kind do without.
+    """
 
     def __init__(self, cluster: KubeCluster, world: World, namespaces: Sequence[str]) -> None:
+        self._absent: set[Kind] = set()
         self._cluster = cluster
         self._world = world
         self._scopes: Sequence[str | None] = namespaces or [None]
@@ -64,6 +73,7 @@ class Listing:
     async def load_until_complete(self, pause: float = 1.0) -> None:
         """List everything; while the API server refuses, say why and try again. Nothing may be decided before."""
         while True:
+            self._absent.clear()
             try:
                 await self.load()
             except ClusterError as error:
@@ -73,7 +83,10 @@ class Listing:
                 return
 
     async def audit(self) -> None:
-        """Compare with the API server for ever: a watch that went deaf costs at most five minutes."""
+        """Compare with the API server for ever: a watch that went deaf costs at most five minutes.
+
+        Raises NewKindError.
+        """
         pause = _FIRST_AUDIT_SECONDS
         while True:
             await asyncio.sleep(pause)
@@ -90,7 +103,15 @@ class Listing:
         query = {"limit": str(_PAGE)} | ({"labelSelector": selector} if selector else {})
         path = collection_path(kind, namespace)
         while True:
-            page = await self._cluster.request("GET", path, query=query)
+            try:
+                page = await self._cluster.request("GET", path, query=query)
+            except ClusterError as error:
+                if kind not in ROUTES or error.status != HTTPStatus.NOT_FOUND:
+                    raise
+                self._absent.add(kind)
+                return 0
+            if kind in self._absent:
+                raise NewKindError(f"the cluster has {kind.kind}s now, and had none at the start: start again")
             found += [{"apiVersion": kind.api_version, "kind": kind.kind} | item for item in page.get("items", ())]
             token = page["metadata"].get("continue")
             if not token:

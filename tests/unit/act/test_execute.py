@@ -50,6 +50,14 @@ async def test_an_object_with_our_label_is_written_by_force() -> None:
     assert cluster.writes == [("apply", "Deployment", "d")]
 
 
+async def test_a_kind_of_route_that_the_cluster_lacks_is_named() -> None:
+    cluster = FakeCluster()
+    cluster.unserved.add("GRPCRoute")
+    route = {**BODY, "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GRPCRoute"}
+    with pytest.raises(ActionError, match=r"GRPCRoute d could not be .*; does the cluster have GRPCRoutes\? .*install"):
+        await execute(cluster, "ml", [Apply(Target.GRPC_ROUTE, route, "why")], nothing, lambda raw: None)
+
+
 @pytest.mark.parametrize("known", [nothing, known_as("another")])
 async def test_an_object_that_is_not_ours_is_left_as_it_is_and_the_sentence_says_what_to_do(known: Known) -> None:
     cluster = FakeCluster()
