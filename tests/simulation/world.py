@@ -376,7 +376,7 @@ def promoted(world: World) -> bool:
 
 def serving(version: str = "v1", **knobs: Any) -> World:
     """A world in which `version` serves everything."""
-    world = World(spec=spec(version), **knobs).run(30, until=promoted)
+    world = World(**{"spec": spec(version), **knobs}).run(30, until=promoted)
     assert promoted(world), "\n".join(world.lines)
     return world
 
