@@ -21,7 +21,7 @@ from crossfade.model.workload import PodFacts, RevisionFacts
 
 from tests.simulation.gateway import Gateway
 from tests.simulation.revision import Revision
-from tests.simulation.routes import beside, mirrors, reached, weights
+from tests.simulation.routes import beside, finds_copied, mirrors, reached, weights
 
 START = 1_800_000_000.0
 SCRAPE = 1.0
@@ -237,7 +237,8 @@ class World:
                     self.served[stable] - self.skew,
                     self.served[candidate] + self.skew,
                 )
-            self.broken = bool(self.gateway.mirror_works is False and mirrors(self.route))
+            broken = mirrors(self.route) and not self.gateway.mirror_works
+            self.broken = broken or not finds_copied(self.route)
         total = sum(self.served.values())
         for name, weight in self.served.items():
             count = self.rate * seconds * weight / total

@@ -17,7 +17,8 @@ class RouteKind:
 
     `match` is a user's match as the route has it, `path` that of a request that it matches. `mirror` and `percentage`
     are the features by which a class says that it can copy all requests, or some: names as in the Gateway API's
-    pkg/features. Matching a header has none: it is core, as are weights.
+    pkg/features. Matching a header has none: it is core, as are weights. `names_copied` is whether a rule must have for
+    a backend whom another rule's requests are copied to.
     """
 
     name: str
@@ -26,6 +27,7 @@ class RouteKind:
     app_protocol: str | None
     mirror: tuple[str, ...]
     percentage: tuple[str, ...]
+    names_copied: bool
     match: Callable[[Match], Json]
     path: Callable[[Match], str]
 
@@ -51,6 +53,7 @@ HTTP = RouteKind(
     app_protocol=None,
     mirror=("HTTPRouteRequestMirror",),
     percentage=("HTTPRouteRequestPercentageMirror",),
+    names_copied=False,
     match=lambda match: {"path": _http_path(match).to_json()},
     path=lambda match: _http_path(match).value,
 )
@@ -61,6 +64,7 @@ GRPC = RouteKind(
     app_protocol="kubernetes.io/h2c",
     mirror=(),  # the Gateway API has no names for it, so that only a rehearsal can tell
     percentage=(),
+    names_copied=True,  # Envoy Gateway 1.9 looks for no Service that the mirror of a GRPCRoute alone names
     match=_grpc_match,
     path=_call,
 )

@@ -55,6 +55,14 @@ def a_copy_of_the_calls_before_the_first_user(story: Story) -> None:
     assert story.shares == [0, 10, 100]
 
 
+@case("E3", spec=CALLS, cohort_rate=200.0)
+def a_copy_of_the_calls_and_then_a_cohort(story: Story) -> None:
+    """Tried as one, where the cohort's rule makes the candidate a backend; given one by one, each must stand alone."""
+    story.asks("v2", {"name": "all", "shadow": 100}, TEAM, weight(10))
+    story.reaches(promoted).rests(15)
+    assert story.failed_by_route == 0
+
+
 @case("E3", spec=CALLS)
 def a_copy_of_calls_that_nobody_can_follow(story: Story) -> None:
     """The gateway marks no answers: what a shadow would do to users is not known, so they meet none."""
