@@ -306,7 +306,7 @@ class RouteStatus(ApiModel):
     """What the gateways are known to have taken."""
 
     generation: Generation
-    """Generation of the HTTPRoute."""
+    """Generation of the route."""
     acknowledged_at: Timestamp
     """When every parent was first seen to have acknowledged it."""
 
