@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.cases.calls import CALLS
+from tests.simulation.gateway import Gateway
 from tests.simulation.invariants import watched
 from tests.simulation.test_stages import asking, at, transcript
 from tests.simulation.world import World, serving, spec, weights
@@ -72,3 +73,12 @@ def test_it_is_deleted_on_stable_whatever_kind_the_spec_asks_for() -> None:
     assert not world.finalizer
     assert world.route is not None
     assert world.route["kind"] == "HTTPRoute"
+
+
+def test_no_list_speaks_for_or_against_copies_of_calls() -> None:
+    """The Gateway API has no name for them, so that they are tried whatever is published."""
+    published = Gateway(features=frozenset({"GRPCRoute", "HTTPRoute"}))
+    world = asking({"name": "copy", "shadow": 50}, spec=CALLS, gateway=published)
+    world.run(60, until=at("copy"))
+    assert at("copy")(world), transcript(world)
+    assert len(world.gateway.routes_seen) == 1
