@@ -1,12 +1,13 @@
 """Whole rollouts by the numbers of the cases that other systems' tests are known by; docs/parity.md lists them all."""
 
-from tests.simulation.cases import faults, judged, minds, orders, pods, refused, routes, starts, steps
+from tests.simulation.cases import calls, faults, judged, minds, orders, pods, refused, routes, starts, steps
 from tests.simulation.cases.story import CASES, Case, Story
 
 __all__ = [
     "CASES",
     "Case",
     "Story",
+    "calls",
     "faults",
     "judged",
     "minds",
