@@ -84,6 +84,7 @@ async def _serve(settings: "Settings") -> int:
     from crossfade.adapters.registries.mlflow import MlflowRegistry
     from crossfade.ports import ClusterError
     from crossfade.telemetry.logs import configure_logs
+    from crossfade.watch.office import Outside
     from crossfade.watch.operator import Operator
 
     configure_logs()
@@ -97,7 +98,7 @@ async def _serve(settings: "Settings") -> int:
     metrics = _prometheuses(settings)
     store = open_store(settings.mlflow_address, Path(settings.file_root) if settings.file_root else None)
     try:
-        await Operator(settings, cluster, metrics, registry, store, HttpProber(), SystemClock()).run()
+        await Operator(settings, cluster, Outside(metrics, registry, store, HttpProber(), SystemClock())).run()
     except Exception:
         log.exception("the operator ends because a part of it failed")
         return 1
