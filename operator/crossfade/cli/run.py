@@ -39,6 +39,10 @@ def run(
         list[str] | None,
         typer.Option(envvar="CROSSFADE_NAMESPACES", help="A namespace to serve; repeat for more, leave out for all."),
     ] = None,
+    lease: Annotated[
+        str | None,
+        typer.Option(envvar="CROSSFADE_LEASE", help="NAMESPACE/NAME of the Lease by which replicas choose a leader."),
+    ] = None,
     health_port: Annotated[
         int, typer.Option(envvar="CROSSFADE_HEALTH_PORT", help="Where /livez, /readyz and /metrics are served.")
     ] = 8080,
@@ -63,6 +67,7 @@ def run(
             file_root=file_root,
             loader_image=loader_image,
             namespaces=tuple(namespace or ()),
+            lease=lease or None,
             health_port=health_port,
         )
     except ValidationError as error:

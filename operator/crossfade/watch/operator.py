@@ -4,17 +4,28 @@ import asyncio
 import logging
 import random
 import signal
+import socket
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from math import inf
+from uuid import uuid4
 
+from crossfade.adapters.clock import elapsed
 from crossfade.adapters.kube import KubeCluster
 from crossfade.adapters.kube_client import login
+from crossfade.adapters.kube_lease import KubeLease
+from crossfade.ports import Cluster
 from crossfade.settings import Settings
+from crossfade.telemetry.metrics import LEADING
+from crossfade.watch.election import ANSWER_SECONDS, Election
+from crossfade.watch.fence import Fence
 from crossfade.watch.handlers import watch
 from crossfade.watch.health import serve_health
 from crossfade.watch.listing import Listing
 from crossfade.watch.office import Office, Outside
 from crossfade.watch.queue import WorkQueue
+from crossfade.watch.tenure import Tenure
+from crossfade.watch.terms import stand
 from crossfade.watch.world import World
 
 log = logging.getLogger(__name__)
@@ -42,13 +53,31 @@ class Operator:
                 await self._serve(stop)
         log.info("stopped")
 
+    async def _lead(self) -> None:
+        """Look and write: always when alone, else while this replica holds the lease."""
+        tenure = Tenure(elapsed)
+        LEADING.set_function(lambda: float(tenure.left > 0))
+        if self._settings.lease is None:
+            tenure.extend(inf)
+            await self._office(self._cluster).run()
+            return
+        namespace, name = self._settings.lease.split("/")
+        store = KubeLease(self._cluster, namespace, name, ANSWER_SECONDS)
+        candidate = f"{socket.gethostname()}_{uuid4().hex[:8]}"  # a container that is started again is somebody else
+        election = Election(store, candidate, tenure, elapsed, self._outside.clock)
+        fence = Fence(self._cluster, tenure)
+        await stand(election, tenure, fence, lambda: self._office(fence).run())
+
+    def _office(self, cluster: Cluster) -> Office:
+        return Office(self._settings, self._world, cluster, self._outside)
+
     async def _serve(self, stop: asyncio.Event) -> None:
         """The office opens before kopf, which at its end waits for and cancels whatever was started after it."""
         kopf_runs, namespaces = asyncio.Event(), self._settings.namespaces
         parts = [
             asyncio.create_task(part, name=name)
             for name, part in (
-                ("office", Office(self._settings, self._world, self._cluster, self._outside).run()),
+                ("office", self._lead()),
                 ("audit", self._listing.audit()),
                 ("stop", _until(stop, kopf_runs)),
                 ("watch", watch(self._world, lambda: login(self._cluster.client), namespaces, kopf_runs, stop)),
