@@ -156,6 +156,8 @@ async def test_one_that_is_told_to_end_is_followed_at_once(
         await asyncio.to_thread(takes_over, both.second, 2.0)
         led = time.monotonic()
         print(f"it ended within {ended - begun:.1f} s, the next one led {led - begun:.1f} s after the word")
-        await endpoint.ask(2)
-        await endpoint.until(lambda found: serves(found, 2))
+        async with endpoint.load(RATE) as load:
+            await endpoint.ask(2)
+            await endpoint.until(lambda found: serves(found, 2))
+        assert failed_by_route(load.samples) == {}
         assert written_twice(endpoint, bed) == {}
