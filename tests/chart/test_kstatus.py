@@ -190,6 +190,8 @@ def _granted(bed: ClusterHandle, release: Release) -> set[tuple[str, str, str]]:
     """What the chart allows the operator to write: (verb, group, resource)."""
     role = f"{release.namespace}-{release.name}"
     rules = json.loads(bed.kubectl("get", "clusterrole", role, "--output=json"))["rules"]
+    lease = ("role", f"{release.name}-lease", "--namespace", release.namespace)
+    rules += json.loads(bed.kubectl("get", *lease, "--output=json"))["rules"]
     return {
         (verb, group, resource)
         for rule in rules
