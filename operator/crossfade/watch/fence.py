@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from crossfade.ports import Cluster, Kind, Object
+from crossfade.ports import Cluster, Kind, Marks, Object
 from crossfade.watch.tenure import Tenure
 
 _T = TypeVar("_T")
@@ -36,6 +36,10 @@ class Fence:
     async def scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> Object:
         """See ports.Cluster."""
         return await self._write(lambda: self._cluster.scale(kind, namespace, name, replicas))
+
+    async def mark(self, kind: Kind, namespace: str, name: str, labels: Marks, annotations: Marks) -> Object | None:
+        """See ports.Cluster."""
+        return await self._write(lambda: self._cluster.mark(kind, namespace, name, labels, annotations))
 
     async def delete(self, kind: Kind, namespace: str, name: str) -> None:
         """See ports.Cluster."""
