@@ -13,6 +13,7 @@ from crossfade.api import meta
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.admission import objection
 from crossfade.decide.counting import is_fresh
+from crossfade.decide.going_back import goes_back
 from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Plan, Scale, Target
 from crossfade.decide.records import is_sticky
 from crossfade.decide.rollout import plan_rollout
@@ -140,8 +141,8 @@ def stable_stays_whole(one: Pass) -> None:
 
 
 def no_more_traffic_without_metrics(one: Pass) -> None:
-    """The candidate gets a larger share, or its first copy, only while Prometheus answers."""
-    assert not _rises(one) or is_fresh(one.seen.evidence, one.seen.now), "more traffic while metrics are silent"
+    """The candidate gets a larger share, or its first copy, only while Prometheus answers; but on the way back."""
+    assert not _rises(one) or _goes_back(one) or is_fresh(one.seen.evidence, one.seen.now), "more traffic while metrics are silent"
 
 
 def no_step_forward_without_proof(one: Pass) -> None:
@@ -152,7 +153,7 @@ def no_step_forward_without_proof(one: Pass) -> None:
     seen, candidate, spec = one.seen, one.candidate, one.seen.rollout.spec
     stage, after = seen.rollout.status.stage, one.plan.status.stage
     forward = after is not None and (stage is None or (after.name, after.index) != (stage.name, stage.index))
-    if candidate is None or spec is None or not forward or not _rises(one):
+    if candidate is None or spec is None or not forward or not _rises(one) or _goes_back(one):
         return
     assert not spec.suspend, "a step forward while suspended"
     assert objection(seen) is None, "a step forward although a gateway, or another route, stands in its way"
@@ -171,6 +172,19 @@ def no_step_forward_without_proof(one: Pass) -> None:
     policy = step.otherwise == "Advance" and look.judgement.overall == "Continue"
     assert look.judgement.overall == "Advance" or policy, f"a step forward on the verdict {look.judgement.overall}"
     assert not step.gated, "a gate was passed by nobody"
+
+
+def the_way_back_is_one_step(one: Pass) -> None:
+    """Only a version that stable, or one that came after it, was promoted over goes without stages: to everything, with
+    every pod ready, or with any while stable has none; with fewer than it was given only after it lost some."""
+    seen, candidate, spec, stable = one.seen, one.candidate, one.seen.rollout.spec, one.seen.rollout.status.stable
+    if candidate is None or spec is None or stable is None or not _goes_back(one) or not _rises(one):
+        return
+    promotions = [end.revision for end in seen.rollout.status.history if "Promoted" in end.result]
+    assert candidate.revision in promotions, "it never was promoted"
+    share = one.weights[candidate.revision] / sum(one.weights.values())
+    carried = min(one.ready(candidate.revision) / _whole(seen, stable), 1.0)
+    assert share <= carried or not one.ready(stable.revision), f"{share:.0%} for pods that carry {carried:.0%}"
 
 
 def stable_changes_only_by_serving_alone(one: Pass) -> None:
@@ -241,6 +255,7 @@ PROMISES: tuple[Callable[[Pass], None], ...] = (
     stable_stays_whole,
     no_more_traffic_without_metrics,
     no_step_forward_without_proof,
+    the_way_back_is_one_step,
     stable_changes_only_by_serving_alone,
     what_was_taken_back_stays_away,
     an_order_acts_once,
@@ -306,7 +321,7 @@ def no_weight_without_pods(world: "World") -> None:
     full = world.spec["serving"].get("replicas") or stable.floor or 1
     given = min(given, ceil(before * full - 1e-9))  # fewer may be enough by an edit
     if share > before:
-        given = ceil(share * full - 1e-9)
+        given = min(ceil(share * full - 1e-9), ready) if not world.ready(stable.revision) else ceil(share * full - 1e-9)
         assert ready >= given, f"{ready} pods are ready, and {given} carry {share:.0%}"
         before = share
     elif ready < given and ready and world.ready(stable.revision) >= full and not world.lines[-1].endswith("KILLED"):
@@ -356,6 +371,10 @@ def _rises(one: Pass) -> bool:
     share = one.weights.get(name, 0) / sum(one.weights.values())
     newly = name in set(_backends(one.route)) and (live is None or name not in live.reached)
     return newly or share > (live.share(name) if live else 0.0)
+
+
+def _goes_back(one: Pass) -> bool:
+    return one.candidate is not None and goes_back(one.seen, one.candidate.revision)
 
 
 def _key(action: Action) -> tuple[str, str, str]:

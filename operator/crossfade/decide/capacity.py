@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
+from crossfade.decide.going_back import goes_back
 from crossfade.decide.shapes import Shape, asked_for
-from crossfade.decide.stages import Step, same_step, step_at, step_within
+from crossfade.decide.stages import Step, last_step, same_step, step_at, step_within
 from crossfade.model.moments import moment
 from crossfade.model.snapshot import Snapshot
 
@@ -32,11 +33,11 @@ def _onwards(spec: RolloutSpec, step: Step) -> Iterator[Shape]:
     yield from (step_at(spec, index).shape for index in range(step.index + 1, len(spec.strategy.stages) + 2))
 
 
-def current_step(snapshot: Snapshot, spec: RolloutSpec) -> Step:
-    """The rung that the candidate is on, or that it starts for."""
+def current_step(snapshot: Snapshot, spec: RolloutSpec, candidate: str) -> Step:
+    """The rung that the candidate, a revision, is on or starts for."""
     status = snapshot.rollout.status
     if status.stage is None:
-        return step_at(spec, 0)
+        return last_step(spec) if goes_back(snapshot, candidate) else step_at(spec, 0)
     given = asked_for(status.traffic)
     return same_step(spec, status.stage.name, status.stage.index, given) or step_within(spec, given)
 
@@ -58,7 +59,7 @@ def needed(snapshot: Snapshot, arm: Arm) -> int:
         return found.replicas if found else 0
     if stable is None or arm.revision == stable.revision:
         return size_of(spec, arm)
-    return step_pods(spec, current_step(snapshot, spec), full(snapshot, spec))
+    return step_pods(spec, current_step(snapshot, spec, arm.revision), full(snapshot, spec))
 
 
 def size_of(spec: RolloutSpec, arm: Arm) -> int:

@@ -7,6 +7,7 @@ from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.children import counted, leftovers, removal
 from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Plan, Situation, Standing
+from crossfade.decide.records import was_promoted
 from crossfade.decide.settle import serves
 from crossfade.model.snapshot import Snapshot
 
@@ -17,7 +18,7 @@ def must_clear(snapshot: Snapshot, stable: Arm) -> bool:
     An old stable arm is no reason to wait: it drains beside the new candidate.
     """
     status = snapshot.rollout.status
-    if status.candidate is not None or (status.outcome is not None and status.outcome.result == "Promoted"):
+    if status.candidate is not None or was_promoted(status.outcome):
         return False
     return bool(leftovers(snapshot, [stable.revision]))
 

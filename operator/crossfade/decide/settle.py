@@ -11,6 +11,7 @@ from crossfade.decide.children import counted, ensure, finalizer, leftovers, rem
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import kept_seconds, undrained
 from crossfade.decide.front import turned_away
+from crossfade.decide.going_back import goes_back
 from crossfade.decide.plan import Action, Plan, Situation, Standing
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.shapes import Split, alone, asked_for, split
@@ -139,8 +140,10 @@ def strand(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
 
 def repair(snapshot: Snapshot, wanted: Split, candidate: Arm) -> tuple[Action, ...]:
     """Undo drift of the route. More traffic for the candidate than it has now needs metrics and a pod that answer: an
-    operator that was killed between taking traffic away and saying so must not give it back on start."""
-    able = is_fresh(snapshot.evidence, snapshot.now) and counted(snapshot, candidate).ready
+    operator that was killed between taking traffic away and saying so must not give it back on start. The way back
+    waits for no metrics."""
+    judged = is_fresh(snapshot.evidence, snapshot.now) or goes_back(snapshot, candidate.revision)
+    able = judged and counted(snapshot, candidate).ready
     if _raises(snapshot.route, wanted, candidate.revision) and not able:
         return ()
     return traffic_of(snapshot).writes(snapshot, wanted)

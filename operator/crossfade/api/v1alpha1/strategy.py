@@ -132,6 +132,14 @@ class Bake(ApiModel):
     """What the stable version keeps, in parts of `weightScale`."""
 
 
+class RollbackWindow(ApiModel):
+    """From where on the way back needs no stages."""
+
+    revisions: Annotated[int, Field(ge=1, le=9)]
+    """How many versions back: of those that served before the stable one, so many. `status.history` remembers ten ends
+    of rollouts, and what is not in it is rolled out like any other version."""
+
+
 class OnRollback(ApiModel):
     """What happens to a candidate that was rolled back."""
 
@@ -156,6 +164,9 @@ class Strategy(ApiModel):
     """A last stage, in which the stable version keeps a little."""
     on_rollback: OnRollback = OnRollback()
     """What is left after a rollback."""
+    rollback_window: RollbackWindow | None = None
+    """Going back to a version that was promoted and served before needs no stages and no analysis: everything at once,
+    when its pods are ready, also while suspended. Left out, it is rolled out like any other version."""
 
     @model_validator(mode="after")
     def _climbs(self) -> Self:
