@@ -116,6 +116,20 @@ def nothing_goes_that_may_be_reached(one: Pass) -> None:
         assert not waiting, f"{gone} is removed, and {waiting}"
 
 
+def who_is_kept_stays(one: Pass) -> None:
+    """The version before is beside stable and candidate, has no traffic asked for, and no pod of it is removed."""
+    before, status = one.plan.status.previous, one.plan.status
+    if before is None:
+        return
+    arms = [arm.revision for arm in (status.stable, status.candidate) if arm is not None]
+    assert before.revision not in arms, f"{before.revision} has two roles"
+    assert before.revision not in one.weights, f"{before.revision} gets requests"
+    gone = [action.name for action in one.actions if isinstance(action, Delete)]
+    assert before.revision not in gone or one.seen.rollout.deleting, f"{before.revision} is removed"
+    held = [a.body["metadata"]["finalizers"] for a in one.actions if _writes(a, Target.ROLLOUT)]
+    assert all(held) or one.seen.rollout.deleting, "the Rollout is released while a version before is kept"
+
+
 def a_split_is_held(one: Pass) -> None:
     """While traffic is split, or is about to be, our finalizer holds the Rollout."""
     held = one.seen.rollout.finalizer
@@ -142,7 +156,8 @@ def stable_stays_whole(one: Pass) -> None:
 
 def no_more_traffic_without_metrics(one: Pass) -> None:
     """The candidate gets a larger share, or its first copy, only while Prometheus answers; but on the way back."""
-    assert not _rises(one) or _goes_back(one) or is_fresh(one.seen.evidence, one.seen.now), "more traffic while metrics are silent"
+    fine = _goes_back(one) or is_fresh(one.seen.evidence, one.seen.now)
+    assert fine or not _rises(one), "more traffic while metrics are silent"
 
 
 def no_step_forward_without_proof(one: Pass) -> None:
@@ -251,6 +266,7 @@ PROMISES: tuple[Callable[[Pass], None], ...] = (
     nobody_gets_all_who_cannot_answer,
     every_backend_is_there,
     nothing_goes_that_may_be_reached,
+    who_is_kept_stays,
     a_split_is_held,
     stable_stays_whole,
     no_more_traffic_without_metrics,

@@ -82,11 +82,17 @@ def held(snapshot: Snapshot, spec: RolloutSpec, stable: Arm) -> Arm:
 def grown(snapshot: Snapshot, spec: RolloutSpec, stable: Arm, candidate: Arm) -> Arm:
     """The candidate with what it needs now: never less than it was asked to have, unless all are to be fewer."""
     known = snapshot.rollout.status.candidate
-    before = known.floor if known and known.revision == candidate.revision else None
+    before = known.floor if known and known.revision == candidate.revision else _kept_pods(snapshot, candidate)
     asked = needed(snapshot, candidate)
     if before is not None and not _falls(snapshot, spec, stable):
         asked = min(max(before, asked), full(snapshot, spec))
     return candidate.model_copy(update={"floor": asked})
+
+
+def _kept_pods(snapshot: Snapshot, candidate: Arm) -> int | None:
+    """The pods that a version brings which was kept: they were paid for, and to load them again would take time."""
+    previous = snapshot.rollout.status.previous
+    return candidate.replicas if previous and previous.revision == candidate.revision else None
 
 
 def _falls(snapshot: Snapshot, spec: RolloutSpec, stable: Arm) -> bool:

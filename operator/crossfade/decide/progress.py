@@ -7,12 +7,13 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, StageStatus
 from crossfade.decide.admission import objection
 from crossfade.decide.capacity import current_step, given_with, grown, held, resting
-from crossfade.decide.children import counted, ensure, finalizer, removal, sized
+from crossfade.decide.children import counted, ensure, finalizer, removal, roles, sized, waiting_arm
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look
 from crossfade.decide.onward import enter, is_skipped, skipped
 from crossfade.decide.plan import Action, Event, Plan, Situation, Standing
+from crossfade.decide.previous import replaced
 from crossfade.decide.proving import judge
 from crossfade.decide.records import ended, outcome, passed
 from crossfade.decide.settle import repair
@@ -35,7 +36,8 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, l
     foresee = judged and snapshot.foresight is None and is_fresh(snapshot.evidence, snapshot.now)
     before = (*finalizer(snapshot.rollout, wanted=True), *_swept(way))
     plan = first_of(STEPS, way).plan(way)
-    pods = (*sized(snapshot, stable), *ensure(snapshot, spec, plan.status.candidate or way.candidate, resolved))
+    candidate = plan.status.candidate or way.candidate
+    pods = (*sized(snapshot, stable), *ensure(snapshot, spec, candidate, resolved), *waiting_arm(snapshot))
     # who the candidate is must be on record before its first pod: what is not on record is a leftover
     return replace(
         plan,
@@ -46,7 +48,7 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, l
 
 
 def _swept(way: Way) -> tuple[Action, ...]:
-    keep = [way.stable.revision, way.candidate.revision]
+    keep = roles(way.snapshot, way.stable, way.candidate)
     return () if undrained(way.snapshot) else removal(way.snapshot, keep)
 
 
@@ -155,7 +157,9 @@ def _promote(way: Way) -> Plan:
         message = f"{way.candidate.model_version} serves all requests again, and {way.stable.model_version} none"
     end = outcome(way.snapshot, way.candidate, result, cause, message)
     return Plan(
-        status=ended(status, resting(way.snapshot, way.candidate), end),
+        status=ended(status, resting(way.snapshot, way.candidate), end).model_copy(
+            update={"previous": replaced(way.snapshot, way.stable)}
+        ),
         situation=Situation(Standing.DONE, Reason.PROMOTED, message),
         events=(Event(Reason.PROMOTED, message),),
         available=True,

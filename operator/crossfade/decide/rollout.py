@@ -7,6 +7,7 @@ from crossfade.decide.draining import acknowledged
 from crossfade.decide.front import moves
 from crossfade.decide.orders import echoed
 from crossfade.decide.plan import Delete, Plan, Target
+from crossfade.decide.previous import with_previous
 from crossfade.decide.reading import AGAIN_SECONDS, is_due
 from crossfade.decide.records import is_sticky, timed, tries_again
 from crossfade.decide.routes import rehearsal_name
@@ -23,7 +24,7 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
     plan = first_of(STATES, scene).plan(scene)
     ledger = scene.look.ledger if scene.look else snapshot.ledger
     status = acknowledged(snapshot, echoed(snapshot, plan, scene.look, scene.asked))
-    plan = replace(plan, status=timed(snapshot, status))
+    plan = replace(plan, status=with_previous(snapshot, timed(snapshot, status)))
     if snapshot.rehearsal is not None and not plan.rehearse:
         gone = Delete(Target(snapshot.rehearsal.kind), rehearsal_name(snapshot.rollout.name), "the rehearsal is over")
         plan = replace(plan, then=(*plan.then, gone))
@@ -142,8 +143,9 @@ STATES: tuple[State[Scene], ...] = (
     ),
     State(
         name="Refused",
-        when="no candidate is under way yet, it is no way back, and others have the requests that the spec asks for, or a"
-        " Gateway does not exist, would not take the route, was not read lately, or is of a class that does not list what a stage needs",
+        when="no candidate is under way yet, it is no way back, and others have the requests that the spec asks for, or"
+        " a Gateway does not exist, would not take the route, was not read lately, or is of a class that does not list"
+        " what a stage needs",
         does="no pod is started; what serves keeps serving; the Gateways are read, and again every ten seconds",
         applies=lambda scene: not scene.goes_back and _refuse(scene) is not None,
         plan=lambda scene: sure(_refuse(scene)),

@@ -108,3 +108,75 @@ def the_pods_of_the_way_back_are_lost_before_it_is_over(story: Story) -> None:
     story.happens("and the other", room={"v1": 0})
     story.reaches(lambda one: one.share("v2") == 100, within=2.0)
     story.reaches(taken_back).rests(15)
+
+
+KEEPING = {**WINDOW, "keepPrevious": "60s"}
+
+
+@case("F8", "B11")
+def back_to_a_version_whose_pods_were_kept(story: Story) -> None:
+    """Its pods wait without traffic, and going back moves everything in the next look; then the other one's wait."""
+    story.asks("v2", weight(20), **KEEPING)
+    story.reaches(promoted).rests(20)
+    assert (story.pods("v1"), story.share("v1")) == (2, 0)
+    born = story.revisions[story.revision("v1")].born
+    story.ask("v1")
+    story.reaches(lambda one: one.share("v1") == 100, within=0.5)
+    story.reaches(promoted).rests(30)
+    assert story.revisions[story.revision("v1")].born == born, "a pod was started for the way back"
+    assert story.pods("v2") == 2
+    story.rests(60)
+    assert story.pods("v2") == 0
+    assert story.failed_by_route == 0
+
+
+@case("F8")
+def only_the_version_before_is_kept(story: Story) -> None:
+    """The first waits until the third is promoted; then the second does. Back to it, the third does."""
+    story.asks("v2", weight(20), **{**KEEPING, "keepPrevious": "10m"})
+    story.reaches(promoted).rests(20)
+    story.ask("v3")
+    story.reaches(at("w20"))
+    assert [story.pods(one) for one in ("v1", "v2", "v3")] == [2, 2, 1]
+    story.reaches(promoted).rests(20)
+    assert [story.pods(one) for one in ("v1", "v2", "v3")] == [0, 2, 2]
+    story.ask("v2")
+    story.reaches(promoted).rests(20)
+    assert [story.pods(one) for one in ("v1", "v2", "v3")] == [0, 2, 2]
+
+
+@case("F8")
+def a_kept_version_outlives_a_rollout_that_is_taken_back(story: Story) -> None:
+    """The bad version's pods go, those of the version before stay; without a window it takes the stages, warm."""
+    story.asks("v2", weight(20), keepPrevious="10m")
+    story.reaches(promoted).rests(20)
+    story.happens("v3 crashes", crashes={"v3"})
+    story.ask("v3")
+    story.reaches(taken_back).rests(15)
+    assert [story.pods(one) for one in ("v1", "v2", "v3")] == [2, 2, 0]
+    story.ask("v1")
+    story.reaches(promoted).rests(15)
+    assert story.shares[-3:] == [0, 20, 100]
+
+
+@case("F8")
+def the_kept_pods_go_when_nobody_asks_for_them_any_more(story: Story) -> None:
+    """Edited away they drain and go, and the Rollout is released."""
+    story.asks("v2", weight(20), **KEEPING)
+    story.reaches(promoted).rests(20)
+    assert story.finalizer
+    story.asks("v2", weight(20))
+    story.rests(5)
+    assert story.pods("v1") == 0
+    assert not story.finalizer
+
+
+@case("F8")
+def deleted_while_the_version_before_is_kept(story: Story) -> None:
+    """Nothing of it is left behind; what serves, serves."""
+    story.asks("v2", weight(20), **KEEPING)
+    story.reaches(promoted).rests(20)
+    story.delete()
+    story.rests(15)
+    assert story.pods("v1") == 0
+    assert not story.finalizer

@@ -190,6 +190,13 @@ class Arm(ApiModel):
     """Pods that were warmed up; left out where none has to be."""
 
 
+class Previous(Arm):
+    """The version that was stable before, with pods and without traffic."""
+
+    until: Timestamp
+    """How long it keeps its pods."""
+
+
 class StageStatus(ApiModel):
     """Where the rollout stands."""
 
@@ -350,6 +357,8 @@ class RolloutStatus(ApiModel):
     """What is being rolled out."""
     began: Timestamp | None = None
     """Since when that is under way."""
+    previous: Previous | None = None
+    """What was stable before and keeps its pods, by `strategy.keepPrevious`."""
     stage: StageStatus | None = None
     """Where the rollout stands."""
     traffic: TrafficStatus | None = None

@@ -167,6 +167,10 @@ class Strategy(ApiModel):
     rollback_window: RollbackWindow | None = None
     """Going back to a version that was promoted and served before needs no stages and no analysis: everything at once,
     when its pods are ready, also while suspended. Left out, it is rolled out like any other version."""
+    keep_previous: Duration | None = None
+    """For how long after a promotion the version before keeps all its pods, so that going back to it moves traffic at
+    once; counted from the promotion, and the next promotion ends it. It costs as many pods again. Left out, they go
+    when they have drained."""
 
     @model_validator(mode="after")
     def _climbs(self) -> Self:
