@@ -345,7 +345,9 @@ def canonical(status: RolloutStatus, later: float = 0.0) -> str:
         taken = {"generation": 2, "acknowledged_at": aged(status.route.acknowledged_at)}
         update["route"] = status.route.model_copy(update=taken)
     if status.outcome is not None:
-        update["outcome"] = status.outcome.model_copy(update={"message": "-", "at": stamp(NOW), "cause": "-", "began": None})
+        update["outcome"] = status.outcome.model_copy(
+            update={"message": "-", "at": stamp(NOW), "cause": "-", "began": None}
+        )
     plain = {"message": "-", "at": stamp(NOW)}
     update["handled"] = [one.model_copy(update=plain) for one in status.handled]
     return status.model_copy(update=update).model_dump_json(by_alias=True, exclude_none=True)

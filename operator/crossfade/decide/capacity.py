@@ -24,8 +24,9 @@ def pods_for(shape: Shape, full: int) -> int:
 
 
 def step_pods(spec: RolloutSpec, step: Step, full: int) -> int:
-    """The same of a rung; one that gives nothing has the pods of the next that gives something."""
-    return pods_for(next(shape for shape in _onwards(spec, step) if not shape.is_nothing), full)
+    """The same of a rung, and `strategy.minPods` at least; one that gives nothing has the pods of the next that does."""
+    share = pods_for(next(shape for shape in _onwards(spec, step) if not shape.is_nothing), full)
+    return max(share, min(spec.strategy.min_pods, full))
 
 
 def _onwards(spec: RolloutSpec, step: Step) -> Iterator[Shape]:
@@ -125,9 +126,15 @@ def given_with(snapshot: Snapshot, candidate: Arm) -> int:
     return min(traffic.pods, pods) if traffic and traffic.pods else pods
 
 
+def _carrying(snapshot: Snapshot, candidate: Arm, shape: Shape) -> int:
+    """Ready pods that carry a shape: of those it was given with, what `strategy.minPods` adds may be lost."""
+    spec, pods = snapshot.rollout.spec, given_with(snapshot, candidate)
+    return pods if spec is None else min(pods, pods_for(shape, full(snapshot, spec)))
+
+
 def carried(snapshot: Snapshot, stable: Arm, candidate: Arm, shape: Shape) -> Shape:
     """What is left of a shape when the candidate has lost pods: stable gets as much of theirs as its own can carry."""
-    pods, back = given_with(snapshot, candidate), max(needed(snapshot, stable), 1)
+    pods, back = _carrying(snapshot, candidate, shape), max(needed(snapshot, stable), 1)
     if not shape.weight or not 0 < candidate.ready < pods:
         return shape
     mine, theirs = shape.weight * candidate.ready // pods, shape.scale * min(stable.ready, back) // back

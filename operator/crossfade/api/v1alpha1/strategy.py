@@ -160,6 +160,9 @@ class Strategy(ApiModel):
         Field(min_length=1, max_length=16, json_schema_extra={**_BY_NAME, **validations(_RISING, _EARLY)}),
     ]
     """In order; after the last one come the bake, if there is one, and promotion."""
+    min_pods: Annotated[int, Field(ge=1, le=100)] = 1
+    """Fewest pods of the candidate, however small its share; never more than stable has. With `2` no drained node takes
+    all of a small candidate, and with it the rollout."""
     bake: Bake | None = None
     """A last stage, in which the stable version keeps a little."""
     on_rollback: OnRollback = OnRollback()
