@@ -24,7 +24,7 @@ def pods_for(shape: Shape, full: int) -> int:
 
 
 def step_pods(spec: RolloutSpec, step: Step, full: int) -> int:
-    """The same of a rung, and `strategy.minPods` at least; one that gives nothing has the pods of the next that does."""
+    """The same of a rung, `strategy.minPods` at least; one that gives nothing has the pods of the next that does."""
     share = pods_for(next(shape for shape in _onwards(spec, step) if not shape.is_nothing), full)
     return max(share, min(spec.strategy.min_pods, full))
 
