@@ -104,7 +104,7 @@ def configured(name: str) -> dict[str, Any]:
 
 @case("S15")
 def a_configmap_of_another_name(story: Story) -> None:
-    """A name for each content: another revision, all stages, and each version keeps the content it was analysed with."""
+    """A name for each content: another revision, all stages, and each version keeps what it was analysed with."""
 
     def mounted() -> list[str]:
         pods = [one.deployment["spec"]["template"]["spec"]["containers"] for one in story.revisions.values()]

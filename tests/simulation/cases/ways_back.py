@@ -1,6 +1,6 @@
 """The way back after promotion: cases B11 and B12 of the list."""
 
-from tests.simulation.cases.story import Story, at, case, gate, promoted, says, taken_back, weight
+from tests.simulation.cases.story import Story, at, case, gate, promoted, taken_back, weight
 
 WINDOW = {"rollbackWindow": {"revisions": 2}}
 
@@ -94,20 +94,6 @@ def a_way_back_that_crashes_is_taken_back(story: Story) -> None:
     story.order("retry")
     story.reaches(promoted).rests(15)
     assert story.shares[-3:] == [0, 20, 100]
-
-
-@case("B11")
-def the_pods_of_the_way_back_are_lost_before_it_is_over(story: Story) -> None:
-    """No gateway has taken the route yet; stable still has all its pods, and everything again."""
-    through(story, "v2")
-    story.happens("the gateway takes routes after ten seconds", ack_seconds=10.0)
-    story.ask("v1")
-    story.reaches(says("WaitingForGateway"))
-    story.happens("one of two pods of v1 is lost", room={"v1": 1})
-    story.reaches(lambda one: one.share("v1") == 50, within=2.0)
-    story.happens("and the other", room={"v1": 0})
-    story.reaches(lambda one: one.share("v2") == 100, within=2.0)
-    story.reaches(taken_back).rests(15)
 
 
 KEEPING = {**WINDOW, "keepPrevious": "60s"}

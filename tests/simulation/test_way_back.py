@@ -1,0 +1,46 @@
+"""Catches traffic left on pods of an earlier version that are lost on the way back, and a kill that gives it back."""
+
+import pytest
+
+from tests.simulation.cases.story import Story, promoted, says, taken_back
+from tests.simulation.cases.ways_back import through
+from tests.simulation.invariants import watched
+
+
+def on_the_way_back(**knobs: float) -> Story:
+    """v2 was promoted over v1, and v1 has been given everything again."""
+    story = Story()
+    watched(story)
+    story.reaches(promoted)
+    through(story, "v2")
+    story.happens("the gateway changes", **knobs)
+    story.ask("v1")
+    return story.reaches(says("WaitingForGateway"))
+
+
+def test_pods_that_are_lost_before_the_gateway_follows_take_their_weight_with_them() -> None:
+    story = on_the_way_back(ack_seconds=10.0, serve_seconds=12.0)
+    story.happens("one of two pods of v1 is lost", room={"v1": 1})
+    story.reaches(lambda one: one.share("v1") == 50, within=1.0)
+    story.happens("and the other", room={"v1": 0})
+    story.reaches(lambda one: one.share("v2") == 100, within=1.0)
+    story.reaches(taken_back).rests(30)
+    assert story.failed_by_route == 0
+    assert not story.finalizer
+
+
+@pytest.mark.parametrize("writes", [0, 1])
+def test_a_kill_on_the_way_back_ends_there_without_metrics(writes: int) -> None:
+    story = Story()
+    watched(story)
+    story.reaches(promoted)
+    through(story, "v2")
+    story.happens("one pod of v1 cannot start yet, and Prometheus is gone", room={"v1": 1}, prometheus_up=False)
+    story.ask("v1")
+    story.reaches(says("Starting")).rests(10)
+    story.happens("it can, and the operator is killed", room={}, crash_after=writes)
+    story.reaches(promoted, within=15.0).rests(15)
+    assert any(line.endswith("KILLED") for line in story.lines)
+    assert story.status.outcome is not None
+    assert story.status.outcome.result == "FastRolledBack"
+    assert story.failed_by_route == 0
