@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.simulation.cases.story import Story, promoted, says, taken_back
-from tests.simulation.cases.ways_back import through
+from tests.simulation.cases.story import Story, promoted, says, taken_back, weight
+from tests.simulation.cases.ways_back import KEEPING, through
 from tests.simulation.invariants import watched
 
 
@@ -44,3 +44,36 @@ def test_a_kill_on_the_way_back_ends_there_without_metrics(writes: int) -> None:
     assert story.status.outcome is not None
     assert story.status.outcome.result == "FastRolledBack"
     assert story.failed_by_route == 0
+
+
+def test_an_autoscaler_cannot_shrink_the_version_that_is_kept_and_going_back_needs_no_pod() -> None:
+    story = Story()
+    watched(story)
+    story.reaches(promoted)
+    story.edit(serving={"autoscaling": {"min": 2, "max": 20}})
+    story.happens("the load takes ten pods", load={"v1": 10, "v2": 10})
+    story.rests(10)
+    story.asks("v2", weight(20), **KEEPING)
+    story.reaches(promoted)
+    story.happens("nobody asks v1 for anything", load={"v1": 1, "v2": 10})
+    story.rests(30)
+    assert story.pods("v1") == 10
+    born = story.revisions[story.revision("v1")].born
+    story.ask("v1")
+    story.reaches(promoted, within=2.0)
+    assert story.revisions[story.revision("v1")].born == born
+    assert story.failed_by_route == 0
+
+
+def test_while_a_version_is_kept_nothing_is_written() -> None:
+    story = Story()
+    watched(story)
+    story.reaches(promoted)
+    story.asks("v2", weight(20), **{**KEEPING, "keepPrevious": "1h"})
+    story.reaches(promoted).rests(15)
+    writes = story.writes
+    story.restart()
+    story.rests(120)
+    assert story.writes == writes
+    assert story.status.previous is not None
+    assert story.status.previous.ready == 2
