@@ -1,5 +1,7 @@
 """Catches traffic left on pods of an earlier version that are lost on the way back, and a kill that gives it back."""
 
+from typing import Any
+
 import pytest
 
 from tests.simulation.cases.story import Story, promoted, says, taken_back, weight
@@ -7,7 +9,7 @@ from tests.simulation.cases.ways_back import KEEPING, through
 from tests.simulation.invariants import watched
 
 
-def on_the_way_back(**knobs: float) -> Story:
+def on_the_way_back(**knobs: Any) -> Story:
     """v2 was promoted over v1, and v1 has been given everything again."""
     story = Story()
     watched(story)
@@ -77,3 +79,22 @@ def test_while_a_version_is_kept_nothing_is_written() -> None:
     assert story.writes == writes
     assert story.status.previous is not None
     assert story.status.previous.ready == 2
+
+
+def test_the_version_that_is_kept_follows_the_number_of_pods_that_the_spec_asks_for() -> None:
+    story = Story()
+    watched(story)
+    story.reaches(promoted)
+    story.asks("v2", weight(20), **KEEPING)
+    story.reaches(promoted).rests(15)
+    story.edit(serving={"replicas": 4})
+    story.rests(5)
+    assert (story.pods("v1"), story.pods("v2")) == (4, 4)
+
+
+def test_the_way_back_is_not_judged() -> None:
+    """People go back for reasons that no metric has; what was analysed once is not weighed against what they left."""
+    story = on_the_way_back(ack_seconds=20.0, serve_seconds=5.0, error_rate={"v1": 0.5})
+    story.reaches(promoted)
+    assert story.status.outcome is not None
+    assert story.status.outcome.result == "FastRolledBack"
