@@ -7,15 +7,16 @@ import pytest
 from tests.simulation.cases.story import Story, promoted, says, taken_back, weight
 from tests.simulation.cases.ways_back import KEEPING, through
 from tests.simulation.invariants import watched
+from tests.simulation.world import analysis, spec
 
 
 def on_the_way_back(**knobs: Any) -> Story:
     """v2 was promoted over v1, and v1 has been given everything again."""
-    story = Story()
+    story = Story(spec=spec(analysis=analysis({"absolute": {"max": "0.02"}})))
     watched(story)
     story.reaches(promoted)
     through(story, "v2")
-    story.happens("the gateway changes", **knobs)
+    story.happens("the world changes", **knobs)
     story.ask("v1")
     return story.reaches(says("WaitingForGateway"))
 
