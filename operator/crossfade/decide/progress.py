@@ -66,6 +66,8 @@ def _starting(way: Way) -> Plan:
 def _go_back(way: Way) -> Plan:
     """All at once: it was promoted before, and who asks for it has reasons to leave what serves now."""
     on = enter(way, last_step(way.spec), forward=False)
+    if on.situation.reason is not Reason.SHIFTING:
+        return on
     message = f"{on.situation.message}: it served before {way.stable.model_version}, so without stages and analysis"
     told = (Event(on.situation.reason, message),)
     return replace(on, situation=replace(on.situation, message=message), events=told)
