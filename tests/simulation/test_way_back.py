@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.cases.story import Story, promoted, says, taken_back, weight
-from tests.simulation.cases.ways_back import KEEPING, through
+from tests.simulation.cases.ways_back import KEEPING, WINDOW, through
 from tests.simulation.invariants import watched
 from tests.simulation.world import analysis, spec
 
@@ -99,3 +99,23 @@ def test_the_way_back_is_not_judged() -> None:
     story.reaches(promoted)
     assert story.status.outcome is not None
     assert story.status.outcome.result == "FastRolledBack"
+
+
+def test_a_ladder_that_the_gateway_cannot_climb_refuses_no_way_back() -> None:
+    story = Story()
+    watched(story)
+    story.reaches(promoted)
+    through(story, "v2")
+    story.gateway.features = frozenset({"HTTPRoute"})
+    story.asks("v1", {"name": "copy", "shadow": 50}, weight(20), **WINDOW)
+    story.reaches(promoted, within=10.0)
+
+
+def test_a_way_back_is_aborted_by_order() -> None:
+    story = on_the_way_back(ack_seconds=10.0, serve_seconds=12.0)
+    story.order("abort")
+    story.reaches(lambda one: one.share("v2") == 100, within=1.0)
+    story.reaches(taken_back).rests(30)
+    assert story.status.outcome is not None
+    assert story.status.outcome.result == "Aborted"
+    assert story.failed_by_route == 0
