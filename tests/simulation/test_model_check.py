@@ -145,7 +145,7 @@ def test_every_promise_holds_after_one_order_or_misfortune_on_the_way(ladder: st
 def gone_back(people: int, luck: int) -> int:
     """From where v2 was just promoted and v1 is asked for again, its pod kept."""
     explorer = Explorer("back")
-    explorer.explore(serving(), ALL)
+    explorer.explore(serving("back"), ALL)
     promoted = next(one for one in explorer.reached if '"previous":' in one.status)
     again = Explorer("back")
     states = again.explore(replace(promoted, asks="v1", people=people, luck=luck), ALL)
