@@ -16,9 +16,22 @@ from tests.support.gateways import ENVOY, TRAEFIK
 from tests.support.installation import administrator, install, new_namespace
 from tests.support.operator_process import Installation, OperatorProcess
 from tests.support.statuses import lint
+from tests.support.tally import Tally
 
 StartOperator = Callable[..., OperatorProcess]
 NewEndpoint = Callable[[], Awaitable[Endpoint]]
+_TALLY = pytest.StashKey[Tally]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One sum for the session."""
+    config.stash[_TALLY] = Tally()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """What all tests with an operator sent, and what of it failed."""
+    for line in config.stash[_TALLY].lines():
+        terminalreporter.write_line(line)
 
 
 @pytest.fixture(scope="session")
@@ -54,7 +67,7 @@ def gateway() -> str:
 
 @pytest.fixture
 async def new_endpoint(
-    admin: ClusterClient, installation: Installation, bed: Bed, gateway: str
+    admin: ClusterClient, installation: Installation, bed: Bed, gateway: str, request: pytest.FixtureRequest
 ) -> AsyncIterator[NewEndpoint]:
     """Makes endpoints of the test's own. In the end every status that was ever seen of them is linted."""
     if gateway == ENVOY:
@@ -67,6 +80,8 @@ async def new_endpoint(
             return made[-1]
 
         yield make
+    if "start_operator" in request.fixturenames:
+        request.config.stash[_TALLY].add(gateway, request.node.name, [sent for one in made for sent in one.loads])
     for recorder in (one.recorder for one in made):
         for kind, name in sorted(recorder.newest):
             if kind in KINDS:

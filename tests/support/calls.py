@@ -29,12 +29,15 @@ def served_over_grpc(container: objects.Object) -> objects.Object:
 
 def calls(endpoint: Endpoint, rate: float, *, keep: bool = True, body: bytes = CALL) -> LoadGenerator:
     """Inferences, `rate` per second, on kept connections or on new ones."""
-    return LoadGenerator(_url(endpoint, oip.INFER), rate, [body], {"host": endpoint.host}, timeout=10.0, keep=keep)
+    url = _url(endpoint, oip.INFER)
+    load = LoadGenerator(url, rate, [body], {"host": endpoint.host}, timeout=10.0, keep=keep)
+    return endpoint.counted("gRPC calls" if keep else "gRPC calls on new connections", load)
 
 
 def streams(endpoint: Endpoint, rate: float) -> LoadGenerator:
     """Streams, which take the model's time, `rate` begun per second."""
-    return LoadGenerator(_url(endpoint, oip.STREAM), rate, [CALL], {"host": endpoint.host}, timeout=20.0)
+    load = LoadGenerator(_url(endpoint, oip.STREAM), rate, [CALL], {"host": endpoint.host}, timeout=20.0)
+    return endpoint.counted("gRPC streams", load)
 
 
 async def until_called(endpoint: Endpoint) -> None:

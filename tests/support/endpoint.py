@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,8 @@ class Endpoint:
     files: Path
     recorder: Recorder
     parent: str = gateway_api.GATEWAY
+    loads: list[tuple[str, LoadGenerator]] = field(default_factory=list)
+    """All that was sent, and how: for the sum over all tests (tests/support/tally.py)."""
 
     @property
     def host(self) -> str:
@@ -125,12 +127,20 @@ class Endpoint:
 
     def load(self, rate: float, *, keep: bool = True, body: bytes = BODY) -> LoadGenerator:
         """Inference requests through the gateway, `rate` per second, on kept connections or on new ones."""
-        return LoadGenerator(self.gateway + objects.INFER, rate, [body], {"host": self.host}, timeout=10.0, keep=keep)
+        url = self.gateway + objects.INFER
+        load = LoadGenerator(url, rate, [body], {"host": self.host}, timeout=10.0, keep=keep)
+        return self.counted("kept connections" if keep else "new connections", load)
 
     def streams(self, rate: float) -> LoadGenerator:
         """Requests whose answers are streamed, by a model that behaves so for 5 s, `rate` per second."""
         url = self.gateway + objects.STREAM
-        return LoadGenerator(url, rate, [BODY], {"host": self.host}, timeout=20.0, ending=objects.STREAM_END)
+        load = LoadGenerator(url, rate, [BODY], {"host": self.host}, timeout=20.0, ending=objects.STREAM_END)
+        return self.counted("streams", load)
+
+    def counted(self, how: str, load: LoadGenerator) -> LoadGenerator:
+        """The same, remembered for the sum over all tests."""
+        self.loads.append((how, load))
+        return load
 
 
 async def at_least(load: LoadGenerator, requests: int, seconds: float = 30.0) -> None:
