@@ -9,6 +9,7 @@ import pytest
 from crossfade.adapters.artifacts.router import open_store
 from crossfade.adapters.registries.mlflow import MlflowRegistry
 from crossfade.api.v1alpha1.modelversion import MlflowSource
+from crossfade.cli import last_words
 from crossfade.cli import load as loader
 from crossfade.observe.verify import measure
 
@@ -114,8 +115,8 @@ async def test_the_sentence_reaches_the_termination_log_cut_to_what_is_read(
 ) -> None:
     log = tmp_path / "termination-log"
     log.write_text("old")
-    monkeypatch.setattr(loader, "_TERMINATION_LOG", log)
-    loader._tell_kubelet("x" * 9000)
+    monkeypatch.setattr(last_words, "_TERMINATION_LOG", log)
+    last_words.tell_kubelet("x" * 9000)
     assert log.read_text() == "x" * 4096
 
 
