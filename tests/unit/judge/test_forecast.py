@@ -341,6 +341,14 @@ def test_what_nothing_is_known_of_has_no_row_and_is_told():
     assert plan_status(forecast).stages[0].warning.startswith("nothing is known")
 
 
+def test_a_service_without_a_request_a_second_is_one_of_which_nothing_is_known():
+    """A rollout that starts right after the first version: something was counted once, and nothing comes."""
+    forecast = plan(history(0.01), 0)
+    assert forecast.rows == ()
+    assert forecast.promoted == (inf, inf)
+    assert any("nothing is known of its rate" in sentence for sentence in warnings(forecast))
+
+
 def test_false_alarms_are_those_of_the_replay():
     assert "not tried" in sentences(plan(history(0.01), 50))[1]
     good = plan(history(0.01), 50, replay=Replay(0, 108))

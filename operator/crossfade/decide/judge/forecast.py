@@ -16,8 +16,8 @@ from crossfade.decide.judge.pace import (
     windows_to_accept,
     windows_to_catch,
 )
-from crossfade.decide.judge.replay import Replay
-from crossfade.decide.judge.rules import Kind, MetricRules, Rules
+from crossfade.decide.judge.replay import Replay, with_histories
+from crossfade.decide.judge.rules import History, Kind, MetricRules, Rules
 from crossfade.decide.shapes import NOTHING, Shape, shape_of
 
 MEDIAN, POWER, LATE = 0.0, 0.8416, 1.6449
@@ -97,6 +97,8 @@ def plan_of(
 
     Evidence of earlier stages counts in later ones, which the rows leave out and `promoted` does not.
     """
+    silent = {metric.name: History() for metric in rules.metrics if service.of(metric.name) <= 0}
+    rules = with_histories(rules, silent)  # a past in which nobody asks tells nothing
     told = [metric for metric in rules.metrics if is_judged(metric) and is_told(metric)]
     shapes = [(stage, shape_of(stage, scale, NOTHING)) for stage in stages]
     rows = tuple(
