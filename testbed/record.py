@@ -99,5 +99,5 @@ def remove_stale() -> None:
             with exclusive(lock_of(folder), wait=False):
                 if read(folder) is None:
                     clear(folder)
-        except BlockingIOError:
-            continue  # somebody starts or ends it at this moment
+        except (BlockingIOError, FileNotFoundError):
+            continue  # somebody starts or ends it at this moment, or just has
