@@ -65,7 +65,8 @@ EVENTS = Kind("events.k8s.io/v1", "events", "Event")
 
 
 class Cluster(Protocol):
-    """The Kubernetes API. All writes are server-side apply by fixed field managers, but for deletes and scaling."""
+    """The Kubernetes API. All writes to what is ours are server-side apply by fixed field managers, but for deletes and
+    scaling."""
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Object:
         """One object as stored now. `namespace` is None for kinds without. Raises ClusterError."""
@@ -84,6 +85,10 @@ class Cluster(Protocol):
 
     async def scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> Object:
         """Set `spec.replicas` and nothing else. Returns the stored object. Raises ClusterError."""
+        ...
+
+    async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Object]) -> Object:
+        """JSON Patch as `crossfade`. Returns the stored object. Raises ClusterError; 409 or 422 for a failed test."""
         ...
 
     async def delete(self, kind: Kind, namespace: str, name: str) -> None:

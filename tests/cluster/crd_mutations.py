@@ -145,6 +145,14 @@ VALID: dict[str, list[Spec]] = {
                 "metrics": [{"name": "e", "template": "mlserver/errors", "objective": {"absolute": {"max": "0.02"}}}]
             },
         },
+        {
+            "modelVersion": "fraud-1-3-0",
+            "traffic": {"gatewayAPI": {"mode": "Adopted", "adopted": {"name": "shop", "rule": "model.v1"}}},
+            "strategy": {"stages": [{"name": "five", "weight": 5}, {"name": "sign-off", "gate": "Manual"}]},
+            "analysis": {
+                "metrics": [{"name": "e", "template": "mlserver/errors", "objective": {"absolute": {"max": "0.02"}}}]
+            },
+        },
     ],
     "MetricTemplate": [
         {"ratio": {"bad": "b", "total": "t"}},

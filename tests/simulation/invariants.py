@@ -13,18 +13,21 @@ from crossfade.api import meta
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.admission import objection
 from crossfade.decide.counting import is_fresh
+from crossfade.decide.draining import undrained
 from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Plan, Scale, Target
 from crossfade.decide.records import is_sticky
 from crossfade.decide.rollout import plan_rollout
 from crossfade.decide.routes import unacknowledged
 from crossfade.decide.scene import scene_of
 from crossfade.decide.shapes import asked_for
+from crossfade.decide.slots import slot_weights
 from crossfade.decide.stages import same_step, step_at
 from crossfade.model.order import Order
 from crossfade.model.snapshot import Snapshot
 from crossfade.model.workload import PodFacts
 
 from tests.simulation.routes import weights
+from tests.simulation.writes import adopted_spec, had_lost_its_service, is_so_already, key_of, written
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -46,7 +49,9 @@ class Pass:
 
     @property
     def route(self) -> dict[str, Any] | None:
-        """The spec of the users' route that is written, if one is."""
+        """The spec of the users' route that is written, if one is; one that is adopted by what it comes to."""
+        if self.seen.adoption is not None:
+            return adopted_spec(self.seen, self.actions)
         return next((one.body["spec"] for one in self.actions if _routes(one, self.seen)), None)
 
     @property
@@ -71,15 +76,15 @@ class Pass:
 
 
 def weights_sum_exactly(one: Pass) -> None:
-    """Weights sum to 100, or to the scale that is, or was last, asked for, and nobody is written with 0."""
-    if one.route is None:
-        return
+    """Weights sum to 100, or to the scale that is, or was last, asked for, and nobody is written with 0.
+
+    But into a route of others, where nobody can be left out.
+    """
     spec, known = one.seen.rollout.spec, one.seen.rollout.status.traffic
     scales = {100, spec.strategy.weight_scale if spec else 100, known.scale if known else 100}
-    for rule in one.route["rules"]:
-        weights = [backend["weight"] for backend in rule["backendRefs"]]
-        assert sum(weights) in scales, weights
-        assert min(weights) > 0, weights
+    for least, parts in written(one.actions):
+        assert sum(parts) in scales, parts
+        assert min(parts) >= least, parts
 
 
 def nobody_gets_all_who_cannot_answer(one: Pass) -> None:
@@ -207,10 +212,10 @@ def an_order_acts_once(one: Pass) -> None:
 
 def no_action_twice(one: Pass) -> None:
     """No object is written twice in a pass, and nothing is written that is so already."""
-    keys = [_key(action) for action in one.actions]
+    keys = [key_of(action) for action in one.actions]
     assert len(set(keys)) == len(keys), f"twice in one pass: {keys}"
     for action in one.actions:
-        assert not _is_so_already(action, one.seen), f"{_key(action)} changes nothing: {action.why}"
+        assert not is_so_already(action, one.seen), f"{key_of(action)} changes nothing: {action.why}"
 
 
 def a_rollback_is_one_pass_away(one: Pass) -> None:
@@ -221,6 +226,8 @@ def a_rollback_is_one_pass_away(one: Pass) -> None:
         return
     if one.seen.rollout.spec is None and one.seen.route is None:
         return  # nothing says which route there should be
+    if one.seen.adoption is not None and (one.seen.route is None or not one.seen.route.weights):
+        return  # no request gets anywhere
     for fault in (_aborted(one.seen), _crashed(one.seen, candidate.revision)):
         if fault is None:
             continue
@@ -230,6 +237,23 @@ def a_rollback_is_one_pass_away(one: Pass) -> None:
         assert back.plan.status.candidate is None
         assert back.plan.status.outcome is not None
         assert back.plan.status.outcome.result in ("Aborted", "RolledBack")
+
+
+def no_service_moves_under_its_requests(one: Pass) -> None:
+    """Of an adopted route, a Service is pointed at a candidate only when no request has reached it for a while, and at
+    the stable version only then, or when that has a ready pod and others write the weights."""
+    adoption, live, stable = one.seen.adoption, one.seen.route, one.seen.rollout.status.stable
+    for action in one.actions if adoption else ():
+        name = action.body["metadata"]["name"] if _writes(action, Target.SERVICE) else ""
+        if adoption is None or live is None or not _writes(action, Target.SERVICE) or not adoption.slots.get(name):
+            continue
+        to = action.body["spec"]["selector"][meta.LABEL_REVISION]
+        idle = slot_weights(adoption, live.spec)[name] == 0 and unacknowledged(one.seen.rollout, live) is None
+        if stable is not None and to == stable.revision:
+            assert idle or one.ready(to), f"{name} is pointed at {to}, which cannot answer"
+        else:
+            assert idle, f"{name} is pointed at {to} under its requests"
+            assert undrained(one.seen) == 0, f"{name} is pointed at {to} too soon"
 
 
 PROMISES: tuple[Callable[[Pass], None], ...] = (
@@ -245,6 +269,7 @@ PROMISES: tuple[Callable[[Pass], None], ...] = (
     what_was_taken_back_stays_away,
     an_order_acts_once,
     no_action_twice,
+    no_service_moves_under_its_requests,
     a_rollback_is_one_pass_away,
 )
 
@@ -297,6 +322,8 @@ def rules_of_users_never_move(world: "World") -> None:
 def no_weight_without_pods(world: "World") -> None:
     """The candidate's share rises only to what its ready pods are enough for, and falls with them at once; but while
     stable could not carry more either, and in the pass in which the operator was killed."""
+    if getattr(world, "writer", None) is not None:
+        return  # others wrote what a route of theirs says
     stable, candidate, shares = world.status.stable, world.status.candidate, weights(world.route)
     if not (stable and candidate and stable.revision in world.revisions and candidate.revision in world.revisions):
         return
@@ -352,39 +379,12 @@ def _rises(one: Pass) -> bool:
     """Whether the candidate of a rollout gets more requests than the stored route gives it, or its first ones."""
     if one.route is None or one.candidate is None or one.seen.rollout.status.stable is None:
         return False
+    if had_lost_its_service(one.seen, one.candidate.revision):
+        return False  # the route gave it that all the while
     name, live = one.candidate.revision, one.seen.route
     share = one.weights.get(name, 0) / sum(one.weights.values())
     newly = name in set(_backends(one.route)) and (live is None or name not in live.reached)
     return newly or share > (live.share(name) if live else 0.0)
-
-
-def _key(action: Action) -> tuple[str, str, str]:
-    match action:
-        case Apply(target=target, body=body):
-            return "Apply", target.value, body["metadata"]["name"]
-        case Scale(name=name):
-            return "Scale", Target.DEPLOYMENT.value, name
-        case Delete(target=target, name=name):
-            return "Delete", target.value, name
-
-
-def _is_so_already(action: Action, seen: Snapshot) -> bool:
-    match action:
-        case Apply(target=Target.DEPLOYMENT, body=body):
-            return body["metadata"]["name"] in seen.revisions
-        case Apply(target=Target.SERVICE, body=body):
-            found = seen.revisions.get(body["metadata"]["name"])
-            return found is not None and found.service is not None
-        case Apply(target=target, body=body) if target in ROUTES:
-            live = seen.route if body["metadata"]["name"] == seen.rollout.name else seen.rehearsal
-            return live is not None and body["spec"] == live.spec
-        case Apply(target=Target.ROLLOUT, body=body):
-            return seen.rollout.finalizer == (meta.FINALIZER in body["metadata"]["finalizers"])
-        case Scale(name=name, replicas=replicas):
-            return name in seen.revisions and seen.revisions[name].replicas == replicas
-    if not isinstance(action, Delete):
-        return False
-    return seen.rehearsal is None if action.target in ROUTES else action.name not in seen.revisions
 
 
 def _aborted(seen: Snapshot) -> Snapshot:

@@ -35,7 +35,9 @@ def front_of(snapshot: Snapshot) -> tuple[RouteKind, Json]:
 def moves(snapshot: Snapshot) -> bool:
     """Whether the spec asks for another front than the stored route has."""
     spec, live = snapshot.rollout.spec, snapshot.route
-    return spec is not None and live is not None and not covers(asked_front(spec), stored_front(live.spec))
+    if spec is None or live is None or snapshot.adoption is not None:  # an adopted route's is its owner's
+        return False
+    return not covers(asked_front(spec), stored_front(live.spec))
 
 
 def turned_away(snapshot: Snapshot) -> Situation | None:
@@ -52,7 +54,7 @@ def asked_front(spec: RolloutSpec) -> Json:
     """As the spec has it."""
     api = spec.traffic.gateway_api
     hosts: Json = {"hostnames": list(api.hostnames)} if api.hostnames else {}
-    rules = [{"matches": [kind_of(api).match(match) for match in one.matches]} for one in api.rules]
+    rules = [{"matches": [kind_of(api).match(match) for match in one.matches]} for one in api.served]
     return {"parentRefs": [ref.to_json() for ref in api.parent_refs], **hosts, "rules": rules}
 
 

@@ -12,6 +12,7 @@ from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look
 from crossfade.decide.onward import enter, is_skipped, skipped
+from crossfade.decide.orders import pending
 from crossfade.decide.plan import Action, Event, Plan, Situation, Standing
 from crossfade.decide.proving import judge
 from crossfade.decide.records import ended, outcome
@@ -32,7 +33,8 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, l
     stable = held(snapshot, spec, counted(snapshot, stable))
     way = Way(snapshot, spec, stable, grown(snapshot, spec, stable, counted(snapshot, target)), look)
     foresee = look is None and snapshot.foresight is None and is_fresh(snapshot.evidence, snapshot.now)
-    before = (*finalizer(snapshot.rollout, wanted=True), *_swept(way))
+    slots = traffic_of(snapshot).backends(snapshot, stable)
+    before = (*finalizer(snapshot.rollout, wanted=True), *slots, *(() if slots else _swept(way)))
     plan = first_of(STEPS, way).plan(way)
     pods = (*sized(snapshot, stable), *ensure(snapshot, spec, plan.status.candidate or way.candidate, resolved))
     # who the candidate is must be on record before its first pod: what is not on record is a leftover
@@ -47,6 +49,27 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, l
 def _swept(way: Way) -> tuple[Action, ...]:
     keep = [way.stable.revision, way.candidate.revision]
     return () if undrained(way.snapshot) else removal(way.snapshot, keep)
+
+
+def _blocked_by(way: Way) -> Situation | None:
+    """What others have to do before anything can be written; the route is asked for what is given now."""
+    return traffic_of(way.snapshot).trouble(way.snapshot, way.split(way.given))
+
+
+def _blocked(way: Way) -> Plan:
+    """Nobody is written against, unless somebody says so."""
+    trouble, snapshot = sure(_blocked_by(way)), way.snapshot
+    stage = {"stage": _unseen(way.stage)} if way.stage else {}
+    if trouble.reason is Reason.ROUTE_CONTESTED and "retry" in pending(snapshot.rollout):
+        given, first = way.split(way.given), step_at(way.spec, 0)
+        again = repair(snapshot, given, way.candidate, insist=True)
+        room = traffic_of(snapshot).prepare(snapshot, way.split(first.shape), way.candidate)
+        again = again or (room.actions if room and not room.drained else ())
+        if again:
+            message = f"the weights are written once more: {trouble.message}"
+            return replace(way.plan(Reason.SHIFTING, message, **stage), first=again, obeyed={"retry": message})
+    told = (Event(trouble.reason, trouble.message, warning=True),)
+    return replace(way.plan(trouble.reason, trouble.message, **stage), situation=trouble, events=told, proven=False)
 
 
 def _starting(way: Way) -> Plan:
@@ -150,6 +173,13 @@ def _promote(way: Way) -> Plan:
 
 
 STEPS: tuple[State[Way], ...] = (
+    State(
+        name="Blocked",
+        when="an adopted route is not there or not as it must be, or somebody else has written other weights into it",
+        does="no weight is written; the stage is to be proven anew when it is right again, or somebody says `retry`",
+        applies=lambda way: _blocked_by(way) is not None,
+        plan=_blocked,
+    ),
     State(
         name="Starting",
         when="no stage was entered yet, and the candidate has not the pods that the first one needs",

@@ -102,7 +102,7 @@ def _trial(way: Way, step: Step) -> Trial:
     asked = [(one.name, one.value) for one in step.shape.headers]
     own = [*asked, (meta.HEADER_REHEARSAL, token)]
     arm = way.candidate.revision if step.shape.headers else way.stable.revision
-    path = kind_of(api).path(api.rules[0].matches[0])
+    path = kind_of(api).path(api.served[0].matches[0])
     probes = tuple(
         Probe(
             gateway=door.gateway,

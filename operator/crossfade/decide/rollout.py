@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from crossfade.decide import beginning, clearing, progress, refusing, rollback, settle, teardown
+from crossfade.decide.adopted import remembered
 from crossfade.decide.draining import acknowledged
 from crossfade.decide.front import moves
 from crossfade.decide.orders import echoed
@@ -22,7 +23,8 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
     scene = scene_of(snapshot)
     plan = first_of(STATES, scene).plan(scene)
     ledger = scene.look.ledger if scene.look else snapshot.ledger
-    plan = replace(plan, status=acknowledged(snapshot, echoed(snapshot, plan, scene.look, scene.asked)))
+    status = acknowledged(snapshot, echoed(snapshot, plan, scene.look, scene.asked))
+    plan = replace(plan, status=remembered(snapshot, status, (*plan.first, *plan.then)))
     if snapshot.rehearsal is not None and not plan.rehearse:
         gone = Delete(Target(snapshot.rehearsal.kind), rehearsal_name(snapshot.rollout.name), "the rehearsal is over")
         plan = replace(plan, then=(*plan.then, gone))

@@ -62,7 +62,7 @@ def rehearsal_name(rollout: str) -> str:
 
 def rehearsed_rule(gateway: GatewayApi, split: Split, token: str) -> Json:
     """What users are to meet anew with this split, for requests with the token alone; answers have it too."""
-    *_, rule = _rules([{"matches": [kind_of(gateway).match(gateway.rules[0].matches[0])]}], split)
+    *_, rule = _rules([{"matches": [kind_of(gateway).match(gateway.served[0].matches[0])]}], split)
     private = {"type": "Exact", "name": meta.HEADER_REHEARSAL, "value": token}
     matches = [{**match, "headers": [*match.get("headers", ()), private]} for match in rule["matches"]]
     backends = [{**one, "filters": [_mark(one["name"], token)]} for one in rule["backendRefs"]]

@@ -113,6 +113,12 @@ def service(rollout: RolloutFacts, arm: Arm) -> Json:
     }
 
 
+def slot_service(rollout: RolloutFacts, slot: str, arm: Arm) -> Json:
+    """A Service of fixed name, which an adopted route names, and which selects the pods of a revision for now."""
+    body = service(rollout, arm)
+    return {**body, "metadata": {**body["metadata"], "name": slot}}
+
+
 def child_metadata(rollout: RolloutFacts, arm: Arm) -> Json:
     """Of every child of a revision: name, labels, whose it is, and what it serves."""
     found: Json = {

@@ -16,7 +16,7 @@ from crossfade.model.evidence import Evidence
 from crossfade.model.ledger import Ledger
 from crossfade.model.moments import moment
 from crossfade.model.order import VERBS, Order, Verb
-from crossfade.model.route import RouteFacts
+from crossfade.model.route import Adoption, RouteFacts
 from crossfade.model.snapshot import (
     Foresight,
     Platform,
@@ -31,7 +31,7 @@ from crossfade.observe.cache import Cache
 from crossfade.observe.claims import Claims
 from crossfade.observe.pods import read_pod
 from crossfade.observe.rehearser import Rehearser
-from crossfade.observe.routes import read_route
+from crossfade.observe.routes import adoption_of, is_labelled, read_adopted, read_route
 from crossfade.observe.scout import Scout
 from crossfade.ports import ROUTES, Object
 
@@ -59,14 +59,14 @@ def gather_rollout(
     generation. Raises UnreadableStatusError."""
     rollout = _rollout(raw)
     version = cache.get("ModelVersion", rollout.namespace, raw.get("spec", {}).get("modelVersion", ""))
-    route = _route(cache, rollout.namespace, rollout.name)
+    adoption = adoption_of(cache, raw)
     return Snapshot(
         now=now,
         rollout=rollout,
         platform=platform,
         version=_version(version) if version else None,
         revisions=_revisions(cache, rollout),
-        route=read_route(route) if route else None,
+        route=_route(cache, rollout, adoption),
         evidence=evidence.get((rollout.namespace, rollout.name)),
         templates=templates_of(cache, rollout.namespace, rollout.spec),
         foresight=foresights.get((rollout.uid, rollout.generation)),
@@ -75,18 +75,28 @@ def gather_rollout(
         rehearsal=_rehearsal(cache, rollout),
         rehearsed=rehearser.of(rollout.uid) if rehearser else {},
         rivals=claims.before(raw) if claims else (),
+        adoption=adoption,
     )
 
 
-def _route(cache: Cache, namespace: str, name: str) -> Object | None:
+def _stored(cache: Cache, namespace: str, name: str) -> Object | None:
     """The route of ours that has this name, of whichever kind it is. Those of others are known, and not ours."""
     named = (cache.get(kind.kind, namespace, name) for kind in ROUTES)
-    return next((one for one in named if one and meta.LABEL_ROLLOUT in one["metadata"].get("labels", {})), None)
+    return next((one for one in named if one and is_labelled(one)), None)
+
+
+def _route(cache: Cache, rollout: RolloutFacts, adoption: Adoption | None) -> RouteFacts | None:
+    """The users' route: our own, or the one that is adopted."""
+    if adoption is not None:
+        theirs = cache.get("HTTPRoute", rollout.namespace, adoption.route)
+        return read_adopted(theirs, adoption) if theirs and is_labelled(theirs) else None
+    found = _stored(cache, rollout.namespace, rollout.name)
+    return read_route(found) if found else None
 
 
 def _rehearsal(cache: Cache, rollout: RolloutFacts) -> RouteFacts | None:
     """The route by which new rules are tried, if there is one."""
-    found = _route(cache, rollout.namespace, rehearsal_name(rollout.name))
+    found = _stored(cache, rollout.namespace, rehearsal_name(rollout.name))
     ours = found is not None and found["metadata"].get("labels", {}).get(meta.LABEL_ROLLOUT) == rollout.name
     return read_route(found) if found is not None and ours else None
 

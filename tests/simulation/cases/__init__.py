@@ -1,6 +1,19 @@
 """Whole rollouts by the numbers of the cases that other systems' tests are known by; docs/parity.md lists them all."""
 
-from tests.simulation.cases import faults, judged, minds, orders, refused, routes, starts, steps
+from tests.simulation.cases import adopted, faults, judged, minds, orders, refused, routes, starts, steps
 from tests.simulation.cases.story import CASES, Case, Story
 
-__all__ = ["CASES", "Case", "Story", "faults", "judged", "minds", "orders", "refused", "routes", "starts", "steps"]
+__all__ = [
+    "CASES",
+    "Case",
+    "Story",
+    "adopted",
+    "faults",
+    "judged",
+    "minds",
+    "orders",
+    "refused",
+    "routes",
+    "starts",
+    "steps",
+]

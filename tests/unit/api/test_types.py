@@ -86,7 +86,7 @@ def test_absent_fields_stay_absent() -> None:
 def test_defaults_are_those_that_the_api_server_writes() -> None:
     written = RolloutSpec.model_validate(_SPEC).to_json()
     assert written["serving"]["startup"] == {"timeout": "10m"}
-    assert written["traffic"]["gatewayAPI"]["rules"] == [{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}]}]
+    assert written["traffic"]["gatewayAPI"]["mode"] == "Managed"
     assert RolloutSpec.model_validate(written).to_json() == written
 
 

@@ -4,9 +4,11 @@ import re
 from itertools import combinations
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
+from crossfade.api.v1alpha1 import adopted
+from crossfade.api.v1alpha1.adopted import AdoptedRoute, RouteStatus, WrittenWeights
 from crossfade.api.v1alpha1.analysis import Analysis
 from crossfade.api.v1alpha1.common import (
     ApiModel,
@@ -117,20 +119,42 @@ Hostname = Annotated[
 
 
 class GatewayApi(ApiModel):
-    """The HTTPRoute that Crossfade creates, owns and moves."""
+    """The HTTPRoute that Crossfade moves."""
 
+    model_config = ConfigDict(
+        json_schema_extra=validations(adopted.NAMED, adopted.SOMEWHERE, adopted.YOURS, adopted.STAYS)
+    )
+
+    mode: Literal["Managed", "Adopted"] = "Managed"
+    """`Managed` is a route that Crossfade creates and owns; `Adopted` one of yours, of which it moves two weights."""
+    adopted: AdoptedRoute | None = None
+    """The rule whose weights are moved; with mode `Adopted` alone."""
     parent_refs: Annotated[
         list[ParentRef],
         AfterValidator(_named_once),
         Field(min_length=1, max_length=32, json_schema_extra={**_ATOMIC, **validations(_ONE_EACH)}),
-    ]
+    ] = Field(default_factory=list)
     """The Gateways; a weight counts as live when each has accepted it."""
     hostnames: Annotated[list[Hostname], Field(max_length=16, json_schema_extra=_ATOMIC)] = Field(default_factory=list)
     """Host names that requests must have; any when empty."""
-    rules: Annotated[list[RouteRule], Field(min_length=1, max_length=8, json_schema_extra=_ATOMIC)] = Field(
-        default_factory=lambda: [RouteRule()]
-    )
+    rules: Annotated[list[RouteRule], Field(min_length=1, max_length=8, json_schema_extra=_ATOMIC)] | None = None
     """What reaches this endpoint; everything when left out."""
+
+    @property
+    def served(self) -> list[RouteRule]:
+        """What reaches this endpoint."""
+        return self.rules or [RouteRule()]
+
+    @model_validator(mode="after")
+    def _whose(self) -> Self:
+        theirs = self.mode == "Adopted"
+        if theirs != (self.adopted is not None):
+            raise ValueError(adopted.NAMED["message"])
+        if not theirs and not self.parent_refs:
+            raise ValueError(adopted.SOMEWHERE["message"])
+        if theirs and (self.parent_refs or "hostnames" in self.model_fields_set or self.rules is not None):
+            raise ValueError(adopted.YOURS["message"])
+        return self
 
 
 class Traffic(ApiModel):
@@ -143,7 +167,7 @@ class Traffic(ApiModel):
 class RolloutSpec(ApiModel):
     """Intent. Only people, Git and pipelines write it."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_POLICY_STAYS))
+    model_config = ConfigDict(json_schema_extra=validations(_POLICY_STAYS, adopted.WEIGHTS_ALONE))
 
     model_version: ObjectName
     """The ModelVersion to serve. Another name here starts a rollout; the stable one's name ends it."""
@@ -159,6 +183,13 @@ class RolloutSpec(ApiModel):
     """What is judged on the way."""
     deletion_policy: Literal["Orphan", "Delete"] = "Orphan"
     """What deleting this object does to what it serves: leave the stable version serving, or delete that too."""
+
+    @model_validator(mode="after")
+    def _weights_alone(self) -> Self:
+        theirs = self.traffic.gateway_api.mode == "Adopted"
+        if theirs and any(stage.shadow is not None or stage.match is not None for stage in self.strategy.stages):
+            raise ValueError(adopted.WEIGHTS_ALONE["message"])
+        return self
 
 
 Cause = Literal["Room", "Image", "Download", "Load", "WarmUp"]
@@ -325,15 +356,6 @@ class Handled(ApiModel):
     """When."""
 
 
-class RouteStatus(ApiModel):
-    """What the gateways are known to have taken."""
-
-    generation: Generation
-    """Generation of the HTTPRoute."""
-    acknowledged_at: Timestamp
-    """When every parent was first seen to have acknowledged it."""
-
-
 class RolloutStatus(ApiModel):
     """Observed state; written by the operator alone."""
 
@@ -355,6 +377,8 @@ class RolloutStatus(ApiModel):
     """What the evidence says."""
     route: RouteStatus | None = None
     """The newest route that every parent acknowledged."""
+    written: WrittenWeights | None = None
+    """The weights that were written last into an adopted route."""
     handled: Annotated[
         list[Handled],
         Field(
