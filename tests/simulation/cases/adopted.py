@@ -33,7 +33,7 @@ def a_third_backend_in_gits_route_is_named(story: Adopted) -> None:
     story.reaches(promoted).rests(30)
 
 
-@case("E4", world=Adopted)
+@case("E4", "E6", world=Adopted)
 def another_writer_of_gits_route_is_not_written_against(story: Adopted) -> None:
     """Named and held at forty percent; by order the weights are written once more."""
     story.asks("v2", weight(40), gate())
