@@ -265,7 +265,7 @@ def test_a_rule_that_is_not_as_it_must_be_is_named_and_heals(fault: str) -> None
     world.asks("v2", weight(10))
     world.rests(60)
     assert world.our_weights == []
-    assert world.plan.situation.reason == "RouteInvalid"
+    assert (world.plan.situation.reason, world.plan.proven) == ("RouteInvalid", None)
     world.git_applies(rule(1, 0))
     world.reaches(promoted)
 

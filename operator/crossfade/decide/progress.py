@@ -69,7 +69,8 @@ def _blocked(way: Way) -> Plan:
             message = f"the weights are written once more: {trouble.message}"
             return replace(way.plan(Reason.SHIFTING, message, **stage), first=again, obeyed={"retry": message})
     told = (Event(trouble.reason, trouble.message, warning=True),)
-    return replace(way.plan(trouble.reason, trouble.message, **stage), situation=trouble, events=told, proven=False)
+    proven = False if stage else None
+    return replace(way.plan(trouble.reason, trouble.message, **stage), situation=trouble, events=told, proven=proven)
 
 
 def _starting(way: Way) -> Plan:
