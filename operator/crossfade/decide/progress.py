@@ -1,5 +1,6 @@
 """A candidate on its way: pods, then a stage at a time, each one proven live before its clock starts."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from crossfade.api.conditions import Reason
@@ -13,7 +14,7 @@ from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look
 from crossfade.decide.onward import enter, is_skipped, skipped
 from crossfade.decide.orders import pending
-from crossfade.decide.plan import Action, Event, Plan, Situation, Standing
+from crossfade.decide.plan import Action, Apply, Event, Plan, Situation, Standing
 from crossfade.decide.proving import judge
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.settle import repair
@@ -33,9 +34,9 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, l
     stable = held(snapshot, spec, counted(snapshot, stable))
     way = Way(snapshot, spec, stable, grown(snapshot, spec, stable, counted(snapshot, target)), look)
     foresee = look is None and snapshot.foresight is None and is_fresh(snapshot.evidence, snapshot.now)
-    slots = traffic_of(snapshot).backends(snapshot, stable)
-    before = (*finalizer(snapshot.rollout, wanted=True), *slots, *(() if slots else _swept(way)))
     plan = first_of(STEPS, way).plan(way)
+    slots = tuple(one for one in traffic_of(snapshot).backends(snapshot, stable) if not _is_of_one(one, plan.first))
+    before = (*finalizer(snapshot.rollout, wanted=True), *slots, *(() if slots else _swept(way)))
     pods = (*sized(snapshot, stable), *ensure(snapshot, spec, plan.status.candidate or way.candidate, resolved))
     # who the candidate is must be on record before its first pod: what is not on record is a leftover
     return replace(
@@ -44,6 +45,12 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, l
         then=(*pods, *plan.then),
         foresee=foresee,
     )
+
+
+def _is_of_one(action: Action, others: Iterable[Action]) -> bool:
+    """Whether one of the others writes the same object."""
+    written = {one.body["metadata"]["name"] for one in others if isinstance(one, Apply)}
+    return isinstance(action, Apply) and action.body["metadata"]["name"] in written
 
 
 def _swept(way: Way) -> tuple[Action, ...]:
