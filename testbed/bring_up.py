@@ -62,6 +62,7 @@ class BringUp:
         self._supervisor.start(control_plane.scheduler(self._plan, self._layout))
         if node.available():
             self._supervisor.start(node.kubelet(self._layout))
+            self._supervisor.start(node.service_proxy(self._layout))
             await cluster.wait("/api/v1/nodes", node.NODE, has_condition("Ready"), _SECONDS)
             self._tell("Node ready")
 

@@ -11,11 +11,15 @@ link set lo up
 link add {address.BRIDGE} type bridge
 address add {address.HOST}/{address.PREFIX_LENGTH} dev {address.BRIDGE}
 link set {address.BRIDGE} up
+route add local {address.SERVICE_NETWORK} dev lo
 """
 
 
 def create() -> None:
-    """Make the bridge that pods hang on, with the servers' address. Raises TestbedError."""
+    """Make the bridge that pods hang on, with the servers' address, and have those of Services here.
+
+    Raises TestbedError.
+    """
     _run(["ip", "-batch", "-"], _COMMANDS)
 
 

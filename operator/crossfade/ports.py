@@ -1,6 +1,6 @@
 """What the operator needs of the world, as protocols. Adapters fulfil them; the rooms in between know only these."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -56,12 +56,17 @@ SERVICES = Kind("v1", "services", "Service")
 PODS = Kind("v1", "pods", "Pod")
 AUTOSCALERS = Kind("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 BUDGETS = Kind("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget")
+ENDPOINT_SLICES = Kind("discovery.k8s.io/v1", "endpointslices", "EndpointSlice")
 HTTP_ROUTES = Kind("gateway.networking.k8s.io/v1", "httproutes", "HTTPRoute")
 ROUTES = (HTTP_ROUTES,)
 """The kinds of route that may be written for a Rollout, one for each."""
 GATEWAYS = Kind("gateway.networking.k8s.io/v1", "gateways", "Gateway")
 GATEWAY_CLASSES = Kind("gateway.networking.k8s.io/v1", "gatewayclasses", "GatewayClass")
 EVENTS = Kind("events.k8s.io/v1", "events", "Event")
+
+
+Marks = Mapping[str, str | None]
+"""Labels or annotations; None for none of that name."""
 
 
 class Cluster(Protocol):
@@ -89,6 +94,11 @@ class Cluster(Protocol):
 
     async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Object]) -> Object:
         """JSON Patch as `crossfade`. Returns the stored object. Raises ClusterError; 409 or 422 for a failed test."""
+        ...
+
+    async def mark(self, kind: Kind, namespace: str, name: str, labels: Marks, annotations: Marks) -> Object | None:
+        """Set these labels and annotations, or take away those of None. Returns the stored object, None when it is
+        gone. Raises ClusterError."""
         ...
 
     async def delete(self, kind: Kind, namespace: str, name: str) -> None:

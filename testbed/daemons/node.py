@@ -1,4 +1,4 @@
-"""The stand-in kubelet, whose containers are processes."""
+"""The stand-in kubelet, whose containers are processes, and the stand-in kube-proxy."""
 
 import sys
 
@@ -12,6 +12,12 @@ NODE = "bed"
 def available() -> bool:
     """Whether the stand-in kubelet is part of this checkout."""
     return (places.REPOSITORY / "testbed" / "kubelet" / "__main__.py").is_file()
+
+
+def service_proxy(layout: Layout) -> Daemon:
+    """What serves the addresses of Services."""
+    words = (sys.executable, "-m", "testbed.services", "--kubeconfig", str(layout.kubeconfig_of("kubelet")))
+    return Daemon("kube-proxy", words, {"PYTHONPATH": str(places.REPOSITORY)})
 
 
 def kubelet(layout: Layout) -> Daemon:

@@ -1,4 +1,8 @@
-"""``python -m testbed.load --url URL --rate 200 --duration 30``: send load, record it, print a table per arm."""
+"""``python -m testbed.load --url URL --rate 200 --duration 30``: send load, record it, print a table per arm.
+
+With a URL such as ``grpc://10.0.0.1:80/inference.GRPCInferenceService/ModelInfer`` the bodies, Open Inference v2
+documents all the same, are sent as gRPC messages for ``--model``, to the authority ``--header host=NAME``.
+"""
 
 from __future__ import annotations
 
@@ -51,6 +55,21 @@ def read_bodies(path: Path | None) -> Sequence[bytes]:
     return bodies
 
 
+def as_messages(bodies: Sequence[bytes], model: str) -> Sequence[bytes]:
+    """The same requests as gRPC messages."""
+    from testbed import oip  # loads of HTTP do without its weight
+
+    messages = []
+    for number, body in enumerate(bodies, 1):
+        try:
+            messages.append(oip.infer_request(model, json.loads(body)))
+        except (KeyError, TypeError) as error:
+            raise SystemExit(
+                f"Body {number} has no flat numeric inputs ({error!r}). Give Open Inference v2."
+            ) from error
+    return messages
+
+
 async def run(options: argparse.Namespace) -> Summary:
     """Send load for the asked time, or until SIGINT or SIGTERM."""
     stop = asyncio.Event()
@@ -65,6 +84,8 @@ async def run(options: argparse.Namespace) -> Summary:
 
         headers = dict(header.split("=", 1) for header in options.header)
         bodies = read_bodies(options.bodies)
+        if options.url.startswith("grpc://"):
+            bodies = as_messages(bodies, options.model)
         ways = {"seed": options.seed, "keep": not options.new_connections, "ending": options.ending.encode()}
         generator = LoadGenerator(options.url, options.rate, bodies, headers, on_sample=write, **ways)
         await generator.start()
@@ -78,6 +99,7 @@ def main() -> int:
     """Entry point; 1 when the route failed a request."""
     parser = argparse.ArgumentParser(prog="python -m testbed.load", description=__doc__)
     parser.add_argument("--url", required=True, help="where to POST, for example http://10.0.0.1/v2/models/m/infer")
+    parser.add_argument("--model", default="", help="the model that gRPC calls ask")
     parser.add_argument("--rate", type=float, default=100, help="requests per second, on average")
     parser.add_argument("--duration", type=float, default=30, help="seconds")
     parser.add_argument("--bodies", type=Path, help="file with one request body a line")

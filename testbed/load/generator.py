@@ -7,18 +7,18 @@ import time
 from random import Random
 from typing import TYPE_CHECKING
 
-import aiohttp
-
+from testbed.load.http_client import HttpClient
 from testbed.load.samples import Sample, Summary, summarize
-from testbed.load.verdict import Blame, arm_in, arm_of, blame_for_error, blame_for_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from testbed.load.client import Client
+
 
 class LoadGenerator:
-    """Sends POST requests to one URL at ``rate`` per second until it is stopped.
+    """Sends requests to one URL at ``rate`` per second until it is stopped: POSTs, or calls when it begins with grpc://.
 
     Gaps between requests are exponential, bodies are drawn at random from ``bodies``, both from ``seed``. Answers that
     take longer than ``timeout`` seconds count as failures, and so do answers that do not end with ``ending``, but for
@@ -46,18 +46,13 @@ class LoadGenerator:
             )
         self.samples: list[Sample] = []
         """Finished requests in the order in which they finished."""
-        self._url = url
+        self._client = _client(url, headers or {}, timeout, keep, ending)
         self._rate = rate
         self._bodies = bodies
-        self._headers = {"content-type": "application/json", **(headers or {})}
         self._random = Random(seed)  # noqa: S311  # repeatable on purpose
-        self._timeout = aiohttp.ClientTimeout(total=timeout)
-        self._keep = keep
-        self._ending = ending
         self._on_sample = on_sample
         self._in_flight: set[asyncio.Task[None]] = set()
         self._arrivals: asyncio.Task[None] | None = None
-        self._session: aiohttp.ClientSession | None = None
         self._wall_offset = 0.0
         self._news = asyncio.Event()
 
@@ -72,13 +67,7 @@ class LoadGenerator:
 
     async def start(self) -> None:
         """Begin to send; returns at once."""
-        # No limit: arrivals never queue for a connection.
-        connector = (
-            aiohttp.TCPConnector(limit=0, keepalive_timeout=60)
-            if self._keep
-            else aiohttp.TCPConnector(limit=0, force_close=True)
-        )
-        self._session = aiohttp.ClientSession(connector=connector, timeout=self._timeout, auto_decompress=False)
+        await self._client.open()
         self._wall_offset = time.time() - asyncio.get_running_loop().time()
         self._arrivals = asyncio.create_task(self._arrive())
 
@@ -87,8 +76,7 @@ class LoadGenerator:
         if self._arrivals is not None:
             self._arrivals.cancel()
             await asyncio.gather(self._arrivals, *self._in_flight, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
+            await self._client.close()
         return summarize(self.samples)
 
     def snapshot(self, window: float = 1.0) -> Summary:
@@ -120,23 +108,9 @@ class LoadGenerator:
             task.add_done_callback(self._in_flight.discard)
 
     async def _send(self, scheduled: float, body: int) -> None:
-        assert self._session is not None
         loop = asyncio.get_running_loop()
         sent = loop.time()
-        status, arm, blame, error = None, None, None, None
-        try:
-            async with self._session.post(
-                self._url, data=self._bodies[body], headers=self._headers, allow_redirects=False
-            ) as answer:
-                arm = arm_of(answer.headers)  # known of an answer that is cut off later, too
-                content = await answer.read()
-                arm = arm or arm_in(content)
-                whole = content.rstrip().endswith(self._ending)
-                status, blame = answer.status, blame_for_status(answer.status, answer.headers)
-                if blame is None and not whole:
-                    blame, error = Blame.ROUTE, "cut off"
-        except (aiohttp.ClientError, TimeoutError, OSError) as failure:
-            blame, error = _no_answer(failure)
+        answer = await self._client.send(self._bodies[body])
         self._record(
             Sample(
                 scheduled=scheduled,
@@ -144,10 +118,10 @@ class LoadGenerator:
                 lateness=sent - scheduled,
                 latency=loop.time() - sent,
                 body=body,
-                status=status,
-                arm=arm,
-                blame=blame,
-                error=error,
+                status=answer.status,
+                arm=answer.arm,
+                blame=answer.blame,
+                error=answer.error,
             )
         )
 
@@ -158,17 +132,9 @@ class LoadGenerator:
             self._on_sample(sample)
 
 
-def _no_answer(failure: Exception) -> tuple[Blame, str]:
-    """Who failed a request that got no whole answer, and a word for how."""
-    system = failure if isinstance(failure, OSError) and not isinstance(failure, TimeoutError) else None
-    if isinstance(failure, TimeoutError):
-        word = "timeout"
-    elif isinstance(failure, aiohttp.ClientConnectorError):
-        word = "refused" if isinstance(failure.os_error, ConnectionRefusedError) else "unreachable"
-    elif isinstance(failure, aiohttp.ClientPayloadError):
-        word = "cut off"
-    elif isinstance(failure, (aiohttp.ServerDisconnectedError, ConnectionResetError, aiohttp.ClientOSError)):
-        word = "reset"
-    else:
-        word = type(failure).__name__
-    return blame_for_error(system), word
+def _client(url: str, headers: Mapping[str, str], timeout: float, keep: bool, ending: bytes) -> Client:
+    if not url.startswith("grpc://"):
+        return HttpClient(url, headers, timeout=timeout, keep=keep, ending=ending)
+    from testbed.load.grpc_client import GrpcClient  # loads of HTTP do without its weight
+
+    return GrpcClient(url, headers, timeout=timeout, keep=keep)

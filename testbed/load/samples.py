@@ -19,8 +19,9 @@ class Sample:
 
     ``scheduled`` is its arrival time on the event loop's monotonic clock, ``wall`` the same moment as Unix time;
     ``lateness`` is how much later it was really sent, ``latency`` the time from sending to the last byte of the answer;
-    all in seconds. ``status`` is None when there was no whole answer, ``error`` then says why in a word. ``body`` is
-    the index of the body that was sent.
+    all in seconds. ``status`` is HTTP's and None when there was no whole answer, ``error`` then says why in a word; of
+    a gRPC call it is the code's number, and ``error`` the name of a code that is not OK. ``body`` is the index of the
+    body that was sent.
     """
 
     scheduled: float

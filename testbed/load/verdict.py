@@ -8,6 +8,9 @@ model server counts against the route:
   MLServer and others on uvicorn `server: uvicorn`. A header that a route adds proves nothing: Envoy adds it to its own
   error pages, too;
 * no socket or file descriptor left on our side is the generator's own trouble.
+
+Over gRPC the same header must be in the trailers, which come with the status: a status is also made up by the client's
+own library when a connection breaks, whoever began the answer. MLServer's errors carry nothing, and so are the route's.
 """
 
 from __future__ import annotations
@@ -19,6 +22,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    import grpc
 
 REVISION_HEADER = "x-model-revision"
 """Set by a model server that knows which revision its pod is of."""
@@ -57,6 +62,13 @@ def blame_for_status(status: int, headers: Mapping[str, str]) -> Blame | None:
     if 200 <= status < 300:
         return None
     return Blame.MODEL if MODEL_HEADER in headers or headers.get("server") == _UVICORN else Blame.ROUTE
+
+
+def blame_for_code(code: grpc.StatusCode, trailers: Mapping[str, str]) -> Blame | None:
+    """Who failed a gRPC call that ended with this code; None for OK."""
+    if code.name == "OK":
+        return None
+    return Blame.MODEL if MODEL_HEADER in trailers else Blame.ROUTE
 
 
 def blame_for_error(error: OSError | None) -> Blame:

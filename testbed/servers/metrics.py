@@ -1,7 +1,7 @@
 """The Prometheus series of a model server, by the names and labels that MLServer 1.7 has.
 
 Like MLServer: ``path`` is the route's template, health probes and ``/metrics`` are not counted, ``version`` is the word
-None as long as the request's path names none, and a series appears with its first event.
+None when the path of a request over HTTP names none, and a series appears with its first event.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ def end(method: str, path: str, status: int, seconds: float) -> None:
     _durations.labels(method, path, str(status), "mlserver").observe(seconds)
 
 
-def inferred(model: str, success: bool, seconds: float) -> None:
+def inferred(model: str, version: str, success: bool, seconds: float) -> None:
     """Count one inference by its outcome."""
-    (_success if success else _failure).labels(model, "None").inc()
-    _infer.labels(model, "None").observe(seconds)
+    (_success if success else _failure).labels(model, version).inc()
+    _infer.labels(model, version).observe(seconds)
 
 
 def exposition() -> bytes:

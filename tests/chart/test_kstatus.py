@@ -163,6 +163,29 @@ def test_helm_succeeds_when_the_stable_version_is_asked_for_again(bed: ClusterHa
     assert _ready(bed)["reason"] == "Promoted"
 
 
+def test_behind_a_service_pods_of_both_versions_get_their_label(bed: ClusterHandle, chart: Path) -> None:
+    plain = _rollout()
+    plain["metadata"]["name"] = "plain"
+    half = plain["spec"]["strategy"]["stages"][1]
+    serving = {"runtime": "custom", "template": plain["spec"]["serving"]["template"], "replicas": 2}
+    plain["spec"] |= {"modelVersion": "first", "traffic": {"replicas": {}}, "serving": serving}
+    plain["spec"]["strategy"] = {"stages": [half]}
+    _apply(bed, plain)
+    here = f"--namespace={_NAMESPACE}"
+    bed.kubectl("wait", "rollout/plain", here, "--for=condition=Ready", "--timeout=60s")
+    mine = "--selector=crossfade.dev/rollout=plain"
+    (pod, _) = json.loads(bed.kubectl("get", "pods", here, mine, "--output=json"))["items"]
+    httpx.get(f"http://{pod['status']['podIP']}:8080/v2", trust_env=False)  # from now on it is counted
+    plain["spec"]["modelVersion"] = "second"
+    _apply(bed, plain)
+    bed.kubectl("wait", "rollout/plain", here, "--for=jsonpath={.status.stage.name}=half", "--timeout=60s")
+    chosen = "--selector=crossfade.dev/serves=plain"
+    turned = r"--for=jsonpath={.spec.selector.crossfade\.dev/serves}=plain"
+    bed.kubectl("wait", "service/plain", here, turned, "--timeout=10s")
+    assert len(json.loads(bed.kubectl("get", "pods", here, chosen, "--output=json"))["items"]) == 2
+    bed.kubectl("delete", "rollout", "plain", here, "--timeout=60s")
+
+
 def _granted(bed: ClusterHandle, release: Release) -> set[tuple[str, str, str]]:
     """What the chart allows the operator to write: (verb, group, resource)."""
     role = f"{release.namespace}-{release.name}"

@@ -153,6 +153,15 @@ VALID: dict[str, list[Spec]] = {
                 "metrics": [{"name": "e", "template": "mlserver/errors", "objective": {"absolute": {"max": "0.02"}}}]
             },
         },
+        {
+            "modelVersion": "fraud-1-3-0",
+            "serving": {"replicas": 10},
+            "traffic": {"replicas": {}},
+            "strategy": {"stages": [{"name": "five", "weight": 5}], "bake": {"duration": "9m", "holdback": 10}},
+            "analysis": {
+                "metrics": [{"name": "e", "template": "mlserver/errors", "objective": {"absolute": {"max": "0.02"}}}]
+            },
+        },
     ],
     "MetricTemplate": [
         {"ratio": {"bad": "b", "total": "t"}},

@@ -95,6 +95,7 @@ _BY_URI = {"uri": {"uri": "https://models.example.com/f.tar"}}
 _TWO_SELECTORS = {"mlflow": {"name": "f", "version": "1", "alias": "champion"}}
 _TWO_OF_A_NAME = {"stages": [{"name": "five", "weight": 5}, {"name": "five", "weight": 50}]}
 _RATIO = {"bad": "a", "total": "b"}
+_BY_PODS = {"traffic": {"replicas": {}}}
 _ADOPTED = {"mode": "Adopted", "adopted": {"name": "shop", "rule": "model"}}
 
 
@@ -128,6 +129,23 @@ REFUSED = {
     "a cohort in an adopted route": (
         adopting({"stages": [{"name": "a", "match": {"headers": [{"name": "x", "value": "y"}]}}]}),
         "they need rules of Crossfade's own, and the route is yours",
+    ),
+    "no way in": (rollout(traffic={}), "must have exactly one of `gatewayAPI` and `replicas`"),
+    "two ways in": (
+        rollout(traffic={**VALID["Rollout"][0]["traffic"], "replicas": {}}),
+        "must have exactly one of `gatewayAPI` and `replicas`",
+    ),
+    "an autoscaler where pods are weights": (
+        rollout(**_BY_PODS, serving={"autoscaling": {"min": 1, "max": 2, "metrics": [{"type": "Resource"}]}}),
+        "must not have `serving.autoscaling` beside `traffic.replicas`",
+    ),
+    "a shadow without a gateway": (
+        rollout(**_BY_PODS, strategy={"stages": [{"name": "copy", "shadow": 9}]}),
+        "must not have stages with `shadow` or `match` beside `traffic.replicas`",
+    ),
+    "a bad candidate that keeps its connections": (
+        rollout(**_BY_PODS, strategy={**stages(5), "onRollback": {"keepCandidate": "10m"}}),
+        "must not have `strategy.onRollback.keepCandidate` beside `traffic.replicas`",
     ),
     "a name no Service may have": (an_object("Rollout", "3d-shapes", VALID["Rollout"][0]), "begins with a letter"),
     "a name too long for its children": (an_object("Rollout", "f" * 51, VALID["Rollout"][0]), "at most 50 lower-case"),
@@ -335,6 +353,14 @@ def test_a_route_is_adopted_for_good(apply: Callable[..., str], gateway: Object)
     document["spec"] = {**document["spec"], "traffic": {"gatewayAPI": gateway}}
     with pytest.raises(TestbedError, match="must keep its `mode` and"):
         apply(document, "--server-side", "--force-conflicts")
+
+
+def test_the_way_traffic_is_split_stays(apply: Callable[..., str]) -> None:
+    document = an_object("Rollout", "there", VALID["Rollout"][0])
+    apply(document)
+    document["spec"] = {**document["spec"], "traffic": {"replicas": {}}}
+    with pytest.raises(TestbedError, match=r"must keep `traffic.gatewayAPI` or `traffic.replicas`"):
+        apply(document)
 
 
 def test_a_fresh_object_says_that_nobody_has_looked_at_it(apply: Callable[..., str]) -> None:

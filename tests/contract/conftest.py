@@ -30,10 +30,20 @@ S3_OWNER = ("test", "test")
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Make the servers' environments now: from inside the bed's network no package can be fetched."""
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-    environments = {"s3": ("moto",), "real_servers": ("mlserver", "kserve", "asgi", "envoy")}
+    environments = {
+        "s3": ("moto",),
+        "real_servers": ("mlserver", "kserve", "asgi", "envoy"),
+        "mlserver_environment": ("mlserver",),
+    }
     for name in (name for fixture, names in environments.items() if fixture in wanted for name in names):
         if not session.config.option.collectonly:
             python_env(name)
+
+
+@pytest.fixture
+def mlserver_environment() -> Path:
+    """The folder of MLServer's virtual environment."""
+    return python_env("mlserver")
 
 
 @pytest.fixture

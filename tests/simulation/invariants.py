@@ -7,27 +7,26 @@ rollouts on the fake world, over their shuffled orders, and over every state tha
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from math import ceil
-from typing import TYPE_CHECKING, Any, TypeGuard
+from typing import TYPE_CHECKING, Any
 
-from crossfade.api import meta
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.admission import objection
 from crossfade.decide.counting import is_fresh
-from crossfade.decide.draining import undrained
-from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Plan, Scale, Target
+from crossfade.decide.plan import Action, Delete, Plan, Scale, Target
 from crossfade.decide.records import is_sticky
 from crossfade.decide.rollout import plan_rollout
-from crossfade.decide.routes import unacknowledged
 from crossfade.decide.scene import scene_of
 from crossfade.decide.shapes import asked_for
-from crossfade.decide.slots import slot_weights
 from crossfade.decide.stages import same_step, step_at
+from crossfade.decide.traffic import traffic_of
 from crossfade.model.order import Order
 from crossfade.model.snapshot import Snapshot
 from crossfade.model.workload import PodFacts
 
-from tests.simulation.routes import weights
-from tests.simulation.writes import adopted_spec, had_lost_its_service, is_so_already, key_of, written
+from tests.simulation.pod_promises import never_fewer_behind, pods_are_ready_to_serve_before_they_are_selected
+from tests.simulation.routes import is_service, weights
+from tests.simulation.slot_promises import no_service_moves_under_its_requests
+from tests.simulation.writes import had_lost_its_service, is_so_already, key_of, route_written, routes, writes, written
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -49,15 +48,13 @@ class Pass:
 
     @property
     def route(self) -> dict[str, Any] | None:
-        """The spec of the users' route that is written, if one is; one that is adopted by what it comes to."""
-        if self.seen.adoption is not None:
-            return adopted_spec(self.seen, self.actions)
-        return next((one.body["spec"] for one in self.actions if _routes(one, self.seen)), None)
+        """The users' route that is written, or what stands for it, if one is; one of others by what it comes to."""
+        return route_written(self.seen, self.actions)
 
     @property
     def weights(self) -> Weights:
         """The users' weights that are written; empty when the route is left as it is."""
-        return weights({"spec": self.route}) if self.route else {}
+        return weights(self.route)
 
     @property
     def candidate(self) -> Arm | None:
@@ -78,8 +75,13 @@ class Pass:
 def weights_sum_exactly(one: Pass) -> None:
     """Weights sum to 100, or to the scale that is, or was last, asked for, and nobody is written with 0.
 
-    But into a route of others, where nobody can be left out.
+    Without a gateway they are pods, and there are as many as serve everything; of a single pod there is one of each.
+    Into a route of others 0 is written, for there nobody can be left out.
     """
+    if one.route is not None and is_service(one.route):
+        assert sum(one.weights.values()) in (100, max(_least(one.seen), 2)), one.weights
+        assert min(one.weights.values()) > 0, one.weights
+        return
     spec, known = one.seen.rollout.spec, one.seen.rollout.status.traffic
     scales = {100, spec.strategy.weight_scale if spec else 100, known.scale if known else 100}
     for least, parts in written(one.actions):
@@ -103,7 +105,7 @@ def nobody_gets_all_who_cannot_answer(one: Pass) -> None:
 
 def every_backend_is_there(one: Pass) -> None:
     """Whoever is written into the route exists, with a Service, by then."""
-    made = {one.body["metadata"]["name"] for one in one.actions if _writes(one, Target.SERVICE)}
+    made = {one.body["metadata"]["name"] for one in one.actions if writes(one, Target.SERVICE)}
     for name in _backends(one.route) if one.route else ():
         found = one.seen.revisions.get(name)
         assert found is not None or name in made, f"{name} does not exist"
@@ -116,7 +118,7 @@ def nothing_goes_that_may_be_reached(one: Pass) -> None:
     serve = (Target.DEPLOYMENT, Target.SERVICE)
     for gone in (action.name for action in one.actions if isinstance(action, Delete) and action.target in serve):
         assert live is None or gone not in live.reached, f"{gone} is removed, and the route names it"
-        waiting = live and unacknowledged(one.seen.rollout, live)
+        waiting = live and traffic_of(one.seen).untaken(one.seen)
         assert not waiting, f"{gone} is removed, and {waiting}"
 
 
@@ -124,9 +126,9 @@ def a_split_is_held(one: Pass) -> None:
     """While traffic is split, or is about to be, our finalizer holds the Rollout."""
     held = one.seen.rollout.finalizer
     for action in one.actions:
-        if _writes(action, Target.ROLLOUT):
+        if writes(action, Target.ROLLOUT):
             held = bool(action.body["metadata"]["finalizers"])
-        if _routes(action, one.seen):
+        if routes(action, one.seen):
             assert held or len(weights(action.body)) < 2, "traffic is split and nothing holds the Rollout"
     after = one.weights or (one.seen.route.weights if one.seen.route else {})
     gone = one.seen.rollout.deleting and one.seen.rollout.status.stable is None
@@ -140,7 +142,7 @@ def stable_stays_whole(one: Pass) -> None:
     if stable is None or found is None or live is None or len(live.weights) < 2 or one.candidate is None:
         return
     scaled = [action.replicas for action in one.actions if isinstance(action, Scale) and action.name == found.revision]
-    if not one.seen.rollout.deleting and not any(_writes(action, Target.AUTOSCALER) for action in one.actions):
+    if not one.seen.rollout.deleting and not any(writes(action, Target.AUTOSCALER) for action in one.actions):
         assert (scaled or [found.replicas])[-1] >= _whole(one.seen, stable), "stable is too small to take all traffic"
 
 
@@ -186,7 +188,7 @@ def stable_changes_only_by_serving_alone(one: Pass) -> None:
     live = one.seen.route
     assert live is not None
     assert set(live.weights) == {after.revision}, "promoted without serving alone"
-    assert unacknowledged(one.seen.rollout, live) is None, "promoted before the gateways took the route"
+    assert traffic_of(one.seen).untaken(one.seen) is None, "promoted before the gateways took the route"
 
 
 def what_was_taken_back_stays_away(one: Pass) -> None:
@@ -239,23 +241,6 @@ def a_rollback_is_one_pass_away(one: Pass) -> None:
         assert back.plan.status.outcome.result in ("Aborted", "RolledBack")
 
 
-def no_service_moves_under_its_requests(one: Pass) -> None:
-    """Of an adopted route, a Service is pointed at a candidate only when no request has reached it for a while, and at
-    the stable version only then, or when that has a ready pod and others write the weights."""
-    adoption, live, stable = one.seen.adoption, one.seen.route, one.seen.rollout.status.stable
-    for action in one.actions if adoption else ():
-        name = action.body["metadata"]["name"] if _writes(action, Target.SERVICE) else ""
-        if adoption is None or live is None or not _writes(action, Target.SERVICE) or not adoption.slots.get(name):
-            continue
-        to = action.body["spec"]["selector"][meta.LABEL_REVISION]
-        idle = slot_weights(adoption, live.spec)[name] == 0 and unacknowledged(one.seen.rollout, live) is None
-        if stable is not None and to == stable.revision:
-            assert idle or one.ready(to), f"{name} is pointed at {to}, which cannot answer"
-        else:
-            assert idle, f"{name} is pointed at {to} under its requests"
-            assert undrained(one.seen) == 0, f"{name} is pointed at {to} too soon"
-
-
 PROMISES: tuple[Callable[[Pass], None], ...] = (
     weights_sum_exactly,
     nobody_gets_all_who_cannot_answer,
@@ -271,6 +256,7 @@ PROMISES: tuple[Callable[[Pass], None], ...] = (
     no_action_twice,
     no_service_moves_under_its_requests,
     a_rollback_is_one_pass_away,
+    pods_are_ready_to_serve_before_they_are_selected,
 )
 
 
@@ -290,7 +276,7 @@ def watched(world: "World") -> "World":
             promise(one)
         told.add(key)
 
-    over_time = (nobody_meets_what_was_not_tried, rules_of_users_never_move, no_weight_without_pods)
+    over_time = (nobody_meets_what_was_not_tried, rules_of_users_never_move, no_weight_without_pods, never_fewer_behind)
     world.checks.extend((check, *over_time))
     return world
 
@@ -302,7 +288,7 @@ def nobody_meets_what_was_not_tried(world: "World") -> None:
     """A rule that copies requests, or that a cohort's headers meet, was behind our own header before; a cohort's needs
     not have been where the gateway has no address."""
     tried = [rule for route in world.gateway.routes_seen for rule in route["spec"]["rules"]]
-    for rule in world.route["spec"]["rules"] if world.route else ():
+    for rule in world.route["spec"].get("rules", ()) if world.route else ():
         headers = rule["matches"][0].get("headers", [])
         alike = (
             one
@@ -315,7 +301,7 @@ def nobody_meets_what_was_not_tried(world: "World") -> None:
 
 def rules_of_users_never_move(world: "World") -> None:
     """Whatever a stage adds comes behind them: Envoy Gateway names what it sends to by the rule's place."""
-    first = world.route["spec"]["rules"][0] if world.route else {"matches": [{}]}
+    first = world.route["spec"]["rules"][0] if world.route and not is_service(world.route) else {"matches": [{}]}
     assert "headers" not in first["matches"][0], "a stage's rule has taken the place of the users'"
 
 
@@ -337,22 +323,13 @@ def no_weight_without_pods(world: "World") -> None:
         assert ready >= given, f"{ready} pods are ready, and {given} carry {share:.0%}"
         before = share
     elif ready < given and ready and world.ready(stable.revision) >= full and not world.lines[-1].endswith("KILLED"):
-        assert share <= before * ready / given, f"{ready} of {given} pods are ready and have {share:.0%}"
+        assert share <= before * ready / given + 1e-9, f"{ready} of {given} pods are ready and have {share:.0%}"
     elif ready >= given and share < before:
         before, given = share, min(given, ready)
     world._given = {candidate.revision: (before, given)}  # type: ignore[attr-defined]
 
 
 # how they are read off
-
-
-def _writes(action: Action, target: Target) -> TypeGuard[Apply]:
-    return isinstance(action, Apply) and action.target is target
-
-
-def _routes(action: Action, seen: Snapshot) -> TypeGuard[Apply]:
-    ours = isinstance(action, Apply) and action.target in ROUTES
-    return ours and action.body["metadata"]["name"] == seen.rollout.name
 
 
 def _whole(seen: Snapshot, stable: Arm) -> int:
@@ -363,8 +340,17 @@ def _whole(seen: Snapshot, stable: Arm) -> int:
     return (stable.floor or 1) if spec.serving.autoscaling else spec.serving.least
 
 
+def _least(seen: Snapshot) -> int:
+    """Pods that carry everything, as the spec says; a spec that cannot be read leaves stable's."""
+    spec, stable = seen.rollout.spec, seen.rollout.status.stable
+    found = seen.revisions.get(stable.revision) if stable else None
+    return spec.serving.least if spec else found.replicas if found else 1
+
+
 def _backends(route: dict[str, Any]) -> Iterator[str]:
-    for rule in route["rules"]:
+    if is_service(route):
+        yield from weights(route)
+    for rule in route["spec"].get("rules", ()):
         yield from (backend["name"] for backend in rule["backendRefs"])
         yield from (one["requestMirror"]["backendRef"]["name"] for one in rule.get("filters", ()))
 

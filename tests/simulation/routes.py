@@ -1,15 +1,30 @@
-"""Stored routes, read as a gateway reads them."""
+"""Stored routes, and Services that stand for one, read as a gateway or a node reads them."""
 
+import json
 from typing import Any
+
+from crossfade.api import meta
+
+
+def is_service(route: dict[str, Any]) -> bool:
+    """Whether it is a Service in place of a route."""
+    return "selector" in route["spec"]
 
 
 def weights(route: dict[str, Any] | None) -> dict[str, int]:
-    """Weights by revision of a stored route."""
-    return {b["name"]: b["weight"] for b in route["spec"]["rules"][0]["backendRefs"]} if route else {}
+    """Weights by revision of a stored route; of a Service the numbers of pods, 100 for one revision alone."""
+    if route is None:
+        return {}
+    if not is_service(route):
+        return {b["name"]: b["weight"] for b in route["spec"]["rules"][0]["backendRefs"]}
+    alone = route["spec"]["selector"].get(meta.LABEL_REVISION)
+    return {alone: 100} if alone else dict(json.loads(route["metadata"]["annotations"][meta.ANNOTATION_SPLIT]))
 
 
 def beside(route: dict[str, Any], cohort: float) -> dict[str, float]:
     """What revisions get beside the users' weights, as parts of their requests: copies, and the cohort's requests."""
+    if is_service(route):
+        return {}
     users, *matched = route["spec"]["rules"]
     copies = {
         one["requestMirror"]["backendRef"]["name"]: one["requestMirror"]["percent"] / 100
@@ -20,11 +35,13 @@ def beside(route: dict[str, Any], cohort: float) -> dict[str, float]:
 
 def mirrors(route: dict[str, Any]) -> bool:
     """Whether a rule of the users' copies requests."""
-    return any(rule.get("filters") for rule in route["spec"]["rules"])
+    return any(rule.get("filters") for rule in route["spec"].get("rules", ()))
 
 
 def reached(route: dict[str, Any] | None) -> frozenset[str]:
     """All revisions that a request, or a copy of one, may get to."""
+    if route is not None and is_service(route):
+        return frozenset(weights(route))
     rules = route["spec"]["rules"] if route else []
     copies = [one["requestMirror"]["backendRef"] for rule in rules for one in rule.get("filters", ())]
     return frozenset(one["name"] for one in (*(b for rule in rules for b in rule["backendRefs"]), *copies))

@@ -4,7 +4,7 @@ The judge is replaced by whatever it could say: at each look the verdict, the sh
 free. So what holds here holds for every judge. Times are kept as ages, so that a state is a state whenever it comes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from typing import Any
@@ -15,8 +15,8 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import AnalysisStatus, Arm
 from crossfade.decide.judge.engine import Judgement, Overall
 from crossfade.decide.look import Look, first_look
-from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Scale, Target
-from crossfade.decide.shapes import asked_for
+from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Label, Scale, Target
+from crossfade.decide.shapes import expected_by
 from crossfade.model.claim import Rival, Wanted
 from crossfade.model.evidence import Counters, Evidence, Series
 from crossfade.model.gateway import GatewayFacts, Listener
@@ -28,7 +28,8 @@ from crossfade.model.route import ParentFacts, RouteFacts
 from crossfade.model.snapshot import Foresight, Platform, RolloutFacts, Snapshot, VersionFacts
 from crossfade.model.workload import PodFacts, RevisionFacts
 
-from tests.simulation.routes import reached, weights
+from tests.simulation.ladders import LADDERS
+from tests.simulation.routes import is_service, reached, weights
 from tests.simulation.world import spec
 
 NOW, TICK, OLDEST = 1_800_000_000.0, 5.0, 15.0
@@ -77,6 +78,7 @@ class Pods:
     ready: bool = False
     crashing: bool = False
     backend: bool = False
+    serves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,7 @@ _ROUTES: dict[str, Json] = {}
 
 def stored(route: Json) -> str:
     """A name for this content of a route."""
-    text = repr(route["spec"])
+    text = f"{route['spec']}{route.get('metadata', {}).get('annotations', '')}"
     _ROUTES[text] = route
     return text
 
@@ -128,30 +130,10 @@ def stored(route: Json) -> str:
 @cache
 def spec_of(strategy: str, version: str, suspend: bool) -> RolloutSpec:
     """The spec of this world, with one of its ladders."""
+    way: Json = {"traffic": {"replicas": {}}} if strategy == "pods" else {}
     serving = {"replicas": 1, "startup": {"timeout": "10s"}}
-    whole = spec(version, strategy=LADDERS[strategy], suspend=suspend, serving=serving)
+    whole = spec(version, strategy=LADDERS[strategy], suspend=suspend, serving=serving, **way)
     return RolloutSpec.model_validate(whole)
-
-
-_SHORT = {"minDuration": "5s", "maxDuration": "10s"}
-LADDERS: Mapping[str, Json] = {
-    "weights": {"stages": [{"name": "ten", "weight": 10, **_SHORT}, {"name": "half", "weight": 50, **_SHORT}]},
-    "shapes": {
-        "stages": [
-            {"name": "copy", "shadow": 50, **_SHORT, "onInconclusive": "Advance"},
-            {"name": "team", "match": {"headers": [{"name": "x", "value": "y"}]}, **_SHORT},
-            {"name": "ask", "gate": "Manual", "minDuration": "5s"},
-        ],
-        "bake": {"duration": "5s", "holdback": 2},
-    },
-    "impatient": {
-        "weightScale": 1000,
-        "stages": [
-            {"name": "few", "weight": 5, **_SHORT, "onInconclusive": "Advance"},
-            {"name": "half", "weight": 500, "gate": "Manual", **_SHORT, "onInconclusive": "Rollback"},
-        ],
-    },
-}
 
 
 def look_at(snapshot: Snapshot) -> Look | None:
@@ -253,7 +235,8 @@ def _resolved(version: str) -> Resolved:
 
 
 def _facts(at: int, one: Pods) -> RevisionFacts:
-    pod = PodFacts(f"{one.revision}-0", one.ready, 0, "CrashLoopBackOff" if one.crashing else None)
+    crash = "CrashLoopBackOff" if one.crashing else None
+    pod = PodFacts(f"{one.revision}-0", one.ready, 0, crash, serves=one.serves)
     backend = {"metadata": {"name": one.revision}} if one.backend else None
     return RevisionFacts(one.revision, one.version, one.digest, 1, int(one.ready), NOW + at, (pod,), {}, backend)
 
@@ -263,14 +246,14 @@ def _route(state: State) -> RouteFacts | None:
         return None
     route = route_of(state.route)
     parent = ParentFacts("public", "gateways", None, None, True, True, False, 2 if state.taken else 1)
-    return RouteFacts(2, weights(route), reached(route), (parent,), route["spec"], route["metadata"]["labels"])
+    spec, labels = route["spec"], route["metadata"]["labels"]
+    return RouteFacts(2, weights(route), reached(route), (parent,), spec, labels, route["kind"])
 
 
 def _evidence(state: State, status: RolloutStatus, sight: Sight) -> Evidence:
     if not sight.answers:
         return SeenEvidence(NOW, {}, "Prometheus does not answer", verdict="Hold")
-    shape = asked_for(status.traffic)
-    part = shape.expected / 100 if status.candidate and sight.shows else 0.0
+    part = expected_by(status.traffic) / 100 if status.candidate and sight.shows else 0.0
     counts = {one.revision: 10_000.0 * (1 - part) for one in state.pods[:1]}
     if status.stable and status.candidate:
         counts = {status.stable.revision: 10_000.0 * (1 - part), status.candidate.revision: 10_000.0 * part}
@@ -295,6 +278,10 @@ def apply(state: State, action: Action) -> State:
             notes = body["metadata"]["annotations"]
             made = Pods(body["metadata"]["name"], notes[meta.ANNOTATION_MODEL_VERSION], notes[meta.ANNOTATION_DIGEST])
             return replace(state, pods=(*state.pods, made))
+        case Label(name=name, serves=serves):
+            return _with(state, name.removesuffix("-0"), serves=serves)
+        case Apply(target=Target.SERVICE, body=body) if is_service(body) and body["metadata"]["name"] == "fraud":
+            return replace(rerouted(state), route=stored(body), taken=False)
         case Apply(target=Target.SERVICE, body=body):
             return _with(state, body["metadata"]["name"], backend=True)
         case Apply(target=target, body=body) if target in ROUTES:
@@ -355,7 +342,7 @@ def moves(state: State) -> Iterator[State]:
         status=canonical(status_of(state.status), TICK),
         waited=min(state.waited + TICK * 5, 75.0) if state.deleting else 0.0,
     )
-    if state.route and not state.taken:
+    if state.route and not state.taken and _may_be_taken(state):
         yield replace(state, taken=True)
     for one in state.pods:
         if not one.ready and not one.crashing:
@@ -364,6 +351,12 @@ def moves(state: State) -> Iterator[State]:
         yield from _people(replace(state, people=state.people - 1))
     if state.luck:
         yield from luck_of(replace(state, luck=state.luck - 1))
+
+
+def _may_be_taken(state: State) -> bool:
+    """EndpointSlices are right only once the pods that a Service says have the label."""
+    named = weights(route := route_of(state.route))
+    return not is_service(route) or len(named) < 2 or {one.revision for one in state.pods if one.serves} == {*named}
 
 
 def _people(state: State) -> Iterator[State]:
@@ -380,13 +373,16 @@ def luck_of(state: State) -> Iterator[State]:
     """Bad luck with pods and route."""
     for one in state.pods:
         if one.ready:
-            yield _with(state, one.revision, ready=False)
+            yield _with(state, one.revision, ready=False, serves=False)  # another pod in its place
         if not one.crashing:
             yield _with(state, one.revision, ready=False, crashing=True)
     if state.route:
         yield replace(rerouted(state), route="", taken=False)
     route = route_of(state.route) if state.route else {}
-    if len(weights(route)) == 2:  # somebody turns the weights round
+    if len(weights(route)) == 2 and is_service(route):  # somebody selects the candidate alone
+        other = {"selector": {meta.LABEL_REVISION: max(weights(route), key=[*weights(route)].index)}}
+        yield replace(rerouted(state), route=stored({**route, "spec": {**route["spec"], **other}}), taken=False)
+    elif len(weights(route)) == 2:  # somebody turns the weights round
         rules = [dict(rule) for rule in route["spec"]["rules"]]
         there, here = rules[0]["backendRefs"]
         parts = (here["weight"], there["weight"])

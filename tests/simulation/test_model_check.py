@@ -15,10 +15,11 @@ from crossfade.decide.rollout import plan_rollout
 
 from tests.simulation import small_adopted, small_world
 from tests.simulation.invariants import PROMISES, Pass, a_rollback_is_one_pass_away
-from tests.simulation.small_world import LADDERS, SIGHTS, Sight, State, canonical, look_at
+from tests.simulation.ladders import LADDERS
+from tests.simulation.small_world import SIGHTS, Sight, State, canonical, look_at
 
 ALL = 10**9
-WEIGHTS_ALONE = [name for name in LADDERS if name != "shapes"]
+ON_ADOPTED = [name for name in LADDERS if name not in ("shapes", "pods")]
 Trail = tuple["State | None", str]
 
 
@@ -108,9 +109,9 @@ def world_of(state: State) -> ModuleType:
     return small_adopted if state.slots else small_world
 
 
-def serving(state: State | None = None) -> State:
+def serving(ladder: str, first: State | None = None) -> State:
     """v1 serves and is at rest."""
-    explorer, state = Explorer("weights"), state or State()
+    explorer, state = Explorer(ladder), first or State()
     for _ in range(12):
         for found, _how in explorer.looks(state, state):
             last = found
@@ -127,7 +128,7 @@ def any_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def explored(ladder: str, people: int, luck: int, most: int, first: State | None = None) -> int:
     explorer = Explorer(ladder)
-    states = explorer.explore(replace(serving(first), people=people, luck=luck), most)
+    states = explorer.explore(replace(serving(ladder, first), people=people, luck=luck), most)
     print(f"{ladder}: {states} states, {len(explorer.passes)} of them apart for the operator")
     return states
 
@@ -137,22 +138,22 @@ def test_every_promise_holds_in_every_state_of_a_rollout_that_is_left_alone(ladd
     assert explored(ladder, 0, 0, ALL) > 400
 
 
-@pytest.mark.parametrize("ladder", WEIGHTS_ALONE)
+@pytest.mark.parametrize("ladder", ON_ADOPTED)
 def test_every_promise_holds_on_a_route_of_others(ladder: str) -> None:
     assert explored(ladder, 0, 0, ALL, small_adopted.beginning()) > 400
 
 
-@pytest.mark.parametrize("ladder", WEIGHTS_ALONE)
+@pytest.mark.parametrize("ladder", ON_ADOPTED)
 def test_every_promise_holds_after_one_misfortune_on_a_route_of_others(ladder: str) -> None:
     """Another writer is one of them."""
     explorer = Explorer(ladder)
-    explorer.explore(serving(small_adopted.beginning()), ALL)
+    explorer.explore(serving(ladder, small_adopted.beginning()), ALL)
     after_one(explorer)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("people", "luck"), [(1, 0), (0, 1), (1, 1)])
-@pytest.mark.parametrize("ladder", WEIGHTS_ALONE)
+@pytest.mark.parametrize("ladder", ON_ADOPTED)
 def test_every_promise_holds_on_a_route_of_others_with_people_and_bad_luck(ladder: str, people: int, luck: int) -> None:
     assert explored(ladder, people, luck, ALL, small_adopted.beginning()) > 5000
 
@@ -160,7 +161,7 @@ def test_every_promise_holds_on_a_route_of_others_with_people_and_bad_luck(ladde
 @pytest.mark.parametrize("ladder", LADDERS)
 def test_every_promise_holds_after_one_order_or_misfortune_on_the_way(ladder: str) -> None:
     explorer = Explorer(ladder)
-    explorer.explore(serving(), ALL)
+    explorer.explore(serving(ladder), ALL)
     after_one(explorer)
 
 

@@ -10,7 +10,7 @@ from crossfade.api.v1alpha1 import ModelVersionStatus, RolloutSpec, RolloutStatu
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Cause
 from crossfade.decide.memory import remembered
-from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Plan, Scale, Target
+from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Label, Plan, Scale, Target
 from crossfade.decide.rollout import plan_rollout
 from crossfade.decide.warming import WARMER
 from crossfade.model.claim import Rival
@@ -22,36 +22,16 @@ from crossfade.model.snapshot import Foresight, Platform, RolloutFacts, Snapshot
 from crossfade.model.workload import PodFacts, RevisionFacts
 
 from tests.simulation.gateway import Gateway
+from tests.simulation.members import Members
 from tests.simulation.revision import Revision
-from tests.simulation.routes import beside, mirrors, reached, weights
+from tests.simulation.routes import beside, is_service, mirrors, reached, weights
+from tests.simulation.specs import OBJECTIVE, analysis, spec
 
 START = 1_800_000_000.0
 SCRAPE = 1.0
 NAME = "fraud"
-OBJECTIVE = {"relative": {"rollbackAbove": 10, "promoteWithin": 50}, "absolute": {"floor": "0.02"}}
+ENTRIES = (*ROUTES, Target.SERVICE)
 _READ_SECONDS = 300.0
-
-
-def analysis(objective: dict[str, Any] = OBJECTIVE, **more: Any) -> dict[str, Any]:
-    """An analysis of one metric, the share of errors."""
-    return {"metrics": [{"name": "errors", "template": "mlserver/errors", "objective": objective}], **more}
-
-
-def spec(version: str = "v1", **changes: Any) -> dict[str, Any]:
-    """A Rollout's spec with two stages and one metric; `changes` replace top-level fields."""
-    return {
-        "modelVersion": version,
-        "serving": {"replicas": 2},
-        "traffic": {"gatewayAPI": {"parentRefs": [{"name": "public", "namespace": "gateways"}]}},
-        "strategy": {
-            "stages": [
-                {"name": "ten", "weight": 10, "minDuration": "5s"},
-                {"name": "half", "weight": 50, "minDuration": "5s"},
-            ]
-        },
-        "analysis": analysis(),
-        **changes,
-    }
 
 
 @dataclass
@@ -106,6 +86,7 @@ class World:
     foresight: Foresight | None = field(default_factory=Foresight)
     gateway: Gateway = field(default_factory=Gateway)
     rivals: tuple[Rival, ...] = ()
+    members: Members = field(default_factory=Members)
     checks: list[Callable[["World"], None]] = field(default_factory=list)
 
     # what people do
@@ -185,6 +166,12 @@ class World:
         self._write()
         if isinstance(action, Delete):
             self._delete(action)
+        elif isinstance(action, Label):
+            self.members.label(action, self.revisions)
+            self.route_written_at = self.now
+        elif isinstance(action, Apply) and action.body["metadata"]["name"] == NAME and action.target in ENTRIES:
+            self.route, self.route_written_at = action.body, self.now
+            self.route_generation += 1
         else:
             self._store(action)
         self.acted.append(action)
@@ -203,11 +190,8 @@ class World:
                 self.revisions[body["metadata"]["name"]].autoscaler = body
             case Apply(target=Target.BUDGET, body=body):
                 self.revisions[body["metadata"]["name"]].budget = body
-            case Apply(target=target, body=body) if target in ROUTES and body["metadata"]["name"] != NAME:
-                self.gateway.write(body, self.now)
             case Apply(target=target, body=body) if target in ROUTES:
-                self.route, self.route_written_at = body, self.now
-                self.route_generation += 1
+                self.gateway.write(body, self.now)
             case Apply(target=Target.ROLLOUT, body=body):
                 self.finalizer = bool(body["metadata"]["finalizers"])
             case Scale(name=name, replicas=replicas):
@@ -233,16 +217,8 @@ class World:
 
     def _traffic(self, seconds: float) -> None:
         """Requests arrive, are split as the gateway serves by now, and are scraped on the full second."""
-        if self.route is not None and self.now - self.route_written_at >= self.serve_seconds:
-            self.served, self.extra = weights(self.route), beside(self.route, self.cohort_rate / (self.rate or 1.0))
-            if len(self.served) == 2:  # what a gateway that does not keep to the weights would serve
-                stable, candidate = self.served
-                self.served[stable], self.served[candidate] = (
-                    self.served[stable] - self.skew,
-                    self.served[candidate] + self.skew,
-                )
-            self.broken = bool(self.gateway.mirror_works is False and mirrors(self.route))
-        total = sum(self.served.values())
+        self._follow()
+        total = sum(self.served.values()) or 1
         for name, weight in self.served.items():
             count = self.rate * seconds * weight / total
             revision = self.revisions.get(name)
@@ -262,6 +238,18 @@ class World:
                 if revision.good + revision.bad > 0 and revision.arm[0] not in self.unscraped:
                     revision.samples[0].append((self.now, float(round(revision.bad))))
                     revision.samples[1].append((self.now, float(round(revision.good + revision.bad))))
+
+    def _follow(self) -> None:
+        """What was written is served, after a while."""
+        if self.route is not None and is_service(self.route):
+            self.members.follow(self, self.route)
+        elif self.route is not None and self.now - self.route_written_at >= self.serve_seconds:
+            self.served, self.extra = weights(self.route), beside(self.route, self.cohort_rate / (self.rate or 1.0))
+            if len(self.served) == 2:  # what a gateway that does not keep to the weights would serve
+                stable, candidate = self.served
+                self.served[stable] -= self.skew
+                self.served[candidate] += self.skew
+            self.broken = bool(self.gateway.mirror_works is False and mirrors(self.route))
 
     def restart(self) -> None:
         """The operator ends, and with it what it remembered."""
@@ -309,7 +297,7 @@ class World:
             rollout=rollout,
             platform=Platform("crossfade:test"),
             version=self._version(read.model_version),
-            revisions={name: self._revision(name) for name in self.revisions},
+            revisions={name: self.facts_of(name) for name in self.revisions},
             route=self._route(),
             evidence=self._evidence(ledger),
             foresight=self.foresight,
@@ -334,7 +322,8 @@ class World:
         )
         return VersionFacts(name, resolved)
 
-    def _revision(self, name: str) -> RevisionFacts:
+    def facts_of(self, name: str) -> RevisionFacts:
+        """One revision as the operator sees it."""
         r = self.revisions[name]
         count, (version, digest) = self.ready(name), r.arm
         crashed = version in self.crashes and self.now - r.created_at > 1
@@ -352,6 +341,7 @@ class World:
                 None if i < count else cause,
                 "" if i < count else told,
                 i < count if warmed else None,
+                serves=self.members.serves(name, i, r),
             )
             for i in range(r.replicas)
         )
@@ -361,6 +351,8 @@ class World:
     def _route(self) -> RouteFacts | None:
         if self.route is None:
             return None
+        if is_service(self.route):
+            return self.members.facts(self, self.route)
         taken = self.gateway_up and self.now - self.route_written_at >= self.ack_seconds
         generation = self.route_generation if taken else self.route_generation - 1
         parents = self.gateway.parents(self.route, generation, taken=taken) if generation else ()
@@ -398,6 +390,7 @@ def serving(version: str = "v1", **knobs: Any) -> World:
 
 
 __all__ = [
+    "OBJECTIVE",
     "ModelVersionStatus",
     "World",
     "analysis",

@@ -1,21 +1,37 @@
-"""What a plan's writes are of, whether they change anything, and what they make of an adopted route."""
+"""What a write of a plan is about, whether it would change anything, and what it makes of an adopted route."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 from crossfade.api import meta
-from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Scale, Target, Weigh
+from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Label, Scale, Target, Weigh
 from crossfade.decide.slots import slot_weights
+from crossfade.model.route import Adoption, RouteFacts
 from crossfade.model.snapshot import Snapshot
+
+from tests.simulation.routes import weights
+
+
+def writes(action: Action, target: Target) -> TypeGuard[Apply]:
+    """Whether it writes an object of this kind."""
+    return isinstance(action, Apply) and action.target is target
+
+
+def routes(action: Action, seen: Snapshot) -> TypeGuard[Apply]:
+    """Whether it writes the users' route, or the Service that stands for it."""
+    of_users = isinstance(action, Apply) and action.target in (*ROUTES, Target.SERVICE)
+    return of_users and action.body["metadata"]["name"] == seen.rollout.name
 
 
 def key_of(action: Action) -> tuple[str, str, str]:
-    """What is written: verb, kind and name."""
+    """What it does to which object."""
     match action:
         case Apply(target=target, body=body):
             return "Apply", target.value, body["metadata"]["name"]
         case Scale(name=name):
             return "Scale", Target.DEPLOYMENT.value, name
+        case Label(name=name):
+            return "Label", "Pod", name
         case Delete(target=target, name=name):
             return "Delete", target.value, name
         case Weigh(name=name):
@@ -23,16 +39,18 @@ def key_of(action: Action) -> tuple[str, str, str]:
 
 
 def is_so_already(action: Action, seen: Snapshot) -> bool:
-    """Whether the write would change nothing."""
-    slots = seen.adoption.slots if seen.adoption else {}
+    """Whether it would change nothing."""
+    if seen.adoption is not None and (known := _is_so_in_adopted(action, seen.adoption, seen.route)) is not None:
+        return known
     match action:
         case Apply(target=Target.DEPLOYMENT, body=body):
             return body["metadata"]["name"] in seen.revisions
-        case Apply(target=Target.SERVICE, body=body) if body["metadata"]["name"] in slots:
-            return slots[body["metadata"]["name"]] == body["spec"]["selector"][meta.LABEL_REVISION]
-        case Weigh(weights=weights):
-            live = seen.route.spec if seen.route else {}
-            return seen.adoption is not None and slot_weights(seen.adoption, live) == weights
+        case Apply(target=Target.SERVICE, body=body) if body["metadata"]["name"] == seen.rollout.name:
+            live, same = seen.route, body["spec"]["selector"]
+            return live is not None and same == live.spec["selector"] and weights(body) == dict(live.weights)
+        case Label(name=name, serves=serves):
+            pods = (pod for found in seen.revisions.values() for pod in found.pods)
+            return any(pod.name == name and pod.serves is serves for pod in pods)
         case Apply(target=Target.SERVICE, body=body):
             found = seen.revisions.get(body["metadata"]["name"])
             return found is not None and found.service is not None
@@ -48,7 +66,24 @@ def is_so_already(action: Action, seen: Snapshot) -> bool:
     return seen.rehearsal is None if action.target in ROUTES else action.name not in seen.revisions
 
 
-def adopted_spec(seen: Snapshot, actions: Iterable[Action]) -> dict[str, Any] | None:
+def _is_so_in_adopted(action: Action, adoption: Adoption, live: RouteFacts | None) -> bool | None:
+    """The same of weights and Services of an adopted route; None of everything else."""
+    match action:
+        case Apply(target=Target.SERVICE, body=body) if body["metadata"]["name"] in adoption.slots:
+            return adoption.slots[body["metadata"]["name"]] == body["spec"]["selector"][meta.LABEL_REVISION]
+        case Weigh(weights=given):
+            return slot_weights(adoption, live.spec if live else {}) == given
+    return None
+
+
+def route_written(seen: Snapshot, actions: Iterable[Action]) -> dict[str, Any] | None:
+    """The users' route as it is written, or what stands for it; None when it is left as it is."""
+    if seen.adoption is not None:
+        return _adopted(seen, actions)
+    return next((one.body for one in actions if routes(one, seen)), None)
+
+
+def _adopted(seen: Snapshot, actions: Iterable[Action]) -> dict[str, Any] | None:
     """What an adopted route comes to by these writes, in the words of one of our own; None when they leave it as it is.
 
     A Service that is pointed elsewhere changes it as weights do.
@@ -68,7 +103,8 @@ def adopted_spec(seen: Snapshot, actions: Iterable[Action]) -> dict[str, Any] | 
             shares[slots[slot] or slot] = shares.get(slots[slot] or slot, 0) + weight
     if shares == dict(live.weights):
         return None
-    return {"rules": [{"backendRefs": [{"name": name, "weight": weight} for name, weight in shares.items()]}]}
+    backends = [{"name": name, "weight": weight} for name, weight in shares.items()]
+    return {"spec": {"rules": [{"backendRefs": backends}]}}
 
 
 def written(actions: Iterable[Action]) -> Iterator[tuple[int, list[int]]]:

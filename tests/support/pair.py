@@ -4,10 +4,11 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from testbed.load import Sample
 from tests.support import objects
+from tests.support.calls import served_over_grpc, until_called
 from tests.support.endpoint import NAME, Endpoint
 from tests.support.recorder import Object
 
@@ -33,6 +34,9 @@ class Pair:
     `changes` are the writes since the start.
     """
 
+    kind: ClassVar[str] = "HTTPRoute"
+    port: ClassVar[Object] = {"port": 80, "targetPort": "http"}
+    """Of the Services that the route names."""
     endpoint: Endpoint
     behaviour: dict[str, Any] = field(default_factory=dict)
     changes: list[Change] = field(default_factory=list)
@@ -40,25 +44,29 @@ class Pair:
     async def start(self, **weights: int) -> None:
         """Bring both up, and the route with these weights; the gateway serves it when this returns."""
         for name in (OLD, NEW):
-            for manifest in _server(name, self.behaviour):
+            for manifest in self._server(name):
                 await self.endpoint.create(manifest)
         for name in (OLD, NEW):
             ready = _ready(1)
             await self.endpoint.recorder.until("Deployment", name, ready, _READY_SECONDS)
         await self.endpoint.create(self._route(weights))
+        await self.until_served()
+
+    async def until_served(self) -> None:
+        """Wait until the gateway serves the route."""
         await self.endpoint.until_answered()
 
     async def weigh(self, **weights: int) -> None:
         """Write other weights, and wait until the gateway has acknowledged them."""
         change = Change(weights, time.time())
-        written = await self.endpoint.patch("HTTPRoute", NAME, {"spec": {"rules": [_rule(weights)]}})
+        written = await self.endpoint.patch(self.kind, NAME, {"spec": {"rules": [self.rule(**weights)]}})
         change.stored = time.time()
         generation = written["metadata"]["generation"]
 
         def taken(route: Object) -> bool:
             return _acknowledges(route, generation)
 
-        await self.endpoint.recorder.until("HTTPRoute", NAME, taken, _ACKNOWLEDGED_SECONDS)
+        await self.endpoint.recorder.until(self.kind, NAME, taken, _ACKNOWLEDGED_SECONDS)
         change.acknowledged = time.time()
         self.changes.append(change)
 
@@ -66,10 +74,62 @@ class Pair:
         spec = {
             "parentRefs": [{"name": self.endpoint.parent, "namespace": "gateways"}],
             "hostnames": [self.endpoint.host],
-            "rules": [_rule(weights)],
+            "rules": [self.rule(**weights)],
         }
         metadata = {"name": NAME}
-        return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec}
+        return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": self.kind, "metadata": metadata, "spec": spec}
+
+    def rule(self, **weights: int) -> Object:
+        """As Crossfade writes it."""
+        return {"backendRefs": [{"name": name, "port": 80, "weight": weight} for name, weight in weights.items()]}
+
+    def container(self) -> Object:
+        """Of each server."""
+        (container,) = objects.serving()["template"]["spec"]["containers"]
+        return dict(container)
+
+    def _server(self, name: str) -> list[Object]:
+        """Labelled and annotated as Crossfade's pods are, so that Prometheus takes it for a revision."""
+        labels = {"app": name, "crossfade.dev/revision": name}
+        annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": "8080"}
+        model = {"model.json": json.dumps({"name": objects.MODEL, "version": name, **self.behaviour})}
+        container = {**self.container(), "volumeMounts": [{"name": "model", "mountPath": "/mnt/models"}]}
+        pod = {"containers": [container], "volumes": [{"name": "model", "configMap": {"name": name}}]}
+        template = {"metadata": {"labels": labels, "annotations": annotations}, "spec": pod}
+        deployment = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+        service = {"selector": labels, "ports": [self.port]}
+        metadata = {"name": name}
+        return [
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": model},
+            {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": service},
+            {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": deployment},
+        ]
+
+
+@dataclass
+class GrpcPair(Pair):
+    """The same behind a GRPCRoute; a pod that shall end still serves for `drain` seconds, as Crossfade's do."""
+
+    kind = "GRPCRoute"
+    port: ClassVar[Object] = {"name": "grpc", "port": 80, "targetPort": "grpc", "appProtocol": "kubernetes.io/h2c"}
+    drain: int = 5
+
+    async def until_served(self) -> None:
+        """See Pair."""
+        await until_called(self.endpoint)
+
+    def container(self) -> Object:
+        """See Pair."""
+        lifecycle = {"lifecycle": {"preStop": {"sleep": {"seconds": self.drain}}}} if self.drain else {}
+        return served_over_grpc(super().container()) | lifecycle
+
+    async def replace_pods(self, arm: str) -> None:
+        """Roll an arm's Deployment; its former pods are gone when this returns."""
+        former = [pod["metadata"]["name"] for pod in await self.endpoint.pods(arm)]
+        mark = {"metadata": {"annotations": {"replaced": str(time.time())}}}
+        await self.endpoint.patch("Deployment", arm, {"spec": {"template": mark}})
+        for name in former:
+            await self.endpoint.recorder.until_gone("Pod", name, _READY_SECONDS)
 
 
 def after_each(changes: Sequence[Change], samples: Sequence[Sample]) -> list[float]:
@@ -88,11 +148,6 @@ def last_of_the_old(change: Change, samples: Sequence[Sample]) -> float:
     return max((sent - change.written for sent in others if sent > change.written), default=0.0)
 
 
-def _rule(weights: dict[str, int]) -> Object:
-    """As Crossfade writes it."""
-    return {"backendRefs": [{"name": name, "port": 80, "weight": weight} for name, weight in weights.items()]}
-
-
 def _acknowledges(route: Object, generation: int) -> bool:
     parents = route.get("status", {}).get("parents") or []
     conditions = [one for parent in parents for one in parent["conditions"] if one["type"] == "Accepted"]
@@ -101,22 +156,3 @@ def _acknowledges(route: Object, generation: int) -> bool:
 
 def _ready(replicas: int) -> Any:
     return lambda found: found.get("status", {}).get("readyReplicas", 0) >= replicas
-
-
-def _server(name: str, behaviour: dict[str, Any]) -> list[Object]:
-    """Labelled and annotated as Crossfade's pods are, so that Prometheus takes it for a revision."""
-    labels = {"app": name, "crossfade.dev/revision": name}
-    annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": "8080"}
-    model = {"model.json": json.dumps({"name": objects.MODEL, "version": name, **behaviour})}
-    (container,) = objects.serving()["template"]["spec"]["containers"]
-    container["volumeMounts"] = [{"name": "model", "mountPath": "/mnt/models"}]
-    pod = {"containers": [container], "volumes": [{"name": "model", "configMap": {"name": name}}]}
-    template = {"metadata": {"labels": labels, "annotations": annotations}, "spec": pod}
-    deployment = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
-    service = {"selector": labels, "ports": [{"port": 80, "targetPort": "http"}]}
-    metadata = {"name": name}
-    return [
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": model},
-        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": service},
-        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": deployment},
-    ]

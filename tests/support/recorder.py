@@ -17,6 +17,7 @@ PATHS = {
     "Rollout": (GROUP, "rollouts"),
     "ModelVersion": (GROUP, "modelversions"),
     "HTTPRoute": (ROUTES, "httproutes"),
+    "GRPCRoute": (ROUTES, "grpcroutes"),
     "Gateway": (ROUTES, "gateways"),
     "Deployment": ("/apis/apps/v1", "deployments"),
     "Service": ("/api/v1", "services"),

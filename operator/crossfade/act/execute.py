@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from crossfade.api import meta
-from crossfade.decide.plan import Action, Apply, Delete, Scale, Target, Weigh
+from crossfade.decide.plan import Action, Apply, Delete, Label, Scale, Target, Weigh
 from crossfade.ports import (
     AUTOSCALERS,
     BUDGETS,
     DEPLOYMENTS,
     HTTP_ROUTES,
+    PODS,
     ROLLOUTS,
+    ROUTES,
     SERVICES,
     Cluster,
     ClusterError,
@@ -38,6 +40,12 @@ Known = Callable[[str, str, str], Object | None]
 """An object by kind, namespace and name as last seen, None when it was not: without our label only routes are."""
 Absorb = Callable[[Object], None]
 """Takes in an object as a write returned it, so that the next look already sees it."""
+
+
+_NO_GATEWAY_API = (
+    "this cluster does not have the Gateway API: install its CRDs, or delete this Rollout and create it again with"
+    " `spec.traffic.replicas` in place of `spec.traffic.gatewayAPI`"
+)
 
 
 class ActionError(Exception):
@@ -73,6 +81,8 @@ def _subject(action: Action) -> tuple[Kind, str]:
             return _KINDS[target], body["metadata"]["name"]
         case Scale(name=name):
             return DEPLOYMENTS, name
+        case Label(name=name):
+            return PODS, name
         case Delete(target=target, name=name):
             return _KINDS[target], name
         case Weigh(name=name):
@@ -109,6 +119,9 @@ async def _send(
             return await _apply(cluster, kind, body, force=_is_ours(kind, known, body))
         case Scale(replicas=replicas):
             return await cluster.scale(kind, namespace, name, replicas)
+        case Label(rollout=rollout, serves=serves):
+            labels = {meta.LABEL_SERVES: rollout if serves else None}
+            return await cluster.mark(kind, namespace, name, labels, {meta.ANNOTATION_COST: "1" if serves else None})
         case Delete():
             await cluster.delete(kind, namespace, name)
             return None
@@ -122,6 +135,8 @@ async def _apply(cluster: Cluster, kind: Kind, body: Object, *, force: bool) -> 
     try:
         return await cluster.apply(kind, body, force=force)
     except ClusterError as error:
+        if kind in ROUTES and error.status == HTTPStatus.NOT_FOUND:
+            raise ClusterError(_NO_GATEWAY_API, error.status) from error
         if force or error.status != HTTPStatus.CONFLICT:
             raise
         raise ClusterError(f"{error}; {_REMEDY} {kind.kind}", error.status) from error

@@ -10,7 +10,7 @@ from kubernetes.aio.client import ApiClient
 
 from crossfade.adapters.kube_client import authorization, deadline, open_client
 from crossfade.api import meta
-from crossfade.ports import EVENTS, ClusterError, Kind, Object
+from crossfade.ports import EVENTS, ClusterError, Kind, Marks, Object
 
 _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
@@ -60,6 +60,18 @@ class KubeCluster:
         """JSON Patch as `crossfade`. Returns the stored object. Raises ClusterError; 409 or 422 for a failed test."""
         path = object_path(kind, namespace, name)
         return await self.request("PATCH", path, list(operations), _PATCH, {"fieldManager": meta.FIELD_MANAGER})
+
+    async def mark(self, kind: Kind, namespace: str, name: str, labels: Marks, annotations: Marks) -> Object | None:
+        """Set these labels and annotations, or take away those of None. Returns the stored object, None when it is
+        gone. Raises ClusterError."""
+        path = object_path(kind, namespace, name)
+        body = {"metadata": {"labels": dict(labels), "annotations": dict(annotations)}}
+        try:
+            return await self.request("PATCH", path, body, _MERGE, {"fieldManager": meta.FIELD_MANAGER})
+        except ClusterError as failure:
+            if failure.status != 404:
+                raise
+            return None
 
     async def delete(self, kind: Kind, namespace: str, name: str) -> None:
         """Delete in the background; one that is gone already is fine. Raises ClusterError."""

@@ -36,7 +36,8 @@ class Reason(Documented):
     WAITING_FOR_MODEL_VERSION = "WaitingForModelVersion", "the named ModelVersion is missing or not resolved yet"
     WAITING_FOR_GATEWAY = (
         "WaitingForGateway",
-        "a parent of the route does not exist, is being read, or has not accepted the route yet",
+        "a parent of the route does not exist, is being read, or has not accepted the route yet; or EndpointSlices do"
+        " not follow yet",
     )
     WAITING_FOR_REGISTRY = "WaitingForRegistry", "the registry does not answer, or does not know the version yet"
     RESOLVING = "Resolving", "bytes are being read and hashed"

@@ -89,6 +89,8 @@ def _now(status: "RolloutStatus") -> str:
     if status.candidate is None:
         return f"{stable} serves all requests"
     weight = f"{status.traffic.desired}% of the requests" if status.traffic else "no requests yet"
+    if status.traffic and (given := status.traffic.given):
+        weight += f" (by pods {given.pods} of {given.of})"
     seen = f", {status.traffic.observed} seen" if status.traffic and status.traffic.observed else ""
     stage = f", stage {status.stage.summary} since {status.stage.entered_at}" if status.stage else ""
     return f"{status.candidate.model_version} over {stable}: {weight}{seen}{stage}"

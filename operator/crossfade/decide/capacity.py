@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
+from crossfade.decide.apportion import by_pods, pods_behind
 from crossfade.decide.shapes import Shape, asked_for
 from crossfade.decide.stages import Step, same_step, step_at, step_within
 from crossfade.model.moments import moment
@@ -24,7 +25,8 @@ def pods_for(shape: Shape, full: int) -> int:
 
 def step_pods(spec: RolloutSpec, step: Step, full: int) -> int:
     """The same of a rung; one that gives nothing has the pods of the next that gives something."""
-    return pods_for(next(shape for shape in _onwards(spec, step) if not shape.is_nothing), full)
+    shape = next(shape for shape in _onwards(spec, step) if not shape.is_nothing)
+    return pods_for(shape, full) if shape.is_all or not by_pods(spec) else pods_behind(shape, full)[0]
 
 
 def _onwards(spec: RolloutSpec, step: Step) -> Iterator[Shape]:

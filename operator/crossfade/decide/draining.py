@@ -5,11 +5,15 @@ from math import inf
 from crossfade.api.v1alpha1.adopted import RouteStatus, SlotStatus
 from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.rollout import RolloutStatus
+from crossfade.decide.apportion import is_by_pods
+from crossfade.decide.records import was_taken_back
 from crossfade.decide.traffic import traffic_of
 from crossfade.model.moments import moment, stamp
 from crossfade.model.snapshot import Snapshot
 
 DRAIN_SECONDS = 10.0
+_HURRIED_SECONDS = 2.0
+"""Nodes follow EndpointSlices about once a second, and a pod serves on for five after its end was asked for."""
 
 
 def acknowledged(snapshot: Snapshot, status: RolloutStatus) -> RolloutStatus:
@@ -37,7 +41,7 @@ def _slots(snapshot: Snapshot) -> list[SlotStatus]:
 def kept_seconds(snapshot: Snapshot) -> float:
     """Seconds for which a candidate that was taken back keeps its pods, for people to look at."""
     spec, end = snapshot.rollout.spec, snapshot.rollout.status.outcome
-    if end is None or end.result not in ("RolledBack", "Aborted"):
+    if end is None or not was_taken_back(end):
         return 0.0
     if spec is None:
         return inf
@@ -56,6 +60,13 @@ def undrained(snapshot: Snapshot) -> float:
         return 0.0
     if traffic_of(snapshot).untaken(snapshot):
         return inf
+    lasts = _drain_seconds(snapshot)
     if known is None or not _is_known(snapshot):
-        return DRAIN_SECONDS
-    return max(moment(known.acknowledged_at) + DRAIN_SECONDS - snapshot.now, 0.0)
+        return lasts
+    return max(moment(known.acknowledged_at) + lasts - snapshot.now, 0.0)
+
+
+def _drain_seconds(snapshot: Snapshot) -> float:
+    """For how long. Behind a Service clients keep their connections to a bad candidate until its pods end."""
+    hurry = is_by_pods(snapshot) and was_taken_back(snapshot.rollout.status.outcome)
+    return _HURRIED_SECONDS if hurry else DRAIN_SECONDS

@@ -29,13 +29,15 @@ def front_of(snapshot: Snapshot) -> tuple[RouteKind, Json]:
     if spec is None:
         raise ValueError("a route can be rendered neither from a spec nor from a live route")
     asked = asked_front(spec)
-    return kind_of(spec.traffic.gateway_api), {**asked, "parentRefs": [*asked["parentRefs"], *_kept(snapshot, asked)]}
+    return kind_of(spec.traffic.gateway), {**asked, "parentRefs": [*asked["parentRefs"], *_kept(snapshot, asked)]}
 
 
 def moves(snapshot: Snapshot) -> bool:
     """Whether the spec asks for another front than the stored route has."""
     spec, live = snapshot.rollout.spec, snapshot.route
-    if spec is None or live is None or snapshot.adoption is not None:  # an adopted route's is its owner's
+    if snapshot.adoption is not None:  # its owner's
+        return False
+    if spec is None or live is None or live.is_service or spec.traffic.gateway_api is None:
         return False
     return not covers(asked_front(spec), stored_front(live.spec))
 
@@ -52,7 +54,7 @@ def turned_away(snapshot: Snapshot) -> Situation | None:
 
 def asked_front(spec: RolloutSpec) -> Json:
     """As the spec has it."""
-    api = spec.traffic.gateway_api
+    api = spec.traffic.gateway
     hosts: Json = {"hostnames": list(api.hostnames)} if api.hostnames else {}
     rules = [{"matches": [kind_of(api).match(match) for match in one.matches]} for one in api.served]
     return {"parentRefs": [ref.to_json() for ref in api.parent_refs], **hosts, "rules": rules}

@@ -9,7 +9,7 @@ from crossfade.decide.judge.engine import Judgement, judge
 from crossfade.decide.judge.rules import Rules, rules_of
 from crossfade.decide.judge.windows import catch_up
 from crossfade.decide.memory import begun, fingerprint, recorded
-from crossfade.decide.shapes import given_by
+from crossfade.decide.shapes import expected_by
 from crossfade.decide.templates import kinds_of
 from crossfade.model.evidence import Evidence
 from crossfade.model.ledger import Ledger
@@ -64,7 +64,7 @@ def look_at(snapshot: Snapshot) -> Look | None:
         read.metrics,
         status.stable.revision,
         status.candidate.revision,
-        weight=given_by(status.traffic).expected,
+        weight=expected_by(status.traffic),
         since=moment(status.stage.acknowledged_at) if status.stage.acknowledged_at else None,
         now=read.read_at,
     )

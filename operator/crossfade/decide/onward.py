@@ -11,7 +11,6 @@ from crossfade.decide.orders import pending, waits_for_people
 from crossfade.decide.plan import Event, Plan
 from crossfade.decide.rehearsal import rehearse
 from crossfade.decide.settle import repair
-from crossfade.decide.shapes import intent
 from crossfade.decide.stages import Step, step_at
 from crossfade.decide.starting import waiting
 from crossfade.decide.traffic import traffic_of
@@ -38,11 +37,11 @@ def enter(way: Way, step: Step, *, forward: bool = True) -> Plan:
     if isinstance(untried, Plan):
         return untried
     look = way.look or first_look(snapshot, way.spec, way.candidate, scrape_interval(way))
-    message = f"{step.summary}: {way.candidate.model_version} is to get {step.shape} of the requests"
+    message = f"{step.summary}: {way.candidate.model_version} is to get {way.told(step.shape)}"
     if untried:
         message = f"{message}, NOT rehearsed: {untried}"
     stage = StageStatus(index=step.index, name=step.name, summary=step.summary, entered_at=stamp(snapshot.now))
-    changes = {"stage": stage, "traffic": intent(step.shape, way.pods(step)), "analysis": look.told()}
+    changes = {"stage": stage, "traffic": way.intent(step.shape, way.pods(step)), "analysis": look.told()}
     return replace(
         way.plan(Reason.SHIFTING, message, **changes),
         then=traffic_of(snapshot).writes(snapshot, way.split(step.shape)),

@@ -47,6 +47,16 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """Let a pod be among those that a Service in front of both versions leads to, or not; `rollout` is its name."""
+
+    name: str
+    rollout: str
+    serves: bool
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Delete a child by name."""
 
@@ -68,7 +78,7 @@ class Weigh:
     why: str
 
 
-Action = Apply | Scale | Delete | Weigh
+Action = Apply | Scale | Label | Delete | Weigh
 
 
 class Standing(StrEnum):

@@ -18,7 +18,6 @@ from crossfade.decide.plan import Action, Apply, Event, Plan, Situation, Standin
 from crossfade.decide.proving import judge
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.settle import repair
-from crossfade.decide.shapes import intent
 from crossfade.decide.stages import Step, step_at, step_within
 from crossfade.decide.starting import deadline, waiting
 from crossfade.decide.state import State, first_of, sure
@@ -86,9 +85,12 @@ def _starting(way: Way) -> Plan:
     step = current_step(way.snapshot, way.spec)
     end = None if way.begun else deadline(way.spec.serving.startup, candidate)  # what serves, serves
     found = way.snapshot.revisions.get(candidate.revision)
-    told = waiting(candidate, found, way.needs, f" for {step.summary}", end.at if end else None)
+    reason, told = waiting(candidate, found, way.needs, f" for {step.summary}", end.at if end else None)
     kept = repair(way.snapshot, way.split(way.given), candidate)
-    return replace(way.plan(*told), first=kept, look_again=max(end.at - now, 1.0) if end else None)
+    traffic = way.snapshot.rollout.status.traffic
+    given = {"given": way.intent(way.given, 0).given}  # fewer pods than there should be may stand for the weight
+    changes = {"traffic": traffic.model_copy(update=given)} if traffic else {}
+    return replace(way.plan(reason, told, **changes), first=kept, look_again=max(end.at - now, 1.0) if end else None)
 
 
 def _reduced(way: Way, stage: StageStatus, step: Step) -> Plan:
@@ -97,7 +99,7 @@ def _reduced(way: Way, stage: StageStatus, step: Step) -> Plan:
     pods = given_with(way.snapshot, candidate)
     have = f"{candidate.ready} of {pods} pods of {candidate.model_version} ready"
     message = f"{step.summary}: {have}, so it gets {less} of the requests instead of {step.shape}"
-    traffic = intent(step.shape, pods).model_copy(update={"reduced": less.weight})
+    traffic = way.intent(step.shape, pods).model_copy(update={"reduced": less.weight})
     told = way.snapshot.rollout.status.traffic
     news = told is None or told.reduced != less.weight
     return replace(
@@ -136,7 +138,7 @@ def _rewritten(way: Way, stage: StageStatus, step: Step) -> Plan:
         return replace(way.plan(Reason.SHIFTING, message), first=kept, look_again=5.0)
     have = f"{way.candidate.ready} pods of {way.candidate.model_version} are ready again"
     message = f"{step.summary}: {have}, and it is to get {step.shape} of the requests"
-    again = {"stage": _unseen(stage), "traffic": intent(step.shape, way.needs)}
+    again = {"stage": _unseen(stage), "traffic": way.intent(step.shape, way.needs)}
     told = (Event(Reason.SHIFTING, message),)
     return replace(way.plan(Reason.SHIFTING, message, **again), first=kept, events=told, look_again=5.0)
 
@@ -250,7 +252,7 @@ STEPS: tuple[State[Way], ...] = (
     ),
     State(
         name="Waiting for gateways",
-        when="a parent of the route has not accepted it",
+        when="a parent of the route has not accepted it, or the EndpointSlices of the Service do not follow it",
         does="nothing",
         applies=lambda way: _untaken(way) is not None,
         plan=lambda way: way.plan(Reason.WAITING_FOR_GATEWAY, f"{sure(way.step).summary}: {_untaken(way)}"),

@@ -5,11 +5,12 @@ from math import inf
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import AnalysisStatus, StageStatus
+from crossfade.decide.apportion import by_pods
 from crossfade.decide.counting import all_requests, is_fresh
 from crossfade.decide.look import Look, gist, inconclusive
 from crossfade.decide.onward import onward
 from crossfade.decide.plan import Event, Plan
-from crossfade.decide.shapes import Shape, intent
+from crossfade.decide.shapes import Shape
 from crossfade.decide.share import UNSEEN, Share, observe_share
 from crossfade.decide.stages import Step
 from crossfade.decide.way import Way
@@ -25,11 +26,13 @@ def judge(way: Way, stage: StageStatus, step: Step, look: Look) -> Plan:
         stage = stage.model_copy(update={"proven_at": stamp(snapshot.now)})
     judged, observed = _shown(way, stage, look, share)
     seen = {"acknowledged": step.shape.weight, "observed": observed}
-    changes = {"stage": stage, "traffic": intent(step.shape, way.needs).model_copy(update=seen), "analysis": judged}
+    changes = {"stage": stage, "traffic": way.intent(step.shape, way.needs).model_copy(update=seen), "analysis": judged}
     if stage.proven_at is None or _contradicted(look, share):
-        reason, message = _unproven(stage, step, judged, look, observed)
+        reason, message = _unproven(way, stage, step, judged, look, observed)
         return replace(way.plan(reason, message, **changes), proven=False)
-    told = f"{observed} of the requests reach the candidate" if observed else f"the candidate gets {step.shape}"
+    told = (
+        f"{observed} of the requests reach the candidate" if observed else f"the candidate gets {way.told(step.shape)}"
+    )
     events = (Event(Reason.PROVEN, f"{step.summary}: {told}"),) if newly else ()
     lasted = snapshot.now - moment(stage.proven_at)
     on = onward(way, step, look, lasted)
@@ -48,13 +51,16 @@ def _share(way: Way, stage: StageStatus, shape: Shape) -> Share:
     evidence = way.snapshot.evidence
     if not shape.expected:
         return Share(True, None, 0, 0.0)
+    expected, check = way.expected(shape), way.spec.analysis.traffic_check
     if evidence is None or not is_fresh(evidence, way.snapshot.now):
         return UNSEEN
     read = (evidence.metrics.get(metric.name, Counters()) for metric in way.spec.analysis.metrics)
     counters = next((one for one in read if all_requests(one)), Counters())
     since = moment(stage.acknowledged_at or stage.entered_at)
     arms = (way.stable.revision, way.candidate.revision)
-    return observe_share(counters, *arms, shape.expected, since, evidence.read_at)
+    if by_pods(way.spec):  # connections are spread, so requests less evenly: as evenly as the user says they must be
+        return observe_share(counters, *arms, expected, since, evidence.read_at, check.tolerance / 100)
+    return observe_share(counters, *arms, expected, since, evidence.read_at)
 
 
 def _contradicted(look: Look, share: Share) -> bool:
@@ -76,7 +82,7 @@ def _shown(way: Way, stage: StageStatus, look: Look, share: Share) -> tuple[Anal
 
 
 def _unproven(
-    stage: StageStatus, step: Step, judged: AnalysisStatus, look: Look, observed: str | None
+    way: Way, stage: StageStatus, step: Step, judged: AnalysisStatus, look: Look, observed: str | None
 ) -> tuple[Reason, str]:
     """Why the stage's clock does not run."""
     if look.trouble:
@@ -84,7 +90,10 @@ def _unproven(
     if look.judgement.why == "Mismatch":
         return Reason.UNPROVEN, f"{step.summary}: {judged.explanation}"
     seen = f"{observed} observed" if observed else "too few requests so far to see it"
-    message = f"{step.summary}: {step.shape} asked for, {seen}"
+    asked = way.told(step.shape) if by_pods(way.spec) else step.shape
+    message = f"{step.summary}: {asked} asked for, {seen}"
+    if by_pods(way.spec) and observed:
+        message += "; connections are spread and not requests, and open ones stay with their pod"
     return (Reason.UNPROVEN if stage.proven_at else Reason.SHIFTING), message
 
 

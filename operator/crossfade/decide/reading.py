@@ -18,7 +18,7 @@ def read_lately(snapshot: Snapshot) -> dict[tuple[str, str], GatewayFacts]:
 def is_read(snapshot: Snapshot) -> bool:
     """Whether all of them were."""
     spec, found = snapshot.rollout.spec, read_lately(snapshot)
-    refs = spec.traffic.gateway_api.parent_refs if spec else ()
+    refs = spec.traffic.parents if spec else []
     return all((ref.namespace or snapshot.rollout.namespace, ref.name) in found for ref in refs)
 
 

@@ -47,7 +47,7 @@ def unsupported(snapshot: Snapshot, stable: Arm) -> Plan | None:
     """
     spec = snapshot.rollout.spec
     steps = _shaped(spec, 0) if spec else []
-    why = missing(steps, kind_of(spec.traffic.gateway_api), snapshot.gateways) if spec else None
+    why = missing(steps, kind_of(spec.traffic.gateway), snapshot.gateways) if spec and steps else None
     if why is None:
         return None
     held = settle.hold(snapshot, stable, Situation(Standing.FAILED, Reason.FEATURE_MISSING, why))
@@ -64,7 +64,7 @@ def rehearse(way: Way, step: Step) -> Plan | str:
         return ""
     if not _known(way.snapshot):
         return replace(_waiting(way, f"{step.summary} waits: the Gateways of its route are being read"), scout=True)
-    if (why := missing(steps, kind_of(way.spec.traffic.gateway_api), way.snapshot.gateways)) is not None:
+    if (why := missing(steps, kind_of(way.spec.traffic.gateway), way.snapshot.gateways)) is not None:
         return _refusal(way, Reason.FEATURE_MISSING, why)
     trials = [_trial(way, one) for one in steps]
     failed = next((why for why in (_failure(way, one) for one in trials) if why), None)
@@ -93,7 +93,7 @@ def _known(snapshot: Snapshot) -> bool:
 
 def _trial(way: Way, step: Step) -> Trial:
     """The rule that is tried, and the requests that try it: one with the headers, and one without them."""
-    snapshot, api = way.snapshot, way.spec.traffic.gateway_api
+    snapshot, api = way.snapshot, way.spec.traffic.gateway
     split = way.split(step.shape)
     plain = rehearsed_rule(api, split, "")
     token = _digest(snapshot.rollout.uid, plain)

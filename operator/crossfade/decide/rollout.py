@@ -4,10 +4,12 @@ from dataclasses import replace
 
 from crossfade.decide import beginning, clearing, progress, refusing, rollback, settle, teardown
 from crossfade.decide.adopted import remembered
+from crossfade.decide.apportion import is_by_pods
 from crossfade.decide.draining import acknowledged
+from crossfade.decide.entry import tended
 from crossfade.decide.front import moves
 from crossfade.decide.orders import echoed
-from crossfade.decide.plan import Delete, Plan, Target
+from crossfade.decide.plan import Action, Apply, Delete, Plan, Target
 from crossfade.decide.reading import AGAIN_SECONDS, is_due
 from crossfade.decide.records import is_sticky, tries_again
 from crossfade.decide.routes import rehearsal_name
@@ -28,15 +30,24 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
     if snapshot.rehearsal is not None and not plan.rehearse:
         gone = Delete(Target(snapshot.rehearsal.kind), rehearsal_name(snapshot.rollout.name), "the rehearsal is over")
         plan = replace(plan, then=(*plan.then, gone))
+    if not any(_is_of_entry(one, snapshot.rollout.name) for one in (*plan.first, *plan.then)):
+        plan = replace(plan, first=(*tended(snapshot), *plan.first))
     return _scouting(snapshot, replace(plan, ledger=ledger if plan.status.stage else None))
 
 
 def _scouting(snapshot: Snapshot, plan: Plan) -> Plan:
     """The plan, with the Gateways read every ten seconds for as long as anything hangs on what they are."""
-    if snapshot.rollout.deleting or not (plan.scout or plan.status.candidate or moves(snapshot)):
+    if snapshot.rollout.deleting or is_by_pods(snapshot):
+        return plan
+    if not (plan.scout or plan.status.candidate or moves(snapshot)):
         return plan
     again = AGAIN_SECONDS if plan.look_again is None else min(plan.look_again, AGAIN_SECONDS)
     return replace(plan, scout=is_due(snapshot), look_again=again)
+
+
+def _is_of_entry(action: Action, name: str) -> bool:
+    """Whether it writes the Service that clients call."""
+    return isinstance(action, Apply) and action.target is Target.SERVICE and action.body["metadata"]["name"] == name
 
 
 def _roll_back(scene: Scene) -> Plan:

@@ -74,7 +74,7 @@ def rehearsal_route(rollout: RolloutFacts, spec: RolloutSpec, rules: Iterable[Js
 
     It goes with the Rollout, whatever becomes of the rest.
     """
-    gateway = spec.traffic.gateway_api
+    gateway = spec.traffic.gateway
     metadata: Json = {
         "name": rehearsal_name(rollout.name),
         "namespace": rollout.namespace,

@@ -6,6 +6,7 @@ from math import inf
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus
+from crossfade.decide.apportion import apportioned
 from crossfade.decide.capacity import carried, resting, settling
 from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, sized
 from crossfade.decide.counting import is_fresh
@@ -13,7 +14,7 @@ from crossfade.decide.draining import kept_seconds, undrained
 from crossfade.decide.front import turned_away
 from crossfade.decide.plan import Action, Plan, Situation, Standing
 from crossfade.decide.records import ended, outcome
-from crossfade.decide.shapes import Split, alone, asked_for, split
+from crossfade.decide.shapes import Split, alone, asked_for
 from crossfade.decide.traffic import traffic_of
 from crossfade.model.route import RouteFacts
 from crossfade.model.snapshot import Snapshot
@@ -132,7 +133,7 @@ def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation) -> Plan:
     route: tuple[Action, ...] = ()
     if rollout.spec is not None or snapshot.route is not None:
         asked = carried(snapshot, stable, candidate, asked_for(rollout.status.traffic))
-        route = repair(snapshot, split(stable.revision, candidate.revision, asked), candidate)
+        route = repair(snapshot, apportioned(snapshot, stable, candidate, asked), candidate)
     return Plan(
         status=rollout.status.model_copy(update={"stable": stable, "candidate": candidate}),
         situation=situation,

@@ -81,6 +81,13 @@ def given_by(traffic: TrafficStatus | None) -> Shape:
     return replace(asked, weight=traffic.reduced) if traffic and traffic.reduced else asked
 
 
+def expected_by(traffic: TrafficStatus | None) -> float:
+    """Percent of all requests counted at both arms' pods that should be the candidate's by that; 0 if unknown."""
+    if traffic is not None and traffic.given is not None:
+        return 100 * traffic.given.pods / traffic.given.of
+    return given_by(traffic).expected
+
+
 def intent(shape: Shape, pods: int) -> TrafficStatus:
     """The same for the status, given to so many ready pods and acknowledged by nobody yet."""
     match = list(shape.headers) or None

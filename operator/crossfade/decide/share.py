@@ -26,12 +26,21 @@ UNSEEN = Share(None, None, 0, 0.0)
 """Nothing can be said of it."""
 
 
-def observe_share(counters: Counters, stable: str, candidate: str, percent: float, since: float, until: float) -> Share:
+def observe_share(
+    counters: Counters,
+    stable: str,
+    candidate: str,
+    percent: float,
+    since: float,
+    until: float,
+    tolerance: float = _TOLERANCE,
+) -> Share:
     """Compare the candidate's share after `since` with `percent`, over the shortest recent window that can tell.
 
     The candidate's Wilson interval (Wilson 1927, JASA 22:209) at 99.9 % must contain the asked share, or the observed
-    share lie within 20 % of it. Both arms are counted up to where both were scraped: a scrape of which one arm has come
-    in and the other has not would look like another split. Cost: linear in the samples, times at most eight windows.
+    share lie within 20 %, or another `tolerance`, of it. Both arms are counted up to where both were scraped: a scrape
+    of which one arm has come in and the other has not would look like another split. Cost: linear in the samples, times
+    at most eight windows.
     """
     step, born = spacing(counters), horizon(counters)
     until = min(until, *(newest(all_requests(counters), name) for name in (stable, candidate)))
@@ -43,15 +52,17 @@ def observe_share(counters: Counters, stable: str, candidate: str, percent: floa
         arm = {name: count(all_requests(counters), name, start, born, until) for name in (stable, candidate)}
         requests = sum(arm.values())
         if requests * min(target, 1 - target) >= _EXPECTED:
-            return Share(_agrees(arm[candidate], requests, target), arm[candidate] / requests, requests, window)
+            return Share(
+                _agrees(arm[candidate], requests, target, tolerance), arm[candidate] / requests, requests, window
+            )
         if start <= since:
             break
     return Share(None, None, requests, window)
 
 
-def _agrees(candidate: int, requests: int, target: float) -> bool:
+def _agrees(candidate: int, requests: int, target: float, tolerance: float) -> bool:
     low, high = wilson(candidate, requests)
-    return low <= target <= high or abs(candidate / requests - target) <= _TOLERANCE * target
+    return low <= target <= high or abs(candidate / requests - target) <= tolerance * target
 
 
 def wilson(hits: int, n: int, z: float = _Z) -> tuple[float, float]:

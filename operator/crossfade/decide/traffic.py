@@ -4,6 +4,8 @@ from typing import Protocol
 
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.adopted import AdoptedRoute
+from crossfade.decide.apportion import is_by_pods
+from crossfade.decide.entry import PodsBehindService
 from crossfade.decide.managed import ManagedRoute
 from crossfade.decide.plan import Action, Preparation, Situation
 from crossfade.decide.shapes import Split
@@ -42,9 +44,11 @@ class Traffic(Protocol):
         ...
 
 
-_MANAGED, _ADOPTED = ManagedRoute(), AdoptedRoute()
+_MANAGED, _ADOPTED, _BY_PODS = ManagedRoute(), AdoptedRoute(), PodsBehindService()
 
 
 def traffic_of(snapshot: Snapshot) -> Traffic:
     """How this Rollout's requests are split."""
-    return _MANAGED if snapshot.adoption is None else _ADOPTED
+    if snapshot.adoption is not None:
+        return _ADOPTED
+    return _BY_PODS if is_by_pods(snapshot) else _MANAGED

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from crossfade.api.conditions import Reason
-from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec, StageStatus
+from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec, StageStatus, TrafficStatus
 from crossfade.decide.admission import objection
+from crossfade.decide.apportion import apportioned, share_of
 from crossfade.decide.capacity import carried, full, needed, step_pods
 from crossfade.decide.counting import is_fresh, spacing
 from crossfade.decide.look import Look
@@ -13,7 +14,7 @@ from crossfade.decide.plan import Plan, Situation, Standing
 from crossfade.decide.preflight import problem
 from crossfade.decide.reading import is_read
 from crossfade.decide.settle import serves
-from crossfade.decide.shapes import Shape, Split, asked_for, split
+from crossfade.decide.shapes import Shape, Split, asked_for, intent
 from crossfade.decide.stages import Step, same_step
 from crossfade.decide.templates import Source, source_of
 from crossfade.model.evidence import Counters, Evidence
@@ -67,7 +68,25 @@ class Way:
 
     def split(self, shape: Shape) -> Split:
         """What the route says when the candidate is to get that: no more than its ready pods carry."""
-        return split(self.stable.revision, self.candidate.revision, self.carried(shape))
+        return apportioned(self.snapshot, self.stable, self.candidate, self.carried(shape))
+
+    def intent(self, shape: Shape, pods: int) -> TrafficStatus:
+        """What the status says of it when it is given to so many ready pods."""
+        given = share_of(self.snapshot, self.candidate, self.split(shape))
+        return intent(shape, pods).model_copy(update={"given": given})
+
+    def told(self, shape: Shape) -> str:
+        """The same in words, such as `5% of the requests` or `5% of the requests (by pods 1 of 10, so 10%)`."""
+        given = self.intent(shape, 0).given
+        words = f"{shape} of the requests"
+        if given is None:
+            return words
+        return f"{words} (by pods {given.pods} of {given.of}, so {100 * given.pods / given.of:.3g}%)"
+
+    def expected(self, shape: Shape) -> float:
+        """Percent of all requests counted at both arms' pods that should be its own; 0 when that cannot be known."""
+        given = self.intent(shape, 0).given
+        return shape.expected if given is None else 100 * given.pods / given.of
 
     def carried(self, shape: Shape) -> Shape:
         """What the candidate's ready pods carry of that."""

@@ -108,7 +108,7 @@ def service(rollout: RolloutFacts, arm: Arm) -> Json:
         "metadata": child_metadata(rollout, arm),
         "spec": {
             "selector": {meta.LABEL_REVISION: arm.revision},
-            "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}],
+            "ports": ports(),
         },
     }
 
@@ -117,6 +117,11 @@ def slot_service(rollout: RolloutFacts, slot: str, arm: Arm) -> Json:
     """A Service of fixed name, which an adopted route names, and which selects the pods of a revision for now."""
     body = service(rollout, arm)
     return {**body, "metadata": {**body["metadata"], "name": slot}}
+
+
+def ports() -> list[Json]:
+    """Of every Service: port 80, and behind it the pods' port named `http`."""
+    return [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
 
 
 def child_metadata(rollout: RolloutFacts, arm: Arm) -> Json:

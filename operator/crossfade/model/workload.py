@@ -23,6 +23,10 @@ class PodFacts:
     """The same in words that name the pod."""
     warm: bool | None = None
     """Whether it has answered its warm-up requests; None where it needs none."""
+    leaving: bool = False
+    """Whether its end was asked for."""
+    serves: bool = False
+    """Whether it has the label of those that a Service in front of both versions leads to."""
 
 
 @dataclass(frozen=True, slots=True)

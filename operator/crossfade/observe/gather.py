@@ -9,6 +9,7 @@ from crossfade.api import meta
 from crossfade.api.problems import sentences
 from crossfade.api.v1alpha1 import MetricTemplateSpec, ModelVersionSpec, ModelVersionStatus, RolloutSpec, RolloutStatus
 from crossfade.api.v1alpha1.common import ApiModel
+from crossfade.decide.apportion import by_pods
 from crossfade.decide.builtin import BUILT_IN
 from crossfade.decide.memory import remembered
 from crossfade.decide.routes import rehearsal_name
@@ -31,7 +32,7 @@ from crossfade.observe.cache import Cache
 from crossfade.observe.claims import Claims
 from crossfade.observe.pods import read_pod
 from crossfade.observe.rehearser import Rehearser
-from crossfade.observe.routes import adoption_of, is_labelled, read_adopted, read_route
+from crossfade.observe.routes import adoption_of, is_labelled, read_adopted, read_entry, read_route
 from crossfade.observe.scout import Scout
 from crossfade.ports import ROUTES, Object
 
@@ -60,13 +61,14 @@ def gather_rollout(
     rollout = _rollout(raw)
     version = cache.get("ModelVersion", rollout.namespace, raw.get("spec", {}).get("modelVersion", ""))
     adoption = adoption_of(cache, raw)
+    revisions = _revisions(cache, rollout)
     return Snapshot(
         now=now,
         rollout=rollout,
         platform=platform,
         version=_version(version) if version else None,
-        revisions=_revisions(cache, rollout),
-        route=_route(cache, rollout, adoption),
+        revisions=revisions,
+        route=_entry(cache, rollout, adoption, revisions),
         evidence=evidence.get((rollout.namespace, rollout.name)),
         templates=templates_of(cache, rollout.namespace, rollout.spec),
         foresight=foresights.get((rollout.uid, rollout.generation)),
@@ -79,19 +81,29 @@ def gather_rollout(
     )
 
 
+def _entry(
+    cache: Cache, rollout: RolloutFacts, adoption: Adoption | None, revisions: Mapping[str, RevisionFacts]
+) -> RouteFacts | None:
+    """The users' route: the one that is adopted, our own, or the Service that stands for it; of a spec that cannot be
+    read, whichever there is."""
+    spec, place = rollout.spec, (rollout.namespace, rollout.name)
+    if adoption is not None:
+        theirs = cache.get("HTTPRoute", rollout.namespace, adoption.route)
+        return read_adopted(theirs, adoption) if theirs and is_labelled(theirs) else None
+    route = _stored(cache, *place) if spec is None or not by_pods(spec) else None
+    if route is not None:
+        return read_route(route)
+    service = cache.get("Service", *place) if spec is None or by_pods(spec) else None
+    if service is None or service["metadata"].get("labels", {}).get(meta.LABEL_ENTRY) != rollout.name:
+        return None
+    known = rollout.status.route.generation if rollout.status.route else None
+    return read_entry(service, cache.labelled("EndpointSlice", *place), revisions, known)
+
+
 def _stored(cache: Cache, namespace: str, name: str) -> Object | None:
     """The route of ours that has this name, of whichever kind it is. Those of others are known, and not ours."""
     named = (cache.get(kind.kind, namespace, name) for kind in ROUTES)
     return next((one for one in named if one and is_labelled(one)), None)
-
-
-def _route(cache: Cache, rollout: RolloutFacts, adoption: Adoption | None) -> RouteFacts | None:
-    """The users' route: our own, or the one that is adopted."""
-    if adoption is not None:
-        theirs = cache.get("HTTPRoute", rollout.namespace, adoption.route)
-        return read_adopted(theirs, adoption) if theirs and is_labelled(theirs) else None
-    found = _stored(cache, rollout.namespace, rollout.name)
-    return read_route(found) if found else None
 
 
 def _rehearsal(cache: Cache, rollout: RolloutFacts) -> RouteFacts | None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from crossfade.api import meta
 from crossfade.decide.warming import WARMER
 from crossfade.model.workload import PodFacts
 from crossfade.observe.starts import LOADER, is_warm, start_of
@@ -16,8 +17,9 @@ _MESSAGE_LIMIT = 512
 def read_pod(pod: Object) -> PodFacts:
     """The pod as a decision sees it. A pod on its way out is not ready and in no trouble: its end was asked for."""
     metadata, status = pod["metadata"], pod.get("status", {})
+    serves = meta.LABEL_SERVES in metadata.get("labels", {})
     if "deletionTimestamp" in metadata:
-        return PodFacts(name=metadata["name"], ready=False, restarts=_restarts(status))
+        return PodFacts(metadata["name"], ready=False, restarts=_restarts(status), leaving=True, serves=serves)
     troubles = [*_troubles(status)]
     if status.get("phase") == "Failed" and status.get("reason"):
         troubles.append((status["reason"], status.get("message", "")))
@@ -35,6 +37,7 @@ def read_pod(pod: Object) -> PodFacts:
         waits_for=waits_for,
         waits=waits,
         warm=is_warm(pod),
+        serves=serves,
     )
 
 

@@ -9,6 +9,7 @@ _UNREAD = {
     "Service": ("status",),
     "HorizontalPodAutoscaler": ("status",),
     "PodDisruptionBudget": ("status",),
+    "EndpointSlice": ("ports",),
 }
 _NAMED = ("containers", "initContainers")
 _ROUTES = frozenset(kind.kind for kind in ROUTES)

@@ -1,13 +1,15 @@
 """A raw route to facts: weights by revision, and what each parent says of the route."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from crossfade.api import meta
+from crossfade.decide.entry import disagreement, weights_of
 from crossfade.decide.routes import is_cohort
 from crossfade.decide.slots import revision_weights, slot_names
 from crossfade.model.route import Adoption, ParentFacts, RouteFacts, Writer
+from crossfade.model.workload import RevisionFacts
 from crossfade.observe.cache import Cache
 from crossfade.ports import Object
 
@@ -75,6 +77,48 @@ def _writer(route: Object) -> Writer | None:
         return None
     last = max(owners, key=lambda one: str(one.get("time", "")))
     return Writer(str(last.get("manager", "")) or "somebody", str(last.get("time", "")))
+
+
+def read_entry(
+    service: Object, slices: Iterable[Object], revisions: Mapping[str, RevisionFacts], known: int | None
+) -> RouteFacts:
+    """The Service that clients call, as a route whose one parent is its EndpointSlices.
+
+    Its version stands for a generation, which Services do not have. One that was `known` to have been followed stays
+    so: pods that come and go later are the business of Kubernetes, and of the plan for those that are missing.
+    """
+    metadata, generation = service["metadata"], int(service["metadata"]["resourceVersion"])
+    listed = frozenset(name for one in slices for name in _ready_pods(one))
+    why = "" if known == generation else disagreement(metadata["name"], service, revisions, listed)
+    weights = weights_of(service)
+    endpoints = ParentFacts(
+        name=metadata["name"],
+        namespace=metadata["namespace"],
+        section_name=None,
+        port=None,
+        accepted=True,
+        resolved_refs=True,
+        partially_invalid=False,
+        observed_generation=generation - bool(why),
+        message=why,
+    )
+    return RouteFacts(
+        generation=generation,
+        weights=weights,
+        reached=frozenset(weights),
+        parents=(endpoints,),
+        spec={"selector": {}, **service.get("spec", {})},
+        labels=metadata.get("labels", {}),
+        kind="Service",
+    )
+
+
+def _ready_pods(one: Object) -> Iterator[str]:
+    """Names of the pods that get connections."""
+    for endpoint in one.get("endpoints") or ():
+        target = endpoint.get("targetRef") or {}
+        if endpoint.get("conditions", {}).get("ready", True) and target.get("kind") == "Pod":
+            yield target["name"]
 
 
 def _weights(rule: Mapping[str, Any]) -> dict[str, int]:

@@ -90,5 +90,5 @@ def _features(listed: Iterable[Object | str] | None) -> frozenset[str] | None:
 
 
 def _places(spec: RolloutSpec | None, namespace: str) -> tuple[Place, ...]:
-    refs = spec.traffic.gateway_api.parent_refs if spec else ()
+    refs = spec.traffic.parents if spec else ()
     return tuple(dict.fromkeys((ref.namespace or namespace, ref.name) for ref in refs))

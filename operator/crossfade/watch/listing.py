@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from types import MappingProxyType
 
 from crossfade.adapters.kube import KubeCluster, collection_path
@@ -11,6 +12,7 @@ from crossfade.ports import (
     AUTOSCALERS,
     BUDGETS,
     DEPLOYMENTS,
+    ENDPOINT_SLICES,
     METRIC_TEMPLATES,
     MODEL_VERSIONS,
     PODS,
@@ -34,15 +36,19 @@ WATCHED: Mapping[Kind, str] = MappingProxyType(
         BUDGETS: meta.LABEL_ROLLOUT,
         SERVICES: meta.LABEL_ROLLOUT,
         PODS: meta.LABEL_ROLLOUT,
+        ENDPOINT_SLICES: meta.LABEL_ENTRY,
         **dict.fromkeys(ROUTES, ""),
     }
 )
 """The kinds to watch, each with its label selector. What Rollouts name comes before them. Routes of others are watched
 as well, for they may want the same requests."""
+_OPTIONAL = frozenset(ROUTES)
 _PAGE = 500
 AUDIT_SECONDS = 300.0
 _FIRST_AUDIT_SECONDS = 10.0
 """The first audit follows soon: what was deleted between our listing and the watch's own leaves no event."""
+_ABSENT_SECONDS = 30.0
+"""While the Gateway API is missing: whoever installs it waits for its Rollouts."""
 
 
 class Listing:
@@ -52,14 +58,27 @@ class Listing:
         self._cluster = cluster
         self._world = world
         self._scopes: Sequence[str | None] = namespaces or [None]
+        self._absent: set[Kind] = set()
 
     async def load(self) -> int:
         """List everything once, each kind as of one moment. Returns how many objects were news. Raises ClusterError."""
         news = 0
         for kind, selector in WATCHED.items():
             for namespace in self._scopes:
-                news += await self._load(kind, namespace, selector)
+                news += await self._load_if_served(kind, namespace, selector)
         return news
+
+    async def _load_if_served(self, kind: Kind, namespace: str | None, selector: str) -> int:
+        """A cluster without the Gateway API has no routes."""
+        try:
+            found = await self._load(kind, namespace, selector)
+        except ClusterError as error:
+            if kind not in _OPTIONAL or error.status != HTTPStatus.NOT_FOUND:
+                raise
+            self._absent.add(kind)
+            return 0
+        self._absent.discard(kind)
+        return found
 
     async def load_until_complete(self, pause: float = 1.0) -> None:
         """List everything; while the API server refuses, say why and try again. Nothing may be decided before."""
@@ -73,13 +92,19 @@ class Listing:
                 return
 
     async def audit(self) -> None:
-        """Compare with the API server for ever: a watch that went deaf costs at most five minutes."""
+        """Compare with the API server: a watch that went deaf costs at most five minutes.
+
+        Returns when a kind is served that was not when everything began: it is watched after a new start alone.
+        """
         pause = _FIRST_AUDIT_SECONDS
         while True:
             await asyncio.sleep(pause)
-            pause = AUDIT_SECONDS
+            pause = _ABSENT_SECONDS if self._absent else AUDIT_SECONDS
             try:
-                news = await self.load()
+                absent, news = set(self._absent), await self.load()
+                if absent - self._absent:
+                    log.warning("the Gateway API is there now: the operator ends, to be started again with it")
+                    return
             except ClusterError as error:
                 log.warning("the audit could not list everything: %s", error)
             else:

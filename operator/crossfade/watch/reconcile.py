@@ -7,7 +7,7 @@ from time import perf_counter
 from crossfade.act.execute import ActionError, StaleError, execute
 from crossfade.api.conditions import ConditionType, Reason
 from crossfade.api.v1alpha1 import RolloutStatus
-from crossfade.decide.plan import ROUTES, Apply, Plan, Situation, Standing, Weigh
+from crossfade.decide.plan import ROUTES, Apply, Plan, Situation, Standing, Target, Weigh
 from crossfade.decide.rollout import plan_rollout
 from crossfade.decide.version import plan_version
 from crossfade.model.snapshot import Platform, Snapshot
@@ -32,6 +32,8 @@ _FAULT = Situation(
     Reason.PENDING,
     "the operator cannot look at this Rollout because of a fault of its own, so nothing moves; read the operator's log",
 )
+_ENTRIES = frozenset({*ROUTES, Target.SERVICE})
+"""What a rollback writes: the route, or the Service that stands for it."""
 _SUMMARY = frozenset({ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED})
 """The conditions that say how the last look went; the others hold until the next one that succeeds."""
 
@@ -202,7 +204,7 @@ class Reconciler:
 
     def _time_rollback(self, snapshot: Snapshot, plan: Plan) -> None:
         moved = any(
-            isinstance(action, Weigh) or (isinstance(action, Apply) and action.target in ROUTES)
+            isinstance(action, Weigh) or (isinstance(action, Apply) and action.target in _ENTRIES)
             for action in plan.first
         )
         if moved and plan.situation.reason is Reason.ROLLED_BACK and snapshot.evidence is not None:

@@ -1,6 +1,6 @@
 """Whole rollouts by the numbers of the cases that other systems' tests are known by; docs/parity.md lists them all."""
 
-from tests.simulation.cases import adopted, faults, judged, minds, orders, refused, routes, starts, steps
+from tests.simulation.cases import adopted, faults, judged, minds, orders, pods, refused, routes, starts, steps
 from tests.simulation.cases.story import CASES, Case, Story
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "judged",
     "minds",
     "orders",
+    "pods",
     "refused",
     "routes",
     "starts",

@@ -3,8 +3,8 @@
 import pytest
 from crossfade.act.execute import ActionError, Known, StaleError, execute
 from crossfade.api import meta
-from crossfade.decide.plan import Apply, Delete, Scale, Target, Weigh
-from crossfade.ports import Object
+from crossfade.decide.plan import Apply, Delete, Label, Scale, Target, Weigh
+from crossfade.ports import ClusterError, Kind, Object
 
 from tests.unit.fakes.cluster import FakeCluster
 
@@ -111,3 +111,26 @@ async def test_a_service_of_others_with_the_name_of_ours_is_not_made_to_select_o
     with pytest.raises(ActionError, match=r"there is a Service of this name already; .* delete the Service"):
         await execute(cluster, "ml", [Apply(Target.SERVICE, ours, "why")], nothing, lambda raw: None)
     assert cluster.writes == []
+
+
+async def test_a_pod_gets_its_label_and_loses_it_and_one_that_is_gone_is_fine() -> None:
+    cluster, seen = FakeCluster(), list[Object]()
+    cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "ml"}})
+    come, go = (Label("p", "fraud", serves=serves, why="why") for serves in (True, False))
+    await execute(cluster, "ml", [come, go, Label("gone", "fraud", serves=True, why="why")], nothing, seen.append)
+    assert [one["metadata"]["labels"] for one in seen] == [{meta.LABEL_SERVES: "fraud"}, {}]
+    assert cluster.writes == [("mark", "Pod", "p"), ("mark", "Pod", "p")]
+
+
+class WithoutGatewayApi(FakeCluster):
+    """Knows no routes."""
+
+    async def apply(self, kind: Kind, body: Object, *, force: bool) -> Object:
+        """See ports.Cluster."""
+        raise ClusterError("the server could not find the requested resource", 404)
+
+
+async def test_without_the_gateway_api_the_sentence_says_what_to_do() -> None:
+    route = Apply(Target.HTTP_ROUTE, labelled("demo"), "the route must say so")
+    with pytest.raises(ActionError, match=r"does not have the Gateway API: install its CRDs, or .*traffic.replicas"):
+        await execute(WithoutGatewayApi(), "ml", [route], nothing, lambda raw: None)

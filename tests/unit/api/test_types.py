@@ -1,5 +1,7 @@
 """Catches types that lose what they were given, coerce, or keep an operator from reading what a newer release wrote."""
 
+from typing import Any
+
 import pytest
 from crossfade.api.admission import refusals
 from crossfade.api.kinds import METRIC_TEMPLATE, MODEL_VERSION, ROLLOUT
@@ -10,7 +12,7 @@ from pydantic import ValidationError
 
 _AT = "2026-11-22T04:30:00.123456Z"
 _DIGEST = "sha256:" + "a" * 64
-_SPEC = {
+_SPEC: dict[str, Any] = {
     "modelVersion": "fraud-2",
     "traffic": {"gatewayAPI": {"parentRefs": [{"name": "public"}]}},
     "strategy": {"stages": [{"name": "five", "weight": 5}, {"name": "half", "weight": 50, "minDuration": "90s"}]},
@@ -272,3 +274,28 @@ def test_a_null_is_an_absent_field() -> None:
 )
 def test_durations_are_read_to_the_millisecond(text: str, length: float) -> None:
     assert seconds(text) == length
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"traffic": {}}, "must have exactly one of `gatewayAPI` and `replicas`"),
+        ({"traffic": {**_SPEC["traffic"], "replicas": {}}}, "must have exactly one of `gatewayAPI` and `replicas`"),
+        (
+            {"serving": {"autoscaling": {"min": 1, "max": 2, "metrics": [{"type": "Resource"}]}}},
+            "must not have `serving.autoscaling` beside `traffic.replicas`",
+        ),
+        ({"strategy": {"stages": [{"name": "copy", "shadow": 9}]}}, "must not have stages with `shadow` or `match`"),
+        (
+            {"strategy": {**_SPEC["strategy"], "onRollback": {"keepCandidate": "10m"}}},
+            "must not have `strategy.onRollback.keepCandidate` beside `traffic.replicas`",
+        ),
+    ],
+)
+def test_without_a_gateway_some_things_cannot_be_asked_for(changes: dict[str, object], words: str) -> None:
+    (said, *_) = refusals(ROLLOUT, {**_SPEC, "traffic": {"replicas": {}}, **changes})
+    assert words in said
+
+
+def test_without_a_gateway_nothing_more_is_to_be_said() -> None:
+    assert refusals(ROLLOUT, {**_SPEC, "traffic": {"replicas": {}}}) == []

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from crossfade.ports import ClusterError, Kind, Object
+from crossfade.ports import ClusterError, Kind, Marks, Object
 
 
 class FakeCluster:
@@ -60,6 +60,15 @@ class FakeCluster:
             return old
 
         return self._write("patch", kind, place, replaced, generation=1)
+
+    async def mark(self, kind: Kind, namespace: str, name: str, labels: Marks, annotations: Marks) -> Object | None:
+        """See ports.Cluster. Only the labels are kept."""
+        if (kind.kind, namespace, name) not in self.objects:
+            return None
+        known = self.objects[kind.kind, namespace, name]["metadata"].get("labels", {})
+        kept = {key: value for key, value in {**known, **labels}.items() if value is not None}
+        place = {"metadata": {"namespace": namespace, "name": name, "labels": kept}}
+        return self._write("mark", kind, place, lambda old: old)
 
     async def delete(self, kind: Kind, namespace: str, name: str) -> None:
         """See ports.Cluster."""

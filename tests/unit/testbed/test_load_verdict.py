@@ -5,7 +5,7 @@ import errno
 import aiohttp
 import pytest
 
-from testbed.load.generator import _no_answer
+from testbed.load.http_client import _no_answer
 from testbed.load.verdict import Blame, arm_in, arm_of, blame_for_status
 
 ROUTED = {"x-crossfade-revision": "candidate"}

@@ -15,16 +15,17 @@ import pytest
 
 from testbed.servers.behaviour import Behaviour, Cold, Latency, Marked, ModelFileError, Stream, read_behaviour
 from testbed.servers.http1 import Http1Server, Request, Response
+from testbed.servers.model import Model
 from testbed.servers.v2 import ModelServer
 
 GOOD = {"inputs": [{"name": "input", "shape": [2, 3], "datatype": "FP64", "data": [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]}]}
 
 
 @contextlib.asynccontextmanager
-async def serving(behaviour: Behaviour) -> AsyncIterator[tuple[str, ModelServer, Http1Server, aiohttp.ClientSession]]:
-    model = ModelServer(behaviour)
+async def serving(behaviour: Behaviour) -> AsyncIterator[tuple[str, Model, Http1Server, aiohttp.ClientSession]]:
+    model = Model(behaviour)
     model.loaded = True
-    server = Http1Server(model.handle)
+    server = Http1Server(ModelServer(model).handle)
     port = await server.listen("127.0.0.1", 0)
     async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as client:
         yield f"/v2/models/{behaviour.name}", model, server, client

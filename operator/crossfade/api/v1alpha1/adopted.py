@@ -27,7 +27,7 @@ STAYS = cel(
     "must keep its `mode` and `adopted.name`: requests may be split there; delete the Rollout, and create it again",
 )
 WEIGHTS_ALONE = cel(
-    "self.traffic.gatewayAPI.mode != 'Adopted'"
+    "!has(self.traffic.gatewayAPI) || self.traffic.gatewayAPI.mode != 'Adopted'"
     " || self.strategy.stages.all(stage, !has(stage.shadow) && !has(stage.match))",
     "must not have a stage with `shadow` or `match` when `traffic.gatewayAPI.mode` is `Adopted`: they need rules of"
     " Crossfade's own, and the route is yours",

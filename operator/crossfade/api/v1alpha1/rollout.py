@@ -26,6 +26,7 @@ from crossfade.api.v1alpha1.common import (
     validations,
 )
 from crossfade.api.v1alpha1.plan import PlanStatus
+from crossfade.api.v1alpha1.replicas import ONE_WAY_IN, WITHOUT_GATEWAY, PodShare, Replicas, check
 from crossfade.api.v1alpha1.serving import Serving
 from crossfade.api.v1alpha1.strategy import HeaderMatch, Scale, Strategy
 
@@ -160,14 +161,36 @@ class GatewayApi(ApiModel):
 class Traffic(ApiModel):
     """Where requests come in."""
 
-    gateway_api: Annotated[GatewayApi, Field(alias="gatewayAPI")]
+    model_config = ConfigDict(json_schema_extra=validations(ONE_WAY_IN))
+
+    gateway_api: Annotated[GatewayApi | None, Field(alias="gatewayAPI")] = None
     """A route of the Gateway API."""
+    replicas: Replicas | None = None
+    """No gateway: Kubernetes spreads connections over the pods behind one Service."""
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if (self.gateway_api is None) == (self.replicas is None):
+            raise ValueError(ONE_WAY_IN["message"])
+        return self
+
+    @property
+    def gateway(self) -> GatewayApi:
+        """The route that is asked for. ValueError where none is."""
+        if self.gateway_api is None:
+            raise ValueError("no route is asked for where numbers of pods are the weights")
+        return self.gateway_api
+
+    @property
+    def parents(self) -> list[ParentRef]:
+        """The Gateways of the route; none without one."""
+        return self.gateway_api.parent_refs if self.gateway_api else []
 
 
 class RolloutSpec(ApiModel):
     """Intent. Only people, Git and pipelines write it."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_POLICY_STAYS, adopted.WEIGHTS_ALONE))
+    model_config = ConfigDict(json_schema_extra=validations(_POLICY_STAYS, *WITHOUT_GATEWAY, adopted.WEIGHTS_ALONE))
 
     model_version: ObjectName
     """The ModelVersion to serve. Another name here starts a rollout; the stable one's name ends it."""
@@ -185,8 +208,14 @@ class RolloutSpec(ApiModel):
     """What deleting this object does to what it serves: leave the stable version serving, or delete that too."""
 
     @model_validator(mode="after")
+    def _fits_without_a_gateway(self) -> Self:
+        if self.traffic.replicas is not None:
+            check(self.serving, self.strategy)
+        return self
+
+    @model_validator(mode="after")
     def _weights_alone(self) -> Self:
-        theirs = self.traffic.gateway_api.mode == "Adopted"
+        theirs = self.traffic.gateway_api is not None and self.traffic.gateway_api.mode == "Adopted"
         if theirs and any(stage.shadow is not None or stage.match is not None for stage in self.strategy.stages):
             raise ValueError(adopted.WEIGHTS_ALONE["message"])
         return self
@@ -253,6 +282,8 @@ class TrafficStatus(ApiModel):
     """With how many ready pods it was given that."""
     reduced: Annotated[int, Field(ge=1, le=10000)] | None = None
     """What is written instead of `desired` while fewer of its pods are ready."""
+    given: PodShare | None = None
+    """Without a gateway: what it gets for `desired`, to the nearest pod."""
     acknowledged: Annotated[int, Field(ge=0, le=10000)] | None = None
     """What every Gateway has accepted."""
     observed: Annotated[str, StringConstraints(max_length=8)] | None = None

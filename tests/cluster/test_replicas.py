@@ -1,0 +1,206 @@
+"""Catches a rollout without a gateway that fails a request, gives other pods than it says, or comes back late."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import httpx
+import pytest
+from crossfade.model.moments import moment
+
+from testbed.bed import Bed
+from testbed.load import Sample
+from tests.support import objects
+from tests.support.audit import writes
+from tests.support.endpoint import (
+    NAME,
+    Endpoint,
+    answered_by,
+    at_least,
+    at_stage,
+    failed_by_model,
+    failed_by_route,
+    rolled_back,
+    serves,
+    settled,
+)
+from tests.support.operator_process import ACCOUNT, OperatorProcess
+from tests.support.recorder import Object
+
+pytestmark = pytest.mark.cluster
+
+NEW, KEPT = 150.0, 20.0
+"""Requests a second on connections of their own, and on ones that are kept."""
+MODEL: dict[str, Any] = {"latencyMs": {"p50": 20, "p99": 40}}
+
+StartOperator = Callable[..., OperatorProcess]
+
+
+def judged() -> Object:
+    """Kept connections stay where they are, so the share may be further off than behind a gateway."""
+    return {**objects.errors(), "trafficCheck": {"tolerance": 50}}
+
+
+async def serve(endpoint: Endpoint, pods: int, *weights: int, seconds: int = 1) -> Object:
+    """Version 1 behind a Service, to whose own address requests go from now on."""
+    await endpoint.model(1, **MODEL)
+    spec = {
+        "traffic": {"replicas": {}},
+        "serving": objects.serving(pods),
+        "strategy": objects.stages(*weights, seconds=seconds),
+        "analysis": judged(),
+    }
+    await endpoint.create(objects.rollout(NAME, f"{NAME}-1", endpoint.host, **spec))
+    found = await endpoint.until(lambda one: serves(one, 1))
+    service = next(one for one in await endpoint.items("Service") if one["metadata"]["name"] == NAME)
+    endpoint.gateway = f"http://{service['spec']['clusterIP']}"
+    async with asyncio.timeout(10):
+        while not await answers(endpoint):  # noqa: ASYNC110 - a node tells nobody when it follows a new Service
+            await asyncio.sleep(0.02)
+    return found
+
+
+async def answers(endpoint: Endpoint) -> bool:
+    """Whether the Service's address leads to somebody."""
+    try:
+        return (await endpoint.infer()).is_success
+    except httpx.TransportError:
+        return False
+
+
+async def behind(endpoint: Endpoint) -> dict[str, int]:
+    """Ready endpoints of the Service, by version."""
+    slices = await endpoint.items("EndpointSlice", f"kubernetes.io/service-name={NAME}")
+    named = [e["targetRef"]["name"] for s in slices for e in s["endpoints"] or () if e["conditions"]["ready"]]
+    arms = {pod["metadata"]["name"]: pod["metadata"]["labels"] for pod in await endpoint.items("Pod")}
+    versions = [arms[name]["crossfade.dev/model-version"] for name in named]
+    return {version: versions.count(version) for version in sorted(set(versions))}
+
+
+def last(samples: list[Sample], arm: str) -> float:
+    """When the last request was sent that the arm answered (unix seconds)."""
+    return max(one.wall for one in answered_by(samples, arm))
+
+
+async def test_a_good_version_is_promoted_pod_by_pod_and_no_request_fails(
+    endpoint: Endpoint, start_operator: StartOperator
+) -> None:
+    start_operator(endpoint.namespace)
+    await serve(endpoint, 4, 5, 50)
+    await endpoint.model(2, **MODEL)
+    async with endpoint.load(NEW, keep=False) as load, endpoint.load(KEPT) as kept:
+        await at_least(load, 300)
+        await endpoint.ask(2)
+        fifth = await endpoint.until(at_stage("at-5"))
+        few = await behind(endpoint)
+        begun = len(load.samples)
+        half = await endpoint.until(at_stage("at-50"))
+        seen = len(load.samples)
+        even = await behind(endpoint)
+        candidate = half["status"]["candidate"]["revision"]
+        before = {pod["metadata"]["uid"] for pod in await endpoint.pods(candidate)}
+        done = await endpoint.until(lambda found: serves(found, 2))
+        all_new = await behind(endpoint)
+        await settled(endpoint, candidate)
+        await gone(endpoint, candidate)
+        await at_least(load, 300)
+        await at_least(kept, 20)
+        await asyncio.gather(load.stop(), kept.stop())
+    assert (few, even, all_new) == ({"fraud-1": 3, "fraud-2": 1}, {"fraud-1": 2, "fraud-2": 2}, {"fraud-2": 4})
+    assert fifth["status"]["traffic"]["given"] == {"pods": 1, "of": 4}
+    assert done["status"]["outcome"]["result"] == "Promoted"
+    for one in (load, kept):
+        assert (failed_by_route(one.samples), failed_by_model(one.samples)) == ({}, {})
+    part = load.samples[begun:seen]
+    assert 0.1 < len(answered_by(part, candidate)) / len(part) < 0.6
+    assert {one.arm for one in (*load.samples[-100:], *kept.samples[-20:])} == {candidate}
+    pods = await endpoint.pods(candidate)
+    assert before < {pod["metadata"]["uid"] for pod in pods}
+    assert [pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods] == [0] * 4
+    print(f"{len(load.samples)} requests on new connections, {len(kept.samples)} on kept ones, none failed")
+
+
+async def test_a_bad_version_goes_at_once_and_no_request_fails_by_the_service(
+    endpoint: Endpoint, start_operator: StartOperator, record_property: Callable[[str, object], None]
+) -> None:
+    start_operator(endpoint.namespace)
+    stable = (await serve(endpoint, 4, 50))["status"]["stable"]["revision"]
+    await endpoint.model(2, **MODEL, errorRate=0.2)
+    async with endpoint.load(NEW, keep=False) as load, endpoint.load(KEPT) as kept:
+        await at_least(load, 300)
+        await endpoint.ask(2)
+        ended = await endpoint.until(rolled_back)
+        back = await behind_alone(endpoint)
+        await settled(endpoint, stable)
+        await gone(endpoint, stable)
+        await at_least(load, 300)
+        await at_least(kept, 20)
+        await asyncio.gather(load.stop(), kept.stop())
+    assert ended["status"]["outcome"]["cause"] == "MetricRegressed"
+    assert back == {"fraud-1": 4}
+    assert (failed_by_route(load.samples), failed_by_route(kept.samples)) == ({}, {})
+    assert {one.arm for one in (*load.samples[-100:], *kept.samples[-20:])} == {stable}
+    decided, candidate = written_at(ended), ended["status"]["outcome"]["revision"]
+    on_new = last(load.samples, candidate) - decided
+    on_kept = last(kept.samples, candidate) - decided if answered_by(kept.samples, candidate) else 0.0
+    record_property("seconds from the rollback to the candidate's last request on a new connection", round(on_new, 2))
+    record_property("the same on a kept one", round(on_kept, 2))
+    print(f"the candidate's last requests after the rollback: {on_new:.2f} s on new connections, {on_kept:.2f} on kept")
+    assert on_new < 3.0
+
+
+async def gone(endpoint: Endpoint, but: str) -> None:
+    """Wait until no other revision has a pod: until then, kept connections lead to them."""
+    for pod in await endpoint.items("Pod", f"crossfade.dev/revision!={but}"):
+        await endpoint.recorder.until_gone("Pod", pod["metadata"]["name"], 30.0)
+
+
+async def behind_alone(endpoint: Endpoint) -> dict[str, int]:
+    """What is behind the Service once it is one version."""
+    async with asyncio.timeout(10):
+        while len(found := await behind(endpoint)) != 1:
+            pass
+    return found
+
+
+def written_at(ended: Object) -> float:
+    """When the rollout ended (unix seconds)."""
+    return moment(ended["status"]["outcome"]["at"])
+
+
+async def test_pods_that_are_lost_in_a_split_are_replaced_and_a_restart_writes_nothing(
+    endpoint: Endpoint, start_operator: StartOperator, bed: Bed
+) -> None:
+    operator = start_operator(endpoint.namespace)
+    found = await serve(endpoint, 3, 34, seconds=3600)
+    await endpoint.model(2, **MODEL)
+    async with endpoint.load(NEW, keep=False) as load:
+        await endpoint.ask(2)
+        await endpoint.until(at_stage("at-34"))
+        assert await behind(endpoint) == {"fraud-1": 2, "fraud-2": 1}
+        pods = await endpoint.pods(found["status"]["stable"]["revision"])
+        serving = next(pod for pod in pods if "crossfade.dev/serves" in pod["metadata"]["labels"])
+        await endpoint.delete("Pod", serving["metadata"]["name"])
+        await until_behind(endpoint, {"fraud-1": 2, "fraud-2": 1}, without=serving["metadata"]["name"])
+        await at_least(load, 300)
+        await asyncio.to_thread(operator.stop)
+        before = len(writes(bed.audit, ACCOUNT, endpoint.namespace))
+        await asyncio.to_thread(operator.start)
+        await asyncio.to_thread(operator.until_audited)
+        made = [one for one in writes(bed.audit, ACCOUNT, endpoint.namespace)[before:] if "status" not in one.resource]
+        await load.stop()
+    assert made == []
+    assert failed_by_route(load.samples) == {}
+
+
+async def until_behind(endpoint: Endpoint, wanted: dict[str, int], without: str) -> None:
+    """Wait until these are behind the Service, and that pod is not."""
+    async with asyncio.timeout(10):
+        while without in await names_behind(endpoint) or await behind(endpoint) != wanted:
+            pass
+
+
+async def names_behind(endpoint: Endpoint) -> set[str]:
+    """Names of the pods that are ready endpoints of the Service."""
+    slices = await endpoint.items("EndpointSlice", f"kubernetes.io/service-name={NAME}")
+    return {e["targetRef"]["name"] for s in slices for e in s["endpoints"] or () if e["conditions"]["ready"]}

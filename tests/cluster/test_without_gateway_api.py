@@ -1,0 +1,80 @@
+"""Catches an operator that needs the Gateway API where nobody asks for it, or says nothing where somebody does."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed import gateway_api
+from testbed.bed import Bed
+from tests.support import objects
+from tests.support.installation import install
+from tests.support.operator_process import OperatorProcess
+from tests.support.recorder import Object
+
+pytestmark = pytest.mark.cluster
+
+_DEFINITIONS = Path(gateway_api.__file__).parent / "manifests" / "gateway-api"
+_NAMESPACE = "bare"
+_SECONDS = 60.0
+
+
+@pytest.fixture
+def bare() -> Iterator[Bed]:
+    """A bed whose API server has never heard of the Gateway API."""
+    bed = Bed.up(f"bare-{os.getpid()}", tied=True)
+    try:
+        bed.kubectl("delete", "-f", str(_DEFINITIONS), "--timeout=60s")
+        yield bed
+    finally:
+        bed.down()
+
+
+def read(bed: Bed, name: str) -> Object:
+    return dict(json.loads(bed.kubectl("get", "rollout", name, "-n", _NAMESPACE, "--output=json")))
+
+
+def message_of(bed: Bed, name: str) -> str:
+    """What Ready says."""
+    found = read(bed, name).get("status", {}).get("conditions", ())
+    return next((str(one["message"]) for one in found if one["type"] == "Ready"), "")
+
+
+def until_it_says(bed: Bed, name: str, words: str) -> str:
+    deadline = time.monotonic() + _SECONDS
+    while words not in (said := message_of(bed, name)):
+        assert time.monotonic() < deadline, said
+    return said
+
+
+def test_rollouts_behind_a_service_need_no_gateway_api_and_others_say_what_to_do(bare: Bed, tmp_path: Path) -> None:
+    installation = install(bare, tmp_path)
+    address = objects.write_model(tmp_path / "1", "1.0.0")
+    plain = objects.rollout("plain", "fraud-1", "plain.test", traffic={"replicas": {}}, serving=objects.serving(1))
+    routed = objects.rollout("routed", "fraud-1", "routed.test", serving=objects.serving(1))
+    made = [objects.model_version("fraud-1", "1.0.0", {"uri": {"uri": address}}), plain, routed]
+    bare.kubectl("create", "namespace", _NAMESPACE)
+    bare.kubectl(
+        "apply", "-n", _NAMESPACE, "-f", "-", input=json.dumps({"kind": "List", "apiVersion": "v1", "items": made})
+    )
+    operator = OperatorProcess(installation, tmp_path / "operator.log")
+    operator.spawn()
+    try:
+        bare.kubectl("wait", "rollout/plain", "-n", _NAMESPACE, "--for=condition=Ready", "--timeout=60s")
+        said = until_it_says(bare, "routed", "does not have the Gateway API")
+        assert "install its CRDs" in said
+        assert "`spec.traffic.replicas`" in said
+        assert operator.process is not None
+        assert operator.process.poll() is None, operator.tail()
+        bare.kubectl("apply", "--server-side", "-f", str(_DEFINITIONS))
+        assert operator.process.wait(2 * _SECONDS) == 0, operator.tail()
+    finally:
+        operator.stop()
+    operator.spawn()
+    try:
+        until_it_says(bare, "routed", "has not looked at the route yet")
+    finally:
+        operator.stop()
