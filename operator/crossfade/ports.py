@@ -58,7 +58,8 @@ AUTOSCALERS = Kind("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodA
 BUDGETS = Kind("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget")
 ENDPOINT_SLICES = Kind("discovery.k8s.io/v1", "endpointslices", "EndpointSlice")
 HTTP_ROUTES = Kind("gateway.networking.k8s.io/v1", "httproutes", "HTTPRoute")
-ROUTES = (HTTP_ROUTES,)
+GRPC_ROUTES = Kind("gateway.networking.k8s.io/v1", "grpcroutes", "GRPCRoute")
+ROUTES = (HTTP_ROUTES, GRPC_ROUTES)
 """The kinds of route that may be written for a Rollout, one for each."""
 GATEWAYS = Kind("gateway.networking.k8s.io/v1", "gateways", "Gateway")
 GATEWAY_CLASSES = Kind("gateway.networking.k8s.io/v1", "gatewayclasses", "GatewayClass")
@@ -177,13 +178,32 @@ class Artifacts(Protocol):
         ...
 
 
+_GRPC_FAULTS = {2: "UNKNOWN", 4: "DEADLINE_EXCEEDED", 13: "INTERNAL", 14: "UNAVAILABLE", 15: "DATA_LOSS"}
+"""What gRPC says where HTTP says 500 and more."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a probe's answer said in its first lines; `revision` and `token` are empty where their header was not."""
+    """What a probe's answer said in its first lines; `revision` and `token` are empty where their header was not.
+
+    `grpc` is the status of a call that was answered with nothing else, as gateways do; None for all others.
+    """
 
     status: int
     revision: str = ""
     token: str = ""
+    grpc: int | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is the server's or the gateway's fault."""
+        return self.status >= 500 or self.grpc in _GRPC_FAULTS
+
+    def __str__(self) -> str:
+        """Such as `404`, or `gRPC status 14 UNAVAILABLE`."""
+        if self.grpc is None:
+            return str(self.status)
+        return f"gRPC status {self.grpc} {_GRPC_FAULTS.get(self.grpc, '')}".rstrip()
 
 
 class Prober(Protocol):

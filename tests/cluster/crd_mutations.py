@@ -162,6 +162,28 @@ VALID: dict[str, list[Spec]] = {
                 "metrics": [{"name": "e", "template": "mlserver/errors", "objective": {"absolute": {"max": "0.02"}}}]
             },
         },
+        {
+            "modelVersion": "fraud-1-3-0",
+            "traffic": {
+                "gatewayAPI": {
+                    "kind": "GRPCRoute",
+                    "parentRefs": [{"name": "public"}],
+                    "rules": [
+                        {
+                            "matches": [
+                                {"method": {"service": "inference.GRPCInferenceService", "method": "ModelInfer"}}
+                            ]
+                        },
+                        {"matches": [{"method": {"method": "ModelReady"}}, {}]},
+                        {},
+                    ],
+                }
+            },
+            "strategy": {"stages": [{"name": "five", "weight": 5}]},
+            "analysis": {
+                "metrics": [{"name": "e", "template": "mlserver/errors", "objective": {"absolute": {"max": "0.02"}}}]
+            },
+        },
     ],
     "MetricTemplate": [
         {"ratio": {"bad": "b", "total": "t"}},
@@ -217,6 +239,12 @@ _TEXTS = [
         "a/b/c",
         "own.errors",
         "Required",
+        "GRPCRoute",
+        "HTTPRoute",
+        "a.B",
+        "a.B.",
+        ".a",
+        "1a",
         "Rollback",
         "Seconds",
         "60s",

@@ -71,6 +71,11 @@ def stages(*weights: int, **more: Any) -> Object:
     return {"stages": [{"name": f"s{index}", "weight": weight, **more} for index, weight in enumerate(weights)]}
 
 
+def routed(**gateway: Any) -> Object:
+    """A Rollout with this route."""
+    return rollout(traffic={"gatewayAPI": {"parentRefs": [{"name": "public"}], **gateway}})
+
+
 def metric(**changes: Any) -> Object:
     """An analysis of one metric."""
     return {"metrics": [{"name": "e", "objective": {"absolute": {"max": "0.02"}}, **changes}]}
@@ -176,6 +181,18 @@ REFUSED = {
     "a gate that nobody has to pass": (
         rollout(strategy=stages(5, gate="Manual", maxDuration="9m", onInconclusive="Advance")),
         "must not have `onInconclusive: Advance` beside a `gate`: only people pass a gate",
+    ),
+    "a path of calls": (
+        routed(kind="GRPCRoute", rules=[{"matches": [{"path": {"value": "/"}}]}]),
+        r"must have `method` in place of `path` in `rules\[\].matches\[\]` when `kind` is `GRPCRoute`",
+    ),
+    "a method of requests": (
+        routed(rules=[{"matches": [{"method": {"service": "a.B"}}]}]),
+        r"must have `path` in place of `method` in `rules\[\].matches\[\]` when `kind` is `HTTPRoute`",
+    ),
+    "no call at all": (
+        routed(kind="GRPCRoute", rules=[{"matches": [{"method": {}}]}]),
+        "must have `service`, `method` or both",
     ),
     "a gate of another kind": (rollout(strategy=stages(5, gate="Auto")), "gate.*[Uu]nsupported value"),
     "a stage with a name of ours": (
@@ -360,6 +377,14 @@ def test_the_way_traffic_is_split_stays(apply: Callable[..., str]) -> None:
     apply(document)
     document["spec"] = {**document["spec"], "traffic": {"replicas": {}}}
     with pytest.raises(TestbedError, match=r"must keep `traffic.gatewayAPI` or `traffic.replicas`"):
+        apply(document)
+
+
+def test_a_kind_of_route_stays(apply: Callable[..., str]) -> None:
+    document = an_object("Rollout", "routed", routed()["spec"])
+    apply(document)
+    document["spec"] = routed(kind="GRPCRoute")["spec"]
+    with pytest.raises(TestbedError, match="must keep its `kind`: create another Rollout with the other kind"):
         apply(document)
 
 

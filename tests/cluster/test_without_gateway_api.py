@@ -64,8 +64,8 @@ def test_rollouts_behind_a_service_need_no_gateway_api_and_others_say_what_to_do
     operator.spawn()
     try:
         bare.kubectl("wait", "rollout/plain", "-n", _NAMESPACE, "--for=condition=Ready", "--timeout=60s")
-        said = until_it_says(bare, "routed", "does not have the Gateway API")
-        assert "install its CRDs" in said
+        said = until_it_says(bare, "routed", "does not have HTTPRoutes")
+        assert "install the CRDs of the Gateway API" in said
         assert "`spec.traffic.replicas`" in said
         assert operator.process is not None
         assert operator.process.poll() is None, operator.tail()

@@ -9,8 +9,10 @@ from crossfade.decide.plan import Plan
 from crossfade.model.gateway import GatewayFacts, Listener
 from crossfade.model.rehearsal import Finding, Probe, Rehearsed
 from crossfade.model.route import ParentFacts, RouteFacts
-from crossfade.observe.rehearser import fault_of
+from crossfade.observe.rehearser import fault_of, tells
 from crossfade.ports import Answer
+
+from tests.simulation.routes import finds_copied
 
 Json = dict[str, Any]
 
@@ -24,6 +26,7 @@ class Gateway:
     addresses: tuple[str, ...] = ("10.0.0.1",)
     mirror_works: bool = True
     headers_work: bool = True
+    marks: bool = True
     answers: bool = True
     rejects: str = ""
     ack_seconds: float = 0.1
@@ -93,18 +96,20 @@ class Gateway:
             self.read_at, self.reads = now, self.reads + 1
         for one in plan.rehearse:
             if one.probes and now - self.route_written_at >= self.serve_seconds:
-                found = [Finding(p, fault, self.answers) for p in one.probes if (fault := self._fault(p))]
-                self.rehearsed[one.key] = Rehearsed(now, tuple(found))
+                found = tuple(wrong for p in one.probes if (wrong := self._finding(p)))
+                self.rehearsed[one.key] = Rehearsed(now, found)
 
-    def _fault(self, probe: Probe) -> str:
-        return fault_of(probe, self._answer(probe)) if self.answers else "it did not answer within 3 s"
+    def _finding(self, probe: Probe) -> Finding | None:
+        answer = self._answer(probe)
+        fault = fault_of(probe, answer) if self.answers else "it did not answer within 3 s"
+        return Finding(probe, fault, self.answers and tells(probe, answer)) if fault else None
 
     def _answer(self, probe: Probe) -> Answer:
         rule = self._met(dict(probe.headers))
-        if rule is None:
-            return Answer(200, "users")
-        if rule.get("filters") and not self.mirror_works:
+        if rule is not None and rule.get("filters") and not (self.mirror_works and finds_copied(self.route or {})):
             return Answer(500)
+        if rule is None or not self.marks:
+            return Answer(200)
         said: Mapping[str, str] = {
             one["name"]: one["value"]
             for filtered in rule["backendRefs"][0]["filters"]

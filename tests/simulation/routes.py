@@ -25,12 +25,24 @@ def beside(route: dict[str, Any], cohort: float) -> dict[str, float]:
     """What revisions get beside the users' weights, as parts of their requests: copies, and the cohort's requests."""
     if is_service(route):
         return {}
-    users, *matched = route["spec"]["rules"]
+    users, *matched = (rule for rule in route["spec"]["rules"] if not _names_copied(rule))
     copies = {
         one["requestMirror"]["backendRef"]["name"]: one["requestMirror"]["percent"] / 100
         for one in users.get("filters", ())
     }
     return copies | {one["name"]: cohort for rule in matched for one in rule["backendRefs"]}
+
+
+def _names_copied(rule: dict[str, Any]) -> bool:
+    """Whether nobody's requests meet it: it is there for gateways that look only for Services that are backends."""
+    return any(one["name"] == meta.HEADER_REVISION for match in rule["matches"] for one in match.get("headers", ()))
+
+
+def finds_copied(route: dict[str, Any]) -> bool:
+    """Whether whom a GRPCRoute's requests are copied to is a backend, too: else Envoy Gateway 1.9 fails every call."""
+    rules = route["spec"]["rules"]
+    backends = {one["name"] for rule in rules for one in rule["backendRefs"]}
+    return route["kind"] == "HTTPRoute" or set(beside(route, 0.0)) <= backends
 
 
 def mirrors(route: dict[str, Any]) -> bool:

@@ -376,9 +376,10 @@ def luck_of(state: State) -> Iterator[State]:
             yield _with(state, one.revision, ready=False, serves=False)  # another pod in its place
         if not one.crashing:
             yield _with(state, one.revision, ready=False, crashing=True)
-    if state.route:
-        yield replace(rerouted(state), route="", taken=False)
-    route = route_of(state.route) if state.route else {}
+    if not state.route:
+        return
+    yield replace(rerouted(state), route="", taken=False)
+    route = route_of(state.route)
     if len(weights(route)) == 2 and is_service(route):  # somebody selects the candidate alone
         other = {"selector": {meta.LABEL_REVISION: max(weights(route), key=[*weights(route)].index)}}
         yield replace(rerouted(state), route=stored({**route, "spec": {**route["spec"], **other}}), taken=False)

@@ -24,7 +24,7 @@ from crossfade.model.workload import PodFacts, RevisionFacts
 from tests.simulation.gateway import Gateway
 from tests.simulation.members import Members
 from tests.simulation.revision import Revision
-from tests.simulation.routes import beside, is_service, mirrors, reached, weights
+from tests.simulation.routes import beside, finds_copied, is_service, mirrors, reached, weights
 from tests.simulation.specs import OBJECTIVE, analysis, spec
 
 START = 1_800_000_000.0
@@ -249,7 +249,8 @@ class World:
                 stable, candidate = self.served
                 self.served[stable] -= self.skew
                 self.served[candidate] += self.skew
-            self.broken = bool(self.gateway.mirror_works is False and mirrors(self.route))
+            broken = mirrors(self.route) and not self.gateway.mirror_works
+            self.broken = broken or not finds_copied(self.route)
 
     def restart(self) -> None:
         """The operator ends, and with it what it remembered."""
@@ -384,7 +385,7 @@ def promoted(world: World) -> bool:
 
 def serving(version: str = "v1", **knobs: Any) -> World:
     """A world in which `version` serves everything."""
-    world = World(spec=spec(version), **knobs).run(30, until=promoted)
+    world = World(**{"spec": spec(version), **knobs}).run(30, until=promoted)
     assert promoted(world), "\n".join(world.lines)
     return world
 

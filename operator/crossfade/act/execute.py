@@ -10,6 +10,7 @@ from crossfade.ports import (
     AUTOSCALERS,
     BUDGETS,
     DEPLOYMENTS,
+    GRPC_ROUTES,
     HTTP_ROUTES,
     PODS,
     ROLLOUTS,
@@ -30,6 +31,7 @@ _KINDS: dict[Target, Kind] = {
     Target.AUTOSCALER: AUTOSCALERS,
     Target.BUDGET: BUDGETS,
     Target.HTTP_ROUTE: HTTP_ROUTES,
+    Target.GRPC_ROUTE: GRPC_ROUTES,
     Target.ROLLOUT: ROLLOUTS,
 }
 
@@ -42,9 +44,9 @@ Absorb = Callable[[Object], None]
 """Takes in an object as a write returned it, so that the next look already sees it."""
 
 
-_NO_GATEWAY_API = (
-    "this cluster does not have the Gateway API: install its CRDs, or delete this Rollout and create it again with"
-    " `spec.traffic.replicas` in place of `spec.traffic.gatewayAPI`"
+_NO_ROUTES = (
+    "this cluster does not have %ss: install the CRDs of the Gateway API's standard channel, or delete this Rollout and"
+    " create it again with `spec.traffic.replicas` in place of `spec.traffic.gatewayAPI`"
 )
 
 
@@ -136,7 +138,7 @@ async def _apply(cluster: Cluster, kind: Kind, body: Object, *, force: bool) -> 
         return await cluster.apply(kind, body, force=force)
     except ClusterError as error:
         if kind in ROUTES and error.status == HTTPStatus.NOT_FOUND:
-            raise ClusterError(_NO_GATEWAY_API, error.status) from error
+            raise ClusterError(_NO_ROUTES % kind.kind, error.status) from error
         if force or error.status != HTTPStatus.CONFLICT:
             raise
         raise ClusterError(f"{error}; {_REMEDY} {kind.kind}", error.status) from error

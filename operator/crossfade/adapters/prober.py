@@ -1,4 +1,4 @@
-"""Requests through a gateway, to see which arm answers: only the first lines of an answer are read."""
+"""Requests and calls through a gateway, to see which arm answers: only the first lines of an answer are read."""
 
 import asyncio
 from typing import Final
@@ -12,6 +12,9 @@ from crossfade.model.rehearsal import Probe
 from crossfade.ports import Answer, ProbeError, SourceError
 
 _PATH_SAFE: Final = "/%:@!$&'()*+,;=~-._"
+_CALL: Final = (("Content-Type", "application/grpc"), ("TE", "trailers"))
+_NO_MESSAGE: Final = b"\0\0\0\0\0"
+"""A message as gRPC frames it: not compressed, of length 0."""
 
 
 class HttpProber:
@@ -39,15 +42,27 @@ class HttpProber:
         place = f"[{address}]" if ":" in address else address
         url = f"{probe.scheme}://{place}:{probe.port}{quote(probe.path, safe=_PATH_SAFE)}"
         # Whose certificate it is does not matter: nothing is told but a token that lives for seconds.
-        async with httpx.AsyncClient(verify=False, trust_env=False, follow_redirects=False) as client:  # noqa: S501
+        calls = probe.protocol == "grpc"
+        async with httpx.AsyncClient(verify=False, trust_env=False, http1=not calls, http2=calls) as client:  # noqa: S501
             request = client.build_request(
-                "GET",
+                "POST" if calls else "GET",
                 url,
-                headers=[("Host", probe.host), *probe.headers],
+                headers=[("Host", probe.host), *(_CALL if calls else ()), *probe.headers],
+                content=_NO_MESSAGE if calls else None,
                 timeout=self._timeout,
                 extensions={"sni_hostname": probe.host},
             )
-            response = await client.send(request, stream=True)
+            response = await client.send(request, stream=True, follow_redirects=False)
             await response.aclose()  # unread: what the model says is none of our business
-        said = response.headers
-        return Answer(response.status_code, said.get(meta.HEADER_REVISION, ""), said.get(meta.HEADER_REHEARSAL, ""))
+        return _answer(response)
+
+
+def _answer(response: httpx.Response) -> Answer:
+    said = response.headers
+    status = said.get("grpc-status", "")
+    return Answer(
+        response.status_code,
+        said.get(meta.HEADER_REVISION, ""),
+        said.get(meta.HEADER_REHEARSAL, ""),
+        int(status) if status.isdecimal() else None,
+    )

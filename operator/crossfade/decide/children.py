@@ -8,6 +8,7 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.decide.capacity import needed, size_of
 from crossfade.decide.plan import Action, Apply, Delete, Scale, Target
+from crossfade.decide.route_kinds import kind_of
 from crossfade.decide.scaling import autoscaler, budget, is_as_asked
 from crossfade.decide.starting import is_same, slowest
 from crossfade.decide.workloads import deployment, service
@@ -26,7 +27,13 @@ def ensure(snapshot: Snapshot, spec: RolloutSpec, arm: Arm, resolved: Resolved |
         body = deployment(rollout, spec, arm, resolved, snapshot.platform, size_of(spec, arm))
         actions.append(Apply(Target.DEPLOYMENT, body, f"{arm.model_version} needs pods"))
     if found is None or found.service is None:
-        actions.append(Apply(Target.SERVICE, service(rollout, arm), f"{arm.model_version} needs a backend"))
+        actions.append(
+            Apply(
+                Target.SERVICE,
+                service(rollout, arm, kind_of(spec.traffic.gateway_api)),
+                f"{arm.model_version} needs a backend",
+            )
+        )
     return (*actions, *sized(snapshot, arm))
 
 

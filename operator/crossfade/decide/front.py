@@ -24,7 +24,7 @@ def front_of(snapshot: Snapshot) -> tuple[RouteKind, Json]:
     neither a spec nor a route.
     """
     spec, live = snapshot.rollout.spec, snapshot.route
-    if live is not None and (spec is None or _stays(snapshot)):
+    if live is not None and (spec is None or live.kind != kind_of(spec.traffic.gateway_api).name or _stays(snapshot)):
         return KINDS[live.kind], stored_front(live.spec)
     if spec is None:
         raise ValueError("a route can be rendered neither from a spec nor from a live route")

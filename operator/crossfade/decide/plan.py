@@ -21,10 +21,11 @@ class Target(StrEnum):
     AUTOSCALER = "HorizontalPodAutoscaler"
     BUDGET = "PodDisruptionBudget"
     HTTP_ROUTE = "HTTPRoute"
+    GRPC_ROUTE = "GRPCRoute"
     ROLLOUT = "Rollout"
 
 
-ROUTES = frozenset({Target.HTTP_ROUTE})
+ROUTES = frozenset({Target.HTTP_ROUTE, Target.GRPC_ROUTE})
 """All kinds of route."""
 
 

@@ -13,7 +13,7 @@ from crossfade.decide.features import missing
 from crossfade.decide.plan import Apply, Event, Plan, Situation, Standing, Target
 from crossfade.decide.reading import is_read
 from crossfade.decide.route_kinds import kind_of
-from crossfade.decide.routes import Json, is_live, rehearsal_route, rehearsed_rule, rejected, unacknowledged
+from crossfade.decide.routes import Json, is_live, rehearsal_route, rehearsed_rules, rejected, unacknowledged
 from crossfade.decide.stages import Step, step_at
 from crossfade.decide.way import Way
 from crossfade.model.rehearsal import Probe, Rehearsal, Rehearsed
@@ -30,7 +30,7 @@ class Trial:
     """One stage's shape as it is to be tried. `faults` are the parents that cannot be reached, and why."""
 
     step: Step
-    rule: Json
+    rules: tuple[Json, ...]
     rehearsal: Rehearsal
     faults: tuple[str, ...]
 
@@ -95,14 +95,14 @@ def _trial(way: Way, step: Step) -> Trial:
     """The rule that is tried, and the requests that try it: one with the headers, and one without them."""
     snapshot, api = way.snapshot, way.spec.traffic.gateway
     split = way.split(step.shape)
-    plain = rehearsed_rule(api, split, "")
+    plain = rehearsed_rules(api, split, "")
     token = _digest(snapshot.rollout.uid, plain)
     found = entrances(snapshot, api)
     doors = [one for one in found if isinstance(one, Entrance)]
     asked = [(one.name, one.value) for one in step.shape.headers]
     own = [*asked, (meta.HEADER_REHEARSAL, token)]
     arm = way.candidate.revision if step.shape.headers else way.stable.revision
-    path = kind_of(api).path(api.served[0].matches[0])
+    kind = kind_of(api)
     probes = tuple(
         Probe(
             gateway=door.gateway,
@@ -111,7 +111,8 @@ def _trial(way: Way, step: Step) -> Trial:
             address=door.address,
             port=door.port,
             host=door.host,
-            path=path,
+            protocol=kind.protocol,
+            path=kind.path(api.served[0].matches[0]),
             headers=tuple(headers),
             token=wanted,
             revision=arm,
@@ -122,7 +123,7 @@ def _trial(way: Way, step: Step) -> Trial:
     lists = [sorted(one.features or ()) for one in snapshot.gateways]
     key = _digest(token, [repr(one) for one in found], lists)
     faults = tuple(one for one in found if isinstance(one, str))
-    return Trial(step, rehearsed_rule(api, split, token), Rehearsal(key, probes), faults)
+    return Trial(step, rehearsed_rules(api, split, token), Rehearsal(key, probes), faults)
 
 
 def _digest(*parts: object) -> str:
@@ -172,7 +173,10 @@ def _untried(way: Way, trial: Trial) -> str:
 def _try(way: Way, trials: list[Trial], left: list[Trial]) -> Plan:
     """Write the route, have it acknowledged, send the requests that are `left`: each when the one before is done."""
     snapshot = way.snapshot
-    body, live = rehearsal_route(snapshot.rollout, way.spec, [one.rule for one in trials]), snapshot.rehearsal
+    body, live = (
+        rehearsal_route(snapshot.rollout, way.spec, [rule for one in trials for rule in one.rules]),
+        snapshot.rehearsal,
+    )
     unsent = tuple(replace(one.rehearsal, probes=()) for one in left)
     first = left[0].step
     words = f"{first.summary}: {first.shape} is tried behind a header that only we know"

@@ -1,11 +1,10 @@
 """The managed route: rendered whole from intent, compared with what is stored, acknowledged by its parents."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from crossfade.api import meta
 from crossfade.api.v1alpha1.rollout import GatewayApi, RolloutSpec
-from crossfade.api.v1alpha1.strategy import HeaderMatch
 from crossfade.decide.route_kinds import RouteKind, kind_of
 from crossfade.decide.shapes import Split
 from crossfade.decide.workloads import owner, owners
@@ -25,19 +24,28 @@ def render(rollout: RolloutFacts, split: Split, kind: RouteKind, front: Json) ->
     }
     if owners(rollout):
         metadata["ownerReferences"] = owners(rollout)
-    spec = {**front, "rules": _rules(front["rules"], split)}
+    spec = {**front, "rules": _rules(front["rules"], kind, split)}
     return {"apiVersion": _API, "kind": kind.name, "metadata": metadata, "spec": spec}
 
 
-def _rules(users: Iterable[Json], split: Split) -> list[Json]:
+def _rules(users: Iterable[Json], kind: RouteKind, split: Split) -> list[Json]:
     """The user's rules with their backends, and behind them, where there is one, those of the cohort.
 
     More headers win wherever a rule stands. But Envoy Gateway names what it sends to by the rule's place: a rule that
     moves is answered with 500 until Envoy knows the new name (some ms, seen), so those of the users never move.
     """
     written = list(users)
-    cohort = [_for_cohort(one, *split.matched) for one in written] if split.matched else []
-    return [*(_for_users(one, split) for one in written), *cohort]
+    return [*(_for_users(one, split) for one in written), *(new for one in written for new in _added(one, kind, split))]
+
+
+def _added(users: Json, kind: RouteKind, split: Split) -> Iterator[Json]:
+    """What a split brings in behind a rule of the users'."""
+    if split.matched is not None:
+        revision, headers = split.matched
+        yield _for_headers(users, revision, [(one.name, one.value) for one in headers])
+    if split.mirrored is not None and kind.names_copied:
+        revision, _ = split.mirrored
+        yield _for_headers(users, revision, [(meta.HEADER_REVISION, revision)])  # which nobody sends
 
 
 def _for_users(users: Json, split: Split) -> Json:
@@ -49,8 +57,8 @@ def _for_users(users: Json, split: Split) -> Json:
     return rule
 
 
-def _for_cohort(users: Json, revision: str, headers: Iterable[HeaderMatch]) -> Json:
-    wanted = [{"type": "Exact", "name": one.name, "value": one.value} for one in headers]
+def _for_headers(users: Json, revision: str, headers: Iterable[tuple[str, str]]) -> Json:
+    wanted = [{"type": "Exact", "name": name, "value": value} for name, value in headers]
     matches = [{**match, "headers": wanted} for match in users["matches"]]
     return {"matches": matches, "backendRefs": [_backend(revision, 100)]}
 
@@ -60,9 +68,14 @@ def rehearsal_name(rollout: str) -> str:
     return f"{rollout}.rehearsal"
 
 
-def rehearsed_rule(gateway: GatewayApi, split: Split, token: str) -> Json:
+def rehearsed_rules(gateway: GatewayApi, split: Split, token: str) -> tuple[Json, ...]:
     """What users are to meet anew with this split, for requests with the token alone; answers have it too."""
-    *_, rule = _rules([{"matches": [kind_of(gateway).match(gateway.served[0].matches[0])]}], split)
+    kind = kind_of(gateway)
+    users, *added = _rules([{"matches": [kind.match(gateway.served[0].matches[0])]}], kind, split)
+    return tuple(_private(one, token) for one in ([users] if split.mirrored or not added else []) + added)
+
+
+def _private(rule: Json, token: str) -> Json:
     private = {"type": "Exact", "name": meta.HEADER_REHEARSAL, "value": token}
     matches = [{**match, "headers": [*match.get("headers", ()), private]} for match in rule["matches"]]
     backends = [{**one, "filters": [_mark(one["name"], token)]} for one in rule["backendRefs"]]
@@ -115,7 +128,7 @@ def is_live(desired: Json, live: RouteFacts | None) -> bool:
 
 
 _TELLING = frozenset(
-    {"hostnames", "filters", "sectionName", "port", "headers", "queryParams", "method", "timeouts", "retry"}
+    {"hostnames", "filters", "sectionName", "port", "headers", "queryParams", "method", "service", "timeouts", "retry"}
 )
 """Fields of a route that mean something when they are there and were not asked for; others the API server defaults."""
 

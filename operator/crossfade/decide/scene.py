@@ -9,6 +9,7 @@ from crossfade.decide.children import counted
 from crossfade.decide.look import Look, look_at
 from crossfade.decide.plan import Situation, Standing
 from crossfade.decide.rollback import breach
+from crossfade.decide.route_kinds import RouteKind, kind_of
 from crossfade.decide.signals import Signal
 from crossfade.decide.workloads import target_arm, unfit
 from crossfade.model.snapshot import Snapshot
@@ -66,7 +67,7 @@ def _target(snapshot: Snapshot) -> tuple[Arm, Resolved] | Situation:
     rollout, version = snapshot.rollout, snapshot.version
     if rollout.spec is None:
         return Situation(Standing.FAILED, Reason.INVALID_SPEC, rollout.spec_error)
-    name = rollout.spec.model_version
+    name, kind = rollout.spec.model_version, kind_of(rollout.spec.traffic.gateway_api)
     if version is None:
         return Situation(
             Standing.IN_PROGRESS,
@@ -78,10 +79,21 @@ def _target(snapshot: Snapshot) -> tuple[Arm, Resolved] | Situation:
         return Situation(
             standing, Reason.WAITING_FOR_MODEL_VERSION, f"ModelVersion {name} is not resolved: {version.message}"
         )
-    problem = unfit(rollout.spec.serving)
+    problem = _other_kind(snapshot, kind) or unfit(rollout.spec.serving, kind)
     if problem is not None:
         return Situation(Standing.FAILED, Reason.INVALID_SPEC, problem)
     return target_arm(rollout, rollout.spec, version.resolved), version.resolved
+
+
+def _other_kind(snapshot: Snapshot, kind: RouteKind) -> str | None:
+    """Why nothing may begin while a route of another kind stands: the pods that it leads to would be taken away."""
+    live = snapshot.route
+    if live is None or live.is_service or live.kind == kind.name:
+        return None
+    return (
+        f"spec.traffic.gatewayAPI.kind must be {live.kind}, for the {live.kind} {snapshot.rollout.name} still serves;"
+        f" or delete that when nobody calls it any more, to have a {kind.name}"
+    )
 
 
 def _recovered(snapshot: Snapshot) -> Arm | None:

@@ -12,11 +12,13 @@ from crossfade.api.v1alpha1.common import as_written
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.api.v1alpha1.serving import Serving
+from crossfade.decide.route_kinds import HTTP, RouteKind, kind_of
 from crossfade.decide.warming import warm_up
 from crossfade.model.snapshot import Platform, RolloutFacts
 
 MODEL_DIR = "/mnt/models"
 MODEL_PORT = 8080
+GRPC_PORT = 8081
 METRICS_PORT = 8082
 _VOLUME = "model"
 _MODEL_URI = {"name": "MLSERVER_MODEL_URI", "value": MODEL_DIR}
@@ -34,7 +36,7 @@ _RESTRICTED: Json = {
 """What Pod Security's level `restricted` asks of a container."""
 
 
-def revision_name(rollout: str, serving: Serving, digest: str) -> str:
+def revision_name(rollout: str, serving: Serving, digest: str, kind: RouteKind = HTTP) -> str:
     """Deterministic name of the revision that serves these bytes in this way; a DNS label of at most 63 characters.
 
     Hashes what the user asked for, not what this release of the operator renders, so that an upgrade of the operator
@@ -43,13 +45,15 @@ def revision_name(rollout: str, serving: Serving, digest: str) -> str:
     asked = as_written(serving)
     for field in ("replicas", "autoscaling", "startup"):
         asked.pop(field, None)
+    if kind is not HTTP:
+        asked["route"] = kind.name  # its pods and Services have another port
     text = json.dumps([rollout, digest, asked], sort_keys=True, separators=(",", ":"))
     return f"{rollout}-{hashlib.sha256(text.encode()).hexdigest()[:10]}"
 
 
 def target_arm(rollout: RolloutFacts, spec: RolloutSpec, resolved: Resolved) -> Arm:
     """The revision that the spec asks for."""
-    revision = revision_name(rollout.name, spec.serving, resolved.digest)
+    revision = revision_name(rollout.name, spec.serving, resolved.digest, kind_of(spec.traffic.gateway_api))
     return Arm(model_version=spec.model_version, revision=revision, digest=resolved.digest)
 
 
@@ -95,33 +99,34 @@ def deployment(
             "replicas": replicas,
             "revisionHistoryLimit": 1,
             "selector": {"matchLabels": selector},
-            "template": pod_template(rollout, spec.serving, arm, resolved, platform),
+            "template": pod_template(rollout, spec.serving, arm, resolved, platform, kind_of(spec.traffic.gateway_api)),
         },
     }
 
 
-def service(rollout: RolloutFacts, arm: Arm) -> Json:
-    """The revision's Service: the route's backend. Its selector never changes."""
+def service(rollout: RolloutFacts, arm: Arm, kind: RouteKind) -> Json:
+    """The revision's Service: the backend of a route of this kind. Its selector never changes."""
     return {
         "apiVersion": "v1",
         "kind": "Service",
         "metadata": child_metadata(rollout, arm),
         "spec": {
             "selector": {meta.LABEL_REVISION: arm.revision},
-            "ports": ports(),
+            "ports": ports(kind),
         },
     }
 
 
 def slot_service(rollout: RolloutFacts, slot: str, arm: Arm) -> Json:
-    """A Service of fixed name, which an adopted route names, and which selects the pods of a revision for now."""
-    body = service(rollout, arm)
+    """A Service of fixed name, which an adopted HTTPRoute names, and which selects the pods of a revision for now."""
+    body = service(rollout, arm, HTTP)
     return {**body, "metadata": {**body["metadata"], "name": slot}}
 
 
-def ports() -> list[Json]:
-    """Of every Service: port 80, and behind it the pods' port named `http`."""
-    return [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
+def ports(kind: RouteKind = HTTP) -> list[Json]:
+    """Of every Service: port 80, and behind it the pods' port of that name."""
+    port = {"name": kind.port, "port": 80, "targetPort": kind.port, "protocol": "TCP"}
+    return [port | ({"appProtocol": kind.app_protocol} if kind.app_protocol else {})]
 
 
 def child_metadata(rollout: RolloutFacts, arm: Arm) -> Json:
@@ -137,9 +142,11 @@ def child_metadata(rollout: RolloutFacts, arm: Arm) -> Json:
     return found
 
 
-def pod_template(rollout: RolloutFacts, serving: Serving, arm: Arm, resolved: Resolved, platform: Platform) -> Json:
+def pod_template(
+    rollout: RolloutFacts, serving: Serving, arm: Arm, resolved: Resolved, platform: Platform, kind: RouteKind = HTTP
+) -> Json:
     """Runtime's template, with the user's overlay, with what Crossfade insists on (loader, labels, drain) on top."""
-    template = _overlaid(serving, arm.model_version)
+    template = _overlaid(serving, arm.model_version, kind)
     pod = template.setdefault("spec", {})
     model = pod["containers"][0]
     if serving.resources is not None:
@@ -177,19 +184,19 @@ def _mount(*, read_only: bool) -> Json:
     return {"name": _VOLUME, "mountPath": MODEL_DIR, "readOnly": read_only}
 
 
-def unfit(serving: Serving) -> str | None:
+def unfit(serving: Serving, kind: RouteKind = HTTP) -> str | None:
     """Why pods of this template could never get a request, None when they can."""
-    model = _overlaid(serving, "")["spec"]["containers"][0]
-    if any(port.get("name") == "http" and port.get("protocol", "TCP") == "TCP" for port in model.get("ports", ())):
+    model = _overlaid(serving, "", kind)["spec"]["containers"][0]
+    if any(port.get("name") == kind.port and port.get("protocol", "TCP") == "TCP" for port in model.get("ports", ())):
         return None
     at = "spec.serving.template.spec.containers"
     place = f"{at}[0].ports" if serving.runtime == "custom" else f"{at}, in its container {model['name']}, `ports`"
-    return f"{place} must have a TCP port named `http`: requests are sent there"
+    return f"{place} must have a TCP port named `{kind.port}`: requests are sent there"
 
 
-def _overlaid(serving: Serving, model_version: str) -> Json:
+def _overlaid(serving: Serving, model_version: str, kind: RouteKind) -> Json:
     """The runtime's pod template with the user's overlay."""
-    base = _mlserver(serving, model_version) if serving.runtime == "mlserver" else _custom()
+    base = _mlserver(serving, model_version, kind) if serving.runtime == "mlserver" else _custom()
     found: Json = copy.deepcopy(overlay(base, serving.template or {}))
     return found
 
@@ -209,7 +216,7 @@ def _loader(resolved: Resolved, platform: Platform) -> Json:
     }
 
 
-def _mlserver(serving: Serving, model_version: str) -> Json:
+def _mlserver(serving: Serving, model_version: str, kind: RouteKind) -> Json:
     settings = {
         "MLSERVER_MODEL_NAME": "model",
         "MLSERVER_MODEL_VERSION": model_version,  # in each answer's `model_version`
@@ -217,6 +224,7 @@ def _mlserver(serving: Serving, model_version: str) -> Json:
         "MLSERVER_PARALLEL_WORKERS": "0",
         "MLSERVER_DEBUG": "false",  # true, its default, writes tracebacks into answers
     }
+    ports = {"http": MODEL_PORT, "metrics": METRICS_PORT} | ({"grpc": GRPC_PORT} if kind.port == "grpc" else {})
     # /v2/health/ready answers 200 for a moment before a broken model makes the server exit; the model's own does not
     ready = {"httpGet": {"path": "/v2/models/model/ready", "port": "http"}}
     return {
@@ -231,10 +239,7 @@ def _mlserver(serving: Serving, model_version: str) -> Json:
                     "args": ["start", MODEL_DIR],
                     "securityContext": dict(_RESTRICTED),
                     "env": [{"name": name, "value": value} for name, value in settings.items()],
-                    "ports": [
-                        {"name": "http", "containerPort": MODEL_PORT},
-                        {"name": "metrics", "containerPort": METRICS_PORT},
-                    ],
+                    "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
                     "startupProbe": {**ready, "periodSeconds": 1, "failureThreshold": 600},
                     # Slow is not gone: a probe that gives up on a server with a queue turns its late answers into 503s.
                     "readinessProbe": {**ready, "periodSeconds": 2, "failureThreshold": 3, "timeoutSeconds": 5},

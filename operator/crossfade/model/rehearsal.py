@@ -1,12 +1,14 @@
 """A rehearsal: which requests are sent through the gateways before users', and what came back."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """A GET of `path` at the host `host`, sent to `address`; `headers` are (name, value).
+    """A GET of `path` at the host `host`, sent to `address`, or by gRPC a call of it with an empty message.
 
+    `headers` are (name, value).
     The answer must name `revision` and `token` in its headers; with `token` None it must not name any token.
     `gateway` and `summary` say for people through which Gateway and for which stage.
     """
@@ -17,6 +19,7 @@ class Probe:
     address: str
     port: int
     host: str
+    protocol: Literal["http", "grpc"]
     path: str
     headers: tuple[tuple[str, str], ...]
     token: str | None
@@ -36,7 +39,7 @@ class Rehearsal:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Why a probe did not prove what it should. `reached` is False where nobody answered at all."""
+    """Why a probe did not prove what it should. `reached` is False where no answer came that could tell anything."""
 
     probe: Probe
     fault: str

@@ -90,7 +90,7 @@ def _entry(
     if adoption is not None:
         theirs = cache.get("HTTPRoute", rollout.namespace, adoption.route)
         return read_adopted(theirs, adoption) if theirs and is_labelled(theirs) else None
-    route = _stored(cache, *place) if spec is None or not by_pods(spec) else None
+    route = _route(cache, rollout, rollout.name) if spec is None or not by_pods(spec) else None
     if route is not None:
         return read_route(route)
     service = cache.get("Service", *place) if spec is None or by_pods(spec) else None
@@ -100,15 +100,18 @@ def _entry(
     return read_entry(service, cache.labelled("EndpointSlice", *place), revisions, known)
 
 
-def _stored(cache: Cache, namespace: str, name: str) -> Object | None:
-    """The route of ours that has this name, of whichever kind it is. Those of others are known, and not ours."""
-    named = (cache.get(kind.kind, namespace, name) for kind in ROUTES)
+def _route(cache: Cache, rollout: RolloutFacts, name: str) -> Object | None:
+    """The route of ours that has this name, of whichever kind it is; of two that of the kind that is asked for. Those
+    of others are known, and not ours."""
+    api = rollout.spec.traffic.gateway_api if rollout.spec else None
+    kinds = sorted((kind.kind for kind in ROUTES), key=lambda kind: api is None or kind != api.kind)
+    named = (cache.get(kind, rollout.namespace, name) for kind in kinds)
     return next((one for one in named if one and is_labelled(one)), None)
 
 
 def _rehearsal(cache: Cache, rollout: RolloutFacts) -> RouteFacts | None:
     """The route by which new rules are tried, if there is one."""
-    found = _stored(cache, rollout.namespace, rehearsal_name(rollout.name))
+    found = _route(cache, rollout, rehearsal_name(rollout.name))
     ours = found is not None and found["metadata"].get("labels", {}).get(meta.LABEL_ROLLOUT) == rollout.name
     return read_route(found) if found is not None and ours else None
 

@@ -83,7 +83,7 @@ class Rehearser:
             try:
                 async with self._slots:
                     answer = await self._prober.ask(probe)
-                fault, reached = fault_of(probe, answer), True
+                fault, reached = fault_of(probe, answer), tells(probe, answer)
             except ProbeError as error:
                 fault, reached = str(error), False
             if not fault:
@@ -94,14 +94,23 @@ class Rehearser:
             await asyncio.sleep(_PAUSE_SECONDS)
 
 
+def tells(probe: Probe, answer: Answer) -> bool:
+    """Whether the answer proves anything, for or against the rule. Not all gateways mark answers to calls: without a
+    mark, such an answer may have come through the rule or past it."""
+    marked = bool(answer.revision or answer.token)
+    return probe.protocol == "http" or marked or answer.failed or answer.status >= 300
+
+
 def fault_of(probe: Probe, answer: Answer) -> str:
     """What is wrong with an answer; empty when nothing is."""
     if probe.token is None:
         return "a request without its headers met the rule as well" if answer.token else ""
-    if answer.status >= 500:
-        return f"a request through the rule was answered with {answer.status}"
+    if answer.failed:
+        return f"a request through the rule was answered with {answer}"
+    if not tells(probe, answer):
+        return "its answers do not say which version gave them"
     if answer.token != probe.token:
-        return f"no request came through the rule; the last one was answered with {answer.status} past it"
+        return f"no request came through the rule; the last one was answered with {answer} past it"
     if answer.revision != probe.revision:
         return f"{answer.revision or 'an unknown arm'} answered in place of {probe.revision}"
     return ""

@@ -69,7 +69,7 @@ class Listing:
         return news
 
     async def _load_if_served(self, kind: Kind, namespace: str | None, selector: str) -> int:
-        """A cluster without the Gateway API has no routes."""
+        """A cluster without a kind of the Gateway API has no such routes."""
         try:
             found = await self._load(kind, namespace, selector)
         except ClusterError as error:
@@ -99,11 +99,12 @@ class Listing:
         pause = _FIRST_AUDIT_SECONDS
         while True:
             await asyncio.sleep(pause)
-            pause = _ABSENT_SECONDS if self._absent else AUDIT_SECONDS
+            pause = _ABSENT_SECONDS if self._absent >= _OPTIONAL else AUDIT_SECONDS
             try:
                 absent, news = set(self._absent), await self.load()
                 if absent - self._absent:
-                    log.warning("the Gateway API is there now: the operator ends, to be started again with it")
+                    come = ", ".join(sorted(kind.kind for kind in absent - self._absent))
+                    log.warning("the cluster has kinds now that it had not: %s: the operator ends, to watch them", come)
                     return
             except ClusterError as error:
                 log.warning("the audit could not list everything: %s", error)

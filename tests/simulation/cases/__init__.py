@@ -1,6 +1,6 @@
 """Whole rollouts by the numbers of the cases that other systems' tests are known by; docs/parity.md lists them all."""
 
-from tests.simulation.cases import adopted, faults, judged, minds, orders, pods, refused, routes, starts, steps
+from tests.simulation.cases import adopted, calls, faults, judged, minds, orders, pods, refused, routes, starts, steps
 from tests.simulation.cases.story import CASES, Case, Story
 
 __all__ = [
@@ -8,6 +8,7 @@ __all__ = [
     "Case",
     "Story",
     "adopted",
+    "calls",
     "faults",
     "judged",
     "minds",

@@ -4,7 +4,7 @@ import pytest
 from crossfade.act.execute import ActionError, Known, StaleError, execute
 from crossfade.api import meta
 from crossfade.decide.plan import Apply, Delete, Label, Scale, Target, Weigh
-from crossfade.ports import ClusterError, Kind, Object
+from crossfade.ports import Object
 
 from tests.unit.fakes.cluster import FakeCluster
 
@@ -48,6 +48,14 @@ async def test_an_object_with_our_label_is_written_by_force() -> None:
         cluster, "ml", [Apply(Target.DEPLOYMENT, labelled("demo"), "why")], known_as("demo"), lambda raw: None
     )
     assert cluster.writes == [("apply", "Deployment", "d")]
+
+
+async def test_a_kind_of_route_that_the_cluster_lacks_is_named() -> None:
+    cluster = FakeCluster()
+    cluster.unserved.add("GRPCRoute")
+    route = {**BODY, "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GRPCRoute"}
+    with pytest.raises(ActionError, match=r"does not have GRPCRoutes: install the CRDs of .*traffic.replicas"):
+        await execute(cluster, "ml", [Apply(Target.GRPC_ROUTE, route, "why")], nothing, lambda raw: None)
 
 
 @pytest.mark.parametrize("known", [nothing, known_as("another")])
@@ -120,17 +128,3 @@ async def test_a_pod_gets_its_label_and_loses_it_and_one_that_is_gone_is_fine() 
     await execute(cluster, "ml", [come, go, Label("gone", "fraud", serves=True, why="why")], nothing, seen.append)
     assert [one["metadata"]["labels"] for one in seen] == [{meta.LABEL_SERVES: "fraud"}, {}]
     assert cluster.writes == [("mark", "Pod", "p"), ("mark", "Pod", "p")]
-
-
-class WithoutGatewayApi(FakeCluster):
-    """Knows no routes."""
-
-    async def apply(self, kind: Kind, body: Object, *, force: bool) -> Object:
-        """See ports.Cluster."""
-        raise ClusterError("the server could not find the requested resource", 404)
-
-
-async def test_without_the_gateway_api_the_sentence_says_what_to_do() -> None:
-    route = Apply(Target.HTTP_ROUTE, labelled("demo"), "the route must say so")
-    with pytest.raises(ActionError, match=r"does not have the Gateway API: install its CRDs, or .*traffic.replicas"):
-        await execute(WithoutGatewayApi(), "ml", [route], nothing, lambda raw: None)

@@ -6,7 +6,7 @@ import pytest
 from crossfade.api.admission import refusals
 from crossfade.api.kinds import METRIC_TEMPLATE, MODEL_VERSION, ROLLOUT
 from crossfade.api.v1alpha1 import ModelVersionStatus, RolloutSpec, RolloutStatus
-from crossfade.api.v1alpha1.common import seconds
+from crossfade.api.v1alpha1.common import as_written, seconds
 from crossfade.api.v1alpha1.serving import Serving
 from pydantic import ValidationError
 
@@ -299,3 +299,38 @@ def test_without_a_gateway_some_things_cannot_be_asked_for(changes: dict[str, ob
 
 def test_without_a_gateway_nothing_more_is_to_be_said() -> None:
     assert refusals(ROLLOUT, {**_SPEC, "traffic": {"replicas": {}}}) == []
+
+
+def routed(**gateway: object) -> RolloutSpec:
+    return RolloutSpec.model_validate(
+        {**_SPEC, "traffic": {"gatewayAPI": {"parentRefs": [{"name": "public"}], **gateway}}}
+    )
+
+
+_CALLS = [{"matches": [{"method": {"service": "a.B"}}]}]
+_PATHS = [{"matches": [{"path": {"value": "/"}}]}]
+
+
+@pytest.mark.parametrize(("kind", "rules"), [("HTTPRoute", _PATHS), ("GRPCRoute", _CALLS), ("GRPCRoute", [{}])])
+def test_a_match_is_of_its_kind_of_route(kind: str, rules: object) -> None:
+    assert routed(kind=kind, rules=rules).traffic.gateway_api.kind == kind
+
+
+@pytest.mark.parametrize(
+    ("kind", "rules", "sentence"),
+    [
+        ("GRPCRoute", _PATHS, "must have `method` in place of `path`"),
+        ("HTTPRoute", _CALLS, "must have `path` in place of `method`"),
+        ("GRPCRoute", [{"matches": [{"method": {}}]}], "must have `service`, `method` or both"),
+    ],
+)
+def test_a_match_of_the_other_kind_is_refused_with_what_would_be_right(kind: str, rules: object, sentence: str) -> None:
+    with pytest.raises(ValidationError, match=sentence):
+        routed(kind=kind, rules=rules)
+
+
+def test_what_was_a_default_once_asks_for_nothing() -> None:
+    """Objects stored before there was a `method` have a `path` of `/`: the fingerprint of a rollback must not move."""
+    stored = [{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}]}]
+    assert as_written(routed(rules=stored)) == as_written(routed())
+    assert as_written(routed(kind="HTTPRoute")) == as_written(routed())

@@ -3,7 +3,7 @@
 from crossfade.api.v1alpha1 import RolloutSpec, RolloutStatus
 from crossfade.decide.front import asked_front
 from crossfade.decide.route_kinds import HTTP
-from crossfade.decide.routes import rehearsed_rule, render
+from crossfade.decide.routes import rehearsed_rules, render
 from crossfade.decide.shapes import Split
 from crossfade.model.snapshot import RolloutFacts
 
@@ -22,7 +22,7 @@ def test_no_backend_that_users_meet_has_a_filter() -> None:
 
 
 def test_an_answer_through_a_rehearsed_rule_names_the_arm_and_the_token() -> None:
-    rule = rehearsed_rule(READ.traffic.gateway_api, SPLIT, "t-1")
+    (rule,) = rehearsed_rules(READ.traffic.gateway_api, SPLIT, "t-1")
     said = [one["filters"][0]["responseHeaderModifier"]["set"] for one in rule["backendRefs"]]
     assert [{one["name"]: one["value"] for one in each} for each in said] == [
         {"x-crossfade-revision": arm, "x-crossfade-rehearsal": "t-1"} for arm in ("fraud-a", "fraud-b")

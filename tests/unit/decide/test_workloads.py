@@ -6,8 +6,9 @@ import pytest
 from crossfade.api.v1alpha1 import RolloutSpec, RolloutStatus
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.serving import Serving
+from crossfade.decide.route_kinds import GRPC, HTTP
 from crossfade.decide.routes import covers
-from crossfade.decide.workloads import MODEL_DIR, overlay, pod_template, revision_name, target_arm, unfit
+from crossfade.decide.workloads import MODEL_DIR, deployment, overlay, revision_name, service, target_arm, unfit
 from crossfade.model.snapshot import Platform, RolloutFacts
 
 from tests.simulation.world import spec
@@ -23,11 +24,20 @@ RESOLVED = Resolved(
 )
 
 
-def rendered(**serving: Any) -> dict[str, Any]:
-    read = RolloutSpec.model_validate(spec(serving=serving))
-    rollout = RolloutFacts("fraud", "ml", "u-1", 1, False, 0.0, False, None, read, "", RolloutStatus())
-    arm = target_arm(rollout, read, RESOLVED)
-    return pod_template(rollout, read.serving, arm, RESOLVED, Platform("crossfade:1"))
+def asked(kind: str = HTTP.name, **serving: Any) -> RolloutSpec:
+    route = {"kind": kind, "parentRefs": [{"name": "public"}]}
+    return RolloutSpec.model_validate(spec(serving=serving, traffic={"gatewayAPI": route}))
+
+
+def rollout_of(read: RolloutSpec) -> RolloutFacts:
+    return RolloutFacts("fraud", "ml", "u-1", 1, False, 0.0, False, {}, read, "", RolloutStatus())
+
+
+def rendered(kind: str = HTTP.name, **serving: Any) -> dict[str, Any]:
+    read = asked(kind, **serving)
+    arm = target_arm(rollout_of(read), read, RESOLVED)
+    made = deployment(rollout_of(read), read, arm, RESOLVED, Platform("crossfade:1"), 1)
+    return dict(made["spec"]["template"])
 
 
 def test_revision_names_outlive_releases() -> None:
@@ -37,6 +47,12 @@ def test_revision_names_outlive_releases() -> None:
     assert revision_name("fraud", scaled, DIGEST) == "fraud-5262acad58"
     assert revision_name("fraud", Serving(implementation="my.Model"), DIGEST) != "fraud-5262acad58"
     assert revision_name("other", Serving(), DIGEST) != "other-5262acad58"
+
+
+def test_a_revision_behind_a_route_of_another_kind_is_another_one() -> None:
+    """Its pods and its Service have another port; an orphan of the old kind must not be taken for it."""
+    named = [target_arm(rollout_of(read), read, RESOLVED).revision for read in (asked(), asked(GRPC.name))]
+    assert named[0] == revision_name("fraud", asked().serving, DIGEST) != named[1]
 
 
 @pytest.mark.parametrize("path", [MODEL_DIR, f"{MODEL_DIR}/", f"{MODEL_DIR}/sub", f"/x/..{MODEL_DIR}/model.pkl"])
@@ -93,6 +109,24 @@ def test_a_custom_server_without_a_port_for_requests_is_named() -> None:
     assert "port named `http`" in str(unfit(custom()))
     assert unfit(custom({"name": "http", "containerPort": 9000})) is None
     assert unfit(Serving()) is None
+    assert "must have a TCP port named `grpc`" in str(unfit(custom({"name": "http", "containerPort": 9000}), GRPC))
+    assert unfit(custom({"name": "grpc", "containerPort": 9000}), GRPC) is None
+
+
+def test_calls_get_to_the_servers_own_port_for_them_and_as_http_2() -> None:
+    arm = target_arm(rollout_of(asked()), asked(), RESOLVED)
+    (port,) = service(rollout_of(asked()), arm, GRPC)["spec"]["ports"]
+    assert (port["targetPort"], port["appProtocol"]) == ("grpc", "kubernetes.io/h2c")
+    (container,) = rendered(GRPC.name)["spec"]["containers"]
+    assert {one["name"]: one["containerPort"] for one in container["ports"]}["grpc"] == 8081
+
+
+def test_who_asks_for_no_calls_gets_what_there_always_was() -> None:
+    arm = target_arm(rollout_of(asked()), asked(), RESOLVED)
+    ports = service(rollout_of(asked()), arm, HTTP)["spec"]["ports"]
+    assert ports == [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
+    (container,) = rendered()["spec"]["containers"]
+    assert [one["name"] for one in container["ports"]] == ["http", "metrics"]
 
 
 @pytest.mark.parametrize("ports", [[{"containerPort": 8080}], [{"name": "http", "protocol": "UDP"}]])

@@ -8,13 +8,15 @@ from crossfade.ports import ClusterError, Kind, Marks, Object
 
 
 class FakeCluster:
-    """The Cluster port. `writes` lists (verb, kind, name); a write that `refuse` names raises."""
+    """The Cluster port. `writes` lists (verb, kind, name); a write that `refuse` names raises, and any of a kind that
+    is `unserved`."""
 
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str, str], Object] = {}
         self.writes: list[tuple[str, str, str]] = []
         self.events: list[Object] = []
         self.foreign: set[tuple[str, str, str]] = set()
+        self.unserved: set[str] = set()
         self.refuse: Callable[[str, str, str], bool] = lambda verb, kind, name: False
         self.version = 100
 
@@ -97,6 +99,8 @@ class FakeCluster:
         return copy.deepcopy(self._store(kind, body, merge, generation))
 
     def _record(self, verb: str, kind: Kind, name: str) -> None:
+        if kind.kind in self.unserved:
+            raise ClusterError(f"{verb} of {kind.plural} is refused with 404", 404)
         if self.refuse(verb, kind.kind, name):
             raise ClusterError(f"{verb} of {name} is refused", 422)
         self.writes.append((verb, kind.kind, name))

@@ -23,6 +23,7 @@ def probe(token: str | None = "secret", **changes: Any) -> Probe:
         "address": "10.0.0.1",
         "port": 80,
         "host": "fraud.test",
+        "protocol": "http",
         "path": "/",
         "headers": (("x-crossfade-rehearsal", token),) if token else (),
         "token": token,
@@ -48,8 +49,8 @@ class Script:
         return found
 
 
-async def rehearsed(script: Script, patience: float = 0.0) -> Rehearsed:
-    probes = (probe(), probe(None))
+async def rehearsed(script: Script, patience: float = 0.0, protocol: str = "http") -> Rehearsed:
+    probes = (probe(protocol=protocol), probe(None, protocol=protocol))
     clock, done = FakeClock(), asyncio.Event()
     rehearser = Rehearser(script, clock, patience)
     for _ in range(2):
@@ -73,6 +74,7 @@ async def test_the_right_answer_is_proof_whatever_the_model_says_of_the_path() -
         (Answer(500), "a request through the rule was answered with 500", True),
         (Answer(502, "fraud-2", "secret"), "a request through the rule was answered with 502", True),
         (PAST, "no request came through the rule; the last one was answered with 200 past it", True),
+        (Answer(200), "no request came through the rule; the last one was answered with 200 past it", True),
         (Answer(200, "fraud-2", "older"), "no request came through the rule; the last one was answered with 200", True),
         (Answer(200, "fraud-1", "secret"), "fraud-1 answered in place of fraud-2", True),
         (Answer(200, "", "secret"), "an unknown arm answered in place of fraud-2", True),
@@ -83,6 +85,31 @@ async def test_anything_else_is_not(answer: Answer | Exception, fault: str, *, r
     (finding,) = (await rehearsed(Script(answer))).findings
     assert finding.fault.startswith(fault)
     assert (finding.reached, finding.probe) == (reached, probe())
+
+
+@pytest.mark.parametrize(
+    ("answer", "fault", "reached"),
+    [
+        (
+            Answer(200, "fraud-2", "secret", 14),
+            "a request through the rule was answered with gRPC status 14 UNAV",
+            True,
+        ),
+        (Answer(200, grpc=14), "a request through the rule was answered with gRPC status 14 UNAVAILABLE", True),
+        (Answer(200, "fraud-1", "", 12), "no request came through the rule; the last one was answered with gRPC", True),
+        (Answer(404), "no request came through the rule; the last one was answered with 404 past it", True),
+        (Answer(200, grpc=12), "its answers do not say which version gave them", False),
+        (Answer(200), "its answers do not say which version gave them", False),
+    ],
+)
+async def test_of_a_call_only_a_failure_or_a_mark_tells(answer: Answer, fault: str, *, reached: bool) -> None:
+    (finding,) = (await rehearsed(Script(answer), protocol="grpc")).findings
+    assert finding.fault.startswith(fault)
+    assert finding.reached is reached
+
+
+async def test_a_server_that_does_not_know_the_call_is_proof_as_one_that_does() -> None:
+    assert (await rehearsed(Script(Answer(200, "fraud-2", "secret", 12)), protocol="grpc")).findings == ()
 
 
 async def test_a_gateway_that_accepts_before_it_serves_is_waited_for() -> None:

@@ -21,11 +21,17 @@ YOURS = cel(
     "self.mode != 'Adopted' || !(has(self.parentRefs) || has(self.hostnames) || has(self.rules))",
     "must not have `parentRefs`, `hostnames` or `rules` when `mode` is `Adopted`: they are in the adopted route",
 )
-STAYS = cel(
+HTTP_ALONE = cel(
+    "self.mode != 'Adopted' || self.kind == 'HTTPRoute'",
+    "must have `kind: HTTPRoute` when `mode` is `Adopted`: a GRPCRoute can only be one that Crossfade creates",
+)
+_STAYS = cel(
     "self.mode == oldSelf.mode && (!has(self.adopted) || !has(oldSelf.adopted)"
     " || self.adopted.name == oldSelf.adopted.name)",
     "must keep its `mode` and `adopted.name`: requests may be split there; delete the Rollout, and create it again",
 )
+RULES = (NAMED, SOMEWHERE, YOURS, HTTP_ALONE, _STAYS)
+"""Of `gatewayAPI`."""
 WEIGHTS_ALONE = cel(
     "!has(self.traffic.gatewayAPI) || self.traffic.gatewayAPI.mode != 'Adopted'"
     " || self.strategy.stages.all(stage, !has(stage.shadow) && !has(stage.match))",

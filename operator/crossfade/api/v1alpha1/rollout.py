@@ -1,10 +1,17 @@
 """Rollout: one served model endpoint. Which version, how it is served, how traffic moves, what is judged."""
 
-import re
 from itertools import combinations
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.config import JsonDict
 
 from crossfade.api.v1alpha1 import adopted
@@ -25,6 +32,7 @@ from crossfade.api.v1alpha1.common import (
     cel,
     validations,
 )
+from crossfade.api.v1alpha1.matching import RouteRule
 from crossfade.api.v1alpha1.plan import PlanStatus
 from crossfade.api.v1alpha1.replicas import ONE_WAY_IN, WITHOUT_GATEWAY, PodShare, Replicas, check
 from crossfade.api.v1alpha1.serving import Serving
@@ -40,10 +48,18 @@ _ONE_EACH = cel(
     " && (!has(one.sectionName) || !has(other.sectionName) || one.sectionName == other.sectionName)))",
     "must name each Gateway once, or each time with another `sectionName`",
 )
-_PLAIN_PATH = cel(
-    "!self.contains('//') && !self.contains('/./') && !self.contains('/../') && !self.matches('%2[fF]')"
-    " && !self.endsWith('/.') && !self.endsWith('/..')",
-    "must not contain `//`, `/./`, `/../` or `%2f`, nor end with `/.` or `/..`: a gateway takes no such path",
+_METHODS_ALONE = cel(
+    "self.kind != 'GRPCRoute' || !has(self.rules) || self.rules.all(rule, rule.matches.all(match, !has(match.path)))",
+    "must have `method` in place of `path` in `rules[].matches[]` when `kind` is `GRPCRoute`",
+)
+_PATHS_ALONE = cel(
+    "self.kind == 'GRPCRoute' || !has(self.rules) || self.rules.all(rule, rule.matches.all(match, !has(match.method)))",
+    "must have `path` in place of `method` in `rules[].matches[]` when `kind` is `HTTPRoute`",
+)
+_KIND_STAYS = cel(
+    "self.kind == oldSelf.kind",
+    "must keep its `kind`: create another Rollout with the other kind and another host, and delete this one when"
+    " nobody calls it any more",
 )
 _POLICY_STAYS = cel(
     "self.deletionPolicy == oldSelf.deletionPolicy",
@@ -72,42 +88,6 @@ def _named_once(value: list[ParentRef]) -> list[ParentRef]:
     return value
 
 
-def _is_plain(value: str) -> str:
-    if re.search(r"//|/\.\.?(/|$)|%2[fF]", value):
-        raise ValueError(_PLAIN_PATH["message"])
-    return value
-
-
-class PathMatch(ApiModel):
-    """How a request's path is matched, as in the Gateway API."""
-
-    type: Literal["PathPrefix", "Exact"] = "PathPrefix"
-    """`PathPrefix` matches whole path elements from the start, `Exact` the whole path."""
-    value: Annotated[
-        str,
-        StringConstraints(pattern=r"^/([-A-Za-z0-9/._~!$&'()*+,;=:@]|%[0-9a-fA-F]{2})*$", max_length=1024),
-        AfterValidator(_is_plain),
-        Field(json_schema_extra=validations(_PLAIN_PATH)),
-    ] = "/"
-    """The path."""
-
-
-class Match(ApiModel):
-    """One way for a request to reach this endpoint."""
-
-    path: PathMatch = PathMatch()
-    """The path that a request must have."""
-
-
-class RouteRule(ApiModel):
-    """Matches that share the weights."""
-
-    matches: Annotated[list[Match], Field(min_length=1, max_length=8, json_schema_extra=_ATOMIC)] = Field(
-        default_factory=lambda: [Match()]
-    )
-    """A request is for this endpoint when one of them matches."""
-
-
 Hostname = Annotated[
     str,
     StringConstraints(
@@ -120,16 +100,18 @@ Hostname = Annotated[
 
 
 class GatewayApi(ApiModel):
-    """The HTTPRoute that Crossfade moves."""
+    """The route that Crossfade moves."""
 
     model_config = ConfigDict(
-        json_schema_extra=validations(adopted.NAMED, adopted.SOMEWHERE, adopted.YOURS, adopted.STAYS)
+        json_schema_extra=validations(*adopted.RULES, _METHODS_ALONE, _PATHS_ALONE, _KIND_STAYS),
     )
 
     mode: Literal["Managed", "Adopted"] = "Managed"
     """`Managed` is a route that Crossfade creates and owns; `Adopted` one of yours, of which it moves two weights."""
     adopted: AdoptedRoute | None = None
     """The rule whose weights are moved; with mode `Adopted` alone."""
+    kind: Literal["HTTPRoute", "GRPCRoute"] = "HTTPRoute"
+    """`GRPCRoute` for gRPC alone. It stays as it is, and a host of a listener has routes of one kind."""
     parent_refs: Annotated[
         list[ParentRef],
         AfterValidator(_named_once),
@@ -146,6 +128,19 @@ class GatewayApi(ApiModel):
         """What reaches this endpoint."""
         return self.rules or [RouteRule()]
 
+    @field_validator("rules", mode="after")
+    @classmethod
+    def _fit(cls, rules: list[RouteRule] | None, info: ValidationInfo) -> list[RouteRule] | None:
+        if rules is None:
+            return None
+        kind = info.data.get("kind")  # absent when it is no kind at all, which is refused by itself
+        matches = [match for rule in rules for match in rule.matches]
+        if kind == "GRPCRoute" and any(match.path is not None for match in matches):
+            raise ValueError(_METHODS_ALONE["message"])
+        if kind == "HTTPRoute" and any(match.method is not None for match in matches):
+            raise ValueError(_PATHS_ALONE["message"])
+        return [rule.plain for rule in rules]
+
     @model_validator(mode="after")
     def _whose(self) -> Self:
         theirs = self.mode == "Adopted"
@@ -155,6 +150,8 @@ class GatewayApi(ApiModel):
             raise ValueError(adopted.SOMEWHERE["message"])
         if theirs and (self.parent_refs or "hostnames" in self.model_fields_set or self.rules is not None):
             raise ValueError(adopted.YOURS["message"])
+        if theirs and self.kind != "HTTPRoute":
+            raise ValueError(adopted.HTTP_ALONE["message"])
         return self
 
 
