@@ -127,6 +127,10 @@ REFUSED = {
         "must not have `parentRefs`, `hostnames` or `rules` when `mode` is `Adopted`: they are in the adopted route",
     ),
     "an adopted route with rules": (adopting(rules=[{}]), "must not have `parentRefs`, `hostnames` or `rules`"),
+    "an adopted GRPCRoute": (
+        adopting(kind="GRPCRoute"),
+        "must have `kind: HTTPRoute` when `mode` is `Adopted`: a GRPCRoute can only be one that Crossfade creates",
+    ),
     "a shadow in an adopted route": (
         adopting({"stages": [{"name": "a", "shadow": 5}]}),
         "must not have a stage with `shadow` or `match` when `traffic.gatewayAPI.mode` is `Adopted`",

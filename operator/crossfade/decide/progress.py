@@ -73,7 +73,8 @@ def _blocked(way: Way) -> Plan:
         again = again or (room.actions if room and not room.drained else ())
         if again:
             message = f"the weights are written once more: {trouble.message}"
-            return replace(way.plan(Reason.SHIFTING, message, **stage), first=again, obeyed={"retry": message})
+            # recorded first: after a kill in between nothing is disputed any more, and the weights are put right
+            return replace(way.plan(Reason.SHIFTING, message, **stage), then=again, obeyed={"retry": message})
     told = (Event(trouble.reason, trouble.message, warning=True),)
     proven = False if stage else None
     return replace(way.plan(trouble.reason, trouble.message, **stage), situation=trouble, events=told, proven=proven)

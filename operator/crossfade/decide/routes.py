@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from crossfade.api import meta
-from crossfade.api.v1alpha1.rollout import GatewayApi, RolloutSpec
+from crossfade.api.v1alpha1.gateway import GatewayApi
+from crossfade.api.v1alpha1.rollout import RolloutSpec
 from crossfade.decide.route_kinds import RouteKind, kind_of
 from crossfade.decide.shapes import Split
 from crossfade.decide.workloads import owner, owners

@@ -59,7 +59,7 @@ class Adopted(Story):
             return
         given = revision_weights(self._adoption(), self.theirs)
         rules = [{"matches": [{}], "backendRefs": [{"name": name, "weight": w} for name, w in given.items()]}]
-        self.route = {"metadata": {"labels": {}}, "spec": {"rules": rules}}
+        self.route = {"kind": "HTTPRoute", "metadata": {"labels": {}}, "spec": {"rules": rules}}
 
     def _adoption(self) -> Adoption:
         version = f"{self.route_generation}" if self.theirs is not None else ""
