@@ -12,8 +12,9 @@ test: check  ## all tiers; the last ones share one testbed, from inside whose ne
 	$(BIN)/pytest -q tests/image
 	$(BIN)/pytest tests/testbed tests/contract tests/chart tests/cluster $(ARGS)
 
-test-long: .venv/ready  ## a hundred orders of every whole rollout, and every state of a larger small world; half an hour
+test-long: .venv/ready  ## a hundred orders of every rollout, every state of a larger small world, more on the second gateway; an hour or two
 	nice $(BIN)/pytest -q -n 2 -m slow tests/simulation $(ARGS)
+	$(BIN)/pytest -q -m slow tests/cluster $(ARGS)
 
 check: .venv/ready  ## what to run all the time: linters, types, contracts between rooms, fast tests
 	$(BIN)/ruff check -q .

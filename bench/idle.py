@@ -1,8 +1,9 @@
-"""What many Rollouts at rest cost: memory, and processor time for each event that changes nothing."""
+"""What many Rollouts at rest cost: memory, a restart, and processor time for each event that changes nothing."""
 
 import asyncio
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,14 +13,17 @@ import httpx
 
 from bench.figures import Figure
 from testbed.bed import Bed
+from tests.support.audit import writes
 from tests.support.crowd import played_pods, settle
 from tests.support.endpoint import Endpoint
-from tests.support.operator_process import Installation, OperatorProcess, free_port, metric
+from tests.support.operator_process import ACCOUNT, Installation, OperatorProcess, free_port, metric
 
 _MEBIBYTE = 2**20
 _SETTLE_SECONDS = 600.0
 _CATCH_UP_SECONDS = 30.0
 _PAUSE = 0.1
+_OBJECTS = 5
+"""Of each Rollout: itself, Deployment, Service, HTTPRoute and Pod."""
 _BASELINE = "an empty operator of the same framework with the same watches"
 
 
@@ -70,15 +74,29 @@ async def idle(endpoint: Endpoint, bed: Bed, operator: OperatorProcess, counts: 
             done = count
             operator.stop()
             log = operator.log.with_name(f"bare-{count}.log")
+            begun = time.monotonic()
             with bare_operator(operator.installation, endpoint.namespace, log) as bare:
-                operator.start()
-                operator.until_audited()
-                await bare.has_seen(5 * count)
+                await bare.has_seen(_OBJECTS * count)
+                figures.append(await _restart(bed, operator, count, time.monotonic() - begun))
                 figures.append(_memory(operator, bare, count))
                 if count == min(counts):
                     figures.append(await _events(endpoint, operator, bare, events))
         operator.stop()
     return figures
+
+
+async def _restart(bed: Bed, operator: OperatorProcess, count: int, baseline: float) -> Figure:
+    """Start the operator, and time it until it has looked at every Rollout and at their ModelVersion."""
+    before, begun = len(writes(bed.audit, ACCOUNT)), time.monotonic()
+    operator.start()
+    async with asyncio.timeout(_SETTLE_SECONDS):
+        while operator.metric("crossfade_reconciles_total") < count + 1:  # noqa: ASYNC110 - the same
+            await asyncio.sleep(_PAUSE)
+    seconds = time.monotonic() - begun
+    operator.until_audited()
+    made = len(writes(bed.audit, ACCOUNT)) - before
+    what = f"from the start to the last of {count} Rollouts at rest looked at ({made} writes)"
+    return Figure(what, "s", [seconds], f"{_BASELINE}, until it has seen every object", [baseline])
 
 
 def _memory(operator: OperatorProcess, bare: Bare, count: int) -> Figure:

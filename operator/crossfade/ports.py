@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from crossfade.api import meta
 from crossfade.model.evidence import Sample
+from crossfade.model.lease import Lease
 from crossfade.model.rehearsal import Probe
 
 if TYPE_CHECKING:  # the loader starts in every pod and needs none of the API's types
@@ -64,6 +65,7 @@ ROUTES = (HTTP_ROUTES, GRPC_ROUTES)
 GATEWAYS = Kind("gateway.networking.k8s.io/v1", "gateways", "Gateway")
 GATEWAY_CLASSES = Kind("gateway.networking.k8s.io/v1", "gatewayclasses", "GatewayClass")
 EVENTS = Kind("events.k8s.io/v1", "events", "Event")
+LEASES = Kind("coordination.k8s.io/v1", "leases", "Lease")
 
 
 Marks = Mapping[str, str | None]
@@ -108,6 +110,21 @@ class Cluster(Protocol):
 
     async def create_event(self, namespace: str, body: Object) -> None:
         """Create one events.k8s.io/v1 Event. Raises ClusterError."""
+        ...
+
+
+class LeaseStore(Protocol):
+    """The one Lease that the replicas of an operator share."""
+
+    async def read(self) -> Lease | None:
+        """The Lease as stored now, None when there is none. Raises ClusterError."""
+        ...
+
+    async def write(self, lease: Lease) -> Lease:
+        """Store it if it still has the version that `lease` names; an empty one creates it. Returns what is stored.
+
+        Raises ClusterError, with 409 when somebody else wrote it meanwhile.
+        """
         ...
 
 

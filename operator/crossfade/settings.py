@@ -1,5 +1,6 @@
 """The operator's own configuration: what an administrator decides, never what a Rollout may ask for."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Self
@@ -34,6 +35,12 @@ def _web_address(value: str) -> str:
 def _absolute(value: Path) -> Path:
     if not value.is_absolute():
         raise ValueError("must be the absolute path of a file")
+    return value
+
+
+def _lease(value: str) -> str:
+    if not re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?/[a-z0-9]([-a-z0-9.]*[a-z0-9])?", value):
+        raise ValueError(f"{value!r} must be a namespace and a name, such as crossfade-system/crossfade")
     return value
 
 
@@ -134,5 +141,7 @@ class Settings(BaseModel):
     """The image whose `load` command the pods' init container runs: the operator's own."""
     namespaces: tuple[Label, ...] = ()
     """The namespaces to serve; all when empty."""
+    lease: Annotated[str, AfterValidator(_lease)] | None = None
+    """Namespace and name of the Lease by which replicas agree on who writes; without it there must be one replica."""
     health_port: int = Field(default=8080, ge=1, le=65535)
     """Where /livez, /readyz and /metrics are served."""

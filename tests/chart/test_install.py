@@ -48,15 +48,16 @@ def test_the_api_server_takes_every_object(bed: ClusterHandle, helm_program: Pat
 
 def test_the_operator_is_ready_when_helm_says_so(bed: ClusterHandle, release: Release) -> None:
     status = deployed(bed, release)
-    assert (status["readyReplicas"], status["observedGeneration"]) == (1, 1)
+    assert (status["readyReplicas"], status["observedGeneration"]) == (2, 1)
 
 
 def test_its_metrics_are_scraped(bed: ClusterHandle, release: Release) -> None:
     """By the pod's annotations, as Prometheus' own example configuration has it."""
     pods = json.loads(bed.kubectl("get", "pods", "--namespace", release.namespace, "--output=json"))["items"]
-    (address,) = [pod["status"]["podIP"] for pod in pods]
-    answer = bed.run(["curl", "--silent", "--show-error", "--fail", f"http://{address}:8080/metrics"])
-    assert "crossfade_" in answer
+    assert len(pods) == 2
+    for address in (pod["status"]["podIP"] for pod in pods):
+        answer = bed.run(["curl", "--silent", "--show-error", "--fail", f"http://{address}:8080/metrics"])
+        assert "crossfade_leading " in answer
     annotations = pods[0]["metadata"]["annotations"]
     assert [annotations[f"prometheus.io/{name}"] for name in ("scrape", "port", "path")] == ["true", "8080", "/metrics"]
 
@@ -65,7 +66,7 @@ def test_the_service_leads_to_the_operator(bed: ClusterHandle, release: Release)
     selector = f"kubernetes.io/service-name={release.name}"
     answer = bed.kubectl("get", "endpointslices", "-n", release.namespace, "-l", selector, "--output=json")
     (found,) = json.loads(answer)["items"]
-    assert [endpoint["conditions"]["ready"] for endpoint in found["endpoints"]] == [True]
+    assert [endpoint["conditions"]["ready"] for endpoint in found["endpoints"]] == [True, True]
     assert [(port["name"], port["port"]) for port in found["ports"]] == [("metrics", 8080)]
 
 
@@ -80,6 +81,7 @@ def test_the_service_leads_to_the_operator(bed: ClusterHandle, release: Release)
         (False, ("delete", "rollouts.crossfade.dev")),
         (False, ("get", "secrets")),
         (False, ("list", "configmaps")),
+        (False, ("update", "leases.coordination.k8s.io/crossfade")),
         (False, ("create", "pods", "--subresource=exec")),
         (True, ("get", "gatewayclasses.gateway.networking.k8s.io")),
         (False, ("list", "gateways.gateway.networking.k8s.io")),
@@ -110,7 +112,7 @@ def test_an_upgrade_replaces_the_operator(bed: ClusterHandle, release: Release) 
     place = ["--namespace", release.namespace, "--reuse-values", "--wait", "--timeout", "60s"]
     bed.helm("upgrade", release.name, str(CHART), *place, "--set=resources.requests.cpu=50m")
     status = deployed(bed, release)
-    assert (status["readyReplicas"], status["observedGeneration"]) == (1, 2)
+    assert (status["readyReplicas"], status["observedGeneration"]) == (2, 2)
 
 
 def test_limited_to_one_namespace_it_starts_without_rights_elsewhere(bed: ClusterHandle, release: Release) -> None:

@@ -79,17 +79,19 @@ def test_lint_finds_nothing(helm_program: Path) -> None:
 
 def test_it_serves_all_namespaces_by_default(render: Render) -> None:
     found = render("crds.enabled=false")
-    assert kinds(found) == ["ClusterRole", "ClusterRoleBinding", "Deployment", "Service", "ServiceAccount"]
+    roles = ["ClusterRole", "ClusterRoleBinding", "Deployment", "Role", "RoleBinding"]
+    assert kinds(found) == [*roles, "Service", "ServiceAccount"]
     assert "CROSSFADE_NAMESPACES" not in operator(found)["env"]
 
 
 def test_limited_to_namespaces_it_has_no_rights_elsewhere_but_to_read_one_gateway_at_a_time(render: Render) -> None:
     found = render('namespaces=["ml","fraud"]', "crds.enabled=false")
-    roles = ["ClusterRole", "ClusterRoleBinding", "Deployment", "Role", "Role", "RoleBinding", "RoleBinding"]
+    roles = ["ClusterRole", "ClusterRoleBinding", "Deployment", *["Role"] * 3, *["RoleBinding"] * 3]
     assert kinds(found) == [*roles, "Service", "ServiceAccount"]
     assert rules(found) == [_GATEWAYS]
     placed = {(item["kind"], item["metadata"]["namespace"]) for item in found if item["kind"].startswith("Role")}
-    assert placed == {(kind, place) for kind in ("Role", "RoleBinding") for place in ("ml", "fraud")}
+    places = ("ml", "fraud", "crossfade-system")
+    assert placed == {(kind, place) for kind in ("Role", "RoleBinding") for place in places}
     assert operator(found)["env"]["CROSSFADE_NAMESPACES"] == "ml fraud"
 
 
@@ -132,6 +134,21 @@ def test_settings_reach_the_operator(render: Render) -> None:
     assert env["CROSSFADE_METRICS_INTERVAL"] == "0.5"
     assert env["CROSSFADE_MLFLOW_ADDRESS"] == "http://mlflow.mlops:5000"
     assert "CROSSFADE_MLFLOW_ADDRESS" not in operator(render())["env"]
+
+
+def test_of_two_replicas_the_one_that_holds_the_releases_own_lease_writes(render: Render) -> None:
+    """With one replica too: an upgrade starts the next one before it ends the last."""
+    for values, replicas in (((), 2), (("replicas=1",), 1)):
+        found = render(*values)
+        assert one(found, "Deployment")["spec"]["replicas"] == replicas
+        namespace, name = operator(found)["env"]["CROSSFADE_LEASE"].split("/")
+        role = next(item for item in found if item["kind"] == "Role")
+        assert (role["metadata"]["namespace"], role["metadata"]["name"]) == (namespace, "crossfade-lease")
+        leases = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
+        assert role["rules"] == [
+            {**leases, "resourceNames": [name], "verbs": ["get", "update"]},
+            {**leases, "verbs": ["create"]},
+        ]
 
 
 _SOURCES = (
@@ -214,7 +231,8 @@ def test_uninstalling_leaves_the_crds(render: Render) -> None:
         ("metrics.interval=0", "/metrics/interval.*got 0, want 0.5"),
         ('metrics.interval="5s"', "/metrics/interval.*want number"),
         ('namespaces=["Ml"]', "/namespaces/0.*'Ml'"),
-        ("replicas=2", "'replicas' not allowed"),
+        ("replicas=0", "/replicas.*got 0, want 1"),
+        ("replicaCount=2", "'replicaCount' not allowed"),
         ('image.digest="latest"', "/image/digest"),
         ('crds.enabled="yes"', "/crds/enabled.*want boolean"),
     ],

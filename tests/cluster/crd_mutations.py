@@ -140,6 +140,9 @@ VALID: dict[str, list[Spec]] = {
                 ],
                 "bake": {"duration": "30m", "holdback": 20},
                 "onRollback": {"keepCandidate": "10m"},
+                "rollbackWindow": {"revisions": 2},
+                "keepPrevious": "30m",
+                "minPods": 2,
             },
             "analysis": {
                 "metrics": [{"name": "e", "template": "mlserver/errors", "objective": {"absolute": {"max": "0.02"}}}]

@@ -12,7 +12,7 @@ from testbed.bed import Bed
 from testbed.load import Sample
 from testbed.load.samples import percentile
 from tests.support.endpoint import Endpoint, answered_by, at_least, failed_by_route
-from tests.support.gateways import ENVOY, TRAEFIK, on_both_gateways
+from tests.support.gateways import ENVOY, TRAEFIK, on_both_gateways, on_both_gateways_at_length
 from tests.support.pair import NEW, OLD, Pair, after_each
 from tests.support.queries import asked
 
@@ -94,7 +94,7 @@ def by_hundreds(samples: list[Sample]) -> list[int]:
     return [len(answered_by(row, NEW)) for row in rows if len(row) == 100]
 
 
-@on_both_gateways
+@on_both_gateways_at_length
 async def test_a_tenth_is_a_tenth(pair: Pair, gateway: str, record_property: Property) -> None:
     async with pair.endpoint.load(2 * RATE) as load:
         await pair.weigh(old=90, new=10)
@@ -109,7 +109,7 @@ async def test_a_tenth_is_a_tenth(pair: Pair, gateway: str, record_property: Pro
 
 
 @pytest.mark.parametrize("patience", [0, 20])
-@on_both_gateways
+@on_both_gateways_at_length
 async def test_no_stream_is_cut_off_but_by_traefik_when_a_model_answers_at_once(
     endpoint: Endpoint, gateway: str, patience: int, record_property: Property
 ) -> None:

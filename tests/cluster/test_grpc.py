@@ -25,7 +25,7 @@ from tests.support.endpoint import (
     settled,
     weights,
 )
-from tests.support.gateways import ENVOY, on_both_gateways
+from tests.support.gateways import ENVOY, on_both_gateways, on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -98,7 +98,7 @@ async def test_a_good_version_is_promoted_under_calls_and_streams_and_none_fails
     print(f"{gateway}: {counts} calls, calls on new connections and streams of 5 s: none failed in a promotion")
 
 
-@on_both_gateways
+@on_both_gateways_at_length
 async def test_a_bad_version_is_rolled_back_under_calls_and_the_route_fails_none(
     endpoint: Endpoint, gateway: str, start_operator: Callable[..., OperatorProcess]
 ) -> None:
@@ -162,7 +162,7 @@ async def test_calls_are_copied_where_that_is_proven_and_nowhere_else(
     assert any(rule.get("filters") for rule in rules) is (gateway == ENVOY)
 
 
-@on_both_gateways
+@on_both_gateways_at_length
 async def test_the_calls_of_a_cohort_go_to_the_candidate_and_no_others(
     endpoint: Endpoint, gateway: str, start_operator: Callable[..., OperatorProcess]
 ) -> None:

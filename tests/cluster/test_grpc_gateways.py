@@ -82,6 +82,7 @@ async def test_sixty_changes_under_load_fail_no_call_and_cut_off_no_stream(
     print(f"{gateway}: {counts} calls, calls on new connections and streams, none failed, during {CHANGES} changes")
 
 
+@pytest.mark.slow
 @on_both_gateways
 async def test_an_arm_that_is_new_to_a_route_costs_no_call(
     pair: GrpcPair, gateway: str, record_property: Property
@@ -107,6 +108,7 @@ def by_hundreds(samples: list[Sample]) -> list[int]:
     return [len(answered_by(row, NEW)) for row in rows if len(row) == 100]
 
 
+@pytest.mark.slow
 @on_both_gateways
 async def test_a_tenth_is_a_tenth(pair: GrpcPair, gateway: str, record_property: Property) -> None:
     async with calls(pair.endpoint, 2 * RATE) as load:
@@ -121,6 +123,7 @@ async def test_a_tenth_is_a_tenth(pair: GrpcPair, gateway: str, record_property:
     assert share == pytest.approx(CALLS / 10, abs=5 * (CALLS * 0.09) ** 0.5), "five standard deviations"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patience", [0, 20])
 @on_both_gateways
 async def test_no_stream_is_cut_off(endpoint: Endpoint, gateway: str, patience: int, record_property: Property) -> None:
@@ -135,6 +138,7 @@ async def test_no_stream_is_cut_off(endpoint: Endpoint, gateway: str, patience: 
     assert failures(load.samples) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drain", [0, 5])
 @on_both_gateways
 async def test_pods_that_are_replaced_fail_no_call_when_they_drain(

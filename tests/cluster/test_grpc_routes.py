@@ -15,7 +15,7 @@ from tests.support.pair import NEW, OLD, GrpcPair
 from tests.support.queries import asked
 from tests.support.recorder import Object
 
-pytestmark = pytest.mark.cluster
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 ARM = "x-crossfade-revision"
 MODEL = "x-model-version"

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support import objects
 from tests.support.endpoint import NAME, Endpoint, at_least, at_stage, failed_by_route, ready, serves
-from tests.support.gateways import on_both_gateways
+from tests.support.gateways import on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 
@@ -79,7 +79,7 @@ async def refused(endpoint: Endpoint) -> None:
     await endpoint.until(lambda found: ready(found)[1] == "WaitingForGateway")
 
 
-@on_both_gateways
+@on_both_gateways_at_length
 @pytest.mark.parametrize("begun", [at_rest, split, starting, aborted], ids=lambda begun: begun.__name__)
 async def test_deleted_and_made_again_it_takes_over_the_pods_that_serve_without_a_gap(
     serving: Endpoint, begun: Callable[[Endpoint], Any]
@@ -98,7 +98,11 @@ async def test_deleted_and_made_again_it_takes_over_the_pods_that_serve_without_
     assert before.items() <= (await pods(serving)).items(), "a pod of what serves was made again"
 
 
-@pytest.mark.parametrize("begun", [at_rest, starting, gated, aborted, refused], ids=lambda begun: begun.__name__)
+@pytest.mark.parametrize(
+    "begun",
+    [starting, refused, *(pytest.param(begun, marks=pytest.mark.slow) for begun in (at_rest, gated, aborted))],
+    ids=lambda begun: begun.__name__,
+)
 async def test_a_namespace_goes_whatever_its_rollout_is_doing(
     serving: Endpoint, begun: Callable[[Endpoint], Any]
 ) -> None:

@@ -13,7 +13,7 @@ from testbed.cluster import ClusterClient
 from testbed.load import LoadGenerator
 from tests.support import objects
 from tests.support.endpoint import NAME, Endpoint, at_least, at_stage, failed_by_route, ready, serves, weights
-from tests.support.gateways import on_both_gateways
+from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object, collection
 from tests.support.statuses import conditions
@@ -80,7 +80,7 @@ def parents(*names: str, **more: Any) -> Object:
     return {"traffic": {"gatewayAPI": {"parentRefs": refs}}}
 
 
-@on_both_gateways
+@on_both_gateways_at_length
 async def test_what_no_gateway_would_take_starts_nothing_and_leaves_users_what_they_had(
     serving: Endpoint, admin: ClusterClient
 ) -> None:
@@ -140,7 +140,7 @@ def both(routes: list[Object], *names: str) -> bool:
     return [[ref["name"] for ref in route["spec"]["parentRefs"]] for route in routes] == [list(names)]
 
 
-@on_both_gateways
+@on_both_gateways_at_length
 async def test_the_younger_of_two_rollouts_for_one_host_is_refused_and_the_elder_untouched(
     new_endpoint: NewEndpoint, start_operator: StartOperator
 ) -> None:
@@ -163,7 +163,7 @@ async def test_the_younger_of_two_rollouts_for_one_host_is_refused_and_the_elder
     await younger.until(lambda found: serves(found, 1))
 
 
-@on_both_gateways
+@on_both_gateways_at_length
 async def test_a_route_of_others_with_the_same_host_is_named_and_loses_nothing(serving: Endpoint) -> None:
     """The Rollout's own route is the elder one, and would take the other's requests without a word."""
     other = {
@@ -203,7 +203,7 @@ async def test_a_template_without_the_port_for_requests_starts_nothing(serving: 
     assert "spec.serving.template.spec.containers[0].ports must have a TCP port named `http`" in said(refused)
 
 
-@on_both_gateways
+@on_both_gateways_at_length
 async def test_a_gateway_removed_and_returned_in_the_middle_holds_and_goes_on(
     serving: Endpoint, admin: ClusterClient
 ) -> None:

@@ -24,7 +24,7 @@ from tests.support.endpoint import (
     ready,
     serves,
 )
-from tests.support.gateways import ENVOY, on_both_gateways
+from tests.support.gateways import ENVOY, on_both_gateways, on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -164,7 +164,7 @@ async def test_a_cohort_gets_the_candidate_and_nobody_else_does(serving: Endpoin
     assert {one.arm for one in cohort.samples[begun[1] : ended[1]]} == {arms["candidate"]}
 
 
-@on_both_gateways
+@on_both_gateways_at_length
 async def test_blue_green_is_passed_by_a_word_and_fails_no_request(serving: Endpoint) -> None:
     async with team(serving) as previewed, asked(serving, PREVIEW) as load:
         waiting = await serving.until(lambda found: ready(found)[1] == "WaitingForPeople")
@@ -182,7 +182,7 @@ async def test_blue_green_is_passed_by_a_word_and_fails_no_request(serving: Endp
     assert {one.arm for one in load.samples[-100:]} == {candidate}
 
 
-@on_both_gateways
+@on_both_gateways_at_length
 async def test_what_is_tried_is_out_of_reach_for_users(
     serving: Endpoint, record_property: Callable[[str, object], None]
 ) -> None:

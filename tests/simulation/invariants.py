@@ -5,13 +5,14 @@ rollouts on the fake world, over their shuffled orders, and over every state tha
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.admission import objection
 from crossfade.decide.counting import is_fresh
+from crossfade.decide.going_back import goes_back
 from crossfade.decide.plan import Action, Delete, Plan, Scale, Target
 from crossfade.decide.records import is_sticky
 from crossfade.decide.rollout import plan_rollout
@@ -19,10 +20,10 @@ from crossfade.decide.scene import scene_of
 from crossfade.decide.shapes import asked_for
 from crossfade.decide.stages import same_step, step_at
 from crossfade.decide.traffic import traffic_of
-from crossfade.model.order import Order
 from crossfade.model.snapshot import Snapshot
-from crossfade.model.workload import PodFacts
 
+from tests.simulation.kept_promises import who_is_kept_stays
+from tests.simulation.misfortunes import aborted, crashed
 from tests.simulation.pod_promises import never_fewer_behind, pods_are_ready_to_serve_before_they_are_selected
 from tests.simulation.routes import is_service, weights
 from tests.simulation.slot_promises import no_service_moves_under_its_requests
@@ -147,8 +148,9 @@ def stable_stays_whole(one: Pass) -> None:
 
 
 def no_more_traffic_without_metrics(one: Pass) -> None:
-    """The candidate gets a larger share, or its first copy, only while Prometheus answers."""
-    assert not _rises(one) or is_fresh(one.seen.evidence, one.seen.now), "more traffic while metrics are silent"
+    """The candidate gets a larger share, or its first copy, only while Prometheus answers; but on the way back."""
+    fine = _goes_back(one) or is_fresh(one.seen.evidence, one.seen.now)
+    assert fine or not _rises(one), "more traffic while metrics are silent"
 
 
 def no_step_forward_without_proof(one: Pass) -> None:
@@ -159,7 +161,7 @@ def no_step_forward_without_proof(one: Pass) -> None:
     seen, candidate, spec = one.seen, one.candidate, one.seen.rollout.spec
     stage, after = seen.rollout.status.stage, one.plan.status.stage
     forward = after is not None and (stage is None or (after.name, after.index) != (stage.name, stage.index))
-    if candidate is None or spec is None or not forward or not _rises(one):
+    if candidate is None or spec is None or not forward or not _rises(one) or _goes_back(one):
         return
     assert not spec.suspend, "a step forward while suspended"
     assert objection(seen) is None, "a step forward although a gateway, or another route, stands in its way"
@@ -178,6 +180,19 @@ def no_step_forward_without_proof(one: Pass) -> None:
     policy = step.otherwise == "Advance" and look.judgement.overall == "Continue"
     assert look.judgement.overall == "Advance" or policy, f"a step forward on the verdict {look.judgement.overall}"
     assert not step.gated, "a gate was passed by nobody"
+
+
+def the_way_back_is_one_step(one: Pass) -> None:
+    """Only a version that stable, or one that came after it, was promoted over goes without stages: to everything, with
+    every pod ready, or with any while stable has none; with fewer than it was given only after it lost some."""
+    seen, candidate, spec, stable = one.seen, one.candidate, one.seen.rollout.spec, one.seen.rollout.status.stable
+    if candidate is None or spec is None or stable is None or not _goes_back(one) or not _rises(one):
+        return
+    promotions = [end.revision for end in seen.rollout.status.history if "Promoted" in end.result]
+    assert candidate.revision in promotions, "it never was promoted"
+    share = one.weights[candidate.revision] / sum(one.weights.values())
+    carried = min(one.ready(candidate.revision) / _whole(seen, stable), 1.0)
+    assert share <= carried or not one.ready(stable.revision), f"{share:.0%} for pods that carry {carried:.0%}"
 
 
 def stable_changes_only_by_serving_alone(one: Pass) -> None:
@@ -230,7 +245,7 @@ def a_rollback_is_one_pass_away(one: Pass) -> None:
         return  # nothing says which route there should be
     if one.seen.adoption is not None and (one.seen.route is None or not one.seen.route.weights):
         return  # no request gets anywhere
-    for fault in (_aborted(one.seen), _crashed(one.seen, candidate.revision)):
+    for fault in (aborted(one.seen), crashed(one.seen, candidate.revision)):
         if fault is None:
             continue
         back = Pass(fault, plan_rollout(fault))
@@ -246,10 +261,12 @@ PROMISES: tuple[Callable[[Pass], None], ...] = (
     nobody_gets_all_who_cannot_answer,
     every_backend_is_there,
     nothing_goes_that_may_be_reached,
+    who_is_kept_stays,
     a_split_is_held,
     stable_stays_whole,
     no_more_traffic_without_metrics,
     no_step_forward_without_proof,
+    the_way_back_is_one_step,
     stable_changes_only_by_serving_alone,
     what_was_taken_back_stays_away,
     an_order_acts_once,
@@ -319,7 +336,7 @@ def no_weight_without_pods(world: "World") -> None:
     full = world.spec["serving"].get("replicas") or stable.floor or 1
     given = min(given, ceil(before * full - 1e-9))  # fewer may be enough by an edit
     if share > before:
-        given = ceil(share * full - 1e-9)
+        given = min(ceil(share * full - 1e-9), ready) if not world.ready(stable.revision) else ceil(share * full - 1e-9)
         assert ready >= given, f"{ready} pods are ready, and {given} carry {share:.0%}"
         before = share
     elif ready < given and ready and world.ready(stable.revision) >= full and not world.lines[-1].endswith("KILLED"):
@@ -373,14 +390,5 @@ def _rises(one: Pass) -> bool:
     return newly or share > (live.share(name) if live else 0.0)
 
 
-def _aborted(seen: Snapshot) -> Snapshot:
-    orders = {**seen.rollout.orders, "abort": Order("the way back")}
-    return replace(seen, rollout=replace(seen.rollout, orders=orders))
-
-
-def _crashed(seen: Snapshot, revision: str) -> Snapshot | None:
-    found = seen.revisions.get(revision)
-    if found is None:
-        return None
-    pods = (PodFacts(f"{revision}-0", ready=False, restarts=9, trouble="CrashLoopBackOff"),)
-    return replace(seen, revisions={**seen.revisions, revision: replace(found, ready=0, pods=pods)})
+def _goes_back(one: Pass) -> bool:
+    return one.candidate is not None and goes_back(one.seen, one.candidate.revision)

@@ -14,6 +14,11 @@ LADDERS: Mapping[str, dict[str, Any]] = {
         ],
         "bake": {"duration": "5s", "holdback": 2},
     },
+    "back": {
+        "stages": [{"name": "half", "weight": 50, **_SHORT}],
+        "rollbackWindow": {"revisions": 1},
+        "keepPrevious": "10s",
+    },
     "pods": {"stages": [{"name": "ten", "weight": 10, **_SHORT}, {"name": "ask", "gate": "Manual", **_SHORT}]},
     "impatient": {
         "weightScale": 1000,

@@ -12,7 +12,8 @@ from typing import Any
 from crossfade.api import meta
 from crossfade.api.v1alpha1 import RolloutSpec, RolloutStatus
 from crossfade.api.v1alpha1.modelversion import Resolved
-from crossfade.api.v1alpha1.rollout import AnalysisStatus, Arm
+from crossfade.api.v1alpha1.rollout import AnalysisStatus, Arm, Outcome
+from crossfade.decide.going_back import served
 from crossfade.decide.judge.engine import Judgement, Overall
 from crossfade.decide.look import Look, first_look
 from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Label, Scale, Target
@@ -314,7 +315,9 @@ def canonical(status: RolloutStatus, later: float = 0.0) -> str:
     def aged(text: str | None) -> str | None:
         return None if text is None else stamp(max(moment(text) - later, NOW - OLDEST))
 
-    update: Json = {"analysis": None, "plan": None, "history": []}
+    update: Json = {"analysis": None, "plan": None, "began": None, "history": _line(status)}
+    if status.previous is not None:
+        update["previous"] = status.previous.model_copy(update={"until": aged(status.previous.until)})
     for arm in ("stable", "candidate"):
         if (one := getattr(status, arm)) is not None:
             update[arm] = one.model_copy(update={"unready_since": aged(one.unready_since)})
@@ -329,10 +332,19 @@ def canonical(status: RolloutStatus, later: float = 0.0) -> str:
     if status.written is not None and status.written.stored_at is not None:
         update["written"] = status.written.model_copy(update={"stored_at": stamp(NOW)})
     if status.outcome is not None:
-        update["outcome"] = status.outcome.model_copy(update={"message": "-", "at": stamp(NOW), "cause": "-"})
+        update["outcome"] = status.outcome.model_copy(
+            update={"message": "-", "at": stamp(NOW), "cause": "-", "began": None}
+        )
     plain = {"message": "-", "at": stamp(NOW)}
     update["handled"] = [one.model_copy(update=plain) for one in status.handled]
     return status.model_copy(update=update).model_dump_json(by_alias=True, exclude_none=True)
+
+
+def _line(status: RolloutStatus) -> list[Outcome]:
+    """As much of the history as a decision makes something of: who served before whom, two versions of it."""
+    ends = {end.revision: end for end in reversed(status.history)}
+    plain = {"result": "Promoted", "message": "-", "cause": "-", "at": stamp(NOW), "began": None}
+    return [ends[name].model_copy(update=plain) for name in served(status.history)[:2]]
 
 
 def moves(state: State) -> Iterator[State]:

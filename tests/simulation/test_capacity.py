@@ -3,14 +3,16 @@
 from typing import Any
 
 import pytest
+from crossfade.api.v1alpha1 import RolloutSpec
 from crossfade.api.v1alpha1.strategy import HeaderMatch
-from crossfade.decide.capacity import pods_for
+from crossfade.decide.capacity import pods_for, step_pods
 from crossfade.decide.shapes import Shape
+from crossfade.decide.stages import step_at
 from crossfade.model.moments import moment
 
 from tests.simulation.invariants import watched
 from tests.simulation.test_stages import at, ladder, revision, taken_back, transcript
-from tests.simulation.world import World, promoted, reached, serving
+from tests.simulation.world import World, promoted, reached, serving, spec
 
 TEN, QUARTER, HALF = ({"name": n, "weight": w} for n, w in (("ten", 10), ("quarter", 25), ("half", 50)))
 GATE = {"name": "sign-off", "gate": "Manual"}
@@ -95,6 +97,13 @@ def test_a_candidate_that_is_never_ready_gets_no_weight() -> None:
     assert "0 of 1 candidate pods were ready" in end.message
     assert set(seen) == {0}
     assert world.pods("v1") == 4
+
+
+@pytest.mark.parametrize(("replicas", "pods"), [(1, 1), (2, 2), (10, 2)])
+def test_the_fewest_pods_are_never_more_than_stable_has(replicas: int, pods: int) -> None:
+    strategy = {"stages": [{"name": "few", "weight": 5}], "minPods": 2}
+    read = RolloutSpec.model_validate(spec(strategy=strategy, serving={"replicas": replicas}))
+    assert step_pods(read, step_at(read, 0), replicas) == pods
 
 
 def test_a_weight_stays_until_the_pods_for_the_next_are_there() -> None:

@@ -6,6 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+_CREDENTIAL = "authentication.kubernetes.io/credential-id"
+
 
 @dataclass(frozen=True)
 class Write:
@@ -18,6 +20,8 @@ class Write:
     name: str
     code: int
     at: float
+    credential: str
+    """Which of the user's tokens it was, and so which process."""
 
 
 def writes(audit: Path, user: str, namespace: str | None = None) -> list[Write]:
@@ -37,4 +41,5 @@ def _write(entry: dict[str, Any]) -> Write:
         name=about.get("name", ""),
         code=int(entry.get("responseStatus", {}).get("code", 0)),
         at=datetime.fromisoformat(entry["requestReceivedTimestamp"]).timestamp(),
+        credential=entry["user"].get("extra", {}).get(_CREDENTIAL, [""])[0],
     )

@@ -10,3 +10,6 @@ PARENTS = {TRAEFIK: gateway_api.GATEWAY, ENVOY: envoy_objects.GATEWAY}
 
 on_both_gateways = pytest.mark.parametrize("gateway", [TRAEFIK, ENVOY])
 """For a test on `endpoint` or `new_endpoint`: once behind each gateway. The second is started by its first test."""
+
+on_both_gateways_at_length = pytest.mark.parametrize("gateway", [TRAEFIK, pytest.param(ENVOY, marks=pytest.mark.slow)])
+"""The same, behind the second by `make test-long` alone: for what `on_both_gateways` shows of it in shorter tests."""

@@ -1,6 +1,7 @@
 """The operator as its users run it: a process with a service account's rights, which tests stop, kill and start."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -35,6 +36,12 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("", 0))
         return int(probe.getsockname()[1])
+
+
+def _child(keeper: int) -> int:
+    """The program of a keeper, which cannot pass on SIGSTOP."""
+    (found,) = Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
+    return int(found)
 
 
 def metric(url: str, name: str) -> float:
@@ -145,6 +152,16 @@ class OperatorProcess:
     def kill(self) -> None:
         """kill -9."""
         self._end("kill")
+
+    def pause(self) -> None:
+        """SIGSTOP: it does nothing, and notices nothing."""
+        assert self.process is not None
+        os.kill(_child(self.process.pid), signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        assert self.process is not None
+        os.kill(_child(self.process.pid), signal.SIGCONT)
 
     def metric(self, name: str) -> float:
         """The sum of one of its own metrics over all labels."""

@@ -82,3 +82,10 @@ def test_the_operator_does_not_start_on_a_mistake(tmp_path: Path, capsys: pytest
     with pytest.raises(BaseException, match="2"):
         run(prometheus_address="http://prometheus", metrics_sources=file)
     assert capsys.readouterr().err == f"--metrics-sources: {file}: [0].address Field required\n"
+
+
+def test_a_lease_without_a_namespace_is_refused_with_what_would_be_right(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(BaseException, match="2"):
+        run(prometheus_address="http://prometheus", lease="crossfade")
+    told = "'crossfade' must be a namespace and a name, such as crossfade-system/crossfade"
+    assert capsys.readouterr().err == f"--lease: Value error, {told}\n"

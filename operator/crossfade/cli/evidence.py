@@ -15,6 +15,7 @@ from crossfade.decide.counting import spacing
 from crossfade.decide.judge.figures import figure
 from crossfade.decide.judge.rules import rules_of
 from crossfade.decide.memory import history_of, remembered
+from crossfade.decide.records import was_promoted
 from crossfade.decide.templates import Source, kinds_of, source_of
 from crossfade.judging.export import lines, windows_behind
 from crossfade.judging.lines import read
@@ -58,9 +59,9 @@ def arms_of(status: RolloutStatus) -> tuple[str, str]:
         return status.stable.revision, status.candidate.revision
     if status.outcome is None or status.stable is None:
         raise ExportError("no candidate was judged yet")
-    if status.outcome.result != "Promoted":
+    if not was_promoted(status.outcome):
         return status.stable.revision, status.outcome.revision
-    before = next((one.revision for one in status.history[1:] if one.result == "Promoted"), None)
+    before = next((one.revision for one in status.history[1:] if was_promoted(one)), None)
     if before is None:
         raise ExportError("the version before the one that was promoted is no longer in the history")
     return before, status.outcome.revision

@@ -39,6 +39,10 @@ def run(
         list[str] | None,
         typer.Option(envvar="CROSSFADE_NAMESPACES", help="A namespace to serve; repeat for more, leave out for all."),
     ] = None,
+    lease: Annotated[
+        str | None,
+        typer.Option(envvar="CROSSFADE_LEASE", help="NAMESPACE/NAME of the Lease by which replicas choose a leader."),
+    ] = None,
     health_port: Annotated[
         int, typer.Option(envvar="CROSSFADE_HEALTH_PORT", help="Where /livez, /readyz and /metrics are served.")
     ] = 8080,
@@ -63,6 +67,7 @@ def run(
             file_root=file_root,
             loader_image=loader_image,
             namespaces=tuple(namespace or ()),
+            lease=lease or None,
             health_port=health_port,
         )
     except ValidationError as error:
@@ -84,6 +89,7 @@ async def _serve(settings: "Settings") -> int:
     from crossfade.adapters.registries.mlflow import MlflowRegistry
     from crossfade.ports import ClusterError
     from crossfade.telemetry.logs import configure_logs
+    from crossfade.watch.office import Outside
     from crossfade.watch.operator import Operator
 
     configure_logs()
@@ -97,7 +103,7 @@ async def _serve(settings: "Settings") -> int:
     metrics = _prometheuses(settings)
     store = open_store(settings.mlflow_address, Path(settings.file_root) if settings.file_root else None)
     try:
-        await Operator(settings, cluster, metrics, registry, store, HttpProber(), SystemClock()).run()
+        await Operator(settings, cluster, Outside(metrics, registry, store, HttpProber(), SystemClock())).run()
     except Exception:
         log.exception("the operator ends because a part of it failed")
         return 1

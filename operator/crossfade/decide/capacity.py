@@ -5,8 +5,9 @@ from dataclasses import replace
 
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.decide.apportion import by_pods, pods_behind
+from crossfade.decide.going_back import goes_back
 from crossfade.decide.shapes import Shape, asked_for
-from crossfade.decide.stages import Step, same_step, step_at, step_within
+from crossfade.decide.stages import Step, last_step, same_step, step_at, step_within
 from crossfade.model.moments import moment
 from crossfade.model.snapshot import Snapshot
 
@@ -24,9 +25,12 @@ def pods_for(shape: Shape, full: int) -> int:
 
 
 def step_pods(spec: RolloutSpec, step: Step, full: int) -> int:
-    """The same of a rung; one that gives nothing has the pods of the next that gives something."""
+    """The same of a rung: `strategy.minPods` at least, unless pods are the weight. One that gives nothing has the pods
+    of the next that does."""
     shape = next(shape for shape in _onwards(spec, step) if not shape.is_nothing)
-    return pods_for(shape, full) if shape.is_all or not by_pods(spec) else pods_behind(shape, full)[0]
+    if by_pods(spec):
+        return pods_for(shape, full) if shape.is_all else pods_behind(shape, full)[0]
+    return max(pods_for(shape, full), min(spec.strategy.min_pods, full))
 
 
 def _onwards(spec: RolloutSpec, step: Step) -> Iterator[Shape]:
@@ -34,11 +38,11 @@ def _onwards(spec: RolloutSpec, step: Step) -> Iterator[Shape]:
     yield from (step_at(spec, index).shape for index in range(step.index + 1, len(spec.strategy.stages) + 2))
 
 
-def current_step(snapshot: Snapshot, spec: RolloutSpec) -> Step:
-    """The rung that the candidate is on, or that it starts for."""
+def current_step(snapshot: Snapshot, spec: RolloutSpec, candidate: str) -> Step:
+    """The rung that the candidate, a revision, is on or starts for."""
     status = snapshot.rollout.status
     if status.stage is None:
-        return step_at(spec, 0)
+        return last_step(spec) if goes_back(snapshot, candidate) else step_at(spec, 0)
     given = asked_for(status.traffic)
     return same_step(spec, status.stage.name, status.stage.index, given) or step_within(spec, given)
 
@@ -60,7 +64,7 @@ def needed(snapshot: Snapshot, arm: Arm) -> int:
         return found.replicas if found else 0
     if stable is None or arm.revision == stable.revision:
         return size_of(spec, arm)
-    return step_pods(spec, current_step(snapshot, spec), full(snapshot, spec))
+    return step_pods(spec, current_step(snapshot, spec, arm.revision), full(snapshot, spec))
 
 
 def size_of(spec: RolloutSpec, arm: Arm) -> int:
@@ -83,11 +87,17 @@ def held(snapshot: Snapshot, spec: RolloutSpec, stable: Arm) -> Arm:
 def grown(snapshot: Snapshot, spec: RolloutSpec, stable: Arm, candidate: Arm) -> Arm:
     """The candidate with what it needs now: never less than it was asked to have, unless all are to be fewer."""
     known = snapshot.rollout.status.candidate
-    before = known.floor if known and known.revision == candidate.revision else None
+    before = known.floor if known and known.revision == candidate.revision else _kept_pods(snapshot, candidate)
     asked = needed(snapshot, candidate)
     if before is not None and not _falls(snapshot, spec, stable):
         asked = min(max(before, asked), full(snapshot, spec))
     return candidate.model_copy(update={"floor": asked})
+
+
+def _kept_pods(snapshot: Snapshot, candidate: Arm) -> int | None:
+    """The pods that a version brings which was kept: they were paid for, and to load them again would take time."""
+    previous = snapshot.rollout.status.previous
+    return candidate.replicas if previous and previous.revision == candidate.revision else None
 
 
 def _falls(snapshot: Snapshot, spec: RolloutSpec, stable: Arm) -> bool:
@@ -120,9 +130,15 @@ def given_with(snapshot: Snapshot, candidate: Arm) -> int:
     return min(traffic.pods, pods) if traffic and traffic.pods else pods
 
 
+def _carrying(snapshot: Snapshot, candidate: Arm, shape: Shape) -> int:
+    """Ready pods that carry a shape: of those it was given with, what `strategy.minPods` adds may be lost."""
+    spec, pods = snapshot.rollout.spec, given_with(snapshot, candidate)
+    return pods if spec is None else min(pods, pods_for(shape, full(snapshot, spec)))
+
+
 def carried(snapshot: Snapshot, stable: Arm, candidate: Arm, shape: Shape) -> Shape:
     """What is left of a shape when the candidate has lost pods: stable gets as much of theirs as its own can carry."""
-    pods, back = given_with(snapshot, candidate), max(needed(snapshot, stable), 1)
+    pods, back = _carrying(snapshot, candidate, shape), max(needed(snapshot, stable), 1)
     if not shape.weight or not 0 < candidate.ready < pods:
         return shape
     mine, theirs = shape.weight * candidate.ready // pods, shape.scale * min(stable.ready, back) // back

@@ -8,6 +8,7 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.decide.capacity import needed, size_of
 from crossfade.decide.plan import Action, Apply, Delete, Scale, Target
+from crossfade.decide.previous import kept
 from crossfade.decide.route_kinds import kind_of
 from crossfade.decide.scaling import autoscaler, budget, is_as_asked
 from crossfade.decide.starting import is_same, slowest
@@ -72,6 +73,18 @@ def _budgeted(snapshot: Snapshot, arm: Arm, known: Json | None, pods: int) -> tu
 def leftovers(snapshot: Snapshot, keep: Iterable[str]) -> tuple[str, ...]:
     """Revisions that exist beside those to keep."""
     return tuple(revision for revision in snapshot.revisions if revision not in set(keep))
+
+
+def roles(snapshot: Snapshot, *arms: Arm) -> tuple[str, ...]:
+    """The revisions to keep: those of the arms, and the version before for its time."""
+    before = kept(snapshot)
+    return tuple(arm.revision for arm in (*arms, before) if arm is not None)
+
+
+def waiting_arm(snapshot: Snapshot) -> tuple[Action, ...]:
+    """Keep the version before at the pods that it must have, if there is one."""
+    before = kept(snapshot)
+    return sized(snapshot, before) if before else ()
 
 
 def removal(snapshot: Snapshot, keep: Iterable[str]) -> tuple[Action, ...]:

@@ -4,9 +4,10 @@ from math import inf
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm
-from crossfade.decide.children import counted, leftovers, removal
+from crossfade.decide.children import counted, leftovers, removal, roles
 from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Plan, Situation, Standing
+from crossfade.decide.records import was_promoted
 from crossfade.decide.settle import serves
 from crossfade.decide.traffic import traffic_of
 from crossfade.model.snapshot import Snapshot
@@ -18,9 +19,9 @@ def must_clear(snapshot: Snapshot, stable: Arm) -> bool:
     An old stable arm is no reason to wait: it drains beside the new candidate.
     """
     status = snapshot.rollout.status
-    if status.candidate is not None or (status.outcome is not None and status.outcome.result == "Promoted"):
+    if status.candidate is not None or was_promoted(status.outcome):
         return False
-    return bool(leftovers(snapshot, [stable.revision]))
+    return bool(leftovers(snapshot, roles(snapshot, stable)))
 
 
 def clear(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan:
@@ -32,7 +33,7 @@ def clear(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan:
     return Plan(
         status=status,
         situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, message),
-        first=slots if left else removal(snapshot, [stable.revision]),
+        first=slots if left else removal(snapshot, roles(snapshot, stable)),
         available=serves(snapshot, stable),
         look_again=left if 0 < left < inf else None,
     )

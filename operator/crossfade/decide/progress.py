@@ -8,17 +8,18 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, StageStatus
 from crossfade.decide.admission import objection
 from crossfade.decide.capacity import current_step, given_with, grown, held, resting
-from crossfade.decide.children import counted, ensure, finalizer, removal, sized
+from crossfade.decide.children import counted, ensure, finalizer, removal, roles, sized, waiting_arm
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look
 from crossfade.decide.onward import enter, is_skipped, skipped
 from crossfade.decide.orders import pending
 from crossfade.decide.plan import Action, Apply, Event, Plan, Situation, Standing
+from crossfade.decide.previous import replaced
 from crossfade.decide.proving import judge
-from crossfade.decide.records import ended, outcome
+from crossfade.decide.records import ended, outcome, passed
 from crossfade.decide.settle import repair
-from crossfade.decide.stages import Step, step_at, step_within
+from crossfade.decide.stages import Step, last_step, step_at, step_within
 from crossfade.decide.starting import deadline, waiting
 from crossfade.decide.state import State, first_of, sure
 from crossfade.decide.traffic import traffic_of
@@ -32,11 +33,13 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, l
     spec = sure(snapshot.rollout.spec)
     stable = held(snapshot, spec, counted(snapshot, stable))
     way = Way(snapshot, spec, stable, grown(snapshot, spec, stable, counted(snapshot, target)), look)
-    foresee = look is None and snapshot.foresight is None and is_fresh(snapshot.evidence, snapshot.now)
+    judged = look is None and not way.goes_back
+    foresee = judged and snapshot.foresight is None and is_fresh(snapshot.evidence, snapshot.now)
     plan = first_of(STEPS, way).plan(way)
     slots = tuple(one for one in traffic_of(snapshot).backends(snapshot, stable) if not _is_of_one(one, plan.first))
     before = (*finalizer(snapshot.rollout, wanted=True), *slots, *(() if slots else _swept(way)))
-    pods = (*sized(snapshot, stable), *ensure(snapshot, spec, plan.status.candidate or way.candidate, resolved))
+    candidate = plan.status.candidate or way.candidate
+    pods = (*sized(snapshot, stable), *ensure(snapshot, spec, candidate, resolved), *waiting_arm(snapshot))
     # who the candidate is must be on record before its first pod: what is not on record is a leftover
     return replace(
         plan,
@@ -53,7 +56,7 @@ def _is_of_one(action: Action, others: Iterable[Action]) -> bool:
 
 
 def _swept(way: Way) -> tuple[Action, ...]:
-    keep = [way.stable.revision, way.candidate.revision]
+    keep = roles(way.snapshot, way.stable, way.candidate)
     return () if undrained(way.snapshot) else removal(way.snapshot, keep)
 
 
@@ -83,7 +86,7 @@ def _blocked(way: Way) -> Plan:
 def _starting(way: Way) -> Plan:
     """Pods are missing: nothing moves forward, and what was given already stays."""
     candidate, now = way.candidate, way.snapshot.now
-    step = current_step(way.snapshot, way.spec)
+    step = current_step(way.snapshot, way.spec, candidate.revision)
     end = None if way.begun else deadline(way.spec.serving.startup, candidate)  # what serves, serves
     found = way.snapshot.revisions.get(candidate.revision)
     reason, told = waiting(candidate, found, way.needs, f" for {step.summary}", end.at if end else None)
@@ -92,6 +95,16 @@ def _starting(way: Way) -> Plan:
     given = {"given": way.intent(way.given, 0).given}  # fewer pods than there should be may stand for the weight
     changes = {"traffic": traffic.model_copy(update=given)} if traffic else {}
     return replace(way.plan(reason, told, **changes), first=kept, look_again=max(end.at - now, 1.0) if end else None)
+
+
+def _go_back(way: Way) -> Plan:
+    """All at once: it was promoted before, and who asks for it has reasons to leave what serves now."""
+    on = enter(way, last_step(way.spec), forward=False)
+    if on.situation.reason is not Reason.SHIFTING:
+        return on
+    message = f"{on.situation.message}: it served before {way.stable.model_version}, so without stages and analysis"
+    told = (Event(on.situation.reason, message),)
+    return replace(on, situation=replace(on.situation, message=message), events=told)
 
 
 def _reduced(way: Way, stage: StageStatus, step: Step) -> Plan:
@@ -172,10 +185,17 @@ def _prove(way: Way) -> Plan:
 
 def _promote(way: Way) -> Plan:
     """Every parent serves the candidate alone: it is the stable version now. No pod restarts, no selector moves."""
+    status = way.snapshot.rollout.status
+    result, cause = passed(status)
     message = f"{way.candidate.model_version} was promoted over {way.stable.model_version} and serves all requests"
-    end = outcome(way.snapshot, way.candidate, "Promoted", "StagesPassed", message)
+    if way.goes_back:
+        result, cause = "FastRolledBack", "SpecChanged"
+        message = f"{way.candidate.model_version} serves all requests again, and {way.stable.model_version} none"
+    end = outcome(way.snapshot, way.candidate, result, cause, message)
     return Plan(
-        status=ended(way.snapshot.rollout.status, resting(way.snapshot, way.candidate), end),
+        status=ended(status, resting(way.snapshot, way.candidate), end).model_copy(
+            update={"previous": replaced(way.snapshot, way.stable)}
+        ),
         situation=Situation(Standing.DONE, Reason.PROMOTED, message),
         events=(Event(Reason.PROMOTED, message),),
         available=True,
@@ -193,10 +213,18 @@ STEPS: tuple[State[Way], ...] = (
     ),
     State(
         name="Starting",
-        when="no stage was entered yet, and the candidate has not the pods that the first one needs",
+        when="no stage was entered yet, and the candidate has not the pods that the first one needs; on the way back,"
+        " those that carry everything, or any at all while stable has none",
         does="pods, and it is said what they wait for; after a deadline of `startup` it is rolled back",
-        applies=lambda way: not way.begun and not way.ready,
+        applies=lambda way: not way.begun and not way.ready and not way.hurries,
         plan=_starting,
+    ),
+    State(
+        name="Going back",
+        when="no stage was entered yet, and the candidate served before, within `strategy.rollbackWindow`",
+        does="it is given everything in one step, whatever is suspended, and whatever metrics and stable say",
+        applies=lambda way: not way.begun and way.goes_back,
+        plan=_go_back,
     ),
     State(
         name="Entering",

@@ -7,11 +7,11 @@ from typing import Literal
 from crossfade.api.v1alpha1.common import as_written
 from crossfade.api.v1alpha1.rollout import Arm, Outcome, RolloutStatus
 from crossfade.decide.memory import forgotten
-from crossfade.model.moments import stamp
+from crossfade.model.moments import moment, stamp
 from crossfade.model.snapshot import Snapshot
 
 _HISTORY = 10
-Result = Literal["Promoted", "RolledBack", "Aborted", "Superseded"]
+Result = Literal["Promoted", "FastPromoted", "RolledBack", "FastRolledBack", "Aborted", "Superseded"]
 
 
 def outcome(snapshot: Snapshot, arm: Arm, result: Result, cause: str, message: str) -> Outcome:
@@ -22,6 +22,7 @@ def outcome(snapshot: Snapshot, arm: Arm, result: Result, cause: str, message: s
         message=message[:1024],
         model_version=arm.model_version,
         revision=arm.revision,
+        began=snapshot.rollout.status.began,
         at=stamp(snapshot.now),
         asked=asked(snapshot),
         retry_token=snapshot.rollout.retry_token,
@@ -34,6 +35,7 @@ def ended(status: RolloutStatus, arm: Arm | None, end: Outcome) -> RolloutStatus
         update={
             "stable": arm,
             "candidate": None,
+            "began": None,
             "stage": None,
             "traffic": None,
             "analysis": forgotten(status.analysis),
@@ -42,6 +44,28 @@ def ended(status: RolloutStatus, arm: Arm | None, end: Outcome) -> RolloutStatus
             "history": [end, *status.history][:_HISTORY],
         }
     )
+
+
+def timed(snapshot: Snapshot, status: RolloutStatus) -> RolloutStatus:
+    """The status with the moment since which its candidate is on record."""
+    known, candidate = snapshot.rollout.status, status.candidate
+    if candidate is None:
+        return status.model_copy(update={"began": None})
+    goes_on = known.candidate is not None and known.candidate.revision == candidate.revision
+    return status.model_copy(update={"began": known.began if goes_on else stamp(snapshot.now)})
+
+
+def passed(status: RolloutStatus) -> tuple[Result, str]:
+    """The result and cause: how a rollout ended that got to the end of its stages, and why."""
+    skips = (one for one in status.handled if one.verb == "skip-stage" and one.effect == "Obeyed")
+    if status.began is not None and any(moment(one.at) >= moment(status.began) for one in skips):
+        return "FastPromoted", "StagesSkipped"
+    return "Promoted", "StagesPassed"
+
+
+def was_promoted(end: Outcome | None) -> bool:
+    """Whether the version is stable by that end of its rollout."""
+    return end is not None and end.result in ("Promoted", "FastPromoted", "FastRolledBack")
 
 
 def asked(snapshot: Snapshot) -> str:

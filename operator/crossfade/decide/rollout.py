@@ -10,8 +10,9 @@ from crossfade.decide.entry import tended
 from crossfade.decide.front import moves
 from crossfade.decide.orders import echoed
 from crossfade.decide.plan import Action, Apply, Delete, Plan, Target
+from crossfade.decide.previous import with_previous
 from crossfade.decide.reading import AGAIN_SECONDS, is_due
-from crossfade.decide.records import is_sticky, tries_again
+from crossfade.decide.records import is_sticky, timed, tries_again
 from crossfade.decide.routes import rehearsal_name
 from crossfade.decide.scene import Scene, scene_of
 from crossfade.decide.state import State, first_of, sure
@@ -26,6 +27,7 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
     plan = first_of(STATES, scene).plan(scene)
     ledger = scene.look.ledger if scene.look else snapshot.ledger
     status = acknowledged(snapshot, echoed(snapshot, plan, scene.look, scene.asked))
+    status = with_previous(snapshot, timed(snapshot, status))
     plan = replace(plan, status=remembered(snapshot, status, (*plan.first, *plan.then)))
     if snapshot.rehearsal is not None and not plan.rehearse:
         gone = Delete(Target(snapshot.rehearsal.kind), rehearsal_name(snapshot.rollout.name), "the rehearsal is over")
@@ -154,17 +156,18 @@ STATES: tuple[State[Scene], ...] = (
     ),
     State(
         name="Refused",
-        when="no candidate is under way yet, and others have the requests that the spec asks for, or a Gateway does not"
-        " exist, would not take the route, was not read lately, or is of a class that does not list what a stage needs",
+        when="no candidate is under way yet, it is no way back, and others have the requests that the spec asks for, or"
+        " a Gateway does not exist, would not take the route, was not read lately, or is of a class that does not list"
+        " what a stage needs",
         does="no pod is started; what serves keeps serving; the Gateways are read, and again every ten seconds",
-        applies=lambda scene: _refuse(scene) is not None,
+        applies=lambda scene: not scene.goes_back and _refuse(scene) is not None,
         plan=lambda scene: sure(_refuse(scene)),
     ),
     State(
         name="Clearing",
-        when="arms of a rollout that failed or was superseded are still there",
+        when="arms of a rollout that failed or was superseded are still there, and it is no way back",
         does="they drain and go; then the next candidate may take their room",
-        applies=lambda scene: clearing.must_clear(scene.snapshot, sure(scene.stable)),
+        applies=lambda scene: not scene.goes_back and clearing.must_clear(scene.snapshot, sure(scene.stable)),
         plan=_clear,
     ),
     State(

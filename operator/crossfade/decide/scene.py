@@ -6,6 +6,7 @@ from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.children import counted
+from crossfade.decide.going_back import goes_back
 from crossfade.decide.look import Look, look_at
 from crossfade.decide.plan import Situation, Standing
 from crossfade.decide.rollback import breach
@@ -40,6 +41,11 @@ class Scene:
         return spec.model_version == stable.model_version != candidate.model_version
 
     @property
+    def goes_back(self) -> bool:
+        """Whether what is asked for served before, and needs no stages."""
+        return self.asked is not None and goes_back(self.snapshot, self.asked.revision)
+
+    @property
     def stranded(self) -> bool:
         """Whether nobody wants the candidate any more and it alone can answer."""
         stable, candidate, route = self.stable, self.candidate, self.snapshot.route
@@ -55,7 +61,8 @@ def scene_of(snapshot: Snapshot) -> Scene:
     rollout, look = snapshot.rollout, look_at(snapshot)
     stable, candidate = rollout.status.stable or _recovered(snapshot), rollout.status.candidate
     under_way = stable is not None and candidate is not None
-    why = breach(snapshot, candidate, look) if under_way and candidate is not None else None
+    judged = None if candidate is not None and goes_back(snapshot, candidate.revision) else look
+    why = breach(snapshot, candidate, judged) if under_way and candidate is not None else None
     target = _target(snapshot)
     if isinstance(target, Situation):
         return Scene(snapshot, look, stable, candidate, why, None, None, target)

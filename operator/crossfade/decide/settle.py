@@ -8,14 +8,17 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus
 from crossfade.decide.apportion import apportioned
 from crossfade.decide.capacity import carried, resting, settling
-from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, sized
+from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, roles, sized, waiting_arm
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import kept_seconds, undrained
 from crossfade.decide.front import turned_away
+from crossfade.decide.going_back import goes_back
 from crossfade.decide.plan import Action, Plan, Situation, Standing
+from crossfade.decide.previous import kept
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.shapes import Split, alone, asked_for
 from crossfade.decide.traffic import traffic_of
+from crossfade.model.moments import moment
 from crossfade.model.route import RouteFacts
 from crossfade.model.snapshot import Snapshot
 
@@ -31,7 +34,8 @@ def settle(
     sticky: bool = False,
     otherwise: Situation | None = None,
 ) -> Plan:
-    """One arm serves all: keep the route there, remove every other revision once they have drained.
+    """One arm serves all: keep the route there, remove every other revision once they have drained, the
+    version before when its time is over.
 
     `resolved` is given when the spec asks for the stable arm itself, so that its pods can be made again; `sticky` when
     what it asks for was rolled back; `otherwise` is what to say when it asks for something that is not known yet.
@@ -41,16 +45,23 @@ def settle(
     children = ensure(snapshot, spec, stable, resolved) if spec else ()
     route = traffic_of(snapshot).writes(snapshot, alone(stable.revision)) if spec or snapshot.route else ()
     slots = () if route else traffic_of(snapshot).backends(snapshot, stable)
-    kept = route or slots or _last_ready(snapshot, stable)
-    left = inf if kept else max(undrained(snapshot), kept_seconds(snapshot))
-    gone = leftovers(snapshot, [stable.revision])
-    clean = () if gone and left else (*removal(snapshot, [stable.revision]), *finalizer(rollout, wanted=False))
+    moving = route or slots or _last_ready(snapshot, stable)
+    left = inf if moving else max(undrained(snapshot), kept_seconds(snapshot))
+    before = kept(snapshot)
+    keep = roles(snapshot, stable)
+    gone = leftovers(snapshot, keep)
+    clean = () if gone and left else (*removal(snapshot, keep), *finalizer(rollout, wanted=before is not None))
     waiting = _waiting(snapshot, alone(stable.revision), route)
-    waits = [end for end in (left if gone else 0.0, settling(snapshot) if stable.floor else 0.0) if 0 < end < inf]
+    ends = (
+        left if gone else 0.0,
+        settling(snapshot) if stable.floor else 0.0,
+        moment(before.until) - snapshot.now if before else 0.0,
+    )
+    waits = [end for end in ends if 0 < end < inf]
     return Plan(
         status=_settled_status(snapshot, stable, sticky=sticky),
         situation=_settled(snapshot, stable, waiting, otherwise, sticky=sticky),
-        first=(*route, *children, *slots, *clean),
+        first=(*route, *children, *slots, *waiting_arm(snapshot), *clean),
         available=stable.ready > 0 and waiting is None,
         look_again=min(waits, default=None),
     )
@@ -151,8 +162,10 @@ def strand(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
 
 def repair(snapshot: Snapshot, wanted: Split, candidate: Arm, *, insist: bool = False) -> tuple[Action, ...]:
     """Undo drift of the route. More traffic for the candidate than it has now needs metrics and a pod that answer: an
-    operator that was killed between taking traffic away and saying so must not give it back on start."""
-    able = is_fresh(snapshot.evidence, snapshot.now) and counted(snapshot, candidate).ready
+    operator that was killed between taking traffic away and saying so must not give it back on start. The way back
+    waits for no metrics."""
+    judged = is_fresh(snapshot.evidence, snapshot.now) or goes_back(snapshot, candidate.revision)
+    able = judged and counted(snapshot, candidate).ready
     if _raises(snapshot.route, wanted, candidate.revision) and not able:
         return ()
     traffic = traffic_of(snapshot)

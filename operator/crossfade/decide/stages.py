@@ -61,6 +61,11 @@ def step_at(spec: RolloutSpec, index: int) -> Step:
     return Step(rungs, FULL, Shape(scale, scale), f"{rungs}/{rungs} {FULL}")
 
 
+def last_step(spec: RolloutSpec) -> Step:
+    """The step to all traffic."""
+    return step_at(spec, len(spec.strategy.stages) + 1)
+
+
 def same_step(spec: RolloutSpec, name: str, index: int, shape: Shape) -> Step | None:
     """The rung of this name that gives this, at `index` or, in a ladder edited meanwhile, elsewhere; None when gone."""
     rungs = [step_at(spec, index), *(step_at(spec, at) for at in range(len(spec.strategy.stages) + 2))]

@@ -9,6 +9,7 @@ from crossfade.decide.admission import objection
 from crossfade.decide.apportion import apportioned, share_of
 from crossfade.decide.capacity import carried, full, needed, step_pods
 from crossfade.decide.counting import is_fresh, spacing
+from crossfade.decide.going_back import goes_back
 from crossfade.decide.look import Look
 from crossfade.decide.plan import Plan, Situation, Standing
 from crossfade.decide.preflight import problem
@@ -36,6 +37,18 @@ class Way:
         """Whether the candidate has the pods for what it does now, and the Service by which requests find them."""
         found = self.snapshot.revisions.get(self.candidate.revision)
         return found is not None and found.service is not None and self.candidate.ready >= self.needs
+
+    @property
+    def goes_back(self) -> bool:
+        """Whether the candidate served before, so that it needs no stages."""
+        return goes_back(self.snapshot, self.candidate.revision)
+
+    @property
+    def hurries(self) -> bool:
+        """Whether it goes back from a version without a ready pod: then any ready pod is better than none."""
+        found = self.snapshot.revisions.get(self.candidate.revision)
+        backend = found is not None and found.service is not None
+        return self.goes_back and backend and self.stable.ready == 0 and self.candidate.ready > 0
 
     @property
     def needs(self) -> int:

@@ -54,8 +54,9 @@ class Scout:
             absent = f"its GatewayClass {class_name} does not exist"
             known = await self._cluster.get(GATEWAY_CLASSES, None, class_name)
         except ClusterError as error:
-            missing = absent if error.status == HTTPStatus.NOT_FOUND else ""
-            return GatewayFacts(namespace, name, now, trouble=str(error), absent=missing)
+            # Without the Gateway API the answer names nothing, and who writes the route says what to do.
+            gone = error.status == HTTPStatus.NOT_FOUND and "not found" in str(error)
+            return GatewayFacts(namespace, name, now, trouble=str(error), absent=absent if gone else "")
         return read_gateway(gateway, known, now)
 
 

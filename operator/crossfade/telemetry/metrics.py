@@ -17,3 +17,11 @@ BREACH_TO_ROUTE_SECONDS = Histogram(
 )
 EVIDENCE_READ_AT = Gauge("crossfade_evidence_read_timestamp_seconds", "When Prometheus last answered every query.")
 QUEUE_DEPTH = Gauge("crossfade_queue_depth", "Keys that wait to be looked at, delayed ones included.")
+LEADING = Gauge("crossfade_leading", "1 while this process may write, 0 while it stands by.")
+LEASE_HOLDER = Gauge("crossfade_lease_holder", "1 for who holds the lease, as this process last saw it.", ("holder",))
+ROLLOUT_SECONDS = Histogram(
+    "crossfade_rollout_seconds",
+    "From the record of a candidate to that of its end, by how it ended.",
+    ("result",),
+    buckets=(10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400),
+)

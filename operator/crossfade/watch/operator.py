@@ -5,26 +5,27 @@ import logging
 import random
 import signal
 import socket
-from collections.abc import AsyncIterator, Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
+from math import inf
+from uuid import uuid4
 
+from crossfade.adapters.clock import elapsed
 from crossfade.adapters.kube import KubeCluster
 from crossfade.adapters.kube_client import login
-from crossfade.model.snapshot import Platform
-from crossfade.observe.foreseer import Foreseer
-from crossfade.observe.poller import Poller
-from crossfade.observe.rehearser import Rehearser
-from crossfade.observe.resolver import Resolver
-from crossfade.observe.scout import Scout
-from crossfade.ports import Artifacts, Clock, Metrics, Prober, Registry
+from crossfade.adapters.kube_lease import KubeLease
+from crossfade.ports import Cluster
 from crossfade.settings import Settings
-from crossfade.status.events import Events
+from crossfade.telemetry.metrics import LEADING
+from crossfade.watch.election import ANSWER_SECONDS, Election
+from crossfade.watch.fence import Fence
 from crossfade.watch.handlers import watch
 from crossfade.watch.health import serve_health
 from crossfade.watch.listing import Listing
+from crossfade.watch.office import Office, Outside
 from crossfade.watch.queue import WorkQueue
-from crossfade.watch.reconcile import Reconciler
-from crossfade.watch.workers import Workers
+from crossfade.watch.tenure import Tenure
+from crossfade.watch.terms import stand
 from crossfade.watch.world import World
 
 log = logging.getLogger(__name__)
@@ -35,67 +36,48 @@ _jitter = random.SystemRandom().random
 class Operator:
     """The operator, put together of its parts. `run` returns after SIGTERM or SIGINT, within two seconds."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        cluster: KubeCluster,
-        prometheuses: Mapping[str, Metrics],
-        registry: Registry | None,
-        artifacts: Artifacts,
-        prober: Prober,
-        clock: Clock,
-    ) -> None:
-        seconds = asyncio.get_running_loop().time
-        platform = Platform(settings.loader_image, settings.mlflow_address, settings.file_root)
+    def __init__(self, settings: Settings, cluster: KubeCluster, outside: Outside) -> None:
         self._settings = settings
         self._cluster = cluster
-        self._queue = WorkQueue(seconds, _jitter)
-        self._world = World(self._queue)
+        self._outside = outside
+        self._world = World(WorkQueue(asyncio.get_running_loop().time, _jitter))
         self._listing = Listing(cluster, self._world, settings.namespaces)
-        self._resolver = Resolver(registry, artifacts, clock, _jitter)
-        self._poller = Poller(prometheuses, clock, settings.metrics_interval, self._world.under_way, self._world.breach)
-        self._foreseer = Foreseer(prometheuses, clock)
-        self._scout = Scout(cluster, clock)
-        self._rehearser = Rehearser(prober, clock)
-        events = Events(cluster, socket.gethostname())
-        reconciler = Reconciler(
-            self._world,
-            cluster,
-            clock,
-            platform,
-            self._poller,
-            self._resolver,
-            self._foreseer,
-            self._scout,
-            self._rehearser,
-            events,
-        )
-        self._workers = Workers(self._queue, reconciler.reconcile, seconds)
         self._synced = asyncio.Event()
 
     async def run(self) -> None:
         """Serve until a signal comes. Raises what ended a part of the operator before."""
         async with _signalled() as stop, serve_health(self._settings.health_port, self._synced):
-            try:
-                if await _first(stop, self._listing.load_until_complete()):
-                    self._synced.set()
-                    log.info("the world is known, %d objects are to be looked at", len(self._queue))
-                    await self._serve(stop)
-            finally:
-                await self._rehearser.close()
-                await self._scout.close()
-                await self._foreseer.close()
-                await self._resolver.close()
+            if await _first(stop, self._listing.load_until_complete()):
+                self._synced.set()
+                log.info("the world is known, %d objects are to be looked at", len(self._world.queue))
+                await self._serve(stop)
         log.info("stopped")
 
+    async def _lead(self) -> None:
+        """Look and write: always when alone, else while this replica holds the lease."""
+        tenure = Tenure(elapsed)
+        LEADING.set_function(lambda: float(tenure.left > 0))
+        if self._settings.lease is None:
+            tenure.extend(inf)
+            await self._office(self._cluster).run()
+            return
+        namespace, name = self._settings.lease.split("/")
+        store = KubeLease(self._cluster, namespace, name, ANSWER_SECONDS)
+        candidate = f"{socket.gethostname()}_{uuid4().hex[:8]}"  # a container that is started again is somebody else
+        election = Election(store, candidate, tenure, elapsed, self._outside.clock)
+        fence = Fence(self._cluster, tenure)
+        await stand(election, tenure, fence, lambda: self._office(fence).run())
+
+    def _office(self, cluster: Cluster) -> Office:
+        return Office(self._settings, self._world, cluster, self._outside)
+
     async def _serve(self, stop: asyncio.Event) -> None:
-        """Workers start before kopf, which at its end waits for and cancels whatever was started after it."""
+        """The office opens before kopf, which at its end waits for and cancels whatever was started after it."""
         kopf_runs, namespaces = asyncio.Event(), self._settings.namespaces
         parts = [
             asyncio.create_task(part, name=name)
             for name, part in (
-                ("workers", self._workers.run()),
-                ("poller", self._poller.run()),
+                ("office", self._lead()),
                 ("audit", self._listing.audit()),
                 ("stop", _until(stop, kopf_runs)),
                 ("watch", watch(self._world, lambda: login(self._cluster.client), namespaces, kopf_runs, stop)),

@@ -10,6 +10,7 @@ from crossfade.api.v1alpha1 import RolloutStatus
 from crossfade.decide.plan import ROUTES, Apply, Plan, Situation, Standing, Target, Weigh
 from crossfade.decide.rollout import plan_rollout
 from crossfade.decide.version import plan_version
+from crossfade.model.moments import moment
 from crossfade.model.snapshot import Platform, Snapshot
 from crossfade.observe.foreseer import Foreseer, Subject
 from crossfade.observe.gather import UnreadableStatusError, gather_rollout, gather_version
@@ -21,7 +22,13 @@ from crossfade.ports import MODEL_VERSIONS, ROLLOUTS, Clock, Cluster, ClusterErr
 from crossfade.status.conditions import conditions, rollout_facts, version_facts
 from crossfade.status.events import Events
 from crossfade.status.patch import Status, write_status
-from crossfade.telemetry.metrics import BREACH_TO_ROUTE_SECONDS, QUEUE_DEPTH, RECONCILE_SECONDS, RECONCILES
+from crossfade.telemetry.metrics import (
+    BREACH_TO_ROUTE_SECONDS,
+    QUEUE_DEPTH,
+    RECONCILE_SECONDS,
+    RECONCILES,
+    ROLLOUT_SECONDS,
+)
 from crossfade.watch.queue import Key
 from crossfade.watch.world import World
 
@@ -111,6 +118,7 @@ class Reconciler:
             await execute(self._cluster, namespace, plan.first, self._world.cache.get, self._world.absorb)
             self._time_rollback(snapshot, plan)
             written = await self._write(snapshot, raw, plan, plan.situation)
+            _time_rollout(snapshot, plan, written=written)
             await execute(self._cluster, namespace, plan.then, self._world.cache.get, self._world.absorb)
             self._rehearse(snapshot, plan)
         except ActionError as error:
@@ -209,3 +217,10 @@ class Reconciler:
         )
         if moved and plan.situation.reason is Reason.ROLLED_BACK and snapshot.evidence is not None:
             BREACH_TO_ROUTE_SECONDS.observe(max(self._clock.now() - snapshot.evidence.read_at, 0.0))
+
+
+def _time_rollout(snapshot: Snapshot, plan: Plan, *, written: bool) -> None:
+    """Count how long a rollout took whose end has just been recorded."""
+    end = plan.status.outcome
+    if written and end is not None and end.began is not None and end != snapshot.rollout.status.outcome:
+        ROLLOUT_SECONDS.labels(result=end.result).observe(moment(end.at) - moment(end.began))

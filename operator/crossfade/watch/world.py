@@ -39,6 +39,13 @@ class World:
             self._wake(change)
         return len(changes)
 
+    def look_anew(self) -> None:
+        """Have everything looked at without what was remembered, as after a restart."""
+        self.ledgers.clear()
+        for kind in ("ModelVersion", "Rollout"):
+            for raw in self.cache.all(kind):
+                self.queue.add(Key(kind, raw["metadata"]["namespace"], raw["metadata"]["name"]))
+
     def breach(self, place: Place) -> None:
         """New evidence about a Rollout under way: it may be a breach, so it goes before everything else."""
         self.queue.add(Key("Rollout", *place), Priority.BREACH)

@@ -1,6 +1,19 @@
 """Whole rollouts by the numbers of the cases that other systems' tests are known by; docs/parity.md lists them all."""
 
-from tests.simulation.cases import adopted, calls, faults, judged, minds, orders, pods, refused, routes, starts, steps
+from tests.simulation.cases import (
+    adopted,
+    calls,
+    faults,
+    judged,
+    minds,
+    orders,
+    pods,
+    refused,
+    routes,
+    starts,
+    steps,
+    ways_back,
+)
 from tests.simulation.cases.story import CASES, Case, Story
 
 __all__ = [
@@ -18,4 +31,5 @@ __all__ = [
     "routes",
     "starts",
     "steps",
+    "ways_back",
 ]

@@ -1,6 +1,8 @@
 """Kills, deletions, lost pods, and edits that are not versions: cases F of one list, S15, S18, S24 of the other."""
 
-from tests.simulation.cases.story import Story, at, case, gate, promoted, taken_back, weight
+from typing import Any
+
+from tests.simulation.cases.story import Story, at, case, gate, ladder, promoted, taken_back, weight
 
 
 @case("F1")
@@ -92,6 +94,29 @@ def another_way_to_serve_the_same_bytes(story: Story) -> None:
     story.reaches(lambda one: one.status.candidate is not None)
     story.reaches(promoted).rests(15)
     assert len(story.names) == 2
+
+
+def configured(name: str) -> dict[str, Any]:
+    """Served with the contents of this ConfigMap in the model's environment."""
+    model = {"name": "model", "envFrom": [{"configMapRef": {"name": name}}]}
+    return {"replicas": 2, "template": {"spec": {"containers": [model]}}}
+
+
+@case("S15")
+def a_configmap_of_another_name(story: Story) -> None:
+    """A name for each content: another revision, all stages, and each version keeps what it was analysed with."""
+
+    def mounted() -> list[str]:
+        pods = [one.deployment["spec"]["template"]["spec"]["containers"] for one in story.revisions.values()]
+        return [one["envFrom"][0]["configMapRef"]["name"] for found in pods for one in found if "envFrom" in one]
+
+    story.edit(serving=configured("settings-7f3a"), strategy=ladder(weight(10)))
+    story.reaches(lambda one: one.status.candidate is not None).reaches(promoted).rests(15)
+    story.edit(serving=configured("settings-91c0"))
+    story.reaches(at("w10"))
+    assert mounted() == ["settings-7f3a", "settings-91c0"]
+    story.reaches(promoted).rests(15)
+    assert mounted() == ["settings-91c0"]
 
 
 @case("S18")

@@ -5,6 +5,21 @@ from tests.simulation.cases.story import Story, at, case, gate, promoted, taken_
 SOON = {"replicas": 2, "startup": {"timeout": "20s"}}
 
 
+@case("A10")
+def two_pods_for_a_twentieth_and_one_of_them_is_lost(story: Story) -> None:
+    """Of ten one would do: the other is there so that a node may go. Nothing moves forward while it is missing."""
+    story.edit(serving={"replicas": 10})
+    story.rests(10)
+    story.asks("v2", weight(5, minDuration="20s"), weight(50), minPods=2)
+    story.reaches(at("w5"))
+    assert (story.pods("v2"), story.pods("v1")) == (2, 10)
+    story.happens("one pod of v2 is gone", room={"v2": 1})
+    story.rests(40)
+    assert story.share("v2") == 5, story.transcript()
+    story.happens("it is back", room={})
+    story.reaches(promoted).rests(15)
+
+
 @case("A1", "S01", begins=True)
 def a_first_version_serves_at_once(story: Story) -> None:
     """Nothing serves yet: pods, then the route, then it is stable; no stage, no analysis."""

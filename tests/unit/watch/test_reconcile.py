@@ -9,6 +9,7 @@ from crossfade.decide.plan import Plan
 from crossfade.model.evidence import Counters, Evidence, Series
 from crossfade.ports import ClusterError
 from crossfade.watch import reconcile
+from prometheus_client import REGISTRY
 
 from tests.unit.fakes.clock import FakeClock
 from tests.unit.fakes.cluster import FakeCluster
@@ -52,6 +53,21 @@ async def test_a_restart_and_a_resync_over_a_hundred_rollouts_write_nothing() ->
     clock.at += 3600
     await Loop(cluster, clock).settle()
     assert cluster.writes == []
+
+
+def timed(result: str) -> float:
+    """How many rollouts were counted that ended so."""
+    return REGISTRY.get_sample_value("crossfade_rollout_seconds_count", {"result": result}) or 0.0
+
+
+async def test_how_long_a_rollout_took_is_counted_once_when_it_ends() -> None:
+    before = timed("Promoted")
+    cluster, clock = await promoted()
+    assert timed("Promoted") == before + 1
+    status = cluster.objects["Rollout", "ml", "demo"]["status"]
+    assert (status["outcome"]["began"], "began" in status) == (status["history"][0]["began"], False)
+    await Loop(cluster, clock).settle()
+    assert timed("Promoted") == before + 1
 
 
 async def test_an_autoscaler_and_a_budget_are_made_once_put_right_and_taken_away() -> None:

@@ -130,6 +130,13 @@ class Arm(ApiModel):
     """Pods that were warmed up; left out where none has to be."""
 
 
+class Previous(Arm):
+    """The version that was stable before, with pods and without traffic."""
+
+    until: Timestamp
+    """How long it keeps its pods."""
+
+
 class StageStatus(ApiModel):
     """Where the rollout stands."""
 
@@ -230,8 +237,9 @@ class AnalysisStatus(ApiModel):
 class Outcome(ApiModel):
     """How a rollout ended. A rolled back revision is not tried again until the spec or the retry token changes."""
 
-    result: Literal["Promoted", "RolledBack", "Aborted", "Superseded"]
-    """How it ended."""
+    result: Literal["Promoted", "FastPromoted", "RolledBack", "FastRolledBack", "Aborted", "Superseded"]
+    """How it ended: by all stages, or with one skipped by order (`FastPromoted`); taken back, or itself the way back
+    to a version of before (`FastRolledBack`, see `strategy.rollbackWindow`); by order; or given up for another."""
     cause: Annotated[str, StringConstraints(max_length=64)]
     """Why, in one word."""
     message: Sentence
@@ -240,6 +248,8 @@ class Outcome(ApiModel):
     """The version that was rolled out."""
     revision: DnsLabel
     """Its revision."""
+    began: Timestamp | None = None
+    """When it began."""
     at: Timestamp
     """When it ended."""
     asked: Annotated[str, StringConstraints(pattern=r"^[a-f0-9]{16}$", max_length=16)]
@@ -278,6 +288,10 @@ class RolloutStatus(ApiModel):
     """What serves when nothing is being rolled out."""
     candidate: Arm | None = None
     """What is being rolled out."""
+    began: Timestamp | None = None
+    """Since when that is under way."""
+    previous: Previous | None = None
+    """What was stable before and keeps its pods, by `strategy.keepPrevious`."""
     stage: StageStatus | None = None
     """Where the rollout stands."""
     traffic: TrafficStatus | None = None

@@ -132,6 +132,14 @@ class Bake(ApiModel):
     """What the stable version keeps, in parts of `weightScale`."""
 
 
+class RollbackWindow(ApiModel):
+    """From where on the way back needs no stages."""
+
+    revisions: Annotated[int, Field(ge=1, le=9)]
+    """How many versions back: of those that served before the stable one, so many. `status.history` remembers ten ends
+    of rollouts, and what is not in it is rolled out like any other version."""
+
+
 class OnRollback(ApiModel):
     """What happens to a candidate that was rolled back."""
 
@@ -152,10 +160,20 @@ class Strategy(ApiModel):
         Field(min_length=1, max_length=16, json_schema_extra={**_BY_NAME, **validations(_RISING, _EARLY)}),
     ]
     """In order; after the last one come the bake, if there is one, and promotion."""
+    min_pods: Annotated[int, Field(ge=1, le=100)] = 1
+    """Fewest pods of the candidate, however small its share; never more than stable has. With `2` no drained node takes
+    all of a small candidate, and with it the rollout."""
     bake: Bake | None = None
     """A last stage, in which the stable version keeps a little."""
     on_rollback: OnRollback = OnRollback()
     """What is left after a rollback."""
+    rollback_window: RollbackWindow | None = None
+    """Going back to a version that was promoted and served before needs no stages and no analysis: everything at once,
+    when its pods are ready, also while suspended. Left out, it is rolled out like any other version."""
+    keep_previous: Duration | None = None
+    """For how long after a promotion the version before keeps all its pods, so that going back to it moves traffic at
+    once; counted from the promotion, and the next promotion ends it. It costs as many pods again. Left out, they go
+    when they have drained."""
 
     @model_validator(mode="after")
     def _climbs(self) -> Self:

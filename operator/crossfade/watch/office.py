@@ -1,0 +1,73 @@
+"""What looks, asks and writes: the workers, the poller and their helpers. An operator that only watches has none."""
+
+import asyncio
+import random
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from crossfade.model.snapshot import Platform
+from crossfade.observe.foreseer import Foreseer
+from crossfade.observe.poller import Poller
+from crossfade.observe.rehearser import Rehearser
+from crossfade.observe.resolver import Resolver
+from crossfade.observe.scout import Scout
+from crossfade.ports import Artifacts, Clock, Cluster, Metrics, Prober, Registry
+from crossfade.settings import Settings
+from crossfade.status.events import Events
+from crossfade.watch.reconcile import Reconciler
+from crossfade.watch.workers import Workers
+from crossfade.watch.world import World
+
+_jitter = random.SystemRandom().random
+
+
+@dataclass(frozen=True)
+class Outside:
+    """What there is outside beside the cluster. `prometheuses` are by the names that Rollouts may use."""
+
+    prometheuses: Mapping[str, Metrics]
+    registry: Registry | None
+    artifacts: Artifacts
+    prober: Prober
+    clock: Clock
+
+
+class Office:
+    """Put together anew for each time that it is open: it begins with nothing but the world, as after a restart."""
+
+    def __init__(self, settings: Settings, world: World, cluster: Cluster, outside: Outside) -> None:
+        clock, prometheuses = outside.clock, outside.prometheuses
+        platform = Platform(settings.loader_image, settings.mlflow_address, settings.file_root)
+        self._world = world
+        self._resolver = Resolver(outside.registry, outside.artifacts, clock, _jitter)
+        self._poller = Poller(prometheuses, clock, settings.metrics_interval, world.under_way, world.breach)
+        self._foreseer = Foreseer(prometheuses, clock)
+        self._scout = Scout(cluster, clock)
+        self._rehearser = Rehearser(outside.prober, clock)
+        reconciler = Reconciler(
+            world,
+            cluster,
+            clock,
+            platform,
+            self._poller,
+            self._resolver,
+            self._foreseer,
+            self._scout,
+            self._rehearser,
+            Events(cluster, socket.gethostname()),
+        )
+        self._workers = Workers(world.queue, reconciler.reconcile, asyncio.get_running_loop().time)
+
+    async def run(self) -> None:
+        """Look at everything once, then at what changes, until cancelled. Raises what ended a part before."""
+        self._world.look_anew()
+        try:
+            async with asyncio.TaskGroup() as parts:
+                parts.create_task(self._workers.run(), name="workers")
+                parts.create_task(self._poller.run(), name="poller")
+        finally:
+            await self._rehearser.close()
+            await self._scout.close()
+            await self._foreseer.close()
+            await self._resolver.close()

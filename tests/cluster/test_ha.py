@@ -1,0 +1,163 @@
+"""Catches replicas that both write, one that takes over late, and one that fails a request or writes what is stale."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from crossfade.watch.election import LEASE_SECONDS
+
+from testbed.bed import Bed
+from tests.cluster.conftest import NewEndpoint
+from tests.support import objects
+from tests.support.audit import Write, writes
+from tests.support.endpoint import Endpoint, at_stage, failed_by_route, serves, settled
+from tests.support.operator_process import ACCOUNT, Installation, OperatorProcess
+from tests.support.recorder import Object
+
+pytestmark = pytest.mark.cluster
+
+RATE = 100.0
+LEASE = "crossfade-system/crossfade"
+LEADING = "crossfade_leading"
+LATEST_SECONDS = 15.0
+STAGES = objects.stages(10, 30, 50, seconds=4)
+
+
+@dataclass
+class Replicas:
+    """Two operators, each with a token of its own, so that the audit log tells them apart."""
+
+    first: OperatorProcess
+    second: OperatorProcess
+
+    def leader(self) -> OperatorProcess | None:
+        """The one that says that it leads."""
+        found = [one for one in (self.first, self.second) if one.process and one.metric(LEADING)]
+        assert len(found) < 2
+        return found[0] if found else None
+
+
+@contextmanager
+def replicas(installation: Installation, namespace: str, folder: Path) -> Iterator[Replicas]:
+    """Both ready, the first one leading."""
+    bed = installation.bed
+    with ExitStack() as running:
+
+        def start(name: str) -> OperatorProcess:
+            config = bed.service_account_kubeconfig("crossfade-system", "crossfade", folder / f"{name}.kubeconfig")
+            own = replace(installation, kubeconfig=config)
+            log, lease = folder / f"{name}.log", {"CROSSFADE_LEASE": LEASE}
+            return running.enter_context(OperatorProcess(own, log, [namespace], environment=lease))
+
+        first = start("first")
+        takes_over(first, 2 * LATEST_SECONDS)
+        yield Replicas(first, start("second"))
+
+
+def takes_over(operator: OperatorProcess, seconds: float) -> float:
+    """Wait until it leads; the seconds that it took."""
+    begun = time.monotonic()
+    while not operator.metric(LEADING):
+        assert time.monotonic() - begun < seconds, f"it does not lead:\n{operator.tail()}"
+        time.sleep(0.05)
+    return time.monotonic() - begun
+
+
+def made(bed: Bed, namespace: str) -> list[Write]:
+    """What operators wrote in the namespace, and was taken."""
+    return [one for one in writes(bed.audit, ACCOUNT, namespace) if one.code < 300]
+
+
+def versions(found: list[Object], part: Callable[[Object], object]) -> int:
+    """How many different states followed one another."""
+    states = [part(one) for one in found]
+    return sum(state != before for state, before in zip(states, [None, *states], strict=False) if state)
+
+
+def written_twice(endpoint: Endpoint, bed: Bed) -> dict[str, int]:
+    """By object, how many writes changed nothing, for it was written already."""
+    found = dict[str, int]()
+    ours = made(bed, endpoint.namespace)
+    for resource, kind in (("httproutes", "HTTPRoute"), ("deployments", "Deployment")):
+        for name in {one.name for one in ours if one.resource == resource}:
+            applied = sum((one.resource, one.name, one.verb) == (resource, name, "patch") for one in ours)
+            states = versions(endpoint.recorder.of(kind, name), lambda one: one["metadata"]["generation"])
+            found[f"{kind} {name}"] = applied - states
+    statuses = sum(one.resource == "rollouts/status" for one in ours)
+    found["status"] = statuses - versions(endpoint.recorder.of("Rollout", objects.MODEL), lambda one: one.get("status"))
+    return {what: number for what, number in found.items() if number > 0}
+
+
+async def begin(endpoint: Endpoint) -> None:
+    """Version 1 serves, version 2 can be asked for."""
+    await endpoint.model(1)
+    await endpoint.model(2)
+    await endpoint.serve(1, strategy=STAGES)
+
+
+async def test_one_that_is_killed_in_a_rollout_is_followed_and_nothing_is_written_twice(
+    new_endpoint: NewEndpoint, installation: Installation, bed: Bed, tmp_path: Path
+) -> None:
+    endpoint = await new_endpoint()
+    with replicas(installation, endpoint.namespace, tmp_path) as both:
+        await begin(endpoint)
+        assert both.second.metric("crossfade_reconciles_total") == 0
+        async with endpoint.load(RATE) as load:
+            await endpoint.ask(2)
+            await endpoint.until(at_stage("at-10"))
+            both.first.kill()
+            seconds = await asyncio.to_thread(takes_over, both.second, LATEST_SECONDS)
+            done = await endpoint.until(lambda found: serves(found, 2))
+            await settled(endpoint, done["status"]["stable"]["revision"])
+        assert failed_by_route(load.samples) == {}
+        assert done["status"]["outcome"]["result"] == "Promoted"
+        assert written_twice(endpoint, bed) == {}
+    print(f"the next one led {seconds:.1f} s after the kill; {len(load.samples)} requests")
+
+
+async def test_one_that_was_stopped_for_longer_than_its_lease_writes_nothing_stale(
+    new_endpoint: NewEndpoint, installation: Installation, bed: Bed, tmp_path: Path
+) -> None:
+    endpoint = await new_endpoint()
+    with replicas(installation, endpoint.namespace, tmp_path) as both:
+        await begin(endpoint)
+        async with endpoint.load(RATE) as load:
+            await endpoint.ask(2)
+            await endpoint.until(at_stage("at-10", proven=False))
+            both.first.pause()
+            seconds = await asyncio.to_thread(takes_over, both.second, LATEST_SECONDS)
+            await endpoint.until(at_stage("at-50"))
+            both.first.resume()
+            done = await endpoint.until(lambda found: serves(found, 2))
+            assert both.leader() is both.second
+            await settled(endpoint, done["status"]["stable"]["revision"])
+        assert failed_by_route(load.samples) == {}
+        assert written_twice(endpoint, bed) == {}
+        authors = [one.credential for one in made(bed, endpoint.namespace)]
+        assert len(set(authors)) == 2
+        assert authors == sorted(authors, key=authors.index), "both wrote by turns"
+    assert seconds > LEASE_SECONDS - 2
+    print(f"the next one led {seconds:.1f} s after the stop; {len(load.samples)} requests")
+
+
+async def test_one_that_is_told_to_end_is_followed_at_once(
+    new_endpoint: NewEndpoint, installation: Installation, bed: Bed, tmp_path: Path
+) -> None:
+    endpoint = await new_endpoint()
+    with replicas(installation, endpoint.namespace, tmp_path) as both:
+        await begin(endpoint)
+        begun = time.monotonic()
+        both.first.stop()
+        ended = time.monotonic()
+        await asyncio.to_thread(takes_over, both.second, 2.0)
+        led = time.monotonic()
+        print(f"it ended within {ended - begun:.1f} s, the next one led {led - begun:.1f} s after the word")
+        async with endpoint.load(RATE) as load:
+            await endpoint.ask(2)
+            await endpoint.until(lambda found: serves(found, 2))
+        assert failed_by_route(load.samples) == {}
+        assert written_twice(endpoint, bed) == {}

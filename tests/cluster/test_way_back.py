@@ -1,0 +1,89 @@
+"""Catches a way back that is slow, loads a model again that is there, moves traffic before pods, or drops a request."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.cluster.test_capacity import ready_pods, version
+from tests.support import objects
+from tests.support.endpoint import NAME, Endpoint, answered_by, at_least, failed_by_route, serves, settled, weights
+from tests.support.gateways import on_both_gateways
+from tests.support.operator_process import OperatorProcess
+
+pytestmark = pytest.mark.cluster
+
+RATE = 100.0
+LATE_SECONDS = 3.0
+"""Seconds after the wish in which the gateway must have followed, whatever else the machine does."""
+
+StartOperator = Callable[..., OperatorProcess]
+
+
+def back(**more: Any) -> dict[str, Any]:
+    """Half, then everything; back by one version without stages."""
+    return {**objects.stages(50), "rollbackWindow": {"revisions": 1}, **more}
+
+
+async def started(endpoint: Endpoint, revision: str) -> dict[str, Any]:
+    """When each pod of a revision started, by its uid."""
+    return {pod["metadata"]["uid"]: pod["status"].get("startTime") for pod in await endpoint.pods(revision)}
+
+
+@on_both_gateways
+async def test_back_to_a_version_that_was_kept_loads_nothing_and_fails_nobody(
+    endpoint: Endpoint, start_operator: StartOperator, record_property: Callable[[str, object], None]
+) -> None:
+    operator = start_operator(endpoint.namespace)
+    await endpoint.model(1)
+    await endpoint.model(2)
+    first = (await endpoint.serve(1, strategy=back(keepPrevious="10m")))["status"]["stable"]["revision"]
+    async with endpoint.load(RATE) as load:
+        await at_least(load, 100)
+        await endpoint.ask(2)
+        second = (await endpoint.until(lambda found: serves(found, 2), 120))["status"]["stable"]["revision"]
+        await at_least(load, round(RATE * 12))  # long after those of a version that is not kept would have gone
+        kept = await started(endpoint, first)
+        wished = time.time()
+        await endpoint.ask(1)
+        await endpoint.until_served_by(first)
+        written = time.time() - wished
+        done = await endpoint.until(lambda found: serves(found, 1))
+        await at_least(load, round(RATE * LATE_SECONDS))
+    last = max(one.wall + one.lateness for one in answered_by(load.samples, second)) - wished
+    print(f"{written:.2f} s from the wish to the route, {last:.2f} s to the last request that the bad version got")
+    record_property("seconds from the wish to the last request of the version that was left", round(last, 2))
+    assert len(kept) == 2
+    assert await started(endpoint, first) == kept
+    assert last < LATE_SECONDS
+    assert done["status"]["outcome"]["result"] == "FastRolledBack"
+    assert done["status"]["previous"]["revision"] == second
+    assert failed_by_route(load.samples) == {}
+    assert operator.metric("crossfade_rollout_seconds_count") == 3
+    await endpoint.patch("Rollout", NAME, {"spec": {"strategy": {"keepPrevious": None}}})
+    await settled(endpoint, first)
+    await endpoint.until(lambda found: not found["metadata"].get("finalizers"))
+
+
+async def test_back_to_a_version_that_is_gone_waits_for_its_pods(
+    endpoint: Endpoint, start_operator: StartOperator
+) -> None:
+    start_operator(endpoint.namespace)
+    await endpoint.model(1)
+    await endpoint.model(2)
+    first = (await endpoint.serve(1, strategy=back(), serving=objects.serving(3)))["status"]["stable"]["revision"]
+    async with endpoint.load(RATE) as load:
+        await at_least(load, 100)
+        await endpoint.ask(2)
+        second = (await endpoint.until(lambda found: serves(found, 2), 120))["status"]["stable"]["revision"]
+        await settled(endpoint, second)
+        gone = version((await endpoint.items("HTTPRoute"))[0])
+        await endpoint.ask(1)
+        await endpoint.until(lambda found: serves(found, 1), 60)
+        await at_least(load, 100)
+    later = (one for one in endpoint.recorder.of("HTTPRoute", NAME) if version(one) > gone)
+    moved = next(one for one in later if first in weights(one))
+    assert weights(moved) == {first: 100}
+    assert ready_pods(endpoint, first, version(moved)) == 3
+    assert failed_by_route(load.samples) == {}

@@ -1,0 +1,22 @@
+"""What the operator would see a moment later, had somebody aborted or the candidate crashed."""
+
+from dataclasses import replace
+
+from crossfade.model.order import Order
+from crossfade.model.snapshot import Snapshot
+from crossfade.model.workload import PodFacts
+
+
+def aborted(seen: Snapshot) -> Snapshot:
+    """With an order to abort."""
+    orders = {**seen.rollout.orders, "abort": Order("the way back")}
+    return replace(seen, rollout=replace(seen.rollout, orders=orders))
+
+
+def crashed(seen: Snapshot, revision: str) -> Snapshot | None:
+    """With pods that crash again and again; None where the revision has none."""
+    found = seen.revisions.get(revision)
+    if found is None:
+        return None
+    pods = (PodFacts(f"{revision}-0", ready=False, restarts=9, trouble="CrashLoopBackOff"),)
+    return replace(seen, revisions={**seen.revisions, revision: replace(found, ready=0, pods=pods)})
