@@ -359,6 +359,18 @@ def test_killed_while_it_is_taken_back_it_ends_the_same(writes: int) -> None:
     assert world.failed_by_route == 0
 
 
+@pytest.mark.parametrize("writes", range(3))
+def test_killed_while_weights_are_written_once_more_the_order_is_kept(writes: int) -> None:
+    world = holding()
+    world.git_applies(rule(1, 0))
+    world.reaches(says("RouteContested"))
+    world.crash_after = writes
+    world.order("retry")
+    world.rests(20)
+    assert world.our_weights == [(60, 40), (60, 40)]
+    assert [(one.verb, one.effect) for one in world.status.handled] == [("retry", "Obeyed")]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_in_any_order_it_ends_the_same(seed: int) -> None:
     world = AdoptedShuffled(seed=seed, theirs=shop(rule(1, 1)))
