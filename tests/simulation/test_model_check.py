@@ -176,10 +176,10 @@ def after_one(explorer: Explorer) -> None:
     assert len(explorer.passes) > 700
 
 
-def gone_back(people: int, luck: int) -> int:
+def gone_back(people: int, luck: int, first: State | None = None) -> int:
     """From where v2 was just promoted and v1 is asked for again, its pod kept."""
     explorer = Explorer("back")
-    explorer.explore(serving("back"), ALL)
+    explorer.explore(serving("back", first), ALL)
     promoted = next(one for one in explorer.reached if '"previous":' in one.status)
     again = Explorer("back")
     states = again.explore(replace(promoted, asks="v1", people=people, luck=luck), ALL)
@@ -190,6 +190,10 @@ def gone_back(people: int, luck: int) -> int:
 
 def test_every_promise_holds_on_the_way_back_with_a_misfortune() -> None:
     assert gone_back(0, 1) > 700
+
+
+def test_every_promise_holds_on_the_way_back_on_a_route_of_others() -> None:
+    assert gone_back(0, 0, small_adopted.beginning()) > 100
 
 
 @pytest.mark.slow
