@@ -73,7 +73,8 @@ Marks = Mapping[str, str | None]
 
 
 class Cluster(Protocol):
-    """The Kubernetes API. All writes are server-side apply by fixed field managers, but for deletes and scaling."""
+    """The Kubernetes API. All writes to what is ours are server-side apply by fixed field managers, but for deletes and
+    scaling."""
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Object:
         """One object as stored now. `namespace` is None for kinds without. Raises ClusterError."""
@@ -92,6 +93,10 @@ class Cluster(Protocol):
 
     async def scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> Object:
         """Set `spec.replicas` and nothing else. Returns the stored object. Raises ClusterError."""
+        ...
+
+    async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Object]) -> Object:
+        """JSON Patch as `crossfade`. Returns the stored object. Raises ClusterError; 409 or 422 for a failed test."""
         ...
 
     async def mark(self, kind: Kind, namespace: str, name: str, labels: Marks, annotations: Marks) -> Object | None:

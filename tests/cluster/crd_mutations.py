@@ -150,6 +150,14 @@ VALID: dict[str, list[Spec]] = {
         },
         {
             "modelVersion": "fraud-1-3-0",
+            "traffic": {"gatewayAPI": {"mode": "Adopted", "adopted": {"name": "shop", "rule": "model.v1"}}},
+            "strategy": {"stages": [{"name": "five", "weight": 5}, {"name": "sign-off", "gate": "Manual"}]},
+            "analysis": {
+                "metrics": [{"name": "e", "template": "mlserver/errors", "objective": {"absolute": {"max": "0.02"}}}]
+            },
+        },
+        {
+            "modelVersion": "fraud-1-3-0",
             "serving": {"replicas": 10},
             "traffic": {"replicas": {}},
             "strategy": {"stages": [{"name": "five", "weight": 5}], "bake": {"duration": "9m", "holdback": 10}},

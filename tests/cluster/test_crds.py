@@ -101,7 +101,44 @@ _TWO_SELECTORS = {"mlflow": {"name": "f", "version": "1", "alias": "champion"}}
 _TWO_OF_A_NAME = {"stages": [{"name": "five", "weight": 5}, {"name": "five", "weight": 50}]}
 _RATIO = {"bad": "a", "total": "b"}
 _BY_PODS = {"traffic": {"replicas": {}}}
+_ADOPTED = {"mode": "Adopted", "adopted": {"name": "shop", "rule": "model"}}
+
+
+def adopting(strategy: Object | None = None, **gateway: Any) -> Object:
+    """A Rollout that adopts a route, but for the changes to `gatewayAPI`."""
+    return rollout(traffic={"gatewayAPI": {**_ADOPTED, **gateway}}, strategy=strategy or stages(5))
+
+
 REFUSED = {
+    "an adopted route without its name": (
+        rollout(traffic={"gatewayAPI": {"mode": "Adopted"}}),
+        "must have `adopted` when `mode` is `Adopted`, and only then",
+    ),
+    "an adopted route of our own": (
+        rollout(traffic={"gatewayAPI": {"parentRefs": [{"name": "public"}], "adopted": _ADOPTED["adopted"]}}),
+        "must have `adopted` when `mode` is `Adopted`, and only then",
+    ),
+    "a route of our own without a Gateway": (
+        rollout(traffic={"gatewayAPI": {}}),
+        "must have `parentRefs`, unless `mode` is `Adopted`",
+    ),
+    "an adopted route with hosts": (
+        adopting(hostnames=["a.test"]),
+        "must not have `parentRefs`, `hostnames` or `rules` when `mode` is `Adopted`: they are in the adopted route",
+    ),
+    "an adopted route with rules": (adopting(rules=[{}]), "must not have `parentRefs`, `hostnames` or `rules`"),
+    "an adopted GRPCRoute": (
+        adopting(kind="GRPCRoute"),
+        "must have `kind: HTTPRoute` when `mode` is `Adopted`: a GRPCRoute can only be one that Crossfade creates",
+    ),
+    "a shadow in an adopted route": (
+        adopting({"stages": [{"name": "a", "shadow": 5}]}),
+        "must not have a stage with `shadow` or `match` when `traffic.gatewayAPI.mode` is `Adopted`",
+    ),
+    "a cohort in an adopted route": (
+        adopting({"stages": [{"name": "a", "match": {"headers": [{"name": "x", "value": "y"}]}}]}),
+        "they need rules of Crossfade's own, and the route is yours",
+    ),
     "no way in": (rollout(traffic={}), "must have exactly one of `gatewayAPI` and `replicas`"),
     "two ways in": (
         rollout(traffic={**VALID["Rollout"][0]["traffic"], "replicas": {}}),
@@ -324,6 +361,19 @@ def test_a_deletion_policy_stays(apply: Callable[..., str]) -> None:
     document["spec"] = {**document["spec"], "deletionPolicy": "Delete"}
     with pytest.raises(TestbedError, match="must keep its `deletionPolicy`"):
         apply(document)
+
+
+@pytest.mark.parametrize(
+    "gateway",
+    [{"parentRefs": [{"name": "public"}]}, {"mode": "Adopted", "adopted": {"name": "other", "rule": "model"}}],
+    ids=["mode", "name"],
+)
+def test_a_route_is_adopted_for_good(apply: Callable[..., str], gateway: Object) -> None:
+    document = an_object("Rollout", "adopting", {**VALID["Rollout"][0], "traffic": {"gatewayAPI": _ADOPTED}})
+    apply(document, "--server-side")
+    document["spec"] = {**document["spec"], "traffic": {"gatewayAPI": gateway}}
+    with pytest.raises(TestbedError, match="must keep its `mode` and"):
+        apply(document, "--server-side", "--force-conflicts")
 
 
 def test_the_way_traffic_is_split_stays(apply: Callable[..., str]) -> None:

@@ -253,3 +253,27 @@ async def test_a_server_that_is_not_there_is_named(cluster: KubeCluster, namespa
     with pytest.raises(ClusterError, match="cannot be reached") as failure:
         await cluster.delete(CONFIG_MAPS, namespace, "facts")
     assert failure.value.status == 0
+
+
+def route(namespace: str) -> Object:
+    backends = [{"name": "blue", "port": 80, "weight": 1}, {"name": "green", "port": 80, "weight": 0}]
+    rules = [{"name": "model", "backendRefs": backends}]
+    return {"metadata": {"namespace": namespace, "name": "shop"}, "spec": {"rules": rules}}
+
+
+def weights(version: str, *parts: int) -> list[Object]:
+    tested = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
+    place = "/spec/rules/0/backendRefs/{}/weight"
+    return [tested, *({"op": "replace", "path": place.format(at), "value": part} for at, part in enumerate(parts))]
+
+
+async def test_a_patch_is_of_the_version_that_was_seen_or_of_none(cluster: KubeCluster, namespace: str) -> None:
+    """It is stored under our name, by which another writer is told from ourselves."""
+    stored = await cluster.apply(HTTP_ROUTES, route(namespace), force=True)
+    seen = stored["metadata"]["resourceVersion"]
+    patched = await cluster.patch(HTTP_ROUTES, namespace, "shop", weights(seen, 90, 10))
+    assert [one["weight"] for one in patched["spec"]["rules"][0]["backendRefs"]] == [90, 10]
+    assert ("crossfade", "Update", "") in managers(patched)
+    with pytest.raises(ClusterError) as failure:
+        await cluster.patch(HTTP_ROUTES, namespace, "shop", weights(seen, 50, 50))
+    assert failure.value.status in (409, 422)

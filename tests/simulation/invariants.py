@@ -26,7 +26,8 @@ from tests.simulation.kept_promises import who_is_kept_stays
 from tests.simulation.misfortunes import aborted, crashed
 from tests.simulation.pod_promises import never_fewer_behind, pods_are_ready_to_serve_before_they_are_selected
 from tests.simulation.routes import is_service, weights
-from tests.simulation.writes import is_so_already, key_of, routes, writes
+from tests.simulation.slot_promises import no_service_moves_under_its_requests
+from tests.simulation.writes import had_lost_its_service, is_so_already, key_of, route_written, routes, writes, written
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -48,8 +49,8 @@ class Pass:
 
     @property
     def route(self) -> dict[str, Any] | None:
-        """The users' route that is written, or the Service that stands for it, if one is."""
-        return next((one.body for one in self.actions if routes(one, self.seen)), None)
+        """The users' route that is written, or what stands for it, if one is; one of others by what it comes to."""
+        return route_written(self.seen, self.actions)
 
     @property
     def weights(self) -> Weights:
@@ -76,19 +77,17 @@ def weights_sum_exactly(one: Pass) -> None:
     """Weights sum to 100, or to the scale that is, or was last, asked for, and nobody is written with 0.
 
     Without a gateway they are pods, and there are as many as serve everything; of a single pod there is one of each.
+    Into a route of others 0 is written, for there nobody can be left out.
     """
-    if one.route is None:
-        return
-    if is_service(one.route):
+    if one.route is not None and is_service(one.route):
         assert sum(one.weights.values()) in (100, max(_least(one.seen), 2)), one.weights
         assert min(one.weights.values()) > 0, one.weights
         return
     spec, known = one.seen.rollout.spec, one.seen.rollout.status.traffic
     scales = {100, spec.strategy.weight_scale if spec else 100, known.scale if known else 100}
-    for rule in one.route["spec"]["rules"]:
-        weights = [backend["weight"] for backend in rule["backendRefs"]]
-        assert sum(weights) in scales, weights
-        assert min(weights) > 0, weights
+    for least, parts in written(one.actions):
+        assert sum(parts) in scales, parts
+        assert min(parts) >= least, parts
 
 
 def nobody_gets_all_who_cannot_answer(one: Pass) -> None:
@@ -244,6 +243,8 @@ def a_rollback_is_one_pass_away(one: Pass) -> None:
         return
     if one.seen.rollout.spec is None and one.seen.route is None:
         return  # nothing says which route there should be
+    if one.seen.adoption is not None and (one.seen.route is None or not one.seen.route.weights):
+        return  # no request gets anywhere
     for fault in (aborted(one.seen), crashed(one.seen, candidate.revision)):
         if fault is None:
             continue
@@ -270,6 +271,7 @@ PROMISES: tuple[Callable[[Pass], None], ...] = (
     what_was_taken_back_stays_away,
     an_order_acts_once,
     no_action_twice,
+    no_service_moves_under_its_requests,
     a_rollback_is_one_pass_away,
     pods_are_ready_to_serve_before_they_are_selected,
 )
@@ -323,6 +325,8 @@ def rules_of_users_never_move(world: "World") -> None:
 def no_weight_without_pods(world: "World") -> None:
     """The candidate's share rises only to what its ready pods are enough for, and falls with them at once; but while
     stable could not carry more either, and in the pass in which the operator was killed."""
+    if getattr(world, "writer", None) is not None:
+        return  # others wrote what a route of theirs says
     stable, candidate, shares = world.status.stable, world.status.candidate, weights(world.route)
     if not (stable and candidate and stable.revision in world.revisions and candidate.revision in world.revisions):
         return
@@ -378,6 +382,8 @@ def _rises(one: Pass) -> bool:
     """Whether the candidate of a rollout gets more requests than the stored route gives it, or its first ones."""
     if one.route is None or one.candidate is None or one.seen.rollout.status.stable is None:
         return False
+    if had_lost_its_service(one.seen, one.candidate.revision):
+        return False  # the route gave it that all the while
     name, live = one.candidate.revision, one.seen.route
     share = one.weights.get(name, 0) / sum(one.weights.values())
     newly = name in set(_backends(one.route)) and (live is None or name not in live.reached)

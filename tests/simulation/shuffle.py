@@ -2,15 +2,17 @@
 that take their time; scrapes seen by halves; an operator that is restarted or killed between two writes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
+from types import MappingProxyType
 
 from crossfade.decide.plan import Action
 from crossfade.model.evidence import Evidence, Series
 from crossfade.model.ledger import Ledger
 
 from tests.simulation.cases.story import Story, When
+from tests.simulation.cases.theirs import Adopted
 from tests.simulation.world import SCRAPE, World
 
 _HALF = SCRAPE / 2
@@ -107,3 +109,17 @@ class Shuffled(Story):
         at = one.samples[-1][0]
         lag = Random(f"{self.seed} {one.pod} {at}").uniform(-0.5, 0.9)
         return one if at + lag <= self.now else replace(one, samples=one.samples[:-1])
+
+
+@dataclass
+class AdoptedShuffled(Shuffled, Adopted):
+    """The same with a route of others."""
+
+    def __post_init__(self) -> None:
+        """Both worlds begin."""
+        Shuffled.__post_init__(self)
+        Adopted.__post_init__(self)
+
+
+SHUFFLED: Mapping[type[Story], type[Shuffled]] = MappingProxyType({Story: Shuffled, Adopted: AdoptedShuffled})
+"""By the world that a case is of."""

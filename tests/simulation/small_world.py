@@ -86,7 +86,8 @@ class Pods:
 class State:
     """One state of the world. `status` is as stored, `route` the stored spec or None, both as values that compare.
 
-    `people` and `luck` are how many more things people and bad luck may still do.
+    `people` and `luck` are how many more things people and bad luck may still do. With a route of others `slots` are
+    the revisions that its two Services select, and it may be `ours` that was written last.
     """
 
     asks: str = "v1"
@@ -101,6 +102,8 @@ class State:
     waited: float = 0.0
     people: int = 0
     luck: int = 0
+    slots: tuple[str | None, ...] = ()
+    ours: bool = False
 
 
 @lru_cache(maxsize=100_000)
@@ -120,7 +123,7 @@ _ROUTES: dict[str, Json] = {}
 
 def stored(route: Json) -> str:
     """A name for this content of a route."""
-    text = f"{route['spec']}{route['metadata'].get('annotations', '')}"
+    text = f"{route['spec']}{route.get('metadata', {}).get('annotations', '')}"
     _ROUTES[text] = route
     return text
 
@@ -326,6 +329,8 @@ def canonical(status: RolloutStatus, later: float = 0.0) -> str:
     if status.route is not None:
         taken = {"generation": 2, "acknowledged_at": aged(status.route.acknowledged_at)}
         update["route"] = status.route.model_copy(update=taken)
+    if status.written is not None and status.written.stored_at is not None:
+        update["written"] = status.written.model_copy(update={"stored_at": stamp(NOW)})
     if status.outcome is not None:
         update["outcome"] = status.outcome.model_copy(
             update={"message": "-", "at": stamp(NOW), "cause": "-", "began": None}
@@ -357,7 +362,7 @@ def moves(state: State) -> Iterator[State]:
     if state.people and not state.deleting:
         yield from _people(replace(state, people=state.people - 1))
     if state.luck:
-        yield from _luck(replace(state, luck=state.luck - 1))
+        yield from luck_of(replace(state, luck=state.luck - 1))
 
 
 def _may_be_taken(state: State) -> bool:
@@ -376,15 +381,17 @@ def _people(state: State) -> Iterator[State]:
         yield replace(state, orders=tuple(sorted({**given, verb: token}.items())))
 
 
-def _luck(state: State) -> Iterator[State]:
+def luck_of(state: State) -> Iterator[State]:
+    """Bad luck with pods and route."""
     for one in state.pods:
         if one.ready:
             yield _with(state, one.revision, ready=False, serves=False)  # another pod in its place
         if not one.crashing:
             yield _with(state, one.revision, ready=False, crashing=True)
-    if state.route:
-        yield replace(rerouted(state), route="", taken=False)
-    route = route_of(state.route) if state.route else {}
+    if not state.route:
+        return
+    yield replace(rerouted(state), route="", taken=False)
+    route = route_of(state.route)
     if len(weights(route)) == 2 and is_service(route):  # somebody selects the candidate alone
         other = {"selector": {meta.LABEL_REVISION: max(weights(route), key=[*weights(route)].index)}}
         yield replace(rerouted(state), route=stored({**route, "spec": {**route["spec"], **other}}), taken=False)

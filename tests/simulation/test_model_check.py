@@ -6,17 +6,20 @@ whatever pods, gateway and route do meanwhile, and a kill between any two writes
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from types import ModuleType
 
 import pytest
 from crossfade.decide import scene
 from crossfade.decide.plan import Plan
 from crossfade.decide.rollout import plan_rollout
 
+from tests.simulation import small_adopted, small_world
 from tests.simulation.invariants import PROMISES, Pass, a_rollback_is_one_pass_away
 from tests.simulation.ladders import LADDERS
-from tests.simulation.small_world import SIGHTS, Sight, State, apply, canonical, look_at, moves, snapshot_of
+from tests.simulation.small_world import SIGHTS, Sight, State, canonical, look_at
 
 ALL = 10**9
+ON_ADOPTED = [name for name in LADDERS if name not in ("shapes", "pods")]
 Trail = tuple["State | None", str]
 
 
@@ -49,11 +52,12 @@ class Explorer:
             self.passes[plain] = tuple(self.looks(plain, state))
         for found, how in self.passes[plain]:
             yield replace(found, people=state.people, luck=state.luck), how
-        for found in moves(state):
+        for found in world_of(state).moves(state):
             yield found, "the world moves"
 
     def looks(self, plain: State, state: State) -> Iterator[tuple[State, str]]:
         """One pass by each sight that can make a difference, with all its writes or only the first of them."""
+        apply = world_of(plain).apply
         under_way = '"stage":' in plain.status
         for sight in SIGHTS if under_way else (SIGHTS[-1], *SIGHTS[:2]):
             plan = self.one_pass(plain, sight, state)
@@ -69,7 +73,7 @@ class Explorer:
 
     def one_pass(self, plain: State, sight: Sight, state: State) -> Plan:
         """Plan, and hold the plan to the promises."""
-        seen = snapshot_of(plain, sight, self.ladder)
+        seen = world_of(plain).snapshot_of(plain, sight, self.ladder)
         try:
             one = Pass(seen, plan_rollout(seen))
             for promise in PROMISES:
@@ -100,9 +104,14 @@ def _told(state: State) -> str:
     return f"asks {state.asks} [{pods}] {flags} {dict(state.orders)} {state.status[:600]} {state.route[-330:-60]}"
 
 
-def serving(ladder: str) -> State:
+def world_of(state: State) -> ModuleType:
+    """What moves it: with a route of others other things do."""
+    return small_adopted if state.slots else small_world
+
+
+def serving(ladder: str, first: State | None = None) -> State:
     """v1 serves and is at rest."""
-    explorer, state = Explorer(ladder), State()
+    explorer, state = Explorer(ladder), first or State()
     for _ in range(12):
         for found, _how in explorer.looks(state, state):
             last = found
@@ -117,9 +126,9 @@ def any_verdict(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scene, "look_at", look_at)
 
 
-def explored(ladder: str, people: int, luck: int, most: int) -> int:
+def explored(ladder: str, people: int, luck: int, most: int, first: State | None = None) -> int:
     explorer = Explorer(ladder)
-    states = explorer.explore(replace(serving(ladder), people=people, luck=luck), most)
+    states = explorer.explore(replace(serving(ladder, first), people=people, luck=luck), most)
     print(f"{ladder}: {states} states, {len(explorer.passes)} of them apart for the operator")
     return states
 
@@ -129,23 +138,48 @@ def test_every_promise_holds_in_every_state_of_a_rollout_that_is_left_alone(ladd
     assert explored(ladder, 0, 0, ALL) > 300
 
 
+@pytest.mark.parametrize("ladder", ON_ADOPTED)
+def test_every_promise_holds_on_a_route_of_others(ladder: str) -> None:
+    assert explored(ladder, 0, 0, ALL, small_adopted.beginning()) > 400
+
+
+@pytest.mark.parametrize("ladder", ON_ADOPTED)
+def test_every_promise_holds_after_one_misfortune_on_a_route_of_others(ladder: str) -> None:
+    """Another writer is one of them."""
+    explorer = Explorer(ladder)
+    explorer.explore(serving(ladder, small_adopted.beginning()), ALL)
+    after_one(explorer)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("people", "luck"), [(1, 0), (0, 1), (1, 1)])
+@pytest.mark.parametrize("ladder", ON_ADOPTED)
+def test_every_promise_holds_on_a_route_of_others_with_people_and_bad_luck(ladder: str, people: int, luck: int) -> None:
+    assert explored(ladder, people, luck, ALL, small_adopted.beginning()) > 5000
+
+
 @pytest.mark.parametrize("ladder", LADDERS)
 def test_every_promise_holds_after_one_order_or_misfortune_on_the_way(ladder: str) -> None:
     explorer = Explorer(ladder)
     explorer.explore(serving(ladder), ALL)
+    after_one(explorer)
+
+
+def after_one(explorer: Explorer) -> None:
+    """From some of the states that were reached, one order or misfortune more."""
     on_the_way = list(explorer.reached)[:: len(explorer.reached) // 30]
     for state in on_the_way:
-        for found in moves(replace(state, people=1, luck=1)):
+        for found in world_of(state).moves(replace(state, people=1, luck=1)):
             explorer.reached.setdefault(found, (state, "an order or a misfortune"))
             list(explorer.successors(found))
-    print(f"{ladder}: {len(explorer.passes)} states apart for the operator")
+    print(f"{explorer.ladder}: {len(explorer.passes)} states apart for the operator")
     assert len(explorer.passes) > 700
 
 
-def gone_back(people: int, luck: int) -> int:
+def gone_back(people: int, luck: int, first: State | None = None) -> int:
     """From where v2 was just promoted and v1 is asked for again, its pod kept."""
     explorer = Explorer("back")
-    explorer.explore(serving("back"), ALL)
+    explorer.explore(serving("back", first), ALL)
     promoted = next(one for one in explorer.reached if '"previous":' in one.status)
     again = Explorer("back")
     states = again.explore(replace(promoted, asks="v1", people=people, luck=luck), ALL)
@@ -156,6 +190,10 @@ def gone_back(people: int, luck: int) -> int:
 
 def test_every_promise_holds_on_the_way_back_with_a_misfortune() -> None:
     assert gone_back(0, 1) > 700
+
+
+def test_every_promise_holds_on_the_way_back_on_a_route_of_others() -> None:
+    assert gone_back(0, 0, small_adopted.beginning()) > 100
 
 
 @pytest.mark.slow

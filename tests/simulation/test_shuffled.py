@@ -3,7 +3,7 @@
 import pytest
 
 from tests.simulation.cases import CASES, Case
-from tests.simulation.shuffle import Shuffled
+from tests.simulation.shuffle import SHUFFLED
 from tests.simulation.test_golden import GOLDEN
 
 QUICK, ALL = 2, 100
@@ -18,7 +18,7 @@ def end_of(case: Case) -> str:
 def shuffled(case: Case, seed: int) -> None:
     """Played in the order of this seed it ends as ever; the promises are checked at each pass."""
     try:
-        story = case.on(Shuffled, seed=seed)
+        story = case.on(SHUFFLED[case.world], seed=seed)
     except AssertionError as error:
         error.add_note(f"{case.name}, seed {seed}")
         raise

@@ -1,9 +1,12 @@
-"""What a write of a plan is about, and whether it would change anything."""
+"""What a write of a plan is about, whether it would change anything, and what it makes of an adopted route."""
 
-from typing import TypeGuard
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeGuard
 
 from crossfade.api import meta
-from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Label, Scale, Target
+from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Label, Scale, Target, Weigh
+from crossfade.decide.slots import slot_weights
+from crossfade.model.route import Adoption, RouteFacts
 from crossfade.model.snapshot import Snapshot
 
 from tests.simulation.routes import weights
@@ -31,10 +34,14 @@ def key_of(action: Action) -> tuple[str, str, str]:
             return "Label", "Pod", name
         case Delete(target=target, name=name):
             return "Delete", target.value, name
+        case Weigh(name=name):
+            return "Weigh", Target.HTTP_ROUTE.value, name
 
 
 def is_so_already(action: Action, seen: Snapshot) -> bool:
     """Whether it would change nothing."""
+    if seen.adoption is not None and (known := _is_so_in_adopted(action, seen.adoption, seen.route)) is not None:
+        return known
     match action:
         case Apply(target=Target.DEPLOYMENT, body=body):
             return body["metadata"]["name"] in seen.revisions
@@ -57,3 +64,61 @@ def is_so_already(action: Action, seen: Snapshot) -> bool:
     if not isinstance(action, Delete):
         return False
     return seen.rehearsal is None if action.target in ROUTES else action.name not in seen.revisions
+
+
+def _is_so_in_adopted(action: Action, adoption: Adoption, live: RouteFacts | None) -> bool | None:
+    """The same of weights and Services of an adopted route; None of everything else."""
+    match action:
+        case Apply(target=Target.SERVICE, body=body) if body["metadata"]["name"] in adoption.slots:
+            return adoption.slots[body["metadata"]["name"]] == body["spec"]["selector"][meta.LABEL_REVISION]
+        case Weigh(weights=given):
+            return slot_weights(adoption, live.spec if live else {}) == given
+    return None
+
+
+def route_written(seen: Snapshot, actions: Iterable[Action]) -> dict[str, Any] | None:
+    """The users' route as it is written, or what stands for it; None when it is left as it is."""
+    if seen.adoption is not None:
+        return _adopted(seen, actions)
+    return next((one.body for one in actions if routes(one, seen)), None)
+
+
+def _adopted(seen: Snapshot, actions: Iterable[Action]) -> dict[str, Any] | None:
+    """What an adopted route comes to by these writes, in the words of one of our own; None when they leave it as it is.
+
+    A Service that is pointed elsewhere changes it as weights do.
+    """
+    adoption, live = seen.adoption, seen.route
+    if adoption is None or live is None:
+        return None
+    slots, weights = dict(adoption.slots), slot_weights(adoption, live.spec)
+    for action in actions:
+        if isinstance(action, Weigh):
+            weights = dict(action.weights)
+        elif isinstance(action, Apply) and action.body["metadata"]["name"] in slots:
+            slots[action.body["metadata"]["name"]] = action.body["spec"]["selector"][meta.LABEL_REVISION]
+    shares: dict[str, int] = {}
+    for slot, weight in weights.items():
+        if weight:
+            shares[slots[slot] or slot] = shares.get(slots[slot] or slot, 0) + weight
+    if shares == dict(live.weights):
+        return None
+    backends = [{"name": name, "weight": weight} for name, weight in shares.items()]
+    return {"spec": {"rules": [{"backendRefs": backends}]}}
+
+
+def written(actions: Iterable[Action]) -> Iterator[tuple[int, list[int]]]:
+    """The weights of each rule that is written, and the least that one of them may be."""
+    for action in actions:
+        if isinstance(action, Weigh):
+            yield 0, list(action.weights.values())
+        elif isinstance(action, Apply) and action.target in ROUTES:
+            yield from ((1, [one["weight"] for one in rule["backendRefs"]]) for rule in action.body["spec"]["rules"])
+
+
+def had_lost_its_service(seen: Snapshot, revision: str) -> bool:
+    """Whether the Service by which an adopted route names the revision is gone."""
+    known = seen.rollout.status.route
+    slots = {one.name: one.revision for one in known.slots} if known else {}
+    gone = [name for name, selected in (seen.adoption.slots if seen.adoption else {}).items() if selected is None]
+    return any(slots.get(name) == revision for name in gone)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from crossfade.api import meta
-from crossfade.decide.plan import Action, Apply, Delete, Label, Scale, Target
+from crossfade.decide.plan import Action, Apply, Delete, Label, Scale, Target, Weigh
 from crossfade.ports import (
     AUTOSCALERS,
     BUDGETS,
@@ -35,6 +35,9 @@ _KINDS: dict[Target, Kind] = {
     Target.ROLLOUT: ROLLOUTS,
 }
 
+_REMEDY = "it is not this Rollout's: rename the Rollout or delete the"
+_FAILED_TEST = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
+
 Known = Callable[[str, str, str], Object | None]
 """An object by kind, namespace and name as last seen, None when it was not: without our label only routes are."""
 Absorb = Callable[[Object], None]
@@ -51,13 +54,22 @@ class ActionError(Exception):
     """A write that the API server refused; the sentence names the child, the reason for the write and the cause."""
 
 
+class StaleError(Exception):
+    """An object of others is not any more as it was seen; the cache has it as it is, so look again."""
+
+
 async def execute(cluster: Cluster, namespace: str, actions: Iterable[Action], known: Known, absorb: Absorb) -> None:
-    """Send the actions in order. Raises ActionError at the first that fails; those before it are done."""
+    """Send the actions in order; those before one that fails are done.
+
+    Raises ActionError, or StaleError where others were faster.
+    """
     for action in actions:
         kind, name = _subject(action)
         try:
             stored = await _send(cluster, kind, namespace, name, action, known(kind.kind, namespace, name))
         except ClusterError as error:
+            if isinstance(action, Weigh) and error.status in _FAILED_TEST:
+                await _look_anew(cluster, kind, namespace, name, known(kind.kind, namespace, name), absorb)
             raise ActionError(f"{kind.kind} {name} could not be written ({action.why}): {error}") from error
         WRITES.labels(kind=kind.kind).inc()
         log.info("%s %s: %s", kind.kind, name, action.why, extra={"namespace": namespace})
@@ -75,6 +87,22 @@ def _subject(action: Action) -> tuple[Kind, str]:
             return PODS, name
         case Delete(target=target, name=name):
             return _KINDS[target], name
+        case Weigh(name=name):
+            return HTTP_ROUTES, name
+
+
+async def _look_anew(
+    cluster: Cluster, kind: Kind, namespace: str, name: str, before: Object | None, absorb: Absorb
+) -> None:
+    """Raises StaleError when the object was changed since it was seen; else it was refused for another reason."""
+    try:
+        now = await cluster.get(kind, namespace, name)
+    except ClusterError:
+        return
+    if before is None or now["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]:
+        if meta.LABEL_ROLLOUT in now["metadata"].get("labels", {}):  # without it, its owner has taken it back
+            absorb(now)
+        raise StaleError(f"{kind.kind} {name} was changed by others just now")
 
 
 def _is_ours(kind: Kind, known: Object | None, body: Object) -> bool:
@@ -99,9 +127,13 @@ async def _send(
         case Delete():
             await cluster.delete(kind, namespace, name)
             return None
+        case Weigh(operations=operations):
+            return await cluster.patch(kind, namespace, name, operations)
 
 
 async def _apply(cluster: Cluster, kind: Kind, body: Object, *, force: bool) -> Object:
+    if kind is SERVICES and not force:
+        await _refuse_a_strangers(cluster, body)
     try:
         return await cluster.apply(kind, body, force=force)
     except ClusterError as error:
@@ -109,5 +141,17 @@ async def _apply(cluster: Cluster, kind: Kind, body: Object, *, force: bool) -> 
             raise ClusterError(_NO_ROUTES % kind.kind, error.status) from error
         if force or error.status != HTTPStatus.CONFLICT:
             raise
-        remedy = f"it is not this Rollout's: rename the Rollout or delete the {kind.kind}"
-        raise ClusterError(f"{error}; {remedy}", error.status) from error
+        raise ClusterError(f"{error}; {_REMEDY} {kind.kind}", error.status) from error
+
+
+async def _refuse_a_strangers(cluster: Cluster, body: Object) -> None:
+    """A Service of others is no conflict to the API server: it would select by our label too, and so nobody."""
+    metadata = body["metadata"]
+    try:
+        found = await cluster.get(SERVICES, metadata["namespace"], metadata["name"])
+    except ClusterError as error:
+        if error.status == HTTPStatus.NOT_FOUND:
+            return
+        raise
+    if found["metadata"].get("labels", {}).get(meta.LABEL_ROLLOUT) != metadata["labels"][meta.LABEL_ROLLOUT]:
+        raise ClusterError(f"there is a Service of this name already; {_REMEDY} Service", HTTPStatus.CONFLICT)

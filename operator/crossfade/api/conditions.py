@@ -92,6 +92,14 @@ class Reason(Documented):
         "RehearsalFailed",
         "what a stage gives did not work, or could not be tried, behind a header that only we know; no user met it",
     )
+    ROUTE_INVALID = (
+        "RouteInvalid",
+        "the adopted route, or the rule in it, is not there or not as it must be; no weight moves",
+    )
+    ROUTE_CONTESTED = (
+        "RouteContested",
+        "somebody else wrote other weights into the adopted route; none is written against them, the rollout holds",
+    )
     DIGEST_MISMATCH = "DigestMismatch", "the bytes are not the bytes that were pinned"
     SOURCE_REFUSED = "SourceRefused", "the source can never resolve as written"
     NOT_SERVING = "NotServing", "no revision of this Rollout has a ready pod behind the route"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from crossfade.api.conditions import Reason
-from crossfade.api.v1alpha1.rollout import GatewayApi, ParentRef
+from crossfade.api.v1alpha1.gateway import GatewayApi, ParentRef
 from crossfade.decide.entrances import host_of, is_meant
 from crossfade.decide.plan import Situation, Standing
 from crossfade.decide.reading import read_lately

@@ -29,12 +29,15 @@ def begin(snapshot: Snapshot, arm: Arm, resolved: Resolved) -> Plan:
     status = rollout.status.model_copy(update={"candidate": arm})
     if arm.ready == 0 or arm.ready < needed(snapshot, arm):
         return Plan(status=status, situation=_starting(snapshot, arm), first=children, look_again=30.0)
-    route = traffic_of(snapshot).writes(snapshot, alone(arm.revision))
-    waiting = traffic_of(snapshot).untaken(snapshot)
-    if route or waiting:
+    traffic, wanted = traffic_of(snapshot), alone(arm.revision)
+    slots = traffic.backends(snapshot, arm)
+    route = () if slots else traffic.writes(snapshot, wanted)
+    waiting = traffic.untaken(snapshot)
+    if slots or route or waiting:
         said = waiting if waiting and snapshot.route else f"the route is being pointed at {arm.model_version}"
         situation = Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_GATEWAY, said)
-        return Plan(status=status, situation=situation, first=children, then=route)
+        trouble = traffic.trouble(snapshot, wanted)
+        return Plan(status=status, situation=trouble or situation, first=(*children, *slots), then=route)
     message = f"{arm.model_version} is the first version and serves all requests"
     return Plan(
         status=ended(status, arm, outcome(snapshot, arm, "Promoted", "FirstVersion", message)),

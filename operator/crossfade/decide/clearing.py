@@ -9,6 +9,7 @@ from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Plan, Situation, Standing
 from crossfade.decide.records import was_promoted
 from crossfade.decide.settle import serves
+from crossfade.decide.traffic import traffic_of
 from crossfade.model.snapshot import Snapshot
 
 
@@ -25,13 +26,14 @@ def must_clear(snapshot: Snapshot, stable: Arm) -> bool:
 
 def clear(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan:
     """Take them away once nobody can reach them any more."""
-    left = undrained(snapshot)
+    slots = traffic_of(snapshot).backends(snapshot, stable)
+    left = inf if slots else undrained(snapshot)
     status = snapshot.rollout.status.model_copy(update={"stable": counted(snapshot, stable)})
     message = f"{target.model_version} starts when the pods of earlier versions have drained"
     return Plan(
         status=status,
         situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, message),
-        first=() if left else removal(snapshot, roles(snapshot, stable)),
+        first=slots if left else removal(snapshot, roles(snapshot, stable)),
         available=serves(snapshot, stable),
         look_again=left if 0 < left < inf else None,
     )

@@ -2,8 +2,9 @@
 
 from math import inf
 
+from crossfade.api.v1alpha1.adopted import RouteStatus, SlotStatus
 from crossfade.api.v1alpha1.common import seconds
-from crossfade.api.v1alpha1.rollout import RolloutStatus, RouteStatus
+from crossfade.api.v1alpha1.rollout import RolloutStatus
 from crossfade.decide.apportion import is_by_pods
 from crossfade.decide.records import was_taken_back
 from crossfade.decide.traffic import traffic_of
@@ -17,12 +18,24 @@ _HURRIED_SECONDS = 2.0
 
 def acknowledged(snapshot: Snapshot, status: RolloutStatus) -> RolloutStatus:
     """The status with the moment at which every parent was first seen to have taken the stored route."""
-    live, known = snapshot.route, status.route
-    if live is None or traffic_of(snapshot).untaken(snapshot) or (known and known.generation == live.generation):
+    live = snapshot.route
+    if live is None or traffic_of(snapshot).untaken(snapshot) or _is_known(snapshot):
         return status
-    return status.model_copy(
-        update={"route": RouteStatus(generation=live.generation, acknowledged_at=stamp(snapshot.now))}
-    )
+    now = RouteStatus(generation=live.generation, acknowledged_at=stamp(snapshot.now), slots=_slots(snapshot))
+    return status.model_copy(update={"route": now})
+
+
+def _is_known(snapshot: Snapshot) -> bool:
+    """Whether what is stored is what was seen to be acknowledged, to the same pods."""
+    live, known = snapshot.route, snapshot.rollout.status.route
+    if live is None or known is None:
+        return False
+    return known.generation == live.generation and known.slots == _slots(snapshot)
+
+
+def _slots(snapshot: Snapshot) -> list[SlotStatus]:
+    found = snapshot.adoption.slots if snapshot.adoption else {}
+    return [SlotStatus(name=name, revision=revision) for name, revision in found.items() if revision]
 
 
 def kept_seconds(snapshot: Snapshot) -> float:
@@ -48,7 +61,7 @@ def undrained(snapshot: Snapshot) -> float:
     if traffic_of(snapshot).untaken(snapshot):
         return inf
     lasts = _drain_seconds(snapshot)
-    if known is None or known.generation != live.generation:
+    if known is None or not _is_known(snapshot):
         return lasts
     return max(moment(known.acknowledged_at) + lasts - snapshot.now, 0.0)
 

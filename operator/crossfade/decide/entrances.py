@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from crossfade.api.v1alpha1.rollout import GatewayApi, ParentRef
+from crossfade.api.v1alpha1.gateway import GatewayApi, ParentRef
 from crossfade.model.gateway import GatewayFacts, Listener
 from crossfade.model.snapshot import Snapshot
 

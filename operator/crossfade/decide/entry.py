@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from crossfade.api import meta
-from crossfade.decide.plan import Action, Apply, Label, Target
+from crossfade.api.v1alpha1.rollout import Arm
+from crossfade.decide.plan import Action, Apply, Label, Preparation, Situation, Target
 from crossfade.decide.shapes import Split
 from crossfade.decide.workloads import owners, ports
 from crossfade.model.route import RouteFacts
@@ -84,6 +85,20 @@ class PodsBehindService:
             return "the Service is being written"
         late = (one for one in snapshot.route.parents if one.observed_generation < snapshot.route.generation)
         return next((one.message or "the EndpointSlices of the Service do not follow it yet" for one in late), None)
+
+    insists = writes
+
+    def trouble(self, snapshot: Snapshot, wanted: Split) -> Situation | None:
+        """The Service is ours, and written over whoever wrote it."""
+        return None
+
+    def backends(self, snapshot: Snapshot, serving: Arm) -> tuple[Action, ...]:
+        """Pods are selected as they are."""
+        return ()
+
+    def prepare(self, snapshot: Snapshot, wanted: Split, candidate: Arm) -> Preparation | None:
+        """Pods get their labels in the write itself."""
+        return None
 
 
 def tended(snapshot: Snapshot) -> tuple[Action, ...]:

@@ -35,6 +35,8 @@ def front_of(snapshot: Snapshot) -> tuple[RouteKind, Json]:
 def moves(snapshot: Snapshot) -> bool:
     """Whether the spec asks for another front than the stored route has."""
     spec, live = snapshot.rollout.spec, snapshot.route
+    if snapshot.adoption is not None:  # its owner's
+        return False
     if spec is None or live is None or live.is_service or spec.traffic.gateway_api is None:
         return False
     return not covers(asked_front(spec), stored_front(live.spec))
@@ -54,7 +56,7 @@ def asked_front(spec: RolloutSpec) -> Json:
     """As the spec has it."""
     api = spec.traffic.gateway
     hosts: Json = {"hostnames": list(api.hostnames)} if api.hostnames else {}
-    rules = [{"matches": [kind_of(api).match(match) for match in one.matches]} for one in api.rules]
+    rules = [{"matches": [kind_of(api).match(match) for match in one.matches]} for one in api.served]
     return {"parentRefs": [ref.to_json() for ref in api.parent_refs], **hosts, "rules": rules}
 
 

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.front import front_of, stored_front
-from crossfade.decide.plan import Action, Apply, Target
+from crossfade.decide.plan import Action, Apply, Preparation, Situation, Target
 from crossfade.decide.routes import covers, is_live, render, unacknowledged
 from crossfade.decide.shapes import Split
 from crossfade.model.snapshot import Snapshot
@@ -30,6 +31,20 @@ class ManagedRoute:
         if snapshot.route is None:
             return "the route is being written"
         return unacknowledged(snapshot.rollout, snapshot.route)
+
+    insists = writes
+
+    def trouble(self, snapshot: Snapshot, wanted: Split) -> Situation | None:
+        """The route is ours, and written over whoever wrote it."""
+        return None
+
+    def backends(self, snapshot: Snapshot, serving: Arm) -> tuple[Action, ...]:
+        """Each revision has its own."""
+        return ()
+
+    def prepare(self, snapshot: Snapshot, wanted: Split, candidate: Arm) -> Preparation | None:
+        """A backend comes into the route with its weight."""
+        return None
 
 
 def _rendered(snapshot: Snapshot, wanted: Split) -> dict[str, Any]:

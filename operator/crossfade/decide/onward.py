@@ -1,9 +1,11 @@
 """From one stage to the next: entering it, and what makes a rollout leave the one it is in."""
 
 from dataclasses import replace
+from math import inf
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import StageStatus
+from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look, first_look, inconclusive
 from crossfade.decide.orders import pending, waits_for_people
 from crossfade.decide.plan import Event, Plan
@@ -29,6 +31,8 @@ def enter(way: Way, step: Step, *, forward: bool = True) -> Plan:
         return replace(way.plan(*why), first=held, look_again=10.0)
     if forward and way.candidate.ready < way.pods(step):
         return growing(way, step)
+    if (room := _prepared(way, step)) is not None:
+        return room
     untried = rehearse(way, step)
     if isinstance(untried, Plan):
         return untried
@@ -43,6 +47,17 @@ def enter(way: Way, step: Step, *, forward: bool = True) -> Plan:
         then=traffic_of(snapshot).writes(snapshot, way.split(step.shape)),
         events=(Event(Reason.SHIFTING, message, warning=bool(untried)),),
     )
+
+
+def _prepared(way: Way, step: Step) -> Plan | None:
+    """What must be done before the step's split can be written; what the candidate gets now stays as it is."""
+    snapshot = way.snapshot
+    room = traffic_of(snapshot).prepare(snapshot, way.split(step.shape), way.candidate)
+    if room is None:
+        return None
+    left = undrained(snapshot) if room.drained else 0.0
+    plan = way.plan(Reason.DRAINING, f"{step.summary} waits: {room.message}")
+    return replace(plan, first=() if left else room.actions, look_again=left if 0 < left < inf else None)
 
 
 def growing(way: Way, step: Step) -> Plan:

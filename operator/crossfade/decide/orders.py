@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm, Handled, RolloutStatus
 from crossfade.decide.look import Look
 from crossfade.decide.plan import Plan
@@ -38,6 +39,8 @@ def echoed(snapshot: Snapshot, plan: Plan, look: Look | None, asked: Arm | None)
     for verb, order in given.items():
         if verb in plan.obeyed:
             handled[verb] = _handled(snapshot, verb, order, plan.obeyed[verb], obeyed=True)
+        elif verb == "retry" and plan.situation.reason is Reason.ROUTE_CONTESTED:
+            continue  # it waits until the weights may be written
         elif _came_too_late(snapshot, plan, verb) or not _may_act(snapshot, verb, look, asked):
             handled[verb] = _handled(snapshot, verb, order, _IDLE[verb], obeyed=False)
     return plan.status.model_copy(update={"handled": [handled[verb] for verb in sorted(handled)]})

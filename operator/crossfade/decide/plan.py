@@ -66,7 +66,20 @@ class Delete:
     why: str
 
 
-Action = Apply | Scale | Label | Delete
+@dataclass(frozen=True, slots=True)
+class Weigh:
+    """JSON Patch of the weights of a route that is not ours: refused when the route is not as it was seen.
+
+    `weights` are what its `operations` write, by Service.
+    """
+
+    name: str
+    weights: Mapping[str, int]
+    operations: tuple[dict[str, Any], ...]
+    why: str
+
+
+Action = Apply | Scale | Label | Delete | Weigh
 
 
 class Standing(StrEnum):
@@ -84,6 +97,15 @@ class Situation:
     standing: Standing
     reason: Reason
     message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """What is to be written before a split can be; `drained` when only arms that got nothing for a while allow it."""
+
+    actions: tuple[Action, ...]
+    message: str
+    drained: bool = False
 
 
 @dataclass(frozen=True, slots=True)

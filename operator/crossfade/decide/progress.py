@@ -1,5 +1,6 @@
 """A candidate on its way: pods, then a stage at a time, each one proven live before its clock starts."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from crossfade.api.conditions import Reason
@@ -12,7 +13,8 @@ from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look
 from crossfade.decide.onward import enter, is_skipped, skipped
-from crossfade.decide.plan import Action, Event, Plan, Situation, Standing
+from crossfade.decide.orders import pending
+from crossfade.decide.plan import Action, Apply, Event, Plan, Situation, Standing
 from crossfade.decide.previous import replaced
 from crossfade.decide.proving import judge
 from crossfade.decide.records import ended, outcome, passed
@@ -33,8 +35,9 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, l
     way = Way(snapshot, spec, stable, grown(snapshot, spec, stable, counted(snapshot, target)), look)
     judged = look is None and not way.goes_back
     foresee = judged and snapshot.foresight is None and is_fresh(snapshot.evidence, snapshot.now)
-    before = (*finalizer(snapshot.rollout, wanted=True), *_swept(way))
     plan = first_of(STEPS, way).plan(way)
+    slots = tuple(one for one in traffic_of(snapshot).backends(snapshot, stable) if not _is_of_one(one, plan.first))
+    before = (*finalizer(snapshot.rollout, wanted=True), *slots, *(() if slots else _swept(way)))
     candidate = plan.status.candidate or way.candidate
     pods = (*sized(snapshot, stable), *ensure(snapshot, spec, candidate, resolved), *waiting_arm(snapshot))
     # who the candidate is must be on record before its first pod: what is not on record is a leftover
@@ -46,9 +49,38 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, l
     )
 
 
+def _is_of_one(action: Action, others: Iterable[Action]) -> bool:
+    """Whether one of the others writes the same object."""
+    written = {one.body["metadata"]["name"] for one in others if isinstance(one, Apply)}
+    return isinstance(action, Apply) and action.body["metadata"]["name"] in written
+
+
 def _swept(way: Way) -> tuple[Action, ...]:
     keep = roles(way.snapshot, way.stable, way.candidate)
     return () if undrained(way.snapshot) else removal(way.snapshot, keep)
+
+
+def _blocked_by(way: Way) -> Situation | None:
+    """What others have to do before anything can be written; the route is asked for what is given now."""
+    return traffic_of(way.snapshot).trouble(way.snapshot, way.split(way.given))
+
+
+def _blocked(way: Way) -> Plan:
+    """Nobody is written against, unless somebody says so."""
+    trouble, snapshot = sure(_blocked_by(way)), way.snapshot
+    stage = {"stage": _unseen(way.stage)} if way.stage else {}
+    if trouble.reason is Reason.ROUTE_CONTESTED and "retry" in pending(snapshot.rollout):
+        given, first = way.split(way.given), step_at(way.spec, 0)
+        again = repair(snapshot, given, way.candidate, insist=True)
+        room = traffic_of(snapshot).prepare(snapshot, way.split(first.shape), way.candidate)
+        again = again or (room.actions if room and not room.drained else ())
+        if again:
+            message = f"the weights are written once more: {trouble.message}"
+            # recorded first: after a kill in between nothing is disputed any more, and the weights are put right
+            return replace(way.plan(Reason.SHIFTING, message, **stage), then=again, obeyed={"retry": message})
+    told = (Event(trouble.reason, trouble.message, warning=True),)
+    proven = False if stage else None
+    return replace(way.plan(trouble.reason, trouble.message, **stage), situation=trouble, events=told, proven=proven)
 
 
 def _starting(way: Way) -> Plan:
@@ -172,6 +204,13 @@ def _promote(way: Way) -> Plan:
 
 
 STEPS: tuple[State[Way], ...] = (
+    State(
+        name="Blocked",
+        when="an adopted route is not there or not as it must be, or somebody else has written other weights into it",
+        does="no weight is written; the stage is to be proven anew when it is right again, or somebody says `retry`",
+        applies=lambda way: _blocked_by(way) is not None,
+        plan=_blocked,
+    ),
     State(
         name="Starting",
         when="no stage was entered yet, and the candidate has not the pods that the first one needs; on the way back,"

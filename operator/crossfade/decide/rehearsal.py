@@ -112,7 +112,7 @@ def _trial(way: Way, step: Step) -> Trial:
             port=door.port,
             host=door.host,
             protocol=kind.protocol,
-            path=kind.path(api.rules[0].matches[0]),
+            path=kind.path(api.served[0].matches[0]),
             headers=tuple(headers),
             token=wanted,
             revision=arm,

@@ -87,7 +87,7 @@ def roll_back(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal, look
         message += f"; capacity is reduced: {stable.ready} of {all_back} pods of {stable.model_version} are ready"
     back: tuple[Action, ...] = ()
     if snapshot.rollout.spec or snapshot.route:
-        back = traffic_of(snapshot).writes(snapshot, alone(stable.revision))
+        back = traffic_of(snapshot).insists(snapshot, alone(stable.revision))
     reason = Reason.ABORTED if aborted else Reason.ROLLED_BACK
     result: Literal["Aborted", "RolledBack"] = "Aborted" if aborted else "RolledBack"
     return Plan(

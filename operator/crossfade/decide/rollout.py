@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from crossfade.decide import beginning, clearing, progress, refusing, rollback, settle, teardown
+from crossfade.decide.adopted import remembered
 from crossfade.decide.apportion import is_by_pods
 from crossfade.decide.draining import acknowledged
 from crossfade.decide.entry import tended
@@ -26,7 +27,8 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
     plan = first_of(STATES, scene).plan(scene)
     ledger = scene.look.ledger if scene.look else snapshot.ledger
     status = acknowledged(snapshot, echoed(snapshot, plan, scene.look, scene.asked))
-    plan = replace(plan, status=with_previous(snapshot, timed(snapshot, status)))
+    status = with_previous(snapshot, timed(snapshot, status))
+    plan = replace(plan, status=remembered(snapshot, status, (*plan.first, *plan.then)))
     if snapshot.rehearsal is not None and not plan.rehearse:
         gone = Delete(Target(snapshot.rehearsal.kind), rehearsal_name(snapshot.rollout.name), "the rehearsal is over")
         plan = replace(plan, then=(*plan.then, gone))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
+from crossfade.api.v1alpha1.gateway import GatewayApi
 from crossfade.api.v1alpha1.matching import Match, MethodMatch, PathMatch
-from crossfade.api.v1alpha1.rollout import GatewayApi
 
 Json = dict[str, Any]
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from crossfade.api import meta
-from crossfade.api.v1alpha1.rollout import GatewayApi, RolloutSpec
+from crossfade.api.v1alpha1.gateway import GatewayApi
+from crossfade.api.v1alpha1.rollout import RolloutSpec
 from crossfade.decide.route_kinds import RouteKind, kind_of
 from crossfade.decide.shapes import Split
 from crossfade.decide.workloads import owner, owners
@@ -71,7 +72,7 @@ def rehearsal_name(rollout: str) -> str:
 def rehearsed_rules(gateway: GatewayApi, split: Split, token: str) -> tuple[Json, ...]:
     """What users are to meet anew with this split, for requests with the token alone; answers have it too."""
     kind = kind_of(gateway)
-    users, *added = _rules([{"matches": [kind.match(gateway.rules[0].matches[0])]}], kind, split)
+    users, *added = _rules([{"matches": [kind.match(gateway.served[0].matches[0])]}], kind, split)
     return tuple(_private(one, token) for one in ([users] if split.mirrored or not added else []) + added)
 
 

@@ -22,6 +22,9 @@ from crossfade.model.moments import moment
 from crossfade.model.route import RouteFacts
 from crossfade.model.snapshot import Snapshot
 
+_BY_OTHERS = (Reason.ROUTE_INVALID, Reason.ROUTE_CONTESTED)
+"""What keeps a route from being written until somebody else does something."""
+
 
 def settle(
     snapshot: Snapshot,
@@ -41,12 +44,14 @@ def settle(
     stable = resting(snapshot, counted(snapshot, stable))
     children = ensure(snapshot, spec, stable, resolved) if spec else ()
     route = traffic_of(snapshot).writes(snapshot, alone(stable.revision)) if spec or snapshot.route else ()
-    left = inf if route or _last_ready(snapshot, stable) else max(undrained(snapshot), kept_seconds(snapshot))
+    slots = () if route else traffic_of(snapshot).backends(snapshot, stable)
+    moving = route or slots or _last_ready(snapshot, stable)
+    left = inf if moving else max(undrained(snapshot), kept_seconds(snapshot))
     before = kept(snapshot)
     keep = roles(snapshot, stable)
     gone = leftovers(snapshot, keep)
     clean = () if gone and left else (*removal(snapshot, keep), *finalizer(rollout, wanted=before is not None))
-    waiting = _waiting(snapshot, route)
+    waiting = _waiting(snapshot, alone(stable.revision), route)
     ends = (
         left if gone else 0.0,
         settling(snapshot) if stable.floor else 0.0,
@@ -56,7 +61,7 @@ def settle(
     return Plan(
         status=_settled_status(snapshot, stable, sticky=sticky),
         situation=_settled(snapshot, stable, waiting, otherwise, sticky=sticky),
-        first=(*route, *children, *waiting_arm(snapshot), *clean),
+        first=(*route, *children, *slots, *waiting_arm(snapshot), *clean),
         available=stable.ready > 0 and waiting is None,
         look_again=min(waits, default=None),
     )
@@ -78,12 +83,17 @@ def _settled_status(snapshot: Snapshot, stable: Arm, *, sticky: bool) -> Rollout
     return done.model_copy(update={"outcome": status.outcome}) if sticky else done
 
 
-def _waiting(snapshot: Snapshot, route: tuple[Action, ...]) -> str | None:
-    return "the route is being written" if route else traffic_of(snapshot).untaken(snapshot)
+def _waiting(snapshot: Snapshot, wanted: Split, route: tuple[Action, ...]) -> Situation | None:
+    """Why what is wanted is not served by every gateway yet; `route` is what is written for it now."""
+    traffic = traffic_of(snapshot)
+    if (trouble := traffic.trouble(snapshot, wanted)) is not None:
+        return trouble
+    said = "the route is being written" if route else traffic.untaken(snapshot)
+    return Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_GATEWAY, said) if said else None
 
 
 def _settled(
-    snapshot: Snapshot, stable: Arm, waiting: str | None, otherwise: Situation | None, *, sticky: bool
+    snapshot: Snapshot, stable: Arm, waiting: Situation | None, otherwise: Situation | None, *, sticky: bool
 ) -> Situation:
     end = snapshot.rollout.status.outcome
     if sticky and end is not None:
@@ -93,8 +103,8 @@ def _settled(
         return otherwise
     if (why := turned_away(snapshot)) is not None:
         return replace(why, message=f"{why.message}; {stable.model_version} serves as before")
-    if waiting:
-        return Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_GATEWAY, waiting)
+    if waiting is not None:
+        return waiting
     if stable.ready == 0:
         message = f"{stable.model_version} serves no request: 0 of {stable.replicas} pods ready"
         return Situation(Standing.IN_PROGRESS, Reason.NOT_SERVING, message)
@@ -105,9 +115,10 @@ def supersede(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
     """Another candidate is asked for: this one loses its traffic, then its pods, then the next one starts."""
     rollout = snapshot.rollout
     route = traffic_of(snapshot).writes(snapshot, alone(stable.revision))
-    waiting = _waiting(snapshot, route)
+    waiting = _waiting(snapshot, alone(stable.revision), route)
     asked = rollout.spec.model_version if rollout.spec else "another version"
     message = f"{candidate.model_version} makes way for {asked}"
+    draining = Situation(Standing.IN_PROGRESS, Reason.DRAINING, message)
     status = rollout.status.model_copy(update={"stable": counted(snapshot, stable), "stage": None, "traffic": None})
     if waiting is None:
         status = ended(
@@ -115,7 +126,7 @@ def supersede(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
         )
     return Plan(
         status=status,
-        situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, message),
+        situation=waiting if waiting and waiting.reason in _BY_OTHERS else draining,
         first=route,
         available=serves(snapshot, stable),
         look_again=None if waiting else 0.0,
@@ -149,7 +160,7 @@ def strand(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
     return hold(snapshot, stable, Situation(Standing.IN_PROGRESS, Reason.NOT_SERVING, message))
 
 
-def repair(snapshot: Snapshot, wanted: Split, candidate: Arm) -> tuple[Action, ...]:
+def repair(snapshot: Snapshot, wanted: Split, candidate: Arm, *, insist: bool = False) -> tuple[Action, ...]:
     """Undo drift of the route. More traffic for the candidate than it has now needs metrics and a pod that answer: an
     operator that was killed between taking traffic away and saying so must not give it back on start. The way back
     waits for no metrics."""
@@ -157,7 +168,8 @@ def repair(snapshot: Snapshot, wanted: Split, candidate: Arm) -> tuple[Action, .
     able = judged and counted(snapshot, candidate).ready
     if _raises(snapshot.route, wanted, candidate.revision) and not able:
         return ()
-    return traffic_of(snapshot).writes(snapshot, wanted)
+    traffic = traffic_of(snapshot)
+    return traffic.insists(snapshot, wanted) if insist else traffic.writes(snapshot, wanted)
 
 
 def _raises(route: RouteFacts | None, wanted: Split, revision: str) -> bool:

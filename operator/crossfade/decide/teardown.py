@@ -25,8 +25,11 @@ def tear_down(snapshot: Snapshot) -> Plan:
     waits = stable is not None and _alone_answers(snapshot, stable) and not given_up
     if stable is not None and snapshot.route is not None and not waits:
         route = traffic_of(snapshot).writes(snapshot, alone(stable.revision))
-    left = inf if waits else undrained(snapshot) if leftovers(snapshot, keep) else 0.0
-    first = route
+    slots: tuple[Action, ...] = ()
+    if stable is not None and not (waits or route or given_up):
+        slots = traffic_of(snapshot).backends(snapshot, stable)
+    left = inf if waits or slots else undrained(snapshot) if leftovers(snapshot, keep) else 0.0
+    first = (*route, *slots)
     if not route and left == 0:
         first = (*removal(snapshot, keep), *finalizer(rollout, wanted=False), *_left_serving(snapshot))
     elif not route and left == inf and given_up:

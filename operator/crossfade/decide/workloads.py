@@ -117,6 +117,12 @@ def service(rollout: RolloutFacts, arm: Arm, kind: RouteKind) -> Json:
     }
 
 
+def slot_service(rollout: RolloutFacts, slot: str, arm: Arm) -> Json:
+    """A Service of fixed name, which an adopted HTTPRoute names, and which selects the pods of a revision for now."""
+    body = service(rollout, arm, HTTP)
+    return {**body, "metadata": {**body["metadata"], "name": slot}}
+
+
 def ports(kind: RouteKind = HTTP) -> list[Json]:
     """Of every Service: port 80, and behind it the pods' port of that name."""
     port = {"name": kind.port, "port": 80, "targetPort": kind.port, "protocol": "TCP"}

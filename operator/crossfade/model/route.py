@@ -44,3 +44,27 @@ class RouteFacts:
     def share(self, revision: str) -> float:
         """Which part of the users' requests the revision gets, from 0 to 1."""
         return self.weights.get(revision, 0) / max(sum(self.weights.values()), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Who wrote the rules of a route last, and when (RFC 3339)."""
+
+    manager: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """The rule of somebody's route whose two weights are ours to move.
+
+    `slots` are the Services that it must name, with the revision whose pods each selects; None where there is no such
+    Service. `version` is the route's resourceVersion, empty while there is no route. `writer` is the last one but
+    ourselves; None when we wrote the rules last, or nobody is known.
+    """
+
+    route: str
+    rule: str
+    slots: Mapping[str, str | None]
+    version: str = ""
+    writer: Writer | None = None

@@ -14,7 +14,7 @@ from crossfade.model.gateway import GatewayFacts
 from crossfade.model.ledger import History, Ledger
 from crossfade.model.order import Order, Verb
 from crossfade.model.rehearsal import Rehearsed
-from crossfade.model.route import RouteFacts
+from crossfade.model.route import Adoption, RouteFacts
 from crossfade.model.workload import RevisionFacts
 
 
@@ -75,7 +75,8 @@ class Snapshot:
     `templates` are the MetricTemplates of its namespace by name, as far as it names any. `foresight` is
     None until the past was read, and not needed any more once the first stage has begun. `gateways` are those of
     `parentRefs` as far as they were read lately, `rehearsal` is the stored route of a rehearsal, `rehearsed` what came
-    of those of this Rollout, by key. `rivals` are those who come first for requests that the spec asks for.
+    of those of this Rollout, by key. `rivals` are those who come first for requests that the spec asks for. `adoption`
+    is there in mode Adopted alone, whether the route is there or not.
     """
 
     now: float
@@ -92,6 +93,7 @@ class Snapshot:
     rehearsal: RouteFacts | None = None
     rehearsed: Mapping[str, Rehearsed] = field(default_factory=dict)
     rivals: tuple[Rival, ...] = ()
+    adoption: Adoption | None = None
 
 
 @dataclass(frozen=True, slots=True)

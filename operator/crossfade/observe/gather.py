@@ -17,7 +17,7 @@ from crossfade.model.evidence import Evidence
 from crossfade.model.ledger import Ledger
 from crossfade.model.moments import moment
 from crossfade.model.order import VERBS, Order, Verb
-from crossfade.model.route import RouteFacts
+from crossfade.model.route import Adoption, RouteFacts
 from crossfade.model.snapshot import (
     Foresight,
     Platform,
@@ -32,7 +32,7 @@ from crossfade.observe.cache import Cache
 from crossfade.observe.claims import Claims
 from crossfade.observe.pods import read_pod
 from crossfade.observe.rehearser import Rehearser
-from crossfade.observe.routes import read_entry, read_route
+from crossfade.observe.routes import adoption_of, is_labelled, read_adopted, read_entry, read_route
 from crossfade.observe.scout import Scout
 from crossfade.ports import ROUTES, Object
 
@@ -60,6 +60,7 @@ def gather_rollout(
     generation. Raises UnreadableStatusError."""
     rollout = _rollout(raw)
     version = cache.get("ModelVersion", rollout.namespace, raw.get("spec", {}).get("modelVersion", ""))
+    adoption = adoption_of(cache, raw)
     revisions = _revisions(cache, rollout)
     return Snapshot(
         now=now,
@@ -67,7 +68,7 @@ def gather_rollout(
         platform=platform,
         version=_version(version) if version else None,
         revisions=revisions,
-        route=_entry(cache, rollout, revisions),
+        route=_entry(cache, rollout, adoption, revisions),
         evidence=evidence.get((rollout.namespace, rollout.name)),
         templates=templates_of(cache, rollout.namespace, rollout.spec),
         foresight=foresights.get((rollout.uid, rollout.generation)),
@@ -76,12 +77,19 @@ def gather_rollout(
         rehearsal=_rehearsal(cache, rollout),
         rehearsed=rehearser.of(rollout.uid) if rehearser else {},
         rivals=claims.before(raw) if claims else (),
+        adoption=adoption,
     )
 
 
-def _entry(cache: Cache, rollout: RolloutFacts, revisions: Mapping[str, RevisionFacts]) -> RouteFacts | None:
-    """The route, or the Service that stands for it; of a spec that cannot be read, whichever there is."""
+def _entry(
+    cache: Cache, rollout: RolloutFacts, adoption: Adoption | None, revisions: Mapping[str, RevisionFacts]
+) -> RouteFacts | None:
+    """The users' route: the one that is adopted, our own, or the Service that stands for it; of a spec that cannot be
+    read, whichever there is."""
     spec, place = rollout.spec, (rollout.namespace, rollout.name)
+    if adoption is not None:
+        theirs = cache.get("HTTPRoute", rollout.namespace, adoption.route)
+        return read_adopted(theirs, adoption) if theirs and is_labelled(theirs) else None
     route = _route(cache, rollout, rollout.name) if spec is None or not by_pods(spec) else None
     if route is not None:
         return read_route(route)
@@ -98,7 +106,7 @@ def _route(cache: Cache, rollout: RolloutFacts, name: str) -> Object | None:
     api = rollout.spec.traffic.gateway_api if rollout.spec else None
     kinds = sorted((kind.kind for kind in ROUTES), key=lambda kind: api is None or kind != api.kind)
     named = (cache.get(kind, rollout.namespace, name) for kind in kinds)
-    return next((one for one in named if one and meta.LABEL_ROLLOUT in one["metadata"].get("labels", {})), None)
+    return next((one for one in named if one and is_labelled(one)), None)
 
 
 def _rehearsal(cache: Cache, rollout: RolloutFacts) -> RouteFacts | None:

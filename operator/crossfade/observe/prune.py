@@ -1,5 +1,7 @@
 """How much of an object is kept in memory: what a decision reads, and no more."""
 
+from collections.abc import Iterable
+
 from crossfade.api import meta
 from crossfade.ports import ROUTES, Object
 
@@ -11,19 +13,33 @@ _UNREAD = {
 }
 _NAMED = ("containers", "initContainers")
 _ROUTES = frozenset(kind.kind for kind in ROUTES)
+_RULES: Object = {"f:spec": {"f:rules": {}}}
+"""All that is kept of who wrote what: who wrote the rules of a route, which one of others' is asked for."""
 
 
 def prune(raw: Object) -> Object:
-    """A copy without managed fields and without the half of its kind that nothing reads. Shares what it keeps."""
+    """A copy without managed fields, but for those of a route's rules, and without the half of its kind that nothing
+    reads. Shares what it keeps."""
     kept = {key: value for key, value in raw.items() if key not in _UNREAD.get(raw["kind"], ())}
     kept["metadata"] = {key: value for key, value in raw["metadata"].items() if key != "managedFields"}
-    if raw["kind"] in _ROUTES and meta.LABEL_ROLLOUT not in (raw["metadata"].get("labels") or {}):
-        kept["spec"] = _entrance(raw.get("spec", {}))
+    if raw["kind"] in _ROUTES:
+        if meta.LABEL_ROLLOUT not in (raw["metadata"].get("labels") or {}):
+            kept["spec"] = _entrance(raw.get("spec", {}))
+        else:
+            kept["metadata"]["managedFields"] = _writers(raw["metadata"].get("managedFields", ()))
     if raw["kind"] == "Pod" and "spec" in raw:
         kept["spec"] = _names(raw["spec"])
     if raw["kind"] == "Deployment" and "status" in raw:
         kept["status"] = _refusals(raw["status"])
     return kept
+
+
+def _writers(managed: Iterable[Object]) -> list[Object]:
+    return [
+        {"manager": one.get("manager", ""), "time": one.get("time", ""), "fieldsV1": _RULES}
+        for one in managed
+        if "f:rules" in one.get("fieldsV1", {}).get("f:spec", {})
+    ]
 
 
 def _entrance(spec: Object) -> Object:

@@ -1,12 +1,16 @@
 """A raw route to facts: weights by revision, and what each parent says of the route."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from crossfade.api import meta
 from crossfade.decide.entry import disagreement, weights_of
 from crossfade.decide.routes import is_cohort
-from crossfade.model.route import ParentFacts, RouteFacts
+from crossfade.decide.slots import revision_weights, slot_names
+from crossfade.model.route import Adoption, ParentFacts, RouteFacts, Writer
 from crossfade.model.workload import RevisionFacts
+from crossfade.observe.cache import Cache
 from crossfade.ports import Object
 
 _JUDGED = ("Accepted", "ResolvedRefs", "PartiallyInvalid")
@@ -29,6 +33,50 @@ def read_route(route: Object) -> RouteFacts:
         labels=metadata.get("labels", {}),
         kind=route["kind"],
     )
+
+
+def adoption_of(cache: Cache, raw: Object) -> Adoption | None:
+    """What a Rollout as stored says of a route of others, and what is there of it; None in mode Managed.
+
+    It is read as written, for a spec that cannot be read as a whole must not hide whose the route is.
+    """
+    traffic = raw.get("spec", {}).get("traffic") or {}
+    named = (traffic.get("gatewayAPI") or {}).get("adopted") or {}
+    name, rule = named.get("name"), named.get("rule")
+    if not isinstance(name, str) or not isinstance(rule, str):
+        return None
+    metadata = raw["metadata"]
+    slots = {slot: _selected(cache, metadata["namespace"], slot) for slot in slot_names(metadata["name"])}
+    route = cache.get("HTTPRoute", metadata["namespace"], name)
+    if route is None or not is_labelled(route):
+        return Adoption(name, rule, slots)
+    return Adoption(name, rule, slots, route["metadata"].get("resourceVersion", ""), _writer(route))
+
+
+def is_labelled(route: Object) -> bool:
+    """Whether its owner, who may be we, lets it be moved; of others' no more is known than what they match."""
+    return meta.LABEL_ROLLOUT in (route["metadata"].get("labels") or {})
+
+
+def read_adopted(route: Object, adoption: Adoption) -> RouteFacts:
+    """The route of others as stored, its weights by the revisions whose pods our Services select."""
+    weights = revision_weights(adoption, route.get("spec", {}))
+    return replace(read_route(route), weights=weights, reached=frozenset(weights))
+
+
+def _selected(cache: Cache, namespace: str, slot: str) -> str | None:
+    service = cache.get("Service", namespace, slot)
+    selector = (service.get("spec", {}).get("selector") or {}) if service else {}
+    return selector.get(meta.LABEL_REVISION)
+
+
+def _writer(route: Object) -> Writer | None:
+    """Who wrote the rules last, unless that was us: whoever changes a list takes it from those who wrote it before."""
+    owners = route["metadata"].get("managedFields", ())
+    if not owners or any(one.get("manager") == meta.FIELD_MANAGER for one in owners):
+        return None
+    last = max(owners, key=lambda one: str(one.get("time", "")))
+    return Writer(str(last.get("manager", "")) or "somebody", str(last.get("time", "")))
 
 
 def read_entry(

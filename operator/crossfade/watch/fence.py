@@ -1,7 +1,7 @@
 """The cluster as only one replica at a time may write to it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from crossfade.ports import Cluster, Kind, Marks, Object
@@ -40,6 +40,10 @@ class Fence:
     async def mark(self, kind: Kind, namespace: str, name: str, labels: Marks, annotations: Marks) -> Object | None:
         """See ports.Cluster."""
         return await self._write(lambda: self._cluster.mark(kind, namespace, name, labels, annotations))
+
+    async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Object]) -> Object:
+        """See ports.Cluster."""
+        return await self._write(lambda: self._cluster.patch(kind, namespace, name, operations))
 
     async def delete(self, kind: Kind, namespace: str, name: str) -> None:
         """See ports.Cluster."""

@@ -4,10 +4,10 @@ import logging
 from dataclasses import replace
 from time import perf_counter
 
-from crossfade.act.execute import ActionError, execute
+from crossfade.act.execute import ActionError, StaleError, execute
 from crossfade.api.conditions import ConditionType, Reason
 from crossfade.api.v1alpha1 import RolloutStatus
-from crossfade.decide.plan import ROUTES, Apply, Plan, Situation, Standing, Target
+from crossfade.decide.plan import ROUTES, Apply, Plan, Situation, Standing, Target, Weigh
 from crossfade.decide.rollout import plan_rollout
 from crossfade.decide.version import plan_version
 from crossfade.model.moments import moment
@@ -124,6 +124,9 @@ class Reconciler:
         except ActionError as error:
             await self._say_why(raw, plan, error)
             raise
+        except StaleError as error:
+            log.info("%s; looked at again", error, extra={"namespace": namespace})
+            return 0.0
         if written:
             await self._events.post(ROLLOUTS, raw, plan.events, now)
         return plan.look_again
@@ -208,7 +211,10 @@ class Reconciler:
             log.warning("the fault cannot be shown in the status either: %s", type(failure).__name__)
 
     def _time_rollback(self, snapshot: Snapshot, plan: Plan) -> None:
-        moved = any(isinstance(action, Apply) and action.target in _ENTRIES for action in plan.first)
+        moved = any(
+            isinstance(action, Weigh) or (isinstance(action, Apply) and action.target in _ENTRIES)
+            for action in plan.first
+        )
         if moved and plan.situation.reason is Reason.ROLLED_BACK and snapshot.evidence is not None:
             BREACH_TO_ROUTE_SECONDS.observe(max(self._clock.now() - snapshot.evidence.read_at, 0.0))
 

@@ -13,11 +13,12 @@ Wake = tuple[Key, Priority]
 
 
 class Wakes:
-    """Knows which Rollouts name a ModelVersion; kept up with the cache's changes."""
+    """Knows which Rollouts name a ModelVersion, and which a route; kept up with the cache's changes."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self._naming: dict[tuple[str, str], set[str]] = {}
+        self._adopting: dict[tuple[str, str], set[str]] = {}
 
     def of(self, change: Change) -> list[Wake]:
         """The keys to look at because of `change`, each with its urgency."""
@@ -35,6 +36,8 @@ class Wakes:
                 for rollout in self._naming.get((namespace, name), ()):
                     yield Key("Rollout", namespace, rollout), Priority.CHANGE
         elif _content(change.before) != _content(change.after):
+            for rollout in self._adopting.get((namespace, name), ()) if change.kind == "HTTPRoute" else ():
+                yield Key("Rollout", namespace, rollout), Priority.CHANGE
             for label in {_label(change.before), _label(change.after)} - {None}:
                 if self._cache.get("Rollout", namespace, str(label)) is not None:
                     yield Key("Rollout", namespace, str(label)), Priority.CHANGE
@@ -44,11 +47,18 @@ class Wakes:
             if raw is None:
                 continue
             namespace, name = raw["metadata"]["namespace"], raw["metadata"]["name"]
-            version = raw.get("spec", {}).get("modelVersion", "")
-            names = self._naming.setdefault((namespace, version), set())
-            (names.add if add else names.discard)(name)
-            if not names:
-                del self._naming[namespace, version]
+            spec = raw.get("spec", {})
+            _note(self._naming, (namespace, spec.get("modelVersion", "")), name, add=add)
+            gateway = (spec.get("traffic") or {}).get("gatewayAPI") or {}
+            if (adopted := gateway.get("adopted")) is not None:
+                _note(self._adopting, (namespace, adopted.get("name", "")), name, add=add)
+
+
+def _note(index: dict[tuple[str, str], set[str]], place: tuple[str, str], name: str, *, add: bool) -> None:
+    names = index.setdefault(place, set())
+    (names.add if add else names.discard)(name)
+    if not names:
+        del index[place]
 
 
 def _intent(raw: Object | None) -> Any:

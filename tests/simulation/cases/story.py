@@ -158,17 +158,19 @@ class Case:
     tells: str
     play: Callable[[Story], None]
     begins: bool
+    world: type[Story]
     knobs: Mapping[str, Any]
 
-    def on(self, world: type[Story] = Story, **more: Any) -> Story:
-        """Play it on a world of this kind, every promise checked after each pass."""
-        story = world(**{**{name: _copied(value) for name, value in self.knobs.items()}, **more})
+    def on(self, world: type[Story] | None = None, **more: Any) -> Story:
+        """Play it on a world of this kind, or of its own; every promise is checked after each pass."""
+        story = (world or self.world)(**{**{name: _copied(value) for name, value in self.knobs.items()}, **more})
         watched(story)
         if not self.begins:
             story.reaches(promoted)
             story.rests(3)
             story.lines.clear()
             story.shares.clear()
+            story.failed_by_route = 0.0
         self.play(story)
         return story
 
@@ -180,11 +182,13 @@ def _copied(value: Any) -> Any:
 CASES: list[Case] = []
 
 
-def case(*numbers: str, begins: bool = False, **knobs: Any) -> Callable[[Callable[[Story], None]], Case]:
+def case(
+    *numbers: str, begins: bool = False, world: type[Story] = Story, **knobs: Any
+) -> Callable[[Callable[[Any], None]], Case]:
     """Register a case. `begins` when nothing serves yet; else v1 does. `knobs` are the world's."""
 
-    def register(play: Callable[[Story], None]) -> Case:
-        made = Case(play.__name__, numbers, " ".join((play.__doc__ or "").split()), play, begins, knobs)
+    def register(play: Callable[[Any], None]) -> Case:
+        made = Case(play.__name__, numbers, " ".join((play.__doc__ or "").split()), play, begins, world, knobs)
         assert all(one.name != made.name for one in CASES), made.name
         CASES.append(made)
         return made

@@ -1,9 +1,9 @@
 """Would catch actions sent out of order or on after a refusal, and another team's object taken over by force."""
 
 import pytest
-from crossfade.act.execute import ActionError, Known, execute
+from crossfade.act.execute import ActionError, Known, StaleError, execute
 from crossfade.api import meta
-from crossfade.decide.plan import Apply, Delete, Label, Scale, Target
+from crossfade.decide.plan import Apply, Delete, Label, Scale, Target, Weigh
 from crossfade.ports import Object
 
 from tests.unit.fakes.cluster import FakeCluster
@@ -64,6 +64,60 @@ async def test_an_object_that_is_not_ours_is_left_as_it_is_and_the_sentence_says
     cluster.create(BODY)
     with pytest.raises(ActionError, match=r'conflict with "others"; .* rename the Rollout or delete the Deployment'):
         await execute(cluster, "ml", [Apply(Target.DEPLOYMENT, labelled("demo"), "why")], known, lambda raw: None)
+    assert cluster.writes == []
+
+
+SHOP = {
+    "apiVersion": "gateway.networking.k8s.io/v1",
+    "kind": "HTTPRoute",
+    "metadata": {"name": "shop", "namespace": "ml", "labels": {meta.LABEL_ROLLOUT: "demo"}},
+    "spec": {"rules": [{"backendRefs": [{"name": "a", "weight": 1}]}]},
+}
+
+
+def weigh(version: str) -> Weigh:
+    test = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
+    replace = {"op": "replace", "path": "/spec/rules/0/backendRefs/0/weight", "value": 90}
+    return Weigh("shop", {"a": 90}, (test, replace), "why")
+
+
+async def test_weights_are_written_into_the_very_route_that_was_seen() -> None:
+    cluster, seen = FakeCluster(), list[Object]()
+    stored = cluster.create(SHOP)
+    await execute(cluster, "ml", [weigh(stored["metadata"]["resourceVersion"])], nothing, seen.append)
+    assert cluster.writes == [("patch", "HTTPRoute", "shop")]
+    assert seen[0]["spec"]["rules"][0]["backendRefs"][0]["weight"] == 90
+
+
+async def test_a_route_that_others_have_changed_is_looked_at_anew_and_no_error() -> None:
+    cluster, seen = FakeCluster(), list[Object]()
+    old = cluster.create(SHOP)
+    new = cluster.create(SHOP)
+    with pytest.raises(StaleError, match="HTTPRoute shop was changed by others just now"):
+        await execute(cluster, "ml", [weigh(old["metadata"]["resourceVersion"])], lambda *_: old, seen.append)
+    assert cluster.writes == []
+    assert seen == [new]
+
+
+async def test_a_route_that_is_as_it_was_seen_and_refuses_is_an_error() -> None:
+    cluster = FakeCluster()
+    stored = cluster.create(SHOP)
+    cluster.refuse = lambda verb, kind, name: verb == "patch"
+    with pytest.raises(ActionError, match=r"HTTPRoute shop could not be written \(why\): patch of shop is refused"):
+        await execute(
+            cluster, "ml", [weigh(stored["metadata"]["resourceVersion"])], lambda *_: stored, lambda raw: None
+        )
+
+
+async def test_a_service_of_others_with_the_name_of_ours_is_not_made_to_select_our_pods() -> None:
+    """Server-side apply would merge both selectors, without a conflict."""
+    cluster = FakeCluster()
+    theirs = {**BODY, "apiVersion": "v1", "kind": "Service", "spec": {"selector": {"app": "theirs"}}}
+    cluster.create(theirs)
+    cluster.foreign.clear()
+    ours = {**labelled("demo"), "apiVersion": "v1", "kind": "Service"}
+    with pytest.raises(ActionError, match=r"there is a Service of this name already; .* delete the Service"):
+        await execute(cluster, "ml", [Apply(Target.SERVICE, ours, "why")], nothing, lambda raw: None)
     assert cluster.writes == []
 
 

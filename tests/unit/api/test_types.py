@@ -88,7 +88,7 @@ def test_absent_fields_stay_absent() -> None:
 def test_defaults_are_those_that_the_api_server_writes() -> None:
     written = RolloutSpec.model_validate(_SPEC).to_json()
     assert written["serving"]["startup"] == {"timeout": "10m"}
-    assert written["traffic"]["gatewayAPI"]["rules"] == [{"matches": [{}]}]
+    assert written["traffic"]["gatewayAPI"]["mode"] == "Managed"
     assert RolloutSpec.model_validate(written).to_json() == written
 
 
@@ -329,8 +329,27 @@ def test_a_match_of_the_other_kind_is_refused_with_what_would_be_right(kind: str
         routed(kind=kind, rules=rules)
 
 
+_ADOPTED = {"mode": "Adopted", "adopted": {"name": "shop", "rule": "model"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"kind": "GRPCRoute"}, "must have `kind: HTTPRoute` when `mode` is `Adopted`"),
+        ({"rules": [{}]}, "must not have `parentRefs`, `hostnames` or `rules` when `mode` is `Adopted`"),
+        ({"hostnames": []}, "must not have `parentRefs`, `hostnames` or `rules` when `mode` is `Adopted`"),
+        ({"adopted": None}, "must have `adopted` when `mode` is `Adopted`, and only then"),
+    ],
+)
+def test_an_adopted_route_says_itself_what_is_its_own(changes: dict[str, object], words: str) -> None:
+    assert refusals(ROLLOUT, {**_SPEC, "traffic": {"gatewayAPI": _ADOPTED}}) == []
+    (said,) = refusals(ROLLOUT, {**_SPEC, "traffic": {"gatewayAPI": {**_ADOPTED, **changes}}})
+    assert words in said
+
+
 def test_what_was_a_default_once_asks_for_nothing() -> None:
     """Objects stored before there was a `method` have a `path` of `/`: the fingerprint of a rollback must not move."""
     stored = [{"matches": [{"path": {"type": "PathPrefix", "value": "/"}}]}]
     assert as_written(routed(rules=stored)) == as_written(routed())
+    assert as_written(routed(rules=[{"matches": [{}]}])) == as_written(routed())
     assert as_written(routed(kind="HTTPRoute")) == as_written(routed())

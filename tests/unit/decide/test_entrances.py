@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from crossfade.api.v1alpha1.rollout import GatewayApi
+from crossfade.api.v1alpha1.gateway import GatewayApi
 from crossfade.decide.entrances import Entrance, entrances
 from crossfade.model.gateway import GatewayFacts, Listener
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
+from crossfade.api.v1alpha1.gateway import GatewayApi
 from crossfade.api.v1alpha1.matching import Match
-from crossfade.api.v1alpha1.rollout import GatewayApi
 from crossfade.decide.plan import ROUTES, Target
 from crossfade.decide.route_kinds import GRPC, HTTP, KINDS
 from crossfade.decide.routes import covers, rehearsed_rules

@@ -1,7 +1,7 @@
 """An API server in memory, as far as the loop sees one: stores what is applied, numbers versions, records writes."""
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from crossfade.ports import ClusterError, Kind, Marks, Object
@@ -43,6 +43,25 @@ class FakeCluster:
         return self._write(
             "scale", kind, place, lambda old: {**old, "spec": {**old["spec"], "replicas": replicas}}, generation=1
         )
+
+    async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Object]) -> Object:
+        """See ports.Cluster. Only the version of the object is tested, and only values of maps and lists replaced."""
+        place = {"metadata": {"namespace": namespace, "name": name}}
+        stored = self.objects[kind.kind, namespace, name]
+        if operations[0]["value"] != stored["metadata"]["resourceVersion"]:
+            raise ClusterError("the server rejected our request: testing value failed", 422)
+
+        def replaced(old: Object) -> Object:
+            for one in operations:
+                *path, last = one["path"].strip("/").split("/")
+                holder: Any = old
+                for part in path:
+                    holder = holder[int(part) if isinstance(holder, list) else part]
+                if one["op"] == "replace":
+                    holder[int(last) if isinstance(holder, list) else last] = one["value"]
+            return old
+
+        return self._write("patch", kind, place, replaced, generation=1)
 
     async def mark(self, kind: Kind, namespace: str, name: str, labels: Marks, annotations: Marks) -> Object | None:
         """See ports.Cluster. Only the labels are kept."""

@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from crossfade.model.route import Writer
+from crossfade.observe.cache import Cache
 from crossfade.observe.pods import read_pod
-from crossfade.observe.routes import read_route
+from crossfade.observe.routes import adoption_of, read_adopted, read_route
 
-from tests.unit.fakes.objects import pod
+from tests.unit.fakes.objects import pod, rollout
 
 
 def container(name: str = "model", restarts: int = 0, last: Any = None, **state: Any) -> dict[str, Any]:
@@ -98,3 +100,80 @@ def test_a_parent_has_seen_only_what_its_oldest_condition_has_seen() -> None:
     assert parent.observed_generation == 3
     assert parent.namespace == "ml"
     assert parent.message == "no such Service"
+
+
+ADOPTED = {"gatewayAPI": {"mode": "Adopted", "adopted": {"name": "shop", "rule": "model"}}}
+RULES = {"f:spec": {"f:rules": {}, "f:parentRefs": {}}}
+
+
+def service(name: str, revision: str) -> dict[str, Any]:
+    spec = {"selector": {"crossfade.dev/revision": revision}}
+    metadata = {"name": name, "namespace": "ml", "resourceVersion": "1", "labels": {"crossfade.dev/rollout": "demo"}}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
+
+
+def shop(*managers: dict[str, Any]) -> dict[str, Any]:
+    backends = [{"name": "demo-blue", "weight": 90}, {"name": "demo-green", "weight": 10}]
+    labels = {"crossfade.dev/rollout": "demo"}
+    metadata: dict[str, Any] = {"name": "shop", "namespace": "ml", "resourceVersion": "7", "labels": labels}
+    metadata["managedFields"] = list(managers)
+    spec = {"rules": [{"name": "model", "backendRefs": backends}]}
+    return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec}
+
+
+def wrote(manager: str, at: str, fields: dict[str, Any] = RULES) -> dict[str, Any]:
+    return {"manager": manager, "operation": "Update", "time": at, "fieldsType": "FieldsV1", "fieldsV1": fields}
+
+
+def cached(*raw: dict[str, Any]) -> Cache:
+    cache = Cache()
+    for one in raw:
+        cache.put(one)
+    return cache
+
+
+def test_an_adopted_route_gives_to_the_revisions_whose_pods_our_services_select() -> None:
+    cache = cached(service("demo-blue", "demo-1"), service("demo-green", "demo-2"), shop())
+    adoption = adoption_of(cache, rollout(traffic=ADOPTED))
+    assert adoption is not None
+    assert (adoption.version, adoption.writer) == ("7", None)
+    facts = read_adopted(shop(), adoption)
+    assert (facts.weights, facts.reached) == ({"demo-1": 90, "demo-2": 10}, {"demo-1", "demo-2"})
+
+
+def test_a_service_that_selects_no_revision_is_nobodys() -> None:
+    cache = cached({**service("demo-blue", "demo-1"), "spec": {}})
+    adoption = adoption_of(cache, rollout(traffic=ADOPTED))
+    assert adoption is not None
+    assert (adoption.slots, adoption.version) == ({"demo-blue": None, "demo-green": None}, "")
+
+
+def test_a_route_without_the_label_is_as_good_as_none() -> None:
+    unlabelled = shop()
+    del unlabelled["metadata"]["labels"]
+    adoption = adoption_of(cached(unlabelled), rollout(traffic=ADOPTED))
+    assert adoption is not None
+    assert adoption.version == ""
+
+
+def test_a_route_of_our_own_is_not_adopted() -> None:
+    assert adoption_of(cached(), rollout()) is None
+
+
+@pytest.mark.parametrize(
+    ("managers", "writer"),
+    [
+        ([wrote("helm", "2026-01-01T00:00:00Z")], Writer("helm", "2026-01-01T00:00:00Z")),
+        (
+            [wrote("helm", "2026-01-01T00:00:00Z"), wrote("argocd", "2026-01-02T00:00:00Z")],
+            Writer("argocd", "2026-01-02T00:00:00Z"),
+        ),
+        ([wrote("crossfade", "2026-01-01T00:00:00Z"), wrote("argocd", "2026-01-02T00:00:00Z")], None),
+        ([wrote("traefik", "2026-01-03T00:00:00Z", {"f:status": {}})], None),
+    ],
+    ids=["one", "the last of two", "the same as we wrote", "only a status"],
+)
+def test_the_last_writer_of_the_rules_is_known(managers: list[dict[str, Any]], writer: Writer | None) -> None:
+    adoption = adoption_of(cached(shop(*managers)), rollout(traffic=ADOPTED))
+    assert adoption is not None
+    assert adoption.writer == writer

@@ -95,3 +95,14 @@ def test_a_child_of_a_rollout_that_is_not_there_wakes_nobody() -> None:
     watcher = Watcher(rollout(), pod(rollout_name="gone"))
     watcher.world.remove(watcher.raw["p"])
     assert watcher.woken() == []
+
+
+def test_a_route_wakes_the_rollouts_that_adopted_it_whatever_its_label_says() -> None:
+    adopted = {"gatewayAPI": {"mode": "Adopted", "adopted": {"name": "shop", "rule": "model"}}}
+    shop = {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "spec": {"rules": []}}
+    labels = {"crossfade.dev/rollout": "another"}
+    shop["metadata"] = {"name": "shop", "namespace": "ml", "labels": labels}
+    watcher = Watcher(rollout(traffic=adopted), rollout(name="other"), shop)
+    assert watcher.change("shop", spec={"rules": [{}]}) == [(DEMO, Priority.CHANGE)]
+    watcher.change("demo", spec=rollout()["spec"], metadata={"generation": 2})
+    assert watcher.change("shop", spec={"rules": []}, metadata={"resourceVersion": "9001"}) == []

@@ -1,19 +1,12 @@
 """Rollout: one served model endpoint. Which version, how it is served, how traffic moves, what is judged."""
 
-from itertools import combinations
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationInfo,
-    field_validator,
-    model_validator,
-)
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from pydantic.config import JsonDict
 
+from crossfade.api.v1alpha1 import adopted
+from crossfade.api.v1alpha1.adopted import RouteStatus, WrittenWeights
 from crossfade.api.v1alpha1.analysis import Analysis
 from crossfade.api.v1alpha1.common import (
     ApiModel,
@@ -30,7 +23,7 @@ from crossfade.api.v1alpha1.common import (
     cel,
     validations,
 )
-from crossfade.api.v1alpha1.matching import RouteRule
+from crossfade.api.v1alpha1.gateway import GatewayApi, ParentRef
 from crossfade.api.v1alpha1.plan import PlanStatus
 from crossfade.api.v1alpha1.replicas import ONE_WAY_IN, WITHOUT_GATEWAY, PodShare, Replicas, check
 from crossfade.api.v1alpha1.serving import Serving
@@ -39,94 +32,10 @@ from crossfade.api.v1alpha1.strategy import HeaderMatch, Scale, Strategy
 _BY_NAME: JsonDict = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 _ATOMIC: JsonDict = {"x-kubernetes-list-type": "atomic"}
 
-_ONE_EACH = cel(
-    "self.all(one, self.exists_one(other, one.name == other.name"
-    " && (has(one.__namespace__) ? has(other.__namespace__) && one.__namespace__ == other.__namespace__"
-    " : !has(other.__namespace__))"
-    " && (!has(one.sectionName) || !has(other.sectionName) || one.sectionName == other.sectionName)))",
-    "must name each Gateway once, or each time with another `sectionName`",
-)
-_METHODS_ALONE = cel(
-    "self.kind != 'GRPCRoute' || self.rules.all(rule, rule.matches.all(match, !has(match.path)))",
-    "must have `method` in place of `path` in `rules[].matches[]` when `kind` is `GRPCRoute`",
-)
-_PATHS_ALONE = cel(
-    "self.kind == 'GRPCRoute' || self.rules.all(rule, rule.matches.all(match, !has(match.method)))",
-    "must have `path` in place of `method` in `rules[].matches[]` when `kind` is `HTTPRoute`",
-)
-_KIND_STAYS = cel(
-    "self.kind == oldSelf.kind",
-    "must keep its `kind`: create another Rollout with the other kind and another host, and delete this one when"
-    " nobody calls it any more",
-)
 _POLICY_STAYS = cel(
     "self.deletionPolicy == oldSelf.deletionPolicy",
     "must keep its `deletionPolicy`: delete the Rollout as it is and create it again",
 )
-
-
-class ParentRef(ApiModel):
-    """A Gateway that serves the route."""
-
-    name: ObjectName
-    """The Gateway's name."""
-    namespace: DnsLabel | None = None
-    """The Gateway's namespace; the Rollout's own when left out."""
-    section_name: ObjectName | None = None
-    """One listener of the Gateway; all when left out."""
-    port: Annotated[int, Field(ge=1, le=65535)] | None = None
-    """The listeners on this port; all when left out."""
-
-
-def _named_once(value: list[ParentRef]) -> list[ParentRef]:
-    for one, other in combinations(value, 2):
-        same = (one.name, one.namespace) == (other.name, other.namespace)
-        if same and (None in (one.section_name, other.section_name) or one.section_name == other.section_name):
-            raise ValueError(_ONE_EACH["message"])
-    return value
-
-
-Hostname = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^(\*\.)?[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
-        min_length=1,
-        max_length=253,
-    ),
-]
-"""A host name, which may start with the wildcard `*.`."""
-
-
-class GatewayApi(ApiModel):
-    """The route that Crossfade creates, owns and moves."""
-
-    model_config = ConfigDict(json_schema_extra=validations(_METHODS_ALONE, _PATHS_ALONE, _KIND_STAYS))
-
-    kind: Literal["HTTPRoute", "GRPCRoute"] = "HTTPRoute"
-    """`GRPCRoute` for gRPC alone. It stays as it is, and a host of a listener has routes of one kind."""
-    parent_refs: Annotated[
-        list[ParentRef],
-        AfterValidator(_named_once),
-        Field(min_length=1, max_length=32, json_schema_extra={**_ATOMIC, **validations(_ONE_EACH)}),
-    ]
-    """The Gateways; a weight counts as live when each has accepted it."""
-    hostnames: Annotated[list[Hostname], Field(max_length=16, json_schema_extra=_ATOMIC)] = Field(default_factory=list)
-    """Host names that requests must have; any when empty."""
-    rules: Annotated[list[RouteRule], Field(min_length=1, max_length=8, json_schema_extra=_ATOMIC)] = Field(
-        default_factory=lambda: [RouteRule()]
-    )
-    """What reaches this endpoint; everything when left out."""
-
-    @field_validator("rules", mode="after")
-    @classmethod
-    def _fit(cls, rules: list[RouteRule], info: ValidationInfo) -> list[RouteRule]:
-        kind = info.data.get("kind")  # absent when it is no kind at all, which is refused by itself
-        matches = [match for rule in rules for match in rule.matches]
-        if kind == "GRPCRoute" and any(match.path is not None for match in matches):
-            raise ValueError(_METHODS_ALONE["message"])
-        if kind == "HTTPRoute" and any(match.method is not None for match in matches):
-            raise ValueError(_PATHS_ALONE["message"])
-        return [rule.plain for rule in rules]
 
 
 class Traffic(ApiModel):
@@ -161,7 +70,7 @@ class Traffic(ApiModel):
 class RolloutSpec(ApiModel):
     """Intent. Only people, Git and pipelines write it."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_POLICY_STAYS, *WITHOUT_GATEWAY))
+    model_config = ConfigDict(json_schema_extra=validations(_POLICY_STAYS, *WITHOUT_GATEWAY, adopted.WEIGHTS_ALONE))
 
     model_version: ObjectName
     """The ModelVersion to serve. Another name here starts a rollout; the stable one's name ends it."""
@@ -182,6 +91,13 @@ class RolloutSpec(ApiModel):
     def _fits_without_a_gateway(self) -> Self:
         if self.traffic.replicas is not None:
             check(self.serving, self.strategy)
+        return self
+
+    @model_validator(mode="after")
+    def _weights_alone(self) -> Self:
+        theirs = self.traffic.gateway_api is not None and self.traffic.gateway_api.mode == "Adopted"
+        if theirs and any(stage.shadow is not None or stage.match is not None for stage in self.strategy.stages):
+            raise ValueError(adopted.WEIGHTS_ALONE["message"])
         return self
 
 
@@ -361,15 +277,6 @@ class Handled(ApiModel):
     """When."""
 
 
-class RouteStatus(ApiModel):
-    """What the gateways are known to have taken."""
-
-    generation: Generation
-    """Generation of the route."""
-    acknowledged_at: Timestamp
-    """When every parent was first seen to have acknowledged it."""
-
-
 class RolloutStatus(ApiModel):
     """Observed state; written by the operator alone."""
 
@@ -395,6 +302,8 @@ class RolloutStatus(ApiModel):
     """What the evidence says."""
     route: RouteStatus | None = None
     """The newest route that every parent acknowledged."""
+    written: WrittenWeights | None = None
+    """The weights that were written last into an adopted route."""
     handled: Annotated[
         list[Handled],
         Field(

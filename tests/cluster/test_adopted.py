@@ -1,0 +1,271 @@
+"""Catches a route of Git's that is written against its writer, or sends users where they must not be."""
+
+import itertools
+import json
+from collections.abc import Callable
+
+import pytest
+
+from testbed.bed import Bed
+from testbed.load import Sample
+from tests.support import objects
+from tests.support.endpoint import (
+    NAME,
+    Endpoint,
+    at_least,
+    at_stage,
+    failed_by_route,
+    ready,
+    rolled_back,
+    serves,
+    settled,
+)
+from tests.support.gateways import on_both_gateways
+from tests.support.operator_process import OperatorProcess
+from tests.support.recorder import Object
+from tests.support.statuses import conditions
+
+pytestmark = pytest.mark.cluster
+
+RATE = 100.0
+ROUTE, RULE = "shop", "model"
+BLUE, GREEN = f"{NAME}-blue", f"{NAME}-green"
+ADOPTED = {"gatewayAPI": {"mode": "Adopted", "adopted": {"name": ROUTE, "rule": RULE}}}
+HELD = {"name": "held", "weight": 40, "minDuration": "10m"}
+
+StartOperator = Callable[..., OperatorProcess]
+
+
+class Git:
+    """The repository's manifest of the route, and who applies it."""
+
+    def __init__(self, bed: Bed, endpoint: Endpoint) -> None:
+        self._bed = bed
+        self._endpoint = endpoint
+
+    def manifest(self, weights: tuple[int, int] | None) -> Object:
+        """The route; without weights as Git has it that leaves them out."""
+        backends: list[Object] = [{"name": BLUE, "port": 80}, {"name": GREEN, "port": 80}]
+        if weights is not None:
+            backends = [{**one, "weight": weight} for one, weight in zip(backends, weights, strict=True)]
+        spec = {
+            "parentRefs": [{"name": self._endpoint.parent, "namespace": "gateways"}],
+            "hostnames": [self._endpoint.host],
+            "rules": [{"name": RULE, "backendRefs": backends}],
+        }
+        metadata = {"name": ROUTE, "labels": {"crossfade.dev/rollout": NAME}}
+        return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec}
+
+    def apply(self, weights: tuple[int, int] | None, *more: str) -> None:
+        """`kubectl apply` of it."""
+        manifest = json.dumps(self.manifest(weights))
+        self._bed.kubectl("apply", "--namespace", self._endpoint.namespace, "-f", "-", *more, input=manifest)
+
+    def apply_as(self, manager: str, weights: tuple[int, int] | None) -> None:
+        """As Argo CD and Flux do: server-side, with force."""
+        self.apply(weights, "--server-side", "--force-conflicts", f"--field-manager={manager}")
+
+
+@pytest.fixture
+def git(bed: Bed, endpoint: Endpoint) -> Git:
+    return Git(bed, endpoint)
+
+
+@pytest.fixture
+async def serving(git: Git, endpoint: Endpoint, start_operator: StartOperator) -> Endpoint:
+    """Git's route gives all to blue; version 1 serves; versions 2 and 3 are registered, and 4, which fails."""
+    start_operator(endpoint.namespace)
+    for number in (1, 2, 3):
+        await endpoint.model(number)
+    await endpoint.model(4, errorRate=0.5)
+    git.apply((1, 0))
+    await endpoint.serve(1, traffic=ADOPTED)
+    return endpoint
+
+
+def slot_weights(route: Object) -> tuple[int, ...]:
+    return tuple(one["weight"] for one in route["spec"]["rules"][0]["backendRefs"])
+
+
+def told(endpoint: Endpoint) -> list[tuple[int, ...]]:
+    """What the route's weights were, one after the other."""
+    return [one for one, _ in itertools.groupby(map(slot_weights, endpoint.recorder.of("HTTPRoute", ROUTE)))]
+
+
+def message(found: Object) -> str:
+    return str(conditions(found)["Ready"]["message"])
+
+
+def answered(endpoint: Endpoint, samples: list[Sample]) -> set[str]:
+    """Which ModelVersions answered."""
+    made = (one["metadata"] for one in endpoint.recorder.history if one["kind"] == "Deployment")
+    names = {one["name"]: one["annotations"]["crossfade.dev/model-version"] for one in made}
+    return {names.get(one.arm or "", str(one.arm)) for one in samples}
+
+
+async def order(endpoint: Endpoint, verb: str, token: str) -> None:
+    await endpoint.patch("Rollout", NAME, {"metadata": {"annotations": {f"crossfade.dev/{verb}": token}}})
+
+
+async def selected(endpoint: Endpoint) -> dict[str, str]:
+    found = await endpoint.items("Service", "crossfade.dev/rollout")
+    chosen = {one["metadata"]["name"]: one["spec"]["selector"]["crossfade.dev/revision"] for one in found}
+    return {slot: chosen[slot] for slot in (BLUE, GREEN)}
+
+
+async def hold(endpoint: Endpoint, number: int) -> None:
+    """Ask for a version that gets forty percent and stays there."""
+    strategy = {"stages": [HELD]}
+    await endpoint.patch("Rollout", NAME, {"spec": {"modelVersion": f"{NAME}-{number}", "strategy": strategy}})
+    await endpoint.until(at_stage("held"))
+
+
+@on_both_gateways
+async def test_two_promotions_move_two_weights_and_nothing_else(serving: Endpoint, git: Git) -> None:
+    async with serving.load(RATE) as load:
+        await at_least(load, 100)
+        for number in (2, 3):
+            await serving.ask(number)
+            done = await serving.until(lambda found, number=number: serves(found, number), 90)
+            stable = done["status"]["stable"]["revision"]
+            await settled(serving, stable)
+            assert await selected(serving) == {BLUE: stable, GREEN: stable}
+        await at_least(load, 100)
+    assert failed_by_route(load.samples) == {}
+    assert told(serving) == [(1, 0), (90, 10), (50, 50), (0, 100), (10, 90), (50, 50), (100, 0)]
+    assert answered(serving, load.samples[-50:]) == {"fraud-3"}
+    (route,) = await serving.items("HTTPRoute")
+    wanted = git.manifest((100, 0))
+    assert route["metadata"]["labels"] == wanted["metadata"]["labels"]
+    assert {"finalizers", "ownerReferences"}.isdisjoint(route["metadata"])
+    assert route["spec"]["hostnames"] == wanted["spec"]["hostnames"]
+    print(f"{len(load.samples)} requests, none failed by the route")
+
+
+@on_both_gateways
+async def test_a_version_that_fails_is_taken_back(serving: Endpoint) -> None:
+    stable = (await serving.until(lambda _: True))["status"]["stable"]["revision"]
+    async with serving.load(RATE) as load:
+        await at_least(load, 100)
+        await serving.ask(4)
+        await serving.until(rolled_back)
+        await settled(serving, stable)
+        await at_least(load, 100)
+    assert failed_by_route(load.samples) == {}
+    assert answered(serving, load.samples) == {"fraud-1", "fraud-4"}
+    assert answered(serving, load.samples[-50:]) == {"fraud-1"}
+    assert told(serving) == [(1, 0), (90, 10), (100, 0)]
+    assert await selected(serving) == {BLUE: stable, GREEN: stable}
+
+
+@on_both_gateways
+async def test_the_next_version_gets_a_service_only_when_the_last_one_has_let_go(serving: Endpoint) -> None:
+    """A, B at forty percent, then C."""
+    async with serving.load(RATE) as load:
+        await at_least(load, 100)
+        await hold(serving, 2)
+        strategy = objects.stages(20)
+        await serving.patch("Rollout", NAME, {"spec": {"modelVersion": f"{NAME}-3", "strategy": strategy}})
+        done = await serving.until(lambda found: serves(found, 3), 90)
+        await settled(serving, done["status"]["stable"]["revision"])
+        await at_least(load, 100)
+    assert failed_by_route(load.samples) == {}
+    assert told(serving) == [(1, 0), (60, 40), (100, 0), (80, 20), (0, 100)]
+    assert answered(serving, load.samples[-50:]) == {"fraud-3"}
+
+
+@on_both_gateways
+async def test_another_writer_is_named_and_not_written_against_and_a_rollback_works_all_the_same(
+    serving: Endpoint, git: Git
+) -> None:
+    stable = (await serving.until(lambda _: True))["status"]["stable"]["revision"]
+    async with serving.load(RATE) as load:
+        await at_least(load, 100)
+        await hold(serving, 2)
+        git.apply((1, 0))
+        held = await serving.until(lambda found: ready(found) == ("False", "RouteContested"))
+        await load.wait_until(lambda samples: answered(serving, list(samples)[-50:]) == {"fraud-1"}, 10.0)
+        begun = len(load.samples)
+        await at_least(load, 300)
+        assert told(serving)[-1] == (1, 0), "it was written against"
+        assert answered(serving, load.samples[begun:]) == {"fraud-1"}, "a weight of 0 is not nothing"
+        await order(serving, "retry", "t1")
+        again = await serving.until(at_stage("held"))
+        git.apply_as("argocd-controller", None)
+        await serving.until(lambda found: "argocd-controller" in message(found))
+        await order(serving, "abort", "t1")
+        await serving.until(lambda found: ready(found) == ("False", "Aborted"))
+        git.apply_as("argocd-controller", (0, 1))
+        await serving.recorder.until("Service", GREEN, lambda one: selects(one, stable), 30)
+        await settled(serving, stable)
+        await at_least(load, 100)
+    assert failed_by_route(load.samples) == {}
+    assert "kubectl-client-side-apply wrote the weights fraud-blue 1, fraud-green 0" in message(held)
+    assert [one["effect"] for one in again["status"]["handled"]] == ["Obeyed"]
+    assert answered(serving, load.samples[-50:]) == {"fraud-1"}
+    assert told(serving)[-2:] == [(100, 0), (0, 1)]
+
+
+def selects(service: Object, revision: str) -> bool:
+    return bool(service["spec"]["selector"] == {"crossfade.dev/revision": revision})
+
+
+async def test_what_git_says_of_weights_harms_nobody_while_nothing_is_rolled_out(serving: Endpoint, git: Git) -> None:
+    """Left out of Git they are 1 and 1: both Services are the stable version's."""
+    async with serving.load(RATE) as load:
+        await serving.ask(2)
+        done = await serving.until(lambda found: serves(found, 2), 90)
+        await settled(serving, done["status"]["stable"]["revision"])
+        begun = len(load.samples)
+        for weights in (None, (1, 0), (0, 1), None):
+            git.apply_as("kustomize-controller", weights)
+            await at_least(load, 100)
+        assert answered(serving, load.samples[begun:]) == {"fraud-2"}
+        await serving.ask(3)
+        await serving.until(lambda found: serves(found, 3), 90)
+        await at_least(load, 100)
+    assert failed_by_route(load.samples) == {}
+    assert told(serving)[-4:] == [(100, 0), (90, 10), (50, 50), (0, 100)]
+    assert answered(serving, load.samples[-50:]) == {"fraud-3"}
+
+
+async def test_a_rule_that_is_not_as_it_must_be_is_named_and_heals(serving: Endpoint, git: Git) -> None:
+    async with serving.load(RATE) as load:
+        await serving.patch("HTTPRoute", ROUTE, {"spec": {"rules": [{**_rule(git), "name": "other"}]}})
+        wrong = await serving.until(lambda found: ready(found) == ("False", "RouteInvalid"))
+        await serving.ask(2)
+        await at_least(load, 200)
+        git.apply((1, 0))
+        await serving.until(lambda found: serves(found, 2), 90)
+    assert failed_by_route(load.samples) == {}
+    assert message(wrong) == ("HTTPRoute shop must have one rule with `name: model`; the names of its rules are other")
+
+
+def _rule(git: Git) -> Object:
+    return dict(git.manifest((1, 0))["spec"]["rules"][0])
+
+
+@pytest.mark.parametrize("policy", ["Orphan", "Delete"])
+async def test_deleting_the_rollout_in_a_split_leaves_the_route_and_all_to_stable(
+    git: Git, endpoint: Endpoint, start_operator: StartOperator, policy: str
+) -> None:
+    start_operator(endpoint.namespace)
+    for number in (1, 2):
+        await endpoint.model(number)
+    git.apply((1, 0))
+    await endpoint.serve(1, traffic=ADOPTED, deletionPolicy=policy)
+    async with endpoint.load(RATE) as load:
+        await at_least(load, 100)
+        await hold(endpoint, 2)
+        await endpoint.delete("Rollout", NAME)
+        await endpoint.recorder.until("HTTPRoute", ROUTE, lambda one: slot_weights(one) == (100, 0), 30)
+        await at_least(load, 100)
+    assert failed_by_route(load.samples) == {}
+    await endpoint.recorder.until_gone("Rollout", NAME, 60)
+    (route,) = await endpoint.items("HTTPRoute")
+    assert slot_weights(route) == (100, 0)
+    if policy == "Orphan":
+        assert (await endpoint.infer()).is_success
+        assert len(set((await selected(endpoint)).values())) == 1
+    else:
+        await endpoint.recorder.until_gone("Service", BLUE, 30)

@@ -1,0 +1,384 @@
+"""Would catch: weights written against another writer, a Service moved under its requests, a rollback that is lost."""
+
+from copy import deepcopy
+from typing import Any
+
+import pytest
+
+from tests.simulation.cases.story import at, gate, promoted, says, taken_back, weight
+from tests.simulation.cases.theirs import Adopted
+from tests.simulation.invariants import watched
+from tests.simulation.shop import BLUE, GREEN, adopting, rule, shop
+from tests.simulation.shuffle import AdoptedShuffled
+
+OTHER = {"name": "other", "backendRefs": [{"name": "shop-window", "port": 80, "weight": 1}], "matches": [{}]}
+
+
+def serving(**knobs: Any) -> Adopted:
+    """v1 serves, whatever the weights are; what failed before there was any pod is forgotten."""
+    world = Adopted(**knobs)
+    watched(world)
+    world.reaches(promoted)
+    world.rests(15)
+    world.failed_by_route = 0.0
+    return world
+
+
+def holding(*weights: int, **knobs: Any) -> Adopted:
+    """The same with v2 at forty percent, until somebody says otherwise."""
+    world = serving(**{"theirs": shop(rule(*(weights or (1, 0)))), **knobs})
+    world.asks("v2", weight(40), gate())
+    world.reaches(at("sign-off"))
+    return world
+
+
+def kept(world: Adopted) -> tuple[int, ...]:
+    """The weights that are stored."""
+    assert world.theirs is not None
+    return tuple(one["weight"] for one in world.theirs["rules"][-1]["backendRefs"])
+
+
+def test_a_promotion_moves_two_weights_and_both_services_are_the_new_versions_in_the_end() -> None:
+    world = serving()
+    before = deepcopy(world.theirs)
+    world.asks("v2", weight(10), weight(50))
+    world.reaches(promoted).rests(30)
+    assert world.our_weights == [(90, 10), (50, 50), (0, 100)]
+    assert set(world.slots.values()) == {world.revision("v2")}
+    assert world.failed_by_route == 0
+    assert world.theirs is not None
+    assert {**world.theirs, "rules": []} == {**(before or {}), "rules": []}
+
+
+def test_the_next_rollout_goes_the_other_way() -> None:
+    world = serving()
+    for version in ("v2", "v3"):
+        world.asks(version, weight(10))
+        world.reaches(promoted).rests(30)
+    assert world.our_weights == [(90, 10), (0, 100), (10, 90), (100, 0)]
+
+
+@pytest.mark.parametrize("weights", [(1, 0), (0, 1), (1, 1), (70, 30)])
+def test_the_first_version_serves_whatever_git_says_and_nothing_is_written(weights: tuple[int, int]) -> None:
+    world = serving(theirs=shop(rule(*weights)))
+    assert world.our_weights == []
+    assert world.plan is not None
+    assert world.plan.situation.reason == "Promoted"
+
+
+def test_weights_of_nothing_are_none_that_anybody_is_served_by() -> None:
+    world = serving(theirs=shop(rule(0, 0)))
+    assert world.our_weights == [(100, 0)]
+
+
+def test_a_service_is_emptied_for_a_while_before_it_is_the_candidates() -> None:
+    world = serving(theirs=shop(rule(1, 1)))
+    world.asks("v2", weight(10))
+    world.reaches(lambda one: one.our_weights == [(100, 0)])
+    emptied = world.now
+    world.reaches(lambda one: one.slots[GREEN] == one.revision("v2"))
+    assert world.now - emptied >= 10
+    world.reaches(promoted).rests(30)
+    assert world.our_weights == [(100, 0), (90, 10), (0, 100)]
+
+
+def test_a_rollback_gives_all_to_stable_and_then_the_service_too() -> None:
+    world = serving(error_rate={"v2": 0.5})
+    world.asks("v2", weight(10))
+    world.reaches(taken_back)
+    assert world.our_weights == [(90, 10), (100, 0)]
+    world.rests(30)
+    assert set(world.slots.values()) == {world.revision("v1")}
+    assert world.failed_by_route == 0
+
+
+def test_a_then_b_then_c() -> None:
+    world = holding()
+    world.asks("v3", weight(20))
+    world.reaches(promoted).rests(30)
+    assert world.our_weights == [(60, 40), (100, 0), (80, 20), (0, 100)]
+    assert world.failed_by_route == 0
+
+
+def test_another_writer_is_named_and_not_written_against() -> None:
+    world = holding()
+    world.git_applies(rule(1, 0))
+    world.rests(300)
+    assert world.our_weights == [(60, 40)]
+    assert world.plan is not None
+    assert world.plan.situation.standing == "Failed"
+    assert world.plan.situation.reason == "RouteContested"
+    said = (
+        "kubectl-client-side-apply wrote the weights fraud-blue 1, fraud-green 0 into the rule model of HTTPRoute shop"
+    )
+    assert world.plan.situation.message.startswith(said)
+
+
+def test_the_rollout_goes_on_when_the_weights_are_put_back() -> None:
+    world = holding()
+    world.git_applies(rule(1, 1))
+    world.reaches(says("RouteContested"))
+    world.git_applies(rule(60, 40))
+    world.reaches(at("sign-off"))
+    world.order("advance")
+    world.reaches(promoted)
+    assert world.our_weights == [(60, 40), (0, 100)]
+
+
+def test_by_order_the_weights_are_written_once_more_and_no_third_time() -> None:
+    world = holding()
+    world.git_applies(rule(1, 0))
+    world.rests(5)
+    world.order("retry", "t1")
+    world.reaches(at("sign-off"))
+    assert [(one.verb, one.effect) for one in world.status.handled] == [("retry", "Obeyed")]
+    world.git_applies(rule(1, 0), by="argocd-controller")
+    world.rests(60)
+    assert world.our_weights == [(60, 40), (60, 40)]
+    world.order("retry", "t2")
+    world.reaches(at("sign-off"))
+    assert world.our_weights == [(60, 40)] * 3
+
+
+def test_another_spec_may_write_again() -> None:
+    world = holding()
+    world.git_applies(rule(1, 1))
+    world.rests(5)
+    world.asks("v3", weight(20))
+    world.reaches(promoted).rests(30)
+    assert world.our_weights == [(60, 40), (100, 0), (80, 20), (0, 100)]
+
+
+def test_what_git_applies_together_with_the_next_version_is_no_contest() -> None:
+    world = serving()
+    world.asks("v2", weight(10))
+    world.reaches(promoted).rests(30)
+    world.asks("v3", weight(10))
+    world.git_applies(rule(1, 0))
+    world.reaches(promoted).rests(30)
+    assert world.our_weights == [(90, 10), (0, 100), (90, 10), (0, 100)]
+
+
+@pytest.mark.parametrize("weights", [(1, 0), (1, 1), (0, 1)])
+def test_a_rollback_works_in_a_contest_and_what_others_write_then_reaches_stable(
+    weights: tuple[int, int],
+) -> None:
+    world = holding()
+    world.git_applies(rule(*weights))
+    world.rests(5)
+    world.order("abort")
+    world.reaches(taken_back, within=1.0)
+    assert world.share("v2") == 0
+    for _ in range(5):
+        world.git_applies(rule(0, 1))
+        world.rests(1)
+        assert world.share("v2") == 0
+    world.rests(60)
+    assert world.our_weights[1:] in ([], [(100, 0)]), "one write a decision"
+    assert set(world.slots.values()) == {world.revision("v1")}
+    assert world.failed_by_route == 0
+    assert [one.arm[0] for one in world.revisions.values()] == ["v1"]
+
+
+def test_a_service_that_is_to_be_emptied_is_not_fought_for() -> None:
+    world = serving(theirs=shop(rule(1, 1)))
+    world.asks("v2", weight(10))
+    world.reaches(lambda one: one.our_weights == [(100, 0)])
+    world.rests(2)
+    world.git_applies(rule(1, 1))
+    world.rests(120)
+    assert world.our_weights == [(100, 0)]
+    assert world.plan is not None
+    assert world.plan.situation.reason == "RouteContested"
+    world.order("retry")
+    world.reaches(promoted)
+
+
+def test_nothing_that_others_write_at_rest_is_anybodys_business() -> None:
+    world = serving()
+    world.asks("v2", weight(10))
+    world.reaches(promoted).rests(30)
+    for weights in ((1, 0), (1, 1), (0, 1)):
+        world.git_applies(rule(*weights))
+        world.rests(20)
+        assert world.plan is not None
+        assert world.plan.situation.reason == "Promoted"
+    assert world.our_weights == [(90, 10), (0, 100)]
+    assert world.failed_by_route == 0
+
+
+def test_a_promotion_that_git_undoes_at_once_keeps_the_old_pods_for_as_long_as_they_are_reached() -> None:
+    """The Service of the old version is the new one's as soon as it may be, and then Git's weights mean nothing."""
+    world = serving()
+    world.asks("v2", weight(10))
+    world.reaches(promoted)
+    world.git_applies(rule(1, 0))
+    world.rests(60)
+    assert world.share("v2") == 1
+    assert world.failed_by_route == 0
+    assert [one.arm[0] for one in world.revisions.values()] == ["v2"]
+
+
+THIRD = rule(1, 0)
+THIRD["backendRefs"].append({"name": "third", "port": 80, "weight": 1})
+OTHER_KIND = rule(1, 0)
+OTHER_KIND["backendRefs"][1] |= {"kind": "Backend", "group": "acme.dev"}
+WRONG_PORT = rule(1, 0)
+WRONG_PORT["backendRefs"][0] |= {"port": 8080}
+ONE = rule(1, 0)
+del ONE["backendRefs"][1]
+COPIES = rule(1, 0, filters=[{"type": "RequestMirror", "requestMirror": {"backendRef": {"name": GREEN}}}])
+FAULTS = {
+    "no rule of the name": ((OTHER,), "must have one rule with `name: model`; the names of its rules are other"),
+    "two rules of the name": ((rule(1, 0), rule(1, 0)), "must have one rule with `name: model`"),
+    "a third backend": ((THIRD,), "and no others; it has fraud-blue:80, fraud-green:80, third:80"),
+    "one backend": ((ONE,), "it has fraud-blue:80"),
+    "another kind": ((OTHER_KIND,), "it has fraud-blue:80, acme.dev/Backend/fraud-green:80"),
+    "another port": ((WRONG_PORT,), "it has fraud-blue:8080, fraud-green:80"),
+    "a Service of ours elsewhere": (
+        (rule(1, 0), {**OTHER, "backendRefs": [{"name": GREEN, "port": 80}]}),
+        "`spec.rules[1]` of HTTPRoute shop must not name the Service fraud-green: only the backends of its rule",
+    ),
+    "a copy to a Service of ours": (
+        (COPIES,),
+        "`spec.rules[0]` of HTTPRoute shop must not name the Service fraud-green",
+    ),
+}
+
+
+def test_a_route_that_no_gateway_serves_is_named() -> None:
+    world = Adopted(theirs={**shop(rule(1, 0)), "parentRefs": []})
+    watched(world)
+    world.reaches(says("RouteInvalid"))
+    assert world.plan is not None
+    assert world.plan.situation.message == "HTTPRoute shop must have `parentRefs`: without any, no Gateway serves it"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_rule_that_is_not_as_it_must_be_is_named_and_heals(fault: str) -> None:
+    rules, sentence = FAULTS[fault]
+    world = serving()
+    world.git_applies(*rules)
+    world.reaches(says("RouteInvalid"))
+    assert world.plan is not None
+    assert sentence in world.plan.situation.message
+    world.asks("v2", weight(10))
+    world.rests(60)
+    assert world.our_weights == []
+    assert (world.plan.situation.reason, world.plan.proven) == ("RouteInvalid", None)
+    world.git_applies(rule(1, 0))
+    world.reaches(promoted)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_rollback_works_when_the_rule_is_not_as_it_must_be(fault: str) -> None:
+    world = holding()
+    world.git_applies(*FAULTS[fault][0])
+    world.rests(5)
+    world.order("abort")
+    world.reaches(taken_back, within=1.0)
+    assert world.our_weights == [(60, 40)]
+    assert world.revision("v2") not in world.slots.values() or world.share("v2") == 0
+
+
+def test_a_route_that_is_not_there_is_waited_for() -> None:
+    world = Adopted(theirs=None)
+    watched(world)
+    world.reaches(says("RouteInvalid"))
+    assert world.plan is not None
+    assert world.plan.situation.standing == "InProgress"
+    assert world.plan.situation.message == (
+        "HTTPRoute shop is not there, or has not the label `crossfade.dev/rollout`, by which its owner lets it be moved"
+    )
+    world.git_applies(rule(1, 1))
+    world.reaches(promoted)
+
+
+def test_a_route_that_is_deleted_and_comes_back_in_the_middle() -> None:
+    world = holding()
+    world.loses_its_route()
+    world.reaches(says("RouteInvalid")).rests(30)
+    world.git_applies(rule(1, 0))
+    world.reaches(says("RouteContested"))
+    world.order("retry")
+    world.reaches(at("sign-off"))
+    assert world.our_weights == [(60, 40), (60, 40)]
+
+
+@pytest.mark.parametrize("policy", ["Orphan", "Delete"])
+def test_deleting_leaves_the_route_with_all_to_stable(policy: str) -> None:
+    world = holding(spec=adopting(deletionPolicy=policy))
+    world.delete()
+    world.rests(30)
+    assert kept(world) == (100, 0)
+    assert set(world.slots.values()) == {world.revision("v1")}
+    assert not world.finalizer
+    assert world.failed_by_route == 0
+
+
+def test_deleting_in_a_contest_leaves_all_to_stable_by_the_services() -> None:
+    world = holding()
+    world.git_applies(rule(1, 1))
+    world.rests(5)
+    world.delete()
+    world.rests(60)
+    assert world.our_weights == [(60, 40)]
+    assert set(world.slots.values()) == {world.revision("v1")}
+    assert not world.finalizer
+
+
+@pytest.mark.parametrize("slot", [BLUE, GREEN])
+def test_a_service_that_is_deleted_is_made_again_for_whom_it_was(slot: str) -> None:
+    world = holding()
+    before = dict(world.slots)
+    world.happens(f"{slot} is deleted", slots={**world.slots, slot: None})
+    world._served_anew()
+    world.rests(5)
+    assert world.slots == before
+
+
+@pytest.mark.parametrize("writes", range(14))
+def test_killed_between_any_two_writes_it_ends_the_same(writes: int) -> None:
+    world = serving()
+    world.crash_after = writes
+    world.asks("v2", weight(10))
+    world.reaches(promoted).rests(30)
+    assert world.our_weights[-1] == (0, 100)
+    assert set(world.slots.values()) == {world.revision("v2")}
+    assert world.failed_by_route == 0
+
+
+@pytest.mark.parametrize("writes", range(6))
+def test_killed_while_it_is_taken_back_it_ends_the_same(writes: int) -> None:
+    world = holding()
+    world.crash_after = writes
+    world.order("abort")
+    world.rests(60)
+    assert world.our_weights == [(60, 40), (100, 0)]
+    assert set(world.slots.values()) == {world.revision("v1")}
+    assert world.failed_by_route == 0
+
+
+@pytest.mark.parametrize("writes", range(3))
+def test_killed_while_weights_are_written_once_more_the_order_is_kept(writes: int) -> None:
+    world = holding()
+    world.git_applies(rule(1, 0))
+    world.reaches(says("RouteContested"))
+    world.crash_after = writes
+    world.order("retry")
+    world.rests(20)
+    assert world.our_weights == [(60, 40), (60, 40)]
+    assert [(one.verb, one.effect) for one in world.status.handled] == [("retry", "Obeyed")]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_in_any_order_it_ends_the_same(seed: int) -> None:
+    world = AdoptedShuffled(seed=seed, theirs=shop(rule(1, 1)))
+    watched(world)
+    world.reaches(promoted).rests(15)
+    world.asks("v2", weight(40), gate())
+    world.reaches(at("sign-off"))
+    world.asks("v3", weight(20))
+    world.reaches(promoted).rests(40)
+    assert world.share("v3") == 100
+    assert set(world.slots.values()) == {world.revision("v3")}
