@@ -25,6 +25,6 @@ def test_the_demo_promotes_version_2_rolls_version_3_back_and_loses_no_request(t
     assert found["promoted"] == ["tumour-classifier-2"]
     assert found["rolledBack"] == ["tumour-classifier-3"]
     assert found["failedByRoute"] == 0
-    assert found["badAnswers"] == found["failedByModel"]["unknown"] > 0, "an error of MLServer does not name its version"
+    assert found["badAnswers"] == found["failedByModel"]["unknown"] > 0, "MLServer's errors do not name their version"
     assert 0 < found["secondsToDecision"] <= found["secondsToTrafficGone"] + 3
     assert len(set(found["digests"].values())) == 3
