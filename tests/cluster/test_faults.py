@@ -245,6 +245,7 @@ async def test_a_route_edited_by_hand_is_repaired_within_two_seconds(
         took = time.monotonic() - begun
     record_property("seconds to the repaired route", round(took, 2))
     assert took < 2.0
+    await serving.recorder.until_all("Event", 1, lambda event: event.get("reason") == "RouteRepaired", 10)
 
 
 def repaired(edited: Object, rules: object) -> Callable[[Object], bool]:

@@ -19,7 +19,7 @@ _ROOT = Path(__file__).parents[2]
 _NAMESPACE = "crossfade-system"
 _WATCHED = (
     *("Rollout", "ModelVersion", "HTTPRoute", "GRPCRoute", "Service", "Deployment", "Pod"),
-    *("HorizontalPodAutoscaler", "PodDisruptionBudget"),
+    *("HorizontalPodAutoscaler", "PodDisruptionBudget", "Event"),
 )
 
 

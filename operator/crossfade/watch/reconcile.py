@@ -28,6 +28,7 @@ from crossfade.telemetry.metrics import (
     RECONCILE_SECONDS,
     RECONCILES,
     ROLLOUT_SECONDS,
+    ROUTE_REPAIRS,
 )
 from crossfade.watch.queue import Key
 from crossfade.watch.world import World
@@ -127,8 +128,10 @@ class Reconciler:
         except StaleError as error:
             log.info("%s; looked at again", error, extra={"namespace": namespace})
             return 0.0
-        if written:
-            await self._events.post(ROLLOUTS, raw, plan.events, now)
+        told = [event for event in plan.events if written or event.reason is Reason.ROUTE_REPAIRED]
+        ROUTE_REPAIRS.inc(sum(event.reason is Reason.ROUTE_REPAIRED for event in told))
+        if told:
+            await self._events.post(ROLLOUTS, raw, told, now)
         return plan.look_again
 
     def _foresee(self, snapshot: Snapshot, plan: Plan) -> None:

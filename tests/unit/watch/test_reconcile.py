@@ -70,6 +70,17 @@ async def test_how_long_a_rollout_took_is_counted_once_when_it_ends() -> None:
     assert timed("Promoted") == before + 1
 
 
+async def test_a_route_that_others_changed_is_put_right_counted_and_told() -> None:
+    cluster, clock = await promoted()
+    route = cluster.objects["HTTPRoute", "ml", "demo"]
+    before = REGISTRY.get_sample_value("crossfade_route_repairs_total") or 0.0
+    cluster.create({**route, "spec": {**route["spec"], "rules": [{**route["spec"]["rules"][0], "backendRefs": []}]}})
+    await Loop(cluster, clock).settle()
+    assert cluster.objects["HTTPRoute", "ml", "demo"]["spec"] == route["spec"]
+    assert REGISTRY.get_sample_value("crossfade_route_repairs_total") == before + 1
+    assert [one["note"] for one in cluster.events if one["reason"] == "RouteRepaired"] != []
+
+
 async def test_an_autoscaler_and_a_budget_are_made_once_put_right_and_taken_away() -> None:
     cluster, clock = FakeCluster(), FakeClock()
     cluster.create(version())
