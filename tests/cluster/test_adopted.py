@@ -20,7 +20,7 @@ from tests.support.endpoint import (
     serves,
     settled,
 )
-from tests.support.gateways import on_both_gateways
+from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -142,7 +142,7 @@ async def test_two_promotions_move_two_weights_and_nothing_else(serving: Endpoin
     print(f"{len(load.samples)} requests, none failed by the route")
 
 
-@on_both_gateways
+@on_both_gateways_at_length
 async def test_a_version_that_fails_is_taken_back(serving: Endpoint) -> None:
     stable = (await serving.until(lambda _: True))["status"]["stable"]["revision"]
     async with serving.load(RATE) as load:
@@ -158,7 +158,7 @@ async def test_a_version_that_fails_is_taken_back(serving: Endpoint) -> None:
     assert await selected(serving) == {BLUE: stable, GREEN: stable}
 
 
-@on_both_gateways
+@on_both_gateways_at_length
 async def test_the_next_version_gets_a_service_only_when_the_last_one_has_let_go(serving: Endpoint) -> None:
     """A, B at forty percent, then C."""
     async with serving.load(RATE) as load:
@@ -174,7 +174,7 @@ async def test_the_next_version_gets_a_service_only_when_the_last_one_has_let_go
     assert answered(serving, load.samples[-50:]) == {"fraud-3"}
 
 
-@on_both_gateways
+@on_both_gateways_at_length
 async def test_another_writer_is_named_and_not_written_against_and_a_rollback_works_all_the_same(
     serving: Endpoint, git: Git
 ) -> None:
@@ -210,6 +210,7 @@ def selects(service: Object, revision: str) -> bool:
     return bool(service["spec"]["selector"] == {"crossfade.dev/revision": revision})
 
 
+@pytest.mark.slow
 async def test_what_git_says_of_weights_harms_nobody_while_nothing_is_rolled_out(serving: Endpoint, git: Git) -> None:
     """Left out of Git they are 1 and 1: both Services are the stable version's."""
     async with serving.load(RATE) as load:
