@@ -60,7 +60,7 @@ class Gateway:
 
     def parents(self, route: Json, generation: int, *, taken: bool) -> tuple[ParentFacts, ...]:
         """What the Gateways that a route names say of it, once they have taken it, or said before."""
-        refs = route["spec"]["parentRefs"]
+        refs = route["spec"].get("parentRefs", ())
         if taken:
             self.last_taken = {ref["name"]: generation for ref in refs}
         return tuple(self._said(ref, self.last_taken[ref["name"]]) for ref in refs if ref["name"] in self.last_taken)

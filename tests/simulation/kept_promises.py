@@ -18,7 +18,8 @@ def who_is_kept_stays(one: "Pass") -> None:
     arms = [arm.revision for arm in (status.stable, status.candidate) if arm is not None]
     assert before.revision not in arms, f"{before.revision} has two roles"
     assert before.revision not in one.weights, f"{before.revision} gets requests"
-    gone = [action.name for action in one.actions if isinstance(action, Delete)]
+    serve = (Target.DEPLOYMENT, Target.SERVICE)
+    gone = [action.name for action in one.actions if isinstance(action, Delete) and action.target in serve]
     assert before.revision not in gone or one.seen.rollout.deleting, f"{before.revision} is removed"
     held = [a.body["metadata"]["finalizers"] for a in one.actions if writes(a, Target.ROLLOUT)]
     assert all(held) or one.seen.rollout.deleting, "the Rollout is released while a version before is kept"

@@ -16,7 +16,8 @@ def weights(route: dict[str, Any] | None) -> dict[str, int]:
     if route is None:
         return {}
     if not is_service(route):
-        return {b["name"]: b["weight"] for b in route["spec"]["rules"][0]["backendRefs"]}
+        first = next(iter(route["spec"].get("rules", ())), {})
+        return {b["name"]: b["weight"] for b in first.get("backendRefs", ())}
     alone = route["spec"]["selector"].get(meta.LABEL_REVISION)
     return {alone: 100} if alone else dict(json.loads(route["metadata"]["annotations"][meta.ANNOTATION_SPLIT]))
 
@@ -25,7 +26,7 @@ def beside(route: dict[str, Any], cohort: float) -> dict[str, float]:
     """What revisions get beside the users' weights, as parts of their requests: copies, and the cohort's requests."""
     if is_service(route):
         return {}
-    users, *matched = (rule for rule in route["spec"]["rules"] if not _names_copied(rule))
+    users, *matched = [rule for rule in route["spec"].get("rules", ()) if not _names_copied(rule)] or [{}]
     copies = {
         one["requestMirror"]["backendRef"]["name"]: one["requestMirror"]["percent"] / 100
         for one in users.get("filters", ())
@@ -35,12 +36,13 @@ def beside(route: dict[str, Any], cohort: float) -> dict[str, float]:
 
 def _names_copied(rule: dict[str, Any]) -> bool:
     """Whether nobody's requests meet it: it is there for gateways that look only for Services that are backends."""
-    return any(one["name"] == meta.HEADER_REVISION for match in rule["matches"] for one in match.get("headers", ()))
+    headers = [one["name"] for match in rule.get("matches", ()) for one in match.get("headers", ())]
+    return meta.HEADER_REVISION in headers
 
 
 def finds_copied(route: dict[str, Any]) -> bool:
     """Whether whom a GRPCRoute's requests are copied to is a backend, too: else Envoy Gateway 1.9 fails every call."""
-    rules = route["spec"]["rules"]
+    rules = route["spec"].get("rules", ())
     backends = {one["name"] for rule in rules for one in rule["backendRefs"]}
     return route["kind"] == "HTTPRoute" or set(beside(route, 0.0)) <= backends
 
@@ -54,6 +56,6 @@ def reached(route: dict[str, Any] | None) -> frozenset[str]:
     """All revisions that a request, or a copy of one, may get to."""
     if route is not None and is_service(route):
         return frozenset(weights(route))
-    rules = route["spec"]["rules"] if route else []
+    rules = route["spec"].get("rules", []) if route else []
     copies = [one["requestMirror"]["backendRef"] for rule in rules for one in rule.get("filters", ())]
     return frozenset(one["name"] for one in (*(b for rule in rules for b in rule["backendRefs"]), *copies))

@@ -382,3 +382,25 @@ def test_in_any_order_it_ends_the_same(seed: int) -> None:
     world.reaches(promoted).rests(40)
     assert world.share("v3") == 100
     assert set(world.slots.values()) == {world.revision("v3")}
+
+
+def test_weights_by_which_nobody_gets_anything_are_put_right_after_a_rollout_too() -> None:
+    world = serving()
+    world.asks("v2", weight(10))
+    world.reaches(promoted).rests(30)
+    world.git_applies(rule(0, 0))
+    world.rests(5)
+    assert any(kept(world))
+
+
+@pytest.mark.parametrize("theirs", [rule(0, 1), rule(60, 40, name="renamed")])
+def test_deleted_while_nobody_can_answer_the_pods_that_the_route_names_stay(theirs: dict[str, Any]) -> None:
+    world = holding()
+    world.git_applies(theirs)
+    world.rests(5)
+    world.happens("nobody is ready any more", room={"v1": 0, "v2": 0})
+    world.delete()
+    world.rests(90)
+    assert not world.finalizer
+    named = {world.slots[slot] for slot, weight in zip((BLUE, GREEN), kept(world), strict=True) if weight}
+    assert named <= world.revisions.keys()

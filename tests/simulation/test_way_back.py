@@ -1,8 +1,10 @@
 """Catches traffic left on pods of an earlier version that are lost on the way back, and a kill that gives it back."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from crossfade.model.workload import RevisionFacts
 
 from tests.simulation.cases.story import Story, promoted, says, taken_back, weight
 from tests.simulation.cases.ways_back import KEEPING, WINDOW, through
@@ -119,3 +121,21 @@ def test_a_way_back_is_aborted_by_order() -> None:
     assert story.status.outcome is not None
     assert story.status.outcome.result == "Aborted"
     assert story.failed_by_route == 0
+
+
+@pytest.mark.parametrize("past", [{"restarts": 3}, {"restarts": 1, "trouble": "OOMKilled"}])
+def test_what_befell_pods_while_they_served_before_speaks_against_no_way_back(past: dict[str, Any]) -> None:
+    story = Story()
+    story.reaches(promoted)
+    story.asks("v2", weight(20), **KEEPING)
+    story.reaches(promoted).rests(15)
+    kept, facts_of = story.revision("v1"), story.facts_of
+
+    def facts(name: str) -> RevisionFacts:
+        found = facts_of(name)
+        return replace(found, pods=tuple(replace(pod, **past) for pod in found.pods)) if name == kept else found
+
+    story.facts_of = facts  # type: ignore[method-assign]
+    story.ask("v1")
+    story.reaches(promoted, within=10).rests(15)
+    assert (story.share("v1"), story.status.history[0].result) == (100, "FastRolledBack")

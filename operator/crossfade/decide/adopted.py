@@ -146,7 +146,7 @@ def _contest(snapshot: Snapshot, wanted: Split) -> str | None:
     if live is None or adoption.writer is None or written is None or written.stored_at is None:
         return None
     now, ours = slot_weights(adoption, live.spec), _weights_of(written)
-    if now == ours or written.asked != asked(snapshot):
+    if now == ours or written.asked != asked(snapshot) or not any(now.values()):  # to nobody is no other split
         return None
     if _says(snapshot, wanted) and not (_lacks_a_slot(snapshot) and min(now.values())):
         return None

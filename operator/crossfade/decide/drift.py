@@ -29,7 +29,7 @@ def _is_changed(snapshot: Snapshot, body: Mapping[str, Any]) -> bool:
     live, known = snapshot.route, snapshot.rollout.status.route
     if live is None or known is None:
         return known is not None
-    return live.generation > known.generation and covers(body["spec"]["parentRefs"], live.spec["parentRefs"])
+    return live.generation > known.generation and covers(body["spec"]["parentRefs"], live.spec.get("parentRefs", []))
 
 
 def _wanted(status: RolloutStatus) -> tuple[object, ...]:

@@ -61,8 +61,8 @@ def asked_front(spec: RolloutSpec) -> Json:
 
 
 def stored_front(spec: Mapping[str, Any]) -> Json:
-    """As a stored route has it: its users' rules with their matches alone."""
-    rules = [{"matches": one["matches"]} for one in spec["rules"] if not is_cohort(one)]
+    """As a stored route has it: its users' rules with their matches alone. Others may have left out either."""
+    rules = [{"matches": one.get("matches", [])} for one in spec.get("rules", ()) if not is_cohort(one)]
     return {**spec, "rules": rules}
 
 

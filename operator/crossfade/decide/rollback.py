@@ -6,6 +6,7 @@ from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.capacity import needed, resting
 from crossfade.decide.children import counted
+from crossfade.decide.going_back import goes_back
 from crossfade.decide.look import Look, inconclusive
 from crossfade.decide.orders import pending
 from crossfade.decide.plan import Action, Event, Plan, Situation, Standing
@@ -36,6 +37,7 @@ def breach(snapshot: Snapshot, candidate: Arm, look: Look | None) -> Signal | No
         in_traffic=in_traffic,
         needed=needed(snapshot, candidate),
         now=snapshot.now,
+        served=goes_back(snapshot, candidate.revision),
     )
     if started and found is not None:
         return found

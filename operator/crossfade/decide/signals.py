@@ -21,17 +21,25 @@ class Signal:
 
 
 def hard_signal(
-    revision: RevisionFacts | None, spec: RolloutSpec | None, arm: Arm, *, in_traffic: bool, needed: int, now: float
+    revision: RevisionFacts | None,
+    spec: RolloutSpec | None,
+    arm: Arm,
+    *,
+    in_traffic: bool,
+    needed: int,
+    now: float,
+    served: bool = False,
 ) -> Signal | None:
     """The first hard signal, by gravity; None when there is none. Cost: linear in the revision's pods.
 
-    `arm` is the candidate as counted at `now` (unix s), `needed` how many of its pods must be ready.
+    `arm` is the candidate as counted at `now` (unix s), `needed` how many of its pods must be ready. One that `served`
+    before has pods with a past: what befell those that are ready by now speaks against nobody.
     """
     if revision is None:
         return Signal("CandidateGone", "the candidate's Deployment is gone") if in_traffic else None
     for check in (_wrong_bytes, _crashing):
         for pod in revision.pods:
-            found = check(pod)
+            found = None if served and pod.ready else check(pod)
             if found:
                 return found
     if in_traffic and revision.ready == 0:

@@ -28,7 +28,8 @@ def tear_down(snapshot: Snapshot) -> Plan:
     slots: tuple[Action, ...] = ()
     if stable is not None and not (waits or route or given_up):
         slots = traffic_of(snapshot).backends(snapshot, stable)
-    left = inf if waits or slots else undrained(snapshot) if leftovers(snapshot, keep) else 0.0
+    named = stable is not None and snapshot.route is not None and not snapshot.route.reached <= {*keep}
+    left = inf if waits or slots or named else undrained(snapshot) if leftovers(snapshot, keep) else 0.0
     first = (*route, *slots)
     if not route and left == 0:
         first = (*removal(snapshot, keep), *finalizer(rollout, wanted=False), *_left_serving(snapshot))
