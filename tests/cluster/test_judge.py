@@ -124,6 +124,7 @@ async def test_a_candidate_that_the_gateway_sends_nothing_is_held_and_said_so(se
     assert proven["status"] == "False"
 
 
+@pytest.mark.slow
 async def test_without_prometheus_nothing_moves_and_the_sentence_says_why(serving: Endpoint, bed: Bed) -> None:
     async with judged(serving) as load:
         await serving.until(at_stage("at-20"))

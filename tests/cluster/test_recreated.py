@@ -100,7 +100,7 @@ async def test_deleted_and_made_again_it_takes_over_the_pods_that_serve_without_
 
 @pytest.mark.parametrize(
     "begun",
-    [starting, refused, *(pytest.param(begun, marks=pytest.mark.slow) for begun in (at_rest, gated, aborted))],
+    [starting, *(pytest.param(begun, marks=pytest.mark.slow) for begun in (at_rest, gated, aborted, refused))],
     ids=lambda begun: begun.__name__,
 )
 async def test_a_namespace_goes_whatever_its_rollout_is_doing(

@@ -230,6 +230,7 @@ async def test_a_gateway_removed_and_returned_in_the_middle_holds_and_goes_on(
     assert [split for split, _ in itertools.groupby(seen)] == [(100,), (60, 40), (50, 50), (100,)]
 
 
+@pytest.mark.slow
 async def test_a_class_removed_and_returned_in_the_middle_holds_and_goes_on(
     serving: Endpoint, admin: ClusterClient
 ) -> None:

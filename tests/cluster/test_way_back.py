@@ -9,7 +9,7 @@ import pytest
 from tests.cluster.test_capacity import ready_pods, version
 from tests.support import objects
 from tests.support.endpoint import NAME, Endpoint, answered_by, at_least, failed_by_route, serves, settled, weights
-from tests.support.gateways import on_both_gateways
+from tests.support.gateways import on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -31,7 +31,7 @@ async def started(endpoint: Endpoint, revision: str) -> dict[str, Any]:
     return {pod["metadata"]["uid"]: pod["status"].get("startTime") for pod in await endpoint.pods(revision)}
 
 
-@on_both_gateways
+@on_both_gateways_at_length
 async def test_back_to_a_version_that_was_kept_loads_nothing_and_fails_nobody(
     endpoint: Endpoint, start_operator: StartOperator, record_property: Callable[[str, object], None]
 ) -> None:
