@@ -203,15 +203,20 @@ async def test_a_template_without_the_port_for_requests_starts_nothing(serving: 
     assert "spec.serving.template.spec.containers[0].ports must have a TCP port named `http`" in said(refused)
 
 
-@on_both_gateways_at_length
-async def test_a_gateway_removed_and_returned_in_the_middle_holds_and_goes_on(
-    serving: Endpoint, admin: ClusterClient
-) -> None:
+async def until_held(serving: Endpoint) -> None:
+    """Version 2 is asked for, and is in a stage that lasts."""
     await serving.patch("Rollout", NAME, {"spec": {"strategy": {"stages": [HELD]}}})
     async with serving.load(RATE) as load:
         await at_least(load, 100)
         await serving.ask(2)
         await serving.until(at_stage("held"))
+
+
+@on_both_gateways_at_length
+async def test_a_gateway_removed_and_returned_in_the_middle_holds_and_goes_on(
+    serving: Endpoint, admin: ClusterClient
+) -> None:
+    await until_held(serving)
     url = f"{collection('Gateway', gateway_api.NAMESPACE)}/{serving.parent}"
     gateway = (await admin.http.get(url)).json()
     async with away(admin, url, gateway):
@@ -234,11 +239,7 @@ async def test_a_gateway_removed_and_returned_in_the_middle_holds_and_goes_on(
 async def test_a_class_removed_and_returned_in_the_middle_holds_and_goes_on(
     serving: Endpoint, admin: ClusterClient
 ) -> None:
-    await serving.patch("Rollout", NAME, {"spec": {"strategy": {"stages": [HELD]}}})
-    async with serving.load(RATE) as load:
-        await at_least(load, 100)
-        await serving.ask(2)
-        await serving.until(at_stage("held"))
+    await until_held(serving)
     url = f"{CLASSES}/{gateway_api.CLASS}"
     async with away(admin, url, (await admin.http.get(url)).json()):
         held = await serving.until(says("WaitingForGateway"), 30)

@@ -1,4 +1,5 @@
-"""Would catch: any change in what a whole rollout decides, writes or says, by the cases of other systems' tests.
+"""Would catch: any change in what a whole rollout decides, writes or says, by the cases of other systems' tests; and a
+route that others changed and nobody is told of, or a change of our own that is taken for theirs.
 
 Changed on purpose? `make golden` writes the transcripts anew; the diff is what to review.
 """
@@ -9,14 +10,25 @@ from pathlib import Path
 import pytest
 
 from tests.simulation.cases import CASES, Case
+from tests.simulation.world import World
 
 GOLDEN = Path(__file__).with_name("golden")
 REWRITE = bool(os.environ.get("CROSSFADE_REWRITE_GOLDEN"))
+CHANGED_BY_OTHERS = {
+    "calls_sent_elsewhere_by_hand",
+    "the_cohorts_rule_is_taken_away_by_hand",
+    "weights_set_by_hand_are_put_right",
+}
 
 
-def told(case: Case) -> str:
-    """The whole file: numbers and sentence, transcript, end."""
-    story = case.on()
+def told(case: Case, repairs: set[str]) -> str:
+    """The whole file: numbers and sentence, transcript, end. What is said of repaired routes is added to `repairs`."""
+
+    def listen(world: World) -> None:
+        events = world.plan.events if world.plan else ()
+        repairs.update(one.message for one in events if one.reason == "RouteRepaired")
+
+    story = case.on(checks=[listen])
     head = f"{', '.join(case.numbers)}: {case.name.replace('_', ' ')}\n{case.tells}"
     return f"{head}\n\n{story.transcript()}\n\n{story.end()}\n"
 
@@ -24,10 +36,13 @@ def told(case: Case) -> str:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_transcript_is_as_it_was(case: Case) -> None:
     file = GOLDEN / f"{case.name}.txt"
-    now = told(case)
+    repairs: set[str] = set()
+    now = told(case, repairs)
     if REWRITE:
         file.write_text(now)
     assert now == file.read_text(), "changed on purpose? `make golden`, and review the diff"
+    assert len(repairs) == (case.name in CHANGED_BY_OTHERS), repairs
+    assert all("was changed by others: the route must say" in one for one in repairs)
 
 
 def test_every_golden_file_is_of_a_case() -> None:
