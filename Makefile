@@ -9,6 +9,7 @@ demo: .venv/ready  ## a real cluster, real models, one promotion and one rollbac
 	@$(BIN)/python -m demo $(ARGS)
 
 test: check  ## all tiers; the last ones share one testbed, from inside whose network no package can be fetched
+	$(BIN)/pytest -q -n 2 -m matrix tests/unit tests/simulation
 	$(BIN)/pytest -q tests/image
 	$(BIN)/pytest tests/testbed tests/contract tests/chart tests/cluster $(ARGS)
 
@@ -21,7 +22,7 @@ check: .venv/ready  ## what to run all the time: linters, types, contracts betwe
 	$(BIN)/ruff format -q --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/pytest -q -n 2 tests/unit tests/simulation
+	$(BIN)/pytest -q -n 2 -m "not matrix and not slow" tests/unit tests/simulation
 
 golden: .venv/ready  ## the transcripts of whole rollouts, after a change of behaviour on purpose; the diff is what to review
 	CROSSFADE_REWRITE_GOLDEN=1 $(BIN)/pytest -q tests/simulation/test_golden.py

@@ -337,6 +337,7 @@ def test_a_service_that_is_deleted_is_made_again_for_whom_it_was(slot: str) -> N
     assert world.slots == before
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("writes", range(14))
 def test_killed_between_any_two_writes_it_ends_the_same(writes: int) -> None:
     world = serving()
@@ -348,6 +349,7 @@ def test_killed_between_any_two_writes_it_ends_the_same(writes: int) -> None:
     assert world.failed_by_route == 0
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("writes", range(6))
 def test_killed_while_it_is_taken_back_it_ends_the_same(writes: int) -> None:
     world = holding()
@@ -371,6 +373,7 @@ def test_killed_while_weights_are_written_once_more_the_order_is_kept(writes: in
     assert [(one.verb, one.effect) for one in world.status.handled] == [("retry", "Obeyed")]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("seed", range(20))
 def test_in_any_order_it_ends_the_same(seed: int) -> None:
     world = AdoptedShuffled(seed=seed, theirs=shop(rule(1, 1)))

@@ -138,11 +138,13 @@ def test_every_promise_holds_in_every_state_of_a_rollout_that_is_left_alone(ladd
     assert explored(ladder, 0, 0, ALL) > 300
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("ladder", ON_ADOPTED)
 def test_every_promise_holds_on_a_route_of_others(ladder: str) -> None:
     assert explored(ladder, 0, 0, ALL, small_adopted.beginning()) > 400
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("ladder", ON_ADOPTED)
 def test_every_promise_holds_after_one_misfortune_on_a_route_of_others(ladder: str) -> None:
     """Another writer is one of them."""
@@ -158,6 +160,7 @@ def test_every_promise_holds_on_a_route_of_others_with_people_and_bad_luck(ladde
     assert explored(ladder, people, luck, ALL, small_adopted.beginning()) > 5000
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("ladder", LADDERS)
 def test_every_promise_holds_after_one_order_or_misfortune_on_the_way(ladder: str) -> None:
     explorer = Explorer(ladder)
@@ -188,10 +191,12 @@ def gone_back(people: int, luck: int, first: State | None = None) -> int:
     return states
 
 
+@pytest.mark.matrix
 def test_every_promise_holds_on_the_way_back_with_a_misfortune() -> None:
     assert gone_back(0, 1) > 700
 
 
+@pytest.mark.matrix
 def test_every_promise_holds_on_the_way_back_on_a_route_of_others() -> None:
     assert gone_back(0, 0, small_adopted.beginning()) > 100
 

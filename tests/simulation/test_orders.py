@@ -176,6 +176,7 @@ def test_skipping_the_last_stage_of_a_version_that_is_worse_promotes_nothing() -
     assert world.share("v2") == 0
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("verb", ["abort", "advance", "skip-stage"])
 def test_an_order_acts_once_however_often_the_operator_is_killed(verb: str) -> None:
     for kill in range(8):

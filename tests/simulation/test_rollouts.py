@@ -216,6 +216,7 @@ def test_a_recreated_rollout_takes_over_what_serves_and_compares_with_it() -> No
     assert [end.cause for end in world.status.history] == ["StagesPassed"]
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("bad", [False, True])
 def test_a_kill_between_any_two_writes_ends_in_the_same_place(bad: bool) -> None:
     kills = 0
@@ -382,6 +383,7 @@ def test_a_long_token_stops_no_rollback_and_taking_it_away_asks_for_nothing() ->
     assert world.writes == writes
 
 
+@pytest.mark.matrix
 def test_a_stage_held_for_long_writes_seldom() -> None:
     world = watched(serving())
     world.ask("v2")

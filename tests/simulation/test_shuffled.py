@@ -25,6 +25,7 @@ def shuffled(case: Case, seed: int) -> None:
     assert story.end() == end_of(case), f"{case.name}, seed {seed}:\n{story.transcript()}"
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize("seed", range(QUICK))
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_in_another_order_it_ends_the_same(case: Case, seed: int) -> None:

@@ -57,15 +57,15 @@ class Shape:
 NOTHING = Shape()
 
 
-def shape_of(stage: Stage, scale: Scale, before: Shape) -> Shape:
-    """What a stage gives; one without a shape of its own keeps what the one `before` gave."""
+def shape_of(stage: Stage, scale: Scale) -> Shape | None:
+    """What a stage gives; None of one without a shape of its own, which keeps what the one before it gave."""
     if stage.weight is not None:
         return Shape(stage.weight, scale)
     if stage.shadow is not None:
         return Shape(0, scale, shadow=stage.shadow)
     if stage.match is not None:
         return Shape(0, scale, headers=tuple(stage.match.headers))
-    return before
+    return None
 
 
 def asked_for(traffic: TrafficStatus | None) -> Shape:

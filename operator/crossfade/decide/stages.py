@@ -1,7 +1,6 @@
 """Where in the ladder: the stages of the spec, behind them the bake, and behind that the step to all traffic."""
 
 from dataclasses import dataclass
-from functools import reduce
 from math import inf
 from typing import Literal
 
@@ -42,7 +41,8 @@ def step_at(spec: RolloutSpec, index: int) -> Step:
     rungs = len(stages) + (bake is not None)
     if index < len(stages):
         stage = stages[index]
-        shape = reduce(lambda before, one: shape_of(one, scale, before), stages[: index + 1], NOTHING)
+        shapes = (shape_of(one, scale) for one in stages[index::-1])
+        shape = next((one for one in shapes if one is not None), NOTHING)
         most = seconds(stage.max_duration) if stage.max_duration else inf
         return Step(
             index=index,
@@ -68,7 +68,7 @@ def last_step(spec: RolloutSpec) -> Step:
 
 def same_step(spec: RolloutSpec, name: str, index: int, shape: Shape) -> Step | None:
     """The rung of this name that gives this, at `index` or, in a ladder edited meanwhile, elsewhere; None when gone."""
-    rungs = [step_at(spec, index), *(step_at(spec, at) for at in range(len(spec.strategy.stages) + 2))]
+    rungs = (step_at(spec, at) for at in (index, *range(len(spec.strategy.stages) + 2)))
     return next((step for step in rungs if step.name == name and step.shape.equals(shape)), None)
 
 

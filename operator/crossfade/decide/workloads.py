@@ -146,7 +146,7 @@ def pod_template(
     rollout: RolloutFacts, serving: Serving, arm: Arm, resolved: Resolved, platform: Platform, kind: RouteKind = HTTP
 ) -> Json:
     """Runtime's template, with the user's overlay, with what Crossfade insists on (loader, labels, drain) on top."""
-    template = _overlaid(serving, arm.model_version, kind)
+    template = copy.deepcopy(_overlaid(serving, arm.model_version, kind))
     pod = template.setdefault("spec", {})
     model = pod["containers"][0]
     if serving.resources is not None:
@@ -195,9 +195,9 @@ def unfit(serving: Serving, kind: RouteKind = HTTP) -> str | None:
 
 
 def _overlaid(serving: Serving, model_version: str, kind: RouteKind) -> Json:
-    """The runtime's pod template with the user's overlay."""
+    """The runtime's pod template with the user's overlay, parts of which it shares with the spec."""
     base = _mlserver(serving, model_version, kind) if serving.runtime == "mlserver" else _custom()
-    found: Json = copy.deepcopy(overlay(base, serving.template or {}))
+    found: Json = overlay(base, serving.template or {})
     return found
 
 

@@ -21,6 +21,7 @@ from bench.judge_bars import (
 SEED = 7
 
 
+@pytest.mark.matrix
 @pytest.mark.parametrize(
     ("measure", "runs"),
     [(false_rollbacks, 6), (detection, 25), (acceptance, 50), (late, 30), (traffic, 15), (peers, 15)],

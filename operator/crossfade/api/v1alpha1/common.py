@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -56,6 +57,7 @@ def unique_names(value: list[Any]) -> list[Any]:
     return value
 
 
+@lru_cache(maxsize=4096)
 def seconds(duration: str) -> float:
     """Length of a GEP-2257 duration in seconds."""
     parts = re.findall(r"([0-9]+)(ms|h|m|s)", duration)

@@ -100,7 +100,7 @@ def plan_of(
     silent = {metric.name: History() for metric in rules.metrics if service.of(metric.name) <= 0}
     rules = with_histories(rules, silent)  # a past in which nobody asks tells nothing
     told = [metric for metric in rules.metrics if is_judged(metric) and is_told(metric)]
-    shapes = [(stage, shape_of(stage, scale, NOTHING)) for stage in stages]
+    shapes = [(stage, shape_of(stage, scale) or NOTHING) for stage in stages]
     rows = tuple(
         _row(rules, stage, shape, metric, service) for stage, shape in shapes if shape.expected for metric in told
     )
