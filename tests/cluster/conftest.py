@@ -15,6 +15,7 @@ from tests.support.endpoint import Endpoint
 from tests.support.gateways import ENVOY, TRAEFIK
 from tests.support.installation import administrator, install, new_namespace
 from tests.support.operator_process import Installation, OperatorProcess
+from tests.support.reweighing import Report
 from tests.support.statuses import lint
 from tests.support.tally import Tally
 
@@ -63,6 +64,12 @@ async def admin(bed: Bed) -> AsyncIterator[ClusterClient]:
 def gateway() -> str:
     """Which gateway the test's endpoints are behind; `on_both_gateways` makes one test of each of it."""
     return TRAEFIK
+
+
+@pytest.fixture
+def report(gateway: str, record_property: Callable[[str, object], None]) -> Report:
+    """Of what the test finds out about its gateway."""
+    return Report(gateway, record_property)
 
 
 @pytest.fixture
