@@ -26,3 +26,15 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $digest := .Values.image.digest | empty | ternary "" (printf "@%s" .Values.image.digest) -}}
 {{- printf "%s:%s%s" .Values.image.repository $tag $digest -}}
 {{- end -}}
+
+{{/* An operator from before the Lease asks for none and writes; a rolling update would run it beside those of this chart. */}}
+{{- define "crossfade.noneWithoutLease" -}}
+{{- $name := include "crossfade.name" . -}}
+{{- with lookup "apps/v1" "Deployment" .Release.Namespace $name -}}
+{{- $names := list -}}
+{{- range (first .spec.template.spec.containers).env }}{{ $names = append $names .name }}{{ end -}}
+{{- if not (has "CROSSFADE_LEASE" $names) -}}
+{{- fail (printf "the operator that runs is from before the Lease and would write beside the new one: end it with `kubectl --namespace %s delete deployment %s --cascade=foreground`, then upgrade again; traffic stays where it is meanwhile" $.Release.Namespace $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
