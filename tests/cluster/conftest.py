@@ -99,3 +99,13 @@ async def new_endpoint(
 async def endpoint(new_endpoint: NewEndpoint) -> Endpoint:
     """An endpoint of the test's own."""
     return await new_endpoint()
+
+
+@pytest.fixture
+async def serving(endpoint: Endpoint, start_operator: StartOperator) -> Endpoint:
+    """An endpoint whose version 1 serves; version 2 is stored."""
+    start_operator(endpoint.namespace)
+    await endpoint.model(1)
+    await endpoint.model(2)
+    await endpoint.serve(1)
+    return endpoint
