@@ -195,9 +195,11 @@ async def test_when_the_lease_is_deleted_nobody_writes_until_one_has_taken_the_n
     print(f"the leader stopped {stopped:.1f} s after the deletion, the next one led after {led:.1f} s")
 
 
+@pytest.mark.slow
 async def test_one_that_wakes_when_its_lease_is_deleted_does_not_make_it_anew_in_its_name(
     endpoint: Endpoint, both: Replicas
 ) -> None:
+    """tests/contract/test_kube_lease.py shows in a second why: its renewal is refused."""
     both.first.pause()
     await asyncio.to_thread(takes_over, both.second, LATEST_SECONDS)
     await delete_lease(endpoint)
