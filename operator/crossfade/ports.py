@@ -123,7 +123,7 @@ class LeaseStore(Protocol):
     async def write(self, lease: Lease) -> Lease:
         """Store it if it still has the version that `lease` names; an empty one creates it. Returns what is stored.
 
-        Raises ClusterError, with 409 when somebody else wrote it meanwhile.
+        Raises ClusterError, with 409 when somebody else wrote, made or deleted it meanwhile.
         """
         ...
 

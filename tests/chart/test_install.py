@@ -115,6 +115,25 @@ def test_an_upgrade_replaces_the_operator(bed: ClusterHandle, release: Release) 
     assert (status["readyReplicas"], status["observedGeneration"]) == (2, 2)
 
 
+def test_an_operator_from_before_the_lease_is_ended_before_the_upgrade(bed: ClusterHandle) -> None:
+    """A rolling update would run it beside the new one, and ask nobody."""
+    namespace, deployment = "--namespace=crossfade-earlier", "deployment/crossfade"
+    bed.kubectl("create", "namespace", "crossfade-earlier")
+    try:
+        place = [namespace, "--set=crds.enabled=false,replicas=1", f"--set=prometheus.address={bed.prometheus}"]
+        bed.helm("install", "crossfade", str(CHART), *place, "--wait", "--timeout", "60s")
+        bed.kubectl("set", "env", deployment, namespace, "CROSSFADE_LEASE-")
+        with pytest.raises(TestbedError, match="from before the Lease") as refused:
+            bed.helm("upgrade", "crossfade", str(CHART), *place)
+        advice = str(refused.value).partition("`kubectl ")[2].partition("`")[0]
+        bed.kubectl(*advice.split())
+        assert bed.kubectl("get", "pods", namespace, "--output=name") == ""
+        bed.helm("upgrade", "crossfade", str(CHART), *place)
+        bed.helm("uninstall", "crossfade", namespace)
+    finally:
+        bed.kubectl("delete", "namespace", "crossfade-earlier", "--wait=false")
+
+
 def test_limited_to_one_namespace_it_starts_without_rights_elsewhere(bed: ClusterHandle, release: Release) -> None:
     bed.kubectl("create", "namespace", "crossfade-limited")
     try:

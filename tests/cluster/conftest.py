@@ -15,6 +15,7 @@ from tests.support.endpoint import Endpoint
 from tests.support.gateways import ENVOY, TRAEFIK
 from tests.support.installation import administrator, install, new_namespace
 from tests.support.operator_process import Installation, OperatorProcess
+from tests.support.reweighing import Report
 from tests.support.statuses import lint
 from tests.support.tally import Tally
 
@@ -66,6 +67,12 @@ def gateway() -> str:
 
 
 @pytest.fixture
+def report(gateway: str, record_property: Callable[[str, object], None]) -> Report:
+    """Of what the test finds out about its gateway."""
+    return Report(gateway, record_property)
+
+
+@pytest.fixture
 async def new_endpoint(
     admin: ClusterClient, installation: Installation, bed: Bed, gateway: str, request: pytest.FixtureRequest
 ) -> AsyncIterator[NewEndpoint]:
@@ -92,3 +99,13 @@ async def new_endpoint(
 async def endpoint(new_endpoint: NewEndpoint) -> Endpoint:
     """An endpoint of the test's own."""
     return await new_endpoint()
+
+
+@pytest.fixture
+async def serving(endpoint: Endpoint, start_operator: StartOperator) -> Endpoint:
+    """An endpoint whose version 1 serves; version 2 is stored."""
+    start_operator(endpoint.namespace)
+    await endpoint.model(1)
+    await endpoint.model(2)
+    await endpoint.serve(1)
+    return endpoint

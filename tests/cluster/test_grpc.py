@@ -14,9 +14,9 @@ from tests.support.calls import CALL, calls, served_over_grpc, streams, until_ca
 from tests.support.endpoint import (
     NAME,
     Endpoint,
-    answered_by,
     at_least,
     at_stage,
+    bad_answers,
     failed_by_model,
     failed_by_route,
     ready,
@@ -116,9 +116,7 @@ async def test_a_bad_version_is_rolled_back_under_calls_and_the_route_fails_none
         await asyncio.gather(load.stop(), streamed.stop())
     assert ended["status"]["outcome"]["cause"] == "MetricRegressed"
     assert (failed_by_route(load.samples), failed_by_route(streamed.samples)) == ({}, {})
-    bad = [one for one in answered_by(load.samples, candidate) if one.blame is not None]
-    assert bad
-    exposure = max(one.wall for one in answered_by(load.samples, candidate)) - min(one.wall for one in bad)
+    bad, exposure = bad_answers(load.samples, candidate)
     print(f"{gateway}: {len(load.samples)} calls, {len(bad)} of them bad, {exposure:.2f} s from the first to the last")
     assert {one.arm for one in load.samples[-100:]} == {stable}
 

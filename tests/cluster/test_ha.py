@@ -2,16 +2,15 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from crossfade.watch.election import LEASE_SECONDS
+from crossfade.watch.election import LEASE_SECONDS, WRITE_SECONDS
 
 from testbed.bed import Bed
-from tests.cluster.conftest import NewEndpoint
 from tests.support import objects
 from tests.support.audit import Write, writes
 from tests.support.endpoint import Endpoint, at_stage, failed_by_route, serves, settled
@@ -72,7 +71,7 @@ def made(bed: Bed, namespace: str) -> list[Write]:
     return [one for one in writes(bed.audit, ACCOUNT, namespace) if one.code < 300]
 
 
-def versions(found: list[Object], part: Callable[[Object], object]) -> int:
+def versions(found: Iterable[Object], part: Callable[[Object], object]) -> int:
     """How many different states followed one another."""
     states = [part(one) for one in found]
     return sum(state != before for state, before in zip(states, [None, *states], strict=False) if state)
@@ -92,72 +91,118 @@ def written_twice(endpoint: Endpoint, bed: Bed) -> dict[str, int]:
     return {what: number for what, number in found.items() if number > 0}
 
 
-async def begin(endpoint: Endpoint) -> None:
-    """Version 1 serves, version 2 can be asked for."""
-    await endpoint.model(1)
-    await endpoint.model(2)
-    await endpoint.serve(1, strategy=STAGES)
+@pytest.fixture
+async def both(endpoint: Endpoint, installation: Installation, tmp_path: Path) -> AsyncIterator[Replicas]:
+    """The first one leads, version 1 serves, version 2 can be asked for."""
+    with replicas(installation, endpoint.namespace, tmp_path) as found:
+        await endpoint.model(1)
+        await endpoint.model(2)
+        await endpoint.serve(1, strategy=STAGES)
+        yield found
+
+
+async def promoted(endpoint: Endpoint) -> Object:
+    """Wait until version 2 serves, and nothing is left of version 1."""
+    done = await endpoint.until(lambda found: serves(found, 2))
+    await settled(endpoint, done["status"]["stable"]["revision"])
+    return done
+
+
+async def delete_lease(endpoint: Endpoint) -> None:
+    """As a person may."""
+    namespace, name = LEASE.split("/")
+    answer = await endpoint.http.delete(f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}")
+    assert answer.is_success, answer.text
+
+
+async def other_than(both: Replicas, was: OperatorProcess | None, seconds: float) -> OperatorProcess | None:
+    """Wait until not this one leads; who does then, None for nobody. AssertionError as soon as two do."""
+    begun = time.monotonic()
+    while (found := await asyncio.to_thread(both.leader)) is was:
+        assert time.monotonic() - begun < seconds, "nobody leads" if was is None else "it still leads"
+    return found
 
 
 async def test_one_that_is_killed_in_a_rollout_is_followed_and_nothing_is_written_twice(
-    new_endpoint: NewEndpoint, installation: Installation, bed: Bed, tmp_path: Path
+    endpoint: Endpoint, both: Replicas, bed: Bed
 ) -> None:
-    endpoint = await new_endpoint()
-    with replicas(installation, endpoint.namespace, tmp_path) as both:
-        await begin(endpoint)
-        assert both.second.metric("crossfade_reconciles_total") == 0
-        async with endpoint.load(RATE) as load:
-            await endpoint.ask(2)
-            await endpoint.until(at_stage("at-10"))
-            both.first.kill()
-            seconds = await asyncio.to_thread(takes_over, both.second, LATEST_SECONDS)
-            done = await endpoint.until(lambda found: serves(found, 2))
-            await settled(endpoint, done["status"]["stable"]["revision"])
-        assert failed_by_route(load.samples) == {}
-        assert done["status"]["outcome"]["result"] == "Promoted"
-        assert written_twice(endpoint, bed) == {}
+    assert both.second.metric("crossfade_reconciles_total") == 0
+    async with endpoint.load(RATE) as load:
+        await endpoint.ask(2)
+        await endpoint.until(at_stage("at-10"))
+        both.first.kill()
+        seconds = await asyncio.to_thread(takes_over, both.second, LATEST_SECONDS)
+        done = await promoted(endpoint)
+    assert failed_by_route(load.samples) == {}
+    assert done["status"]["outcome"]["result"] == "Promoted"
+    assert written_twice(endpoint, bed) == {}
     print(f"the next one led {seconds:.1f} s after the kill; {len(load.samples)} requests")
 
 
 async def test_one_that_was_stopped_for_longer_than_its_lease_writes_nothing_stale(
-    new_endpoint: NewEndpoint, installation: Installation, bed: Bed, tmp_path: Path
+    endpoint: Endpoint, both: Replicas, bed: Bed
 ) -> None:
-    endpoint = await new_endpoint()
-    with replicas(installation, endpoint.namespace, tmp_path) as both:
-        await begin(endpoint)
-        async with endpoint.load(RATE) as load:
-            await endpoint.ask(2)
-            await endpoint.until(at_stage("at-10", proven=False))
-            both.first.pause()
-            seconds = await asyncio.to_thread(takes_over, both.second, LATEST_SECONDS)
-            await endpoint.until(at_stage("at-50"))
-            both.first.resume()
-            done = await endpoint.until(lambda found: serves(found, 2))
-            assert both.leader() is both.second
-            await settled(endpoint, done["status"]["stable"]["revision"])
-        assert failed_by_route(load.samples) == {}
-        assert written_twice(endpoint, bed) == {}
-        authors = [one.credential for one in made(bed, endpoint.namespace)]
-        assert len(set(authors)) == 2
-        assert authors == sorted(authors, key=authors.index), "both wrote by turns"
+    async with endpoint.load(RATE) as load:
+        await endpoint.ask(2)
+        await endpoint.until(at_stage("at-10", proven=False))
+        both.first.pause()
+        seconds = await asyncio.to_thread(takes_over, both.second, LATEST_SECONDS)
+        await endpoint.until(at_stage("at-50"))
+        both.first.resume()
+        await promoted(endpoint)
+        assert both.leader() is both.second
+    assert failed_by_route(load.samples) == {}
+    assert written_twice(endpoint, bed) == {}
+    authors = [one.credential for one in made(bed, endpoint.namespace)]
+    assert len(set(authors)) == 2
+    assert authors == sorted(authors, key=authors.index), "both wrote by turns"
     assert seconds > LEASE_SECONDS - 2
     print(f"the next one led {seconds:.1f} s after the stop; {len(load.samples)} requests")
 
 
-async def test_one_that_is_told_to_end_is_followed_at_once(
-    new_endpoint: NewEndpoint, installation: Installation, bed: Bed, tmp_path: Path
+async def test_one_that_is_told_to_end_is_followed_at_once(endpoint: Endpoint, both: Replicas, bed: Bed) -> None:
+    begun = time.monotonic()
+    both.first.stop()
+    ended = time.monotonic()
+    await asyncio.to_thread(takes_over, both.second, 2.0)
+    led = time.monotonic()
+    print(f"it ended within {ended - begun:.1f} s, the next one led {led - begun:.1f} s after the word")
+    async with endpoint.load(RATE) as load:
+        await endpoint.ask(2)
+        await endpoint.until(lambda found: serves(found, 2))
+    assert failed_by_route(load.samples) == {}
+    assert written_twice(endpoint, bed) == {}
+
+
+async def test_when_the_lease_is_deleted_nobody_writes_until_one_has_taken_the_next(
+    endpoint: Endpoint, both: Replicas, bed: Bed
 ) -> None:
-    endpoint = await new_endpoint()
-    with replicas(installation, endpoint.namespace, tmp_path) as both:
-        await begin(endpoint)
-        begun = time.monotonic()
-        both.first.stop()
-        ended = time.monotonic()
-        await asyncio.to_thread(takes_over, both.second, 2.0)
-        led = time.monotonic()
-        print(f"it ended within {ended - begun:.1f} s, the next one led {led - begun:.1f} s after the word")
-        async with endpoint.load(RATE) as load:
-            await endpoint.ask(2)
-            await endpoint.until(lambda found: serves(found, 2))
-        assert failed_by_route(load.samples) == {}
-        assert written_twice(endpoint, bed) == {}
+    async with endpoint.load(RATE) as load:
+        await endpoint.ask(2)
+        await endpoint.until(at_stage("at-10"))
+        deleted = time.time()
+        await delete_lease(endpoint)
+        assert await other_than(both, both.first, WRITE_SECONDS) is None
+        stopped = time.time() - deleted
+        await other_than(both, None, LATEST_SECONDS)
+        led = time.time() - deleted
+        await promoted(endpoint)
+    assert failed_by_route(load.samples) == {}
+    assert written_twice(endpoint, bed) == {}
+    written = made(bed, endpoint.namespace)
+    assert not [one for one in written if WRITE_SECONDS < one.at - deleted < LEASE_SECONDS]
+    assert len({one.credential for one in written if one.at - deleted > LEASE_SECONDS}) == 1
+    print(f"the leader stopped {stopped:.1f} s after the deletion, the next one led after {led:.1f} s")
+
+
+@pytest.mark.slow
+async def test_one_that_wakes_when_its_lease_is_deleted_does_not_make_it_anew_in_its_name(
+    endpoint: Endpoint, both: Replicas
+) -> None:
+    """tests/contract/test_kube_lease.py shows in a second why: its renewal is refused."""
+    both.first.pause()
+    await asyncio.to_thread(takes_over, both.second, LATEST_SECONDS)
+    await delete_lease(endpoint)
+    both.first.resume()
+    assert await other_than(both, both.second, WRITE_SECONDS) is None
+    await other_than(both, None, LATEST_SECONDS)

@@ -29,16 +29,6 @@ StartOperator = Callable[..., OperatorProcess]
 NewEndpoint = Callable[[], Any]
 
 
-@pytest.fixture
-async def serving(endpoint: Endpoint, start_operator: StartOperator) -> Endpoint:
-    """Version 1 serves; version 2 is stored."""
-    start_operator(endpoint.namespace)
-    await endpoint.model(1)
-    await endpoint.model(2)
-    await endpoint.serve(1)
-    return endpoint
-
-
 @asynccontextmanager
 async def untouched(endpoint: Endpoint) -> AsyncIterator[LoadGenerator]:
     """Under load, no request fails, and the route stays what it was."""

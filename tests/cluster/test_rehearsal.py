@@ -43,16 +43,6 @@ _MIRRORS = ("HTTPRouteRequestMirror", "HTTPRouteRequestPercentageMirror")
 StartOperator = Callable[..., OperatorProcess]
 
 
-@pytest.fixture
-async def serving(endpoint: Endpoint, start_operator: StartOperator) -> Endpoint:
-    """An endpoint whose version 1 serves; version 2 is stored."""
-    start_operator(endpoint.namespace)
-    await endpoint.model(1)
-    await endpoint.model(2)
-    await endpoint.serve(1)
-    return endpoint
-
-
 @asynccontextmanager
 async def asked(endpoint: Endpoint, *stages: Object) -> AsyncIterator[LoadGenerator]:
     """Version 2 is asked for by these stages, under load, and no request fails."""

@@ -10,6 +10,7 @@ from tests.support.endpoint import (
     answered_by,
     at_least,
     at_stage,
+    bad_answers,
     failed_by_model,
     failed_by_route,
     ready,
@@ -85,8 +86,7 @@ async def test_a_bad_version_is_rolled_back_under_load_and_no_request_fails_by_t
     assert "fraud-2 was rolled back: errors" in ended["status"]["outcome"]["message"]
     assert failed_by_route(load.samples) == {}
     assert summary.arms[stable].model_failures == 0
-    bad = [one for one in answered_by(load.samples, candidate) if one.blame is not None]
-    exposure = max(one.wall for one in answered_by(load.samples, candidate)) - min(one.wall for one in bad)
+    bad, exposure = bad_answers(load.samples, candidate)
     record_property("seconds from the first bad answer to no traffic", round(exposure, 2))
     record_property("bad answers served", len(bad))
     print(f"{len(bad)} bad answers; {exposure:.2f} s from the first one to the candidate's last request")

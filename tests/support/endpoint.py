@@ -194,6 +194,14 @@ def answered_by(samples: Sequence[Sample], arm: str) -> list[Sample]:
     return [one for one in samples if one.arm == arm]
 
 
+def bad_answers(samples: Sequence[Sample], arm: str) -> tuple[list[Sample], float]:
+    """Those of an arm, and the seconds from the first of them to the arm's last request. AssertionError without any."""
+    found = answered_by(samples, arm)
+    bad = [one for one in found if one.blame is not None]
+    assert bad, f"{arm} answered nothing badly"
+    return bad, max(one.wall for one in found) - min(one.wall for one in bad)
+
+
 def failed_by_route(samples: Sequence[Sample]) -> dict[str, int]:
     """The requests that no model is to blame for: when (seconds since the first request), how, and how many."""
     return _told(samples, lambda one: one.blame not in (None, Blame.MODEL))

@@ -26,3 +26,16 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- $digest := .Values.image.digest | empty | ternary "" (printf "@%s" .Values.image.digest) -}}
 {{- printf "%s:%s%s" .Values.image.repository $tag $digest -}}
 {{- end -}}
+
+{{/* An operator from before the Lease asks for none and writes; a rolling update would run it beside those of this chart. */}}
+{{- define "crossfade.noneWithoutLease" -}}
+{{- $name := include "crossfade.name" . -}}
+{{- $found := lookup "apps/v1" "Deployment" .Release.Namespace $name -}}
+{{- if eq .Release.Name (dig "metadata" "labels" "app.kubernetes.io/instance" "" $found) -}}
+{{- $names := list -}}
+{{- range $found.spec.template.spec.containers }}{{ range .env }}{{ $names = append $names .name }}{{ end }}{{ end -}}
+{{- if not (has "CROSSFADE_LEASE" $names) -}}
+{{- fail (printf "the operator that runs is from before the Lease and would write beside the new one: end it with `kubectl --namespace %s delete deployment %s --cascade=foreground`, then upgrade again; traffic stays where it is meanwhile" .Release.Namespace $name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}

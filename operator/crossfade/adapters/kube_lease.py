@@ -1,4 +1,4 @@
-"""One Lease of coordination.k8s.io, compared and swapped by its resourceVersion."""
+"""One Lease of coordination.k8s.io, compared and swapped by its uid and resourceVersion."""
 
 from crossfade.adapters.kube import KubeCluster, collection_path, object_path
 from crossfade.model.lease import Lease
@@ -40,17 +40,19 @@ def _lease(raw: Object) -> Lease:
         acquired=spec.get("acquireTime") or "",
         renewed=spec.get("renewTime") or "",
         transitions=int(spec.get("leaseTransitions") or 0),
-        version=raw["metadata"]["resourceVersion"],
+        version=f"{raw['metadata']['uid']}/{raw['metadata']['resourceVersion']}",
     )
 
 
 def _body(lease: Lease, namespace: str, name: str) -> Object:
-    version = {"resourceVersion": lease.version} if lease.version else {}
+    """With the uid an update is of this very Lease; without, the API server would make one that is not there."""
+    uid, _, version = lease.version.partition("/")
+    seen = {"uid": uid, "resourceVersion": version} if lease.version else {}
     times = {"acquireTime": lease.acquired, "renewTime": lease.renewed}  # an empty one would be refused
     return {
         "apiVersion": LEASES.api_version,
         "kind": LEASES.kind,
-        "metadata": {"namespace": namespace, "name": name, **version},
+        "metadata": {"namespace": namespace, "name": name, **seen},
         "spec": {
             "holderIdentity": lease.holder,
             "leaseDurationSeconds": lease.seconds,

@@ -27,26 +27,37 @@ _TIMEOUT_SECONDS = 30.0
 _MAX_BYTES = 256 << 20
 
 
+_File = Annotated[
+    Path, typer.Option("--file", "-f", exists=True, dir_okay=False, help="Rollouts as YAML, and MetricTemplates.")
+]
+_Rps = Annotated[float | None, typer.Option(min=0.001, help="Requests a second of the whole service.")]
+_ErrorRate = Annotated[
+    float | None, typer.Option(min=0.0, max=1.0, help="Its usual share of bad requests, such as 0.001.")
+]
+_ScrapeInterval = Annotated[
+    str | None, typer.Option(help="How often its pods are scraped; 15s when it is not measured.")
+]
+_Prometheus = Annotated[
+    str | None, typer.Option(help="Measure instead: the address of the Prometheus that scrapes its pods.")
+]
+_Lookback = Annotated[str, typer.Option(help="How much of the past is measured.")]
+_Stable = Annotated[
+    str | None, typer.Option(help="The revision to measure; found by itself when pods carry our labels.")
+]
+_Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Of Rollouts whose file names none.")]
+_AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
 def plan(
-    file: Annotated[
-        Path, typer.Option("--file", "-f", exists=True, dir_okay=False, help="Rollouts as YAML, and MetricTemplates.")
-    ],
-    rps: Annotated[float | None, typer.Option(min=0.001, help="Requests a second of the whole service.")] = None,
-    error_rate: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Its usual share of bad requests, such as 0.001.")
-    ] = None,
-    scrape_interval: Annotated[
-        str | None, typer.Option(help="How often its pods are scraped; 15s when it is not measured.")
-    ] = None,
-    prometheus: Annotated[
-        str | None, typer.Option(help="Measure instead: the address of the Prometheus that scrapes its pods.")
-    ] = None,
-    lookback: Annotated[str, typer.Option(help="How much of the past is measured.")] = "6h",
-    stable: Annotated[
-        str | None, typer.Option(help="The revision to measure; found by itself when pods carry our labels.")
-    ] = None,
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Of Rollouts whose file names none.")] = "default",
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    file: _File,
+    rps: _Rps = None,
+    error_rate: _ErrorRate = None,
+    scrape_interval: _ScrapeInterval = None,
+    prometheus: _Prometheus = None,
+    lookback: _Lookback = "6h",
+    stable: _Stable = None,
+    namespace: _Namespace = "default",
+    as_json: _AsJson = False,
 ) -> None:
     """Tell what a rollout can promise with this service's traffic.
 

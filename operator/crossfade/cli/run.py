@@ -9,73 +9,94 @@ import typer
 
 if TYPE_CHECKING:
     from crossfade.adapters.prometheus import PrometheusMetrics
-    from crossfade.settings import Settings
+    from crossfade.settings import MetricsSource, Settings
 
 _DEFAULT_IMAGE = "ghcr.io/crossfade-dev/crossfade:0.1.0"
 
 
+_PrometheusAddress = Annotated[
+    str, typer.Option(envvar="CROSSFADE_PROMETHEUS_ADDRESS", help="The Prometheus that scrapes the model servers.")
+]
+_MetricsInterval = Annotated[
+    float,
+    typer.Option(envvar="CROSSFADE_METRICS_INTERVAL", help="The most seconds between two readings of the metrics."),
+]
+_MetricsSources = Annotated[
+    Path | None,
+    typer.Option(envvar="CROSSFADE_METRICS_SOURCES", help="A YAML file of more Prometheuses; docs/prometheus.md."),
+]
+_MlflowAddress = Annotated[
+    str | None, typer.Option(envvar="CROSSFADE_MLFLOW_ADDRESS", help="The MLflow server of `source.mlflow`.")
+]
+_FileRoot = Annotated[
+    str | None, typer.Option(envvar="CROSSFADE_FILE_ROOT", help="The folder below which file:// sources may lie.")
+]
+_LoaderImage = Annotated[
+    str, typer.Option(envvar="CROSSFADE_LOADER_IMAGE", help="The operator's own image, for the init container.")
+]
+_Namespaces = Annotated[
+    list[str] | None,
+    typer.Option(envvar="CROSSFADE_NAMESPACES", help="A namespace to serve; repeat for more, leave out for all."),
+]
+_Lease = Annotated[
+    str | None,
+    typer.Option(envvar="CROSSFADE_LEASE", help="NAMESPACE/NAME of the Lease by which replicas choose a leader."),
+]
+_HealthPort = Annotated[
+    int, typer.Option(envvar="CROSSFADE_HEALTH_PORT", help="Where /livez, /readyz and /metrics are served.")
+]
+
+
 def run(
-    prometheus_address: Annotated[
-        str, typer.Option(envvar="CROSSFADE_PROMETHEUS_ADDRESS", help="The Prometheus that scrapes the model servers.")
-    ],
-    metrics_interval: Annotated[
-        float,
-        typer.Option(envvar="CROSSFADE_METRICS_INTERVAL", help="The most seconds between two readings of the metrics."),
-    ] = 5.0,
-    metrics_sources: Annotated[
-        Path | None,
-        typer.Option(envvar="CROSSFADE_METRICS_SOURCES", help="A YAML file of more Prometheuses; docs/prometheus.md."),
-    ] = None,
-    mlflow_address: Annotated[
-        str | None, typer.Option(envvar="CROSSFADE_MLFLOW_ADDRESS", help="The MLflow server of `source.mlflow`.")
-    ] = None,
-    file_root: Annotated[
-        str | None, typer.Option(envvar="CROSSFADE_FILE_ROOT", help="The folder below which file:// sources may lie.")
-    ] = None,
-    loader_image: Annotated[
-        str, typer.Option(envvar="CROSSFADE_LOADER_IMAGE", help="The operator's own image, for the init container.")
-    ] = _DEFAULT_IMAGE,
-    namespace: Annotated[
-        list[str] | None,
-        typer.Option(envvar="CROSSFADE_NAMESPACES", help="A namespace to serve; repeat for more, leave out for all."),
-    ] = None,
-    lease: Annotated[
-        str | None,
-        typer.Option(envvar="CROSSFADE_LEASE", help="NAMESPACE/NAME of the Lease by which replicas choose a leader."),
-    ] = None,
-    health_port: Annotated[
-        int, typer.Option(envvar="CROSSFADE_HEALTH_PORT", help="Where /livez, /readyz and /metrics are served.")
-    ] = 8080,
+    prometheus_address: _PrometheusAddress,
+    metrics_interval: _MetricsInterval = 5.0,
+    metrics_sources: _MetricsSources = None,
+    mlflow_address: _MlflowAddress = None,
+    file_root: _FileRoot = None,
+    loader_image: _LoaderImage = _DEFAULT_IMAGE,
+    namespace: _Namespaces = None,
+    lease: _Lease = None,
+    health_port: _HealthPort = 8080,
 ) -> None:
     """Run the operator until SIGTERM."""
-    from pydantic import ValidationError
+    settings = _settings(
+        prometheus_address=prometheus_address,
+        metrics_interval=metrics_interval,
+        metrics_sources=_sources(metrics_sources),
+        mlflow_address=mlflow_address,
+        file_root=file_root,
+        loader_image=loader_image,
+        namespaces=tuple(namespace or ()),
+        lease=lease or None,
+        health_port=health_port,
+    )
+    sys.exit(asyncio.run(_serve(settings)))
 
-    from crossfade.settings import Settings
-    from crossfade.settings import metrics_sources as read_sources
+
+def _sources(file: Path | None) -> "tuple[MetricsSource, ...]":
+    """What the file lists. Exits with a sentence for a fault."""
+    from crossfade.settings import metrics_sources
 
     try:
-        sources = read_sources(metrics_sources) if metrics_sources else ()
+        return metrics_sources(file) if file else ()
     except ValueError as error:
         typer.echo(f"--metrics-sources: {error}", err=True)
         raise typer.Exit(2) from None
+
+
+def _settings(**words: object) -> "Settings":
+    """Exits with a sentence for each flag that is wrong."""
+    from pydantic import ValidationError
+
+    from crossfade.settings import Settings
+
     try:
-        settings = Settings(
-            prometheus_address=prometheus_address,
-            metrics_interval=metrics_interval,
-            metrics_sources=sources,
-            mlflow_address=mlflow_address,
-            file_root=file_root,
-            loader_image=loader_image,
-            namespaces=tuple(namespace or ()),
-            lease=lease or None,
-            health_port=health_port,
-        )
+        return Settings.model_validate(words)
     except ValidationError as error:
         for fault in error.errors(include_url=False):
             flag = {"namespaces": "namespace"}.get(str(fault["loc"][0]), str(fault["loc"][0])).replace("_", "-")
             typer.echo(f"--{flag}: {fault['msg']}", err=True)
         raise typer.Exit(2) from None
-    sys.exit(asyncio.run(_serve(settings)))
 
 
 async def _serve(settings: "Settings") -> int:

@@ -8,7 +8,8 @@ class Lease:
     """A coordination.k8s.io Lease as read, or as it is to be written.
 
     `holder` is empty when nobody holds it. `acquired` and `renewed` are RFC 3339 by the holder's wall clock and only
-    for people: nobody's clock but one's own is believed. `version` changes with every write.
+    for people: nobody's clock but one's own is believed. `version` changes with every write, and one that was deleted
+    and made anew never has an earlier one's; it is empty for one that is to be made.
     """
 
     holder: str

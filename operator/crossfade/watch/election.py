@@ -19,11 +19,17 @@ from crossfade.watch.tenure import Tenure
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 8
-"""A Lease that has not changed for so long may be taken."""
+"""A Lease that has not changed for so long may be taken, unless it asks for more."""
+LONGEST_SECONDS = 60
+"""So long at the most, whatever it asks for: who wrote it may be no operator, and then nobody would ever lead."""
+RELEASED_SECONDS = 1
+"""What a Lease says that was given back; if it names nobody but says otherwise, its holder may still write."""
 WRITE_SECONDS = 5.0
 """A holder writes for so long after the last renewal."""
 TRY_SECONDS = 1.0
 """Between two renewals, or two looks at another's Lease."""
+CONFLICT_SECONDS = 0.1
+"""After somebody was faster; twice as long each time that it happens again, up to TRY_SECONDS."""
 NOBODY = "nobody-yet"
 """Who holds a Lease that had to be made: the one before it may have been deleted while its holder still writes."""
 ANSWER_SECONDS = 2.0
@@ -42,6 +48,7 @@ class Election:
         self._seen: Lease | None = None
         self._seen_at = clock()
         self._fresh = False
+        self._conflict_pause = CONFLICT_SECONDS
         self._told: str | None = None
 
     async def run(self) -> None:
@@ -52,24 +59,17 @@ class Election:
 
     async def attempt(self) -> float:
         """Renew, take or look at the Lease once. Returns in how many seconds to do so again. Never raises an error."""
-        sent = self._clock()
+        pause = TRY_SECONDS
         try:
-            if not self._fresh:
-                self._observe(await self._store.read())
-            seen = self._seen or await self._make()
-            if (wait := self._wait(seen)) > 0:
-                self._fresh = False
-                return min(wait, TRY_SECONDS)
-            sent = self._clock()
-            self._observe(await self._store.write(self._mine(seen)))
+            pause = await self._attempt()
         except ClusterError as error:
             self._fresh = False
-            if error.status == HTTPStatus.CONFLICT:
-                return 0.0  # somebody was faster; what is stored now says who
+            if error.status == HTTPStatus.CONFLICT:  # what is stored now says who was faster
+                pause, self._conflict_pause = self._conflict_pause, min(2 * self._conflict_pause, TRY_SECONDS)
+                return pause
             log.warning("the lease could not be renewed or looked at: %s", error)
-        else:
-            self._tenure.extend(sent + WRITE_SECONDS)
-        return TRY_SECONDS
+        self._conflict_pause = CONFLICT_SECONDS
+        return pause
 
     async def release(self) -> None:
         """Let the next one take the Lease at once. Nothing may be written any more, and all be answered."""
@@ -79,9 +79,22 @@ class Election:
         try:
             seen = await self._store.read()  # a renewal may have been broken off
             if seen is not None and seen.holder == self._name:
-                await self._store.write(replace(seen, holder="", seconds=1, renewed=stamp(self._wall.now())))
+                now = stamp(self._wall.now())
+                await self._store.write(replace(seen, holder="", seconds=RELEASED_SECONDS, renewed=now))
         except ClusterError as error:
             log.warning("the lease was not released, it will run out: %s", error)
+
+    async def _attempt(self) -> float:
+        if not self._fresh:
+            self._observe(await self._store.read())
+        seen = self._seen or await self._make()
+        if (wait := self._wait(seen)) > 0:
+            self._fresh = False
+            return min(wait, TRY_SECONDS)
+        sent = self._clock()
+        self._observe(await self._store.write(self._mine(seen)))
+        self._tenure.extend(sent + WRITE_SECONDS)
+        return TRY_SECONDS
 
     async def _make(self) -> Lease:
         now = stamp(self._wall.now())
@@ -101,9 +114,11 @@ class Election:
 
     def _wait(self, seen: Lease) -> float:
         """Seconds until the Lease may be taken, 0 or less for now."""
-        if seen.holder in ("", self._name):
+        released = not seen.holder and seen.seconds == RELEASED_SECONDS
+        if released or seen.holder == self._name:
             return 0.0
-        return self._seen_at + max(LEASE_SECONDS, seen.seconds) - self._clock()
+        rest = min(max(LEASE_SECONDS, seen.seconds), LONGEST_SECONDS)
+        return self._seen_at + rest - self._clock()
 
     def _mine(self, seen: Lease) -> Lease:
         now, held = stamp(self._wall.now()), seen.holder == self._name

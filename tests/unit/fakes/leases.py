@@ -20,9 +20,9 @@ class Server:
     on_write: Callable[[Lease | None, Lease], None] = lambda old, new: None
 
     def write(self, lease: Lease) -> Lease:
-        """Compare and swap."""
+        """Compare and swap; tests/contract/test_kube_lease.py shows that the API server does so, too."""
         if lease.version != (self.lease.version if self.lease else ""):
-            raise ClusterError("the object has been modified", 409 if self.lease or not lease.version else 404)
+            raise ClusterError("the object has been modified", 409)
         self.version += 1
         old, self.lease = self.lease, replace(lease, version=str(self.version))
         self.on_write(old, self.lease)
