@@ -30,7 +30,7 @@ def catalogue() -> dict[str, Image]:
     """
     here = Path(sys.executable).parent
     images = {
-        "crossfade": _image([str(here / "crossfade")]),
+        "crossfade": _image([str(here / "crossfade")], PYTHONPATH=str(places.REPOSITORY / "operator")),
         "v2server": _image([sys.executable, "-m", "testbed.servers.v2"], PYTHONPATH=str(places.REPOSITORY)),
     }
     for name, (program, *arguments) in _PACKAGES.items():
