@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import aiohttp
 import pytest
 
 from testbed.load import Sample
@@ -100,6 +101,20 @@ async def test_a_pod_that_starts_while_no_operator_runs_is_warmed_up_too(
         await at_least(load, 200)
     assert failed_by_route(load.samples) == {}
     assert slow(load.samples) == []
+
+
+async def test_a_kubelet_that_asks_again_is_told_at_once_that_a_server_is_warm_still(
+    endpoint: Endpoint, start_operator: StartOperator
+) -> None:
+    """As one before Kubernetes 1.35 does of every container when it is restarted itself."""
+    start_operator(endpoint.namespace)
+    await endpoint.model(1)
+    stable = (await endpoint.serve(1, **QUICK, serving=serving(1)))["status"]["stable"]["revision"]
+    (pod,) = await endpoint.pods(stable)
+    async with aiohttp.ClientSession() as kubelet:
+        for _ in range(3):
+            async with kubelet.get(f"http://{pod['status']['podIP']}:8089/warm") as answer:
+                assert answer.status == 200
 
 
 async def test_a_body_that_is_not_there_is_named_and_waited_for(

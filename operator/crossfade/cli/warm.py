@@ -7,13 +7,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import typer
 
+from crossfade.cli import warmth
 from crossfade.cli.last_words import tell_kubelet
 from crossfade.cli.warmth import EXIT_NOT_WARM, Gate, Warmer
-
-_POLL_SECONDS = 0.5
 
 
 def warm(
@@ -33,13 +33,15 @@ def warm(
     Runs as long as the pod. Exit status: 5 when ten seconds went by with nothing but failures; the kubelet starts it
     again.
     """
+    from crossfade.adapters.listeners import listeners
     from crossfade.adapters.model_server import is_up, post
 
     def send() -> int:
         return post(url, body.read_bytes() if inline is None else inline.encode(), content_type, timeout)
 
-    gate = Gate()
-    warmer, server = Warmer(gate, requests, lambda: is_up(up), send), _server(gate, port)
+    gate = Gate(lambda: listeners(urlsplit(url).port or 80))
+    warmer = Warmer(gate, requests, lambda: is_up(up), send, warmth.PATIENCE_SECONDS, warmth.PAUSE_SECONDS)
+    server = _server(gate, port)
     trouble: list[str] = []
 
     def work() -> None:
@@ -50,7 +52,7 @@ def warm(
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # a container's first process would outlive it
     Thread(target=work, daemon=True).start()
-    server.serve_forever(poll_interval=_POLL_SECONDS)
+    server.serve_forever(poll_interval=warmth.PAUSE_SECONDS)
     said = trouble[0] if trouble else "the warm-up itself failed; its log says where"
     typer.echo(f"crossfade warm: {said}", err=True)
     tell_kubelet(said)

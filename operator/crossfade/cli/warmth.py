@@ -1,7 +1,8 @@
 """When a model server counts as warm, and what is sent to it until then.
 
 The kubelet asks as the model container's startup probe. Such a probe ends with its first success and begins again with
-each start of its container: so one that comes after a success means a cold server.
+each start of its container and, before Kubernetes 1.35, of the kubelet: so one that comes after a success means a cold
+server, unless it is the very process that was warmed up.
 """
 
 import time
@@ -12,35 +13,47 @@ from crossfade.adapters.model_server import GoneError, NoAnswerError
 
 EXIT_NOT_WARM = 5
 """Exit code of `crossfade warm` when there was nothing but failures for too long."""
+PATIENCE_SECONDS = 10.0
+"""For how long there may be nothing but failures."""
+PAUSE_SECONDS = 0.5
+"""After what was not answered well."""
 
 
 class Gate:
-    """Whether the server is warm, and what the kubelet was told of it. Safe to use from several threads."""
+    """Whether the server is warm, and what the kubelet was told of it. Safe to use from several threads.
 
-    def __init__(self) -> None:
+    `listeners` gives what tells one process of the server from the next; empty where that cannot be seen.
+    """
+
+    def __init__(self, listeners: Callable[[], frozenset[int]]) -> None:
         """Cold, with nothing seen of the server."""
+        self.listeners = listeners
         self.seen = False
         """Whether the server was ever up."""
         self._lock, self._cold = Lock(), Event()
         self._cold.set()
+        self._warm: frozenset[int] | None = None
         self._told = False
 
     def asked(self) -> bool:
-        """Answer a startup probe. One that comes after a success is of a server that was started anew."""
+        """Answer a startup probe. Without a sight of the process, one that comes after a success is of another."""
         with self._lock:
-            if self._told:
-                self._told = False
+            if self._warm is None:
+                return False
+            self._told = bool(self._warm & self.listeners()) if self._warm else not self._told
+            if not self._told:
+                self._warm = None
                 self._cold.set()
-            self._told = not self._cold.is_set()
             return self._told
 
     def wait(self) -> None:
         """Return when there is a server to be warmed up."""
         self._cold.wait()
 
-    def warmed(self) -> None:
-        """The server has answered all it had to."""
+    def warmed(self, server: frozenset[int]) -> None:
+        """The server with these listeners has answered all it had to."""
         with self._lock:
+            self._warm = server
             self._cold.clear()
 
 
@@ -53,11 +66,11 @@ class Warmer:
         requests: int,
         is_up: Callable[[], bool],
         send: Callable[[], int],
-        patience: float = 10.0,
-        pause: float = 0.5,
+        patience: float,
+        pause: float,
     ) -> None:
         """`requests` is how many must be answered with 2xx, `pause` the seconds after one that was not, and `patience`
-        for how many seconds there may be none."""
+        for how many seconds a server that is up may answer none."""
         self._gate, self._requests, self._is_up, self._send = gate, requests, is_up, send
         self._patience, self._pause = patience, pause
         self._failing_since: float | None = None
@@ -71,11 +84,14 @@ class Warmer:
 
     def _round(self) -> str:
         """Empty when the server is warm."""
-        answered = 0
+        answered, server = 0, frozenset[int]()
         while answered < self._requests:
-            if answered == 0 and not self._is_up():
-                time.sleep(self._pause)
-                continue
+            if answered == 0:
+                if not self._is_up():
+                    self._failing_since = None
+                    time.sleep(self._pause)
+                    continue
+                server = self._gate.listeners()
             self._gate.seen = True
             try:
                 trouble = self._try(answered + 1)
@@ -88,7 +104,7 @@ class Warmer:
                 return trouble
             else:
                 time.sleep(self._pause)
-        self._gate.warmed()
+        self._gate.warmed(server)
         return ""
 
     def _try(self, number: int) -> str:

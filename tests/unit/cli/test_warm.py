@@ -20,6 +20,12 @@ from testbed.servers.http1 import Http1Server, Request, Response
 
 Answer = Callable[[Request], Awaitable[Response]]
 STEP = 0.02
+HURRIED = f"""
+from crossfade.cli import main, warmth
+warmth.PATIENCE_SECONDS, warmth.PAUSE_SECONDS = 0.1, {STEP}
+main()
+"""
+"""The command line, where ten seconds are a tenth of one."""
 
 
 def free_port() -> int:
@@ -33,6 +39,7 @@ class Model:
 
     def __init__(self) -> None:
         self.ready, self.status, self.seconds, self.bodies = True, 200, 0.0, list[bytes]()
+        self.port, self._server = 0, Http1Server(self.handle)
 
     async def handle(self, request: Request) -> Response:
         if request.method == "GET":
@@ -41,16 +48,25 @@ class Model:
         await asyncio.sleep(self.seconds)
         return Response(self.status)
 
+    async def start(self) -> None:
+        """Listen: at any port at first, at the same later on."""
+        self.port = await self._server.listen("127.0.0.1", self.port)
+
+    async def end(self) -> None:
+        """Listen no more, and close what is open."""
+        await self._server.drain()
+        self._server = Http1Server(self.handle)
+
 
 @asynccontextmanager
 async def pod(*flags: str, body: bytes = b"{}", folder: Path) -> AsyncIterator[tuple[Model, Process, str]]:
     """A model server with `crossfade warm` beside it: the server, the process, and where the kubelet asks it."""
     model, port = Model(), free_port()
-    server = Http1Server(model.handle)
-    at = await server.listen("127.0.0.1", 0)
+    await model.start()
     (folder / "body").write_bytes(body)
-    given = [f"--url=http://localhost:{at}/infer", f"--up=http://localhost:{at}/ready", f"--port={port}"]
-    words = ["-m", "crossfade", "warm", *given, f"--body={folder / 'body'}", "--requests=3", *flags]
+    at = f"http://localhost:{model.port}"
+    given = [f"--url={at}/infer", f"--up={at}/ready", f"--port={port}", f"--body={folder / 'body'}"]
+    words = ["-c", HURRIED, "warm", *given, "--requests=3", *flags]
     process = await create_subprocess_exec(sys.executable, *words, stdout=DEVNULL, stderr=PIPE)
     try:
         yield model, process, f"http://localhost:{port}"
@@ -58,7 +74,7 @@ async def pod(*flags: str, body: bytes = b"{}", folder: Path) -> AsyncIterator[t
         if process.returncode is None:
             process.kill()
             await process.wait()
-        await server.drain()
+        await model.end()
 
 
 async def asked(address: str, path: str) -> int:
@@ -87,13 +103,21 @@ async def test_a_server_is_warm_when_it_has_answered_so_many_and_cold_again_when
         await until(kubelet, "/seen", 200)
         await until(kubelet, "/warm", 200)
         assert model.bodies == [b'{"a": 1}'] * 3
-        # Kubernetes asks no more once it was told; so this is the first question about another process
-        model.seconds = 0.2
+        await model.end()
+        await model.start()
         assert await asked(kubelet, "/warm") == 503
         await until(kubelet, "/warm", 200)
         assert len(model.bodies) == 6
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
+
+
+async def test_a_kubelet_that_was_restarted_is_told_at_once_that_a_server_is_warm_still(tmp_path: Path) -> None:
+    """Before Kubernetes 1.35 it asks all startup probes again, and a pod is not ready until they are answered."""
+    async with pod(folder=tmp_path) as (model, _, kubelet):
+        await until(kubelet, "/warm", 200)
+        assert [await asked(kubelet, "/warm") for _ in range(3)] == [200, 200, 200]
+        assert len(model.bodies) == 3
 
 
 @pytest.mark.parametrize(
@@ -105,15 +129,15 @@ async def test_a_server_is_warm_when_it_has_answered_so_many_and_cold_again_when
     ],
 )
 async def test_a_server_that_answers_badly_for_a_while_is_told_of(status: int, timeout: float, says: str) -> None:
-    model = Model()
-    model.status, model.seconds, gate = status, 0.3, Gate()
-    server = Http1Server(model.handle)
-    url = f"http://localhost:{await server.listen('127.0.0.1', 0)}/infer"
+    model, gate = Model(), Gate(frozenset)
+    model.status, model.seconds = status, 0.2
+    await model.start()
+    url = f"http://localhost:{model.port}/infer"
     send = partial(post, url, b"{}", "application/json", timeout)
-    warmer = Warmer(gate, 3, lambda: is_up(url), send, patience=0.2, pause=STEP)
+    warmer = Warmer(gate, 3, lambda: is_up(url), send, patience=0.1, pause=STEP)
     assert await asyncio.to_thread(warmer.run) == f"the model server {says}"
     assert not gate.asked()
-    await server.drain()
+    await model.end()
 
 
 def test_the_operator_reads_the_exit_code_that_is_given() -> None:
@@ -130,8 +154,8 @@ def warmed(*answers: int | Exception) -> tuple[bool, int]:
             raise answer
         return answer
 
-    gate = Gate()
-    Warmer(gate, 3, lambda: True, send, pause=0.0)._round()
+    gate = Gate(frozenset)
+    Warmer(gate, 3, lambda: True, send, patience=10.0, pause=0.0)._round()
     return gate.asked(), len(left)
 
 
@@ -144,10 +168,37 @@ def test_what_another_process_answered_does_not_count(end: Exception) -> None:
     assert warmed(200, 200, end, 200, 200, 200, 200) == (True, 1)
 
 
+def test_failures_before_a_server_was_gone_are_not_held_against_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each server fails once, is gone for longer than anybody has patience, and the last one answers."""
+    clock, looks, answers = [1.0], iter([True, False, True, False, True, True]), iter([500, 500, 200])
+    monkeypatch.setattr("crossfade.cli.warmth.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("crossfade.cli.warmth.time.sleep", lambda seconds: clock.append(clock.pop() + seconds))
+    gate = Gate(frozenset)
+    assert Warmer(gate, 1, lambda: next(looks), lambda: next(answers), patience=10.0, pause=11.0)._round() == ""
+    assert gate.asked()
+
+
+def test_where_processes_cannot_be_told_apart_a_second_question_means_another() -> None:
+    gate = Gate(frozenset)
+    gate.warmed(gate.listeners())
+    assert [gate.asked(), gate.asked()] == [True, False]
+
+
+def test_a_server_that_was_started_anew_before_the_kubelet_asked_is_not_warm() -> None:
+    seen = [frozenset({7})]
+    gate = Gate(lambda: seen[0])
+    gate.warmed(gate.listeners())
+    seen[0] = frozenset({8})
+    assert not gate.asked()
+    gate.warmed(gate.listeners())
+    seen[0] = frozenset({8, 9})  # one more worker of the same server
+    assert [gate.asked(), gate.asked()] == [True, True]
+
+
 async def test_a_body_that_is_not_there_is_told_of_and_the_process_ends_for_the_kubelet_to_see(tmp_path: Path) -> None:
     async with pod(f"--body={tmp_path / 'none'}", folder=tmp_path) as (model, process, kubelet):
         assert process.stderr is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(20):
             told = (await process.stderr.read()).decode()
         assert await process.wait() == EXIT_NOT_WARM
         assert "the body of the warm-up requests cannot be read (No such file or directory)" in told
