@@ -25,6 +25,8 @@ _TOO_LATE: dict[Cause, str] = {
     "WarmUp": "WarmUpTimeout",
 }
 _OWN = {"Image": "prefetch", "Download": "prefetch", "Load": "load", "WarmUp": "warmUp"}
+_LEAST_SECONDS = 3600
+_SPARE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,15 @@ def deadline(startup: Startup, arm: Arm) -> Deadline | None:
     if limit is None or arm.waits_since is None:
         return whole
     return min(Deadline(moment(arm.waits_since) + seconds(limit), limit, field), whole, key=lambda one: one.at)
+
+
+def kubelet_patience(startup: Startup) -> int:
+    """Seconds after which the kubelet starts a server again that does not get ready.
+
+    Later than the rollout's own deadline, and than one to which an edit puts it off, up to an hour: probes are part of
+    the pod template, and `startup` may not change that. Not for ever, for a server that hangs is healed by it.
+    """
+    return max(int(seconds(startup.timeout)), _LEAST_SECONDS) + _SPARE_SECONDS
 
 
 def too_late(cause: Cause | None) -> str:

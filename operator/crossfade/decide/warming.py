@@ -8,6 +8,7 @@ from typing import Any
 
 from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.serving import ConfigMapKey, Serving, Warmup
+from crossfade.decide.starting import kubelet_patience
 
 Json = dict[str, Any]
 
@@ -17,8 +18,6 @@ NOT_WARM_EXIT = 5
 """Its exit code when there was nothing but failures for too long; its message then says which."""
 _FOLDER = "/etc/crossfade/warm-up"
 _FIRST_PORT = 8089
-_SPARE_SECONDS = 60
-"""Later than the rollout's own deadline the kubelet starts a server again that does not get warm."""
 _FOR_EVER = 2**31 - 1
 
 
@@ -31,13 +30,12 @@ def warm_up(pod: Json, serving: Serving, image: str, security: Json) -> None:
         *pod.get("initContainers", []),
         _warmer(serving.warmup, model, port, image, security),
     ]
-    limit = seconds(serving.startup.timeout)
     kept = {k: v for k, v in model.get("startupProbe", {}).items() if k == "terminationGracePeriodSeconds"}
     model["startupProbe"] = {
         "httpGet": {"path": "/warm", "port": port},
         "periodSeconds": 1,
         "timeoutSeconds": 5,
-        "failureThreshold": int(limit) + _SPARE_SECONDS,
+        "failureThreshold": kubelet_patience(serving.startup),
         **kept,
     }
     if (entry := serving.warmup.body.config_map_key_ref) is not None:

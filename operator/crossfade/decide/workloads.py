@@ -13,6 +13,7 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.api.v1alpha1.serving import Serving
 from crossfade.decide.route_kinds import HTTP, RouteKind, kind_of
+from crossfade.decide.starting import kubelet_patience
 from crossfade.decide.warming import warm_up
 from crossfade.model.snapshot import Platform, RolloutFacts
 
@@ -227,6 +228,7 @@ def _mlserver(serving: Serving, model_version: str, kind: RouteKind) -> Json:
     ports = {"http": MODEL_PORT, "metrics": METRICS_PORT} | ({"grpc": GRPC_PORT} if kind.port == "grpc" else {})
     # /v2/health/ready answers 200 for a moment before a broken model makes the server exit; the model's own does not
     ready = {"httpGet": {"path": "/v2/models/model/ready", "port": "http"}}
+    patience = kubelet_patience(serving.startup)
     return {
         "metadata": {"annotations": _scraped(METRICS_PORT)},
         "spec": {
@@ -240,7 +242,7 @@ def _mlserver(serving: Serving, model_version: str, kind: RouteKind) -> Json:
                     "securityContext": dict(_RESTRICTED),
                     "env": [{"name": name, "value": value} for name, value in settings.items()],
                     "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
-                    "startupProbe": {**ready, "periodSeconds": 1, "failureThreshold": 600},
+                    "startupProbe": {**ready, "periodSeconds": 1, "failureThreshold": patience},
                     # Slow is not gone: a probe that gives up on a server with a queue turns its late answers into 503s.
                     "readinessProbe": {**ready, "periodSeconds": 2, "failureThreshold": 3, "timeoutSeconds": 5},
                     "livenessProbe": {

@@ -87,6 +87,20 @@ def a_candidate_is_warmed_up_before_each_weight(story: Story) -> None:
     assert story.failed_by_route == 0
 
 
+@case("A4")
+def a_candidate_whose_deadline_is_put_off_while_it_starts(story: Story) -> None:
+    """The edit counts at once, and starts no pod anew."""
+    story.edit(serving={"replicas": 2, "startup": {"timeout": "20s"}})
+    story.happens("its server loads slowly", start_seconds=40.0, starts={"v2": ("Load", NOT_LOADED)})
+    story.asks("v2", weight(10), weight(50))
+    story.reaches(says("Loading")).rests(10)
+    before = {name: one.born for name, one in story.revisions.items()}
+    story.edit(serving={"replicas": 2, "startup": {"timeout": "5m"}})
+    story.rests(15)
+    assert {name: one.born for name, one in story.revisions.items()} == before
+    story.reaches(promoted).rests(15)
+
+
 @case("A4", begins=True)
 def a_first_version_is_warmed_up_too(story: Story) -> None:
     """There is nothing to go back to: after the deadline that is said, and it goes on as soon as it is warm."""
