@@ -39,7 +39,14 @@ VALID: dict[str, list[Spec]] = {
                 },
                 "template": {
                     "metadata": {"labels": {"team": "risk"}},
-                    "spec": {"containers": [{"name": "model", "image": "m:1"}, {"name": "side"}], "nodeSelector": {}},
+                    "spec": {
+                        "containers": [
+                            {"name": "model", "image": "m:1", "ports": [{"name": "http", "containerPort": 8080}]},
+                            {"name": "side", "ports": [{"containerPort": 9000}]},
+                        ],
+                        "initContainers": [{"name": "early"}, {"name": "late", "restartPolicy": "Always"}],
+                        "nodeSelector": {},
+                    },
                 },
             },
             "traffic": {
@@ -113,6 +120,7 @@ VALID: dict[str, list[Spec]] = {
             "modelVersion": "fraud-1-3-0",
             "serving": {
                 "warmup": {"body": {"inline": '{"a": 1}'}},
+                "template": {"spec": {"containers": [{"name": "model", "ports": [{"name": "http"}]}]}},
                 "autoscaling": {
                     "min": 2,
                     "max": 10,
@@ -256,7 +264,23 @@ _TEXTS = [
         "1m",
         "s",
     ),
-    *("mlserver", "custom", "MLServer", "Prefix", "exact", "mlserver/errors", "/", "//", "/a b", "/é", "/?", "/\u00a0"),
+    *(
+        "mlserver",
+        "custom",
+        "load",
+        "warm-up",
+        "http",
+        "MLServer",
+        "Prefix",
+        "exact",
+        "mlserver/errors",
+        "/",
+        "//",
+        "/a b",
+        "/é",
+        "/?",
+        "/\u00a0",
+    ),
     *("/a//b", "/.", "/a/..", "/..a", "/a/./b", "/a.", "/%2F", "/%2e", "/%", "/%zz", "/a;b=c,d", "/a|b"),
 ]
 _NEIGHBOURS = [1, 2, 3, 4, 5, 6, 10, 20, 24, 25, 26, 50]  # the weights of the valid specs, and those beside them

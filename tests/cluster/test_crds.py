@@ -61,6 +61,11 @@ def model_version(**changes: Any) -> Object:
     return an_object("ModelVersion", "fraud-1", {**copy.deepcopy(VALID["ModelVersion"][0]), **changes})
 
 
+def _custom(port: Object) -> Object:
+    """A server of one's own with this port."""
+    return {"runtime": "custom", "template": {"spec": {"containers": [{"name": "model", "ports": [port]}]}}}
+
+
 def metric_template(**changes: Any) -> Object:
     """A valid MetricTemplate but for the changes to its spec."""
     return an_object("MetricTemplate", "errors", {**copy.deepcopy(VALID["MetricTemplate"][0]), **changes})
@@ -282,6 +287,22 @@ REFUSED = {
         "must have both `{namespace}` and `{revision}` in `contains`",
     ),
     "custom without containers": (rollout(serving={"runtime": "custom"}), "must bring `template.spec.containers`"),
+    "a port without a number": (
+        rollout(serving=_custom({"name": "http"})),
+        "must have a `containerPort` in each of the `ports`",
+    ),
+    "warm-up requests that nobody takes": (
+        rollout(serving={**_custom({"name": "grpc", "containerPort": 1}), "warmup": {"body": {"inline": "{}"}}}),
+        "must bring a port named `http` in the first of `template.spec.containers`",
+    ),
+    "no number of a port": (
+        rollout(serving=_custom({"name": "http", "containerPort": 0})),
+        "ports.*containerPort.*should be greater than or equal to 1",
+    ),
+    "a container with a name of ours": (
+        rollout(serving={"template": {"spec": {"initContainers": [{"name": "warm-up"}]}}}),
+        "initContainers.*name.*must not be `load` or `warm-up`",
+    ),
     "no pod at all": (rollout(serving={"replicas": 0}), "serving.replicas.*should be greater than or equal to 1"),
     "no pod when nobody comes": (
         rollout(serving={"autoscaling": {"min": 0, "max": 3}}),

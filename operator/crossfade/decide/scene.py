@@ -6,13 +6,14 @@ from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.children import counted
+from crossfade.decide.fitting import unfit
 from crossfade.decide.going_back import goes_back
 from crossfade.decide.look import Look, look_at
 from crossfade.decide.plan import Situation, Standing
 from crossfade.decide.rollback import breach
 from crossfade.decide.route_kinds import RouteKind, kind_of
 from crossfade.decide.signals import Signal
-from crossfade.decide.workloads import target_arm, unfit
+from crossfade.decide.workloads import target_arm
 from crossfade.model.snapshot import Snapshot
 
 

@@ -147,7 +147,7 @@ def pod_template(
     rollout: RolloutFacts, serving: Serving, arm: Arm, resolved: Resolved, platform: Platform, kind: RouteKind = HTTP
 ) -> Json:
     """Runtime's template, with the user's overlay, with what Crossfade insists on (loader, labels, drain) on top."""
-    template = copy.deepcopy(_overlaid(serving, arm.model_version, kind))
+    template = copy.deepcopy(overlaid(serving, arm.model_version, kind))
     pod = template.setdefault("spec", {})
     model = pod["containers"][0]
     if serving.resources is not None:
@@ -185,18 +185,8 @@ def _mount(*, read_only: bool) -> Json:
     return {"name": _VOLUME, "mountPath": MODEL_DIR, "readOnly": read_only}
 
 
-def unfit(serving: Serving, kind: RouteKind = HTTP) -> str | None:
-    """Why pods of this template could never get a request, None when they can."""
-    model = _overlaid(serving, "", kind)["spec"]["containers"][0]
-    if any(port.get("name") == kind.port and port.get("protocol", "TCP") == "TCP" for port in model.get("ports", ())):
-        return None
-    at = "spec.serving.template.spec.containers"
-    place = f"{at}[0].ports" if serving.runtime == "custom" else f"{at}, in its container {model['name']}, `ports`"
-    return f"{place} must have a TCP port named `{kind.port}`: requests are sent there"
-
-
-def _overlaid(serving: Serving, model_version: str, kind: RouteKind) -> Json:
-    """The runtime's pod template with the user's overlay, parts of which it shares with the spec."""
+def overlaid(serving: Serving, model_version: str, kind: RouteKind) -> Json:
+    """The runtime's pod template with the user's overlay, parts of which it may share with the spec."""
     base = _mlserver(serving, model_version, kind) if serving.runtime == "mlserver" else _custom()
     found: Json = overlay(base, serving.template or {})
     return found
@@ -271,7 +261,7 @@ def _scraped(port: int) -> Json:
 def overlay(base: Any, over: Any) -> Any:
     """Merge `over` onto `base`: maps by key, lists of named objects by `name`, everything else replaced.
 
-    Nulls in `over` are as if left out.
+    Nulls of fields in `over` are as if left out.
     """
     if isinstance(over, dict):
         known = base if isinstance(base, dict) else {}
@@ -280,11 +270,12 @@ def overlay(base: Any, over: Any) -> Any:
     if _named(base) and _named(over):
         mine = {item["name"]: item for item in over}
         kept = [overlay(item, mine.pop(item["name"])) if item["name"] in mine else item for item in base]
-        return [*kept, *mine.values()]
-    return over
+        return [*kept, *(overlay(None, item) for item in mine.values())]
+    return [overlay(None, item) for item in over] if isinstance(over, list) else over
 
 
 def _named(value: Any) -> bool:
-    if not isinstance(value, list) or not all(isinstance(item, dict) and "name" in item for item in value):
-        return False
-    return len({item["name"] for item in value}) == len(value)
+    """Whether it is a list of objects with names, each of another."""
+    items = value if isinstance(value, list) else [None]
+    names = [item.get("name") if isinstance(item, dict) else None for item in items]
+    return all(isinstance(name, str) for name in names) and len({*names}) == len(names)

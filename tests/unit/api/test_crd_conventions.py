@@ -65,10 +65,10 @@ def _is_bounded(node: Schema) -> bool:
 
 
 def _merges_as_it_should(path: str, node: Schema) -> bool:
-    """Lists of named objects merge by name; two Gateways may be listeners of one name, and so stay atomic."""
+    """Lists of named objects merge by name; two Gateways may be listeners of one name, ports need none: atomic."""
     item = node["items"]
     keys = node.get("x-kubernetes-list-map-keys", [])
-    if "name" in item.get("properties", {}) and not path.endswith("parentRefs"):
+    if "name" in item.get("properties", {}) and not path.endswith(("parentRefs", "ports")):
         return keys == ["name"] and "name" in item["required"]
     return node["x-kubernetes-list-type"] in {"atomic", "map"} and set(keys) <= set(item.get("required", []))
 

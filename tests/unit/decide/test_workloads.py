@@ -9,7 +9,7 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.serving import Serving
 from crossfade.decide.route_kinds import GRPC, HTTP
 from crossfade.decide.routes import covers
-from crossfade.decide.workloads import MODEL_DIR, deployment, overlay, revision_name, service, target_arm, unfit
+from crossfade.decide.workloads import MODEL_DIR, deployment, overlay, revision_name, service, target_arm
 from crossfade.model.snapshot import Platform, RolloutFacts
 
 from tests.simulation.world import spec
@@ -100,20 +100,6 @@ def test_nulls_of_an_overlay_are_as_if_left_out() -> None:
     assert overlay({"a": 1}, {"a": None, "b": {"c": None}}) == {"a": 1, "b": {}}
 
 
-def test_a_custom_server_without_a_port_for_requests_is_named() -> None:
-    def custom(*ports: dict[str, Any]) -> Serving:
-        container = {"name": "model", "image": "mine", "ports": [*ports]}
-        return Serving(runtime="custom", template={"spec": {"containers": [container]}})
-
-    assert "port named `http`" in str(unfit(custom({"name": "rest", "containerPort": 9000})))
-    assert "port named `http`" in str(unfit(custom({"name": "http", "containerPort": 9000, "protocol": "UDP"})))
-    assert "port named `http`" in str(unfit(custom()))
-    assert unfit(custom({"name": "http", "containerPort": 9000})) is None
-    assert unfit(Serving()) is None
-    assert "must have a TCP port named `grpc`" in str(unfit(custom({"name": "http", "containerPort": 9000}), GRPC))
-    assert unfit(custom({"name": "grpc", "containerPort": 9000}), GRPC) is None
-
-
 def test_calls_get_to_the_servers_own_port_for_them_and_as_http_2() -> None:
     arm = target_arm(rollout_of(asked()), asked(), RESOLVED)
     (port,) = service(rollout_of(asked()), arm, GRPC)["spec"]["ports"]
@@ -128,19 +114,6 @@ def test_who_asks_for_no_calls_gets_what_there_always_was() -> None:
     assert ports == [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}]
     (container,) = rendered()["spec"]["containers"]
     assert [one["name"] for one in container["ports"]] == ["http", "metrics"]
-
-
-@pytest.mark.parametrize("ports", [[{"containerPort": 8080}], [{"name": "http", "protocol": "UDP"}]])
-def test_an_overlay_that_takes_the_port_for_requests_away_is_named(ports: list[dict[str, Any]]) -> None:
-    """A list without names replaces the runtime's own."""
-    template = {"spec": {"containers": [{"name": "model", "ports": ports}]}}
-    said = str(unfit(Serving(template=template)))
-    assert "spec.serving.template.spec.containers, in its container model, `ports` must have a TCP port named" in said
-
-
-def test_an_overlay_may_move_the_port_for_requests_and_add_others() -> None:
-    ports = [{"name": "http", "containerPort": 9000}, {"name": "grpc", "containerPort": 9001}]
-    assert unfit(Serving(template={"spec": {"containers": [{"name": "model", "ports": ports}]}})) is None
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,26 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from crossfade.api.v1alpha1.autoscaling import Autoscaling
 from crossfade.api.v1alpha1.common import ApiModel, Duration, ObjectName, cel, seconds, validations
-from crossfade.api.v1alpha1.overlay import PodOverlay, has_containers
+from crossfade.api.v1alpha1.overlay import PodOverlay, containers, ports
 from crossfade.api.v1alpha1.resources import Resources
 
 _CONTAINER = cel(
     "self.runtime != 'custom' || (has(self.template) && has(self.template.spec) && has(self.template.spec.containers))",
     "must bring `template.spec.containers` when `runtime` is `custom`",
+)
+_BROUGHT = (
+    "self.runtime != 'custom' || !has(self.template) || !has(self.template.spec) || !has(self.template.spec.containers)"
+)
+_NUMBERS = cel(
+    f"{_BROUGHT} || self.template.spec.containers.all(one, !has(one.ports) || one.ports.all(port,"
+    " has(port.containerPort)))",
+    "must have a `containerPort` in each of the `ports` of `template.spec.containers` when `runtime` is `custom`",
+)
+_WARMED_AT = cel(
+    f"!has(self.warmup) || {_BROUGHT} || (has(self.template.spec.containers[0].ports)"
+    " && self.template.spec.containers[0].ports.exists(port, has(port.name) && port.name == 'http'))",
+    "must bring a port named `http` in the first of `template.spec.containers` when `runtime` is `custom` and `warmup`"
+    " is set: warm-up requests are sent there",
 )
 
 _WITHIN = cel(
@@ -97,7 +111,7 @@ class Warmup(ApiModel):
 class Serving(ApiModel):
     """How a version is served. A change starts a rollout, as another version does; the number of pods does not."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_CONTAINER, _ONE_OWNER))
+    model_config = ConfigDict(json_schema_extra=validations(_CONTAINER, _NUMBERS, _WARMED_AT, _ONE_OWNER))
 
     runtime: Literal["mlserver", "custom"] = "mlserver"
     """The model server: `mlserver`, or `custom` for the containers that `template` brings."""
@@ -120,8 +134,17 @@ class Serving(ApiModel):
 
     @model_validator(mode="after")
     def _has_container(self) -> Self:
-        if self.runtime == "custom" and not has_containers(self.template):
+        if self.runtime == "custom" and not containers(self.template):
             raise ValueError(_CONTAINER["message"])
+        return self
+
+    @model_validator(mode="after")
+    def _has_ports(self) -> Self:
+        brought = [ports(one) for one in containers(self.template)] if self.runtime == "custom" else []
+        if any(port.get("containerPort") is None for one in brought for port in one):
+            raise ValueError(_NUMBERS["message"])
+        if brought and self.warmup is not None and all(port.get("name") != "http" for port in brought[0]):
+            raise ValueError(_WARMED_AT["message"])
         return self
 
     @model_validator(mode="after")
