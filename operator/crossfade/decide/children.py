@@ -131,13 +131,15 @@ def counted(snapshot: Snapshot, arm: Arm) -> Arm:
     wait = slowest(found, must) if ready < must else None
     goes_on = wait is not None and before.waits_since is not None and is_same(before.waits_for, wait.cause)
     warm = [pod.warm for pod in found.pods if pod.warm is not None] if found else []
+    born = stamp(min(found.created_at, snapshot.now)) if found else ""  # what there was not, took no time to start
+    unready = max(before.unready_since or now, born)
     return arm.model_copy(
         update={
             "replicas": replicas,
             "ready": ready,
-            "unready_since": None if ready >= must else before.unready_since or now,
+            "unready_since": None if ready >= must else unready,
             "waits_for": wait.cause if wait else None,
-            "waits_since": (before.waits_since if goes_on else now) if wait else None,
+            "waits_since": (max(before.waits_since or now, born) if goes_on else now) if wait else None,
             "warm": sum(warm) if warm else None,
         }
     )

@@ -91,6 +91,7 @@ def a_candidate_is_warmed_up_before_each_weight(story: Story) -> None:
 def a_candidate_whose_deadline_is_put_off_while_it_starts(story: Story) -> None:
     """The edit counts at once, and starts no pod anew."""
     story.edit(serving={"replicas": 2, "startup": {"timeout": "20s"}})
+    story.rests(60)
     story.happens("its server loads slowly", start_seconds=40.0, starts={"v2": ("Load", NOT_LOADED)})
     story.asks("v2", weight(10), weight(50))
     story.reaches(says("Loading")).rests(10)
@@ -99,6 +100,22 @@ def a_candidate_whose_deadline_is_put_off_while_it_starts(story: Story) -> None:
     story.rests(15)
     assert {name: one.born for name, one in story.revisions.items()} == before
     story.reaches(promoted).rests(15)
+    assert story.failed_by_route == 0
+
+
+@case("A4")
+def a_candidate_whose_deployment_is_deleted_while_it_starts(story: Story) -> None:
+    """It is made again, and has the whole of its time: none of it went to a Deployment that there was not."""
+    story.edit(serving={"replicas": 2, "startup": {"timeout": "20s"}})
+    story.happens("its server loads for ever", room={"v2": 0}, starts={"v2": ("Load", NOT_LOADED)})
+    story.asks("v2", weight(10), weight(50))
+    story.reaches(says("Loading")).rests(15)
+    story.tell("its Deployment is deleted")
+    del story.revisions[story.revision("v2")]
+    again = story.now
+    story.reaches(taken_back)
+    assert 20 < story.now - again < 23 + story.patience
+    story.rests(15)
 
 
 @case("A4", begins=True)
