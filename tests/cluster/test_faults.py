@@ -201,6 +201,32 @@ async def test_a_candidate_that_is_no_longer_ready_under_traffic_is_left(
 # people
 
 
+async def test_the_record_of_an_evicted_pod_speaks_against_nobody(serving: Endpoint) -> None:
+    """What the kubelet leaves of one: no node runs it, its Deployment has another, and nobody collects it for long."""
+    await serving.model(2)
+    async with serving.load(RATE) as load:
+        await serving.ask(2)
+        candidate = (await serving.until(at_stage("at-30")))["status"]["candidate"]["revision"]
+        (pod, *_) = await serving.pods(candidate)
+        labels = {key: value for key, value in pod["metadata"]["labels"].items() if key != "pod-template-hash"}
+        spec = {"schedulerName": "none", "containers": [{"name": "model", "image": "v2server"}]}
+        left = {"name": f"{candidate}-evicted", "labels": labels}
+        await serving.create({"apiVersion": "v1", "kind": "Pod", "metadata": left, "spec": spec})
+        ended = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
+        container = {"name": "model", "image": "v2server", "imageID": "", "ready": False, "restartCount": 5}
+        evicted = {
+            "phase": "Failed",
+            "reason": "Evicted",
+            "message": "The node was low on resource: memory.",
+            "containerStatuses": [{**container, "state": ended}],
+        }
+        await serving.patch("Pod", f"{left['name']}/status", {"status": evicted})
+        done = await serving.until(lambda found: serves(found, 2) or rolled_back(found), 90)
+        await at_least(load, 100)
+    assert serves(done, 2), done["status"]["outcome"]
+    assert failed_by_route(load.samples) == {}
+
+
 async def test_deleting_a_rollout_mid_way_leaves_the_stable_version_serving(serving: Endpoint) -> None:
     await serving.model(2)
     stable = stable_of(await current(serving))

@@ -19,7 +19,7 @@ from crossfade.model.ledger import Ledger
 from crossfade.model.order import Order, Verb
 from crossfade.model.route import RouteFacts
 from crossfade.model.snapshot import Foresight, Platform, RolloutFacts, Snapshot, VersionFacts
-from crossfade.model.workload import PodFacts, RevisionFacts
+from crossfade.model.workload import Loss, PodFacts, RevisionFacts
 
 from tests.simulation.gateway import Gateway
 from tests.simulation.members import Members
@@ -47,6 +47,8 @@ class World:
     """By version, how many of its pods can be ready at all."""
     starts: dict[str, tuple[Cause, str]] = field(default_factory=dict)
     """By version, what its pods that are not ready wait for, and what is seen of it."""
+    losses: dict[str, str] = field(default_factory=dict)
+    """By version, what became of a pod of it just now."""
     load: dict[str, int] = field(default_factory=dict)
     """By version, how many pods its autoscaler holds right."""
     unscraped: set[str] = field(default_factory=set)
@@ -347,7 +349,8 @@ class World:
             for i in range(r.replicas)
         )
         children = (r.deployment, r.service, r.autoscaler, r.budget)
-        return RevisionFacts(name, version, digest, r.replicas, count, r.created_at, pods, *children)
+        lost = Loss(self.losses[version], self.now) if version in self.losses else None
+        return RevisionFacts(name, version, digest, r.replicas, count, r.created_at, pods, *children, lost=lost)
 
     def _route(self) -> RouteFacts | None:
         if self.route is None:

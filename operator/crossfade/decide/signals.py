@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
-from crossfade.decide.starting import deadline, slowest, too_late
+from crossfade.decide.starting import deadline, lost, slowest, too_late
 from crossfade.model.workload import PodFacts, RevisionFacts
 
 MISMATCH_EXIT = 3
@@ -43,7 +43,8 @@ def hard_signal(
             if found:
                 return found
     if in_traffic and revision.ready == 0:
-        return Signal("NotReady", "no candidate pod is ready any more while the candidate has traffic")
+        gone = lost(revision, arm)
+        return Signal("NotReady", f"no candidate pod is ready any more while the candidate has traffic{gone}")
     if not in_traffic and spec and revision.ready < needed:
         return _too_late(revision, spec, arm, needed, now)
     return None
@@ -76,4 +77,6 @@ def _too_late(revision: RevisionFacts, spec: RolloutSpec, arm: Arm, needed: int,
     pods = f"{revision.ready} of {needed} candidate pods were ready after {end.limit}"
     if end.field != "timeout":
         pods = f"{revision.ready} of {needed} candidate pods were ready, and this took longer than {end.limit}"
-    return Signal(too_late(wait.cause if wait else None), f"{pods}{why}; see `serving.startup.{end.field}`")
+    return Signal(
+        too_late(wait.cause if wait else None), f"{pods}{why}{lost(revision, arm)}; see `serving.startup.{end.field}`"
+    )

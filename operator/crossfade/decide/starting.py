@@ -27,6 +27,7 @@ _TOO_LATE: dict[Cause, str] = {
 _OWN = {"Image": "prefetch", "Download": "prefetch", "Load": "load", "WarmUp": "warmUp"}
 _LEAST_SECONDS = 3600
 _SPARE_SECONDS = 60
+_SHORTLY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,14 @@ def kubelet_patience(startup: Startup) -> int:
     return max(int(seconds(startup.timeout)), _LEAST_SECONDS) + _SPARE_SECONDS
 
 
+def lost(revision: RevisionFacts, arm: Arm) -> str:
+    """What became of a pod while, or shortly before, others were missing: such as `; pod x was evicted: no memory`."""
+    one = revision.lost
+    if one is None or arm.unready_since is None or one.at < moment(arm.unready_since) - _SHORTLY_SECONDS:
+        return ""
+    return f"; {one.told}"
+
+
 def too_late(cause: Cause | None) -> str:
     """The word for a start that took too long."""
     return _TOO_LATE[cause] if cause is not None else "StartTimeout"
@@ -109,10 +118,13 @@ def waiting(
 ) -> tuple[Reason, str]:
     """Reason and sentence of an arm that has not enough ready pods: `what` for, and until when (unix s) it may."""
     wait = slowest(revision, needed)
-    pods = f"{arm.model_version}: {arm.ready} of {needed} pods ready{what}"
+    pods, gone = (
+        f"{arm.model_version}: {arm.ready} of {needed} pods ready{what}",
+        lost(revision, arm) if revision else "",
+    )
     if wait is None:
-        return Reason.STARTING, pods
+        return Reason.STARTING, pods + gone
     if wait.cause == "WarmUp":
         pods = f"Warming up: {min(arm.warm or 0, needed)} of {needed} pods of {arm.model_version} are warm{what}"
     limit = f"; it has until {clock(until)}" if until is not None else ""
-    return _REASONS[wait.cause], f"{pods}; {wait.told}{limit}"
+    return _REASONS[wait.cause], f"{pods}; {wait.told}{limit}{gone}"

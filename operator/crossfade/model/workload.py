@@ -23,6 +23,8 @@ class PodFacts:
     """The same in words that name the pod."""
     warm: bool | None = None
     """Whether it has answered its warm-up requests; None where it needs none."""
+    warm_since: float | None = None
+    """A time (unix s) from which on it had answered them all; None where that is not known."""
     leaving: bool = False
     """Whether its end was asked for."""
     serves: bool = False
@@ -30,8 +32,19 @@ class PodFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Loss:
+    """What became (at unix s) of a pod that ended for good, such as by an eviction: words that name it."""
+
+    told: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class RevisionFacts:
-    """One immutable revision as it exists in the cluster: its Deployment, pods, and the other children as stored."""
+    """One immutable revision as it exists in the cluster: its Deployment, pods, and the other children as stored.
+
+    Pods that ended for good are none of `pods`, for others take their place; `lost` is the last of them.
+    """
 
     revision: str
     model_version: str
@@ -44,3 +57,4 @@ class RevisionFacts:
     service: dict[str, Any] | None
     autoscaler: dict[str, Any] | None = None
     budget: dict[str, Any] | None = None
+    lost: Loss | None = None

@@ -30,7 +30,7 @@ from crossfade.model.snapshot import (
 from crossfade.model.workload import RevisionFacts
 from crossfade.observe.cache import Cache
 from crossfade.observe.claims import Claims
-from crossfade.observe.pods import read_pod
+from crossfade.observe.pods import is_over, last_loss, read_pod
 from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.routes import adoption_of, is_labelled, read_adopted, read_entry, read_route
 from crossfade.observe.scout import Scout
@@ -220,7 +220,8 @@ def _revision(cache: Cache, deployment: Object, pods: Mapping[str, list[Object]]
     metadata = deployment["metadata"]
     labels, annotations = metadata["labels"], metadata.get("annotations", {})
     revision = labels.get(meta.LABEL_REVISION, metadata["name"])
-    found = tuple(read_pod(pod) for pod in pods.get(revision, ()))
+    known = pods.get(revision, ())
+    found = tuple(read_pod(pod) for pod in known if not is_over(pod))
     return RevisionFacts(
         revision=revision,
         model_version=annotations.get(meta.ANNOTATION_MODEL_VERSION) or labels.get(meta.LABEL_MODEL_VERSION, ""),
@@ -233,4 +234,5 @@ def _revision(cache: Cache, deployment: Object, pods: Mapping[str, list[Object]]
         service=cache.get("Service", metadata["namespace"], metadata["name"]),
         autoscaler=cache.get("HorizontalPodAutoscaler", metadata["namespace"], metadata["name"]),
         budget=cache.get("PodDisruptionBudget", metadata["namespace"], metadata["name"]),
+        lost=last_loss(known),
     )

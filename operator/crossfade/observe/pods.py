@@ -1,17 +1,19 @@
 """Raw Pods to facts: ready or not, and the worst that the kubelet says of their containers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from crossfade.api import meta
 from crossfade.decide.warming import WARMER
-from crossfade.model.workload import PodFacts
+from crossfade.model.moments import moment
+from crossfade.model.workload import Loss, PodFacts
 from crossfade.observe.starts import LOADER, is_warm, start_of
 from crossfade.ports import Object
 
 _PATIENCE = frozenset({"ContainerCreating", "PodInitializing"})
 _WORST_FIRST = ("OOMKilled", "CrashLoopBackOff", "Error")
 _MESSAGE_LIMIT = 512
+_TOLD_LIMIT = 200
 
 
 def read_pod(pod: Object) -> PodFacts:
@@ -20,12 +22,9 @@ def read_pod(pod: Object) -> PodFacts:
     serves = meta.LABEL_SERVES in metadata.get("labels", {})
     if "deletionTimestamp" in metadata:
         return PodFacts(metadata["name"], ready=False, restarts=_restarts(status), leaving=True, serves=serves)
-    troubles = [*_troubles(status)]
-    if status.get("phase") == "Failed" and status.get("reason"):
-        troubles.append((status["reason"], status.get("message", "")))
-    trouble, message = min(troubles, key=_gravity, default=(None, ""))
+    trouble, message = min(_troubles(status), key=_gravity, default=(None, ""))
     loader_exit, loader_message = _loader(status)
-    ready = _is_ready(status)
+    ready, warm = _is_ready(status), is_warm(pod)
     waits_for, waits = (None, "") if ready else start_of(pod)
     return PodFacts(
         name=metadata["name"],
@@ -36,13 +35,45 @@ def read_pod(pod: Object) -> PodFacts:
         loader_exit=loader_exit,
         waits_for=waits_for,
         waits=waits,
-        warm=is_warm(pod),
+        warm=warm,
+        warm_since=_ready_since(status) if warm else None,
         serves=serves,
     )
 
 
+def is_over(pod: Object) -> bool:
+    """Whether it ended for good, as by an eviction: what is left of it is a record, and another takes its place."""
+    return pod.get("status", {}).get("phase") in ("Failed", "Succeeded")
+
+
+def last_loss(pods: Iterable[Object]) -> Loss | None:
+    """Of pods that ended for good without being asked to, what became of the last one."""
+    over = (pod for pod in pods if is_over(pod) and "deletionTimestamp" not in pod["metadata"])
+    return max(map(_loss, over), key=lambda one: (one.at, one.told), default=None)
+
+
+def _loss(pod: Object) -> Loss:
+    metadata, status = pod["metadata"], pod["status"]
+    times = [one["lastTransitionTime"] for one in status.get("conditions", ()) if one.get("lastTransitionTime")]
+    reason, why = status.get("reason", "its containers ended"), " ".join(status.get("message", "").split()).rstrip(".")
+    told = "was evicted" if reason == "Evicted" else f"failed ({reason})"
+    said = f"pod {metadata['name']} {told}" + (f": {why[:_TOLD_LIMIT]}" if why else "")
+    return Loss(said, max(map(moment, times), default=moment(metadata["creationTimestamp"])))
+
+
 def _is_ready(status: Object) -> bool:
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in status.get("conditions", ()))
+    return _ready(status) is not None
+
+
+def _ready_since(status: Object) -> float | None:
+    """Since when (unix s) it is ready; None while it is not, or where that is not said."""
+    since = (_ready(status) or {}).get("lastTransitionTime")
+    return moment(since) if since else None
+
+
+def _ready(status: Object) -> Object | None:
+    conditions = status.get("conditions", ())
+    return next((one for one in conditions if (one["type"], one["status"]) == ("Ready", "True")), None)
 
 
 def _restarts(status: Object) -> int:

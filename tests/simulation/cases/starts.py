@@ -52,6 +52,16 @@ def a_candidate_whose_bytes_do_not_come(story: Story) -> None:
 
 
 @case("A4")
+def a_candidate_whose_pods_are_evicted_as_they_start(story: Story) -> None:
+    """Each is replaced, and none is held against it but by the deadline, in whose sentence the last one is."""
+    evicted = "pod v2-9 was evicted: The node was low on resource: memory"
+    story.happens("nodes have no memory for it", losses={"v2": evicted})
+    never_starts(story, "Load", NOT_LOADED, "Loading", startup={"timeout": "20s"})
+    assert story.status.outcome is not None
+    assert evicted in story.status.outcome.message
+
+
+@case("A4")
 def a_candidate_whose_server_never_gets_ready(story: Story) -> None:
     """The deadline of loading does not count what came before."""
     story.edit(serving={"replicas": 2, "startup": {"timeout": "5m", "load": "15s"}})

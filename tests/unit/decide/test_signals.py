@@ -7,7 +7,7 @@ from crossfade.api.v1alpha1 import RolloutSpec
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.signals import hard_signal
 from crossfade.model.moments import stamp
-from crossfade.model.workload import PodFacts, RevisionFacts
+from crossfade.model.workload import Loss, PodFacts, RevisionFacts
 
 from tests.simulation.world import spec
 
@@ -45,3 +45,14 @@ def signal(*, ready: int = 0, in_traffic: bool = False, unready: float = 10.0, *
 )
 def test_signals(facts: dict[str, Any], cause: str | None) -> None:
     assert signal(**facts) == cause
+
+
+def test_a_candidate_that_lost_its_pods_by_evictions_is_taken_back_with_these_words() -> None:
+    gone = Loss("pod x was evicted: no memory", NOW)
+    arm = Arm(model_version="v2", revision="r", digest=f"sha256:{'0' * 64}", unready_since=stamp(NOW - 61))
+    revision = RevisionFacts("r", "v2", "sha256:0", 1, 0, 0.0, (), {}, None, lost=gone)
+    for in_traffic, cause in ((True, "NotReady"), (False, "StartTimeout")):
+        found = hard_signal(revision, SPEC, arm, in_traffic=in_traffic, needed=1, now=NOW)
+        assert found is not None
+        assert found.cause == cause
+        assert gone.told in found.message

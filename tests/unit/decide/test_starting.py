@@ -1,5 +1,6 @@
 """Would catch: a start blamed on what is over or on a pod that nobody waits for, or a deadline that begins anew."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from crossfade.api.v1alpha1.rollout import Arm, Cause
 from crossfade.api.v1alpha1.serving import Startup
 from crossfade.decide.starting import Deadline, deadline, is_same, slowest, waiting
 from crossfade.model.moments import stamp
-from crossfade.model.workload import PodFacts, RevisionFacts
+from crossfade.model.workload import Loss, PodFacts, RevisionFacts
 
 NOW = 1_800_000_000.0
 QUOTA = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: gpus"}
@@ -81,3 +82,14 @@ def test_a_warm_up_is_counted_in_warm_pods() -> None:
     reason, said = waiting(arm("WarmUp", warm=2), revision("WarmUp", "WarmUp", ready=2), 4, " for 1/2 w10", NOW)
     assert reason == "WarmingUp"
     assert said == "Warming up: 2 of 4 pods of v2 are warm for 1/2 w10; p0 waits; it has until 08:00:00 UTC"
+
+
+def test_a_pod_that_was_evicted_while_others_are_missing_is_told_of_and_one_of_long_ago_is_not() -> None:
+    evicted = Loss("pod x was evicted: no memory", NOW - 10)
+    found = replace(revision("Load"), lost=evicted)
+    assert waiting(arm(), found, 1, "", NOW)[1] == (
+        "v2: 0 of 1 pods ready; p0 waits; it has until 08:00:00 UTC; pod x was evicted: no memory"
+    )
+    assert waiting(arm(), replace(revision(), lost=evicted), 1)[1].endswith("ready; pod x was evicted: no memory")
+    for before in (replace(found, lost=Loss("pod x was evicted", NOW - 3600)), revision("Load")):
+        assert "evicted" not in waiting(arm(), before, 1)[1]

@@ -3,8 +3,12 @@
 from typing import Any
 
 import pytest
+from crossfade.model.moments import moment
 from crossfade.model.route import Writer
+from crossfade.model.snapshot import Platform
+from crossfade.model.workload import Loss, RevisionFacts
 from crossfade.observe.cache import Cache
+from crossfade.observe.gather import gather_rollout
 from crossfade.observe.pods import read_pod
 from crossfade.observe.routes import adoption_of, read_adopted, read_route
 
@@ -34,7 +38,6 @@ OOM = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
         ({"containerStatuses": [container(terminated={"exitCode": 1, "reason": "Error"})]}, "Error"),
         ({"containerStatuses": [container(terminated={"exitCode": 0, "reason": "Completed"})]}, None),
         ({"containerStatuses": [container(running={}, last=OOM)]}, "OOMKilled"),
-        ({"phase": "Failed", "reason": "Evicted", "message": "the node is full"}, "Evicted"),
         ({"initContainerStatuses": [container("load", waiting={"reason": "ErrImagePull"})]}, "ErrImagePull"),
     ],
 )
@@ -48,6 +51,56 @@ def test_a_pod_on_its_way_out_is_not_ready_and_in_no_trouble() -> None:
     facts = read_pod(leaving)
     assert not facts.ready
     assert facts.trouble is None
+
+
+EVICTED = {
+    "phase": "Failed",
+    "reason": "Evicted",
+    "message": "The node was low on  resource: memory. ",
+    "conditions": [{"type": "Ready", "status": "False", "lastTransitionTime": "2026-01-01T00:00:09Z"}],
+    "containerStatuses": [container(restarts=5, terminated={"exitCode": 137, "reason": "OOMKilled"})],
+}
+
+
+def of_revision(*pods: dict[str, Any]) -> RevisionFacts:
+    """A revision that has these pods."""
+    cache, metadata = Cache(), {"name": "demo-1", "namespace": "ml", "creationTimestamp": "2026-01-01T00:00:00Z"}
+    deployment = {"kind": "Deployment", "metadata": {**metadata, "labels": pods[0]["metadata"]["labels"], "uid": "d"}}
+    deployment["metadata"]["resourceVersion"] = "1"
+    owner = {**rollout(), "metadata": {**rollout()["metadata"], "uid": "u", "generation": 1, "resourceVersion": "1"}}
+    for raw in (deployment, owner, *pods):
+        raw["metadata"].setdefault("creationTimestamp", "2026-01-01T00:00:00Z")
+        cache.put(raw)
+    snapshot = gather_rollout(cache, Platform("crossfade"), {}, {}, {}, owner, 0.0)
+    return snapshot.revisions["demo-1"]
+
+
+def test_an_evicted_pod_is_no_pod_any_more_and_what_became_of_it_is_known() -> None:
+    """Its record stays for as long as nobody collects it: it speaks against nobody, and is not waited for."""
+    found = of_revision(pod("a", **EVICTED), pod("b", phase="Running", conditions=READY))
+    assert [(one.name, one.ready) for one in found.pods] == [("b", True)]
+    assert found.lost == Loss("pod a was evicted: The node was low on resource: memory", moment("2026-01-01T00:00:09Z"))
+
+
+def test_of_several_pods_that_ended_the_last_is_told_of_and_none_whose_end_was_asked_for() -> None:
+    later = {**EVICTED, "reason": "Terminated", "message": "", "conditions": []}
+    shutdown, gone = pod("b", **later), pod("c", **EVICTED)
+    shutdown["metadata"]["creationTimestamp"] = "2026-01-01T00:00:10Z"
+    gone["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:11Z"
+    assert of_revision(pod("a", **EVICTED), shutdown, gone).lost == Loss(
+        "pod b failed (Terminated)", moment("2026-01-01T00:00:10Z")
+    )
+    assert of_revision(pod("b", phase="Running", conditions=READY)).lost is None
+
+
+def test_since_when_a_pod_is_warm_is_since_when_it_is_ready_and_its_server_was_started() -> None:
+    ready = [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:09Z"}]
+    warmed = pod(conditions=ready, containerStatuses=[{**container(running={}), "started": True}])
+    assert read_pod(warmed).warm_since is None, "it needs no warm-up"
+    warmed["spec"] = {"initContainers": [{"name": "warm-up"}], "containers": [{"name": "model"}]}
+    assert read_pod(warmed).warm_since == moment("2026-01-01T00:00:09Z")
+    warmed["status"]["containerStatuses"][0]["started"] = False
+    assert read_pod(warmed).warm_since is None
 
 
 def test_the_loader_s_exit_and_sentence_survive_its_restart() -> None:
