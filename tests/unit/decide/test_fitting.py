@@ -84,7 +84,9 @@ def test_a_probe_of_a_port_that_is_not_there_is_named() -> None:
 
 def test_calls_are_not_warm_ups() -> None:
     """Those are HTTP requests, which the server of a GRPCRoute must take as well."""
-    template = {"spec": {"containers": [{"name": "model", "ports": [{"name": "grpc", "containerPort": 9000}]}]}}
+    template: dict[str, Any] = {
+        "spec": {"containers": [{"name": "model", "ports": [{"name": "grpc", "containerPort": 9000}]}]}
+    }
     merged = Serving.model_validate({"template": template, "warmup": BODY})
     assert unfit(merged, GRPC) is None, "MLServer has both"
     with pytest.raises(ValidationError, match="must bring a port named `http` in the first of"):
@@ -99,7 +101,7 @@ def test_calls_are_not_warm_ups() -> None:
 @pytest.mark.parametrize("part", ["containers", "initContainers"])
 @pytest.mark.parametrize("name", ["load", "warm-up"])
 def test_nobody_takes_the_names_of_the_containers_that_are_added(part: str, name: str) -> None:
-    containers = {"containers": [{"name": "model", "ports": [HTTP_PORT]}], "initContainers": []}
+    containers: dict[str, list[dict[str, Any]]] = {"containers": [{"name": "model"}], "initContainers": []}
     containers[part].append({"name": name})
     with pytest.raises(ValidationError, match="must not be `load` or `warm-up`"):
         Serving.model_validate({"template": {"spec": containers}})

@@ -53,7 +53,7 @@ def test_a_pod_on_its_way_out_is_not_ready_and_in_no_trouble() -> None:
     assert facts.trouble is None
 
 
-EVICTED = {
+EVICTED: dict[str, Any] = {
     "phase": "Failed",
     "reason": "Evicted",
     "message": "The node was low on  resource: memory. ",
@@ -64,9 +64,8 @@ EVICTED = {
 
 def of_revision(*pods: dict[str, Any]) -> RevisionFacts:
     """A revision that has these pods."""
-    cache, metadata = Cache(), {"name": "demo-1", "namespace": "ml", "creationTimestamp": "2026-01-01T00:00:00Z"}
-    deployment = {"kind": "Deployment", "metadata": {**metadata, "labels": pods[0]["metadata"]["labels"], "uid": "d"}}
-    deployment["metadata"]["resourceVersion"] = "1"
+    cache, named = Cache(), {"name": "demo-1", "namespace": "ml", "uid": "d", "resourceVersion": "1"}
+    deployment = {"kind": "Deployment", "metadata": {**named, "labels": pods[0]["metadata"]["labels"]}}
     owner = {**rollout(), "metadata": {**rollout()["metadata"], "uid": "u", "generation": 1, "resourceVersion": "1"}}
     for raw in (deployment, owner, *pods):
         raw["metadata"].setdefault("creationTimestamp", "2026-01-01T00:00:00Z")
