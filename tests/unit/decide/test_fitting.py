@@ -84,15 +84,13 @@ def test_a_probe_of_a_port_that_is_not_there_is_named() -> None:
 
 def test_calls_are_not_warm_ups() -> None:
     """Those are HTTP requests, which the server of a GRPCRoute must take as well."""
-    template: dict[str, Any] = {
-        "spec": {"containers": [{"name": "model", "ports": [{"name": "grpc", "containerPort": 9000}]}]}
-    }
+    ports: list[dict[str, Any]] = [{"name": "grpc", "containerPort": 9000}]
+    template = {"spec": {"containers": [{"name": "model", "ports": ports}]}}
     merged = Serving.model_validate({"template": template, "warmup": BODY})
     assert unfit(merged, GRPC) is None, "MLServer has both"
     with pytest.raises(ValidationError, match="must bring a port named `http` in the first of"):
         Serving.model_validate({"runtime": "custom", "template": template, "warmup": BODY})
-    udp = {"name": "http", "containerPort": 1, "protocol": "UDP"}
-    template["spec"]["containers"][0]["ports"].append(udp)
+    ports.append({"name": "http", "containerPort": 1, "protocol": "UDP"})
     said = unfit(Serving.model_validate({"runtime": "custom", "template": template, "warmup": BODY}), GRPC)
     assert said is not None
     assert "must have a TCP port named `http` as well: warm-up requests are sent there; or leave out" in said
