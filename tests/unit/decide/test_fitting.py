@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from crossfade.api.v1alpha1.serving import Serving
 from crossfade.decide.fitting import unfit
-from crossfade.decide.route_kinds import GRPC, KINDS, RouteKind
+from crossfade.decide.route_kinds import GRPC, HTTP, RouteKind
 from crossfade.decide.workloads import pod_template, target_arm
 from crossfade.model.snapshot import Platform
 from pydantic import ValidationError
@@ -153,23 +153,25 @@ def changed(value: Any) -> Iterator[Any]:
             yield more
 
 
+ROLLOUT = rollout_of(asked())
+ARM = target_arm(ROLLOUT, asked(), RESOLVED)
+
+
 def told(serving: dict[str, Any], kind: RouteKind) -> bool:
     """Whether it is refused in words; else pods are made of it."""
     try:
-        read = asked(kind.name, **serving)
+        read = Serving.model_validate(serving)
     except ValidationError:
         return True
-    if unfit(read.serving, kind):
+    if unfit(read, kind):
         return True
-    arm = target_arm(rollout_of(read), read, RESOLVED)
-    pod_template(rollout_of(read), read.serving, arm, RESOLVED, Platform("crossfade:1"), kind)
+    pod_template(ROLLOUT, read, ARM, RESOLVED, Platform("crossfade:1"), kind)
     return False
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("runtime", ["mlserver", "custom"])
-def test_of_every_template_pods_are_made_or_it_is_said_why_not(runtime: str, kind: str) -> None:
+@pytest.mark.parametrize(("runtime", "kind"), [("mlserver", HTTP), ("custom", GRPC)])
+def test_of_every_template_pods_are_made_or_it_is_said_why_not(runtime: str, kind: RouteKind) -> None:
     whole = {"runtime": runtime, "warmup": BODY, "template": RICH}
-    assert not told(whole, KINDS[kind])
-    refused = [told({**whole, "template": template}, KINDS[kind]) for template in changed(RICH)]
+    assert not told(whole, kind)
+    refused = [told({**whole, "template": template}, kind) for template in changed(RICH)]
     assert 0.2 < sum(refused) / len(refused) < 0.95
