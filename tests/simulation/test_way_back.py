@@ -139,3 +139,21 @@ def test_what_befell_pods_while_they_served_before_speaks_against_no_way_back(pa
     story.ask("v1")
     story.reaches(promoted, within=10).rests(15)
     assert (story.share("v1"), story.status.history[0].result) == (100, "FastRolledBack")
+
+
+def test_ten_failed_tries_do_not_take_the_way_back_away() -> None:
+    story = Story()
+    watched(story)
+    story.reaches(promoted)
+    through(story, "v2")
+    story.happens("v3 crashes", crashes={"v3"})
+    story.asks("v3", weight(20), **WINDOW)
+    for at in range(10):
+        story.reaches(taken_back).rests(12)
+        story.order("retry", f"again-{at}")
+        story.rests(1)
+    story.reaches(taken_back).rests(15)
+    assert len(story.status.history) == 10
+    story.ask("v1")
+    story.reaches(promoted)
+    assert story.status.history[0].result == "FastRolledBack"

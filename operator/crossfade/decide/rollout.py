@@ -9,6 +9,7 @@ from crossfade.decide.draining import acknowledged
 from crossfade.decide.drift import repairs
 from crossfade.decide.entry import tended
 from crossfade.decide.front import moves
+from crossfade.decide.going_back import bounded
 from crossfade.decide.orders import echoed
 from crossfade.decide.plan import Action, Apply, Delete, Plan, Target
 from crossfade.decide.previous import with_previous
@@ -28,7 +29,7 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
     plan = first_of(STATES, scene).plan(scene)
     ledger = scene.look.ledger if scene.look else snapshot.ledger
     status = acknowledged(snapshot, echoed(snapshot, plan, scene.look, scene.asked))
-    status = with_previous(snapshot, timed(snapshot, status))
+    status = bounded(snapshot, with_previous(snapshot, timed(snapshot, status)))
     plan = replace(plan, status=remembered(snapshot, status, (*plan.first, *plan.then)))
     if snapshot.rehearsal is not None and not plan.rehearse:
         gone = Delete(Target(snapshot.rehearsal.kind), rehearsal_name(snapshot.rollout.name), "the rehearsal is over")
