@@ -4,12 +4,15 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from crossfade.model.claim import Rival, Wanted
 from crossfade.model.workload import RevisionFacts
 
 from tests.simulation.cases.story import Story, promoted, says, taken_back, weight
 from tests.simulation.cases.ways_back import KEEPING, WINDOW, through
 from tests.simulation.invariants import watched
 from tests.simulation.world import analysis, spec
+
+RIVALS = (Rival("HTTPRoute", "web", "shop", Wanted("gateways", "public", "", "PathPrefix", "/")),)
 
 
 def on_the_way_back(**knobs: Any) -> Story:
@@ -157,3 +160,21 @@ def test_ten_failed_tries_do_not_take_the_way_back_away() -> None:
     story.ask("v1")
     story.reaches(promoted)
     assert story.status.history[0].result == "FastRolledBack"
+
+
+def test_a_way_back_ends_although_others_have_come_for_the_requests() -> None:
+    """It has what there is of the route, and all of its gateways have taken that."""
+    story = on_the_way_back(ack_seconds=3.0, serve_seconds=4.0)
+    story.happens("another route had the host before", rivals=RIVALS)
+    story.reaches(promoted, within=10.0)
+    story.reaches(says("HostTaken"))
+    assert (story.share("v1"), story.status.history[0].result) == (100, "FastRolledBack")
+
+
+def test_a_way_back_is_not_called_done_by_a_route_that_its_gateway_refuses() -> None:
+    story = on_the_way_back(ack_seconds=3.0, serve_seconds=4.0)
+    story.happens("another route had the host before, and the Gateway is gone", rivals=RIVALS, gateway_up=False)
+    story.rests(60)
+    assert story.status.candidate is not None
+    story.happens("it is back", gateway_up=True)
+    story.reaches(promoted, within=10.0)

@@ -258,11 +258,11 @@ STEPS: tuple[State[Way], ...] = (
     ),
     State(
         name="Turned away",
-        when="what the spec asks of the route cannot be: others have the requests, or a Gateway does not exist or would"
-        " not take it",
+        when="it is no way back, and what the spec asks of the route cannot be: others have the requests, or a Gateway"
+        " does not exist or would not take it",
         does="the route's parents, hosts and matches stay as they are stored; no step; the Gateways are read again"
         " every ten seconds",
-        applies=lambda way: objection(way.snapshot) is not None,
+        applies=lambda way: not way.goes_back and objection(way.snapshot) is not None,
         plan=_turned_away,
     ),
     State(
