@@ -1,5 +1,6 @@
 """Catches traffic left on pods of an earlier version that are lost on the way back, and a kill that gives it back."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -7,7 +8,7 @@ import pytest
 from crossfade.model.claim import Rival, Wanted
 from crossfade.model.workload import RevisionFacts
 
-from tests.simulation.cases.story import Story, promoted, says, taken_back, weight
+from tests.simulation.cases.story import Story, at, promoted, says, taken_back, weight
 from tests.simulation.cases.ways_back import KEEPING, WINDOW, through
 from tests.simulation.invariants import watched
 from tests.simulation.world import analysis, spec
@@ -178,3 +179,53 @@ def test_a_way_back_is_not_called_done_by_a_route_that_its_gateway_refuses() -> 
     assert story.status.candidate is not None
     story.happens("it is back", gateway_up=True)
     story.reaches(promoted, within=10.0)
+
+
+def kept_while_going(asks: str = "v1", **knobs: Any) -> Story:
+    """v2 was promoted with v1 kept for ten minutes, and then v1 is asked for; its gateway takes ten seconds."""
+    story = Story()
+    watched(story)
+    story.reaches(promoted)
+    story.asks("v2", weight(20), **{**KEEPING, "keepPrevious": "10m"})
+    story.reaches(promoted).rests(20)
+    story.happens("the world changes", **{"ack_seconds": 10.0, "serve_seconds": 12.0, **knobs})
+    story.ask(asks)
+    return story.reaches(says("WaitingForGateway"))
+
+
+def minds_change(story: Story) -> None:
+    story.ask("v2")
+
+
+def somebody_aborts(story: Story) -> None:
+    story.order("abort")
+
+
+@pytest.mark.parametrize("ends", [minds_change, somebody_aborts])
+def test_a_way_back_that_is_given_up_gives_the_kept_pods_back(ends: Callable[[Story], None]) -> None:
+    story = kept_while_going()
+    born = story.revisions[story.revision("v1")].born
+    until = story.status.previous and story.status.previous.until
+    ends(story)
+    story.rests(60)
+    assert story.status.candidate is None
+    assert (story.share("v2"), story.pods("v1")) == (100, 2)
+    assert story.status.previous is not None
+    assert (story.status.previous.model_version, story.status.previous.until) == ("v1", until)
+    assert story.revisions[story.revision("v1")].born == born
+    story.rests(600)
+    assert (story.pods("v1"), story.status.previous) == (0, None)
+
+
+def test_kept_pods_that_crash_on_the_way_back_are_not_kept_any_longer() -> None:
+    story = kept_while_going()
+    story.happens("v1 crashes", crashes={"v1"})
+    story.reaches(taken_back).rests(30)
+    assert (story.pods("v1"), story.status.previous) == (0, None)
+
+
+def test_a_third_version_in_mid_way_back_leaves_the_kept_pods_where_they_are() -> None:
+    story = kept_while_going()
+    story.ask("v3")
+    story.reaches(at("w20"))
+    assert [story.pods(one) for one in ("v1", "v2", "v3")] == [2, 2, 1]

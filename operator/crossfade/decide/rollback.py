@@ -79,6 +79,8 @@ def roll_back(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal, look
     status = snapshot.rollout.status
     if look is not None:
         status = status.model_copy(update={"analysis": look.told()})
+    if why.cause not in _BY_CHOICE and status.previous and status.previous.revision == candidate.revision:
+        status = status.model_copy(update={"previous": None})  # pods that failed are nobody's way back
     stable, candidate = resting(snapshot, counted(snapshot, stable)), counted(snapshot, candidate)
     if why.cause in _BY_CHOICE and stable.ready == 0 and candidate.ready > 0:
         nowhere = f"{stable.model_version} has no ready pod to go back to"
