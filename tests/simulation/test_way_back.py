@@ -152,9 +152,9 @@ def test_ten_failed_tries_do_not_take_the_way_back_away() -> None:
     through(story, "v2")
     story.happens("v3 crashes", crashes={"v3"})
     story.asks("v3", weight(20), **WINDOW)
-    for at in range(10):
+    for turn in range(10):
         story.reaches(taken_back).rests(12)
-        story.order("retry", f"again-{at}")
+        story.order("retry", f"again-{turn}")
         story.rests(1)
     story.reaches(taken_back).rests(15)
     assert len(story.status.history) == 10
@@ -229,3 +229,35 @@ def test_a_third_version_in_mid_way_back_leaves_the_kept_pods_where_they_are() -
     story.ask("v3")
     story.reaches(at("w20"))
     assert [story.pods(one) for one in ("v1", "v2", "v3")] == [2, 2, 1]
+
+
+def scaled_up_while_kept(ready: int) -> Story:
+    """v2 was promoted over v1 with two pods each, then its autoscaler went to six; of v1 so many pods can be ready."""
+    story = Story()
+    watched(story)
+    story.reaches(promoted)
+    startup = {"timeout": "60s"}
+    story.edit(serving={"autoscaling": {"min": 2, "max": 20}, "startup": startup})
+    story.rests(10)
+    story.asks("v2", weight(20), **{**KEEPING, "keepPrevious": "1h"})
+    story.reaches(promoted).rests(330)
+    story.happens("the load takes six pods, and of v1 not all can be ready", load={"v2": 6}, room={"v1": ready})
+    story.rests(10)
+    assert (story.pods("v1"), story.pods("v2")) == (2, 6)
+    story.ask("v1")
+    return story
+
+
+def test_the_way_back_asks_for_as_many_pods_as_an_autoscaler_gave_the_version_that_serves() -> None:
+    story = scaled_up_while_kept(ready=6)
+    born = story.revisions[story.revision("v1")].born[:2]
+    story.reaches(promoted, within=10.0)
+    assert story.pods("v1") == 6
+    assert story.revisions[story.revision("v1")].born[:2] == born
+    assert story.failed_by_route == 0
+
+
+def test_a_way_back_of_which_no_pod_is_ready_in_time_is_taken_back() -> None:
+    story = scaled_up_while_kept(ready=0)
+    story.reaches(taken_back, within=65.0)
+    assert story.share("v2") == 100

@@ -20,7 +20,7 @@ from crossfade.decide.proving import judge
 from crossfade.decide.records import ended, outcome, passed
 from crossfade.decide.settle import repair
 from crossfade.decide.stages import Step, last_step, step_at, step_within
-from crossfade.decide.starting import deadline, waiting
+from crossfade.decide.starting import waiting
 from crossfade.decide.state import State, first_of, sure
 from crossfade.decide.traffic import traffic_of
 from crossfade.decide.way import Way
@@ -87,7 +87,7 @@ def _starting(way: Way) -> Plan:
     """Pods are missing: nothing moves forward, and what was given already stays."""
     candidate, now = way.candidate, way.snapshot.now
     step = current_step(way.snapshot, way.spec, candidate.revision)
-    end = None if way.begun else deadline(way.spec.serving.startup, candidate)  # what serves, serves
+    end = None if way.begun else way.deadline  # what serves, serves
     found = way.snapshot.revisions.get(candidate.revision)
     reason, told = waiting(candidate, found, way.needs, f" for {step.summary}", end.at if end else None)
     kept = repair(way.snapshot, way.split(way.given), candidate)
@@ -98,11 +98,18 @@ def _starting(way: Way) -> Plan:
 
 
 def _go_back(way: Way) -> Plan:
-    """All at once: it was promoted before, and who asks for it has reasons to leave what serves now."""
-    on = enter(way, last_step(way.spec), forward=False)
+    """All at once, as far as its ready pods carry it: it was promoted before, and who asks for it has reasons to leave
+    what serves now."""
+    step = last_step(way.spec)
+    on, less = enter(way, step, forward=False), way.carried(step.shape)
     if on.situation.reason is not Reason.SHIFTING:
         return on
     message = f"{on.situation.message}: it served before {way.stable.model_version}, so without stages and analysis"
+    if less != step.shape:
+        have = f"{way.candidate.ready} of {way.pods(step)} pods are ready"
+        message = f"{message}; {have}, so it gets {less} of the requests until the others are"
+        reduced = sure(on.status.traffic).model_copy(update={"reduced": less.weight})
+        on = replace(on, status=on.status.model_copy(update={"traffic": reduced}))
     told = (Event(on.situation.reason, message),)
     return replace(on, situation=replace(on.situation, message=message), events=told)
 
@@ -214,7 +221,7 @@ STEPS: tuple[State[Way], ...] = (
     State(
         name="Starting",
         when="no stage was entered yet, and the candidate has not the pods that the first one needs; on the way back,"
-        " those that carry everything, or any at all while stable has none",
+        " those that carry everything, or any at all while stable has none or after a deadline of `startup`",
         does="pods, and it is said what they wait for; after a deadline of `startup` it is rolled back",
         applies=lambda way: not way.begun and not way.ready and not way.hurries,
         plan=_starting,
@@ -222,7 +229,8 @@ STEPS: tuple[State[Way], ...] = (
     State(
         name="Going back",
         when="no stage was entered yet, and the candidate served before, within `strategy.rollbackWindow`",
-        does="it is given everything in one step, whatever is suspended, and whatever metrics and stable say",
+        does="it is given everything in one step, or what its ready pods carry of that, whatever is suspended, and"
+        " whatever metrics and stable say",
         applies=lambda way: not way.begun and way.goes_back,
         plan=_go_back,
     ),
