@@ -32,7 +32,8 @@ def goes_back(snapshot: Snapshot, revision: str) -> bool:
     spec, status = snapshot.rollout.spec, snapshot.rollout.status
     if spec is None or spec.strategy.rollback_window is None or status.stable is None:
         return False
-    if status.stage is not None and status.stage.name != FULL:
+    under_way = status.candidate is not None and status.candidate.revision == revision
+    if under_way and status.stage is not None and status.stage.name != FULL:
         return False
     last, *before = served(status.history) or ("",)
     return last == status.stable.revision and revision in before[: spec.strategy.rollback_window.revisions]

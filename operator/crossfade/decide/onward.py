@@ -36,6 +36,12 @@ def enter(way: Way, step: Step, *, forward: bool = True) -> Plan:
     untried = rehearse(way, step)
     if isinstance(untried, Plan):
         return untried
+    return ask(way, step, untried)
+
+
+def ask(way: Way, step: Step, untried: str = "") -> Plan:
+    """The same without asking whether it may be; `untried` is what could not be rehearsed."""
+    snapshot = way.snapshot
     look = way.look or first_look(snapshot, way.spec, way.candidate, scrape_interval(way))
     message = f"{step.summary}: {way.candidate.model_version} is to get {way.told(step.shape)}"
     if untried:

@@ -56,7 +56,9 @@ def _is_of_one(action: Action, others: Iterable[Action]) -> bool:
 
 
 def _swept(way: Way) -> tuple[Action, ...]:
-    keep = roles(way.snapshot, way.stable, way.candidate)
+    """Removed is what has no part any more; what the stored route names has one, be it by a write that failed."""
+    live = way.snapshot.route
+    keep = (*roles(way.snapshot, way.stable, way.candidate), *(live.reached if live else ()))
     return () if undrained(way.snapshot) else removal(way.snapshot, keep)
 
 
@@ -190,7 +192,7 @@ def _prove(way: Way) -> Plan:
     return judge(way, stage.model_copy(update={"acknowledged_at": taken, **place}), step, sure(way.look))
 
 
-def _promote(way: Way) -> Plan:
+def promote(way: Way) -> Plan:
     """Every parent serves the candidate alone: it is the stable version now. No pod restarts, no selector moves."""
     status = way.snapshot.rollout.status
     result, cause = passed(status)
@@ -299,7 +301,7 @@ STEPS: tuple[State[Way], ...] = (
         when="the candidate is given everything",
         does="it is the stable version now; no pod restarts",
         applies=lambda way: sure(way.step).shape.is_all,
-        plan=_promote,
+        plan=promote,
     ),
     State(
         name="Judging",

@@ -200,3 +200,30 @@ def a_change_of_mind_on_the_way_back_keeps_the_kept_pods(story: Story) -> None:
     story.rests(120)
     assert story.pods("v1") == 0
     assert story.failed_by_route == 0
+
+
+@case("B11", "C3")
+def back_from_a_third_version_while_stable_cannot_answer(story: Story) -> None:
+    """The third, which alone can answer, keeps what it has until all pods of the first are ready; then those do."""
+    through(story, "v2")
+    story.asks("v3", weight(50), gate(), **WINDOW)
+    story.reaches(at("sign-off"))
+    story.happens("no pod of v2 is ready", room={"v2": 0})
+    story.ask("v1")
+    story.rests(2)
+    assert (story.share("v3"), story.share("v1"), story.pods("v1")) == (50, 0, 2)
+    story.reaches(promoted, within=10.0).rests(15)
+    assert story.status.history[0].result == "FastRolledBack"
+
+
+@case("B11", "C3")
+def a_third_version_while_one_that_is_back_has_everything(story: Story) -> None:
+    """Stable cannot answer any more: the one that is back is promoted, and the third is compared with that."""
+    through(story, "v2")
+    story.happens("no pod of v2 is ready, and the gateway takes five seconds", room={"v2": 0}, ack_seconds=5.0)
+    story.ask("v1")
+    story.reaches(lambda one: one.share("v1") == 100, within=10.0)
+    story.ask("v3")
+    story.reaches(at("w20"))
+    assert story.status.stable is not None
+    assert story.status.stable.model_version == "v1"
