@@ -162,7 +162,7 @@ def _keep(
     must = needed(snapshot, stable)
     _, told = waiting(stable, snapshot.revisions.get(stable.revision), must)
     message = f"{_names(snapshot)} keeps its traffic although it should go"
-    message += f" ({why.message})" if why else ""
+    message += f" ({'aborted ' if why.cause == ABORTED else ''}{why.message})" if why else ""
     message += f", for {stable.model_version} has no ready pod to go back to; {told}"
     message += f"; {waits}" if waits else ""
     arms = [one for one in (stable, candidate, target) if one is not None]
