@@ -261,3 +261,18 @@ def test_a_way_back_of_which_no_pod_is_ready_in_time_is_taken_back() -> None:
     story = scaled_up_while_kept(ready=0)
     story.reaches(taken_back, within=65.0)
     assert story.share("v2") == 100
+
+
+def test_stable_that_somebody_scaled_to_nothing_gets_its_pods_back_by_an_abort() -> None:
+    story = Story()
+    watched(story)
+    story.reaches(promoted)
+    story.asks("v2", weight(50, minDuration="5m"))
+    story.reaches(at("w50"))
+    story.happens("somebody scales v1 to nothing")
+    story.revisions[story.revision("v1")].scale(0, story.now)
+    story.order("abort")
+    story.rests(1)
+    assert (story.share("v2"), story.pods("v1")) == (50, 2)
+    story.reaches(taken_back, within=5.0)
+    assert story.share("v1") == 100
