@@ -82,12 +82,14 @@ class AdoptedRoute:
         return slot_weights(sure(snapshot.adoption), live.spec)[slot] == 0 and self.untaken(snapshot) is None
 
     def prepare(self, snapshot: Snapshot, wanted: Split, candidate: Arm) -> Preparation | None:
-        """A Service for the candidate: the one of stable's two that gets nothing, once that is so for a while."""
+        """A Service for the candidate: the one of stable's two that gets less, or of another version, once it has got
+        nothing for a while."""
         live, adoption = snapshot.route, sure(snapshot.adoption)
         if live is None or {candidate.revision}.isdisjoint(wanted.weights.keys() - set(adoption.slots.values())):
             return None
         weights = slot_weights(adoption, live.spec)
-        kept = max(weights, key=lambda slot: weights[slot])
+        stable = sure(snapshot.rollout.status.stable).revision
+        kept = max(weights, key=lambda slot: (adoption.slots[slot] == stable, weights[slot]))
         free = next(slot for slot in weights if slot != kept)
         message = f"{free} is to be {candidate.model_version}'s, and must get nothing for a while before"
         if weights[free]:

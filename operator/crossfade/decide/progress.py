@@ -12,7 +12,7 @@ from crossfade.decide.children import counted, ensure, finalizer, removal, roles
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look
-from crossfade.decide.onward import enter, is_skipped, skipped
+from crossfade.decide.onward import enter, is_skipped, prepared, skipped
 from crossfade.decide.orders import pending
 from crossfade.decide.plan import Action, Apply, Event, Plan, Situation, Standing
 from crossfade.decide.previous import replaced
@@ -152,6 +152,8 @@ def _unseen(stage: StageStatus) -> StageStatus:
 def _rewritten(way: Way, stage: StageStatus, step: Step) -> Plan:
     """The route says something else than the stage gives: somebody changed it, or lost pods are back."""
     kept = repair(way.snapshot, way.split(step.shape), way.candidate)
+    if not kept and (room := prepared(way, step)) is not None:
+        return room
     if not kept:
         waits = f"{step.summary}: the route is not what it should be; it waits for metrics"
         return replace(way.plan(Reason.METRICS_UNAVAILABLE, waits), look_again=5.0)
