@@ -186,7 +186,7 @@ def no_step_forward_without_proof(one: Pass) -> None:
 
 def the_way_back_is_one_step(one: Pass) -> None:
     """Only a version that stable, or one that came after it, was promoted over goes without stages: to everything, with
-    every pod ready, or with any while stable has none; with fewer than it was given only after it lost some."""
+    every pod ready, or with any while stable has none; with fewer, to what those carry."""
     seen, candidate, spec, stable = one.seen, one.candidate, one.seen.rollout.spec, one.seen.rollout.status.stable
     if candidate is None or spec is None or stable is None or not _goes_back(one) or not _rises(one):
         return

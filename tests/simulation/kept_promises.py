@@ -11,13 +11,13 @@ if TYPE_CHECKING:
 
 
 def who_is_kept_stays(one: "Pass") -> None:
-    """The version before is beside stable and candidate, has no traffic asked for, and no pod of it is removed."""
+    """The version before is not stable, has traffic asked for only on its way back, and no pod of it is removed."""
     before, status = one.plan.status.previous, one.plan.status
     if before is None:
         return
-    arms = [arm.revision for arm in (status.stable, status.candidate) if arm is not None]
-    assert before.revision not in arms, f"{before.revision} has two roles"
-    assert before.revision not in one.weights, f"{before.revision} gets requests"
+    assert status.stable is None or before.revision != status.stable.revision, f"{before.revision} has two roles"
+    goes = one.candidate is not None and one.candidate.revision == before.revision
+    assert goes or before.revision not in one.weights, f"{before.revision} gets requests"
     serve = (Target.DEPLOYMENT, Target.SERVICE)
     gone = [action.name for action in one.actions if isinstance(action, Delete) and action.target in serve]
     assert before.revision not in gone or one.seen.rollout.deleting, f"{before.revision} is removed"

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 def no_service_moves_under_its_requests(one: "Pass") -> None:
     """Of an adopted route, a Service is pointed at a candidate only when no request has reached it for a while, and at
-    the stable version only then, or when that has a ready pod and others write the weights."""
+    the stable version only then, or when that has a ready pod and others write the weights. While stable has none, a
+    candidate that has one may take the place of another version."""
     adoption, live, stable = one.seen.adoption, one.seen.route, one.seen.rollout.status.stable
     for action in one.actions if adoption else ():
         name = action.body["metadata"]["name"] if writes(action, Target.SERVICE) else ""
@@ -24,7 +25,8 @@ def no_service_moves_under_its_requests(one: "Pass") -> None:
             continue
         to = action.body["spec"]["selector"][meta.LABEL_REVISION]
         idle = slot_weights(adoption, live.spec)[name] == 0 and traffic_of(one.seen).untaken(one.seen) is None
-        if stable is not None and to == stable.revision:
+        rescue = stable is not None and not one.ready(stable.revision) and one.ready(to)
+        if rescue or (stable is not None and to == stable.revision):
             assert idle or one.ready(to), f"{name} is pointed at {to}, which cannot answer"
         else:
             assert idle, f"{name} is pointed at {to} under its requests"

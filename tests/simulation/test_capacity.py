@@ -346,7 +346,7 @@ def test_nothing_is_taken_from_the_only_version_that_answers(asked: str) -> None
     """Cases C3 and C5: weights stay until stable has a pod to take them."""
     world = asking({**HALF, "minDuration": "10m"})
     world.run(60, until=at("half"))
-    world.room["v1"] = 0
+    world.room.update(v1=0, v3=0)
     world.ask(asked)
     world.run(10)
     assert world.share("v2") == 50

@@ -31,7 +31,7 @@ class AdoptedRoute:
     def writes(self, snapshot: Snapshot, wanted: Split) -> tuple[Action, ...]:
         """Both weights, unless somebody else has written others meanwhile: nobody is written against."""
         if _contest(snapshot, wanted) is not None:
-            return _withdrawn(snapshot, wanted)
+            return _withdrawn(snapshot, wanted) or _handed_over(snapshot, wanted)
         return self.insists(snapshot, wanted)
 
     def insists(self, snapshot: Snapshot, wanted: Split) -> tuple[Action, ...]:
@@ -41,7 +41,7 @@ class AdoptedRoute:
             return ()
         weights = None if _fault(snapshot) else _by_slot(adoption, live, wanted)
         if weights is None:
-            return _withdrawn(snapshot, wanted)
+            return _withdrawn(snapshot, wanted) or _handed_over(snapshot, wanted)
         operations = tuple(_patch(adoption, live, weights))
         return (Weigh(adoption.route, weights, operations, f"the rule {adoption.rule} must say {wanted}"),)
 
@@ -82,12 +82,14 @@ class AdoptedRoute:
         return slot_weights(sure(snapshot.adoption), live.spec)[slot] == 0 and self.untaken(snapshot) is None
 
     def prepare(self, snapshot: Snapshot, wanted: Split, candidate: Arm) -> Preparation | None:
-        """A Service for the candidate: the one of stable's two that gets nothing, once that is so for a while."""
+        """A Service for the candidate: the one of stable's two that gets less, or of another version, once it has got
+        nothing for a while."""
         live, adoption = snapshot.route, sure(snapshot.adoption)
         if live is None or {candidate.revision}.isdisjoint(wanted.weights.keys() - set(adoption.slots.values())):
             return None
         weights = slot_weights(adoption, live.spec)
-        kept = max(weights, key=lambda slot: weights[slot])
+        stable = sure(snapshot.rollout.status.stable).revision
+        kept = max(weights, key=lambda slot: (adoption.slots[slot] == stable, weights[slot]))
         free = next(slot for slot in weights if slot != kept)
         message = f"{free} is to be {candidate.model_version}'s, and must get nothing for a while before"
         if weights[free]:
@@ -194,6 +196,7 @@ def _withdrawn(snapshot: Snapshot, wanted: Split) -> tuple[Action, ...]:
     (name, *others) = wanted.weights
     found = snapshot.revisions.get(name)
     forward = status.stable is not None and status.candidate is not None and name == status.candidate.revision
+    forward = forward and _answers(snapshot, status.stable)
     if live is None or others or forward or found is None or not found.ready:
         return ()
     weights = slot_weights(adoption, live.spec)
@@ -201,6 +204,25 @@ def _withdrawn(snapshot: Snapshot, wanted: Split) -> tuple[Action, ...]:
     arm = Arm(model_version=found.model_version, revision=name, digest=found.digest)
     why = f"{arm.model_version} must answer whatever weights others write"
     return tuple(_pointed(snapshot, slot, arm, why) for slot in taken)
+
+
+def _handed_over(snapshot: Snapshot, wanted: Split) -> tuple[Action, ...]:
+    """While stable cannot answer, what another version got is pointed at the candidate that takes its place."""
+    live, status, slots = snapshot.route, snapshot.rollout.status, sure(snapshot.adoption).slots
+    candidate = status.candidate
+    if live is None or candidate is None or not {*wanted.weights} - {candidate.revision}:
+        return ()
+    if candidate.revision in slots.values() or not _answers(snapshot, candidate) or _answers(snapshot, status.stable):
+        return ()
+    weights = slot_weights(sure(snapshot.adoption), live.spec)
+    taken = [slot for slot, revision in slots.items() if weights[slot] and revision not in wanted.weights]
+    why = f"{candidate.model_version} takes its place"
+    return tuple(_pointed(snapshot, slot, candidate, why) for slot in taken)
+
+
+def _answers(snapshot: Snapshot, arm: Arm | None) -> bool:
+    found = snapshot.revisions.get(arm.revision) if arm else None
+    return found is not None and found.ready > 0
 
 
 def _pointed(snapshot: Snapshot, slot: str, arm: Arm, why: str) -> Apply:

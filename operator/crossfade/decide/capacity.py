@@ -64,7 +64,10 @@ def needed(snapshot: Snapshot, arm: Arm) -> int:
         return found.replicas if found else 0
     if stable is None or arm.revision == stable.revision:
         return size_of(spec, arm)
-    return step_pods(spec, current_step(snapshot, spec, arm.revision), full(snapshot, spec))
+    most, given = full(snapshot, spec), asked_for(snapshot.rollout.status.traffic)
+    pods = step_pods(spec, current_step(snapshot, spec, arm.revision), most)
+    taken_over = snapshot.rollout.status.stage is None and given.weight
+    return max(pods, pods_for(given, most)) if taken_over else pods
 
 
 def size_of(spec: RolloutSpec, arm: Arm) -> int:

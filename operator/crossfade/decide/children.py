@@ -82,9 +82,10 @@ def roles(snapshot: Snapshot, *arms: Arm) -> tuple[str, ...]:
 
 
 def waiting_arm(snapshot: Snapshot) -> tuple[Action, ...]:
-    """Keep the version before at the pods that it must have, if there is one."""
-    before = kept(snapshot)
-    return sized(snapshot, before) if before else ()
+    """Keep the version before at the pods that it must have, if there is one that is not on its way back."""
+    before, candidate = kept(snapshot), snapshot.rollout.status.candidate
+    goes = before is not None and candidate is not None and before.revision == candidate.revision
+    return sized(snapshot, before) if before and not goes else ()
 
 
 def removal(snapshot: Snapshot, keep: Iterable[str]) -> tuple[Action, ...]:

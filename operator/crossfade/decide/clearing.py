@@ -13,7 +13,7 @@ from crossfade.decide.traffic import traffic_of
 from crossfade.model.snapshot import Snapshot
 
 
-def must_clear(snapshot: Snapshot, stable: Arm) -> bool:
+def must_clear(snapshot: Snapshot, stable: Arm, target: Arm) -> bool:
     """Whether arms of a rollout that failed or was superseded are still there, an earlier try of the same included.
 
     An old stable arm is no reason to wait: it drains beside the new candidate.
@@ -21,7 +21,14 @@ def must_clear(snapshot: Snapshot, stable: Arm) -> bool:
     status = snapshot.rollout.status
     if status.candidate is not None or was_promoted(status.outcome):
         return False
-    return bool(leftovers(snapshot, roles(snapshot, stable)))
+    return bool(leftovers(snapshot, _stay(snapshot, stable, target)))
+
+
+def _stay(snapshot: Snapshot, stable: Arm, target: Arm) -> tuple[str, ...]:
+    """Pods of the target that are no earlier try were started for it while stable could not answer."""
+    end = snapshot.rollout.status.outcome
+    tried = end is None or end.revision == target.revision
+    return roles(snapshot, stable) if tried else roles(snapshot, stable, target)
 
 
 def clear(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan:
@@ -33,7 +40,7 @@ def clear(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan:
     return Plan(
         status=status,
         situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, message),
-        first=slots if left else removal(snapshot, roles(snapshot, stable)),
+        first=slots if left else removal(snapshot, _stay(snapshot, stable, target)),
         available=serves(snapshot, stable),
         look_again=left if 0 < left < inf else None,
     )

@@ -31,11 +31,17 @@ def enter(way: Way, step: Step, *, forward: bool = True) -> Plan:
         return replace(way.plan(*why), first=held, look_again=10.0)
     if forward and way.candidate.ready < way.pods(step):
         return growing(way, step)
-    if (room := _prepared(way, step)) is not None:
+    if (room := prepared(way, step)) is not None:
         return room
     untried = rehearse(way, step)
     if isinstance(untried, Plan):
         return untried
+    return ask(way, step, untried)
+
+
+def ask(way: Way, step: Step, untried: str = "") -> Plan:
+    """The same without asking whether it may be; `untried` is what could not be rehearsed."""
+    snapshot = way.snapshot
     look = way.look or first_look(snapshot, way.spec, way.candidate, scrape_interval(way))
     message = f"{step.summary}: {way.candidate.model_version} is to get {way.told(step.shape)}"
     if untried:
@@ -49,7 +55,7 @@ def enter(way: Way, step: Step, *, forward: bool = True) -> Plan:
     )
 
 
-def _prepared(way: Way, step: Step) -> Plan | None:
+def prepared(way: Way, step: Step) -> Plan | None:
     """What must be done before the step's split can be written; what the candidate gets now stays as it is."""
     snapshot = way.snapshot
     room = traffic_of(snapshot).prepare(snapshot, way.split(step.shape), way.candidate)

@@ -17,13 +17,16 @@ def replaced(snapshot: Snapshot, stable: Arm) -> Previous | None:
 
 
 def kept(snapshot: Snapshot) -> Previous | None:
-    """The version before while it is to be kept: its time is not over, its pods are there, it has no other role."""
+    """The version before while it is to be kept: its time is not over, its pods are there, it is not stable again.
+
+    On its way back it is the candidate as well, and is kept on should that be given up.
+    """
     rollout = snapshot.rollout
-    known, status = rollout.status.previous, rollout.status
+    known = rollout.status.previous
     if known is None or (rollout.spec is not None and rollout.spec.strategy.keep_previous is None):
         return None
     found = snapshot.revisions.get(known.revision)
-    if found is None or moment(known.until) <= snapshot.now or _is_an_arm(status, known.revision):
+    if found is None or moment(known.until) <= snapshot.now or _serves(rollout.status, known):
         return None
     return known.model_copy(update={"replicas": found.replicas, "ready": found.ready})
 
@@ -33,9 +36,9 @@ def with_previous(snapshot: Snapshot, status: RolloutStatus) -> RolloutStatus:
     if status.previous != snapshot.rollout.status.previous:
         return status
     now = kept(snapshot)
-    gone = now is None or _is_an_arm(status, now.revision)
+    gone = now is None or _serves(status, now)
     return status.model_copy(update={"previous": None if gone else now})
 
 
-def _is_an_arm(status: RolloutStatus, revision: str) -> bool:
-    return revision in {arm.revision for arm in (status.stable, status.candidate) if arm is not None}
+def _serves(status: RolloutStatus, arm: Arm) -> bool:
+    return status.stable is not None and status.stable.revision == arm.revision

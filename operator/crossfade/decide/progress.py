@@ -12,7 +12,7 @@ from crossfade.decide.children import counted, ensure, finalizer, removal, roles
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look
-from crossfade.decide.onward import enter, is_skipped, skipped
+from crossfade.decide.onward import enter, is_skipped, prepared, skipped
 from crossfade.decide.orders import pending
 from crossfade.decide.plan import Action, Apply, Event, Plan, Situation, Standing
 from crossfade.decide.previous import replaced
@@ -20,7 +20,7 @@ from crossfade.decide.proving import judge
 from crossfade.decide.records import ended, outcome, passed
 from crossfade.decide.settle import repair
 from crossfade.decide.stages import Step, last_step, step_at, step_within
-from crossfade.decide.starting import deadline, waiting
+from crossfade.decide.starting import waiting
 from crossfade.decide.state import State, first_of, sure
 from crossfade.decide.traffic import traffic_of
 from crossfade.decide.way import Way
@@ -56,7 +56,9 @@ def _is_of_one(action: Action, others: Iterable[Action]) -> bool:
 
 
 def _swept(way: Way) -> tuple[Action, ...]:
-    keep = roles(way.snapshot, way.stable, way.candidate)
+    """Removed is what has no part any more; what the stored route names has one, be it by a write that failed."""
+    live = way.snapshot.route
+    keep = (*roles(way.snapshot, way.stable, way.candidate), *(live.reached if live else ()))
     return () if undrained(way.snapshot) else removal(way.snapshot, keep)
 
 
@@ -87,7 +89,7 @@ def _starting(way: Way) -> Plan:
     """Pods are missing: nothing moves forward, and what was given already stays."""
     candidate, now = way.candidate, way.snapshot.now
     step = current_step(way.snapshot, way.spec, candidate.revision)
-    end = None if way.begun else deadline(way.spec.serving.startup, candidate)  # what serves, serves
+    end = None if way.begun else way.deadline  # what serves, serves
     found = way.snapshot.revisions.get(candidate.revision)
     reason, told = waiting(candidate, found, way.needs, f" for {step.summary}", end.at if end else None)
     kept = repair(way.snapshot, way.split(way.given), candidate)
@@ -98,11 +100,18 @@ def _starting(way: Way) -> Plan:
 
 
 def _go_back(way: Way) -> Plan:
-    """All at once: it was promoted before, and who asks for it has reasons to leave what serves now."""
-    on = enter(way, last_step(way.spec), forward=False)
+    """All at once, as far as its ready pods carry it: it was promoted before, and who asks for it has reasons to leave
+    what serves now."""
+    step = last_step(way.spec)
+    on, less = enter(way, step, forward=False), way.carried(step.shape)
     if on.situation.reason is not Reason.SHIFTING:
         return on
     message = f"{on.situation.message}: it served before {way.stable.model_version}, so without stages and analysis"
+    if less != step.shape:
+        have = f"{way.candidate.ready} of {way.pods(step)} pods are ready"
+        message = f"{message}; {have}, so it gets {less} of the requests until the others are"
+        reduced = sure(on.status.traffic).model_copy(update={"reduced": less.weight})
+        on = replace(on, status=on.status.model_copy(update={"traffic": reduced}))
     told = (Event(on.situation.reason, message),)
     return replace(on, situation=replace(on.situation, message=message), events=told)
 
@@ -143,6 +152,8 @@ def _unseen(stage: StageStatus) -> StageStatus:
 def _rewritten(way: Way, stage: StageStatus, step: Step) -> Plan:
     """The route says something else than the stage gives: somebody changed it, or lost pods are back."""
     kept = repair(way.snapshot, way.split(step.shape), way.candidate)
+    if not kept and (room := prepared(way, step)) is not None:
+        return room
     if not kept:
         waits = f"{step.summary}: the route is not what it should be; it waits for metrics"
         return replace(way.plan(Reason.METRICS_UNAVAILABLE, waits), look_again=5.0)
@@ -183,7 +194,7 @@ def _prove(way: Way) -> Plan:
     return judge(way, stage.model_copy(update={"acknowledged_at": taken, **place}), step, sure(way.look))
 
 
-def _promote(way: Way) -> Plan:
+def promote(way: Way) -> Plan:
     """Every parent serves the candidate alone: it is the stable version now. No pod restarts, no selector moves."""
     status = way.snapshot.rollout.status
     result, cause = passed(status)
@@ -214,7 +225,7 @@ STEPS: tuple[State[Way], ...] = (
     State(
         name="Starting",
         when="no stage was entered yet, and the candidate has not the pods that the first one needs; on the way back,"
-        " those that carry everything, or any at all while stable has none",
+        " those that carry everything, or any at all while stable has none or after a deadline of `startup`",
         does="pods, and it is said what they wait for; after a deadline of `startup` it is rolled back",
         applies=lambda way: not way.begun and not way.ready and not way.hurries,
         plan=_starting,
@@ -222,7 +233,8 @@ STEPS: tuple[State[Way], ...] = (
     State(
         name="Going back",
         when="no stage was entered yet, and the candidate served before, within `strategy.rollbackWindow`",
-        does="it is given everything in one step, whatever is suspended, and whatever metrics and stable say",
+        does="it is given everything in one step, or what its ready pods carry of that, whatever is suspended, and"
+        " whatever metrics and stable say",
         applies=lambda way: not way.begun and way.goes_back,
         plan=_go_back,
     ),
@@ -258,11 +270,11 @@ STEPS: tuple[State[Way], ...] = (
     ),
     State(
         name="Turned away",
-        when="what the spec asks of the route cannot be: others have the requests, or a Gateway does not exist or would"
-        " not take it",
+        when="it is no way back, and what the spec asks of the route cannot be: others have the requests, or a Gateway"
+        " does not exist or would not take it",
         does="the route's parents, hosts and matches stay as they are stored; no step; the Gateways are read again"
         " every ten seconds",
-        applies=lambda way: objection(way.snapshot) is not None,
+        applies=lambda way: not way.goes_back and objection(way.snapshot) is not None,
         plan=_turned_away,
     ),
     State(
@@ -291,7 +303,7 @@ STEPS: tuple[State[Way], ...] = (
         when="the candidate is given everything",
         does="it is the stable version now; no pod restarts",
         applies=lambda way: sure(way.step).shape.is_all,
-        plan=_promote,
+        plan=promote,
     ),
     State(
         name="Judging",

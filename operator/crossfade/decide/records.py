@@ -10,7 +10,6 @@ from crossfade.decide.memory import forgotten
 from crossfade.model.moments import moment, stamp
 from crossfade.model.snapshot import Snapshot
 
-_HISTORY = 10
 Result = Literal["Promoted", "FastPromoted", "RolledBack", "FastRolledBack", "Aborted", "Superseded"]
 
 
@@ -30,7 +29,7 @@ def outcome(snapshot: Snapshot, arm: Arm, result: Result, cause: str, message: s
 
 
 def ended(status: RolloutStatus, arm: Arm | None, end: Outcome) -> RolloutStatus:
-    """The status once a rollout has ended with `arm` as stable; the newest ten outcomes are kept, newest first."""
+    """The status once a rollout has ended with `arm` as stable, by the newest of its ends."""
     return status.model_copy(
         update={
             "stable": arm,
@@ -41,7 +40,7 @@ def ended(status: RolloutStatus, arm: Arm | None, end: Outcome) -> RolloutStatus
             "analysis": forgotten(status.analysis),
             "plan": None,
             "outcome": end,
-            "history": [end, *status.history][:_HISTORY],
+            "history": [end, *status.history],
         }
     )
 

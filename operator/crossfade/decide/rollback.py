@@ -23,7 +23,7 @@ REGRESSED = "MetricRegressed"
 INCONCLUSIVE = "Inconclusive"
 UNPASSED = "GateNotPassed"
 _BY_CHOICE = frozenset({ABORTED, REGRESSED, INCONCLUSIVE, UNPASSED})
-"""Causes that leave the candidate able to answer requests."""
+"""Causes that say nothing of the candidate's pods."""
 
 
 def breach(snapshot: Snapshot, candidate: Arm, look: Look | None) -> Signal | None:
@@ -70,21 +70,15 @@ def _given_up(snapshot: Snapshot, look: Look) -> Signal | None:
 
 
 def roll_back(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal, look: Look | None) -> Plan:
-    """All traffic to stable. Sticky until spec or retry token changes.
-
-    A candidate that answers badly is kept only while not one stable pod could answer at all.
-    """
+    """All traffic to stable. Sticky until spec or retry token changes."""
     aborted = why.cause == ABORTED
     message = f"{candidate.model_version} was {'aborted' if aborted else 'rolled back:'} {why.message}"
     status = snapshot.rollout.status
     if look is not None:
         status = status.model_copy(update={"analysis": look.told()})
+    if why.cause not in _BY_CHOICE and status.previous and status.previous.revision == candidate.revision:
+        status = status.model_copy(update={"previous": None})  # pods that failed are nobody's way back
     stable, candidate = resting(snapshot, counted(snapshot, stable)), counted(snapshot, candidate)
-    if why.cause in _BY_CHOICE and stable.ready == 0 and candidate.ready > 0:
-        nowhere = f"{stable.model_version} has no ready pod to go back to"
-        message = f"{candidate.model_version} is kept although it should go, for {nowhere}: {why.message}"
-        kept = status.model_copy(update={"stable": stable, "candidate": candidate})
-        return Plan(status=kept, situation=Situation(Standing.IN_PROGRESS, Reason.NOT_SERVING, message))
     if 0 < stable.ready < (all_back := needed(snapshot, stable)):
         message += f"; capacity is reduced: {stable.ready} of {all_back} pods of {stable.model_version} are ready"
     back: tuple[Action, ...] = ()

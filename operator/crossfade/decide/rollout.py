@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
-from crossfade.decide import beginning, clearing, progress, refusing, rollback, settle, teardown
+from crossfade.decide import beginning, clearing, progress, refusing, rollback, settle, stranded, teardown
 from crossfade.decide.adopted import remembered
 from crossfade.decide.apportion import is_by_pods
 from crossfade.decide.draining import acknowledged
 from crossfade.decide.drift import repairs
 from crossfade.decide.entry import tended
 from crossfade.decide.front import moves
+from crossfade.decide.going_back import bounded
 from crossfade.decide.orders import echoed
 from crossfade.decide.plan import Action, Apply, Delete, Plan, Target
 from crossfade.decide.previous import with_previous
@@ -22,13 +23,13 @@ from crossfade.model.snapshot import Snapshot
 
 
 def plan_rollout(snapshot: Snapshot) -> Plan:
-    """What to do now. Pure and total: every snapshot is in a state, and rollback is looked at before anything else."""
+    """What to do now. Pure and total: every snapshot is in a state, and nothing comes before a rollback that can be."""
     snapshot = warmed(snapshot)
     scene = scene_of(snapshot)
     plan = first_of(STATES, scene).plan(scene)
     ledger = scene.look.ledger if scene.look else snapshot.ledger
     status = acknowledged(snapshot, echoed(snapshot, plan, scene.look, scene.asked))
-    status = with_previous(snapshot, timed(snapshot, status))
+    status = bounded(snapshot, with_previous(snapshot, timed(snapshot, status)))
     plan = replace(plan, status=remembered(snapshot, status, (*plan.first, *plan.then)))
     if snapshot.rehearsal is not None and not plan.rehearse:
         gone = Delete(Target(snapshot.rehearsal.kind), rehearsal_name(snapshot.rollout.name), "the rehearsal is over")
@@ -54,6 +55,11 @@ def _is_of_entry(action: Action, name: str) -> bool:
     return isinstance(action, Apply) and action.target is Target.SERVICE and action.body["metadata"]["name"] == name
 
 
+def _strand(scene: Scene) -> Plan:
+    plan = stranded.strand(scene.snapshot, sure(scene.stable), scene.asked, scene.resolved, scene.breach)
+    return plan if scene.asked is None else _tried_again(scene, plan)
+
+
 def _roll_back(scene: Scene) -> Plan:
     return rollback.roll_back(scene.snapshot, sure(scene.stable), sure(scene.candidate), sure(scene.breach), scene.look)
 
@@ -69,6 +75,10 @@ def _refuse(scene: Scene) -> Plan | None:
 def _progress(scene: Scene) -> Plan:
     plan = progress.progress(scene.snapshot, sure(scene.stable), sure(scene.asked), sure(scene.resolved), scene.look)
     return _tried_again(scene, plan)
+
+
+def _must_clear(scene: Scene) -> bool:
+    return not scene.goes_back and clearing.must_clear(scene.snapshot, sure(scene.stable), sure(scene.asked))
 
 
 def _clear(scene: Scene) -> Plan:
@@ -92,19 +102,23 @@ STATES: tuple[State[Scene], ...] = (
         plan=lambda scene: teardown.tear_down(scene.snapshot),
     ),
     State(
+        name="Stranded",
+        when="stable has no ready pod, and requests are answered by a version that is not asked for any more, or shows"
+        " what it would be taken back for",
+        does="it goes on until stable can answer, for which pods are asked; or until a third version that is asked for"
+        " can: pods are started for that, and when they are ready it gets everything if it served before, within"
+        " `strategy.rollbackWindow`, or else what the other was given, and its stages begin when stable can answer."
+        " A version that is back with everything is promoted first",
+        applies=lambda scene: scene.stranded,
+        plan=_strand,
+    ),
+    State(
         name="Rolling back",
         when="a candidate is under way and shows a hard signal, or is aborted, or is proven worse, or its stage ended"
         " with `onInconclusive: Rollback`",
         does="all traffic to stable, then the record of it; not even the spec need be readable",
         applies=lambda scene: scene.breach is not None,
         plan=_roll_back,
-    ),
-    State(
-        name="Stranded",
-        when="a candidate that is not asked for any more has traffic and ready pods, and stable has no ready pod",
-        does="what the candidate has stays its own until stable can answer",
-        applies=lambda scene: scene.stranded,
-        plan=lambda scene: settle.strand(scene.snapshot, sure(scene.stable), sure(scene.candidate)),
     ),
     State(
         name="Returning",
@@ -169,7 +183,7 @@ STATES: tuple[State[Scene], ...] = (
         name="Clearing",
         when="arms of a rollout that failed or was superseded are still there, and it is no way back",
         does="they drain and go; then the next candidate may take their room",
-        applies=lambda scene: not scene.goes_back and clearing.must_clear(scene.snapshot, sure(scene.stable)),
+        applies=_must_clear,
         plan=_clear,
     ),
     State(

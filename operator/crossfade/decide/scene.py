@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm
-from crossfade.decide.children import counted
 from crossfade.decide.fitting import unfit
 from crossfade.decide.going_back import goes_back
 from crossfade.decide.look import Look, look_at
@@ -13,6 +12,7 @@ from crossfade.decide.plan import Situation, Standing
 from crossfade.decide.rollback import breach
 from crossfade.decide.route_kinds import RouteKind, kind_of
 from crossfade.decide.signals import Signal
+from crossfade.decide.stranded import holders
 from crossfade.decide.workloads import target_arm
 from crossfade.model.snapshot import Snapshot
 
@@ -48,13 +48,13 @@ class Scene:
 
     @property
     def stranded(self) -> bool:
-        """Whether nobody wants the candidate any more and it alone can answer."""
-        stable, candidate, route = self.stable, self.candidate, self.snapshot.route
-        if stable is None or candidate is None or route is None or candidate.revision not in route.reached:
-            return False
-        wanted = self.asked.revision == candidate.revision if self.asked else not self.returns
-        answers = counted(self.snapshot, candidate).ready and not counted(self.snapshot, stable).ready
-        return bool(answers) and not wanted
+        """Whether stable has no ready pod, and who answers requests instead is not wanted."""
+        found, candidate = holders(self.snapshot, self.stable), self.candidate
+        if not found or candidate is None or self.breach is not None:
+            return bool(found)
+        if self.asked is None:
+            return self.returns
+        return self.asked.revision != candidate.revision or candidate.revision not in found
 
 
 def scene_of(snapshot: Snapshot) -> Scene:

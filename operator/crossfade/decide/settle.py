@@ -153,13 +153,6 @@ def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation) -> Plan:
     )
 
 
-def strand(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
-    """A candidate that nobody wants any more is kept while it alone can answer."""
-    nowhere = f"{stable.model_version} has no ready pod to go back to"
-    message = f"{candidate.model_version} keeps its traffic although it should go, for {nowhere}"
-    return hold(snapshot, stable, Situation(Standing.IN_PROGRESS, Reason.NOT_SERVING, message))
-
-
 def repair(snapshot: Snapshot, wanted: Split, candidate: Arm, *, insist: bool = False) -> tuple[Action, ...]:
     """Undo drift of the route. More traffic for the candidate than it has now needs metrics and a pod that answer: an
     operator that was killed between taking traffic away and saying so must not give it back on start. The way back

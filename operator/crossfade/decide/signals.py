@@ -33,7 +33,8 @@ def hard_signal(
     """The first hard signal, by gravity; None when there is none. Cost: linear in the revision's pods.
 
     `arm` is the candidate as counted at `now` (unix s), `needed` how many of its pods must be ready. One that `served`
-    before has pods with a past: what befell those that are ready by now speaks against nobody.
+    before has pods with a past: what befell those that are ready by now speaks against nobody, and they are a way back
+    however late the others are.
     """
     if revision is None:
         return Signal("CandidateGone", "the candidate's Deployment is gone") if in_traffic else None
@@ -45,7 +46,7 @@ def hard_signal(
     if in_traffic and revision.ready == 0:
         gone = lost(revision, arm)
         return Signal("NotReady", f"no candidate pod is ready any more while the candidate has traffic{gone}")
-    if not in_traffic and spec and revision.ready < needed:
+    if not in_traffic and spec and revision.ready < needed and not (served and revision.ready):
         return _too_late(revision, spec, arm, needed, now)
     return None
 

@@ -17,6 +17,7 @@ from crossfade.decide.reading import is_read
 from crossfade.decide.settle import serves
 from crossfade.decide.shapes import Shape, Split, asked_for, intent
 from crossfade.decide.stages import Step, same_step
+from crossfade.decide.starting import Deadline, deadline
 from crossfade.decide.templates import Source, source_of
 from crossfade.model.evidence import Counters, Evidence
 from crossfade.model.snapshot import Snapshot
@@ -45,10 +46,17 @@ class Way:
 
     @property
     def hurries(self) -> bool:
-        """Whether it goes back from a version without a ready pod: then any ready pod is better than none."""
-        found = self.snapshot.revisions.get(self.candidate.revision)
+        """Whether it goes back with the pods that are ready, be they too few: from a version that has none, or when the
+        others had their time."""
+        found, end = self.snapshot.revisions.get(self.candidate.revision), self.deadline
         backend = found is not None and found.service is not None
-        return self.goes_back and backend and self.stable.ready == 0 and self.candidate.ready > 0
+        late = end is not None and end.at < self.snapshot.now
+        return self.goes_back and backend and self.candidate.ready > 0 and (late or self.stable.ready == 0)
+
+    @property
+    def deadline(self) -> Deadline | None:
+        """Until when the candidate's pods may start; None while enough are ready."""
+        return deadline(self.spec.serving.startup, self.candidate)
 
     @property
     def needs(self) -> int:

@@ -26,15 +26,61 @@ def a_third_version_at_eighty_percent(story: Story) -> None:
 
 @case("C3")
 def a_third_version_while_stable_cannot_answer(story: Story) -> None:
-    """No weight moves to a stable version without a ready pod; it does as soon as it has one."""
+    """It gets pods, then what the second was given, which is no step forward; its stages begin with stable's pods."""
     story.asks("v2", weight(10), weight(90, minDuration="5m"))
     story.reaches(at("w90"))
     story.happens("no pod of v1 is ready", room={"v1": 0})
     story.ask("v3")
+    story.rests(2)
+    assert (story.share("v2"), story.pods("v3")) == (90, 2)
+    story.reaches(lambda one: one.share("v3") == 90, within=5.0)
+    story.rests(30)
+    assert (story.share("v3"), story.pods("v2")) == (90, 0)
+    story.happens("the pods of v1 are back", room={})
+    story.reaches(at("w10"), within=10.0)
+    story.reaches(at("w90")).rests(5)
+
+
+@case("C3")
+def a_third_version_waits_for_its_pods_and_stable_is_back_first(story: Story) -> None:
+    """No weight moves to a version without a ready pod; it does to stable as soon as that has one."""
+    story.asks("v2", weight(10), weight(90, minDuration="5m"))
+    story.reaches(at("w90"))
+    story.happens("no pod of v1 is ready, and none of v3 can be", room={"v1": 0, "v3": 0})
+    story.ask("v3")
     story.rests(30)
     assert story.share("v2") == 90, story.transcript()
-    story.happens("the pods of v1 are back", room={})
-    story.reaches(at("w90")).rests(5)
+    born = story.revisions[story.revision("v3")].born[0]
+    story.happens("all of them can", room={})
+    story.reaches(lambda one: one.share("v1") == 100, within=1.0)
+    story.reaches(at("w10")).rests(5)
+    assert story.revisions[story.revision("v3")].born[0] == born, "v3 was loaded twice"
+
+
+@case("C3")
+def an_abort_while_stable_cannot_answer(story: Story) -> None:
+    """Nobody else could answer: it is carried out as soon as one pod of stable is ready."""
+    story.asks("v2", weight(50), gate())
+    story.reaches(at("sign-off"))
+    story.happens("no pod of v1 is ready", room={"v1": 0})
+    story.order("abort")
+    story.rests(30)
+    assert story.share("v2") == 50
+    story.happens("a pod of v1 is back", room={"v1": 1})
+    story.reaches(taken_back, within=1.0).rests(15)
+
+
+@case("C3")
+def an_abort_and_a_third_version_while_stable_cannot_answer(story: Story) -> None:
+    """The third takes the place of the second, and by that the order is carried out."""
+    story.asks("v2", weight(50), gate())
+    story.reaches(at("sign-off"))
+    story.happens("no pod of v1 is ready", room={"v1": 0})
+    story.order("abort")
+    story.rests(5)
+    story.ask("v3")
+    story.reaches(lambda one: one.share("v3") == 50, within=10.0).rests(15)
+    assert story.status.history[0].result == "Aborted"
 
 
 @case("C4")

@@ -166,3 +166,64 @@ def deleted_while_the_version_before_is_kept(story: Story) -> None:
     story.rests(15)
     assert story.pods("v1") == 0
     assert not story.finalizer
+
+
+@case("F8", "B11")
+def kept_pods_get_what_they_carry_when_the_others_come_late(story: Story) -> None:
+    """An autoscaler gave the new version six pods, and of the old one three can be ready: half goes back in time."""
+    story.edit(serving={"autoscaling": {"min": 2, "max": 20}, "startup": {"timeout": "60s"}})
+    story.rests(10)
+    story.asks("v2", weight(20), **{**WINDOW, "keepPrevious": "1h"})
+    story.reaches(promoted).rests(330)
+    story.happens("the load takes six pods of v2, and of v1 three can be ready", load={"v2": 6}, room={"v1": 3})
+    story.rests(10)
+    story.ask("v1")
+    story.reaches(lambda one: one.share("v1") == 50, within=65.0)
+    story.rests(120)
+    assert (story.share("v1"), story.pods("v1")) == (50, 6)
+    story.happens("there is room", room={})
+    story.reaches(promoted, within=10.0).rests(15)
+    assert story.failed_by_route == 0
+
+
+@case("F8")
+def a_change_of_mind_on_the_way_back_keeps_the_kept_pods(story: Story) -> None:
+    """Half way back the new version is asked for again: the old one's pods wait on for what is left of their time."""
+    story.asks("v2", weight(20), **{**KEEPING, "keepPrevious": "2m"})
+    story.reaches(promoted).rests(20)
+    story.happens("the gateway takes ten seconds", ack_seconds=10.0, serve_seconds=12.0)
+    story.ask("v1")
+    story.rests(5)
+    story.ask("v2")
+    story.rests(30)
+    assert (story.share("v2"), story.pods("v1")) == (100, 2)
+    story.rests(120)
+    assert story.pods("v1") == 0
+    assert story.failed_by_route == 0
+
+
+@case("B11", "C3")
+def back_from_a_third_version_while_stable_cannot_answer(story: Story) -> None:
+    """The third, which alone can answer, keeps what it has until all pods of the first are ready; then those do."""
+    through(story, "v2")
+    story.asks("v3", weight(50), gate(), **WINDOW)
+    story.reaches(at("sign-off"))
+    story.happens("no pod of v2 is ready", room={"v2": 0})
+    story.ask("v1")
+    story.rests(2)
+    assert (story.share("v3"), story.share("v1"), story.pods("v1")) == (50, 0, 2)
+    story.reaches(promoted, within=10.0).rests(15)
+    assert story.status.history[0].result == "FastRolledBack"
+
+
+@case("B11", "C3")
+def a_third_version_while_one_that_is_back_has_everything(story: Story) -> None:
+    """Stable cannot answer any more: the one that is back is promoted, and the third is compared with that."""
+    through(story, "v2")
+    story.happens("no pod of v2 is ready, and the gateway takes five seconds", room={"v2": 0}, ack_seconds=5.0)
+    story.ask("v1")
+    story.reaches(lambda one: one.share("v1") == 100, within=10.0)
+    story.ask("v3")
+    story.reaches(at("w20"))
+    assert story.status.stable is not None
+    assert story.status.stable.model_version == "v1"

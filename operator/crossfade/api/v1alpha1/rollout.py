@@ -314,7 +314,7 @@ class RolloutStatus(ApiModel):
     outcome: Outcome | None = None
     """How the last rollout ended."""
     history: Annotated[list[Outcome], Field(max_length=10, json_schema_extra=_ATOMIC)] = Field(default_factory=list)
-    """The last outcomes, newest first."""
+    """The last outcomes, newest first; promotions within `strategy.rollbackWindow` stay while others are left out."""
 
     @classmethod
     def of(cls, raw: dict[str, Any]) -> Self:

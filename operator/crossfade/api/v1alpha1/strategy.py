@@ -136,8 +136,8 @@ class RollbackWindow(ApiModel):
     """From where on the way back needs no stages."""
 
     revisions: Annotated[int, Field(ge=1, le=9)]
-    """How many versions back: of those that served before the stable one, so many. `status.history` remembers ten ends
-    of rollouts, and what is not in it is rolled out like any other version."""
+    """How many versions back: of those that served before the stable one, so many. `status.history` remembers their
+    promotions before failed tries, and what is not in it is rolled out like any other version."""
 
 
 class OnRollback(ApiModel):
