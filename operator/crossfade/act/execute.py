@@ -42,6 +42,8 @@ Known = Callable[[str, str, str], Object | None]
 """An object by kind, namespace and name as last seen, None when it was not: without our label only routes are."""
 Absorb = Callable[[Object], None]
 """Takes in an object as a write returned it, so that the next look already sees it."""
+Tick = Callable[[Action], None]
+"""Takes note of an action that is done."""
 
 
 _NO_ROUTES = (
@@ -58,8 +60,10 @@ class StaleError(Exception):
     """An object of others is not any more as it was seen; the cache has it as it is, so look again."""
 
 
-async def execute(cluster: Cluster, namespace: str, actions: Iterable[Action], known: Known, absorb: Absorb) -> None:
-    """Send the actions in order; those before one that fails are done.
+async def execute(
+    cluster: Cluster, namespace: str, actions: Iterable[Action], known: Known, absorb: Absorb, tick: Tick
+) -> None:
+    """Send the actions in order; those before one that fails are done, and ticked off.
 
     Raises ActionError, or StaleError where others were faster.
     """
@@ -75,6 +79,7 @@ async def execute(cluster: Cluster, namespace: str, actions: Iterable[Action], k
         log.info("%s %s: %s", kind.kind, name, action.why, extra={"namespace": namespace})
         if stored is not None:
             absorb(stored)
+        tick(action)
 
 
 def _subject(action: Action) -> tuple[Kind, str]:

@@ -110,11 +110,15 @@ class Preparation:
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event for people. `warning` events are of type Warning."""
+    """An event for people. `warning` events are of type Warning.
+
+    What it says is so once the status is recorded or, where it tells of a write, once that is done: `by`.
+    """
 
     reason: Reason
     message: str
     warning: bool = False
+    by: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)

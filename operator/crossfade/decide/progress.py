@@ -16,7 +16,7 @@ from crossfade.decide.onward import enter, is_skipped, skipped
 from crossfade.decide.orders import pending
 from crossfade.decide.plan import Action, Apply, Event, Plan, Situation, Standing
 from crossfade.decide.previous import replaced
-from crossfade.decide.proving import judge
+from crossfade.decide.proving import judge, unseen
 from crossfade.decide.records import ended, outcome, passed
 from crossfade.decide.settle import repair
 from crossfade.decide.stages import Step, last_step, step_at, step_within
@@ -68,7 +68,7 @@ def _blocked_by(way: Way) -> Situation | None:
 def _blocked(way: Way) -> Plan:
     """Nobody is written against, unless somebody says so."""
     trouble, snapshot = sure(_blocked_by(way)), way.snapshot
-    stage = {"stage": _unseen(way.stage)} if way.stage else {}
+    stage = {"stage": unseen(way.stage)} if way.stage else {}
     if trouble.reason is Reason.ROUTE_CONTESTED and "retry" in pending(snapshot.rollout):
         given, first = way.split(way.given), step_at(way.spec, 0)
         again = repair(snapshot, given, way.candidate, insist=True)
@@ -117,7 +117,7 @@ def _reduced(way: Way, stage: StageStatus, step: Step) -> Plan:
     told = way.snapshot.rollout.status.traffic
     news = told is None or told.reduced != less.weight
     return replace(
-        way.plan(Reason.WAITING_FOR_CAPACITY, message, stage=_unseen(stage), traffic=traffic),
+        way.plan(Reason.WAITING_FOR_CAPACITY, message, stage=unseen(stage), traffic=traffic),
         first=repair(way.snapshot, way.split(step.shape), candidate),
         events=(Event(Reason.WAITING_FOR_CAPACITY, message, warning=True),) if news else (),
         proven=False,
@@ -135,11 +135,6 @@ def _edited(way: Way) -> Plan:
     return replace(way.plan(Reason.NOT_SERVING, message), first=kept)
 
 
-def _unseen(stage: StageStatus) -> StageStatus:
-    """The stage with everything still to be proven."""
-    return stage.model_copy(update={"acknowledged_at": None, "proven_at": None})
-
-
 def _rewritten(way: Way, stage: StageStatus, step: Step) -> Plan:
     """The route says something else than the stage gives: somebody changed it, or lost pods are back."""
     kept = repair(way.snapshot, way.split(step.shape), way.candidate)
@@ -152,7 +147,7 @@ def _rewritten(way: Way, stage: StageStatus, step: Step) -> Plan:
         return replace(way.plan(Reason.SHIFTING, message), first=kept, look_again=5.0)
     have = f"{way.candidate.ready} pods of {way.candidate.model_version} are ready again"
     message = f"{step.summary}: {have}, and it is to get {step.shape} of the requests"
-    again = {"stage": _unseen(stage), "traffic": way.intent(step.shape, way.needs)}
+    again = {"stage": unseen(stage), "traffic": way.intent(step.shape, way.needs)}
     told = (Event(Reason.SHIFTING, message),)
     return replace(way.plan(Reason.SHIFTING, message, **again), first=kept, events=told, look_again=5.0)
 

@@ -28,6 +28,10 @@ class World:
         """Take in an object as read, watched or written."""
         self._wake(self.cache.put(raw))
 
+    def wrote(self, raw: Object) -> None:
+        """Take in an object as a write of ours returned it."""
+        self._wake(self.cache.wrote(raw))
+
     def remove(self, raw: Object) -> None:
         """Take in a deletion."""
         self._wake(self.cache.remove(raw))

@@ -1,0 +1,43 @@
+"""What must hold of the rules that users meet: which ones, where they stand, and what others make of them."""
+
+from typing import TYPE_CHECKING
+
+from tests.simulation.routes import is_service
+
+if TYPE_CHECKING:
+    from tests.simulation.invariants import Pass
+    from tests.simulation.world import World
+
+
+def what_others_changed_is_proven_anew(one: "Pass") -> None:
+    """Whoever else splits the requests otherwise takes the stage's proof with it."""
+    stage = one.plan.status.stage
+    if stage is not None and any(event.reason == "RouteRepaired" for event in one.plan.events):
+        assert (stage.acknowledged_at, stage.proven_at, one.plan.proven) == (None, None, False), (
+            "proof of another split"
+        )
+
+
+# promises of more than one pass
+
+
+def nobody_meets_what_was_not_tried(world: "World") -> None:
+    """A rule that copies requests, or that a cohort's headers meet, was behind our own header before; a cohort's needs
+    not have been where the gateway has no address."""
+    tried = [rule for route in world.gateway.routes_seen for rule in route["spec"]["rules"]]
+    for rule in world.route["spec"].get("rules", ()) if world.route else ():
+        headers = rule["matches"][0].get("headers", [])
+        alike = (
+            one
+            for one in tried
+            if one.get("filters") == rule.get("filters") and one["matches"][0]["headers"][:-1] == headers
+        )
+        new = "filters" in rule or (headers and world.gateway.addresses)
+        assert not new or any(alike), f"users met {rule} first"
+
+
+def rules_of_users_never_move(world: "World") -> None:
+    """Whatever a stage adds comes behind them: Envoy Gateway names what it sends to by the rule's place."""
+    rules = world.route["spec"].get("rules") if world.route and not is_service(world.route) else None
+    matches = rules[0].get("matches", [{}]) if rules else [{}]
+    assert "headers" not in matches[0], "a stage's rule has taken the place of the users'"
