@@ -103,6 +103,15 @@ class Cache:
                 self._bury(_uid(ghost), version)
         return [change for change in changes if change is not None]
 
+    def lose(self, kind: str) -> list[Change]:
+        """Take in that there is no such kind any more. Its objects are not buried: they may only be out of reach."""
+        changes = [Change(kind, raw, None) for raw in self.all(kind)]
+        for change in changes:
+            self._unindex(change.before)
+        self._objects.pop(kind, None)
+        self._ours = {place: ours for place, ours in self._ours.items() if place[0] != kind}
+        return changes
+
     def _bury(self, uid: str, version: int) -> None:
         self._graves[uid] = max(version, self._graves.get(uid, version))
         while len(self._graves) > _GRAVES:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
-from crossfade.act.execute import ActionError, StaleError, execute
+from crossfade.act.execute import ActionError, StaleError, UnservedError, execute
 from crossfade.api.conditions import ConditionType, Reason
 from crossfade.api.v1alpha1 import RolloutStatus
 from crossfade.decide.plan import ROUTES, Action, Apply, Event, Plan, Situation, Standing, Target, Weigh
@@ -131,6 +131,8 @@ class Reconciler:
         try:
             await self._carry_out(snapshot, raw, plan, done)
         except ActionError as error:
+            if isinstance(error, UnservedError):
+                self._world.doubt(error.kind, goes=error.goes)
             await self._tell(raw, plan, done)
             await self._say_why(raw, plan, error)
             raise

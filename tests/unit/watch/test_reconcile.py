@@ -232,6 +232,22 @@ async def test_a_refused_write_is_shown_in_the_status_and_retried() -> None:
     assert ready(cluster)["status"] == "True"
 
 
+async def test_a_kind_of_route_that_goes_is_named_and_all_goes_on_when_it_is_back() -> None:
+    cluster, clock = await promoted()
+    before = cluster.objects.pop(("HTTPRoute", "ml", "demo"))
+    cluster.unserved.add("HTTPRoute")
+    loop = Loop(cluster, clock)
+    with pytest.raises(ActionError):
+        await loop.settle()
+    assert "this cluster does not have HTTPRoutes" in ready(cluster)["message"]
+    assert ready(cluster)["status"] == "Unknown"
+    assert loop.world.doubted.is_set(), "whether the kind is there is looked at now"
+    cluster.unserved.clear()
+    await Loop(cluster, clock).settle()
+    assert ready(cluster)["status"] == "True"
+    assert cluster.objects["HTTPRoute", "ml", "demo"]["spec"] == before["spec"]
+
+
 async def test_a_route_of_others_with_the_rollouts_name_stays_theirs_and_the_status_says_so() -> None:
     cluster, clock = FakeCluster(), FakeClock()
     cluster.create(version())
