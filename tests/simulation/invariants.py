@@ -26,6 +26,7 @@ from tests.simulation.kept_promises import who_is_kept_stays
 from tests.simulation.misfortunes import aborted, crashed
 from tests.simulation.pod_promises import never_fewer_behind, pods_are_ready_to_serve_before_they_are_selected
 from tests.simulation.route_promises import (
+    no_cohort_meets_a_rule_that_comes_or_goes,
     nobody_meets_what_was_not_tried,
     rules_of_users_never_move,
     what_others_changed_is_proven_anew,
@@ -301,7 +302,13 @@ def watched(world: "World") -> "World":
             promise(one)
         told.add(key)
 
-    over_time = (nobody_meets_what_was_not_tried, rules_of_users_never_move, no_weight_without_pods, never_fewer_behind)
+    over_time = (
+        nobody_meets_what_was_not_tried,
+        rules_of_users_never_move,
+        no_cohort_meets_a_rule_that_comes_or_goes,
+        no_weight_without_pods,
+        never_fewer_behind,
+    )
     world.checks.extend((check, *over_time))
     return world
 

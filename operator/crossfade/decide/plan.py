@@ -101,10 +101,13 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What is to be written before a split can be; `drained` when only arms that got nothing for a while allow it."""
+    """What is to be written before a split can be, or after it; nothing before `wait` seconds are over, which are
+    infinite when others have to do something first. `drained` when only arms that got nothing for a while allow it."""
 
     actions: tuple[Action, ...]
     message: str
+    wait: float = 0.0
+    reason: Reason = Reason.DRAINING
     drained: bool = False
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from math import inf
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
@@ -14,7 +15,7 @@ from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look
 from crossfade.decide.onward import enter, is_skipped, skipped
 from crossfade.decide.orders import pending
-from crossfade.decide.plan import Action, Apply, Event, Plan, Situation, Standing
+from crossfade.decide.plan import Action, Apply, Event, Plan, Preparation, Situation, Standing
 from crossfade.decide.previous import replaced
 from crossfade.decide.proving import judge, unseen
 from crossfade.decide.records import ended, outcome, passed
@@ -72,7 +73,7 @@ def _blocked(way: Way) -> Plan:
     if trouble.reason is Reason.ROUTE_CONTESTED and "retry" in pending(snapshot.rollout):
         given, first = way.split(way.given), step_at(way.spec, 0)
         again = repair(snapshot, given, way.candidate, insist=True)
-        room = traffic_of(snapshot).prepare(snapshot, way.split(first.shape), way.candidate)
+        room = traffic_of(snapshot).prepare(snapshot, given, way.split(first.shape), way.candidate)
         again = again or (room.actions if room and not room.drained else ())
         if again:
             message = f"the weights are written once more: {trouble.message}"
@@ -178,6 +179,18 @@ def _prove(way: Way) -> Plan:
     return judge(way, stage.model_copy(update={"acknowledged_at": taken, **place}), step, sure(way.look))
 
 
+def _leftover(way: Way) -> Preparation | None:
+    """What is still stored of an earlier stage."""
+    return traffic_of(way.snapshot).leftover(way.snapshot, way.split(sure(way.step).shape))
+
+
+def _cleared(way: Way) -> Plan:
+    """Before it is said that all is done, for afterwards nothing should move any more."""
+    rest = sure(_leftover(way))
+    plan = way.plan(rest.reason, f"{sure(way.step).summary}: {rest.message}")
+    return replace(plan, first=rest.actions, look_again=rest.wait if 0 < rest.wait < inf else None)
+
+
 def _promote(way: Way) -> Plan:
     """Every parent serves the candidate alone: it is the stable version now. No pod restarts, no selector moves."""
     status = way.snapshot.rollout.status
@@ -280,6 +293,14 @@ STEPS: tuple[State[Way], ...] = (
         does="nothing",
         applies=lambda way: _untaken(way) is not None,
         plan=lambda way: way.plan(Reason.WAITING_FOR_GATEWAY, f"{sure(way.step).summary}: {_untaken(way)}"),
+    ),
+    State(
+        name="Clearing up",
+        when="the candidate is given everything, and the rule of a cohort that is gone is still there, behind a header"
+        " that nobody knows",
+        does="it is taken away when no gateway sends anybody to it any more",
+        applies=lambda way: sure(way.step).shape.is_all and _leftover(way) is not None,
+        plan=_cleared,
     ),
     State(
         name="Promoting",
