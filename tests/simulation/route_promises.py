@@ -62,7 +62,8 @@ def no_cohort_meets_a_rule_that_comes_or_goes(world: "World") -> None:
     if cohorts(world.route) and not cohorts(before):
         assert places[0] == places[1], "a cohort meets a rule that has just come"
         assert world.now - since >= SETTLED_SECONDS, "a cohort meets a rule that gateways may not have yet"
-    if cohorts(before):
+    spare = any(map(is_spare, before["spec"].get("rules", ())))
+    if cohorts(before) or (spare and world.now - since < SETTLED_SECONDS):
         assert places[0] == places[1], "the rule of a cohort goes while gateways may still send to it"
 
 

@@ -38,6 +38,18 @@ def test_it_leaves_its_place_behind_until_the_next_weight_is_written() -> None:
     assert promoted(world), transcript(world)
 
 
+def test_it_stays_when_the_next_weight_comes_at_once() -> None:
+    world = asked(COHORT, TEN, {"name": "half", "weight": 50})
+    world.run(90, until=at("ten", proven=False))
+    since = world.now
+    world.order("skip-stage")
+    world.run(10, until=at("half", proven=False))
+    assert world.now - since < 3
+    assert spares(world) == 1
+    world.run(90, until=promoted)
+    assert promoted(world), transcript(world)
+
+
 def test_one_cohort_after_another_keeps_the_place() -> None:
     world = asked(COHORT, OTHER, TEN)
     written = []

@@ -74,6 +74,10 @@ def _is_changed(snapshot: Snapshot, body: Mapping[str, Any]) -> bool:
 def _wanted(status: RolloutStatus) -> tuple[object, ...]:
     """What the route is to give to whom."""
     traffic = status.traffic
-    given = (traffic.desired, traffic.scale, traffic.reduced, traffic.shadow, traffic.match) if traffic else ()
+    given = (
+        (traffic.desired, traffic.scale, traffic.reduced, traffic.given, traffic.shadow, traffic.match)
+        if traffic
+        else ()
+    )
     arms = [arm.revision if arm else "" for arm in (status.stable, status.candidate)]
     return (*arms, *given)

@@ -51,7 +51,9 @@ def settle(
     before = kept(snapshot)
     keep = roles(snapshot, stable)
     gone = leftovers(snapshot, keep)
-    clean = () if gone and left else (*removal(snapshot, keep), *finalizer(rollout, wanted=before is not None))
+    clean = (
+        () if rest or (gone and left) else (*removal(snapshot, keep), *finalizer(rollout, wanted=before is not None))
+    )
     waiting = _waiting(snapshot, alone(stable.revision), route)
     ends = (
         left if gone else 0.0,
