@@ -66,7 +66,7 @@ class Reason(Documented):
     ORDERED = "Ordered", "somebody's order by annotation was carried out"
     ROUTE_REPAIRED = (
         "RouteRepaired",
-        "somebody else changed or deleted the route, or the Service that stands for it, and it was written again as it was",
+        "others changed or deleted the route, or the Service that stands for it, and it was written again as it was",
     )
     INCONCLUSIVE = "Inconclusive", "`maxDuration` is over and the evidence says neither worse nor good enough"
     DRAINING = "Draining", "an arm without weight is finishing its requests"
