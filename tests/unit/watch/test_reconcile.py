@@ -103,6 +103,24 @@ def told(cluster: FakeCluster, reason: str) -> list[dict[str, Any]]:
     return [one for one in cluster.events if one["reason"] == reason]
 
 
+async def test_hosts_that_are_edited_twice_before_the_gateway_follows_were_changed_by_nobody_else() -> None:
+    cluster, clock = await promoted()
+    loop = Loop(cluster, clock)
+    for host in ("a.test", "b.test"):
+        api = cluster.objects["Rollout", "ml", "demo"]["spec"]["traffic"]["gatewayAPI"]
+        cluster.create(rollout(traffic={"gatewayAPI": {**api, "hostnames": [host]}}))
+        await until_idle(loop)
+        assert cluster.objects["HTTPRoute", "ml", "demo"]["spec"]["hostnames"] == [host]
+    assert told(cluster, "RouteRepaired") == []
+
+
+async def until_idle(loop: Loop) -> None:
+    """Reconcile what there is to do, while no gateway answers."""
+    loop.watch()
+    while await loop.step() or loop.scout._tasks:
+        await asyncio.gather(*loop.scout._tasks.values())
+
+
 async def test_a_repair_that_was_refused_is_told_when_it_is_done() -> None:
     cluster, loop = await changed_by_others()
     cluster.refuse = lambda verb, kind, name: kind == "HTTPRoute"
