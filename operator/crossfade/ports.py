@@ -112,6 +112,11 @@ class Cluster(Protocol):
         """Create one events.k8s.io/v1 Event. Raises ClusterError."""
         ...
 
+    async def count_event(self, namespace: str, name: str, count: int, at: str) -> None:
+        """Say of an Event that it has come `count` times, last `at` (RFC 3339). Raises ClusterError, with 404 when it
+        is gone."""
+        ...
+
 
 class LeaseStore(Protocol):
     """The one Lease that the replicas of an operator share."""

@@ -139,7 +139,8 @@ async def test_a_shadow_that_works_is_proven_first_and_gives_users_nothing_of_th
 
 
 @on_both_gateways
-async def test_a_cohort_gets_the_candidate_and_nobody_else_does(serving: Endpoint, gateway: str) -> None:
+async def test_a_cohort_gets_the_candidate_and_nobody_else_does(serving: Endpoint) -> None:
+    """No request of either fails, not even while the cohort's rule comes and goes."""
     async with team(serving) as cohort, asked(serving, COHORT, TEN) as load:
         staged = await serving.until(at_stage("team"))
         arms = {arm: staged["status"][arm]["revision"] for arm in ("stable", "candidate")}
@@ -149,9 +150,7 @@ async def test_a_cohort_gets_the_candidate_and_nobody_else_does(serving: Endpoin
         ended = len(load.samples), len(cohort.samples)
         await serving.until(at_stage("ten", proven=False))
         await serving.until(lambda found: serves(found, 2))
-    failed = failed_by_route(cohort.samples)
-    assert failed_by_model(cohort.samples) == {}
-    assert sum(failed.values()) <= (5 if gateway == ENVOY else 0), f"more than its rule costs when it comes: {failed}"
+    assert (failed_by_route(cohort.samples), failed_by_model(cohort.samples)) == ({}, {})
     assert {one.arm for one in load.samples[begun[0] : ended[0]]} == {arms["stable"]}
     assert {one.arm for one in cohort.samples[begun[1] : ended[1]]} == {arms["candidate"]}
 

@@ -204,3 +204,39 @@ async def names_behind(endpoint: Endpoint) -> set[str]:
     """Names of the pods that are ready endpoints of the Service."""
     slices = await endpoint.items("EndpointSlice", f"kubernetes.io/service-name={NAME}")
     return {e["targetRef"]["name"] for s in slices for e in s["endpoints"] or () if e["conditions"]["ready"]}
+
+
+async def test_a_service_that_others_change_is_put_right_counted_and_proven_anew(
+    endpoint: Endpoint, start_operator: StartOperator
+) -> None:
+    start_operator(endpoint.namespace)
+    found = await serve(endpoint, 3, 34, seconds=3600)
+    await endpoint.model(2, **MODEL)
+    alone = {"crossfade.dev/serves": None, "crossfade.dev/revision": found["status"]["stable"]["revision"]}
+    async with endpoint.load(NEW, keep=False) as load:
+        await endpoint.ask(2)
+        proven = (await endpoint.until(at_stage("at-34")))["status"]["stage"]["provenAt"]
+        for _ in range(2):
+            edited = await endpoint.patch("Service", NAME, {"spec": {"selector": alone}})
+            await endpoint.recorder.until("Service", NAME, leads_to_both_again(edited), 10)
+            again = await endpoint.until(lambda one, before=proven: at_stage("at-34")(one) and proven_at(one) > before)
+            proven = proven_at(again)
+    (event,) = (one for one in await endpoint.items("Event") if one["reason"] == "RouteRepaired")
+    assert event["series"]["count"] == 2
+    assert event["note"].startswith("the Service fraud was changed by others: the Service must lead to ")
+    assert failed_by_route(load.samples) == {}
+
+
+def proven_at(found: Object) -> str:
+    return str(found["status"]["stage"]["provenAt"])
+
+
+def leads_to_both_again(edited: Object) -> Callable[[Object], bool]:
+    """Whether a Service selects by our label in a version after the edited one."""
+    edit = int(edited["metadata"]["resourceVersion"])
+
+    def check(service: Object) -> bool:
+        newer = int(service["metadata"]["resourceVersion"]) > edit
+        return newer and service["spec"]["selector"] == {"crossfade.dev/serves": NAME}
+
+    return check

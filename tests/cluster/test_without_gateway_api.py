@@ -76,5 +76,15 @@ def test_rollouts_behind_a_service_need_no_gateway_api_and_others_say_what_to_do
     operator.spawn()
     try:
         until_it_says(bare, "routed", "has not looked at the route yet")
+        operator.until_audited()  # so that it watches routes by now
+        bare.kubectl("delete", "-f", str(_DEFINITIONS), "--timeout=60s")
+        until_it_says(bare, "routed", "does not have HTTPRoutes")
+        bare.kubectl("apply", "--server-side", "-f", str(_DEFINITIONS))
+        assert operator.process.wait(2 * _SECONDS) == 0, operator.tail()
+    finally:
+        operator.stop()
+    operator.spawn()
+    try:
+        until_it_says(bare, "routed", "has not looked at the route yet")
     finally:
         operator.stop()

@@ -154,11 +154,11 @@ async def test_deleting_is_done_in_the_background_and_twice_is_fine(
     bed.kubectl("wait", "replicaset", "-n", namespace, "-l", "app=idle", "--for=delete", "--timeout=60s")
 
 
-async def test_an_event_is_created(cluster: KubeCluster, namespace: str) -> None:
+async def test_an_event_is_created_and_counted_when_it_comes_again(cluster: KubeCluster, namespace: str) -> None:
     body = {
         "apiVersion": EVENTS.api_version,
         "kind": EVENTS.kind,
-        "metadata": {"generateName": "rollout-", "namespace": namespace},
+        "metadata": {"name": "rollout-1", "namespace": namespace},
         "eventTime": "2026-11-22T05:00:00.000000Z",
         "reportingController": "crossfade.dev/operator",
         "reportingInstance": "test",
@@ -171,6 +171,12 @@ async def test_an_event_is_created(cluster: KubeCluster, namespace: str) -> None
     await cluster.create_event(namespace, body)
     listed = await cluster.request("GET", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")
     assert [event["note"] for event in listed["items"]] == ["promoted"]
+    await cluster.count_event(namespace, "rollout-1", 2, "2026-11-22T06:00:00.000000Z")
+    counted = await cluster.request("GET", f"/apis/events.k8s.io/v1/namespaces/{namespace}/events/rollout-1")
+    assert counted["series"]["count"] == 2
+    with pytest.raises(ClusterError) as failure:
+        await cluster.count_event(namespace, "rollout-2", 2, "2026-11-22T06:00:00.000000Z")
+    assert failure.value.status == 404
 
 
 async def test_a_refusal_names_the_request_the_code_and_the_servers_reason(

@@ -25,6 +25,12 @@ from crossfade.model.snapshot import Snapshot
 from tests.simulation.kept_promises import who_is_kept_stays
 from tests.simulation.misfortunes import aborted, crashed
 from tests.simulation.pod_promises import never_fewer_behind, pods_are_ready_to_serve_before_they_are_selected
+from tests.simulation.route_promises import (
+    no_cohort_meets_a_rule_that_comes_or_goes,
+    nobody_meets_what_was_not_tried,
+    rules_of_users_never_move,
+    what_others_changed_is_proven_anew,
+)
 from tests.simulation.routes import is_service, weights
 from tests.simulation.slot_promises import no_service_moves_under_its_requests
 from tests.simulation.writes import had_lost_its_service, is_so_already, key_of, route_written, routes, writes, written
@@ -268,6 +274,7 @@ PROMISES: tuple[Callable[[Pass], None], ...] = (
     stable_stays_whole,
     no_more_traffic_without_metrics,
     no_step_forward_without_proof,
+    what_others_changed_is_proven_anew,
     the_way_back_is_one_step,
     stable_changes_only_by_serving_alone,
     what_was_taken_back_stays_away,
@@ -295,34 +302,18 @@ def watched(world: "World") -> "World":
             promise(one)
         told.add(key)
 
-    over_time = (nobody_meets_what_was_not_tried, rules_of_users_never_move, no_weight_without_pods, never_fewer_behind)
+    over_time = (
+        nobody_meets_what_was_not_tried,
+        rules_of_users_never_move,
+        no_cohort_meets_a_rule_that_comes_or_goes,
+        no_weight_without_pods,
+        never_fewer_behind,
+    )
     world.checks.extend((check, *over_time))
     return world
 
 
 # promises of more than one pass, which a whole rollout is held to
-
-
-def nobody_meets_what_was_not_tried(world: "World") -> None:
-    """A rule that copies requests, or that a cohort's headers meet, was behind our own header before; a cohort's needs
-    not have been where the gateway has no address."""
-    tried = [rule for route in world.gateway.routes_seen for rule in route["spec"]["rules"]]
-    for rule in world.route["spec"].get("rules", ()) if world.route else ():
-        headers = rule["matches"][0].get("headers", [])
-        alike = (
-            one
-            for one in tried
-            if one.get("filters") == rule.get("filters") and one["matches"][0]["headers"][:-1] == headers
-        )
-        new = "filters" in rule or (headers and world.gateway.addresses)
-        assert not new or any(alike), f"users met {rule} first"
-
-
-def rules_of_users_never_move(world: "World") -> None:
-    """Whatever a stage adds comes behind them: Envoy Gateway names what it sends to by the rule's place."""
-    rules = world.route["spec"].get("rules") if world.route and not is_service(world.route) else None
-    matches = rules[0].get("matches", [{}]) if rules else [{}]
-    assert "headers" not in matches[0], "a stage's rule has taken the place of the users'"
 
 
 def no_weight_without_pods(world: "World") -> None:

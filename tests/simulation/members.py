@@ -1,7 +1,7 @@
 """The pods behind the fake world's Service, as Kubernetes knows them: labels, selector, EndpointSlices."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from crossfade.api import meta
@@ -62,4 +62,5 @@ class Members:
         stored = {**service, "metadata": {**service["metadata"], **version}}
         slices = [{"endpoints": [{"targetRef": {"kind": "Pod", "name": name}} for name in sorted(self.listed)]}]
         known = world.status.route.generation if world.status.route else None
-        return read_entry(stored, slices, {name: world.facts_of(name) for name in world.revisions}, known)
+        revisions = {name: world.facts_of(name) for name in world.revisions}
+        return replace(read_entry(stored, slices, revisions, known), ours=world.ours)

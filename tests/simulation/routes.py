@@ -27,11 +27,25 @@ def beside(route: dict[str, Any], cohort: float) -> dict[str, float]:
     if is_service(route):
         return {}
     users, *matched = [rule for rule in route["spec"].get("rules", ()) if not _names_copied(rule)] or [{}]
+    matched = [rule for rule in matched if not is_spare(rule)]
     copies = {
         one["requestMirror"]["backendRef"]["name"]: one["requestMirror"]["percent"] / 100
         for one in users.get("filters", ())
     }
     return copies | {one["name"]: cohort for rule in matched for one in rule["backendRefs"]}
+
+
+def is_spare(rule: dict[str, Any]) -> bool:
+    """Whether nobody's requests meet it: it keeps the place of a cohort's."""
+    return [one["name"] for match in rule.get("matches", ()) for one in match.get("headers", ())] == [
+        meta.HEADER_REHEARSAL
+    ]
+
+
+def cohorts(route: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The rules that users with certain headers meet."""
+    rules = route["spec"].get("rules", []) if route else []
+    return [rule for rule in rules[1:] if not is_spare(rule) and not _names_copied(rule)]
 
 
 def _names_copied(rule: dict[str, Any]) -> bool:

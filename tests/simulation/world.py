@@ -73,6 +73,8 @@ class World:
     revisions: dict[str, Revision] = field(default_factory=dict)
     route: dict[str, Any] | None = None
     route_generation: int = 0
+    ours: int = 0
+    """The generation of the route that the operator remembers to have written."""
     route_written_at: float = START
     served: dict[str, int] = field(default_factory=dict)
     extra: dict[str, float] = field(default_factory=dict)
@@ -174,6 +176,7 @@ class World:
         elif isinstance(action, Apply) and action.body["metadata"]["name"] == NAME and action.target in ENTRIES:
             self.route, self.route_written_at = action.body, self.now
             self.route_generation += 1
+            self.ours = self.route_generation
         else:
             self._store(action)
         self.acted.append(action)
@@ -257,6 +260,7 @@ class World:
     def restart(self) -> None:
         """The operator ends, and with it what it remembered."""
         self.ledger = self.gateway.read_at = None
+        self.ours = 0
         self.gateway.rehearsed.clear()
 
     # the world as facts
@@ -361,7 +365,7 @@ class World:
         generation = self.route_generation if taken else self.route_generation - 1
         parents = self.gateway.parents(self.route, generation, taken=taken) if generation else ()
         stored = self.route["spec"], self.route["metadata"]["labels"], self.route["kind"]
-        return RouteFacts(self.route_generation, weights(self.route), reached(self.route), parents, *stored)
+        return RouteFacts(self.route_generation, weights(self.route), reached(self.route), parents, *stored, self.ours)
 
     def _evidence(self, ledger: Ledger | None) -> Evidence | None:
         if not self.prometheus_up:

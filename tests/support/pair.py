@@ -59,16 +59,20 @@ class Pair:
     async def weigh(self, **weights: int) -> None:
         """Write other weights, and wait until the gateway has acknowledged them."""
         change = Change(weights, time.time())
-        written = await self.endpoint.patch(self.kind, NAME, {"spec": {"rules": [self.rule(**weights)]}})
-        change.stored = time.time()
-        generation = written["metadata"]["generation"]
+        change.stored = await self.write(self.rule(**weights))
+        change.acknowledged = time.time()
+        self.changes.append(change)
+
+    async def write(self, *rules: Object) -> float:
+        """Write other rules, and wait until the gateway has acknowledged them. Returns when they were stored."""
+        written = await self.endpoint.patch(self.kind, NAME, {"spec": {"rules": list(rules)}})
+        stored, generation = time.time(), written["metadata"]["generation"]
 
         def taken(route: Object) -> bool:
             return _acknowledges(route, generation)
 
         await self.endpoint.recorder.until(self.kind, NAME, taken, _ACKNOWLEDGED_SECONDS)
-        change.acknowledged = time.time()
-        self.changes.append(change)
+        return stored
 
     def _route(self, weights: dict[str, int]) -> Object:
         spec = {

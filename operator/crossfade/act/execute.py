@@ -36,12 +36,16 @@ _KINDS: dict[Target, Kind] = {
 }
 
 _REMEDY = "it is not this Rollout's: rename the Rollout or delete the"
+_UNSERVED = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
+"""No such kind; and one whose definition is about to go."""
 _FAILED_TEST = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 Known = Callable[[str, str, str], Object | None]
 """An object by kind, namespace and name as last seen, None when it was not: without our label only routes are."""
 Absorb = Callable[[Object], None]
 """Takes in an object as a write returned it, so that the next look already sees it."""
+Tick = Callable[[Action], None]
+"""Takes note of an action that is done."""
 
 
 _NO_ROUTES = (
@@ -54,12 +58,23 @@ class ActionError(Exception):
     """A write that the API server refused; the sentence names the child, the reason for the write and the cause."""
 
 
+class UnservedError(ActionError):
+    """The cluster has no such kind, it seems; or, when `goes`, its definition is being taken away."""
+
+    def __init__(self, message: str, kind: Kind, *, goes: bool) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.goes = goes
+
+
 class StaleError(Exception):
     """An object of others is not any more as it was seen; the cache has it as it is, so look again."""
 
 
-async def execute(cluster: Cluster, namespace: str, actions: Iterable[Action], known: Known, absorb: Absorb) -> None:
-    """Send the actions in order; those before one that fails are done.
+async def execute(
+    cluster: Cluster, namespace: str, actions: Iterable[Action], known: Known, absorb: Absorb, tick: Tick
+) -> None:
+    """Send the actions in order; those before one that fails are done, and ticked off.
 
     Raises ActionError, or StaleError where others were faster.
     """
@@ -70,11 +85,16 @@ async def execute(cluster: Cluster, namespace: str, actions: Iterable[Action], k
         except ClusterError as error:
             if isinstance(action, Weigh) and error.status in _FAILED_TEST:
                 await _look_anew(cluster, kind, namespace, name, known(kind.kind, namespace, name), absorb)
-            raise ActionError(f"{kind.kind} {name} could not be written ({action.why}): {error}") from error
+            message = f"{kind.kind} {name} could not be written ({action.why}): "
+            if kind in ROUTES and isinstance(action, Apply) and error.status in _UNSERVED:
+                goes = error.status == HTTPStatus.METHOD_NOT_ALLOWED
+                raise UnservedError(message + _NO_ROUTES % kind.kind, kind, goes=goes) from error
+            raise ActionError(f"{message}{error}") from error
         WRITES.labels(kind=kind.kind).inc()
         log.info("%s %s: %s", kind.kind, name, action.why, extra={"namespace": namespace})
         if stored is not None:
             absorb(stored)
+        tick(action)
 
 
 def _subject(action: Action) -> tuple[Kind, str]:
@@ -137,8 +157,6 @@ async def _apply(cluster: Cluster, kind: Kind, body: Object, *, force: bool) -> 
     try:
         return await cluster.apply(kind, body, force=force)
     except ClusterError as error:
-        if kind in ROUTES and error.status == HTTPStatus.NOT_FOUND:
-            raise ClusterError(_NO_ROUTES % kind.kind, error.status) from error
         if force or error.status != HTTPStatus.CONFLICT:
             raise
         raise ClusterError(f"{error}; {_REMEDY} {kind.kind}", error.status) from error

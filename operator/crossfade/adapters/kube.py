@@ -86,6 +86,12 @@ class KubeCluster:
         """Create one events.k8s.io/v1 Event. Raises ClusterError."""
         await self.request("POST", collection_path(EVENTS, namespace), body)
 
+    async def count_event(self, namespace: str, name: str, count: int, at: str) -> None:
+        """Say of an Event that it has come `count` times, last `at` (RFC 3339). Raises ClusterError, with 404 when it
+        is gone."""
+        series = {"series": {"count": count, "lastObservedTime": at}}
+        await self.request("PATCH", object_path(EVENTS, namespace, name), series, _MERGE)
+
     async def request(
         self,
         method: str,

@@ -64,7 +64,10 @@ class Reason(Documented):
     SHOCK = "Shock", "both versions got much worse at once, so the world changed; the rollout holds"
     WAITING_FOR_PEOPLE = "WaitingForPeople", "a gate: the rollout goes on when somebody says `crossfade.dev/advance`"
     ORDERED = "Ordered", "somebody's order by annotation was carried out"
-    ROUTE_REPAIRED = "RouteRepaired", "somebody else changed or deleted the route, and it was written again as it was"
+    ROUTE_REPAIRED = (
+        "RouteRepaired",
+        "others changed or deleted the route, or the Service that stands for it, and it was written again as it was",
+    )
     INCONCLUSIVE = "Inconclusive", "`maxDuration` is over and the evidence says neither worse nor good enough"
     DRAINING = "Draining", "an arm without weight is finishing its requests"
     SUSPENDED = "Suspended", "`spec.suspend` is true; progress is frozen, a rollback is not"

@@ -81,7 +81,7 @@ class AdoptedRoute:
             return True
         return slot_weights(sure(snapshot.adoption), live.spec)[slot] == 0 and self.untaken(snapshot) is None
 
-    def prepare(self, snapshot: Snapshot, wanted: Split, candidate: Arm) -> Preparation | None:
+    def prepare(self, snapshot: Snapshot, given: Split, wanted: Split, candidate: Arm) -> Preparation | None:
         """A Service for the candidate: the one of stable's two that gets less, or of another version, once it has got
         nothing for a while."""
         live, adoption = snapshot.route, sure(snapshot.adoption)
@@ -100,6 +100,10 @@ class AdoptedRoute:
             return Preparation((), late)
         pointed = _pointed(snapshot, free, candidate, f"{candidate.model_version} is to get requests")
         return Preparation((pointed,), message, drained=True)
+
+    def leftover(self, snapshot: Snapshot, wanted: Split) -> Preparation | None:
+        """Rules are their owner's."""
+        return None
 
 
 def remembered(snapshot: Snapshot, status: RolloutStatus, actions: Iterable[Action]) -> RolloutStatus:

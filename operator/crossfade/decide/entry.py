@@ -96,8 +96,12 @@ class PodsBehindService:
         """Pods are selected as they are."""
         return ()
 
-    def prepare(self, snapshot: Snapshot, wanted: Split, candidate: Arm) -> Preparation | None:
+    def prepare(self, snapshot: Snapshot, given: Split, wanted: Split, candidate: Arm) -> Preparation | None:
         """Pods get their labels in the write itself."""
+        return None
+
+    def leftover(self, snapshot: Snapshot, wanted: Split) -> Preparation | None:
+        """Pods lose their labels in the write itself."""
         return None
 
 

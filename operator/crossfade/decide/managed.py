@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.front import front_of, stored_front
 from crossfade.decide.plan import Action, Apply, Preparation, Situation, Target
 from crossfade.decide.routes import covers, is_live, render, unacknowledged
 from crossfade.decide.shapes import Split
+from crossfade.decide.spare import has_place, has_spare, needs_spare, private_header, settling, without_spare
 from crossfade.model.snapshot import Snapshot
 
 
@@ -15,13 +17,14 @@ class ManagedRoute:
 
     def says(self, snapshot: Snapshot, wanted: Split) -> bool:
         """The stored route is as it would be rendered."""
-        return snapshot.route is not None and is_live(_rendered(snapshot, wanted), snapshot.route)
+        live = snapshot.route
+        return live is not None and is_live(_rendered(snapshot, wanted), without_spare(live))
 
     def writes(self, snapshot: Snapshot, wanted: Split) -> tuple[Action, ...]:
-        """The whole route."""
-        body, live = _rendered(snapshot, wanted), snapshot.route
-        if live is not None and is_live(body, live):
+        """The whole route. A cohort that is not wanted any more leaves the place of its rule behind."""
+        if self.says(snapshot, wanted):
             return ()
+        body, live = _rendered(snapshot, wanted, spare=not wanted.matched and needs_spare(snapshot)), snapshot.route
         other = live is not None and not covers(stored_front(body["spec"]), stored_front(live.spec))
         also = " and have the parents, hosts and paths that are asked for" if other else ""
         return (Apply(Target(body["kind"]), body, f"the route must say {wanted}{also}"),)
@@ -42,10 +45,32 @@ class ManagedRoute:
         """Each revision has its own."""
         return ()
 
-    def prepare(self, snapshot: Snapshot, wanted: Split, candidate: Arm) -> Preparation | None:
-        """A backend comes into the route with its weight."""
-        return None
+    def prepare(self, snapshot: Snapshot, given: Split, wanted: Split, candidate: Arm) -> Preparation | None:
+        """A place for the cohort's rule, which gateways know before the cohort meets it; all else comes as it is."""
+        live = snapshot.route
+        if live is None or not wanted.matched:
+            return None
+        message = "its rule is brought in behind a header that only we know, until gateways have it"
+        if not has_place(live):
+            body = _rendered(snapshot, given, spare=True)
+            write = Apply(Target(body["kind"]), body, "no cohort may meet a rule that its gateway has just heard of")
+            return Preparation((write,), message, reason=Reason.REHEARSING)
+        left = settling(snapshot)
+        return Preparation((), message, left, Reason.REHEARSING) if left else None
+
+    def leftover(self, snapshot: Snapshot, wanted: Split) -> Preparation | None:
+        """The place that a cohort's rule has left, until gateways have long let go of it."""
+        live = snapshot.route
+        if live is None or not has_spare(live) or not self.says(snapshot, wanted):
+            return None
+        message = "the rule of a cohort that is gone is taken away when no gateway sends to it any more"
+        if left := settling(snapshot):
+            return Preparation((), message, left, Reason.WAITING_FOR_GATEWAY)
+        body = _rendered(snapshot, wanted)
+        write = Apply(Target(body["kind"]), body, "nobody has met the rule of the cohort for a while")
+        return Preparation((write,), message, reason=Reason.WAITING_FOR_GATEWAY)
 
 
-def _rendered(snapshot: Snapshot, wanted: Split) -> dict[str, Any]:
-    return render(snapshot.rollout, wanted, *front_of(snapshot))
+def _rendered(snapshot: Snapshot, wanted: Split, *, spare: bool = False) -> dict[str, Any]:
+    kept = private_header(snapshot.rollout) if spare else None
+    return render(snapshot.rollout, wanted, *front_of(snapshot), kept)

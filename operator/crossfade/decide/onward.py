@@ -31,11 +31,11 @@ def enter(way: Way, step: Step, *, forward: bool = True) -> Plan:
         return replace(way.plan(*why), first=held, look_again=10.0)
     if forward and way.candidate.ready < way.pods(step):
         return growing(way, step)
-    if (room := prepared(way, step)) is not None:
-        return room
     untried = rehearse(way, step)
     if isinstance(untried, Plan):
         return untried
+    if (room := prepared(way, step)) is not None:
+        return room
     return ask(way, step, untried)
 
 
@@ -58,11 +58,11 @@ def ask(way: Way, step: Step, untried: str = "") -> Plan:
 def prepared(way: Way, step: Step) -> Plan | None:
     """What must be done before the step's split can be written; what the candidate gets now stays as it is."""
     snapshot = way.snapshot
-    room = traffic_of(snapshot).prepare(snapshot, way.split(step.shape), way.candidate)
+    room = traffic_of(snapshot).prepare(snapshot, way.split(way.given), way.split(step.shape), way.candidate)
     if room is None:
         return None
-    left = undrained(snapshot) if room.drained else 0.0
-    plan = way.plan(Reason.DRAINING, f"{step.summary} waits: {room.message}")
+    left = undrained(snapshot) if room.drained else room.wait
+    plan = way.plan(room.reason, f"{step.summary} waits: {room.message}")
     return replace(plan, first=() if left else room.actions, look_again=left if 0 < left < inf else None)
 
 

@@ -101,20 +101,27 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class Preparation:
-    """What is to be written before a split can be; `drained` when only arms that got nothing for a while allow it."""
+    """What is to be written before a split can be, or after it; nothing before `wait` seconds are over, which are
+    infinite when others have to do something first. `drained` when only arms that got nothing for a while allow it."""
 
     actions: tuple[Action, ...]
     message: str
+    wait: float = 0.0
+    reason: Reason = Reason.DRAINING
     drained: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """An event for people. `warning` events are of type Warning."""
+    """An event for people. `warning` events are of type Warning.
+
+    What it says is so once the status is recorded or, where it tells of a write, once that is done: `by`.
+    """
 
     reason: Reason
     message: str
     warning: bool = False
+    by: Action | None = None
 
 
 @dataclass(frozen=True, slots=True)

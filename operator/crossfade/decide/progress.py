@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from math import inf
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
@@ -14,9 +15,9 @@ from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look
 from crossfade.decide.onward import enter, is_skipped, prepared, skipped
 from crossfade.decide.orders import pending
-from crossfade.decide.plan import Action, Apply, Event, Plan, Situation, Standing
+from crossfade.decide.plan import Action, Apply, Event, Plan, Preparation, Situation, Standing
 from crossfade.decide.previous import replaced
-from crossfade.decide.proving import judge
+from crossfade.decide.proving import judge, unseen
 from crossfade.decide.records import ended, outcome, passed
 from crossfade.decide.settle import repair
 from crossfade.decide.stages import Step, last_step, step_at, step_within
@@ -70,11 +71,11 @@ def _blocked_by(way: Way) -> Situation | None:
 def _blocked(way: Way) -> Plan:
     """Nobody is written against, unless somebody says so."""
     trouble, snapshot = sure(_blocked_by(way)), way.snapshot
-    stage = {"stage": _unseen(way.stage)} if way.stage else {}
+    stage = {"stage": unseen(way.stage)} if way.stage else {}
     if trouble.reason is Reason.ROUTE_CONTESTED and "retry" in pending(snapshot.rollout):
         given, first = way.split(way.given), step_at(way.spec, 0)
         again = repair(snapshot, given, way.candidate, insist=True)
-        room = traffic_of(snapshot).prepare(snapshot, way.split(first.shape), way.candidate)
+        room = traffic_of(snapshot).prepare(snapshot, given, way.split(first.shape), way.candidate)
         again = again or (room.actions if room and not room.drained else ())
         if again:
             message = f"the weights are written once more: {trouble.message}"
@@ -126,7 +127,7 @@ def _reduced(way: Way, stage: StageStatus, step: Step) -> Plan:
     told = way.snapshot.rollout.status.traffic
     news = told is None or told.reduced != less.weight
     return replace(
-        way.plan(Reason.WAITING_FOR_CAPACITY, message, stage=_unseen(stage), traffic=traffic),
+        way.plan(Reason.WAITING_FOR_CAPACITY, message, stage=unseen(stage), traffic=traffic),
         first=repair(way.snapshot, way.split(step.shape), candidate),
         events=(Event(Reason.WAITING_FOR_CAPACITY, message, warning=True),) if news else (),
         proven=False,
@@ -144,11 +145,6 @@ def _edited(way: Way) -> Plan:
     return replace(way.plan(Reason.NOT_SERVING, message), first=kept)
 
 
-def _unseen(stage: StageStatus) -> StageStatus:
-    """The stage with everything still to be proven."""
-    return stage.model_copy(update={"acknowledged_at": None, "proven_at": None})
-
-
 def _rewritten(way: Way, stage: StageStatus, step: Step) -> Plan:
     """The route says something else than the stage gives: somebody changed it, or lost pods are back."""
     kept = repair(way.snapshot, way.split(step.shape), way.candidate)
@@ -163,7 +159,7 @@ def _rewritten(way: Way, stage: StageStatus, step: Step) -> Plan:
         return replace(way.plan(Reason.SHIFTING, message), first=kept, look_again=5.0)
     have = f"{way.candidate.ready} pods of {way.candidate.model_version} are ready again"
     message = f"{step.summary}: {have}, and it is to get {step.shape} of the requests"
-    again = {"stage": _unseen(stage), "traffic": way.intent(step.shape, way.needs)}
+    again = {"stage": unseen(stage), "traffic": way.intent(step.shape, way.needs)}
     told = (Event(Reason.SHIFTING, message),)
     return replace(way.plan(Reason.SHIFTING, message, **again), first=kept, events=told, look_again=5.0)
 
@@ -192,6 +188,18 @@ def _prove(way: Way) -> Plan:
     taken = stage.acknowledged_at or stamp(way.snapshot.now)
     place = {"index": step.index, "summary": step.summary}  # which the same stage may have changed
     return judge(way, stage.model_copy(update={"acknowledged_at": taken, **place}), step, sure(way.look))
+
+
+def _leftover(way: Way) -> Preparation | None:
+    """What is still stored of an earlier stage."""
+    return traffic_of(way.snapshot).leftover(way.snapshot, way.split(sure(way.step).shape))
+
+
+def _cleared(way: Way) -> Plan:
+    """Before it is said that all is done, for afterwards nothing should move any more."""
+    rest = sure(_leftover(way))
+    plan = way.plan(rest.reason, f"{sure(way.step).summary}: {rest.message}")
+    return replace(plan, first=rest.actions, look_again=rest.wait if 0 < rest.wait < inf else None)
 
 
 def promote(way: Way) -> Plan:
@@ -297,6 +305,14 @@ STEPS: tuple[State[Way], ...] = (
         does="nothing",
         applies=lambda way: _untaken(way) is not None,
         plan=lambda way: way.plan(Reason.WAITING_FOR_GATEWAY, f"{sure(way.step).summary}: {_untaken(way)}"),
+    ),
+    State(
+        name="Clearing up",
+        when="the candidate is given everything, and the rule of a cohort that is gone is still there, behind a header"
+        " that nobody knows",
+        does="it is taken away when no gateway sends anybody to it any more",
+        applies=lambda way: sure(way.step).shape.is_all and _leftover(way) is not None,
+        plan=_cleared,
     ),
     State(
         name="Promoting",

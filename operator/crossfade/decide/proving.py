@@ -18,6 +18,11 @@ from crossfade.model.evidence import Counters
 from crossfade.model.moments import clock, moment, stamp
 
 
+def unseen(stage: StageStatus) -> StageStatus:
+    """The stage with everything still to be proven."""
+    return stage.model_copy(update={"acknowledged_at": None, "proven_at": None})
+
+
 def judge(way: Way, stage: StageStatus, step: Step, look: Look) -> Plan:
     """Prove the share, then read the verdict, then look at the clock."""
     snapshot, share = way.snapshot, _share(way, stage, step.shape)

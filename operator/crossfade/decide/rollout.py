@@ -6,7 +6,7 @@ from crossfade.decide import beginning, clearing, progress, refusing, rollback, 
 from crossfade.decide.adopted import remembered
 from crossfade.decide.apportion import is_by_pods
 from crossfade.decide.draining import acknowledged
-from crossfade.decide.drift import repairs
+from crossfade.decide.drift import put_right
 from crossfade.decide.entry import tended
 from crossfade.decide.front import moves
 from crossfade.decide.going_back import bounded
@@ -36,7 +36,7 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
         plan = replace(plan, then=(*plan.then, gone))
     if not any(_is_of_entry(one, snapshot.rollout.name) for one in (*plan.first, *plan.then)):
         plan = replace(plan, first=(*tended(snapshot), *plan.first))
-    plan = replace(plan, events=(*repairs(snapshot, plan), *plan.events))
+    plan = put_right(snapshot, plan)
     return _scouting(snapshot, replace(plan, ledger=ledger if plan.status.stage else None))
 
 

@@ -16,8 +16,13 @@ Json = dict[str, Any]
 _API = "gateway.networking.k8s.io/v1"
 
 
-def render(rollout: RolloutFacts, split: Split, kind: RouteKind, front: Json) -> Json:
-    """The route of this kind with this front (parents, hosts, matches; see decide.front) for this split."""
+def render(
+    rollout: RolloutFacts, split: Split, kind: RouteKind, front: Json, spare: tuple[str, str] | None = None
+) -> Json:
+    """The route of this kind with this front (parents, hosts, matches; see decide.front) for this split.
+
+    With `spare`, a header, there is behind each rule of the users' one for requests with that header alone.
+    """
     metadata: Json = {
         "name": rollout.name,
         "namespace": rollout.namespace,
@@ -25,7 +30,10 @@ def render(rollout: RolloutFacts, split: Split, kind: RouteKind, front: Json) ->
     }
     if owners(rollout):
         metadata["ownerReferences"] = owners(rollout)
-    spec = {**front, "rules": _rules(front["rules"], kind, split)}
+    rules = _rules(front["rules"], kind, split)
+    if spare is not None:
+        rules += [{**_matched(one, [spare]), "backendRefs": _backends(split)} for one in front["rules"]]
+    spec = {**front, "rules": rules}
     return {"apiVersion": _API, "kind": kind.name, "metadata": metadata, "spec": spec}
 
 
@@ -50,7 +58,7 @@ def _added(users: Json, kind: RouteKind, split: Split) -> Iterator[Json]:
 
 
 def _for_users(users: Json, split: Split) -> Json:
-    rule: Json = {**users, "backendRefs": [_backend(*share) for share in split.weights.items()]}
+    rule: Json = {**users, "backendRefs": _backends(split)}
     if split.mirrored is not None:
         copied, percent = split.mirrored
         mirror = {"backendRef": {"name": copied, "port": 80}, "percent": percent}
@@ -59,9 +67,13 @@ def _for_users(users: Json, split: Split) -> Json:
 
 
 def _for_headers(users: Json, revision: str, headers: Iterable[tuple[str, str]]) -> Json:
+    return {**_matched(users, headers), "backendRefs": [_backend(revision, 100)]}
+
+
+def _matched(users: Json, headers: Iterable[tuple[str, str]]) -> Json:
+    """The matches of a rule of the users', for requests with these headers alone."""
     wanted = [{"type": "Exact", "name": name, "value": value} for name, value in headers]
-    matches = [{**match, "headers": wanted} for match in users["matches"]]
-    return {"matches": matches, "backendRefs": [_backend(revision, 100)]}
+    return {"matches": [{**match, "headers": wanted} for match in users["matches"]]}
 
 
 def rehearsal_name(rollout: str) -> str:
@@ -106,6 +118,10 @@ def is_cohort(rule: Mapping[str, Any]) -> bool:
     """Whether a rule of a managed route is one that only requests with certain headers meet."""
     matches = rule.get("matches", ())
     return bool(matches) and all("headers" in match for match in matches)
+
+
+def _backends(split: Split) -> list[Json]:
+    return [_backend(*share) for share in split.weights.items()]
 
 
 def _backend(revision: str, weight: int) -> Json:

@@ -13,7 +13,7 @@ from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import kept_seconds, undrained
 from crossfade.decide.front import turned_away
 from crossfade.decide.going_back import goes_back
-from crossfade.decide.plan import Action, Plan, Situation, Standing
+from crossfade.decide.plan import Action, Plan, Preparation, Situation, Standing
 from crossfade.decide.previous import kept
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.shapes import Split, alone, asked_for
@@ -45,26 +45,35 @@ def settle(
     children = ensure(snapshot, spec, stable, resolved) if spec else ()
     route = traffic_of(snapshot).writes(snapshot, alone(stable.revision)) if spec or snapshot.route else ()
     slots = () if route else traffic_of(snapshot).backends(snapshot, stable)
+    rest = traffic_of(snapshot).leftover(snapshot, alone(stable.revision)) if spec or snapshot.route else None
     moving = route or slots or _last_ready(snapshot, stable)
     left = inf if moving else max(undrained(snapshot), kept_seconds(snapshot))
     before = kept(snapshot)
     keep = roles(snapshot, stable)
     gone = leftovers(snapshot, keep)
-    clean = () if gone and left else (*removal(snapshot, keep), *finalizer(rollout, wanted=before is not None))
+    clean = (
+        () if rest or (gone and left) else (*removal(snapshot, keep), *finalizer(rollout, wanted=before is not None))
+    )
     waiting = _waiting(snapshot, alone(stable.revision), route)
     ends = (
         left if gone else 0.0,
         settling(snapshot) if stable.floor else 0.0,
         moment(before.until) - snapshot.now if before else 0.0,
+        rest.wait if rest else 0.0,
     )
     waits = [end for end in ends if 0 < end < inf]
     return Plan(
         status=_settled_status(snapshot, stable, sticky=sticky),
-        situation=_settled(snapshot, stable, waiting, otherwise, sticky=sticky),
-        first=(*route, *children, *slots, *waiting_arm(snapshot), *clean),
+        situation=_settled(snapshot, stable, waiting or _told(rest), otherwise, sticky=sticky),
+        first=(*route, *(rest.actions if rest else ()), *children, *slots, *waiting_arm(snapshot), *clean),
         available=stable.ready > 0 and waiting is None,
         look_again=min(waits, default=None),
     )
+
+
+def _told(rest: Preparation | None) -> Situation | None:
+    """What is left to do, if anything is."""
+    return Situation(Standing.IN_PROGRESS, rest.reason, rest.message) if rest else None
 
 
 def _last_ready(snapshot: Snapshot, stable: Arm) -> bool:

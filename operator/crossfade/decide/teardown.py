@@ -30,7 +30,8 @@ def tear_down(snapshot: Snapshot) -> Plan:
         slots = traffic_of(snapshot).backends(snapshot, stable)
     named = stable is not None and snapshot.route is not None and not snapshot.route.reached <= {*keep}
     left = inf if waits or slots or named else undrained(snapshot) if leftovers(snapshot, keep) else 0.0
-    first = (*route, *slots)
+    rest = traffic_of(snapshot).leftover(snapshot, alone(stable.revision)) if stable and not given_up else None
+    first = (*route, *slots, *(rest.actions if rest else ()))
     if not route and left == 0:
         first = (*removal(snapshot, keep), *finalizer(rollout, wanted=False), *_left_serving(snapshot))
     elif not route and left == inf and given_up:

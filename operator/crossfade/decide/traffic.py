@@ -39,8 +39,12 @@ class Traffic(Protocol):
         """What is missing of that which outlives revisions, while `serving` is what answers."""
         ...
 
-    def prepare(self, snapshot: Snapshot, wanted: Split, candidate: Arm) -> Preparation | None:
-        """What is to be written before what is wanted; None when nothing is."""
+    def prepare(self, snapshot: Snapshot, given: Split, wanted: Split, candidate: Arm) -> Preparation | None:
+        """What is to be written before what is wanted, in place of what is `given` now; None when nothing is."""
+        ...
+
+    def leftover(self, snapshot: Snapshot, wanted: Split) -> Preparation | None:
+        """What is still stored of an earlier split, beside what is wanted; None when nothing is."""
         ...
 
 

@@ -22,14 +22,20 @@ class Wanted(NamedTuple):
 
 
 class Door(NamedTuple):
-    """Through which listeners of the Gateway; None for all."""
+    """Through which listeners of the Gateway; None for all. `leads_on` is whether requests are not answered there,
+    but led to another listener."""
 
     section: str | None
     port: int | None
+    leads_on: bool = False
 
     def meets(self, other: "Door") -> bool:
         """Whether some listener may be meant by both."""
-        return all(None in pair or pair[0] == pair[1] for pair in zip(self, other, strict=True))
+        return all(None in pair or pair[0] == pair[1] for pair in zip(self[:2], other[:2], strict=True))
+
+    def has_all_of(self, other: "Door") -> bool:
+        """Whether every listener that the other means is meant here."""
+        return all(mine in (None, its) for mine, its in zip(self[:2], other[:2], strict=True))
 
 
 @dataclass(frozen=True, slots=True, order=True)

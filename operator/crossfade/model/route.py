@@ -25,6 +25,7 @@ class RouteFacts:
     """The route as stored. `weights` maps a revision to its weight in the users' rules; an absent one gets nothing.
 
     `reached` are all revisions that any request may get to, be it a copy or one with the cohort's headers.
+    `ours` is the generation that we wrote last, 0 when this process wrote none.
     Of a Service in front of both versions the weights are numbers of pods, and its EndpointSlices are the one parent.
     """
 
@@ -35,6 +36,7 @@ class RouteFacts:
     spec: dict[str, Any]
     labels: Mapping[str, str]
     kind: str = "HTTPRoute"
+    ours: int = 0
 
     @property
     def is_service(self) -> bool:

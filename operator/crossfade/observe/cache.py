@@ -33,6 +33,7 @@ class Cache:
         self._objects: dict[str, dict[tuple[str, str], Object]] = {}
         self._labelled: dict[tuple[str, str, str], dict[str, Object]] = {}
         self._graves: OrderedDict[str, int] = OrderedDict()
+        self._ours: dict[tuple[str, str, str], Object] = {}
 
     def get(self, kind: str, namespace: str, name: str) -> Object | None:
         """The object, or None."""
@@ -63,6 +64,16 @@ class Cache:
             self._labelled.setdefault((kind, place[0], label), {})[place[1]] = after
         return Change(kind, before, after)
 
+    def wrote(self, raw: Object) -> Change | None:
+        """The same of an object as a write of ours returned it."""
+        versions = {key: raw["metadata"][key] for key in ("generation", "resourceVersion") if key in raw["metadata"]}
+        self._ours[raw["kind"], *_place(raw)] = {"metadata": versions}
+        return self.put(raw)
+
+    def ours(self, kind: str, namespace: str, name: str) -> Object | None:
+        """The versions of the object as this process last wrote it; None when it did not, or it was deleted since."""
+        return self._ours.get((kind, namespace, name))
+
     def remove(self, raw: Object) -> Change | None:
         """Take in that an object is deleted or has lost its label, so that a newer version of it may come back.
 
@@ -75,6 +86,7 @@ class Cache:
             return None
         self._unindex(before)
         del self._objects[kind][place]
+        self._ours.pop((kind, *place), None)
         return Change(kind, before, None)
 
     def replace(self, kind: str, namespace: str | None, listed: Iterable[Object], version: int) -> list[Change]:
@@ -90,6 +102,15 @@ class Cache:
                 changes.append(self.remove(ghost))
                 self._bury(_uid(ghost), version)
         return [change for change in changes if change is not None]
+
+    def lose(self, kind: str) -> list[Change]:
+        """Take in that there is no such kind any more. Its objects are not buried: they may only be out of reach."""
+        changes = [Change(kind, raw, None) for raw in self.all(kind)]
+        for change in changes:
+            self._unindex(change.before)
+        self._objects.pop(kind, None)
+        self._ours = {place: ours for place, ours in self._ours.items() if place[0] != kind}
+        return changes
 
     def _bury(self, uid: str, version: int) -> None:
         self._graves[uid] = max(version, self._graves.get(uid, version))

@@ -73,7 +73,11 @@ class Claims:
 
 
 def _meet(some: frozenset[Door], others: frozenset[Door]) -> bool:
-    return any(one.meets(other) for one, other in product(some, others))
+    """Whether the others take what comes through some listener. What they lead on, as from http to https, comes again
+    through another one, unless they have all."""
+    if any(one.meets(other) for one, other in product(some, others) if not other.leads_on):
+        return True
+    return all(any(other.has_all_of(one) for other in others) for one in some)
 
 
 def _read(raw: Object) -> _Claimant:
@@ -84,10 +88,12 @@ def _read(raw: Object) -> _Claimant:
     spec = raw.get("spec", {})
     asked = (spec.get("traffic") or {}).get("gatewayAPI") or {} if asked_only else spec
     claims: dict[Wanted, frozenset[Door]] = {}
-    for ref, host, path in product(_parents(raw, asked), asked.get("hostnames") or [""], set(_paths(asked))):
+    hosts = asked.get("hostnames") or [""]
+    for ref, host, (*path, leads_on) in product(_parents(raw, asked), hosts, set(_paths(asked))):
         gateway = ref.get("namespace") or metadata["namespace"], ref.get("name", "")
         wanted = Wanted(*gateway, host, *path)
-        claims[wanted] = claims.get(wanted, frozenset()) | {Door(ref.get("sectionName"), ref.get("port"))}
+        door = Door(ref.get("sectionName"), ref.get("port"), leads_on)
+        claims[wanted] = claims.get(wanted, frozenset()) | {door}
     return _Claimant(rank, claims)
 
 
@@ -104,10 +110,17 @@ def _is_refused(parent: Mapping[str, Any]) -> bool:
     return any(one["type"] == "Accepted" and one["status"] == "False" for one in parent.get("conditions", ()))
 
 
-def _paths(asked: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Type and value of every path that is wanted whatever else a request has."""
+def _paths(asked: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    """Type and value of every path that is wanted whatever else a request has, and whether it is led to another
+    listener."""
     for rule in asked.get("rules") or [{}]:
         for match in rule.get("matches") or [{}]:
             if not any(match.get(condition) for condition in _CONDITIONS):
                 path = match.get("path") or {}
-                yield path.get("type", "PathPrefix"), path.get("value", "/")
+                yield path.get("type", "PathPrefix"), path.get("value", "/"), _leads_on(rule)
+
+
+def _leads_on(rule: Mapping[str, Any]) -> bool:
+    """Whether it sends every request to the same host and path again, by another scheme or port."""
+    redirects = (one.get("requestRedirect") or {} for one in rule.get("filters") or ())
+    return any({"scheme", "port"} & one.keys() and not {"hostname", "path"} & one.keys() for one in redirects)

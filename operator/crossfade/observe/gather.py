@@ -92,12 +92,13 @@ def _entry(
         return read_adopted(theirs, adoption) if theirs and is_labelled(theirs) else None
     route = _route(cache, rollout, rollout.name) if spec is None or not by_pods(spec) else None
     if route is not None:
-        return read_route(route)
+        return read_route(route, cache.ours(route["kind"], *place))
     service = cache.get("Service", *place) if spec is None or by_pods(spec) else None
     if service is None or service["metadata"].get("labels", {}).get(meta.LABEL_ENTRY) != rollout.name:
         return None
     known = rollout.status.route.generation if rollout.status.route else None
-    return read_entry(service, cache.labelled("EndpointSlice", *place), revisions, known)
+    slices, ours = cache.labelled("EndpointSlice", *place), cache.ours("Service", *place)
+    return read_entry(service, slices, revisions, known, ours)
 
 
 def _route(cache: Cache, rollout: RolloutFacts, name: str) -> Object | None:

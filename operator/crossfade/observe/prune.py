@@ -43,9 +43,14 @@ def _writers(managed: Iterable[Object]) -> list[Object]:
 
 
 def _entrance(spec: Object) -> Object:
-    """Of a route of others, what it matches: where its requests go to is no business of ours."""
-    rules = [{"matches": rule.get("matches", [])} for rule in spec.get("rules") or ()]
+    """Of a route of others, what it matches, and its redirects: where else requests go to is no business of ours."""
+    rules = [{"matches": rule.get("matches", []), **_redirects(rule)} for rule in spec.get("rules") or ()]
     return {**{key: spec[key] for key in ("parentRefs", "hostnames") if key in spec}, "rules": rules}
+
+
+def _redirects(rule: Object) -> Object:
+    found = [one for one in rule.get("filters") or () if one.get("type") == "RequestRedirect"]
+    return {"filters": found} if found else {}
 
 
 def _names(spec: Object) -> Object:

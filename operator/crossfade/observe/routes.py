@@ -17,9 +17,9 @@ _JUDGED = ("Accepted", "ResolvedRefs", "PartiallyInvalid")
 _MESSAGE_LIMIT = 512
 
 
-def read_route(route: Object) -> RouteFacts:
-    """The route as stored. All rules of a managed route but those of a cohort have the same backends, so the first
-    one's weights count."""
+def read_route(route: Object, ours: Object | None = None) -> RouteFacts:
+    """The route as stored, and as we last wrote it. All rules of a managed route but those of a cohort have the same
+    backends, so the first one's weights count."""
     spec, metadata = route.get("spec", {}), route["metadata"]
     rules = spec.get("rules", [])
     users = [rule for rule in rules if not is_cohort(rule)] or rules
@@ -32,6 +32,7 @@ def read_route(route: Object) -> RouteFacts:
         spec=spec,
         labels=metadata.get("labels", {}),
         kind=route["kind"],
+        ours=int(ours["metadata"].get("generation", 0)) if ours else 0,
     )
 
 
@@ -80,7 +81,11 @@ def _writer(route: Object) -> Writer | None:
 
 
 def read_entry(
-    service: Object, slices: Iterable[Object], revisions: Mapping[str, RevisionFacts], known: int | None
+    service: Object,
+    slices: Iterable[Object],
+    revisions: Mapping[str, RevisionFacts],
+    known: int | None,
+    ours: Object | None = None,
 ) -> RouteFacts:
     """The Service that clients call, as a route whose one parent is its EndpointSlices.
 
@@ -110,6 +115,7 @@ def read_entry(
         spec={"selector": {}, **service.get("spec", {})},
         labels=metadata.get("labels", {}),
         kind="Service",
+        ours=int(ours["metadata"]["resourceVersion"]) if ours else 0,
     )
 
 

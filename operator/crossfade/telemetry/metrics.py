@@ -16,7 +16,10 @@ BREACH_TO_ROUTE_SECONDS = Histogram(
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0),
 )
 EVIDENCE_READ_AT = Gauge("crossfade_evidence_read_timestamp_seconds", "When Prometheus last answered every query.")
-ROUTE_REPAIRS = Counter("crossfade_route_repairs_total", "Routes that others had changed and that were written again.")
+ROUTE_REPAIRS = Counter(
+    "crossfade_route_repairs_total",
+    "Routes, and Services that stand for one, that others had changed and that were written again.",
+)
 QUEUE_DEPTH = Gauge("crossfade_queue_depth", "Keys that wait to be looked at, delayed ones included.")
 LEADING = Gauge("crossfade_leading", "1 while this process may write, 0 while it stands by.")
 LEASE_HOLDER = Gauge("crossfade_lease_holder", "1 for who holds the lease, as this process last saw it.", ("holder",))

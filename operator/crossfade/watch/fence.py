@@ -53,6 +53,10 @@ class Fence:
         """See ports.Cluster."""
         await self._write(lambda: self._cluster.create_event(namespace, body))
 
+    async def count_event(self, namespace: str, name: str, count: int, at: str) -> None:
+        """See ports.Cluster."""
+        await self._write(lambda: self._cluster.count_event(namespace, name, count, at))
+
     async def answered(self, seconds: float) -> bool:
         """Wait so long for the writes under way; whether all have been answered, so that no late one can follow."""
         if self._writes:

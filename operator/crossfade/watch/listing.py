@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from http import HTTPStatus
 from types import MappingProxyType
 
@@ -42,13 +43,12 @@ WATCHED: Mapping[Kind, str] = MappingProxyType(
 )
 """The kinds to watch, each with its label selector. What Rollouts name comes before them. Routes of others are watched
 as well, for they may want the same requests."""
-_OPTIONAL = frozenset(ROUTES)
 _PAGE = 500
 AUDIT_SECONDS = 300.0
 _FIRST_AUDIT_SECONDS = 10.0
 """The first audit follows soon: what was deleted between our listing and the watch's own leaves no event."""
-_ABSENT_SECONDS = 30.0
-"""While the Gateway API is missing: whoever installs it waits for its Rollouts."""
+_KINDS_SECONDS = 30.0
+"""Between two looks at whether the Gateway API is there: whoever installs it waits for its Rollouts."""
 
 
 class Listing:
@@ -58,7 +58,6 @@ class Listing:
         self._cluster = cluster
         self._world = world
         self._scopes: Sequence[str | None] = namespaces or [None]
-        self._absent: set[Kind] = set()
 
     async def load(self) -> int:
         """List everything once, each kind as of one moment. Returns how many objects were news. Raises ClusterError."""
@@ -69,16 +68,14 @@ class Listing:
         return news
 
     async def _load_if_served(self, kind: Kind, namespace: str | None, selector: str) -> int:
-        """A cluster without a kind of the Gateway API has no such routes."""
+        """A cluster without a kind of the Gateway API has no such routes, and those that were known are gone."""
         try:
-            found = await self._load(kind, namespace, selector)
+            return await self._load(kind, namespace, selector)
         except ClusterError as error:
-            if kind not in _OPTIONAL or error.status != HTTPStatus.NOT_FOUND:
+            if kind not in ROUTES or error.status != HTTPStatus.NOT_FOUND:
                 raise
-            self._absent.add(kind)
+            self._world.lose(kind)
             return 0
-        self._absent.discard(kind)
-        return found
 
     async def load_until_complete(self, pause: float = 1.0) -> None:
         """List everything; while the API server refuses, say why and try again. Nothing may be decided before."""
@@ -92,24 +89,43 @@ class Listing:
                 return
 
     async def audit(self) -> None:
-        """Compare with the API server: a watch that went deaf costs at most five minutes.
-
-        Returns when a kind is served that was not when everything began: it is watched after a new start alone.
-        """
+        """Compare with the API server: a watch that went deaf costs at most five minutes."""
         pause = _FIRST_AUDIT_SECONDS
         while True:
             await asyncio.sleep(pause)
-            pause = _ABSENT_SECONDS if self._absent >= _OPTIONAL else AUDIT_SECONDS
+            pause = AUDIT_SECONDS
             try:
-                absent, news = set(self._absent), await self.load()
-                if absent - self._absent:
-                    come = ", ".join(sorted(kind.kind for kind in absent - self._absent))
-                    log.warning("the cluster has kinds now that it had not: %s: the operator ends, to watch them", come)
-                    return
+                news = await self.load()
             except ClusterError as error:
                 log.warning("the audit could not list everything: %s", error)
             else:
                 log.info("the audit found %d objects that the watches had not brought", news)
+
+    async def until_kinds_come(self) -> None:
+        """Look whether the Gateway API is there, for a watch of a kind that goes ends for good, and says nothing.
+
+        Returns when a kind is served that was not: it is watched after a new start alone.
+        """
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._world.doubted.wait(), _KINDS_SECONDS)
+            self._world.doubted.clear()
+            for kind in ROUTES:
+                if await self._is_served(kind) and kind in self._world.absent:
+                    log.warning(
+                        "the cluster has %ss now, which it had not: the operator ends, to watch them", kind.kind
+                    )
+                    return
+
+    async def _is_served(self, kind: Kind) -> bool:
+        """Whether the API server has the kind; when it does not, none of its objects is there any more either."""
+        try:
+            await self._cluster.request("GET", collection_path(kind, self._scopes[0]), query={"limit": "1"})
+        except ClusterError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                self._world.lose(kind)
+            return False
+        return True
 
     async def _load(self, kind: Kind, namespace: str | None, selector: str) -> int:
         found = []

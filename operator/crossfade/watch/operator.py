@@ -79,6 +79,7 @@ class Operator:
             for name, part in (
                 ("office", self._lead()),
                 ("audit", self._listing.audit()),
+                ("kinds", self._listing.until_kinds_come()),
                 ("stop", _until(stop, kopf_runs)),
                 ("watch", watch(self._world, lambda: login(self._cluster.client), namespaces, kopf_runs, stop)),
             )

@@ -1,13 +1,14 @@
 """One look at one object: gather what is known, decide, write. Everything else in this package serves these lines."""
 
 import logging
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 
-from crossfade.act.execute import ActionError, StaleError, execute
+from crossfade.act.execute import ActionError, StaleError, UnservedError, execute
 from crossfade.api.conditions import ConditionType, Reason
 from crossfade.api.v1alpha1 import RolloutStatus
-from crossfade.decide.plan import ROUTES, Apply, Plan, Situation, Standing, Target, Weigh
+from crossfade.decide.plan import ROUTES, Action, Apply, Event, Plan, Situation, Standing, Target, Weigh
 from crossfade.decide.rollout import plan_rollout
 from crossfade.decide.version import plan_version
 from crossfade.model.moments import moment
@@ -44,6 +45,18 @@ _ENTRIES = frozenset({*ROUTES, Target.SERVICE})
 """What a rollback writes: the route, or the Service that stands for it."""
 _SUMMARY = frozenset({ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED})
 """The conditions that say how the last look went; the others hold until the next one that succeeds."""
+
+
+@dataclass
+class _Done:
+    """What came of a plan: the actions that were done, and whether its status was news, and is recorded."""
+
+    actions: list[Action] = field(default_factory=list)
+    recorded: bool = False
+
+    def makes_true(self, event: Event) -> bool:
+        """Whether the event may be told."""
+        return self.recorded if event.by is None else any(one is event.by for one in self.actions)
 
 
 class Reconciler:
@@ -114,25 +127,44 @@ class Reconciler:
         plan = plan_rollout(snapshot)
         world.remember(snapshot.rollout.uid, plan.ledger)
         self._foresee(snapshot, plan)
-        namespace = snapshot.rollout.namespace
+        done = _Done()
         try:
-            await execute(self._cluster, namespace, plan.first, self._world.cache.get, self._world.absorb)
-            self._time_rollback(snapshot, plan)
-            written = await self._write(snapshot, raw, plan, plan.situation)
-            _time_rollout(snapshot, plan, written=written)
-            await execute(self._cluster, namespace, plan.then, self._world.cache.get, self._world.absorb)
-            self._rehearse(snapshot, plan)
+            await self._carry_out(snapshot, raw, plan, done)
         except ActionError as error:
+            if isinstance(error, UnservedError):
+                self._world.doubt(error.kind, goes=error.goes)
+            await self._tell(raw, plan, done)
             await self._say_why(raw, plan, error)
             raise
         except StaleError as error:
-            log.info("%s; looked at again", error, extra={"namespace": namespace})
+            await self._tell(raw, plan, done)
+            log.info("%s; looked at again", error, extra={"namespace": snapshot.rollout.namespace})
             return 0.0
-        told = [event for event in plan.events if written or event.reason is Reason.ROUTE_REPAIRED]
-        ROUTE_REPAIRS.inc(sum(event.reason is Reason.ROUTE_REPAIRED for event in told))
-        if told:
-            await self._events.post(ROLLOUTS, raw, told, now)
+        except ClusterError:
+            await self._tell(raw, plan, done)
+            raise
+        await self._tell(raw, plan, done)
         return plan.look_again
+
+    async def _carry_out(self, snapshot: Snapshot, raw: Object, plan: Plan, done: "_Done") -> None:
+        """`first`, the status, `then`; `done` is what came of it, also when this raises."""
+
+        async def execute_all(actions: Iterable[Action]) -> None:
+            world, namespace = self._world, snapshot.rollout.namespace
+            await execute(self._cluster, namespace, actions, world.cache.get, world.wrote, done.actions.append)
+
+        await execute_all(plan.first)
+        self._time_rollback(snapshot, plan)
+        done.recorded = await self._write(snapshot, raw, plan, plan.situation)
+        _time_rollout(snapshot, plan, written=done.recorded)
+        await execute_all(plan.then)
+        self._rehearse(snapshot, plan)
+
+    async def _tell(self, raw: Object, plan: Plan, done: "_Done") -> None:
+        """Tell people what is so by now, and no more."""
+        told = [event for event in plan.events if done.makes_true(event)]
+        ROUTE_REPAIRS.inc(sum(event.reason is Reason.ROUTE_REPAIRED for event in told))
+        await self._events.post(ROLLOUTS, raw, told, plan.events, self._clock.now())
 
     def _foresee(self, snapshot: Snapshot, plan: Plan) -> None:
         """Have the stable version's past read when the plan asks for it; forget it when it was made use of."""
@@ -169,8 +201,7 @@ class Reconciler:
             self._resolver.request(place, uid, snapshot.spec, lambda: self._world.queue.add(key))
         if plan.status.resolved is not None:
             self._resolver.forget(place)
-        if written:
-            await self._events.post(MODEL_VERSIONS, raw, plan.events, now)
+        await self._events.post(MODEL_VERSIONS, raw, plan.events if written else (), plan.events, now)
         return plan.look_again
 
     async def _write(self, snapshot: Snapshot, raw: Object, plan: Plan, situation: Situation) -> bool:

@@ -1,5 +1,7 @@
 """All that the loop knows and whom a change wakes: the cache, its indexes and the queue, fed from one place."""
 
+import asyncio
+import logging
 from collections.abc import Iterable, Iterator
 
 from crossfade.model.ledger import Ledger
@@ -7,9 +9,11 @@ from crossfade.observe.answers import Place, Watched
 from crossfade.observe.cache import Cache, Change
 from crossfade.observe.claims import Claims
 from crossfade.observe.watchlist import Watchlist
-from crossfade.ports import Object
+from crossfade.ports import Kind, Object
 from crossfade.watch.queue import Key, Priority, WorkQueue
 from crossfade.watch.wake import Wakes
+
+log = logging.getLogger(__name__)
 
 
 class World:
@@ -20,6 +24,10 @@ class World:
         self.queue = queue
         self.ledgers: dict[str, Ledger] = {}
         """What the judge remembers, by uid of the Rollout; only those under way."""
+        self.absent: set[Kind] = set()
+        """The kinds that the cluster was seen to lack since the start."""
+        self.doubted = asyncio.Event()
+        """Set when a write was answered as if the cluster had no such kind: it is to be looked at now."""
         self.claims = Claims()
         self._wakes = Wakes(self.cache)
         self._watchlist = Watchlist(self.cache)
@@ -27,6 +35,10 @@ class World:
     def absorb(self, raw: Object) -> None:
         """Take in an object as read, watched or written."""
         self._wake(self.cache.put(raw))
+
+    def wrote(self, raw: Object) -> None:
+        """Take in an object as a write of ours returned it."""
+        self._wake(self.cache.wrote(raw))
 
     def remove(self, raw: Object) -> None:
         """Take in a deletion."""
@@ -38,6 +50,21 @@ class World:
         for change in changes:
             self._wake(change)
         return len(changes)
+
+    def lose(self, kind: Kind) -> None:
+        """Take in that the cluster has no such kind, or not any more: its objects went with it."""
+        if kind not in self.absent:
+            log.warning("the cluster has no %ss", kind.kind)
+        self.absent.add(kind)
+        for change in self.cache.lose(kind.kind):
+            self._wake(change)
+
+    def doubt(self, kind: Kind, *, goes: bool) -> None:
+        """Take in that a write was answered as if there were no such kind, or as if it were about to go."""
+        if goes:  # it may be back before anybody looks
+            self.lose(kind)
+        else:
+            self.doubted.set()
 
     def look_anew(self) -> None:
         """Have everything looked at without what was remembered, as after a restart."""

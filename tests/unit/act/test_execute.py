@@ -3,12 +3,16 @@
 import pytest
 from crossfade.act.execute import ActionError, Known, StaleError, execute
 from crossfade.api import meta
-from crossfade.decide.plan import Apply, Delete, Label, Scale, Target, Weigh
+from crossfade.decide.plan import Action, Apply, Delete, Label, Scale, Target, Weigh
 from crossfade.ports import Object
 
 from tests.unit.fakes.cluster import FakeCluster
 
 BODY = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "namespace": "ml"}, "spec": {}}
+
+
+def ticked(action: Action) -> None:
+    """Nobody takes note."""
 
 
 def nothing(kind: str, namespace: str, name: str) -> Object | None:
@@ -26,7 +30,9 @@ def known_as(rollout: str) -> Known:
 async def test_actions_are_sent_in_order_and_what_they_return_is_absorbed() -> None:
     cluster, seen = FakeCluster(), list[dict[str, object]]()
     actions = (Apply(Target.DEPLOYMENT, BODY, "why"), Scale("d", 3, "why"), Delete(Target.SERVICE, "d", "why"))
-    await execute(cluster, "ml", actions, nothing, seen.append)
+    done = list[Action]()
+    await execute(cluster, "ml", actions, nothing, seen.append, done.append)
+    assert done == list(actions)
     assert cluster.writes == [("apply", "Deployment", "d"), ("scale", "Deployment", "d"), ("delete", "Service", "d")]
     assert seen[1]["spec"] == {"replicas": 3}
     assert len(seen) == 2
@@ -36,16 +42,17 @@ async def test_nothing_is_sent_after_a_refusal_and_the_sentence_says_what_and_wh
     cluster = FakeCluster()
     cluster.refuse = lambda verb, kind, name: verb == "scale"
     actions = (Scale("d", 3, "three are asked for"), Delete(Target.SERVICE, "d", "why"))
+    done = list[Action]()
     with pytest.raises(ActionError, match=r"Deployment d could not be written \(three are asked for\): .*refused"):
-        await execute(cluster, "ml", actions, nothing, lambda raw: None)
-    assert cluster.writes == []
+        await execute(cluster, "ml", actions, nothing, lambda raw: None, done.append)
+    assert (cluster.writes, done) == ([], [])
 
 
 async def test_an_object_with_our_label_is_written_by_force() -> None:
     cluster = FakeCluster()
     cluster.create(labelled("demo"))
     await execute(
-        cluster, "ml", [Apply(Target.DEPLOYMENT, labelled("demo"), "why")], known_as("demo"), lambda raw: None
+        cluster, "ml", [Apply(Target.DEPLOYMENT, labelled("demo"), "why")], known_as("demo"), lambda raw: None, ticked
     )
     assert cluster.writes == [("apply", "Deployment", "d")]
 
@@ -55,7 +62,7 @@ async def test_a_kind_of_route_that_the_cluster_lacks_is_named() -> None:
     cluster.unserved.add("GRPCRoute")
     route = {**BODY, "apiVersion": "gateway.networking.k8s.io/v1", "kind": "GRPCRoute"}
     with pytest.raises(ActionError, match=r"does not have GRPCRoutes: install the CRDs of .*traffic.replicas"):
-        await execute(cluster, "ml", [Apply(Target.GRPC_ROUTE, route, "why")], nothing, lambda raw: None)
+        await execute(cluster, "ml", [Apply(Target.GRPC_ROUTE, route, "why")], nothing, lambda raw: None, ticked)
 
 
 @pytest.mark.parametrize("known", [nothing, known_as("another")])
@@ -63,7 +70,9 @@ async def test_an_object_that_is_not_ours_is_left_as_it_is_and_the_sentence_says
     cluster = FakeCluster()
     cluster.create(BODY)
     with pytest.raises(ActionError, match=r'conflict with "others"; .* rename the Rollout or delete the Deployment'):
-        await execute(cluster, "ml", [Apply(Target.DEPLOYMENT, labelled("demo"), "why")], known, lambda raw: None)
+        await execute(
+            cluster, "ml", [Apply(Target.DEPLOYMENT, labelled("demo"), "why")], known, lambda raw: None, ticked
+        )
     assert cluster.writes == []
 
 
@@ -84,7 +93,7 @@ def weigh(version: str) -> Weigh:
 async def test_weights_are_written_into_the_very_route_that_was_seen() -> None:
     cluster, seen = FakeCluster(), list[Object]()
     stored = cluster.create(SHOP)
-    await execute(cluster, "ml", [weigh(stored["metadata"]["resourceVersion"])], nothing, seen.append)
+    await execute(cluster, "ml", [weigh(stored["metadata"]["resourceVersion"])], nothing, seen.append, ticked)
     assert cluster.writes == [("patch", "HTTPRoute", "shop")]
     assert seen[0]["spec"]["rules"][0]["backendRefs"][0]["weight"] == 90
 
@@ -94,7 +103,7 @@ async def test_a_route_that_others_have_changed_is_looked_at_anew_and_no_error()
     old = cluster.create(SHOP)
     new = cluster.create(SHOP)
     with pytest.raises(StaleError, match="HTTPRoute shop was changed by others just now"):
-        await execute(cluster, "ml", [weigh(old["metadata"]["resourceVersion"])], lambda *_: old, seen.append)
+        await execute(cluster, "ml", [weigh(old["metadata"]["resourceVersion"])], lambda *_: old, seen.append, ticked)
     assert cluster.writes == []
     assert seen == [new]
 
@@ -105,7 +114,7 @@ async def test_a_route_that_is_as_it_was_seen_and_refuses_is_an_error() -> None:
     cluster.refuse = lambda verb, kind, name: verb == "patch"
     with pytest.raises(ActionError, match=r"HTTPRoute shop could not be written \(why\): patch of shop is refused"):
         await execute(
-            cluster, "ml", [weigh(stored["metadata"]["resourceVersion"])], lambda *_: stored, lambda raw: None
+            cluster, "ml", [weigh(stored["metadata"]["resourceVersion"])], lambda *_: stored, lambda raw: None, ticked
         )
 
 
@@ -117,7 +126,7 @@ async def test_a_service_of_others_with_the_name_of_ours_is_not_made_to_select_o
     cluster.foreign.clear()
     ours = {**labelled("demo"), "apiVersion": "v1", "kind": "Service"}
     with pytest.raises(ActionError, match=r"there is a Service of this name already; .* delete the Service"):
-        await execute(cluster, "ml", [Apply(Target.SERVICE, ours, "why")], nothing, lambda raw: None)
+        await execute(cluster, "ml", [Apply(Target.SERVICE, ours, "why")], nothing, lambda raw: None, ticked)
     assert cluster.writes == []
 
 
@@ -125,6 +134,8 @@ async def test_a_pod_gets_its_label_and_loses_it_and_one_that_is_gone_is_fine() 
     cluster, seen = FakeCluster(), list[Object]()
     cluster.create({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "ml"}})
     come, go = (Label("p", "fraud", serves=serves, why="why") for serves in (True, False))
-    await execute(cluster, "ml", [come, go, Label("gone", "fraud", serves=True, why="why")], nothing, seen.append)
+    await execute(
+        cluster, "ml", [come, go, Label("gone", "fraud", serves=True, why="why")], nothing, seen.append, ticked
+    )
     assert [one["metadata"]["labels"] for one in seen] == [{meta.LABEL_SERVES: "fraud"}, {}]
     assert cluster.writes == [("mark", "Pod", "p"), ("mark", "Pod", "p")]

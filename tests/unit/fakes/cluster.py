@@ -82,6 +82,14 @@ class FakeCluster:
         self._record("create", Kind("", "", "Event"), body["regarding"]["name"])
         self.events.append(body)
 
+    async def count_event(self, namespace: str, name: str, count: int, at: str) -> None:
+        """See ports.Cluster."""
+        self._record("patch", Kind("", "", "Event"), name)
+        found = next((one for one in self.events if one["metadata"]["name"] == name), None)
+        if found is None:
+            raise ClusterError(f"events {name} not found", 404)
+        found["series"] = {"count": count, "lastObservedTime": at}
+
     def create(self, body: Object, generation: int = 1) -> Object:
         """What others do, creation or change: not recorded as a write of ours."""
         kind = Kind(body["apiVersion"], "", body["kind"])

@@ -158,6 +158,47 @@ def test_the_same_requests_by_other_words_are_a_clash(mine: Object, other: Objec
     assert len(seen.rivals(mine)) == 1
 
 
+AWAY = [{"filters": [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https"}}]}]
+ELSEWHERE = [{"filters": [{"type": "RequestRedirect", "requestRedirect": {"scheme": "https", "hostname": "b.test"}}]}]
+PLAIN, SECURE = {**PUBLIC, "sectionName": "http"}, {**PUBLIC, "sectionName": "https"}
+
+
+@pytest.mark.parametrize(
+    ("mine", "away"),
+    [
+        ([PUBLIC], PLAIN),
+        ([PUBLIC], {**PUBLIC, "port": 80}),
+        ([PLAIN, SECURE], PLAIN),
+        ([{**PUBLIC, "port": 80}, {**PUBLIC, "port": 443}], {**PUBLIC, "port": 80}),
+        ([SECURE], PLAIN),
+    ],
+)
+def test_a_redirect_from_one_listener_of_several_takes_nothing_for_good(mine: list[Object], away: Object) -> None:
+    """From http to https, the usual way: what comes to the other listener is ours, and in the end what is led there."""
+    seen, asks = Seen(), rollout("fraud", 2, "a.test", parentRefs=mine)
+    seen.put(asks)
+    seen.put(route("o", 1, "a.test", parent=away, rules=AWAY))
+    assert seen.rivals(asks) == []
+
+
+@pytest.mark.parametrize(
+    ("mine", "other"),
+    [
+        (PLAIN, route("o", 1, "a.test", parent=PLAIN, rules=AWAY)),
+        (PLAIN, route("o", 1, "a.test", rules=AWAY)),
+        (PUBLIC, route("o", 1, "a.test", rules=AWAY)),
+        (PUBLIC, route("o", 1, "a.test", parent=PLAIN)),
+        (PUBLIC, route("o", 1, "a.test", parent=PLAIN, rules=ELSEWHERE)),
+    ],
+    ids=["the only one that is asked for", "by a redirect from all", "all of all", "by an answer", "to another host"],
+)
+def test_listeners_that_are_taken_are_a_clash(mine: Object, other: Object) -> None:
+    seen, asks = Seen(), rollout("fraud", 2, "a.test", parent=mine)
+    seen.put(asks)
+    seen.put(other)
+    assert len(seen.rivals(asks)) == 1
+
+
 def test_a_route_that_its_gateway_refuses_and_a_rollout_on_its_way_out_want_nothing() -> None:
     seen, mine, gone = Seen(), rollout("fraud", 5, "a.test"), rollout("gone", 1, "a.test")
     refused = {"parentRef": PUBLIC, "conditions": [{"type": "Accepted", "status": "False"}]}

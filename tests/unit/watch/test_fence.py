@@ -66,6 +66,7 @@ def test_nothing_is_written_when_it_is_over() -> None:
             lambda: fence.patch(ROUTES[0], "ml", "fraud", []),
             lambda: fence.delete(ROUTES[0], "ml", "fraud"),
             lambda: fence.create_event("ml", BODY),
+            lambda: fence.count_event("ml", "fraud.1", 2, "now"),
         ]
         for call in calls:
             async with refused("does not hold the lease"):

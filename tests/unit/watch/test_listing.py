@@ -1,9 +1,10 @@
 """Would catch an operator that does not start without the Gateway API, or that never learns that it is there."""
 
+import asyncio
 from typing import Any
 
 import pytest
-from crossfade.ports import ClusterError
+from crossfade.ports import ROUTES, ClusterError
 from crossfade.watch import listing
 from crossfade.watch.listing import Listing
 from crossfade.watch.queue import WorkQueue
@@ -38,10 +39,47 @@ async def test_any_other_kind_must_be_there() -> None:
 
 
 async def test_the_operator_ends_when_the_gateway_api_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "_FIRST_AUDIT_SECONDS", 0.0)
+    monkeypatch.setattr(listing, "_KINDS_SECONDS", 0.0)
     server = Server("httproutes")
     known = listing_of(server)
     await known.load()
     server.absent.clear()
-    await known.audit()
+    await known.until_kinds_come()
     assert server.asked > 0
+
+
+ROUTE = {
+    "apiVersion": "gateway.networking.k8s.io/v1",
+    "kind": "HTTPRoute",
+    "metadata": {"name": "r", "namespace": "ml"},
+}
+
+
+@pytest.mark.parametrize("seen", ["by an audit", "by a look", "by a write", "by a write while it goes"])
+async def test_routes_are_gone_with_their_kind_and_the_operator_ends_when_it_is_back(
+    seen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_KINDS_SECONDS", 0.0)
+    server = Server()
+    known = listing_of(server)
+    await known.load()
+    known._world.absorb({**ROUTE, "metadata": {**ROUTE["metadata"], "uid": "1", "resourceVersion": "5"}})
+    server.absent.add("httproutes")
+    if seen == "by an audit":
+        await known.load()
+    elif seen == "by a write while it goes":
+        known._world.doubt(ROUTES[0], goes=True)
+    else:
+        monkeypatch.setattr(listing, "_KINDS_SECONDS", 0.0 if seen == "by a look" else 60.0)
+        looking = asyncio.create_task(known.until_kinds_come())
+        if seen == "by a write":
+            known._world.doubt(ROUTES[0], goes=False)
+        while not known._world.absent:  # noqa: ASYNC110 - it is the other task's turn
+            await asyncio.sleep(0)
+        looking.cancel()
+        monkeypatch.setattr(listing, "_KINDS_SECONDS", 0.0)
+    assert known._world.cache.get("HTTPRoute", "ml", "r") is None
+    server.absent.clear()
+    await known.until_kinds_come()
+    known._world.absorb({**ROUTE, "metadata": {**ROUTE["metadata"], "uid": "1", "resourceVersion": "5"}})
+    assert known._world.cache.get("HTTPRoute", "ml", "r") is not None, "it was out of reach, not deleted"

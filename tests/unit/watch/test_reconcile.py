@@ -81,6 +81,76 @@ async def test_a_route_that_others_changed_is_put_right_counted_and_told() -> No
     assert [one["note"] for one in cluster.events if one["reason"] == "RouteRepaired"] != []
 
 
+async def changed_by_others() -> tuple[FakeCluster, Loop]:
+    """A route of ours in which others have put nobody."""
+    cluster, clock = await promoted()
+    route = cluster.objects["HTTPRoute", "ml", "demo"]
+    cluster.create({**route, "spec": {**route["spec"], "rules": [{**route["spec"]["rules"][0], "backendRefs": []}]}})
+    return cluster, Loop(cluster, clock)
+
+
+async def test_a_second_repair_of_the_same_is_counted_where_the_first_was_told() -> None:
+    cluster, loop = await changed_by_others()
+    await loop.settle()
+    route = cluster.objects["HTTPRoute", "ml", "demo"]
+    cluster.create({**route, "spec": {**route["spec"], "rules": [{**route["spec"]["rules"][0], "backendRefs": []}]}})
+    loop.watch()
+    await loop.settle()
+    assert [one["series"]["count"] for one in told(cluster, "RouteRepaired")] == [2]
+
+
+def told(cluster: FakeCluster, reason: str) -> list[dict[str, Any]]:
+    return [one for one in cluster.events if one["reason"] == reason]
+
+
+async def test_hosts_that_are_edited_twice_before_the_gateway_follows_were_changed_by_nobody_else() -> None:
+    cluster, clock = await promoted()
+    loop = Loop(cluster, clock)
+    for host in ("a.test", "b.test"):
+        api = cluster.objects["Rollout", "ml", "demo"]["spec"]["traffic"]["gatewayAPI"]
+        cluster.create(rollout(traffic={"gatewayAPI": {**api, "hostnames": [host]}}))
+        await until_idle(loop)
+        assert cluster.objects["HTTPRoute", "ml", "demo"]["spec"]["hostnames"] == [host]
+    assert told(cluster, "RouteRepaired") == []
+
+
+async def until_idle(loop: Loop) -> None:
+    """Reconcile what there is to do, while no gateway answers."""
+    loop.watch()
+    while await loop.step() or loop.scout._tasks:
+        await asyncio.gather(*loop.scout._tasks.values())
+
+
+async def test_a_repair_that_was_refused_is_told_when_it_is_done() -> None:
+    cluster, loop = await changed_by_others()
+    cluster.refuse = lambda verb, kind, name: kind == "HTTPRoute"
+    with pytest.raises(ActionError):
+        await loop.settle()
+    assert told(cluster, "RouteRepaired") == []
+    cluster.refuse = lambda verb, kind, name: False
+    loop.world.breach(("ml", "demo"))
+    await loop.settle()
+    assert len(told(cluster, "RouteRepaired")) == 1
+
+
+async def test_a_repair_is_told_although_the_status_after_it_was_refused() -> None:
+    cluster, loop = await changed_by_others()
+    cluster.refuse = lambda verb, kind, name: verb == "status"
+    with pytest.raises(ClusterError):
+        await loop.settle()
+    assert len(told(cluster, "RouteRepaired")) == 1
+
+
+async def test_what_is_recorded_is_told_although_the_write_after_it_was_refused() -> None:
+    cluster, clock = await promoted()
+    loop = await before_its_first_stage(cluster, clock)
+    cluster.refuse = lambda verb, kind, name: kind == "HTTPRoute"
+    with pytest.raises(ActionError):
+        await loop.settle()
+    (one,) = told(cluster, "Shifting")
+    assert one["note"] == "1/2 ten: v2 is to get 10% of the requests"
+
+
 async def test_an_autoscaler_and_a_budget_are_made_once_put_right_and_taken_away() -> None:
     cluster, clock = FakeCluster(), FakeClock()
     cluster.create(version())
@@ -136,8 +206,8 @@ def crash_after(cluster: FakeCluster, writes: int) -> None:
     cluster.refuse = crash
 
 
-async def test_a_second_version_gets_its_first_stage_once_the_past_is_read_and_is_remembered_until_it_goes() -> None:
-    cluster, clock = await promoted()
+async def before_its_first_stage(cluster: FakeCluster, clock: FakeClock) -> Loop:
+    """A second version is asked for, and all is known that its first stage waits for."""
     cluster.create(version("v2"))
     cluster.create(rollout("v2"))
     loop = Loop(cluster, clock)
@@ -150,6 +220,12 @@ async def test_a_second_version_gets_its_first_stage_once_the_past_is_read_and_i
     loop.world.breach(("ml", "demo"))
     await loop.settle()
     await asyncio.gather(*loop.foreseer._tasks.values())
+    return loop
+
+
+async def test_a_second_version_gets_its_first_stage_once_the_past_is_read_and_is_remembered_until_it_goes() -> None:
+    cluster, clock = await promoted()
+    loop = await before_its_first_stage(cluster, clock)
     await loop.settle()
     assert cluster.objects["Rollout", "ml", "demo"]["status"]["stage"]["name"] == "ten"
     assert [ledger.step for ledger in loop.world.ledgers.values()] == [15.0]
@@ -172,6 +248,22 @@ async def test_a_refused_write_is_shown_in_the_status_and_retried() -> None:
     loop.world.breach(("ml", "demo"))
     await loop.settle()
     assert ready(cluster)["status"] == "True"
+
+
+async def test_a_kind_of_route_that_goes_is_named_and_all_goes_on_when_it_is_back() -> None:
+    cluster, clock = await promoted()
+    before = cluster.objects.pop(("HTTPRoute", "ml", "demo"))
+    cluster.unserved.add("HTTPRoute")
+    loop = Loop(cluster, clock)
+    with pytest.raises(ActionError):
+        await loop.settle()
+    assert "this cluster does not have HTTPRoutes" in ready(cluster)["message"]
+    assert ready(cluster)["status"] == "Unknown"
+    assert loop.world.doubted.is_set(), "whether the kind is there is looked at now"
+    cluster.unserved.clear()
+    await Loop(cluster, clock).settle()
+    assert ready(cluster)["status"] == "True"
+    assert cluster.objects["HTTPRoute", "ml", "demo"]["spec"] == before["spec"]
 
 
 async def test_a_route_of_others_with_the_rollouts_name_stays_theirs_and_the_status_says_so() -> None:

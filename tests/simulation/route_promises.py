@@ -1,0 +1,71 @@
+"""What must hold of the rules that users meet: which ones, where they stand, and what others make of them."""
+
+from typing import TYPE_CHECKING, Any
+
+from crossfade.decide.spare import SETTLED_SECONDS
+
+from tests.simulation.routes import cohorts, is_service, is_spare
+
+if TYPE_CHECKING:
+    from tests.simulation.invariants import Pass
+    from tests.simulation.world import World
+
+
+def what_others_changed_is_proven_anew(one: "Pass") -> None:
+    """Whoever else splits the requests otherwise takes the stage's proof with it."""
+    stage = one.plan.status.stage
+    if stage is not None and any(event.reason == "RouteRepaired" for event in one.plan.events):
+        assert (stage.acknowledged_at, stage.proven_at, one.plan.proven) == (None, None, False), (
+            "proof of another split"
+        )
+
+
+# promises of more than one pass
+
+
+def nobody_meets_what_was_not_tried(world: "World") -> None:
+    """A rule that copies requests, or that a cohort's headers meet, was behind our own header before; a cohort's needs
+    not have been where the gateway has no address."""
+    tried = [rule for route in world.gateway.routes_seen for rule in route["spec"]["rules"]]
+    for rule in world.route["spec"].get("rules", ()) if world.route else ():
+        if is_spare(rule):
+            continue
+        headers = rule["matches"][0].get("headers", [])
+        alike = (
+            one
+            for one in tried
+            if one.get("filters") == rule.get("filters") and one["matches"][0]["headers"][:-1] == headers
+        )
+        new = "filters" in rule or (headers and world.gateway.addresses)
+        assert not new or any(alike), f"users met {rule} first"
+
+
+def rules_of_users_never_move(world: "World") -> None:
+    """Whatever a stage adds comes behind them: Envoy Gateway names what it sends to by the rule's place."""
+    rules = world.route["spec"].get("rules") if world.route and not is_service(world.route) else None
+    matches = rules[0].get("matches", [{}]) if rules else [{}]
+    assert "headers" not in matches[0], "a stage's rule has taken the place of the users'"
+
+
+def no_cohort_meets_a_rule_that_comes_or_goes(world: "World") -> None:
+    """Its rule comes into a place that gateways have known for three seconds, and leaves the place behind: Envoy
+    answers with 503 while it knows a rule, and not yet or not any more where that leads. But when others write it."""
+    known: tuple[Any, float] = getattr(world, "_known", (None, world.now))
+    before, since = known
+    if world.route is before:
+        return
+    world._known = (world.route, world.now)  # type: ignore[attr-defined]
+    others = world.route_generation != world.ours or _repaired(world)
+    if before is None or world.route is None or others or is_service(world.route):
+        return
+    places = [len(one["spec"].get("rules", ())) for one in (before, world.route)]
+    if cohorts(world.route) and not cohorts(before):
+        assert places[0] == places[1], "a cohort meets a rule that has just come"
+        assert world.now - since >= SETTLED_SECONDS, "a cohort meets a rule that gateways may not have yet"
+    spare = any(map(is_spare, before["spec"].get("rules", ())))
+    if cohorts(before) or (spare and world.now - since < SETTLED_SECONDS):
+        assert places[0] == places[1], "the rule of a cohort goes while gateways may still send to it"
+
+
+def _repaired(world: "World") -> bool:
+    return world.plan is not None and any(one.reason == "RouteRepaired" for one in world.plan.events)

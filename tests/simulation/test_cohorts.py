@@ -1,0 +1,133 @@
+"""Catches a cohort that meets a rule which its gateway has just heard of, or has just lost, and a rule left behind."""
+
+import pytest
+
+from tests.simulation.routes import cohorts, is_spare
+from tests.simulation.test_rehearsals import COHORT, TEN, asked
+from tests.simulation.test_stages import asking, at, revision, taken_back, transcript
+from tests.simulation.world import World, beside, promoted, weights
+
+OTHER = {"name": "ops", "match": {"headers": [{"name": "x-team", "value": "ops"}]}}
+PREVIEW = {**COHORT, "gate": "Manual"}
+
+
+def spares(world: World) -> int:
+    """Rules that nobody meets."""
+    return sum(is_spare(rule) for rule in (world.route or {})["spec"]["rules"])
+
+
+def test_a_cohorts_rule_is_there_for_nobody_before_it_is_there_for_the_cohort() -> None:
+    world = asked(COHORT, TEN)
+    world.run(60, until=lambda one: spares(one) > 0)
+    since = world.now
+    (rule,) = [rule for rule in (world.route or {})["spec"]["rules"] if is_spare(rule)]
+    assert [one["name"] for one in rule["backendRefs"]] == [revision(world, "v1")], "nothing of v2 in it yet"
+    world.run(60, until=lambda one: bool(cohorts(one.route)))
+    assert world.now - since >= 3, transcript(world)
+    assert "its rule is brought in behind a header that only we know" in transcript(world)
+    assert world.gateway.route is None, "the rehearsal is over by then"
+
+
+def test_it_leaves_its_place_behind_until_the_next_weight_is_written() -> None:
+    world = asked(COHORT, TEN, {"name": "half", "weight": 50})
+    world.run(90, until=at("ten", proven=False))
+    assert (spares(world), cohorts(world.route)) == (1, [])
+    world.run(90, until=at("half", proven=False))
+    assert spares(world) == 0
+    world.run(90, until=promoted)
+    assert promoted(world), transcript(world)
+
+
+def test_it_stays_when_the_next_weight_comes_at_once() -> None:
+    world = asked(COHORT, TEN, {"name": "half", "weight": 50})
+    world.run(90, until=at("ten", proven=False))
+    since = world.now
+    world.order("skip-stage")
+    world.run(10, until=at("half", proven=False))
+    assert world.now - since < 3
+    assert spares(world) == 1
+    world.run(90, until=promoted)
+    assert promoted(world), transcript(world)
+
+
+def test_one_cohort_after_another_keeps_the_place() -> None:
+    world = asked(COHORT, OTHER, TEN)
+    written = []
+    world.checks.append(lambda one: written.append(len((one.route or {})["spec"]["rules"])))
+    world.run(200, until=at("ops"))
+    first = written.index(2)
+    assert set(written[first:]) == {2}, transcript(world)
+
+
+def test_a_rollback_is_one_write_and_takes_the_rule_away_later() -> None:
+    world = asked(PREVIEW, TEN)
+    world.run(90, until=at("team"))
+    world.error_rate["v2"] = 0.5
+    world.run(60, until=taken_back)
+    assert taken_back(world), transcript(world)
+    assert beside(world.route or {}, 1.0) == {}
+    assert weights(world.route) == {revision(world, "v1"): 100}
+    assert spares(world) == 1
+    world.run(20)
+    assert len((world.route or {})["spec"]["rules"]) == 1, transcript(world)
+    assert [one.arm[0] for one in world.revisions.values()] == ["v1"]
+
+
+def test_blue_green_is_done_when_nothing_is_left_to_do() -> None:
+    world = asked(PREVIEW)
+    world.run(90, until=at("team"))
+    world.run(10)
+    world.order("advance")
+    world.run(60, until=promoted)
+    assert promoted(world), transcript(world)
+    assert len((world.route or {})["spec"]["rules"]) == 1
+    generation = world.route_generation
+    world.run(60)
+    assert world.route_generation == generation
+
+
+def test_a_rollout_that_is_deleted_leaves_no_rule_behind() -> None:
+    world = asked(PREVIEW, TEN)
+    world.run(90, until=at("team"))
+    world.delete()
+    world.run(30)
+    assert not world.finalizer, transcript(world)
+    assert len((world.route or {})["spec"]["rules"]) == 1
+
+
+def test_a_deletion_hangs_on_no_gateway_for_it() -> None:
+    world = asked(PREVIEW, TEN)
+    world.run(90, until=at("team"))
+    world.gateway_up = False
+    world.delete()
+    world.run(90)
+    assert not world.finalizer, transcript(world)
+
+
+def test_a_rollout_given_up_before_the_cohort_meets_its_rule_leaves_none_behind() -> None:
+    world = asked(COHORT, TEN)
+    world.run(60, until=lambda one: spares(one) > 0)
+    world.ask("v1")
+    world.run(30)
+    assert len((world.route or {})["spec"]["rules"]) == 1, transcript(world)
+    assert world.plan is not None
+    assert world.plan.situation.standing == "Done"
+
+
+@pytest.mark.parametrize("after", range(10))
+def test_a_kill_between_any_two_writes_keeps_these_promises(after: int) -> None:
+    world = asked(COHORT, TEN)
+    world.run(60, until=lambda one: spares(one) > 0)
+    world.crash_after = after
+    world.run(10)
+    world.restart()
+    world.run(200, until=promoted)
+    assert promoted(world), transcript(world)
+
+
+def test_weights_alone_bring_in_no_rule() -> None:
+    world = asking(TEN)
+    written = set()
+    world.checks.append(lambda one: written.add(len((one.route or {})["spec"]["rules"])))
+    world.run(200, until=promoted)
+    assert written == {1}

@@ -1,0 +1,154 @@
+"""Catches proof that is kept from before others changed the route, and a change of our own that is told as theirs."""
+
+from typing import Any
+
+import pytest
+from crossfade.api import meta
+from crossfade.api.v1alpha1.rollout import StageStatus
+from crossfade.model.claim import Rival, Wanted
+from crossfade.model.moments import moment
+
+from tests.simulation.test_stages import asking, at, revision, transcript
+from tests.simulation.world import World, promoted, spec, weights
+
+TEN = {"name": "ten", "weight": 10, "minDuration": "60s"}
+HALF = {"name": "half", "weight": 50}
+OTHER = Rival("HTTPRoute", "web", "shop", Wanted("gateways", "public", "", "PathPrefix", "/"))
+BY_PODS = {"spec": spec("v1", traffic={"replicas": {}}, serving={"replicas": 10})}
+
+
+def told(world: World) -> list[str]:
+    """What is said of repaired routes from now on."""
+    said: list[str] = []
+
+    def listen(one: World) -> None:
+        events = one.plan.events if one.plan else ()
+        said.extend(event.message for event in events if event.reason == "RouteRepaired")
+
+    world.checks.append(listen)
+    return said
+
+
+def others_write(world: World, share: int) -> None:
+    """Somebody gives the candidate this share."""
+    assert world.route is not None
+    parts = {revision(world, "v1"): 100 - share, revision(world, "v2"): share}
+    users = world.route["spec"]["rules"][0]
+    split = {**users, "backendRefs": [{"name": name, "port": 80, "weight": part} for name, part in parts.items()]}
+    world.route = {**world.route, "spec": {**world.route["spec"], "rules": [split]}}
+    world.route_generation += 1
+    world.route_written_at = world.now
+
+
+def stage(world: World) -> StageStatus:
+    assert world.status.stage is not None, transcript(world)
+    return world.status.stage
+
+
+def test_what_was_seen_before_others_changed_the_route_is_no_proof_of_the_share_any_more() -> None:
+    world = asking(TEN, HALF)
+    world.run(60, until=at("ten"))
+    said = told(world)
+    world.run(30)
+    others_write(world, 50)
+    changed = world.now
+    world.run(1)
+    assert world.share("v2") == 10, transcript(world)
+    assert (stage(world).acknowledged_at, stage(world).proven_at) == (None, None) or moment(
+        stage(world).acknowledged_at or ""
+    ) > changed
+    world.run(20, until=at("ten"))
+    assert moment(stage(world).proven_at or "") > changed
+    world.run(55)
+    assert stage(world).name == "ten", "the stage lasts a minute from its new proof on"
+    world.run(100, until=at("half"))
+    assert at("half")(world), transcript(world)
+    assert len(said) == 1
+
+
+@pytest.mark.parametrize("after", range(4))
+def test_a_kill_while_it_is_put_right_keeps_no_proof_either(after: int) -> None:
+    world = asking(TEN, HALF)
+    world.run(60, until=at("ten"))
+    world.run(30)
+    others_write(world, 50)
+    changed, world.crash_after = world.now, after
+    world.run(1)
+    world.restart()
+    world.run(20, until=at("ten"))
+    assert moment(stage(world).proven_at or "") > changed, transcript(world)
+
+
+@pytest.mark.parametrize("state", ["others have the host", "a spec that cannot be followed"])
+def test_whatever_else_is_waited_for_proof_is_not_kept(state: str) -> None:
+    world = asking(TEN, HALF)
+    world.run(60, until=at("ten"))
+    if state == "others have the host":
+        world.rivals = (OTHER,)
+    else:
+        world.versions.discard("v2")
+    world.run(2)
+    others_write(world, 5)
+    changed = world.now
+    world.run(3)
+    world.rivals = ()
+    world.versions.add("v2")
+    world.run(30, until=at("ten"))
+    assert moment(stage(world).proven_at or "") > changed, transcript(world)
+
+
+def test_hosts_that_are_edited_twice_before_the_gateway_has_followed_were_changed_by_nobody_else() -> None:
+    world = asking(TEN, HALF)
+    world.run(60, until=at("ten"))
+    said, proven = told(world), stage(world).proven_at
+    world.gateway_up = False
+    for host in ("a.test", "b.test", "c.test"):
+        api = {"parentRefs": [{"name": "public", "namespace": "gateways"}], "hostnames": [host]}
+        world.edit(traffic={"gatewayAPI": api})
+        world.run(2)
+        assert (world.route or {})["spec"]["hostnames"] == [host]
+    world.gateway_up = True
+    world.run(5)
+    assert said == []
+    assert stage(world).proven_at == proven, "requests were split all the while as they should be"
+
+
+def test_a_route_that_others_change_before_the_gateway_has_followed_is_told() -> None:
+    world = asking(TEN, HALF)
+    world.run(60, until=at("ten"))
+    said = told(world)
+    world.gateway_up = False
+    api = {"parentRefs": [{"name": "public", "namespace": "gateways"}], "hostnames": ["a.test"]}
+    world.edit(traffic={"gatewayAPI": api})
+    world.run(2)
+    others_write(world, 5)
+    world.run(2)
+    assert len(said) == 1
+    assert world.share("v2") == 10
+
+
+@pytest.mark.parametrize("of", ["the selector", "the Service"])
+def test_the_service_in_front_of_both_is_put_right_told_and_proven_anew(of: str) -> None:
+    world = asking(TEN, HALF, **BY_PODS)
+    world.run(90, until=at("ten"))
+    said = told(world)
+    assert world.route is not None
+    stored: dict[str, Any] = world.route
+    alone = {meta.LABEL_REVISION: revision(world, "v2")}
+    world.route = {**stored, "spec": {**stored["spec"], "selector": alone}} if of == "the selector" else None
+    world.route_generation += 1
+    changed = world.now
+    world.run(1)
+    assert weights(world.route) == weights(stored), transcript(world)
+    (one,) = said
+    assert one.startswith("the Service fraud was changed by others: " if of == "the selector" else "the Service fraud")
+    world.run(30, until=at("ten"))
+    assert moment(stage(world).proven_at or "") > changed, transcript(world)
+
+
+def test_nobody_is_blamed_over_a_whole_rollout_behind_a_service() -> None:
+    world = asking(TEN, HALF, **BY_PODS)
+    said = told(world)
+    world.run(400, until=promoted)
+    assert promoted(world), transcript(world)
+    assert said == []
