@@ -207,6 +207,39 @@ def test_nothing_that_others_write_at_rest_is_anybodys_business() -> None:
     assert world.failed_by_route == 0
 
 
+@pytest.mark.parametrize("weights", [(1, 0), (1, 1), (0, 1), (60, 40)])
+def test_what_git_wrote_at_rest_is_no_contest_for_the_same_version_tried_again(weights: tuple[int, int]) -> None:
+    """Git applies its own weights every few minutes, and long after an abort somebody says `retry`."""
+    world = holding()
+    world.order("abort")
+    world.reaches(taken_back).rests(40)
+    world.git_applies(rule(*weights))
+    world.rests(20)
+    world.order("retry", "t1")
+    world.reaches(at("sign-off"))
+    assert world.share("v2") == 40
+    assert world.failed_by_route == 0
+
+
+def test_at_rest_a_contest_ends_by_the_services_as_soon_as_stable_can_answer() -> None:
+    """Not even by order is anything taken from who answers while stable cannot."""
+    world = holding()
+    world.happens("the gateway is gone", gateway_up=False)
+    world.asks("v1", weight(40))
+    world.reaches(lambda one: one.our_weights[-1] == (100, 0))
+    world.happens("v1 loses its pods", room={"v1": 0})
+    world.git_applies(rule(0, 1))
+    world.reaches(says("RouteContested"))
+    world.order("retry", "t1")
+    world.rests(30)
+    assert world.our_weights == [(60, 40), (100, 0)]
+    world.happens("v1 has its pods again", room={}, gateway_up=True)
+    world.reaches(promoted).rests(30)
+    assert set(world.slots.values()) == {world.revision("v1")}
+    assert world.our_weights == [(60, 40), (100, 0)]
+    assert "retry" in {one.verb for one in world.status.handled}
+
+
 def test_a_promotion_that_git_undoes_at_once_keeps_the_old_pods_for_as_long_as_they_are_reached() -> None:
     """The Service of the old version is the new one's as soon as it may be, and then Git's weights mean nothing."""
     world = serving()

@@ -101,7 +101,8 @@ class AdoptedRoute:
 
 
 def remembered(snapshot: Snapshot, status: RolloutStatus, actions: Iterable[Action]) -> RolloutStatus:
-    """The status with the weights that the actions write and, once they were seen to be stored, since when."""
+    """The status with the weights that the actions write and, once they were seen to be stored, since when; without
+    any while nothing is rolled out: then they are nobody's business, nor are they when the same is tried again."""
     adoption, live, known = snapshot.adoption, snapshot.route, status.written
     if adoption is None:
         return status
@@ -109,6 +110,8 @@ def remembered(snapshot: Snapshot, status: RolloutStatus, actions: Iterable[Acti
         if isinstance(action, Weigh):
             slots = [SlotWeight(name=name, weight=weight) for name, weight in action.weights.items()]
             return status.model_copy(update={"written": WrittenWeights(slots=slots, asked=asked(snapshot))})
+    if status.candidate is None and status.stable and {*adoption.slots.values()} == {status.stable.revision}:
+        return status.model_copy(update={"written": None})
     stored = live is not None and adoption.writer is None and known is not None and known.stored_at is None
     if not stored or live is None or known is None or _weights_of(known) != slot_weights(adoption, live.spec):
         return status

@@ -61,6 +61,21 @@ def an_abort_is_carried_out_whatever_others_write_into_gits_route(story: Adopted
     assert story.share("v2") == 0
 
 
+@case("E4", "E6", world=Adopted)
+def what_git_applies_at_rest_does_not_stand_in_the_way_of_a_retry(story: Adopted) -> None:
+    """Aborted at forty percent; Git applies its own weights while nothing is rolled out, and then it is tried again."""
+    story.asks("v2", weight(40), gate())
+    story.reaches(at("sign-off"))
+    story.order("abort")
+    story.reaches(taken_back).rests(30)
+    story.git_applies(rule(1, 1), by="kustomize-controller")
+    story.rests(30)
+    story.order("retry")
+    story.reaches(at("sign-off"))
+    story.order("advance")
+    story.reaches(promoted).rests(30)
+
+
 @case("E4", world=Adopted)
 def gits_route_is_left_with_all_to_stable(story: Adopted) -> None:
     """Deleted at forty percent: the route stays, the weights and both Services are stable's."""
