@@ -140,6 +140,38 @@ def test_by_order_the_weights_are_written_once_more_and_no_third_time() -> None:
     assert world.our_weights == [(60, 40)] * 3
 
 
+def test_another_rollout_that_writes_into_the_route_frees_no_contest_and_makes_none() -> None:
+    world = holding()
+    world.another_rollout_writes()
+    world.rests(20)
+    assert world.plan is not None
+    assert world.plan.situation.reason == "WaitingForPeople"
+    world.git_applies(rule(1, 0))
+    world.reaches(says("RouteContested"))
+    world.another_rollout_writes()
+    world.rests(60)
+    assert world.our_weights == [(60, 40)], "the contest was freed"
+    assert world.plan.situation.reason == "RouteContested"
+    assert "when Rollout other wrote its own, over Crossfade's fraud-blue 60" in world.plan.situation.message
+    world.order("retry")
+    world.reaches(at("sign-off"))
+    assert world.our_weights == [(60, 40), (60, 40)]
+
+
+def test_another_rollout_that_writes_at_once_does_not_hide_that_our_weights_were_stored() -> None:
+    def interrupts(world: Adopted) -> None:
+        if world.our_weights and world.writer is None:
+            world.another_rollout_writes()
+
+    world = serving()
+    world.checks.append(interrupts)  # type: ignore[arg-type]
+    world.asks("v2", weight(40), gate())
+    world.reaches(at("sign-off"))
+    world.git_applies(rule(1, 0))
+    world.reaches(says("RouteContested")).rests(60)
+    assert world.our_weights == [(60, 40)]
+
+
 def test_another_spec_may_write_again() -> None:
     world = holding()
     world.git_applies(rule(1, 1))

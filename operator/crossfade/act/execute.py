@@ -127,8 +127,8 @@ async def _send(
         case Delete():
             await cluster.delete(kind, namespace, name)
             return None
-        case Weigh(operations=operations):
-            return await cluster.patch(kind, namespace, name, operations)
+        case Weigh(rollout=rollout, operations=operations):
+            return await cluster.patch(kind, namespace, name, operations, f"{meta.WEIGHTS_MANAGER}{rollout}")
 
 
 async def _apply(cluster: Cluster, kind: Kind, body: Object, *, force: bool) -> Object:

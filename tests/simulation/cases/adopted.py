@@ -46,6 +46,23 @@ def another_writer_of_gits_route_is_not_written_against(story: Adopted) -> None:
     story.reaches(promoted).rests(30)
 
 
+@case("E4", "E6", world=Adopted)
+def another_rollout_in_gits_route_frees_no_contest(story: Adopted) -> None:
+    """Two Rollouts move rules of one route: what is written for the other one is no leave to write over Git."""
+    story.asks("v2", weight(40), gate())
+    story.reaches(at("sign-off"))
+    story.another_rollout_writes()
+    story.rests(10)
+    story.git_applies(rule(1, 0))
+    story.reaches(says("RouteContested"))
+    story.another_rollout_writes()
+    story.rests(30)
+    story.order("retry")
+    story.reaches(at("sign-off"))
+    story.order("advance")
+    story.reaches(promoted).rests(30)
+
+
 @case("E4", world=Adopted)
 def an_abort_is_carried_out_whatever_others_write_into_gits_route(story: Adopted) -> None:
     """The weights are written once; what is written over them afterwards leads to stable by the Services."""
