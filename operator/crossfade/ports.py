@@ -96,7 +96,8 @@ class Cluster(Protocol):
         ...
 
     async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Object], manager: str) -> Object:
-        """JSON Patch under this field manager. Returns the stored object. Raises ClusterError; 409 or 422 for a failed test."""
+        """JSON Patch under this field manager. Returns the stored object. Raises ClusterError; 409 or 422 for a failed
+        test."""
         ...
 
     async def mark(self, kind: Kind, namespace: str, name: str, labels: Marks, annotations: Marks) -> Object | None:

@@ -336,6 +336,21 @@ def test_a_rule_that_is_not_as_it_must_be_is_named_and_heals(fault: str) -> None
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+def test_the_first_version_is_not_said_to_serve_by_a_rule_that_is_not_as_it_must_be(fault: str) -> None:
+    rules, sentence = FAULTS[fault]
+    world = Adopted(theirs=shop(*rules))
+    watched(world)
+    world.rests(60)
+    assert world.plan is not None
+    assert (world.plan.situation.standing, world.plan.situation.reason) == ("Failed", "RouteInvalid")
+    assert sentence in world.plan.situation.message
+    assert world.status.stable is None
+    assert None not in world.slots.values(), "what the rule is to name must be there first"
+    world.git_applies(rule(1, 0))
+    world.reaches(promoted)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_rollback_works_when_the_rule_is_not_as_it_must_be(fault: str) -> None:
     world = holding()
     world.git_applies(*FAULTS[fault][0])

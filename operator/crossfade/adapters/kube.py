@@ -57,7 +57,8 @@ class KubeCluster:
         return await self.request("PATCH", path, body, _MERGE, {"fieldManager": meta.FIELD_MANAGER})
 
     async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Object], manager: str) -> Object:
-        """JSON Patch under this field manager. Returns the stored object. Raises ClusterError; 409 or 422 for a failed test."""
+        """JSON Patch under this field manager. Returns the stored object. Raises ClusterError; 409 or 422 for a failed
+        test."""
         path = object_path(kind, namespace, name)
         return await self.request("PATCH", path, list(operations), _PATCH, {"fieldManager": manager})
 
