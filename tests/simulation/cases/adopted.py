@@ -33,6 +33,15 @@ def a_third_backend_in_gits_route_is_named(story: Adopted) -> None:
     story.reaches(promoted).rests(30)
 
 
+@case("E4", world=Adopted, begins=True, theirs=shop(rule(1, 0, name="another")))
+def the_first_version_waits_for_the_rule_of_gits_route(story: Adopted) -> None:
+    """The Services are there, and pods; it is stable only when the rule leads to them."""
+    story.reaches(says("RouteInvalid")).rests(30)
+    assert story.status.stable is None
+    story.git_applies(rule(1, 0))
+    story.reaches(promoted).rests(15)
+
+
 @case("E4", "E6", world=Adopted)
 def another_writer_of_gits_route_is_not_written_against(story: Adopted) -> None:
     """Named and held at forty percent; by order the weights are written once more."""
