@@ -1,4 +1,4 @@
-"""Who wants which requests, by Gateway, host and path: so that a clash is found without comparing all with all."""
+"""Who wants which requests, by Gateway, host and path or call: a clash is found without comparing all with all."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,8 +10,10 @@ from crossfade.observe.cache import Change
 from crossfade.ports import ROUTES, Object
 
 _ROUTES = tuple(kind.kind for kind in ROUTES)
+_GRPC = "GRPCRoute"
 _CONDITIONS = ("headers", "queryParams", "method")
-"""A match with one of these is more special than one without, and takes only its own."""
+"""A match with one of these is more special than one without, and takes only its own. But `method` of a
+GRPCRoute is what its calls have for a path."""
 
 Who = tuple[str, str, str]
 """Kind, namespace and name."""
@@ -83,8 +85,9 @@ def _read(raw: Object) -> _Claimant:
         return _Claimant(rank, {})
     spec = raw.get("spec", {})
     asked = (spec.get("traffic") or {}).get("gatewayAPI") or {} if asked_only else spec
+    paths = set(_calls(asked) if _GRPC in (raw["kind"], asked.get("kind")) else _paths(asked))
     claims: dict[Wanted, frozenset[Door]] = {}
-    for ref, host, path in product(_parents(raw, asked), asked.get("hostnames") or [""], set(_paths(asked))):
+    for ref, host, path in product(_parents(raw, asked), asked.get("hostnames") or [""], paths):
         gateway = ref.get("namespace") or metadata["namespace"], ref.get("name", "")
         wanted = Wanted(*gateway, host, *path)
         claims[wanted] = claims.get(wanted, frozenset()) | {Door(ref.get("sectionName"), ref.get("port"))}
@@ -104,10 +107,29 @@ def _is_refused(parent: Mapping[str, Any]) -> bool:
     return any(one["type"] == "Accepted" and one["status"] == "False" for one in parent.get("conditions", ()))
 
 
+def _matches(asked: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for rule in asked.get("rules") or [{}]:
+        yield from rule.get("matches") or [{}]
+
+
 def _paths(asked: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Type and value of every path that is wanted whatever else a request has."""
-    for rule in asked.get("rules") or [{}]:
-        for match in rule.get("matches") or [{}]:
-            if not any(match.get(condition) for condition in _CONDITIONS):
-                path = match.get("path") or {}
-                yield path.get("type", "PathPrefix"), path.get("value", "/")
+    for match in _matches(asked):
+        if not any(match.get(condition) for condition in _CONDITIONS):
+            path = match.get("path") or {}
+            yield path.get("type", "PathPrefix"), path.get("value", "/")
+
+
+def _calls(asked: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """The same of gRPC calls, by the paths that their requests have; `*` stands for any service or method."""
+    for match in _matches(asked):
+        if match.get("headers"):
+            continue
+        call = match.get("method") or {}
+        kind, service, method = call.get("type", "Exact"), call.get("service"), call.get("method")
+        if not service and not method:
+            yield "PathPrefix", "/"
+        elif kind == "Exact" and not method:
+            yield "PathPrefix", f"/{service}"
+        else:
+            yield kind, f"/{service or '*'}/{method or '*'}"
