@@ -58,6 +58,12 @@ def is_labelled(route: Object) -> bool:
     return meta.LABEL_ROLLOUT in (route["metadata"].get("labels") or {})
 
 
+def is_managed(route: Object, rollout: str) -> bool:
+    """Whether Crossfade made it for a Rollout of this name. An adopted one has not both labels."""
+    labels = route["metadata"].get("labels") or {}
+    return labels.get(meta.LABEL_ROLLOUT) == rollout and labels.get(meta.LABEL_MANAGED_BY) == meta.FIELD_MANAGER
+
+
 def read_adopted(route: Object, adoption: Adoption) -> RouteFacts:
     """The route of others as stored, its weights by the revisions whose pods our Services select."""
     weights = revision_weights(adoption, route.get("spec", {}))
