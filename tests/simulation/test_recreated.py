@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.simulation.cases.story import says
+from tests.simulation.cases.theirs import Adopted
 from tests.simulation.invariants import watched
 from tests.simulation.test_stages import at, ladder, taken_back, transcript
 from tests.simulation.world import World, promoted, serving, spec
@@ -93,6 +95,21 @@ def test_the_route_of_a_rollout_that_had_a_gateway_keeps_its_pods_and_is_named(v
     again.run(30)
     assert [one.arm[0] for one in again.revisions.values()] == ["v3"], transcript(again)
     assert again.failed_by_route == 0
+
+
+def test_beside_an_adopted_route_it_is_named_too_and_both_services_are_there() -> None:
+    world = Adopted(left_behind=serving("v1").snapshot().route)
+    watched(world)
+    world.reaches(says("HostTaken"))
+    assert world.status.stable is not None
+    assert set(world.slots.values()) == {world.status.stable.revision}
+    assert world.plan is not None
+    assert "past HTTPRoute shop" in world.plan.situation.message
+    world.asks("v2", {"name": "ten", "weight": 10})
+    world.rests(60)
+    assert (world.status.candidate, world.our_weights) == (None, [])
+    world.left_behind = None
+    world.reaches(promoted)
 
 
 def test_a_route_that_was_left_behind_and_comes_back_in_the_middle_stops_the_next_step() -> None:
