@@ -95,8 +95,9 @@ class Cluster(Protocol):
         """Set `spec.replicas` and nothing else. Returns the stored object. Raises ClusterError."""
         ...
 
-    async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Object]) -> Object:
-        """JSON Patch as `crossfade`. Returns the stored object. Raises ClusterError; 409 or 422 for a failed test."""
+    async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Object], manager: str) -> Object:
+        """JSON Patch under this field manager. Returns the stored object. Raises ClusterError; 409 or 422 for a failed
+        test."""
         ...
 
     async def mark(self, kind: Kind, namespace: str, name: str, labels: Marks, annotations: Marks) -> Object | None:

@@ -168,7 +168,11 @@ VALID: dict[str, list[Spec]] = {
             "modelVersion": "fraud-1-3-0",
             "serving": {"replicas": 10},
             "traffic": {"replicas": {}},
-            "strategy": {"stages": [{"name": "five", "weight": 5}], "bake": {"duration": "9m", "holdback": 10}},
+            "strategy": {
+                "stages": [{"name": "five", "weight": 5}],
+                "bake": {"duration": "9m", "holdback": 10},
+                "rollbackWindow": {"revisions": 1},
+            },
             "analysis": {
                 "metrics": [{"name": "e", "template": "mlserver/errors", "objective": {"absolute": {"max": "0.02"}}}]
             },

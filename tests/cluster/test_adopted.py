@@ -1,5 +1,6 @@
 """Catches a route of Git's that is written against its writer, or sends users where they must not be."""
 
+import asyncio
 import itertools
 import json
 from collections.abc import Callable
@@ -7,9 +8,11 @@ from collections.abc import Callable
 import pytest
 
 from testbed.bed import Bed
-from testbed.load import Sample
+from testbed.load import LoadGenerator, Sample
+from tests.cluster.test_way_back import back, started
 from tests.support import objects
 from tests.support.endpoint import (
+    BODY,
     NAME,
     Endpoint,
     at_least,
@@ -31,6 +34,7 @@ RATE = 100.0
 ROUTE, RULE = "shop", "model"
 BLUE, GREEN = f"{NAME}-blue", f"{NAME}-green"
 ADOPTED = {"gatewayAPI": {"mode": "Adopted", "adopted": {"name": ROUTE, "rule": RULE}}}
+OTHER = "other"
 HELD = {"name": "held", "weight": 40, "minDuration": "10m"}
 
 StartOperator = Callable[..., OperatorProcess]
@@ -83,8 +87,8 @@ async def serving(git: Git, endpoint: Endpoint, start_operator: StartOperator) -
     return endpoint
 
 
-def slot_weights(route: Object) -> tuple[int, ...]:
-    return tuple(one["weight"] for one in route["spec"]["rules"][0]["backendRefs"])
+def slot_weights(route: Object, rule: int = 0) -> tuple[int, ...]:
+    return tuple(one["weight"] for one in route["spec"]["rules"][rule]["backendRefs"])
 
 
 def told(endpoint: Endpoint) -> list[tuple[int, ...]]:
@@ -244,6 +248,76 @@ async def test_a_rule_that_is_not_as_it_must_be_is_named_and_heals(serving: Endp
 
 def _rule(git: Git) -> Object:
     return dict(git.manifest((1, 0))["spec"]["rules"][0])
+
+
+async def test_back_to_a_version_that_was_kept_moves_all_weight_at_once(serving: Endpoint) -> None:
+    first = (await serving.until(lambda _: True))["status"]["stable"]["revision"]
+    await serving.patch("Rollout", NAME, {"spec": {"strategy": back(keepPrevious="10m")}})
+    async with serving.load(RATE) as load:
+        await at_least(load, 100)
+        await serving.ask(2)
+        done = await serving.until(lambda found: serves(found, 2), 90)
+        second = done["status"]["stable"]["revision"]
+        await serving.recorder.until("Service", BLUE, lambda one: selects(one, second), 30)
+        kept = await started(serving, first)
+        await serving.ask(1)
+        again = await serving.until(lambda found: serves(found, 1))
+        await serving.recorder.until("Service", GREEN, lambda one: selects(one, first), 30)
+        await at_least(load, 100)
+    assert failed_by_route(load.samples) == {}
+    assert again["status"]["outcome"]["result"] == "FastRolledBack"
+    assert told(serving) == [(1, 0), (50, 50), (0, 100), (100, 0)]
+    assert await started(serving, first) == kept
+    assert answered(serving, load.samples[-50:]) == {"fraud-1"}
+
+
+async def test_two_rollouts_on_one_route_free_each_others_contest_no_more(serving: Endpoint, git: Git) -> None:
+    """Whoever writes the route takes the rules over from all others, and must not be taken for leave to fight."""
+    both = shared(git.manifest((1, 0)))
+    await serving.patch("HTTPRoute", ROUTE, both)
+    adopted = {"gatewayAPI": {"mode": "Adopted", "adopted": {"name": ROUTE, "rule": "another"}}}
+    strategy = {"stages": [HELD]}
+    await serving.create(
+        objects.rollout(
+            OTHER, f"{NAME}-1", serving.host, traffic=adopted, serving=objects.serving(1), strategy=strategy
+        )
+    )
+    await serving.recorder.until("Rollout", OTHER, lambda found: serves(found, 1), 60)
+    url, headers = serving.gateway + objects.INFER, {"host": serving.host, "x-rule": "another"}
+    async with asyncio.timeout(20):
+        while not (await serving.http.post(url, content=BODY, headers=headers)).is_success:  # noqa: ASYNC110 - a gateway tells nobody when it serves
+            await asyncio.sleep(0.02)
+    to_other = LoadGenerator(url, RATE, [BODY], headers, timeout=10.0)
+    async with serving.load(RATE) as load, serving.counted("kept connections", to_other) as others:
+        await asyncio.gather(at_least(load, 100), at_least(others, 100))
+        await hold(serving, 2)
+        await serving.patch("Rollout", OTHER, {"spec": {"modelVersion": f"{NAME}-2"}})
+        await serving.recorder.until("Rollout", OTHER, at_stage("held"), 90)
+        await serving.until(at_stage("held"))
+        await serving.patch("HTTPRoute", ROUTE, both)
+        for name in (NAME, OTHER):
+            await serving.recorder.until("Rollout", name, lambda one: ready(one) == ("False", "RouteContested"), 30)
+        await serving.patch("Rollout", OTHER, {"metadata": {"annotations": {"crossfade.dev/retry": "t1"}}})
+        await serving.recorder.until("Rollout", OTHER, at_stage("held"), 60)
+        named = await serving.until(lambda found: "Rollout other" in message(found), 30)
+        begun = len(load.samples)
+        await at_least(load, 200)
+        (route,) = await serving.items("HTTPRoute")
+        await order(serving, "retry", "t1")
+        await serving.until(at_stage("held"))
+    assert [slot_weights(route, at) for at in (0, 1)] == [(1, 0), (60, 40)]
+    assert ready(named) == ("False", "RouteContested")
+    assert answered(serving, load.samples[begun : begun + 150]) == {"fraud-1"}
+    assert (failed_by_route(load.samples), failed_by_route(others.samples)) == ({}, {})
+    assert told(serving) == [(1, 0), (60, 40), (1, 0), (60, 40)]
+
+
+def shared(manifest: Object) -> Object:
+    """The route with a second rule, for whoever sends a header."""
+    (rule,) = manifest["spec"]["rules"]
+    backends = [{"name": f"{OTHER}-{one}", "port": 80, "weight": w} for one, w in (("blue", 1), ("green", 0))]
+    matches = [{"headers": [{"name": "x-rule", "value": "another"}]}]
+    return {"spec": {"rules": [rule, {"name": "another", "matches": matches, "backendRefs": backends}]}}
 
 
 @pytest.mark.parametrize("policy", ["Orphan", "Delete"])

@@ -161,6 +161,10 @@ REFUSED = {
         rollout(**_BY_PODS, strategy={**stages(5), "onRollback": {"keepCandidate": "10m"}}),
         "must not have `strategy.onRollback.keepCandidate` beside `traffic.replicas`",
     ),
+    "a version before that keeps its connections": (
+        rollout(**_BY_PODS, strategy={**stages(5), "keepPrevious": "30m"}),
+        "must not have `strategy.keepPrevious` beside `traffic.replicas`",
+    ),
     "a name no Service may have": (an_object("Rollout", "3d-shapes", VALID["Rollout"][0]), "begins with a letter"),
     "a name too long for its children": (an_object("Rollout", "f" * 51, VALID["Rollout"][0]), "at most 50 lower-case"),
     "falling weights": (

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.support import objects
-from tests.support.endpoint import NAME, Endpoint, at_least, at_stage, failed_by_route, ready, serves
+from tests.support.endpoint import NAME, Endpoint, at_least, at_stage, failed_by_route, ready, serves, settled
 from tests.support.gateways import on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
@@ -96,6 +96,25 @@ async def test_deleted_and_made_again_it_takes_over_the_pods_that_serve_without_
         await at_least(load, 200)
     assert failed_by_route(load.samples) == {}
     assert before.items() <= (await pods(serving)).items(), "a pod of what serves was made again"
+
+
+async def test_the_route_of_a_rollout_that_had_a_gateway_keeps_its_pods_until_somebody_deletes_it(
+    serving: Endpoint,
+) -> None:
+    """Made again without a gateway, and with another version: nothing that the old route leads to may go."""
+    async with serving.load(RATE) as load:
+        await at_least(load, 100)
+        await serving.delete("Rollout", NAME)
+        await serving.recorder.until_gone("Rollout", NAME, 40)
+        await serving.create(objects.rollout(NAME, f"{NAME}-2", serving.host, traffic={"replicas": {}}))
+        named = await serving.until(lambda found: ready(found) == ("False", "HostTaken"))
+        await at_least(load, round(RATE * 15))  # long after pods that nobody needs would have gone
+    assert failed_by_route(load.samples) == {}
+    assert named["status"]["stable"]["modelVersion"] == f"{NAME}-2"
+    assert f"Delete HTTPRoute {NAME} when its clients are served by the Service {NAME}" in str(named["status"])
+    await serving.delete("HTTPRoute", NAME)
+    await serving.until(lambda found: serves(found, 2))
+    await settled(serving, named["status"]["stable"]["revision"])
 
 
 @pytest.mark.parametrize(

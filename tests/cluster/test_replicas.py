@@ -1,6 +1,7 @@
 """Catches a rollout without a gateway that fails a request, gives other pods than it says, or comes back late."""
 
 import asyncio
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,8 @@ NEW, KEPT = 150.0, 20.0
 """Requests a second on connections of their own, and on ones that are kept."""
 MODEL: dict[str, Any] = {"latencyMs": {"p50": 20, "p99": 40}}
 
+ROLLOUT, REVISION = "crossfade.dev/rollout", "crossfade.dev/revision"
+
 StartOperator = Callable[..., OperatorProcess]
 
 
@@ -41,7 +44,7 @@ def judged() -> Object:
     return {**objects.errors(), "trafficCheck": {"tolerance": 50}}
 
 
-async def serve(endpoint: Endpoint, pods: int, *weights: int, seconds: int = 1) -> Object:
+async def serve(endpoint: Endpoint, pods: int, *weights: int, seconds: int = 1, policy: str = "Orphan") -> Object:
     """Version 1 behind a Service, to whose own address requests go from now on."""
     await endpoint.model(1, **MODEL)
     spec = {
@@ -49,6 +52,7 @@ async def serve(endpoint: Endpoint, pods: int, *weights: int, seconds: int = 1) 
         "serving": objects.serving(pods),
         "strategy": objects.stages(*weights, seconds=seconds),
         "analysis": judged(),
+        "deletionPolicy": policy,
     }
     await endpoint.create(objects.rollout(NAME, f"{NAME}-1", endpoint.host, **spec))
     found = await endpoint.until(lambda one: serves(one, 1))
@@ -191,6 +195,67 @@ async def test_pods_that_are_lost_in_a_split_are_replaced_and_a_restart_writes_n
         await load.stop()
     assert made == []
     assert failed_by_route(load.samples) == {}
+
+
+async def test_back_to_the_version_before_is_one_write_when_all_its_pods_are_there(
+    endpoint: Endpoint, start_operator: StartOperator
+) -> None:
+    start_operator(endpoint.namespace)
+    first = (await serve(endpoint, 3, 34))["status"]["stable"]["revision"]
+    await endpoint.patch("Rollout", NAME, {"spec": {"strategy": {"rollbackWindow": {"revisions": 1}}}})
+    await endpoint.model(2, **MODEL)
+    async with endpoint.load(NEW, keep=False) as load, endpoint.load(KEPT) as kept:
+        await at_least(load, 300)
+        await endpoint.ask(2)
+        second = (await endpoint.until(lambda found: serves(found, 2), 90))["status"]["stable"]["revision"]
+        await settled(endpoint, second)
+        await gone(endpoint, second)
+        await endpoint.ask(1)
+        done = await endpoint.until(lambda found: serves(found, 1))
+        back = await behind_alone(endpoint)
+        await settled(endpoint, first)
+        await gone(endpoint, first)
+        await asyncio.gather(at_least(load, 300), at_least(kept, 20))
+    assert done["status"]["outcome"]["result"] == "FastRolledBack"
+    assert back == {"fraud-1": 3}
+    assert selectors(endpoint)[-2:] == [{REVISION: second}, {REVISION: first}]
+    assert (failed_by_route(load.samples), failed_by_route(kept.samples)) == ({}, {})
+    assert {one.arm for one in (*load.samples[-100:], *kept.samples[-20:])} == {first}
+
+
+def selectors(endpoint: Endpoint) -> list[Object]:
+    """What the Service selected, one after the other."""
+    seen = (one["spec"]["selector"] for one in endpoint.recorder.of("Service", NAME))
+    return [one for one, _ in itertools.groupby(seen)]
+
+
+@pytest.mark.parametrize("policy", ["Orphan", "Delete"])
+async def test_a_service_whose_label_was_taken_away_gets_it_back_and_a_rollout_goes_on(
+    endpoint: Endpoint, start_operator: StartOperator, policy: str
+) -> None:
+    start_operator(endpoint.namespace)
+    await serve(endpoint, 2, 50, policy=policy)
+    await endpoint.model(2, **MODEL)
+    async with endpoint.load(NEW, keep=False) as load:
+        await strip(endpoint)
+        await endpoint.ask(2)
+        await endpoint.until(at_stage("at-50", proven=False))
+        await strip(endpoint)
+        await endpoint.until(lambda found: serves(found, 2), 90)
+        await at_least(load, 100)
+    assert failed_by_route(load.samples) == {}
+
+
+async def strip(endpoint: Endpoint) -> None:
+    """kubectl label service fraud crossfade.dev/rollout-, and wait until it has the label again."""
+    stripped = await endpoint.patch("Service", NAME, {"metadata": {"labels": {ROLLOUT: None}}})
+    since = int(stripped["metadata"]["resourceVersion"])
+    assert ROLLOUT not in stripped["metadata"]["labels"]
+
+    def again(one: Object) -> bool:
+        return int(one["metadata"]["resourceVersion"]) > since and one["metadata"]["labels"].get(ROLLOUT) == NAME
+
+    await endpoint.recorder.until("Service", NAME, again, 20)
 
 
 async def until_behind(endpoint: Endpoint, wanted: dict[str, int], without: str) -> None:

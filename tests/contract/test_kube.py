@@ -274,12 +274,12 @@ def weights(version: str, *parts: int) -> list[Object]:
 
 
 async def test_a_patch_is_of_the_version_that_was_seen_or_of_none(cluster: KubeCluster, namespace: str) -> None:
-    """It is stored under our name, by which another writer is told from ourselves."""
+    """It is stored under the name of its Rollout, by which another writer is told from ourselves."""
     stored = await cluster.apply(HTTP_ROUTES, route(namespace), force=True)
     seen = stored["metadata"]["resourceVersion"]
-    patched = await cluster.patch(HTTP_ROUTES, namespace, "shop", weights(seen, 90, 10))
+    patched = await cluster.patch(HTTP_ROUTES, namespace, "shop", weights(seen, 90, 10), "crossfade/fraud")
     assert [one["weight"] for one in patched["spec"]["rules"][0]["backendRefs"]] == [90, 10]
-    assert ("crossfade", "Update", "") in managers(patched)
+    assert ("crossfade/fraud", "Update", "") in managers(patched)
     with pytest.raises(ClusterError) as failure:
-        await cluster.patch(HTTP_ROUTES, namespace, "shop", weights(seen, 50, 50))
+        await cluster.patch(HTTP_ROUTES, namespace, "shop", weights(seen, 50, 50), "crossfade/fraud")
     assert failure.value.status in (409, 422)

@@ -120,11 +120,12 @@ def every_backend_is_there(one: Pass) -> None:
 
 
 def nothing_goes_that_may_be_reached(one: Pass) -> None:
-    """Pods are removed only once every gateway has taken a route that does not name them."""
-    live = one.seen.route
+    """Pods are removed only once every gateway has taken a route that does not name them, and no other names them."""
+    live, left = one.seen.route, one.seen.left_behind
     serve = (Target.DEPLOYMENT, Target.SERVICE)
     for gone in (action.name for action in one.actions if isinstance(action, Delete) and action.target in serve):
-        assert live is None or gone not in live.reached, f"{gone} is removed, and the route names it"
+        named = any(route is not None and gone in route.reached for route in (live, left))
+        assert not named, f"{gone} is removed, and a route names it"
         waiting = live and traffic_of(one.seen).untaken(one.seen)
         assert not waiting, f"{gone} is removed, and {waiting}"
 

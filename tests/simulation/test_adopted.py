@@ -100,125 +100,6 @@ def test_a_then_b_then_c() -> None:
     assert world.failed_by_route == 0
 
 
-def test_another_writer_is_named_and_not_written_against() -> None:
-    world = holding()
-    world.git_applies(rule(1, 0))
-    world.rests(300)
-    assert world.our_weights == [(60, 40)]
-    assert world.plan is not None
-    assert world.plan.situation.standing == "Failed"
-    assert world.plan.situation.reason == "RouteContested"
-    said = (
-        "kubectl-client-side-apply wrote the weights fraud-blue 1, fraud-green 0 into the rule model of HTTPRoute shop"
-    )
-    assert world.plan.situation.message.startswith(said)
-
-
-def test_the_rollout_goes_on_when_the_weights_are_put_back() -> None:
-    world = holding()
-    world.git_applies(rule(1, 1))
-    world.reaches(says("RouteContested"))
-    world.git_applies(rule(60, 40))
-    world.reaches(at("sign-off"))
-    world.order("advance")
-    world.reaches(promoted)
-    assert world.our_weights == [(60, 40), (0, 100)]
-
-
-def test_by_order_the_weights_are_written_once_more_and_no_third_time() -> None:
-    world = holding()
-    world.git_applies(rule(1, 0))
-    world.rests(5)
-    world.order("retry", "t1")
-    world.reaches(at("sign-off"))
-    assert [(one.verb, one.effect) for one in world.status.handled] == [("retry", "Obeyed")]
-    world.git_applies(rule(1, 0), by="argocd-controller")
-    world.rests(60)
-    assert world.our_weights == [(60, 40), (60, 40)]
-    world.order("retry", "t2")
-    world.reaches(at("sign-off"))
-    assert world.our_weights == [(60, 40)] * 3
-
-
-def test_another_spec_may_write_again() -> None:
-    world = holding()
-    world.git_applies(rule(1, 1))
-    world.rests(5)
-    world.asks("v3", weight(20))
-    world.reaches(promoted).rests(30)
-    assert world.our_weights == [(60, 40), (100, 0), (80, 20), (0, 100)]
-
-
-def test_what_git_applies_together_with_the_next_version_is_no_contest() -> None:
-    world = serving()
-    world.asks("v2", weight(10))
-    world.reaches(promoted).rests(30)
-    world.asks("v3", weight(10))
-    world.git_applies(rule(1, 0))
-    world.reaches(promoted).rests(30)
-    assert world.our_weights == [(90, 10), (0, 100), (90, 10), (0, 100)]
-
-
-@pytest.mark.parametrize("weights", [(1, 0), (1, 1), (0, 1)])
-def test_a_rollback_works_in_a_contest_and_what_others_write_then_reaches_stable(
-    weights: tuple[int, int],
-) -> None:
-    world = holding()
-    world.git_applies(rule(*weights))
-    world.rests(5)
-    world.order("abort")
-    world.reaches(taken_back, within=1.0)
-    assert world.share("v2") == 0
-    for _ in range(5):
-        world.git_applies(rule(0, 1))
-        world.rests(1)
-        assert world.share("v2") == 0
-    world.rests(60)
-    assert world.our_weights[1:] in ([], [(100, 0)]), "one write a decision"
-    assert set(world.slots.values()) == {world.revision("v1")}
-    assert world.failed_by_route == 0
-    assert [one.arm[0] for one in world.revisions.values()] == ["v1"]
-
-
-def test_a_service_that_is_to_be_emptied_is_not_fought_for() -> None:
-    world = serving(theirs=shop(rule(1, 1)))
-    world.asks("v2", weight(10))
-    world.reaches(lambda one: one.our_weights == [(100, 0)])
-    world.rests(2)
-    world.git_applies(rule(1, 1))
-    world.rests(120)
-    assert world.our_weights == [(100, 0)]
-    assert world.plan is not None
-    assert world.plan.situation.reason == "RouteContested"
-    world.order("retry")
-    world.reaches(promoted)
-
-
-def test_nothing_that_others_write_at_rest_is_anybodys_business() -> None:
-    world = serving()
-    world.asks("v2", weight(10))
-    world.reaches(promoted).rests(30)
-    for weights in ((1, 0), (1, 1), (0, 1)):
-        world.git_applies(rule(*weights))
-        world.rests(20)
-        assert world.plan is not None
-        assert world.plan.situation.reason == "Promoted"
-    assert world.our_weights == [(90, 10), (0, 100)]
-    assert world.failed_by_route == 0
-
-
-def test_a_promotion_that_git_undoes_at_once_keeps_the_old_pods_for_as_long_as_they_are_reached() -> None:
-    """The Service of the old version is the new one's as soon as it may be, and then Git's weights mean nothing."""
-    world = serving()
-    world.asks("v2", weight(10))
-    world.reaches(promoted)
-    world.git_applies(rule(1, 0))
-    world.rests(60)
-    assert world.share("v2") == 1
-    assert world.failed_by_route == 0
-    assert [one.arm[0] for one in world.revisions.values()] == ["v2"]
-
-
 THIRD = rule(1, 0)
 THIRD["backendRefs"].append({"name": "third", "port": 80, "weight": 1})
 OTHER_KIND = rule(1, 0)
@@ -271,6 +152,21 @@ def test_a_rule_that_is_not_as_it_must_be_is_named_and_heals(fault: str) -> None
 
 
 @pytest.mark.parametrize("fault", FAULTS)
+def test_the_first_version_is_not_said_to_serve_by_a_rule_that_is_not_as_it_must_be(fault: str) -> None:
+    rules, sentence = FAULTS[fault]
+    world = Adopted(theirs=shop(*rules))
+    watched(world)
+    world.rests(60)
+    assert world.plan is not None
+    assert (world.plan.situation.standing, world.plan.situation.reason) == ("Failed", "RouteInvalid")
+    assert sentence in world.plan.situation.message
+    assert world.status.stable is None
+    assert None not in world.slots.values(), "what the rule is to name must be there first"
+    world.git_applies(rule(1, 0))
+    world.reaches(promoted)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
 def test_a_rollback_works_when_the_rule_is_not_as_it_must_be(fault: str) -> None:
     world = holding()
     world.git_applies(*FAULTS[fault][0])
@@ -316,17 +212,6 @@ def test_deleting_leaves_the_route_with_all_to_stable(policy: str) -> None:
     assert world.failed_by_route == 0
 
 
-def test_deleting_in_a_contest_leaves_all_to_stable_by_the_services() -> None:
-    world = holding()
-    world.git_applies(rule(1, 1))
-    world.rests(5)
-    world.delete()
-    world.rests(60)
-    assert world.our_weights == [(60, 40)]
-    assert set(world.slots.values()) == {world.revision("v1")}
-    assert not world.finalizer
-
-
 @pytest.mark.parametrize("slot", [BLUE, GREEN])
 def test_a_service_that_is_deleted_is_made_again_for_whom_it_was(slot: str) -> None:
     world = holding()
@@ -359,18 +244,6 @@ def test_killed_while_it_is_taken_back_it_ends_the_same(writes: int) -> None:
     assert world.our_weights == [(60, 40), (100, 0)]
     assert set(world.slots.values()) == {world.revision("v1")}
     assert world.failed_by_route == 0
-
-
-@pytest.mark.parametrize("writes", range(3))
-def test_killed_while_weights_are_written_once_more_the_order_is_kept(writes: int) -> None:
-    world = holding()
-    world.git_applies(rule(1, 0))
-    world.reaches(says("RouteContested"))
-    world.crash_after = writes
-    world.order("retry")
-    world.rests(20)
-    assert world.our_weights == [(60, 40), (60, 40)]
-    assert [(one.verb, one.effect) for one in world.status.handled] == [("retry", "Obeyed")]
 
 
 @pytest.mark.matrix

@@ -12,7 +12,7 @@ from crossfade.model.moments import moment
 
 from tests.simulation.invariants import watched
 from tests.simulation.test_stages import at, ladder, revision, taken_back, transcript
-from tests.simulation.world import World, promoted, reached, serving, spec
+from tests.simulation.world import World, promoted, reached, serving, spec, weights
 
 TEN, QUARTER, HALF = ({"name": n, "weight": w} for n, w in (("ten", 10), ("quarter", 25), ("half", 50)))
 GATE = {"name": "sign-off", "gate": "Manual"}
@@ -173,6 +173,26 @@ def test_replicas_edited_in_the_middle_count_at_once_for_both() -> None:
         assert (world.pods("v1"), world.pods("v2"), world.share("v2")) == (replicas, candidates, 25)
     assert world.status.stage is not None
     assert world.status.stage.proven_at == proven, "more pods are no other weight"
+
+
+@pytest.mark.parametrize("more", [{}, {"traffic": {"replicas": {}}}], ids=["gateway", "pods"])
+@pytest.mark.parametrize("next_one", [[{"name": "most", "weight": 90, "minDuration": "10m"}], []], ids=["90%", "all"])
+def test_fewer_replicas_in_the_moment_of_a_step_take_no_pod_that_the_step_needs(
+    more: dict[str, Any], next_one: list[dict[str, Any]]
+) -> None:
+    """10 -> 4 and `skip-stage` at half in one pass: five pods are ready, the step takes three or more, half two."""
+    world = watched(serving("v1", spec=spec(serving={"replicas": 10}, **more)))
+    world.edit(modelVersion="v2", strategy=ladder({**HALF, "minDuration": "10m"}, *next_one))
+    world.run(60, until=at("half"))
+    world.edit(serving={"replicas": 4})
+    world.order("skip-stage")
+    parts = []
+    for _ in range(20):
+        world.run(0.5)
+        parts.append(world.share("v2") / sum(weights(world.route).values()))
+        assert world.pods("v2") >= 3
+    assert parts == sorted(parts), "what was given was taken back"
+    assert parts[-1] >= 0.75
 
 
 def test_a_candidate_keeps_its_pods_when_the_ladder_is_cut() -> None:

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from tests.simulation.cases.story import says
+from tests.simulation.cases.theirs import Adopted
 from tests.simulation.invariants import watched
 from tests.simulation.test_stages import at, ladder, taken_back, transcript
 from tests.simulation.world import World, promoted, serving, spec
@@ -56,6 +58,71 @@ def test_whatever_it_did_when_it_was_deleted_what_serves_is_taken_over_without_a
     assert again.status.stable.revision == stable.revision, transcript(again)
     assert (list(again.revisions), again.failed_by_route) == ([stable.revision], 0), transcript(again)
     assert not any("needs pods" in line for line in again.lines), transcript(again)
+
+
+BY_PODS = {"traffic": {"replicas": {}}}
+
+
+def made_otherwise(before: World, version: str, **changes: Any) -> World:
+    """The same name without a gateway, with the pods and the route that the deleted one left behind."""
+    old = before.snapshot().route
+    again = World(
+        spec=spec(version, **BY_PODS, **changes), uid="u-2", revisions=before.revisions, now=before.now, left_behind=old
+    )
+    return watched(again)
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_the_route_of_a_rollout_that_had_a_gateway_keeps_its_pods_and_is_named(version: str) -> None:
+    before = watched(serving("v1"))
+    old = list(before.revisions)
+    again = made_otherwise(before, version)
+    again.run(60, until=promoted)
+    again.run(60)
+    assert again.plan is not None
+    assert promoted(again), transcript(again)
+    assert again.revisions.keys() >= {*old}, "the old route leads to nobody"
+    assert (again.plan.situation.standing, again.plan.situation.reason) == ("Failed", "HostTaken")
+    said = "HTTPRoute fraud, which Crossfade made for an earlier Rollout of this name, still leads to fraud-"
+    assert again.plan.situation.message.startswith(said)
+    assert again.plan.situation.message.endswith(f"served by the Service fraud; {version} serves as before")
+    again.ask("v3")
+    again.run(30)
+    assert again.status.candidate is None, "a rollout began whose weights the old route's clients do not have"
+    assert again.revisions.keys() >= {*old}
+    again.left_behind = None
+    again.run(300, until=promoted)
+    again.run(30)
+    assert [one.arm[0] for one in again.revisions.values()] == ["v3"], transcript(again)
+    assert again.failed_by_route == 0
+
+
+def test_beside_an_adopted_route_it_is_named_too_and_both_services_are_there() -> None:
+    world = Adopted(left_behind=serving("v1").snapshot().route)
+    watched(world)
+    world.reaches(says("HostTaken"))
+    assert world.status.stable is not None
+    assert set(world.slots.values()) == {world.status.stable.revision}
+    assert world.plan is not None
+    assert "past HTTPRoute shop" in world.plan.situation.message
+    world.asks("v2", {"name": "ten", "weight": 10})
+    world.rests(60)
+    assert (world.status.candidate, world.our_weights) == (None, [])
+    world.left_behind = None
+    world.reaches(promoted)
+
+
+def test_a_route_that_was_left_behind_and_comes_back_in_the_middle_stops_the_next_step() -> None:
+    world = watched(serving("v1", spec=spec(**BY_PODS)))
+    world.edit(modelVersion="v2", strategy=ladder({"name": "half", "weight": 50, "minDuration": "5s"}))
+    world.run(60, until=at("half"))
+    world.left_behind = serving("v1").snapshot().route
+    world.run(60)
+    assert world.status.stage is not None
+    assert (world.status.stage.name, world.plan.situation.reason if world.plan else "") == ("half", "HostTaken")
+    world.left_behind = None
+    world.run(60, until=promoted)
+    assert promoted(world), transcript(world)
 
 
 def made_again(before: World, version: str) -> World:

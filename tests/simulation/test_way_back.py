@@ -38,6 +38,27 @@ def test_pods_that_are_lost_before_the_gateway_follows_take_their_weight_with_th
     assert not story.finalizer
 
 
+@pytest.mark.parametrize("more", [{}, {"traffic": {"replicas": {}}}], ids=["gateway", "pods"])
+def test_a_hurried_way_back_is_not_undone_when_a_pod_of_the_version_that_is_left_answers_again(
+    more: dict[str, Any],
+) -> None:
+    """It had none when one pod of v1 was given everything; that one pod of it is back is no reason to return to it."""
+    story = Story(spec=spec(serving={"replicas": 4}, **more))
+    watched(story)
+    story.reaches(promoted)
+    through(story, "v2")
+    story.happens("no pod of v2 is ready, and one of v1 can be", room={"v2": 0, "v1": 1})
+    story.ask("v1")
+    story.reaches(lambda one: one.share("v1") == 100, within=10.0)
+    story.happens("a pod of v2 is ready again", room={"v2": 1, "v1": 1})
+    for _ in range(20):
+        story.rests(0.5)
+        assert story.share("v1") == 100
+    story.happens("all pods can be ready", room={})
+    story.reaches(promoted).rests(15)
+    assert story.status.history[0].result == "FastRolledBack"
+
+
 @pytest.mark.parametrize("writes", [0, 1])
 def test_a_kill_on_the_way_back_ends_there_without_metrics(writes: int) -> None:
     story = Story()

@@ -90,6 +90,7 @@ class World:
     foresight: Foresight | None = field(default_factory=Foresight)
     gateway: Gateway = field(default_factory=Gateway)
     rivals: tuple[Rival, ...] = ()
+    left_behind: RouteFacts | None = None
     members: Members = field(default_factory=Members)
     checks: list[Callable[["World"], None]] = field(default_factory=list)
 
@@ -313,6 +314,7 @@ class World:
             rehearsal=self.gateway.seen(self.now),
             rehearsed=self.gateway.rehearsed,
             rivals=self.rivals,
+            left_behind=self.left_behind,
         )
 
     def _version(self, name: str) -> VersionFacts | None:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
+from crossfade.act.ours import is_ours, is_ours_all_the_same
 from crossfade.api import meta
 from crossfade.decide.plan import Action, Apply, Delete, Label, Scale, Target, Weigh
 from crossfade.ports import (
@@ -125,20 +126,12 @@ async def _look_anew(
         raise StaleError(f"{kind.kind} {name} was changed by others just now")
 
 
-def _is_ours(kind: Kind, known: Object | None, body: Object) -> bool:
-    """Whether what is stored may be written over. An object of another team may have the name of a child of ours."""
-    if kind is ROLLOUTS:
-        return True
-    label = body["metadata"].get("labels", {}).get(meta.LABEL_ROLLOUT)
-    return known is not None and label == known["metadata"].get("labels", {}).get(meta.LABEL_ROLLOUT)
-
-
 async def _send(
     cluster: Cluster, kind: Kind, namespace: str, name: str, action: Action, known: Object | None
 ) -> Object | None:
     match action:
         case Apply(body=body):
-            return await _apply(cluster, kind, body, force=_is_ours(kind, known, body))
+            return await _apply(cluster, kind, body, force=is_ours(kind, known, body))
         case Scale(replicas=replicas):
             return await cluster.scale(kind, namespace, name, replicas)
         case Label(rollout=rollout, serves=serves):
@@ -147,13 +140,13 @@ async def _send(
         case Delete():
             await cluster.delete(kind, namespace, name)
             return None
-        case Weigh(operations=operations):
-            return await cluster.patch(kind, namespace, name, operations)
+        case Weigh(rollout=rollout, operations=operations):
+            return await cluster.patch(kind, namespace, name, operations, f"{meta.WEIGHTS_MANAGER}{rollout}")
 
 
 async def _apply(cluster: Cluster, kind: Kind, body: Object, *, force: bool) -> Object:
     if kind is SERVICES and not force:
-        await _refuse_a_strangers(cluster, body)
+        force = await _is_a_stripped_one(cluster, body)
     try:
         return await cluster.apply(kind, body, force=force)
     except ClusterError as error:
@@ -162,14 +155,16 @@ async def _apply(cluster: Cluster, kind: Kind, body: Object, *, force: bool) -> 
         raise ClusterError(f"{error}; {_REMEDY} {kind.kind}", error.status) from error
 
 
-async def _refuse_a_strangers(cluster: Cluster, body: Object) -> None:
-    """A Service of others is no conflict to the API server: it would select by our label too, and so nobody."""
+async def _is_a_stripped_one(cluster: Cluster, body: Object) -> bool:
+    """Whether there is a Service of ours that lost its label. Raises ClusterError for one of others: that is no
+    conflict to the API server, and it would select by our label too, and so nobody."""
     metadata = body["metadata"]
     try:
         found = await cluster.get(SERVICES, metadata["namespace"], metadata["name"])
     except ClusterError as error:
         if error.status == HTTPStatus.NOT_FOUND:
-            return
+            return False
         raise
-    if found["metadata"].get("labels", {}).get(meta.LABEL_ROLLOUT) != metadata["labels"][meta.LABEL_ROLLOUT]:
+    if not is_ours_all_the_same(found, body):
         raise ClusterError(f"there is a Service of this name already; {_REMEDY} Service", HTTPStatus.CONFLICT)
+    return True

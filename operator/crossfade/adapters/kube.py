@@ -56,10 +56,11 @@ class KubeCluster:
         body = {"spec": {"replicas": replicas}}
         return await self.request("PATCH", path, body, _MERGE, {"fieldManager": meta.FIELD_MANAGER})
 
-    async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Object]) -> Object:
-        """JSON Patch as `crossfade`. Returns the stored object. Raises ClusterError; 409 or 422 for a failed test."""
+    async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Object], manager: str) -> Object:
+        """JSON Patch under this field manager. Returns the stored object. Raises ClusterError; 409 or 422 for a failed
+        test."""
         path = object_path(kind, namespace, name)
-        return await self.request("PATCH", path, list(operations), _PATCH, {"fieldManager": meta.FIELD_MANAGER})
+        return await self.request("PATCH", path, list(operations), _PATCH, {"fieldManager": manager})
 
     async def mark(self, kind: Kind, namespace: str, name: str, labels: Marks, annotations: Marks) -> Object | None:
         """Set these labels and annotations, or take away those of None. Returns the stored object, None when it is

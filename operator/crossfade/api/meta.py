@@ -6,6 +6,8 @@ API_VERSION = f"{GROUP}/{VERSION}"
 
 FIELD_MANAGER = "crossfade"
 STATUS_MANAGER = "crossfade-status"
+WEIGHTS_MANAGER = f"{FIELD_MANAGER}/"
+"""Before the name of the Rollout for which weights of a route of others are written: several may share one route."""
 FINALIZER = f"{GROUP}/traffic"
 
 LABEL_ROLLOUT = f"{GROUP}/rollout"

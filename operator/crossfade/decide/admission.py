@@ -9,6 +9,7 @@ from crossfade.decide.plan import Situation, Standing
 from crossfade.decide.reading import read_lately
 from crossfade.decide.route_kinds import kind_of
 from crossfade.model.gateway import GatewayFacts, Listener
+from crossfade.model.route import RouteFacts
 from crossfade.model.snapshot import Snapshot
 
 _API = "spec.traffic.gatewayAPI"
@@ -22,6 +23,8 @@ def objection(snapshot: Snapshot) -> Situation | None:
 
 def clash(snapshot: Snapshot) -> Situation | None:
     """Who else has requests that the spec asks for. The elder route gets them all, so this one would get none."""
+    if snapshot.left_behind is not None:
+        return Situation(Standing.FAILED, Reason.HOST_TAKEN, _left_behind(snapshot, snapshot.left_behind))
     if not snapshot.rivals:
         return None
     first, others = snapshot.rivals[0], len({str(one) for one in snapshot.rivals}) - 1
@@ -32,6 +35,17 @@ def clash(snapshot: Snapshot) -> Situation | None:
         f" elder route alone. Take another host, path or `sectionName`, or take it away there"
     )
     return Situation(Standing.FAILED, Reason.HOST_TAKEN, message)
+
+
+def _left_behind(snapshot: Snapshot, route: RouteFacts) -> str:
+    name = snapshot.rollout.name
+    way = f"HTTPRoute {snapshot.adoption.route}" if snapshot.adoption else f"the Service {name}"
+    return (
+        f"{route.kind} {name}, which Crossfade made for an earlier Rollout of this name, still leads to"
+        f" {', '.join(sorted(route.reached)) or 'nobody'}, past {way}: the weights that are asked for would not reach"
+        f" its clients. Its pods stay, and no version is rolled out. Delete {route.kind} {name} when its clients are"
+        f" served by {way}"
+    )
 
 
 def refusal(snapshot: Snapshot) -> Situation | None:

@@ -42,8 +42,7 @@ class AdoptedRoute:
         weights = None if _fault(snapshot) else _by_slot(adoption, live, wanted)
         if weights is None:
             return _withdrawn(snapshot, wanted) or _handed_over(snapshot, wanted)
-        operations = tuple(_patch(adoption, live, weights))
-        return (Weigh(adoption.route, weights, operations, f"the rule {adoption.rule} must say {wanted}"),)
+        return (_weighed(snapshot, live, weights, f"the rule {adoption.rule} must say {wanted}"),)
 
     def untaken(self, snapshot: Snapshot) -> str | None:
         """Every parent that the route itself names has to accept it."""
@@ -95,7 +94,7 @@ class AdoptedRoute:
         if weights[free]:
             alone = {kept: 100, free: 0}
             why = f"{free} must get nothing before it is {candidate.model_version}'s"
-            return Preparation((Weigh(adoption.route, alone, tuple(_patch(adoption, live, alone)), why),), message)
+            return Preparation((_weighed(snapshot, live, alone, why),), message)
         if (late := self.untaken(snapshot)) is not None:
             return Preparation((), late)
         pointed = _pointed(snapshot, free, candidate, f"{candidate.model_version} is to get requests")
@@ -107,7 +106,8 @@ class AdoptedRoute:
 
 
 def remembered(snapshot: Snapshot, status: RolloutStatus, actions: Iterable[Action]) -> RolloutStatus:
-    """The status with the weights that the actions write and, once they were seen to be stored, since when."""
+    """The status with the weights that the actions write and, once they were seen to be stored, since when; without
+    any while nothing is rolled out: then they are nobody's business, nor are they when the same is tried again."""
     adoption, live, known = snapshot.adoption, snapshot.route, status.written
     if adoption is None:
         return status
@@ -115,7 +115,10 @@ def remembered(snapshot: Snapshot, status: RolloutStatus, actions: Iterable[Acti
         if isinstance(action, Weigh):
             slots = [SlotWeight(name=name, weight=weight) for name, weight in action.weights.items()]
             return status.model_copy(update={"written": WrittenWeights(slots=slots, asked=asked(snapshot))})
-    stored = live is not None and adoption.writer is None and known is not None and known.stored_at is None
+    if status.candidate is None and status.stable and {*adoption.slots.values()} == {status.stable.revision}:
+        return status.model_copy(update={"written": None})
+    ours = adoption.writer is None or adoption.writer.rollout  # who leaves all weights but its own as they are
+    stored = live is not None and ours and known is not None and known.stored_at is None
     if not stored or live is None or known is None or _weights_of(known) != slot_weights(adoption, live.spec):
         return status
     return status.model_copy(update={"written": known.model_copy(update={"stored_at": stamp(snapshot.now)})})
@@ -156,11 +159,14 @@ def _contest(snapshot: Snapshot, wanted: Split) -> str | None:
         return None
     if _says(snapshot, wanted) and not (_lacks_a_slot(snapshot) and min(now.values())):
         return None
-    writer = adoption.writer
+    writer, place = adoption.writer, f"the rule {adoption.rule} of HTTPRoute {adoption.route}"
+    who, when = writer.manager, f"at {writer.at}"
+    if writer.rollout:
+        who, when = "somebody", f"before {writer.at}, when Rollout {writer.rollout} wrote its own"
     return (
-        f"{writer.manager} wrote the weights {_told(now)} into the rule {adoption.rule} of HTTPRoute {adoption.route}"
-        f" at {writer.at}, over Crossfade's {_told(ours)}; nothing is written against it. Have {writer.manager} leave"
-        " these weights alone, then write them back, or annotate the Rollout with `crossfade.dev/retry: <token>`"
+        f"{who} wrote the weights {_told(now)} into {place} {when}, over Crossfade's {_told(ours)}; nothing is written"
+        f" against it. Have {'them' if writer.rollout else who} leave these weights alone, then write them back, or"
+        " annotate the Rollout with `crossfade.dev/retry: <token>`"
     )
 
 
@@ -178,6 +184,11 @@ def _by_slot(adoption: Adoption, live: RouteFacts, wanted: Split) -> dict[str, i
             return None
         found[max(own, key=lambda slot: now[slot])] = weight
     return found
+
+
+def _weighed(snapshot: Snapshot, live: RouteFacts, weights: dict[str, int], why: str) -> Weigh:
+    adoption = sure(snapshot.adoption)
+    return Weigh(adoption.route, snapshot.rollout.name, weights, tuple(_patch(adoption, live, weights)), why)
 
 
 def _patch(adoption: Adoption, live: RouteFacts, weights: dict[str, int]) -> Iterable[dict[str, object]]:

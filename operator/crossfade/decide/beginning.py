@@ -32,11 +32,10 @@ def begin(snapshot: Snapshot, arm: Arm, resolved: Resolved) -> Plan:
     traffic, wanted = traffic_of(snapshot), alone(arm.revision)
     slots = traffic.backends(snapshot, arm)
     route = () if slots else traffic.writes(snapshot, wanted)
-    waiting = traffic.untaken(snapshot)
-    if slots or route or waiting:
+    waiting, trouble = traffic.untaken(snapshot), traffic.trouble(snapshot, wanted)
+    if slots or route or waiting or trouble:
         said = waiting if waiting and snapshot.route else f"the route is being pointed at {arm.model_version}"
         situation = Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_GATEWAY, said)
-        trouble = traffic.trouble(snapshot, wanted)
         return Plan(status=status, situation=trouble or situation, first=(*children, *slots), then=route)
     message = f"{arm.model_version} is the first version and serves all requests"
     return Plan(

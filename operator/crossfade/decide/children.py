@@ -71,8 +71,9 @@ def _budgeted(snapshot: Snapshot, arm: Arm, known: Json | None, pods: int) -> tu
 
 
 def leftovers(snapshot: Snapshot, keep: Iterable[str]) -> tuple[str, ...]:
-    """Revisions that exist beside those to keep."""
-    return tuple(revision for revision in snapshot.revisions if revision not in set(keep))
+    """Revisions that exist beside those to keep, and those that a route leads to which was left behind."""
+    reached = snapshot.left_behind.reached if snapshot.left_behind else frozenset()
+    return tuple(revision for revision in snapshot.revisions if revision not in reached.union(keep))
 
 
 def roles(snapshot: Snapshot, *arms: Arm) -> tuple[str, ...]:

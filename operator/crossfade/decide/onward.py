@@ -4,7 +4,7 @@ from dataclasses import replace
 from math import inf
 
 from crossfade.api.conditions import Reason
-from crossfade.api.v1alpha1.rollout import StageStatus
+from crossfade.api.v1alpha1.rollout import Arm, StageStatus
 from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look, first_look, inconclusive
 from crossfade.decide.orders import pending, waits_for_people
@@ -47,7 +47,14 @@ def ask(way: Way, step: Step, untried: str = "") -> Plan:
     if untried:
         message = f"{message}, NOT rehearsed: {untried}"
     stage = StageStatus(index=step.index, name=step.name, summary=step.summary, entered_at=stamp(snapshot.now))
-    changes = {"stage": stage, "traffic": way.intent(step.shape, way.pods(step)), "analysis": look.told()}
+    # in a hurry it is given everything with fewer, and that they are fewer takes nothing from them later
+    pods = way.candidate.ready if way.hurries else way.pods(step)
+    changes = {
+        "stage": stage,
+        "candidate": _with_floor(way, step),  # an edit may have taken pods away that only the step needs
+        "traffic": way.intent(step.shape, pods),
+        "analysis": look.told(),
+    }
     return replace(
         way.plan(Reason.SHIFTING, message, **changes),
         then=traffic_of(snapshot).writes(snapshot, way.split(step.shape)),
@@ -71,9 +78,13 @@ def growing(way: Way, step: Step) -> Plan:
     candidate, pods = way.candidate, way.pods(step)
     found = way.snapshot.revisions.get(candidate.revision)
     told = waiting(candidate, found, pods, f" for {step.summary}")
-    more = candidate.model_copy(update={"floor": max(candidate.floor or 0, pods)})
     kept = repair(way.snapshot, way.split(way.given), candidate)
-    return replace(way.plan(*told, candidate=more), first=kept, look_again=10.0)
+    return replace(way.plan(*told, candidate=_with_floor(way, step)), first=kept, look_again=10.0)
+
+
+def _with_floor(way: Way, step: Step) -> Arm:
+    """The candidate with as many pods at least as the step takes."""
+    return way.candidate.model_copy(update={"floor": max(way.candidate.floor or 0, way.pods(step))})
 
 
 def onward(way: Way, step: Step, look: Look, lasted: float) -> Plan | None:

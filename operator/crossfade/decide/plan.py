@@ -70,10 +70,11 @@ class Delete:
 class Weigh:
     """JSON Patch of the weights of a route that is not ours: refused when the route is not as it was seen.
 
-    `weights` are what its `operations` write, by Service.
+    `weights` are what its `operations` write, by Service, for the `rollout`.
     """
 
     name: str
+    rollout: str
     weights: Mapping[str, int]
     operations: tuple[dict[str, Any], ...]
     why: str

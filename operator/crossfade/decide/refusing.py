@@ -13,8 +13,11 @@ from crossfade.model.snapshot import Snapshot
 
 
 def refuse_first(snapshot: Snapshot, target: Arm) -> Plan | None:
-    """The same for the first version, which has no route yet: it gets neither pods nor route. None when it may."""
-    if snapshot.route is not None:
+    """The same for the first version, which has no route yet: it gets neither pods nor route. None when it may.
+
+    It may beside a route that was left behind: who is to come over from there must find somebody here.
+    """
+    if snapshot.route is not None or snapshot.left_behind is not None:
         return None
     why = _why(snapshot, target)
     return None if why is None else _turned_away(hold(snapshot, None, why))

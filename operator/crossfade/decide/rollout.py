@@ -43,7 +43,7 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
 def _scouting(snapshot: Snapshot, plan: Plan) -> Plan:
     """The plan, with the Gateways read every ten seconds for as long as anything hangs on what they are."""
     if snapshot.rollout.deleting or is_by_pods(snapshot):
-        return plan
+        return replace(plan, scout=False)
     if not (plan.scout or plan.status.candidate or moves(snapshot)):
         return plan
     again = AGAIN_SECONDS if plan.look_again is None else min(plan.look_again, AGAIN_SECONDS)

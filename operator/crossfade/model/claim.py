@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Wanted(NamedTuple):
-    """Requests that only one route can get: behind one Gateway, with one host, of one path.
+    """Requests that only one route can get: behind one Gateway, with one host, of one path or gRPC call.
 
     `host` is empty for any. Among these the Gateway API knows no more special one, so the elder route gets them all.
     """

@@ -50,10 +50,12 @@ class RouteFacts:
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Who wrote the rules of a route last, and when (RFC 3339)."""
+    """Who wrote the rules of a route last, and when (RFC 3339). `rollout` is there when it was Crossfade itself, for
+    that other Rollout, which leaves all weights but its own as they are."""
 
     manager: str
     at: str
+    rollout: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Adoption:
 
     `slots` are the Services that it must name, with the revision whose pods each selects; None where there is no such
     Service. `version` is the route's resourceVersion, empty while there is no route. `writer` is the last one but
-    ourselves; None when we wrote the rules last, or nobody is known.
+    ourselves; None when we wrote the rules last for this Rollout, or nobody is known.
     """
 
     route: str

@@ -76,7 +76,8 @@ class Snapshot:
     None until the past was read, and not needed any more once the first stage has begun. `gateways` are those of
     `parentRefs` as far as they were read lately, `rehearsal` is the stored route of a rehearsal, `rehearsed` what came
     of those of this Rollout, by key. `rivals` are those who come first for requests that the spec asks for. `adoption`
-    is there in mode Adopted alone, whether the route is there or not.
+    is there in mode Adopted alone, whether the route is there or not. `left_behind` is the route that Crossfade made
+    for a Rollout of this name, where this one has its requests by another way.
     """
 
     now: float
@@ -94,6 +95,7 @@ class Snapshot:
     rehearsed: Mapping[str, Rehearsed] = field(default_factory=dict)
     rivals: tuple[Rival, ...] = ()
     adoption: Adoption | None = None
+    left_behind: RouteFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

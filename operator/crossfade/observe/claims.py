@@ -1,4 +1,4 @@
-"""Who wants which requests, by Gateway, host and path: so that a clash is found without comparing all with all."""
+"""Who wants which requests, by Gateway, host and path or call: a clash is found without comparing all with all."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,8 +10,10 @@ from crossfade.observe.cache import Change
 from crossfade.ports import ROUTES, Object
 
 _ROUTES = tuple(kind.kind for kind in ROUTES)
+_GRPC = "GRPCRoute"
 _CONDITIONS = ("headers", "queryParams", "method")
-"""A match with one of these is more special than one without, and takes only its own."""
+"""A match with one of these is more special than one without, and takes only its own. But `method` of a
+GRPCRoute is what its calls have for a path."""
 
 Who = tuple[str, str, str]
 """Kind, namespace and name."""
@@ -87,9 +89,10 @@ def _read(raw: Object) -> _Claimant:
         return _Claimant(rank, {})
     spec = raw.get("spec", {})
     asked = (spec.get("traffic") or {}).get("gatewayAPI") or {} if asked_only else spec
+    paths = set(_calls(asked) if _GRPC in (raw["kind"], asked.get("kind")) else _paths(asked))
     claims: dict[Wanted, frozenset[Door]] = {}
     hosts = asked.get("hostnames") or [""]
-    for ref, host, (*path, leads_on) in product(_parents(raw, asked), hosts, set(_paths(asked))):
+    for ref, host, (*path, leads_on) in product(_parents(raw, asked), hosts, paths):
         gateway = ref.get("namespace") or metadata["namespace"], ref.get("name", "")
         wanted = Wanted(*gateway, host, *path)
         door = Door(ref.get("sectionName"), ref.get("port"), leads_on)
@@ -124,3 +127,19 @@ def _leads_on(rule: Mapping[str, Any]) -> bool:
     """Whether it sends every request to the same host and path again, by another scheme or port."""
     redirects = (one.get("requestRedirect") or {} for one in rule.get("filters") or ())
     return any({"scheme", "port"} & one.keys() and not {"hostname", "path"} & one.keys() for one in redirects)
+
+
+def _calls(asked: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    """The same of gRPC calls, by the paths that their requests have; `*` stands for any service or method. None is
+    led on: a GRPCRoute cannot redirect."""
+    for match in (match for rule in asked.get("rules") or [{}] for match in rule.get("matches") or [{}]):
+        if match.get("headers"):
+            continue
+        call = match.get("method") or {}
+        kind, service, method = call.get("type", "Exact"), call.get("service"), call.get("method")
+        if not service and not method:
+            yield "PathPrefix", "/", False
+        elif kind == "Exact" and not method:
+            yield "PathPrefix", f"/{service}", False
+        else:
+            yield kind, f"/{service or '*'}/{method or '*'}", False

@@ -32,7 +32,7 @@ from crossfade.observe.cache import Cache
 from crossfade.observe.claims import Claims
 from crossfade.observe.pods import is_over, last_loss, read_pod
 from crossfade.observe.rehearser import Rehearser
-from crossfade.observe.routes import adoption_of, is_labelled, read_adopted, read_entry, read_route
+from crossfade.observe.routes import adoption_of, is_labelled, is_managed, read_adopted, read_entry, read_route
 from crossfade.observe.scout import Scout
 from crossfade.ports import ROUTES, Object
 
@@ -78,6 +78,7 @@ def gather_rollout(
         rehearsed=rehearser.of(rollout.uid) if rehearser else {},
         rivals=claims.before(raw) if claims else (),
         adoption=adoption,
+        left_behind=_left_behind(cache, rollout, adoption),
     )
 
 
@@ -99,6 +100,14 @@ def _entry(
     known = rollout.status.route.generation if rollout.status.route else None
     slices, ours = cache.labelled("EndpointSlice", *place), cache.ours("Service", *place)
     return read_entry(service, slices, revisions, known, ours)
+
+
+def _left_behind(cache: Cache, rollout: RolloutFacts, adoption: Adoption | None) -> RouteFacts | None:
+    """The route of our own that a deleted Rollout of this name has left, where this one has none."""
+    if adoption.route == rollout.name if adoption else rollout.spec is None or not by_pods(rollout.spec):
+        return None
+    found = _route(cache, rollout, rollout.name)
+    return read_route(found) if found is not None and is_managed(found, rollout.name) else None
 
 
 def _route(cache: Cache, rollout: RolloutFacts, name: str) -> Object | None:

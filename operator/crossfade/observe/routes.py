@@ -51,12 +51,18 @@ def adoption_of(cache: Cache, raw: Object) -> Adoption | None:
     route = cache.get("HTTPRoute", metadata["namespace"], name)
     if route is None or not is_labelled(route):
         return Adoption(name, rule, slots)
-    return Adoption(name, rule, slots, route["metadata"].get("resourceVersion", ""), _writer(route))
+    return Adoption(name, rule, slots, route["metadata"].get("resourceVersion", ""), _writer(route, metadata["name"]))
 
 
 def is_labelled(route: Object) -> bool:
     """Whether its owner, who may be we, lets it be moved; of others' no more is known than what they match."""
     return meta.LABEL_ROLLOUT in (route["metadata"].get("labels") or {})
+
+
+def is_managed(route: Object, rollout: str) -> bool:
+    """Whether Crossfade made it for a Rollout of this name. An adopted one has not both labels."""
+    labels = route["metadata"].get("labels") or {}
+    return labels.get(meta.LABEL_ROLLOUT) == rollout and labels.get(meta.LABEL_MANAGED_BY) == meta.FIELD_MANAGER
 
 
 def read_adopted(route: Object, adoption: Adoption) -> RouteFacts:
@@ -71,13 +77,16 @@ def _selected(cache: Cache, namespace: str, slot: str) -> str | None:
     return selector.get(meta.LABEL_REVISION)
 
 
-def _writer(route: Object) -> Writer | None:
-    """Who wrote the rules last, unless that was us: whoever changes a list takes it from those who wrote it before."""
+def _writer(route: Object, rollout: str) -> Writer | None:
+    """Who wrote the rules last, unless that was us for this Rollout: whoever changes a list takes it from those who
+    wrote it before."""
     owners = route["metadata"].get("managedFields", ())
-    if not owners or any(one.get("manager") == meta.FIELD_MANAGER for one in owners):
+    if not owners or any(one.get("manager") == f"{meta.WEIGHTS_MANAGER}{rollout}" for one in owners):
         return None
     last = max(owners, key=lambda one: str(one.get("time", "")))
-    return Writer(str(last.get("manager", "")) or "somebody", str(last.get("time", "")))
+    manager = str(last.get("manager", "")) or "somebody"
+    other = manager.removeprefix(meta.WEIGHTS_MANAGER) if manager.startswith(meta.WEIGHTS_MANAGER) else ""
+    return Writer(manager, str(last.get("time", "")), other)
 
 
 def read_entry(

@@ -41,9 +41,9 @@ class Fence:
         """See ports.Cluster."""
         return await self._write(lambda: self._cluster.mark(kind, namespace, name, labels, annotations))
 
-    async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Object]) -> Object:
+    async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Object], manager: str) -> Object:
         """See ports.Cluster."""
-        return await self._write(lambda: self._cluster.patch(kind, namespace, name, operations))
+        return await self._write(lambda: self._cluster.patch(kind, namespace, name, operations, manager))
 
     async def delete(self, kind: Kind, namespace: str, name: str) -> None:
         """See ports.Cluster."""

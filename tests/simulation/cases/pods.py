@@ -111,6 +111,16 @@ def more_pods_and_fewer_while_a_gate_holds_behind_the_service(story: Story) -> N
     assert story.served_by() == {story.revision("v1"): 3, story.revision("v2"): 1}
 
 
+@case("A11", "A12", spec=of(10))
+def fewer_pods_and_a_step_in_one_moment_behind_the_service(story: Story) -> None:
+    """At half of ten somebody skips the stage and asks for four pods in all: the step takes four, and those stay."""
+    story.asks("v2", weight(50, minDuration="10m"))
+    story.reaches(at("w50")).rests(5)
+    story.edit(serving={"replicas": 4})
+    story.order("skip-stage")
+    story.reaches(promoted).rests(15)
+
+
 @case("A11", spec=of(4))
 def no_pod_comes_in_while_metrics_are_silent(story: Story) -> None:
     """The next stage waits for Prometheus, and the pods behind the Service stay who they are."""

@@ -40,6 +40,12 @@ class Adopted(Story):
         self.theirs, self.writer = shop(*deepcopy(rules)), Writer(by, stamp(self.now)[:19] + "Z")
         self._rerouted()
 
+    def another_rollout_writes(self) -> None:
+        """Ours for another Rollout: the weights of its own rule are stored, and all others stay."""
+        self.tell("Crossfade writes the weights of another rule, for Rollout other")
+        self.writer = Writer("crossfade/other", stamp(self.now)[:19] + "Z", rollout="other")
+        self._rerouted()
+
     def loses_its_route(self) -> None:
         """kubectl delete httproute."""
         self.tell("the route is deleted")

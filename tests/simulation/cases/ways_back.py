@@ -53,11 +53,13 @@ def forward_again_is_a_rollout_like_any_other(story: Story) -> None:
 
 @case("B11")
 def back_from_a_version_that_cannot_answer_any_more(story: Story) -> None:
-    """The first pod that is ready gets everything: nobody else could answer."""
+    """The first pod that is ready gets everything: nobody else could answer. It keeps that, whoever can later."""
     through(story, "v2")
     story.happens("no pod of v2 is ready, and one of v1 can be", room={"v2": 0, "v1": 1})
     story.ask("v1")
     story.reaches(lambda one: one.share("v1") == 100, within=10.0)
+    story.happens("a pod of v2 is ready again", room={"v2": 1, "v1": 1})
+    story.rests(5)
     story.happens("a second pod of v1 can be ready", room={"v2": 0})
     story.reaches(promoted).rests(15)
 

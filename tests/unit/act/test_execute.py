@@ -87,7 +87,7 @@ SHOP = {
 def weigh(version: str) -> Weigh:
     test = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
     replace = {"op": "replace", "path": "/spec/rules/0/backendRefs/0/weight", "value": 90}
-    return Weigh("shop", {"a": 90}, (test, replace), "why")
+    return Weigh("shop", "fraud", {"a": 90}, (test, replace), "why")
 
 
 async def test_weights_are_written_into_the_very_route_that_was_seen() -> None:

@@ -44,7 +44,7 @@ class FakeCluster:
             "scale", kind, place, lambda old: {**old, "spec": {**old["spec"], "replicas": replicas}}, generation=1
         )
 
-    async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Object]) -> Object:
+    async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Object], manager: str) -> Object:
         """See ports.Cluster. Only the version of the object is tested, and only values of maps and lists replaced."""
         place = {"metadata": {"namespace": namespace, "name": name}}
         stored = self.objects[kind.kind, namespace, name]

@@ -199,6 +199,70 @@ def test_listeners_that_are_taken_are_a_clash(mine: Object, other: Object) -> No
     assert len(seen.rivals(asks)) == 1
 
 
+def calls(**method: str) -> list[Object]:
+    return [{"matches": [{"method": method}]}]
+
+
+BOTH = {"service": "inference.GRPCInferenceService", "method": "ModelInfer"}
+
+
+def grpc_route(rules: list[Object], at: int = 1) -> Object:
+    return {**route("o", at, "a.test", rules=rules), "kind": "GRPCRoute"}
+
+
+def grpc_rollout(rules: list[Object], at: int = 2) -> Object:
+    return rollout("fraud", at, "a.test", kind="GRPCRoute", rules=rules)
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        (calls(**BOTH), "Exact /inference.GRPCInferenceService/ModelInfer"),
+        (calls(service=BOTH["service"]), "PathPrefix /inference.GRPCInferenceService"),
+        (calls(method="ModelInfer"), "Exact /*/ModelInfer"),
+        (calls(type="RegularExpression", service="inf.*"), "RegularExpression /inf.*/*"),
+        ([{}], "PathPrefix /"),
+        ([*calls(service="other"), *calls(type="Exact", **BOTH)], "Exact /inference.GRPCInferenceService/ModelInfer"),
+    ],
+)
+def test_the_same_calls_of_a_host_are_a_clash(rules: list[Object], told: str) -> None:
+    seen, mine, younger = Seen(), grpc_rollout(rules), rollout("z", 3, "a.test", kind="GRPCRoute", rules=rules)
+    seen.put(mine)
+    seen.put(younger)
+    seen.put(grpc_route(rules[-1:]))
+    assert seen.rivals(mine) == [f"GRPCRoute web/o: a.test with {told}"]
+    assert f"Rollout ml/fraud: a.test with {told}" in seen.rivals(younger)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        grpc_route(calls(**{**BOTH, "method": "ModelReady"})),
+        grpc_route(calls(**{**BOTH, "service": "other.Service"})),
+        grpc_route(calls(service=BOTH["service"])),
+        grpc_route(calls(method="ModelInfer")),
+        grpc_route(calls(type="RegularExpression", **BOTH)),
+        grpc_route([{"matches": [{"method": BOTH, "headers": [{"name": "x", "value": "y"}]}]}]),
+        grpc_route([{}]),
+        {**grpc_route(calls(**BOTH)), "spec": {**grpc_route(calls(**BOTH))["spec"], "hostnames": ["b.test"]}},
+    ],
+)
+def test_calls_that_another_match_wins_are_no_clash(other: Object) -> None:
+    seen, mine = Seen(), grpc_rollout(calls(**BOTH))
+    seen.put(mine)
+    seen.put(other)
+    assert seen.rivals(mine) == []
+
+
+def test_an_httproute_for_the_path_of_a_call_is_a_clash() -> None:
+    """A call is a request of that path; a host of a listener has routes of one kind."""
+    seen, mine = Seen(), grpc_rollout(calls(**BOTH))
+    seen.put(mine)
+    path = {"type": "Exact", "value": "/inference.GRPCInferenceService/ModelInfer"}
+    seen.put(route("o", 1, "a.test", rules=[{"matches": [{"path": path}]}]))
+    assert len(seen.rivals(mine)) == 1
+
+
 def test_a_route_that_its_gateway_refuses_and_a_rollout_on_its_way_out_want_nothing() -> None:
     seen, mine, gone = Seen(), rollout("fraud", 5, "a.test"), rollout("gone", 1, "a.test")
     refused = {"parentRef": PUBLIC, "conditions": [{"type": "Accepted", "status": "False"}]}

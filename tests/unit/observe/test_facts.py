@@ -220,10 +220,14 @@ def test_a_route_of_our_own_is_not_adopted() -> None:
             [wrote("helm", "2026-01-01T00:00:00Z"), wrote("argocd", "2026-01-02T00:00:00Z")],
             Writer("argocd", "2026-01-02T00:00:00Z"),
         ),
-        ([wrote("crossfade", "2026-01-01T00:00:00Z"), wrote("argocd", "2026-01-02T00:00:00Z")], None),
+        ([wrote("crossfade/demo", "2026-01-01T00:00:00Z"), wrote("argocd", "2026-01-02T00:00:00Z")], None),
+        (
+            [wrote("crossfade/other", "2026-01-01T00:00:00Z")],
+            Writer("crossfade/other", "2026-01-01T00:00:00Z", rollout="other"),
+        ),
         ([wrote("traefik", "2026-01-03T00:00:00Z", {"f:status": {}})], None),
     ],
-    ids=["one", "the last of two", "the same as we wrote", "only a status"],
+    ids=["one", "the last of two", "the same as we wrote", "ours for another Rollout", "only a status"],
 )
 def test_the_last_writer_of_the_rules_is_known(managers: list[dict[str, Any]], writer: Writer | None) -> None:
     adoption = adoption_of(cached(shop(*managers)), rollout(traffic=ADOPTED))

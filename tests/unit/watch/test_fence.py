@@ -63,7 +63,7 @@ def test_nothing_is_written_when_it_is_over() -> None:
             lambda: fence.apply_status(ROUTES[0], BODY),
             lambda: fence.scale(ROUTES[0], "ml", "fraud", 1),
             lambda: fence.mark(ROUTES[0], "ml", "fraud", {}, {}),
-            lambda: fence.patch(ROUTES[0], "ml", "fraud", []),
+            lambda: fence.patch(ROUTES[0], "ml", "fraud", [], "crossfade/fraud"),
             lambda: fence.delete(ROUTES[0], "ml", "fraud"),
             lambda: fence.create_event("ml", BODY),
             lambda: fence.count_event("ml", "fraud.1", 2, "now"),

@@ -26,7 +26,12 @@ _NOBODY_KEPT = cel(
     "must not have `strategy.onRollback.keepCandidate` beside `traffic.replicas`: clients' open connections to the"
     " candidate would keep sending requests to it",
 )
-WITHOUT_GATEWAY = (_WAY_STAYS, _FIXED_NUMBER, _WEIGHTS_ALONE, _NOBODY_KEPT)
+_NONE_BEFORE = cel(
+    "!has(self.traffic.replicas) || !has(self.strategy.keepPrevious)",
+    "must not have `strategy.keepPrevious` beside `traffic.replicas`: clients' open connections to the version before"
+    " would keep sending requests to it while its pods are there; `strategy.rollbackWindow` works without",
+)
+WITHOUT_GATEWAY = (_WAY_STAYS, _FIXED_NUMBER, _WEIGHTS_ALONE, _NOBODY_KEPT, _NONE_BEFORE)
 """Rules of a Rollout's spec."""
 
 
@@ -51,3 +56,5 @@ def check(serving: Serving, strategy: Strategy) -> None:
         raise ValueError(_WEIGHTS_ALONE["message"])
     if strategy.on_rollback.keep_candidate is not None:
         raise ValueError(_NOBODY_KEPT["message"])
+    if strategy.keep_previous is not None:
+        raise ValueError(_NONE_BEFORE["message"])

@@ -303,7 +303,7 @@ class RolloutStatus(ApiModel):
     route: RouteStatus | None = None
     """The newest route that every parent acknowledged."""
     written: WrittenWeights | None = None
-    """The weights that were written last into an adopted route."""
+    """The weights that were written last into an adopted route; left out while nothing is rolled out."""
     handled: Annotated[
         list[Handled],
         Field(
