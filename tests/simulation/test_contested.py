@@ -169,7 +169,7 @@ def test_at_rest_a_contest_ends_by_the_services_as_soon_as_stable_can_answer() -
     world.reaches(lambda one: one.our_weights[-1] == (100, 0))
     world.happens("v1 loses its pods", room={"v1": 0})
     world.git_applies(rule(0, 1))
-    world.reaches(says("RouteContested"))
+    world.reaches(says("NotServing"))
     world.order("retry", "t1")
     world.rests(30)
     assert world.our_weights == [(60, 40), (100, 0)]

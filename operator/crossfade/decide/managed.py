@@ -48,7 +48,7 @@ class ManagedRoute:
     def prepare(self, snapshot: Snapshot, given: Split, wanted: Split, candidate: Arm) -> Preparation | None:
         """A place for the cohort's rule, which gateways know before the cohort meets it; all else comes as it is."""
         live = snapshot.route
-        if live is None or not wanted.matched:
+        if live is None or not wanted.matched or given == wanted:
             return None
         message = "its rule is brought in behind a header that only we know, until gateways have it"
         if not has_place(live):

@@ -47,8 +47,8 @@ def ask(way: Way, step: Step, untried: str = "") -> Plan:
     if untried:
         message = f"{message}, NOT rehearsed: {untried}"
     stage = StageStatus(index=step.index, name=step.name, summary=step.summary, entered_at=stamp(snapshot.now))
-    # in a hurry it is given everything with fewer, and that they are fewer takes nothing from them later
-    pods = way.candidate.ready if way.hurries else way.pods(step)
+    # from a version that has none it is given everything with fewer, and that they are fewer takes nothing later
+    pods = way.candidate.ready if way.hurries and not way.stable.ready else way.pods(step)
     changes = {
         "stage": stage,
         "candidate": _with_floor(way, step),  # an edit may have taken pods away that only the step needs

@@ -41,7 +41,7 @@ def wanted(*owners: Object) -> Apply:
 async def test_a_service_of_ours_that_lost_its_label_is_written_again(found: Object, write: Apply) -> None:
     cluster, seen = FakeCluster(), list[Object]()
     cluster.create(found)
-    await execute(cluster, "ml", [write], lambda *_: None, seen.append)
+    await execute(cluster, "ml", [write], lambda *_: None, seen.append, lambda _: None)
     assert cluster.writes == [("apply", "Service", "demo")]
     assert seen[0]["metadata"]["labels"] == {meta.LABEL_ROLLOUT: "demo"}
 
@@ -71,5 +71,5 @@ async def test_a_service_of_others_is_left_as_it_is(found: Object) -> None:
     cluster = FakeCluster()
     cluster.create(found)
     with pytest.raises(ActionError, match="there is a Service of this name already; it is not this Rollout's"):
-        await execute(cluster, "ml", [wanted(OWNER)], lambda *_: None, lambda raw: None)
+        await execute(cluster, "ml", [wanted(OWNER)], lambda *_: None, lambda raw: None, lambda _: None)
     assert cluster.writes == []
