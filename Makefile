@@ -3,15 +3,26 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test test-long check golden mutate generate bench clean
+.PHONY: demo test beside traffic faults test-long check golden mutate generate bench clean
 
 demo: .venv/ready  ## a real cluster, real models, one promotion and one rollback
 	@$(BIN)/python -m demo $(ARGS)
 
-test: check  ## all tiers; the last ones share one testbed, from inside whose network no package can be fetched
+test: check  ## all tiers; those with a cluster in three parts side by side, each on a testbed of its own
 	$(BIN)/pytest -q -n 2 -m matrix tests/unit tests/simulation
 	$(BIN)/pytest -q tests/image
-	$(BIN)/pytest tests/testbed tests/contract tests/chart tests/cluster $(ARGS)
+	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=3 beside traffic faults
+
+# Tests mostly wait for scrapes, drains and deadlines: three testbeds keep two cores busy. What no list names is `faults`.
+TRAFFIC := $(addprefix tests/cluster/test_, gateways.py grpc.py grpc_gateways.py rehearsal.py rollout.py adopted.py)
+
+beside traffic faults: .venv/ready
+beside:
+	$(BIN)/pytest tests/testbed tests/contract tests/chart $(ARGS)
+traffic:
+	$(BIN)/pytest $(TRAFFIC) $(ARGS)
+faults:
+	$(BIN)/pytest tests/cluster $(TRAFFIC:%=--ignore=%) $(ARGS)
 
 test-long: .venv/ready  ## a hundred orders of every rollout, every state of a larger small world, more on the second gateway; an hour or two
 	nice $(BIN)/pytest -q -n 2 -m slow tests/simulation $(ARGS)

@@ -49,11 +49,12 @@ class ClusterHandle(ABC):
         return self.run(["helm", *arguments])
 
     def service_account_kubeconfig(self, namespace: str, name: str, path: Path) -> Path:
-        """Write a kubeconfig that acts as a service account, by a token for one hour; returns `path`.
+        """Write a kubeconfig that acts as a service account, by a token for a day: longer than any session. Returns
+        `path`.
 
         Raises TestbedError when the account is missing.
         """
-        token = self.kubectl("create", "token", name, "--namespace", namespace, "--duration", "1h").strip()
+        token = self.kubectl("create", "token", name, "--namespace", namespace, "--duration", "24h").strip()
         config = json.loads(self.kubectl("config", "view", "--raw", "--minify", "--flatten", "--output", "json"))
         config["users"] = [{"name": "service-account", "user": {"token": token}}]
         context = config["contexts"][0]["context"]
