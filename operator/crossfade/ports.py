@@ -1,16 +1,19 @@
 """What the operator needs of the world, as protocols. Adapters fulfil them; the rooms in between know only these."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from crossfade.api import meta
+from crossfade.model.access import Access
 from crossfade.model.evidence import Sample
 from crossfade.model.lease import Lease
 from crossfade.model.rehearsal import Probe
 
 if TYPE_CHECKING:  # the loader starts in every pod and needs none of the API's types
-    from crossfade.api.v1alpha1.modelversion import MlflowSource
+    from crossfade.api.v1alpha1.facts import Facts
+    from crossfade.api.v1alpha1.modelversion import Source
 
 Object = dict[str, Any]
 """A Kubernetes object as JSON; typed models would drop fields that they do not know."""
@@ -33,11 +36,13 @@ class ProbeError(Exception):
 
 
 class SourceError(Exception):
-    """A registry or store did not give what was asked. `retry` is False when it never will as written."""
+    """A registry or store did not give what was asked. `retry` is False when it never will as written; `wait` is how
+    many seconds it asked to be left alone."""
 
-    def __init__(self, message: str, *, retry: bool = True) -> None:
+    def __init__(self, message: str, *, retry: bool = True, wait: float = 0.0) -> None:
         super().__init__(message)
         self.retry = retry
+        self.wait = wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +56,12 @@ class Kind:
 
 ROLLOUTS = Kind(meta.API_VERSION, "rollouts", "Rollout")
 MODEL_VERSIONS = Kind(meta.API_VERSION, "modelversions", "ModelVersion")
+MODEL_REGISTRIES = Kind(meta.API_VERSION, "modelregistries", "ModelRegistry")
 METRIC_TEMPLATES = Kind(meta.API_VERSION, "metrictemplates", "MetricTemplate")
 DEPLOYMENTS = Kind("apps/v1", "deployments", "Deployment")
 SERVICES = Kind("v1", "services", "Service")
+SECRETS = Kind("v1", "secrets", "Secret")
+CONFIG_MAPS = Kind("v1", "configmaps", "ConfigMap")
 PODS = Kind("v1", "pods", "Pod")
 AUTOSCALERS = Kind("autoscaling/v2", "horizontalpodautoscalers", "HorizontalPodAutoscaler")
 BUDGETS = Kind("policy/v1", "poddisruptionbudgets", "PodDisruptionBudget")
@@ -165,19 +173,22 @@ class Metrics(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a registry says a reference means: the immutable place of the bytes, and where they came from."""
+    """What a registry says a reference means: the immutable place of the bytes, and what it knows of them.
+
+    `registry_version` is empty where the source is in no registry, and `facts` None where nothing is known.
+    """
 
     uri: str
     immutable_uri: str
-    registry_version: str
-    run_id: str | None
+    registry_version: str = ""
+    facts: "Facts | None" = None
 
 
 class Registry(Protocol):
     """A model registry."""
 
-    async def resolve(self, source: "MlflowSource") -> Reference:
-        """Follow an alias or version once. Raises SourceError."""
+    async def resolve(self, source: "Source") -> Reference:
+        """Follow a version, or whatever else `source` has of this registry, once. Raises SourceError."""
         ...
 
 
@@ -198,6 +209,29 @@ class Artifacts(Protocol):
 
     def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
         """The file's bytes in chunks. Raises SourceError."""
+        ...
+
+
+class Opened(Protocol):
+    """A registry and the stores that can be read by what it says. Connections are shared by all who have it open."""
+
+    @property
+    def registry(self) -> Registry:
+        """What resolves; where none is configured, one that says so."""
+        ...
+
+    @property
+    def artifacts(self) -> Artifacts:
+        """Its own files, and those of every other scheme that is configured."""
+        ...
+
+
+class Sources(Protocol):
+    """All registries and stores."""
+
+    def open(self, access: Access | None) -> AbstractAsyncContextManager[Opened]:
+        """What is reached in this way; None for what the operator itself is configured with. Entering raises
+        SourceError when `access` cannot be used as it is."""
         ...
 
 

@@ -95,11 +95,20 @@ def test_limited_to_namespaces_it_has_no_rights_elsewhere_but_to_read_one_gatewa
     assert operator(found)["env"]["CROSSFADE_NAMESPACES"] == "ml fraud"
 
 
-def test_it_grants_no_secrets_no_wildcards_and_no_way_to_more_rights(render: Render) -> None:
-    for rule in rules(render()):
+def test_it_reads_single_secrets_and_grants_no_wildcards_and_no_way_to_more_rights(render: Render) -> None:
+    found = rules(render())
+    assert [rule["verbs"] for rule in found if {"secrets", "configmaps"} & set(rule["resources"])] == [["get"], ["get"]]
+    for rule in found:
         assert "*" not in rule["verbs"] + rule["resources"] + rule["apiGroups"]
         assert not {"escalate", "bind", "impersonate", "update", "deletecollection"} & set(rule["verbs"])
-        assert not {"secrets", "pods/exec", "configmaps", "serviceaccounts"} & set(rule["resources"])
+        assert not {"pods/exec", "serviceaccounts"} & set(rule["resources"])
+
+
+def test_the_secrets_that_it_may_read_can_be_named(render: Render) -> None:
+    found = rules(render('registries.secrets=["mlflow","hub"]'))
+    assert [(rule["resourceNames"], rule["verbs"]) for rule in found if rule["resources"] == ["secrets"]] == [
+        (["mlflow", "hub"], ["get"])
+    ]
 
 
 def test_of_specs_that_belong_to_people_it_writes_the_finalizer_alone(render: Render) -> None:

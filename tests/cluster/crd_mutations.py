@@ -209,9 +209,23 @@ VALID: dict[str, list[Spec]] = {
             "arm": {"label": "service", "contains": "-svc-{namespace}-{revision}-"},
         },
     ],
+    "ModelRegistry": [
+        {"mlflow": {"address": "http://mlflow.mlops:5000"}},
+        {
+            "mlflow": {"address": "https://mlflow.example.com/mlflow", "workspace": "risk"},
+            "credentials": {"secretRef": {"name": "mlflow"}},
+            "tls": {"caConfigMapRef": {"name": "ca", "key": "tls.crt"}},
+        },
+        {"mlflow": {"address": "https://mlflow"}, "tls": {"caConfigMapRef": {"name": "ca"}}},
+    ],
     "ModelVersion": [
         {"modelName": "fraud", "version": "1.3.0", "source": {"mlflow": {"name": "fraud detector", "version": "7"}}},
         {"modelName": "fraud", "version": "1.3.0-rc.1+b7", "source": {"mlflow": {"name": "f", "alias": "champion"}}},
+        {
+            "modelName": "fraud",
+            "version": "2.0.0",
+            "source": {"mlflow": {"name": "f", "stage": "Production"}, "registryRef": {"name": "risk"}},
+        },
         {"modelName": "f", "version": "0.0.1", "source": {"uri": {"uri": "s3://bucket/a/b"}}, "artifact": {}},
         {
             "modelName": "fraud",
@@ -233,7 +247,22 @@ _TEXTS = [
     *("99999h99999h99999h99999h", "100000h", "1h1m1s1ms1h", "1H", "1us", "\u0661s"),
     *("0", "1", "1.0", "0.0", "0.5", "0.000000000", "0.0000000001", "0.999999999", ".5", "0.", "00.5", "1e-3", "-0.1"),
     *("1.5Gi", "1Ki", "1ki", "1e3", "1E", "0x1", "1 Gi", "1u", "-1", "+1", "1.", "1m", "999999999999999999"),
-    *("s3://b", "http://h/m", "https://h", "file:///m", "ftp://h", "HTTP://h", "s3://", "s3://b?x", "s3://b#x"),
+    *(
+        "s3://b",
+        "http://h/m",
+        "https://h",
+        "file:///m",
+        "ftp://h",
+        "HTTP://h",
+        "http://a@b",
+        "https://h/p?x",
+        "Staging",
+        "production",
+        "s3://",
+        "s3://b?x",
+        "s3://b#x",
+    ),
+    *("http://a@b", "https://h/p?x", "Staging", "production"),
     *("s3://b k", "s3://名", "s3://b\u00a0c", "s3://b\u0085c", "http:", "https:", "1.2", "1.2.3", "01.2.3"),
     *("1.2.3-", "1.2.3-01", "1.2.3-a.b+c", "v1.2.3", "1.2.3+", "sha256:" + "A" * 64, "sha256:" + "a" * 63, _DIGEST),
     *(

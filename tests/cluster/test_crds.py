@@ -343,8 +343,17 @@ REFUSED = {
     "unknown resource name": (rollout(serving={"resources": {"limits": {"GPU": "1"}}}), "must name resources as"),
     "negative quantity": (rollout(serving={"resources": {"limits": {"cpu": "-1"}}}), "limits.cpu.*should match"),
     "unknown field": (rollout(surge=1), 'unknown field "spec.surge"'),
-    "two selectors": (model_version(source=_TWO_SELECTORS), "must have exactly one of `version` and `alias`"),
+    "two selectors": (model_version(source=_TWO_SELECTORS), "must have exactly one of `version`, `alias` and `stage`"),
     "no source": (model_version(source={}), "must have exactly one of `mlflow` and `uri`"),
+    "a registry for what is in none": (
+        model_version(source={"uri": {"uri": "s3://b/m"}, "registryRef": {"name": "risk"}}),
+        "must have `registryRef` only beside `mlflow`, which is in a registry",
+    ),
+    "a registry of no system": (an_object("ModelRegistry", "risk", {}), "must have `mlflow`"),
+    "a credential in a registry's address": (
+        an_object("ModelRegistry", "risk", {"mlflow": {"address": "https://user:secret@mlflow.example.com"}}),
+        "spec.mlflow.address in body should match",
+    ),
     "unpinned web address": (model_version(source=_BY_URI), "must pin `artifact.digest` when `source.uri.uri` is http"),
     "no semantic version": (model_version(version="1.3"), "spec.version.*should match"),
 }
@@ -371,6 +380,16 @@ def test_a_metric_template_cannot_be_edited(apply: Callable[..., str]) -> None:
     apply(metric_template())
     with pytest.raises(TestbedError, match="must not change: a MetricTemplate is immutable, create another one"):
         apply(metric_template(ratio={"bad": "other", "total": "t"}))
+
+
+def test_a_model_registry_can_be_edited_and_has_no_status(apply: Callable[..., str]) -> None:
+    for spec in VALID["ModelRegistry"]:
+        stored = json.loads(apply(an_object("ModelRegistry", "risk", spec), "--output=json"))
+    assert "status" not in stored
+    assert stored["spec"] == {
+        "mlflow": {"address": "https://mlflow"},
+        "tls": {"caConfigMapRef": {"key": "ca.crt", "name": "ca"}},
+    }
 
 
 def test_a_metric_template_is_at_rest_as_soon_as_it_is_there(bed: ClusterHandle, apply: Callable[..., str]) -> None:

@@ -17,7 +17,15 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from crossfade.adapters.artifacts.mlflow_artifacts import MlflowArtifacts
+from crossfade.adapters.artifacts.router import ArtifactStore, plain_stores
 from crossfade.adapters.kube import KubeCluster
+from crossfade.adapters.mlflow_server import MlflowServer
+from crossfade.adapters.registries.mlflow import MlflowRegistry
+from crossfade.adapters.web import Guard
+from crossfade.api.v1alpha1.modelversion import MlflowSource, Source
+from crossfade.model.access import Access
+from crossfade.ports import Reference
 
 from testbed.binaries.environments import python_env
 from testbed.handle import ClusterHandle
@@ -38,6 +46,21 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     for name in (name for fixture, names in environments.items() if fixture in wanted for name in names):
         if not session.config.option.collectonly:
             python_env(name)
+
+
+def store(mlflow_url: str | None = None, root: Path | None = None) -> ArtifactStore:
+    """All stores as the operator's own configuration has them."""
+    mine = {"mlflow-artifacts": lambda: MlflowArtifacts(MlflowServer(Access("mlflow", str(mlflow_url))))}
+    return ArtifactStore({**plain_stores(root), **(mine if mlflow_url else {})})
+
+
+async def resolved(access: Access, guard: Guard | None = None, **source: str) -> Reference:
+    """What the MLflow server says of a version, an alias or a stage."""
+    server = MlflowServer(access, guard)
+    try:
+        return await MlflowRegistry(server).resolve(Source(mlflow=MlflowSource.model_validate(source)))
+    finally:
+        await server.close()
 
 
 @pytest.fixture

@@ -6,14 +6,13 @@ import time
 from pathlib import Path
 
 import pytest
-from crossfade.adapters.artifacts.router import open_store
-from crossfade.adapters.registries.mlflow import MlflowRegistry
-from crossfade.api.v1alpha1.modelversion import MlflowSource
 from crossfade.cli import last_words
 from crossfade.cli import load as loader
+from crossfade.cli.access import WayIn
+from crossfade.model.access import Access
 from crossfade.observe.verify import measure
 
-from tests.contract.conftest import MlflowBench, inherited_environment
+from tests.contract.conftest import MlflowBench, inherited_environment, resolved, store
 
 ZERO = "sha256:" + "0" * 64
 
@@ -42,10 +41,9 @@ async def test_an_mlflow_artifact_overwritten_after_it_was_resolved_is_refused(
     mlflow: MlflowBench, tmp_path: Path
 ) -> None:
     name, version = mlflow.model({"MLmodel": b"flavors", "model.pkl": b"good"})
-    registry = MlflowRegistry(mlflow.url)
-    reference = await registry.resolve(MlflowSource(name=name, version=version))
+    reference = await resolved(Access("mlflow", mlflow.url), name=name, version=version)
     uri = reference.immutable_uri
-    digest = (await measure(open_store(mlflow.url, None), uri)).digest
+    digest = (await measure(store(mlflow.url), uri)).digest
 
     done = load(uri, digest, tmp_path / "first", CROSSFADE_MLFLOW_ADDRESS=mlflow.url)
     assert (done.returncode, done.stderr) == (0, "")
@@ -53,8 +51,8 @@ async def test_an_mlflow_artifact_overwritten_after_it_was_resolved_is_refused(
     assert (tmp_path / "first" / "model.pkl").read_bytes() == b"good"
 
     mlflow.put(f"{uri}/model.pkl", b"evil")
-    assert await registry.resolve(MlflowSource(name=name, version=version)) == reference  # MLflow noticed nothing
-    await registry.close()
+    again = await resolved(Access("mlflow", mlflow.url), name=name, version=version)
+    assert again == reference, "MLflow noticed nothing"
     done = load(uri, digest, tmp_path / "second", CROSSFADE_MLFLOW_ADDRESS=mlflow.url)
     assert done.returncode == loader.EXIT_DIGEST_MISMATCH == 3
     assert f"but {digest} was promised" in done.stderr
@@ -63,7 +61,7 @@ async def test_an_mlflow_artifact_overwritten_after_it_was_resolved_is_refused(
 
 async def test_it_loads_into_a_folder_that_is_a_mount_and_again_after_a_restart(folder: Path, tmp_path: Path) -> None:
     uri = f"file://{folder}/m"
-    digest = (await measure(open_store(None, folder), uri)).digest
+    digest = (await measure(store(None, folder), uri)).digest
     (tmp_path / "mnt").mkdir()
     for _ in range(2):
         done = load(uri, digest, tmp_path / "mnt", CROSSFADE_FILE_ROOT=str(folder))
@@ -92,7 +90,9 @@ async def test_a_source_that_may_come_is_tried_again_until_the_time_is_up(
 ) -> None:
     monkeypatch.setattr(loader, "_FIRST_WAIT_SECONDS", 0.01)
     monkeypatch.setattr(loader, "_TRY_SECONDS", 0.1)
-    status, sentence = await loader._load(f"file://{folder}/absent", ZERO, tmp_path / "mnt", None, folder)
+    status, sentence = await loader._load(
+        f"file://{folder}/absent", ZERO, tmp_path / "mnt", loader._sources(None, folder), WayIn(None, tmp_path)
+    )
     assert (status, "No such file" in sentence) == (4, True)
 
 
@@ -137,18 +137,18 @@ def test_sigterm_ends_it_at_once_and_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_the_loader_starts_without_the_operators_heavy_parts() -> None:
-    script = (
-        "import sys, crossfade.cli, crossfade.adapters.artifacts.router, crossfade.observe.verify; print(*sys.modules)"
-    )
+    modules = "crossfade.cli, crossfade.cli.access, crossfade.adapters.sources, crossfade.observe.verify"
+    script = f"import sys, {modules}; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert {"kopf", "kubernetes", "pydantic", "obstore", "httpx"}.isdisjoint(done.stdout.split())
 
 
 WAITING = """
 import asyncio, sys
-from pathlib import Path
-from crossfade.adapters.artifacts import router
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from crossfade.cli import app
+from crossfade.cli import load as loader
 from crossfade.ports import StoredFile
 
 class Endless:
@@ -160,7 +160,11 @@ class Endless:
         print("loading", flush=True)
         await asyncio.Event().wait()
 
-router.open_store = lambda *_: Endless()
+@asynccontextmanager
+async def opened(access):
+    yield SimpleNamespace(artifacts=Endless())
+
+loader._sources = lambda *_: SimpleNamespace(open=opened)
 sys.argv = ["crossfade", "load", "--uri", "s3://b/m", "--digest", "sha256:" + "0" * 64, "--to", sys.argv[1]]
 app()
 """

@@ -6,15 +6,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from crossfade.adapters.artifacts.router import open_store
-from crossfade.adapters.registries.mlflow import MlflowRegistry
-from crossfade.api.v1alpha1.modelversion import MlflowSource
+from crossfade.model.access import Access
 from crossfade.model.manifest import mvd1
 from crossfade.observe.verify import _on_disk, measure
 from crossfade.ports import Reference, SourceError
 
 from testbed.binaries.environments import python_env
-from tests.contract.conftest import MlflowBench, inherited_environment
+from tests.contract.conftest import MlflowBench, inherited_environment, resolved, store
 
 pytestmark = pytest.mark.cluster
 
@@ -32,11 +30,7 @@ print(run.info.run_id)
 
 
 async def resolve(mlflow: MlflowBench, **source: str) -> Reference:
-    registry = MlflowRegistry(mlflow.url)
-    try:
-        return await registry.resolve(MlflowSource(**source))
-    finally:
-        await registry.close()
+    return await resolved(Access("mlflow", mlflow.url), **source)
 
 
 async def test_a_model_logged_by_mlflows_own_client_is_the_one_that_it_downloads(
@@ -57,8 +51,10 @@ async def test_a_model_logged_by_mlflows_own_client_is_the_one_that_it_downloads
     assert by_alias.uri == "models:/churn é/1"
     assert by_alias.immutable_uri.startswith("mlflow-artifacts:/")
     assert by_alias.registry_version == "1"
-    assert by_alias.run_id == trained.stdout.split()[-1]
-    measured = await measure(open_store(mlflow.url, None), by_alias.immutable_uri)
+    assert by_alias.facts is not None
+    assert by_alias.facts.lineage is not None
+    assert by_alias.facts.lineage.run_id == trained.stdout.split()[-1]
+    measured = await measure(store(mlflow.url), by_alias.immutable_uri)
     # MLflow's client adds a file of its own to what it downloads.
     theirs = [file for file in _on_disk(tmp_path / "theirs") if file.path != "registered_model_meta"]
     assert measured.digest == mvd1(theirs)
@@ -100,19 +96,15 @@ async def test_an_address_that_may_carry_a_credential_is_refused_and_not_repeate
     api.mkdir(parents=True)
     (api / "get").write_text('{"model_version": {"version": "1"}}')
     (api / "get-download-uri").write_text(json.dumps({"artifact_uri": source}))
-    registry = MlflowRegistry(url)
     with pytest.raises(SourceError, match="a query, fragment or user") as failure:
-        await registry.resolve(MlflowSource(name="churn", version="1"))
-    await registry.close()
+        await resolved(Access("mlflow", url), name="churn", version="1")
     assert failure.value.retry is False
     assert "secret" not in str(failure.value)
 
 
 async def test_a_server_that_is_not_there_is_named_without_credentials() -> None:
-    registry = MlflowRegistry("http://user:secret@127.0.0.1:9")
     with pytest.raises(SourceError, match=r"MLflow at http://127\.0\.0\.1:9 cannot be read") as failure:
-        await registry.resolve(MlflowSource(name="churn", version="1"))
-    await registry.close()
+        await resolved(Access("mlflow", "http://user:secret@127.0.0.1:9"), name="churn", version="1")
     assert failure.value.retry is True
     assert "secret" not in str(failure.value)
 
@@ -122,10 +114,8 @@ async def test_a_server_that_is_not_mlflow_is_said_so(web: tuple[str, Path]) -> 
     page = folder / "api/2.0/mlflow/model-versions/get"
     page.parent.mkdir(parents=True)
     page.write_text("<html>sign in</html>")
-    registry = MlflowRegistry(url)
     with pytest.raises(SourceError, match="no JSON object; check that the address is MLflow's own"):
-        await registry.resolve(MlflowSource(name="churn", version="1"))
-    await registry.close()
+        await resolved(Access("mlflow", url), name="churn", version="1")
 
 
 async def test_a_version_whose_files_were_deleted_has_no_files(mlflow: MlflowBench) -> None:
@@ -133,7 +123,7 @@ async def test_a_version_whose_files_were_deleted_has_no_files(mlflow: MlflowBen
     reference = await resolve(mlflow, name=name, version=version)
     mlflow.remove(reference.immutable_uri)
     with pytest.raises(SourceError, match="has no files"):
-        await measure(open_store(mlflow.url, None), reference.immutable_uri)
+        await measure(store(mlflow.url), reference.immutable_uri)
 
 
 @pytest.mark.parametrize(
@@ -141,5 +131,5 @@ async def test_a_version_whose_files_were_deleted_has_no_files(mlflow: MlflowBen
 )
 async def test_an_address_outside_the_servers_folder_is_refused_for_ever(mlflow: MlflowBench, uri: str) -> None:
     with pytest.raises(SourceError, match="only mlflow-artifacts:/<path> is read") as failure:
-        await measure(open_store(mlflow.url, None), uri)
+        await measure(store(mlflow.url), uri)
     assert failure.value.retry is False

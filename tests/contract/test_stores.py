@@ -9,10 +9,9 @@ import httpx
 import pytest
 from crossfade.adapters.artifacts.http import HttpArtifacts
 from crossfade.adapters.artifacts.object_store import ObjectStoreArtifacts
-from crossfade.adapters.artifacts.router import open_store
 from crossfade.ports import Artifacts, SourceError, StoredFile
 
-from tests.contract.conftest import serving
+from tests.contract.conftest import serving, store
 
 BIG = bytes(range(256)) * 40_000  # beyond one request's range and many chunks
 
@@ -170,7 +169,7 @@ class TestRouter:
     )
     async def test_a_scheme_that_is_not_configured_is_refused_with_the_remedy(self, uri: str, remedy: str) -> None:
         with pytest.raises(SourceError, match=remedy) as failure:
-            await open_store(None, None).files(uri)
+            await store().files(uri)
         assert failure.value.retry is False
         assert "secret" not in str(failure.value)
 

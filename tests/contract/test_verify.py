@@ -7,14 +7,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from crossfade.adapters.artifacts.router import open_store
-from crossfade.adapters.registries.mlflow import MlflowRegistry
-from crossfade.api.v1alpha1.modelversion import MlflowSource
+from crossfade.model.access import Access
 from crossfade.observe import verify
 from crossfade.observe.verify import DigestMismatch, Measured, fetch, measure
 from crossfade.ports import Artifacts, SourceError, StoredFile
 
-from tests.contract.conftest import S3_OWNER, MlflowBench
+from tests.contract.conftest import S3_OWNER, MlflowBench, resolved, store
 
 FILES = {"MLmodel": b"flavors: {}", "data/model.bin": b"0123456789" * 300_000, "data/empty": b""}
 
@@ -39,7 +37,7 @@ def in_a_folder(tmp_path: Path) -> Place:
         (root / "m" / path).parent.mkdir(parents=True, exist_ok=True)
         (root / "m" / path).write_bytes(content)
 
-    return Place(open_store(None, root), f"file://{root}/m", write, lambda path: (root / "m" / path).unlink())
+    return Place(store(None, root), f"file://{root}/m", write, lambda path: (root / "m" / path).unlink())
 
 
 @pytest.fixture
@@ -50,17 +48,15 @@ def in_s3(s3: str) -> Place:
     def remove(path: str) -> None:
         httpx.delete(f"{s3}/models/m/{path}", auth=S3_OWNER).raise_for_status()
 
-    return Place(open_store(None, None), "s3://models/m", write, remove)
+    return Place(store(), "s3://models/m", write, remove)
 
 
 @pytest.fixture
 async def in_mlflow(mlflow: MlflowBench) -> Place:
     name, version = mlflow.model(FILES)
-    registry = MlflowRegistry(mlflow.url)
-    uri = (await registry.resolve(MlflowSource(name=name, version=version))).immutable_uri
-    await registry.close()
+    uri = (await resolved(Access("mlflow", mlflow.url), name=name, version=version)).immutable_uri
     return Place(
-        open_store(mlflow.url, None),
+        store(mlflow.url),
         uri,
         lambda path, content: mlflow.put(f"{uri}/{path}", content),
         lambda path: mlflow.remove(f"{uri}/{path}"),

@@ -1,57 +1,50 @@
 """One MLflow server: its REST API and the files that it serves."""
 
-import asyncio
 import json
-from collections.abc import AsyncIterator
+from base64 import b64encode
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
-import httpx
-
-from crossfade.adapters.address import shown
-from crossfade.adapters.web import CHUNK_BYTES, TooLargeError, body, source_errors
+from crossfade.adapters.web import Guard, Web
+from crossfade.model.access import Access
 from crossfade.ports import SourceError
 
 _API = "/api/2.0"
-_MAX_JSON_BYTES = 16 << 20
 
 
 class MlflowError(SourceError):
     """The server refused. `code` is MLflow's error code, such as RESOURCE_DOES_NOT_EXIST; empty when it gave none."""
 
-    def __init__(self, message: str, status: int, code: str) -> None:
-        super().__init__(message)
+    def __init__(self, message: str, status: int, code: str, wait: float = 0.0) -> None:
+        super().__init__(message, retry=status >= 500 or status in (401, 403, 429), wait=wait)
         self.status = status
         self.code = code
 
 
 class MlflowServer:
-    """A client of the server at `address`, which may have a path and credentials. `timeout` is in seconds.
+    """A client of the server that `access` describes. Raises SourceError when that cannot be used as it is.
 
-    The timeout is generous: MLflow asks slow stores itself before it answers.
+    The timeout, in seconds for a whole request, is generous: MLflow asks slow stores itself before it answers.
     """
 
-    def __init__(self, address: str, timeout: float = 30.0) -> None:
-        self.shown = shown(address)
-        self._timeout = timeout
-        self._client = httpx.AsyncClient(
-            base_url=address.rstrip("/"), timeout=timeout, trust_env=False, follow_redirects=False
-        )
+    def __init__(self, access: Access, guard: Guard | None = None, timeout: float = 30.0) -> None:
+        self._web = Web(access.address, headers=_headers(access), ca=access.ca, guard=guard, timeout=timeout)
+        self.shown = self._web.shown
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._client.aclose()
+        await self._web.close()
 
-    async def get(self, path: str, parameters: dict[str, str]) -> dict[str, Any]:
+    async def get(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         """GET `/api/2.0/<path>`. Raises MlflowError when refused, SourceError when there is no proper answer."""
         what = f"MLflow at {self.shown}"
-        with source_errors(what):
-            async with asyncio.timeout(self._timeout):
-                status, content = await self._fetch(f"{_API}/{path}", parameters, what)
-        answer = _json_object(content)
-        if status >= 300:
+        reply = await self._web.ask(what, f"{_API}/{path}", parameters)
+        answer = _json_object(reply.content)
+        if reply.status >= 300:
             code = str((answer or {}).get("error_code", ""))[:64]
-            raise MlflowError(f"{what} refused {path} with {status} {code}".rstrip(), status, code)
+            sentence = f"{what} refused {path} with {reply.status} {code}".rstrip()
+            raise MlflowError(sentence, reply.status, code, reply.wait)
         if answer is None:
             raise SourceError(f"{what} answered {path} with no JSON object; check that the address is MLflow's own")
         return answer
@@ -59,25 +52,29 @@ class MlflowServer:
     async def download(self, path: str) -> AsyncIterator[bytes]:
         """Stream the served artifact at `path`. Raises SourceError."""
         what = f"the file {path!r} at MLflow {self.shown}"
-        url = f"{_API}/mlflow-artifacts/artifacts/{quote(path)}"
-        with source_errors(what):
-            async with self._client.stream("GET", url, headers={"Accept-Encoding": "identity"}) as response:
-                if response.status_code != 200:
-                    raise SourceError(f"{what} cannot be read: the server answered with {response.status_code}")
-                async for chunk in response.aiter_raw(CHUNK_BYTES):
-                    yield chunk
+        async for chunk in self._web.stream(what, f"{_API}/mlflow-artifacts/artifacts/{quote(path)}"):
+            yield chunk
 
-    async def _fetch(self, path: str, parameters: dict[str, str], what: str) -> tuple[int, bytes]:
-        async with self._client.stream("GET", path, params=parameters) as response:
-            try:
-                return response.status_code, await body(response, _MAX_JSON_BYTES)
-            except TooLargeError as failure:
-                raise SourceError(f"{what} cannot be read: {failure}") from None
+
+def _headers(access: Access) -> dict[str, str]:
+    """Who we are, and the workspace. A user and password in the operator's own address the client itself sends."""
+    found = {}
+    token, username = access.secrets.get("token"), access.secrets.get("username")
+    if token and not token.isascii():
+        raise SourceError("the key `token` of the Secret must be plain ASCII, as MLflow gave it out")
+    if token:
+        found["Authorization"] = f"Bearer {token}"
+    elif username:
+        pair = f"{username}:{access.secrets.get('password', '')}"
+        found["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+    if workspace := access.option("workspace"):
+        found["X-MLFLOW-WORKSPACE"] = workspace
+    return found
 
 
 def _json_object(content: bytes) -> dict[str, Any] | None:
     try:
         answer = json.loads(content)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return answer if isinstance(answer, dict) else None

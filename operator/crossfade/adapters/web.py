@@ -1,18 +1,163 @@
-"""What HTTP adapters share: bodies that cannot grow and failures with a sentence."""
+"""What HTTP adapters share: guarded and pinned connections, bodies that cannot grow, deadlines, and failures with a
+sentence that repeats nothing secret."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
 
 import httpx
 
+from crossfade.adapters.address import shown
+from crossfade.adapters.artifacts.guard import allowed_address
 from crossfade.ports import SourceError
 
-CHUNK_BYTES = 1 << 20
+CHUNK_BYTES: Final = 1 << 20
 """Files are streamed in pieces of this size, which bounds memory."""
+_CHUNK_SECONDS: Final = 60.0
+"""The longest that one of them may take: a server that drips keeps nobody waiting for hours."""
+_JSON_BYTES: Final = 16 << 20
+_AT_ONCE: Final = 20
+"""Requests to one registry side by side."""
+_MAX_REDIRECTS: Final = 3
+_LONGEST_WAIT: Final = 300.0
+_PORTS: Final = {"http": 80, "https": 443}
 
 
 class TooLargeError(ValueError):
     """A body was larger than its limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Addresses that tenants write pass the egress guard; `allow_loopback` is for tests on one machine."""
+
+    allow_loopback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A whole answer."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
+
+    @property
+    def wait(self) -> float:
+        """Seconds that Retry-After asks for, 0 when it asks for nothing; 5 minutes at most."""
+        return _wait(self.headers.get("retry-after", ""))
+
+
+class Web:
+    """One server at `address`, which may have a path. `headers` go with every request and are never shown.
+
+    With a `guard` every connection goes to the very IP address that the guard has seen. `ca` is PEM; `timeout` is in
+    seconds for a whole request with its answer, but for streams. Raises SourceError when `ca` cannot be read.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        ca: str = "",
+        guard: Guard | None = None,
+        timeout: float = 30.0,
+    ) -> None:
+        self.shown = shown(address)
+        self._base = address.rstrip("/")
+        self._guard = guard
+        self._timeout = timeout
+        self._headers = dict(headers or {})
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False, verify=_trust(ca))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._client.aclose()
+
+    async def ask(self, what: str, path: str, parameters: Mapping[str, str]) -> Reply:
+        """GET. Any status is an answer, but what asks for time. Raises SourceError, in which `what` is named."""
+        url = httpx.URL(f"{self._base}{path}", params=dict(parameters))
+        with source_errors(what):
+            async with self._slots, asyncio.timeout(self._timeout), AsyncExitStack() as stack:
+                response = await stack.enter_async_context(self._opened(url, what))
+                try:
+                    content = await body(response, _JSON_BYTES)
+                except TooLargeError as failure:
+                    raise SourceError(f"{what} cannot be read: {failure}") from None
+                return Reply(response.status_code, dict(response.headers), content)
+
+    async def stream(self, what: str, path: str) -> AsyncIterator[bytes]:
+        """The bytes behind a path. Raises SourceError, in which `what` is named."""
+        with source_errors(what):
+            async with self._slots, AsyncExitStack() as stack:
+                response = await stack.enter_async_context(self._opened(httpx.URL(f"{self._base}{path}"), what))
+                if response.status_code != 200:
+                    raise unread(what, response.status_code, _wait(response.headers.get("retry-after", "")))
+                async for chunk in paced(response):
+                    yield chunk
+
+    @asynccontextmanager
+    async def _opened(self, url: httpx.URL, what: str) -> AsyncIterator[httpx.Response]:
+        """As `opened`; nothing is refused for ever, for the server's address can be edited."""
+        try:
+            async with opened(self._client, url, what, self._headers, self._guard) as response:
+                yield response
+        except SourceError as failure:
+            raise SourceError(str(failure), wait=failure.wait) from None
+
+
+@asynccontextmanager
+async def opened(
+    client: httpx.AsyncClient, url: httpx.URL, what: str, headers: Mapping[str, str], guard: Guard | None
+) -> AsyncIterator[httpx.Response]:
+    """GET, following redirects within the same host; each hop passes the guard anew. Raises SourceError."""
+    for _ in range(_MAX_REDIRECTS + 1):
+        response = await client.send(await _request(client, url, headers, guard), stream=True)
+        try:
+            if response.next_request is None:
+                yield response
+                return
+            url = _next_hop(url, response.headers["Location"], what)
+        finally:
+            await response.aclose()
+    raise SourceError(f"{what} is redirected more than {_MAX_REDIRECTS} times; give its final address")
+
+
+async def _request(
+    client: httpx.AsyncClient, url: httpx.URL, headers: Mapping[str, str], guard: Guard | None
+) -> httpx.Request:
+    """A request; with a guard to the very IP address that it has seen, with the name for TLS and the Host header."""
+    plain = {**headers, "Accept-Encoding": "identity"}
+    if guard is None:
+        return client.build_request("GET", url, headers=plain)
+    address = await allowed_address(url.host, url.port or _PORTS[url.scheme], allow_loopback=guard.allow_loopback)
+    return client.build_request(
+        "GET",
+        url.copy_with(host=address),
+        headers={**plain, "Host": url.netloc.decode("ascii")},
+        extensions={"sni_hostname": url.raw_host.decode("ascii")},
+    )
+
+
+def _next_hop(url: httpx.URL, location: str, what: str) -> httpx.URL:
+    """Where a redirect leads, if it may be followed with the credentials that we carry."""
+    target = url.join(location)
+    upgraded = (url.scheme, target.scheme) == ("http", "https")
+    same_port = (target.port or _PORTS.get(target.scheme)) == (url.port or _PORTS[url.scheme])
+    if target.host != url.host or target.scheme not in _PORTS or not (upgraded or same_port):
+        raise SourceError(
+            f"{what} is redirected to another host or port or to plain http, which is not followed; give its final "
+            "address",
+            retry=False,
+        )
+    return target.copy_with(username=url.username, password=url.password) if url.userinfo else target
 
 
 async def body(response: httpx.Response, limit: int) -> bytes:
@@ -25,12 +170,59 @@ async def body(response: httpx.Response, limit: int) -> bytes:
     return bytes(content)
 
 
+async def paced(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body in chunks. Raises TimeoutError when one takes longer than a minute."""
+    chunks = response.aiter_raw(CHUNK_BYTES)
+    while True:
+        async with asyncio.timeout(_CHUNK_SECONDS):
+            chunk = await anext(chunks, None)
+        if chunk is None:
+            return
+        yield chunk
+
+
+def unread(what: str, status: int, wait: float) -> SourceError:
+    """The failure of a file that a server did not give."""
+    return SourceError(f"{what} cannot be read: the server answered with {status}", wait=wait)
+
+
 @contextmanager
 def source_errors(what: str) -> Iterator[None]:
-    """Turn transport failures into SourceError; `what` names the thing asked for and where."""
+    """Turn transport failures into SourceError; `what` names the thing asked for and where.
+
+    The cause is cut off: what a library says of a header that it cannot send repeats the header.
+    """
     try:
         yield
     except (TimeoutError, httpx.TimeoutException):
         raise SourceError(f"{what} did not answer in time") from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as failure:
-        raise SourceError(f"{what} cannot be read: {type(failure).__name__}") from failure
+        raise SourceError(f"{what} cannot be read: {_kind(failure)}") from None
+
+
+def _kind(failure: Exception) -> str:
+    text = str(failure)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return "its certificate is not trusted; name its authority in `tls.caConfigMapRef` of the ModelRegistry"
+    return type(failure).__name__
+
+
+def _trust(ca: str) -> Any:
+    """What httpx is to verify with: the authorities in PEM, or those that everybody trusts."""
+    if not ca:
+        return True
+    try:
+        return ssl.create_default_context(cadata=ca)
+    except (ssl.SSLError, ValueError):
+        raise SourceError("the certificate authority is no PEM certificate; put one there") from None
+
+
+def _wait(text: str) -> float:
+    if text.strip().isdecimal():
+        return min(float(text), _LONGEST_WAIT)
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return min(max((at - datetime.now(UTC)).total_seconds(), 0.0), _LONGEST_WAIT)

@@ -8,6 +8,7 @@ from pydantic.config import JsonDict
 from crossfade.api.meta import GROUP
 from crossfade.api.v1alpha1 import (
     MetricTemplateSpec,
+    ModelRegistrySpec,
     ModelVersionSpec,
     ModelVersionStatus,
     RolloutSpec,
@@ -112,5 +113,18 @@ METRIC_TEMPLATE = Kind(
         _AGE,
     ),
 )
-KINDS = MappingProxyType({kind.name: kind for kind in (ROLLOUT, MODEL_VERSION, METRIC_TEMPLATE)})
+MODEL_REGISTRY = Kind(
+    name="ModelRegistry",
+    plural="modelregistries",
+    short_name="mreg",
+    summary="A model registry that ModelVersions of its namespace may name: where it is and how to be let in.",
+    spec=ModelRegistrySpec,
+    status=None,
+    columns=(
+        Column("MLflow", ".spec.mlflow.address"),
+        Column("Secret", ".spec.credentials.secretRef.name", wide=True),
+        _AGE,
+    ),
+)
+KINDS = MappingProxyType({kind.name: kind for kind in (ROLLOUT, MODEL_VERSION, MODEL_REGISTRY, METRIC_TEMPLATE)})
 """By name."""

@@ -6,11 +6,16 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crossfade.cli.access import WayIn
 from crossfade.cli.last_words import tell_kubelet
+from crossfade.model.access import ACCESS_FOLDER
+
+if TYPE_CHECKING:
+    from crossfade.ports import Sources
 
 EXIT_FAILED = 1
 EXIT_DIGEST_MISMATCH = 3
@@ -29,6 +34,12 @@ def load(
     file_root: Annotated[
         Path | None, typer.Option(envvar="CROSSFADE_FILE_ROOT", help="The folder that file:// addresses may lead to.")
     ] = None,
+    access: Annotated[
+        str | None, typer.Option(help="The ModelRegistry, as JSON; without it the operator's own MLflow server.")
+    ] = None,
+    access_folder: Annotated[
+        Path, typer.Option(help="The folder with its credentials and its certificate authority, if it has any.")
+    ] = Path(ACCESS_FOLDER),
 ) -> None:
     """Load a model's files and verify their digest.
 
@@ -38,7 +49,8 @@ def load(
     if not re.fullmatch(r"sha256:[a-f0-9]{64}", digest):
         raise typer.BadParameter("must be sha256: and 64 hex digits", param_hint="--digest")
     try:
-        status, sentence = asyncio.run(_load(uri, digest, to, mlflow_address, file_root))
+        sources, way_in = _sources(mlflow_address, file_root), WayIn(access, access_folder)
+        status, sentence = asyncio.run(_load(uri, digest, to, sources, way_in))
     except asyncio.CancelledError:
         raise typer.Exit(128 + signal.SIGTERM) from None
     print(f"crossfade load: {sentence}", file=sys.stderr if status else sys.stdout)
@@ -47,28 +59,34 @@ def load(
         raise typer.Exit(status)
 
 
-async def _load(uri: str, digest: str, to: Path, mlflow_address: str | None, file_root: Path | None) -> tuple[int, str]:
+def _sources(mlflow_address: str | None, file_root: Path | None) -> "Sources":
+    from crossfade.adapters.sources import OpenSources, own_access
+
+    return OpenSources(own_access(mlflow_address), file_root)
+
+
+async def _load(uri: str, digest: str, to: Path, sources: "Sources", way_in: WayIn) -> tuple[int, str]:
     """Exit status and the sentence that says why."""
-    from crossfade.adapters.artifacts.router import open_store
     from crossfade.observe.verify import DigestMismatch, fetch
     from crossfade.ports import SourceError
 
     _end_on_sigterm()
-    store = open_store(mlflow_address, file_root)
     give_up, wait = time.monotonic() + _TRY_SECONDS, _FIRST_WAIT_SECONDS
     while True:
         try:
-            found = await fetch(store, uri, digest, to)
+            async with sources.open(way_in.read()) as opened:
+                found = await fetch(opened.artifacts, uri, digest, to)
         except DigestMismatch as failure:
             return EXIT_DIGEST_MISMATCH, str(failure)
         except SourceError as failure:
-            if not failure.retry or time.monotonic() + wait > give_up:
+            pause = max(wait, failure.wait)
+            if not failure.retry or time.monotonic() + pause > give_up:
                 return EXIT_SOURCE_UNREACHABLE, str(failure)
         except OSError as failure:
             return EXIT_FAILED, f"the folder {to} cannot be written: {failure.strerror or failure}"
         else:
             return 0, f"{found.files} files with {found.size_bytes} bytes verified as {found.digest} in {to}"
-        await asyncio.sleep(wait)
+        await asyncio.sleep(pause)
         wait *= 2
 
 

@@ -103,11 +103,10 @@ async def _serve(settings: "Settings") -> int:
     """Build the adapters and run. Returns the exit code."""
     import logging
 
-    from crossfade.adapters.artifacts.router import open_store
     from crossfade.adapters.clock import SystemClock
     from crossfade.adapters.kube import KubeCluster
     from crossfade.adapters.prober import HttpProber
-    from crossfade.adapters.registries.mlflow import MlflowRegistry
+    from crossfade.adapters.sources import OpenSources, own_access
     from crossfade.ports import ClusterError
     from crossfade.telemetry.logs import configure_logs
     from crossfade.watch.office import Outside
@@ -120,19 +119,18 @@ async def _serve(settings: "Settings") -> int:
     except ClusterError as error:
         log.error("%s", error)  # noqa: TRY400 - the sentence says it all; a traceback would hide it
         return 1
-    registry = MlflowRegistry(settings.mlflow_address) if settings.mlflow_address else None
     metrics = _prometheuses(settings)
-    store = open_store(settings.mlflow_address, Path(settings.file_root) if settings.file_root else None)
+    file_root = Path(settings.file_root) if settings.file_root else None
+    sources = OpenSources(own_access(settings.mlflow_address), file_root)
     try:
-        await Operator(settings, cluster, Outside(metrics, registry, store, HttpProber(), SystemClock())).run()
+        await Operator(settings, cluster, Outside(metrics, sources, HttpProber(), SystemClock())).run()
     except Exception:
         log.exception("the operator ends because a part of it failed")
         return 1
     finally:
         await cluster.close()
         await asyncio.gather(*(prometheus.close() for prometheus in metrics.values()))
-        if registry is not None:
-            await registry.close()
+        await sources.close()
     return 0
 
 

@@ -15,6 +15,10 @@ def plan_version(snapshot: VersionSnapshot) -> VersionPlan:
     known = _final(snapshot)
     if tried is None and known is not None:
         return VersionPlan(status, known)
+    if snapshot.registry_error:
+        return VersionPlan(
+            status, Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_REGISTRY, snapshot.registry_error)
+        )
     if tried is None:
         situation = Situation(
             Standing.IN_PROGRESS, Reason.RESOLVING, "the source is being looked up and its bytes hashed"

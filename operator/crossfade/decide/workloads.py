@@ -12,6 +12,7 @@ from crossfade.api.v1alpha1.common import as_written
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.api.v1alpha1.serving import Serving
+from crossfade.decide.letting_in import access_argument, access_mounts, access_volumes, without_access
 from crossfade.decide.route_kinds import HTTP, RouteKind, kind_of
 from crossfade.decide.starting import kubelet_patience
 from crossfade.decide.warming import warm_up
@@ -148,7 +149,7 @@ def pod_template(
 ) -> Json:
     """Runtime's template, with the user's overlay, with what Crossfade insists on (loader, labels, drain) on top."""
     template = copy.deepcopy(overlaid(serving, arm.model_version, kind))
-    pod = template.setdefault("spec", {})
+    pod = without_access(template.setdefault("spec", {}))
     model = pod["containers"][0]
     if serving.resources is not None:
         model["resources"] = serving.resources.to_json()
@@ -160,7 +161,7 @@ def pod_template(
     model.setdefault("lifecycle", {}).setdefault("preStop", {"sleep": {"seconds": _DRAIN_SECONDS}})
     pod["initContainers"] = [_loader(resolved, platform), *pod.get("initContainers", [])]
     volumes = [volume for volume in pod.get("volumes", []) if volume["name"] != _VOLUME]
-    pod["volumes"] = [*volumes, {"name": _VOLUME, "emptyDir": {}}]
+    pod["volumes"] = [*volumes, {"name": _VOLUME, "emptyDir": {}}, *access_volumes(resolved.access)]
     warm_up(pod, serving, platform.loader_image, _RESTRICTED)
     found = template.setdefault("metadata", {})
     found["labels"] = {**found.get("labels", {}), **labels(rollout.name, arm)}
@@ -199,11 +200,14 @@ def _loader(resolved: Resolved, platform: Platform) -> Json:
     return {
         "name": "load",
         "image": platform.loader_image,
-        "args": ["load", "--uri", resolved.immutable_uri, "--digest", resolved.digest, "--to", MODEL_DIR],
+        "args": [
+            *("load", "--uri", resolved.immutable_uri, "--digest", resolved.digest, "--to", MODEL_DIR),
+            *access_argument(resolved.access),
+        ],
         "env": env,
         "terminationMessagePolicy": "FallbackToLogsOnError",
         "securityContext": dict(_RESTRICTED),
-        "volumeMounts": [_mount(read_only=False)],
+        "volumeMounts": [_mount(read_only=False), *access_mounts(resolved.access)],
     }
 
 

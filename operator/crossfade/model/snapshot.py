@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.metrictemplate import MetricTemplateSpec
+from crossfade.api.v1alpha1.modelregistry import ModelRegistrySpec
 from crossfade.api.v1alpha1.modelversion import ModelVersionSpec, ModelVersionStatus, Resolved
 from crossfade.api.v1alpha1.plan import PlanStatus
 from crossfade.api.v1alpha1.rollout import RolloutSpec, RolloutStatus
@@ -110,8 +111,21 @@ class Resolution:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryFacts:
+    """A ModelRegistry as stored now; one that was made anew has another `uid`."""
+
+    name: str
+    uid: str
+    spec: ModelRegistrySpec
+
+
+@dataclass(frozen=True, slots=True)
 class VersionSnapshot:
-    """The world around one ModelVersion. `resolution` is None while none was tried in this process."""
+    """The world around one ModelVersion. `resolution` is None while none was tried in this process.
+
+    `registry` is the ModelRegistry that the source names; None where it names none, where there is none of that name,
+    and where it cannot be read, and `registry_error` then says why.
+    """
 
     now: float
     name: str
@@ -122,3 +136,5 @@ class VersionSnapshot:
     spec_error: str
     status: ModelVersionStatus
     resolution: Resolution | None
+    registry: RegistryFacts | None = None
+    registry_error: str = ""

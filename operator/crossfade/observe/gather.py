@@ -7,7 +7,14 @@ from pydantic import ValidationError
 
 from crossfade.api import meta
 from crossfade.api.problems import sentences
-from crossfade.api.v1alpha1 import MetricTemplateSpec, ModelVersionSpec, ModelVersionStatus, RolloutSpec, RolloutStatus
+from crossfade.api.v1alpha1 import (
+    MetricTemplateSpec,
+    ModelRegistrySpec,
+    ModelVersionSpec,
+    ModelVersionStatus,
+    RolloutSpec,
+    RolloutStatus,
+)
 from crossfade.api.v1alpha1.common import ApiModel
 from crossfade.decide.apportion import by_pods
 from crossfade.decide.builtin import BUILT_IN
@@ -21,6 +28,7 @@ from crossfade.model.route import Adoption, RouteFacts
 from crossfade.model.snapshot import (
     Foresight,
     Platform,
+    RegistryFacts,
     Resolution,
     RolloutFacts,
     Snapshot,
@@ -135,10 +143,12 @@ def templates_of(cache: Cache, namespace: str, spec: RolloutSpec | None) -> Mapp
     return {name: template for name, template in read.items() if template is not None}
 
 
-def gather_version(raw: Object, resolution: Resolution | None, now: float) -> VersionSnapshot:
+def gather_version(cache: Cache, raw: Object, resolution: Resolution | None, now: float) -> VersionSnapshot:
     """Everything a decision about this ModelVersion may look at. Raises UnreadableStatusError."""
     spec, error = _spec(ModelVersionSpec, raw)
     metadata = raw["metadata"]
+    ref = spec.source.registry_ref if spec else None
+    registry, missing = _registry(cache, metadata["namespace"], ref.name) if ref else (None, "")
     return VersionSnapshot(
         now=now,
         name=metadata["name"],
@@ -149,7 +159,20 @@ def gather_version(raw: Object, resolution: Resolution | None, now: float) -> Ve
         spec_error=error,
         status=_status(ModelVersionStatus, raw),
         resolution=resolution,
+        registry=registry,
+        registry_error=missing,
     )
+
+
+def _registry(cache: Cache, namespace: str, name: str) -> tuple[RegistryFacts | None, str]:
+    """The ModelRegistry of this name, or why there is none to be used."""
+    raw = cache.get("ModelRegistry", namespace, name)
+    if raw is None:
+        return None, f"there is no ModelRegistry {name} in the namespace {namespace}, which `source.registryRef` names"
+    spec, error = _spec(ModelRegistrySpec, raw)
+    if spec is None:
+        return None, f"the ModelRegistry {name} cannot be read: {error}"
+    return RegistryFacts(name, raw["metadata"]["uid"], spec), ""
 
 
 def _rollout(raw: Object) -> RolloutFacts:

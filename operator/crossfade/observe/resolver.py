@@ -2,23 +2,32 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
 
 from pydantic import ValidationError
 
 from crossfade.api.conditions import Reason
 from crossfade.api.problems import sentences
 from crossfade.api.v1alpha1 import ModelVersionSpec
+from crossfade.api.v1alpha1.facts import Facts
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.model.moments import stamp
-from crossfade.model.snapshot import Resolution
+from crossfade.model.snapshot import RegistryFacts, Resolution
+from crossfade.observe.contents import KEPT, facts_of
+from crossfade.observe.credentials import access_to, recorded
 from crossfade.observe.verify import Measured, measure
-from crossfade.ports import Artifacts, Clock, Reference, Registry, SourceError
+from crossfade.ports import Clock, Cluster, Opened, Reference, SourceError, Sources
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 2
+_ASKED_AT_ONCE = 20
+"""ModelVersions for which one registry is asked side by side: one that hangs holds up only its own."""
+_READ_AT_ONCE = 2
+"""Models of one registry that are read side by side."""
+_HASHED_AT_ONCE = 8
 """Hashing is bound by the CPU and the network; more at once would only starve the reconcile loop."""
 _LONGEST_WAIT_SECONDS = 300.0
 
@@ -28,25 +37,36 @@ Place = tuple[str, str]
 
 @dataclass(slots=True)
 class _Job:
-    """The attempts for one ModelVersion; a namesake made later has another uid and a job of its own."""
+    """The attempts for one ModelVersion in one registry; a namesake made later, and another registry or an edited one,
+    has a job of its own."""
 
     uid: str
+    registry: RegistryFacts | None
     attempts: int = 0
+    wait: float = 0.0
     result: Resolution | None = None
     task: asyncio.Task[None] | None = None
+
+
+@dataclass(slots=True)
+class _Slots:
+    """How much one registry is given to do at once."""
+
+    asking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_ASKED_AT_ONCE))
+    reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READ_AT_ONCE))
+    users: int = 0
 
 
 class Resolver:
     """Resolutions of ModelVersions by place; `jitter` gives a number from 0 to 1."""
 
-    def __init__(
-        self, registry: Registry | None, artifacts: Artifacts, clock: Clock, jitter: Callable[[], float]
-    ) -> None:
-        self._registry = registry
-        self._artifacts = artifacts
+    def __init__(self, sources: Sources, cluster: Cluster, clock: Clock, jitter: Callable[[], float]) -> None:
+        self._sources = sources
+        self._cluster = cluster
         self._clock = clock
         self._jitter = jitter
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._hashing = asyncio.Semaphore(_HASHED_AT_ONCE)
+        self._slots: defaultdict[str, _Slots] = defaultdict(_Slots)
         self._jobs: dict[Place, _Job] = {}
 
     def result(self, place: Place, uid: str) -> Resolution | None:
@@ -60,17 +80,26 @@ class Resolver:
         if job is not None and job.task is not None:
             job.task.cancel()
 
-    def request(self, place: Place, uid: str, spec: ModelVersionSpec, on_done: Callable[[], None]) -> None:
+    def request(
+        self,
+        place: Place,
+        uid: str,
+        spec: ModelVersionSpec,
+        registry: RegistryFacts | None,
+        on_done: Callable[[], None],
+    ) -> None:
         """Have one more attempt made unless one is under way, and `on_done` called after it.
 
-        After a failure an attempt waits 1 s, doubling to 5 min, less up to a half at random.
+        After a failure an attempt waits 1 s, doubling to 5 min, less up to a half at random, and never less than the
+        registry asked for.
         """
         job = self._jobs.get(place)
-        if job is None or job.uid != uid:
+        if job is None or (job.uid, job.registry) != (uid, registry):
             self.forget(place)
-            job = self._jobs[place] = _Job(uid)
+            job = self._jobs[place] = _Job(uid, registry)
         if job.task is None:
-            job.task = asyncio.create_task(self._attempt(job, spec, on_done), name=f"resolve-{'/'.join(place)}")
+            attempt = self._attempt(job, place[0], spec, on_done)
+            job.task = asyncio.create_task(attempt, name=f"resolve-{'/'.join(place)}")
 
     async def close(self) -> None:
         """Cancel all attempts."""
@@ -79,27 +108,31 @@ class Resolver:
             self.forget(place)
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _attempt(self, job: _Job, spec: ModelVersionSpec, on_done: Callable[[], None]) -> None:
+    async def _attempt(self, job: _Job, namespace: str, spec: ModelVersionSpec, on_done: Callable[[], None]) -> None:
         if job.attempts:
             longest = min(2.0 ** (job.attempts - 1), _LONGEST_WAIT_SECONDS)
-            await asyncio.sleep(longest * (1.0 - self._jitter() / 2.0))
-        async with self._slots:
-            found = await self._resolve(spec)
+            await asyncio.sleep(max(longest * (1.0 - self._jitter() / 2.0), job.wait))
+        found = await self._resolve(job, namespace, spec)
         job.attempts += 1
         job.result = replace(found, attempts=job.attempts)
         job.task = None
         on_done()
 
-    async def _resolve(self, spec: ModelVersionSpec) -> Resolution:
+    async def _resolve(self, job: _Job, namespace: str, spec: ModelVersionSpec) -> Resolution:
+        job.wait = 0.0
         try:
-            reference = await self._follow(spec)
-            measured = await measure(self._artifacts, reference.immutable_uri)
-            resolved = self._frozen(reference, measured)
+            reference, measured = await self._read(namespace, spec, job.registry)
+            read = await asyncio.to_thread(facts_of, measured.kept)
+            resolved = self._frozen(reference, measured, read, job.registry)
         except SourceError as error:
+            job.wait = error.wait
             reason = Reason.WAITING_FOR_REGISTRY if error.retry else Reason.SOURCE_REFUSED
             return Resolution(error=str(error), reason=reason, retry=error.retry)
-        except Exception:
-            log.exception("resolving version %s of %s failed", spec.version, spec.model_name)
+        except Exception as error:
+            # without the error's text and without a traceback: libraries repeat what they were given
+            log.error(  # noqa: TRY400
+                "resolving version %s of %s failed: %s", spec.version, spec.model_name, type(error).__name__
+            )
             return Resolution(error="the source could not be read because of a fault in the operator; see its log")
         pinned = spec.artifact.digest if spec.artifact else None
         if pinned is not None and pinned != measured.digest:
@@ -107,17 +140,46 @@ class Resolver:
             return Resolution(error=text, reason=Reason.DIGEST_MISMATCH, retry=False)
         return Resolution(resolved=resolved)
 
-    def _frozen(self, reference: Reference, measured: Measured) -> Resolved:
+    async def _read(
+        self, namespace: str, spec: ModelVersionSpec, registry: RegistryFacts | None
+    ) -> tuple[Reference, Measured]:
+        """What the source means now, and what its bytes are. Raises SourceError."""
+        async with self._slotted(f"{namespace}/{registry.name}" if registry else "") as slots:
+            async with slots.asking:
+                access = await access_to(self._cluster, namespace, registry) if registry else None
+            async with self._sources.open(access) as opened:
+                async with slots.asking:
+                    reference = await _followed(opened, spec)
+                async with slots.reading, self._hashing:
+                    return reference, await measure(opened.artifacts, reference.immutable_uri, KEPT)
+
+    @asynccontextmanager
+    async def _slotted(self, registry: str) -> AsyncIterator[_Slots]:
+        """The registry's slots, which are there while anybody wants them."""
+        slots = self._slots[registry]
+        slots.users += 1
+        try:
+            yield slots
+        finally:
+            slots.users -= 1
+            if not slots.users:
+                del self._slots[registry]
+
+    def _frozen(
+        self, reference: Reference, measured: Measured, read: Facts, registry: RegistryFacts | None
+    ) -> Resolved:
         """What the status records. Raises SourceError where it has no room for it; no value is repeated."""
+        known = reference.facts or Facts()
         try:
             return Resolved(
+                **dict(known) | {name: fact for name, fact in read if fact is not None},
                 uri=reference.uri,
                 immutable_uri=reference.immutable_uri,
                 digest=measured.digest,
                 files=measured.files,
                 size_bytes=measured.size_bytes,
                 registry_version=reference.registry_version or None,
-                run_id=reference.run_id,
+                access=recorded(registry) if registry else None,
                 resolved_at=stamp(self._clock.now()),
             )
         except ValidationError as error:
@@ -126,13 +188,9 @@ class Resolver:
                 f"what the source says cannot be recorded: {problems}; register the model so that it fits", retry=False
             ) from None
 
-    async def _follow(self, spec: ModelVersionSpec) -> Reference:
-        """The immutable address of the bytes. A plain URI is its own: what it gave once is pinned by digest."""
-        if spec.source.uri is not None:
-            uri = spec.source.uri.uri
-            return Reference(uri=uri, immutable_uri=uri, registry_version="", run_id=None)
-        if spec.source.mlflow is None or self._registry is None:
-            raise SourceError(
-                "no MLflow server is configured; start the operator with --mlflow-address or CROSSFADE_MLFLOW_ADDRESS"
-            )
-        return await self._registry.resolve(spec.source.mlflow)
+
+async def _followed(opened: Opened, spec: ModelVersionSpec) -> Reference:
+    """The immutable address of the bytes. A plain URI is its own: what it gave once is pinned by digest."""
+    if spec.source.uri is not None:
+        return Reference(spec.source.uri.uri, spec.source.uri.uri)
+    return await opened.registry.resolve(spec.source)

@@ -5,9 +5,10 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,6 +22,8 @@ _LONGEST_SECONDS = 3600.0
 _STAGING = ".crossfade-load"
 """Inside the target, as that is a mount point: nothing can be renamed across or onto it."""
 _CHUNK_BYTES = 1 << 20
+_KEPT_BYTES = 256 << 10
+"""What is kept of a model is read by people and parsers; no such file is larger."""
 
 Create = Callable[[str], BinaryIO]
 """Opens what the file of this (safe) path is written to."""
@@ -32,18 +35,30 @@ class DigestMismatch(Exception):  # noqa: N818  (named for what happened, as the
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a model's bytes are: mvd1 digest, number of files, their size together in bytes."""
+    """What a model's bytes are: mvd1 digest, number of files, their size together in bytes, and the content of those
+    small files that were to be kept."""
 
     digest: str
     files: int
     size_bytes: int
+    kept: Mapping[str, bytes] = field(default_factory=dict)
 
 
-async def measure(artifacts: Artifacts, uri: str) -> Measured:
-    """Stream and hash all files, keeping none. Raises SourceError, also after an hour."""
+async def measure(artifacts: Artifacts, uri: str, keep: Collection[str] = ()) -> Measured:
+    """Stream and hash all files. Of those that are small, the ones with a path in `keep` are kept, as they were hashed.
+
+    Raises SourceError, also after an hour.
+    """
+    kept: dict[str, _Kept] = {}
+
+    def create(path: str) -> BinaryIO:
+        return kept.setdefault(path, _Kept()) if path in small else _nowhere(path)
+
     async with _limited(uri):
-        files = await _stream_all(artifacts, uri, await _listed(artifacts, uri), _nowhere)
-    return _measured(files)
+        listed = await _listed(artifacts, uri)
+        small = {safe_path(file.path) for file in listed if file.size <= _KEPT_BYTES} & set(keep)
+        files = await _stream_all(artifacts, uri, listed, create)
+    return replace(_measured(files), kept={path: file.content for path, file in kept.items()})
 
 
 async def fetch(artifacts: Artifacts, uri: str, digest: str, target: Path) -> Measured:
@@ -145,13 +160,25 @@ def _settle(staging: Path, target: Path) -> None:
     _sync_folder(target)
 
 
+class _Kept(BytesIO):
+    """A file in memory, whose content outlives its closing."""
+
+    content = b""
+
+    def close(self) -> None:
+        """Keep what was written."""
+        if not self.closed:
+            self.content = self.getvalue()
+        super().close()
+
+
 def _nowhere(_path: str) -> BinaryIO:
     return Path(os.devnull).open("wb")
 
 
 def _finish(sink: BinaryIO) -> None:
     sink.flush()
-    if stat.S_ISREG(os.fstat(sink.fileno()).st_mode):
+    if not isinstance(sink, BytesIO) and stat.S_ISREG(os.fstat(sink.fileno()).st_mode):
         os.fsync(sink.fileno())
 
 

@@ -15,6 +15,7 @@ from crossfade.ports import (
     DEPLOYMENTS,
     ENDPOINT_SLICES,
     METRIC_TEMPLATES,
+    MODEL_REGISTRIES,
     MODEL_VERSIONS,
     PODS,
     ROLLOUTS,
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 
 WATCHED: Mapping[Kind, str] = MappingProxyType(
     {
+        MODEL_REGISTRIES: "",
         MODEL_VERSIONS: "",
         METRIC_TEMPLATES: "",
         ROLLOUTS: "",
@@ -41,7 +43,7 @@ WATCHED: Mapping[Kind, str] = MappingProxyType(
         **dict.fromkeys(ROUTES, ""),
     }
 )
-"""The kinds to watch, each with its label selector. What Rollouts name comes before them. Routes of others are watched
+"""The kinds to watch, each with its label selector. What others name comes before them. Routes of others are watched
 as well, for they may want the same requests."""
 _PAGE = 500
 AUDIT_SECONDS = 300.0

@@ -12,7 +12,7 @@ from crossfade.observe.poller import Poller
 from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.resolver import Resolver
 from crossfade.observe.scout import Scout
-from crossfade.ports import Artifacts, Clock, Cluster, Metrics, Prober, Registry
+from crossfade.ports import Clock, Cluster, Metrics, Prober, Sources
 from crossfade.settings import Settings
 from crossfade.status.events import Events
 from crossfade.watch.reconcile import Reconciler
@@ -27,8 +27,7 @@ class Outside:
     """What there is outside beside the cluster. `prometheuses` are by the names that Rollouts may use."""
 
     prometheuses: Mapping[str, Metrics]
-    registry: Registry | None
-    artifacts: Artifacts
+    sources: Sources
     prober: Prober
     clock: Clock
 
@@ -40,7 +39,7 @@ class Office:
         clock, prometheuses = outside.clock, outside.prometheuses
         platform = Platform(settings.loader_image, settings.mlflow_address, settings.file_root)
         self._world = world
-        self._resolver = Resolver(outside.registry, outside.artifacts, clock, _jitter)
+        self._resolver = Resolver(outside.sources, cluster, clock, _jitter)
         self._poller = Poller(prometheuses, clock, settings.metrics_interval, world.under_way, world.breach)
         self._foreseer = Foreseer(prometheuses, clock)
         self._scout = Scout(cluster, clock)

@@ -190,7 +190,7 @@ class Reconciler:
     async def _version(self, raw: Object) -> float | None:
         now, uid, generation = self._clock.now(), raw["metadata"]["uid"], int(raw["metadata"]["generation"])
         place = raw["metadata"]["namespace"], raw["metadata"]["name"]
-        snapshot = gather_version(raw, self._resolver.result(place, uid), now)
+        snapshot = gather_version(self._world.cache, raw, self._resolver.result(place, uid), now)
         plan = plan_version(snapshot)
         facts = version_facts(resolved=plan.status.resolved is not None, situation=plan.situation)
         found = conditions(plan.situation, facts, snapshot.status.conditions, generation, now)
@@ -198,8 +198,8 @@ class Reconciler:
         written = await self._store(MODEL_VERSIONS, raw, status)
         if plan.resolve and snapshot.spec is not None:
             key = Key("ModelVersion", *place)
-            self._resolver.request(place, uid, snapshot.spec, lambda: self._world.queue.add(key))
-        if plan.status.resolved is not None:
+            self._resolver.request(place, uid, snapshot.spec, snapshot.registry, lambda: self._world.queue.add(key))
+        else:
             self._resolver.forget(place)
         await self._events.post(MODEL_VERSIONS, raw, plan.events if written else (), plan.events, now)
         return plan.look_again

@@ -13,17 +13,23 @@ Wake = tuple[Key, Priority]
 
 
 class Wakes:
-    """Knows which Rollouts name a ModelVersion, and which a route; kept up with the cache's changes."""
+    """Knows which Rollouts name a ModelVersion or a route, and which ModelVersions wait for a ModelRegistry; kept up
+    with the cache's changes."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self._naming: dict[tuple[str, str], set[str]] = {}
         self._adopting: dict[tuple[str, str], set[str]] = {}
+        self._waiting: dict[tuple[str, str], set[str]] = {}
 
     def of(self, change: Change) -> list[Wake]:
         """The keys to look at because of `change`, each with its urgency."""
         if change.kind == "Rollout":
             self._index(change)
+        if change.kind == "ModelVersion":
+            self._index_waiting(change)
+        if change.kind == "ModelRegistry":
+            return list(self._wakes_of_registry(change))
         return list(self._wakes(change))
 
     def _wakes(self, change: Change) -> Iterator[Wake]:
@@ -42,6 +48,12 @@ class Wakes:
                 if self._cache.get("Rollout", namespace, str(label)) is not None:
                     yield Key("Rollout", namespace, str(label)), Priority.CHANGE
 
+    def _wakes_of_registry(self, change: Change) -> Iterator[Wake]:
+        namespace, name = change.subject["metadata"]["namespace"], change.subject["metadata"]["name"]
+        if _intent(change.before) != _intent(change.after):
+            for version in self._waiting.get((namespace, name), ()):
+                yield Key("ModelVersion", namespace, version), Priority.CHANGE
+
     def _index(self, change: Change) -> None:
         for raw, add in ((change.before, False), (change.after, True)):
             if raw is None:
@@ -52,6 +64,14 @@ class Wakes:
             gateway = (spec.get("traffic") or {}).get("gatewayAPI") or {}
             if (adopted := gateway.get("adopted")) is not None:
                 _note(self._adopting, (namespace, adopted.get("name", "")), name, add=add)
+
+    def _index_waiting(self, change: Change) -> None:
+        for raw, add in ((change.before, False), (change.after, True)):
+            ref = ((raw or {}).get("spec", {}).get("source") or {}).get("registryRef")
+            if raw is not None and ref and not (raw.get("status") or {}).get("resolved"):
+                _note(
+                    self._waiting, (raw["metadata"]["namespace"], ref.get("name", "")), raw["metadata"]["name"], add=add
+                )
 
 
 def _note(index: dict[tuple[str, str], set[str]], place: tuple[str, str], name: str, *, add: bool) -> None:

@@ -2,8 +2,11 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
+from crossfade.api.v1alpha1.modelversion import Source
+from crossfade.model.access import Access
 from crossfade.model.rehearsal import Probe
 from crossfade.model.snapshot import Platform
 from crossfade.observe.answers import DEFAULT
@@ -12,7 +15,7 @@ from crossfade.observe.poller import Poller
 from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.resolver import Resolver
 from crossfade.observe.scout import Scout
-from crossfade.ports import Answer, ProbeError, RawSeries, StoredFile
+from crossfade.ports import Answer, ProbeError, RawSeries, Reference, Registry, SourceError, StoredFile
 from crossfade.status.events import Events
 from crossfade.watch.listing import WATCHED
 from crossfade.watch.queue import Key, WorkQueue
@@ -36,6 +39,29 @@ class OneFile:
         yield uri.encode()
 
 
+class Given:
+    """The Sources port: whatever the access, this registry and these artifacts. `opened` lists the accesses."""
+
+    def __init__(self, registry: Registry | None = None) -> None:
+        self.registry: Registry = registry or NoRegistry()
+        self.artifacts = OneFile()
+        self.opened: list[Access | None] = []
+
+    @asynccontextmanager
+    async def open(self, access: Access | None) -> AsyncIterator["Given"]:
+        """See ports.Sources."""
+        self.opened.append(access)
+        yield self
+
+
+class NoRegistry:
+    """The Registry port: none is configured."""
+
+    async def resolve(self, source: Source) -> Reference:
+        """See ports.Registry."""
+        raise SourceError("no registry is configured")
+
+
 class Silence:
     """The Metrics port: nothing was ever counted."""
 
@@ -55,12 +81,13 @@ class Nobody:
 class Loop:
     """One process of the operator. Another Loop on the same cluster is the process after a restart."""
 
-    def __init__(self, cluster: FakeCluster, clock: FakeClock) -> None:
+    def __init__(self, cluster: FakeCluster, clock: FakeClock, registry: Registry | None = None) -> None:
         self.cluster, self.clock = cluster, clock
+        self.sources = Given(registry)
         self.queue = WorkQueue(clock, lambda: 0.0)
         self.world = World(self.queue)
         self.poller = Poller({DEFAULT: Silence()}, clock, 5.0, self.world.under_way, self.world.breach)
-        self.resolver = Resolver(None, OneFile(), clock, lambda: 1.0)
+        self.resolver = Resolver(self.sources, cluster, clock, lambda: 1.0)
         self.foreseer = Foreseer({DEFAULT: Silence()}, clock)
         self.scout = Scout(cluster, clock)
         self.rehearser = Rehearser(Nobody(), clock)

@@ -5,13 +5,14 @@ import asyncio
 import pytest
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1 import ModelVersionSpec
-from crossfade.api.v1alpha1.modelversion import MlflowSource
+from crossfade.api.v1alpha1.modelversion import Source
 from crossfade.model.snapshot import Resolution
 from crossfade.observe.resolver import Resolver
 from crossfade.ports import Reference
 
 from tests.unit.fakes.clock import FakeClock
-from tests.unit.fakes.loop import OneFile
+from tests.unit.fakes.cluster import FakeCluster
+from tests.unit.fakes.loop import Given
 
 PLACE = ("ml", "v1")
 SPEC = {"modelName": "model", "version": "1.0.0", "source": {"mlflow": {"name": "churn", "version": "1"}}}
@@ -20,17 +21,17 @@ SPEC = {"modelName": "model", "version": "1.0.0", "source": {"mlflow": {"name": 
 class Answering:
     def __init__(self, **said: str) -> None:
         self.reference = Reference(
-            **{"uri": "models:/churn/1", "immutable_uri": "s3://m/1", "registry_version": "1", "run_id": "r"} | said
+            **{"uri": "models:/churn/1", "immutable_uri": "s3://m/1", "registry_version": "1"} | said
         )
 
-    async def resolve(self, source: MlflowSource) -> Reference:
+    async def resolve(self, source: Source) -> Reference:
         return self.reference
 
 
 async def resolved(**said: str) -> Resolution | None:
     done = asyncio.Event()
-    resolver = Resolver(Answering(**said), OneFile(), FakeClock(), lambda: 0.0)
-    resolver.request(PLACE, "uid", ModelVersionSpec.model_validate(SPEC), done.set)
+    resolver = Resolver(Given(Answering(**said)), FakeCluster(), FakeClock(), lambda: 0.0)
+    resolver.request(PLACE, "uid", ModelVersionSpec.model_validate(SPEC), None, done.set)
     async with asyncio.timeout(5):
         await done.wait()
     return resolver.result(PLACE, "uid")
@@ -43,7 +44,7 @@ async def test_what_the_registry_says_is_frozen() -> None:
     assert found.resolved.immutable_uri == "s3://m/1"
 
 
-@pytest.mark.parametrize("said", [{"immutable_uri": "s3://m/" + "x" * 2048}, {"run_id": "x" * 257}])
+@pytest.mark.parametrize("said", [{"immutable_uri": "s3://m/" + "x" * 2048}, {"uri": "models:/" + "x" * 2048}])
 async def test_what_is_too_long_to_be_recorded_is_refused_with_its_field(said: dict[str, str]) -> None:
     found = await resolved(**said)
     assert found is not None

@@ -7,19 +7,17 @@ from urllib.parse import unquote
 
 import httpx
 
-from crossfade.adapters.artifacts.guard import allowed_address
-from crossfade.adapters.web import CHUNK_BYTES, source_errors
+from crossfade.adapters.web import Guard, opened, paced, source_errors, unread
 from crossfade.ports import SourceError, StoredFile
 
-_MAX_REDIRECTS: Final = 3
-_PORTS: Final = {"http": 80, "https": 443}
+_SCHEMES: Final = ("http", "https")
 
 
 class HttpArtifacts:
     """The Artifacts port for addresses that users write. `timeout` is in seconds for each wait on the network."""
 
     def __init__(self, *, allow_loopback: bool = False, timeout: float = 30.0) -> None:
-        self._allow_loopback = allow_loopback
+        self._guard = Guard(allow_loopback)
         self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)
 
     async def close(self) -> None:
@@ -45,52 +43,15 @@ class HttpArtifacts:
             raise SourceError(f"there is no file {path!r} at {uri!r}", retry=False)
         with source_errors(f"the file {uri!r}"):
             async with AsyncExitStack() as stack:
-                response = await self._open(stack, uri)
-                async for chunk in response.aiter_raw(CHUNK_BYTES):
+                async for chunk in paced(await self._open(stack, uri)):
                     yield chunk
 
     async def _open(self, stack: AsyncExitStack, uri: str) -> httpx.Response:
-        """GET, following redirects within the same host; each hop passes the guard anew."""
-        url = _url(uri)
-        for _ in range(_MAX_REDIRECTS + 1):
-            response = await stack.enter_async_context(self._stream(await self._pinned(url)))
-            if response.next_request is None:
-                _require_ok(response, uri)
-                return response
-            url = _next_hop(url, response.headers["Location"], uri)
-        raise SourceError(f"the file {uri!r} is redirected more than {_MAX_REDIRECTS} times; give its final address")
-
-    def _stream(self, request: httpx.Request) -> "_Streamed":
-        return _Streamed(self._client, request)
-
-    async def _pinned(self, url: httpx.URL) -> httpx.Request:
-        """A request to the very IP address that the guard has seen, with the name for TLS and the Host header."""
-        port = url.port or _PORTS[url.scheme]
-        address = await allowed_address(url.host, port, allow_loopback=self._allow_loopback)
-        headers = {"Host": url.netloc.decode("ascii"), "Accept-Encoding": "identity"}
-        return self._client.build_request(
-            "GET",
-            url.copy_with(host=address),
-            headers=headers,
-            extensions={"sni_hostname": url.raw_host.decode("ascii")},
-        )
-
-
-class _Streamed:
-    """A response whose body is not read yet, closed on leaving."""
-
-    def __init__(self, client: httpx.AsyncClient, request: httpx.Request) -> None:
-        self._client = client
-        self._request = request
-        self._response: httpx.Response | None = None
-
-    async def __aenter__(self) -> httpx.Response:
-        self._response = await self._client.send(self._request, stream=True)
-        return self._response
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._response is not None:
-            await self._response.aclose()
+        what = f"the file {uri!r}"
+        response = await stack.enter_async_context(opened(self._client, _url(uri), what, {}, self._guard))
+        if response.status_code != 200:
+            raise unread(what, response.status_code, 0.0)
+        return response
 
 
 def _url(uri: str) -> httpx.URL:
@@ -99,28 +60,12 @@ def _url(uri: str) -> httpx.URL:
         url = httpx.URL(uri)
     except httpx.InvalidURL:
         raise SourceError("the model's http address cannot be parsed; correct it", retry=False) from None
-    if url.userinfo or url.scheme not in _PORTS or not url.host:
+    if url.userinfo or url.scheme not in _SCHEMES or not url.host:
         raise SourceError(
             f"the address of a model at the host {url.host!r} must be http(s)://<host>/<file>, without a user",
             retry=False,
         )
     return url
-
-
-def _next_hop(url: httpx.URL, location: str, uri: str) -> httpx.URL:
-    target = url.join(location)
-    if target.host != url.host or target.scheme not in _PORTS or (url.scheme, target.scheme) == ("https", "http"):
-        raise SourceError(
-            f"the file {uri!r} is redirected to another host or to plain http, which is not followed; "
-            "give its final address",
-            retry=False,
-        )
-    return target
-
-
-def _require_ok(response: httpx.Response, uri: str) -> None:
-    if response.status_code != 200:
-        raise SourceError(f"the file {uri!r} cannot be read: its server answered with {response.status_code}")
 
 
 def _name(uri: str) -> str:

@@ -11,12 +11,14 @@ _HOW = {
     "file": "set CROSSFADE_FILE_ROOT to the folder that files may come from",
     "mlflow-artifacts": "set CROSSFADE_MLFLOW_ADDRESS to the MLflow server",
 }
+Stores = Mapping[str, Callable[[], Artifacts]]
+"""By scheme; a store is opened when it is first asked."""
 
 
 class ArtifactStore:
-    """The Artifacts port for every scheme that is configured. A store is opened when it is first asked."""
+    """The Artifacts port for every scheme that is configured."""
 
-    def __init__(self, stores: Mapping[str, Callable[[], Artifacts]]) -> None:
+    def __init__(self, stores: Stores) -> None:
         self._stores = stores
 
     async def files(self, uri: str) -> Sequence[StoredFile]:
@@ -37,18 +39,16 @@ class ArtifactStore:
         return self._stores[scheme]()
 
 
-def open_store(mlflow_address: str | None, file_root: Path | None, *, allow_loopback: bool = False) -> ArtifactStore:
-    """All stores of this configuration. `allow_loopback` lets http addresses lead to this machine.
+def plain_stores(file_root: Path | None, *, allow_loopback: bool = False) -> Stores:
+    """The stores that belong to no registry. `allow_loopback` lets http addresses lead to this machine.
 
     Modules are imported when their scheme is first used: the loader starts in every pod.
     """
     http = functools.cache(lambda: _http(allow_loopback))
     stores: dict[str, Callable[[], Artifacts]] = {"s3": functools.cache(_object_store), "http": http, "https": http}
-    if mlflow_address:
-        stores["mlflow-artifacts"] = functools.cache(lambda: _mlflow(mlflow_address))
     if file_root:
         stores["file"] = functools.cache(lambda: _local(file_root))
-    return ArtifactStore(stores)
+    return stores
 
 
 def _http(allow_loopback: bool) -> Artifacts:
@@ -61,13 +61,6 @@ def _object_store() -> Artifacts:
     from crossfade.adapters.artifacts.object_store import ObjectStoreArtifacts
 
     return ObjectStoreArtifacts()
-
-
-def _mlflow(address: str) -> Artifacts:
-    from crossfade.adapters.artifacts.mlflow_artifacts import MlflowArtifacts
-    from crossfade.adapters.mlflow_server import MlflowServer
-
-    return MlflowArtifacts(MlflowServer(address))
 
 
 def _local(root: Path) -> Artifacts:

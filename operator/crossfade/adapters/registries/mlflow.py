@@ -1,11 +1,15 @@
-"""MLflow's model registry: alias or version to the place of the bytes, over the REST API alone."""
+"""MLflow's model registry: version, alias or stage to the place of the bytes, over the REST API alone."""
 
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
 
 from crossfade.adapters.mlflow_server import MlflowError, MlflowServer
-from crossfade.api.v1alpha1.modelversion import MlflowSource
+from crossfade.adapters.registries.mlflow_facts import evaluation, lineage, tags
+from crossfade.api.v1alpha1.facts import Facts
 from crossfade.ports import Reference, SourceError
+
+if TYPE_CHECKING:
+    from crossfade.api.v1alpha1.modelversion import MlflowSource, Source
 
 _MISSING_ALIAS = "INVALID_PARAMETER_VALUE"
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
@@ -13,71 +17,121 @@ _SCHEMES = ("mlflow-artifacts:/", "s3://", "http://", "https://", "file://")
 
 
 class MlflowRegistry:
-    """The Registry port for one MLflow server, named by the operator's configuration."""
+    """The Registry port for one MLflow server."""
 
-    def __init__(self, address: str) -> None:
-        self._server = MlflowServer(address)
+    def __init__(self, server: MlflowServer) -> None:
+        self._server = server
 
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._server.close()
-
-    async def resolve(self, source: MlflowSource) -> Reference:
-        """Follow an alias or version once. Raises SourceError; what is missing may still appear, so that is retried."""
-        found = await self._model_version(source)
+    async def resolve(self, source: "Source") -> Reference:
+        """Follow version, alias or stage once. Raises SourceError; what is missing may still appear, so that is
+        retried."""
+        asked = source.mlflow
+        if asked is None:
+            raise SourceError("the source is in no MLflow; name one in `source.mlflow`", retry=False)
+        found = await self._model_version(asked)
         version = str(found.get("version", ""))
-        self._require_ready(source, version, str(found.get("status", "READY")))
-        place = await self._server.get(
-            "mlflow/model-versions/get-download-uri", {"name": source.name, "version": version}
-        )
+        self._require_ready(asked, version, str(found.get("status", "READY")))
+        uri = await self._place(asked, version)
+        return Reference(f"models:/{asked.name}/{version}", uri, version, await self._facts(asked, version, found))
+
+    async def _place(self, asked: "MlflowSource", version: str) -> str:
+        """Where the files are: an address that may be shown."""
+        which = {"name": asked.name, "version": version}
+        try:
+            place = await self._server.get("mlflow/model-versions/get-download-uri", which)
+        except MlflowError as failure:
+            raise self._explained(asked, failure) from None
         uri = place.get("artifact_uri")
+        what = f"version {version} of the model {asked.name!r} in MLflow has its files at an address"
         if not isinstance(uri, str) or not uri.startswith(_SCHEMES):
-            raise SourceError(
-                f"version {version} of the model {source.name!r} in MLflow has its files at an address of no known "
-                f"scheme; register it from one of {', '.join(_SCHEMES)}",
-                retry=False,
-            )
+            schemes = ", ".join(_SCHEMES)
+            raise SourceError(f"{what} of no known scheme; register it from one of {schemes}", retry=False)
         if not _is_plain(uri):
             raise SourceError(
-                f"version {version} of the model {source.name!r} in MLflow has its files at an address with a query, "
-                "fragment or user, which may be a credential; register it from an address without them",
+                f"{what} with a query, fragment or user, which may be a credential; register it from an address "
+                "without them",
                 retry=False,
             )
-        return Reference(f"models:/{source.name}/{version}", uri, version, str(found.get("run_id") or "") or None)
+        return uri
 
-    async def _model_version(self, source: MlflowSource) -> dict[str, Any]:
+    async def _model_version(self, asked: "MlflowSource") -> dict[str, Any]:
         try:
-            if source.alias is not None:
-                asked = {"name": source.name, "alias": source.alias}
-                answer = await self._server.get("mlflow/registered-models/alias", asked)
+            if asked.alias is not None:
+                which = {"name": asked.name, "alias": asked.alias}
+                answer = await self._server.get("mlflow/registered-models/alias", which)
+            elif asked.stage is not None:
+                return await self._in_stage(asked, asked.stage)
             else:
-                asked = {"name": source.name, "version": source.version or ""}
-                answer = await self._server.get("mlflow/model-versions/get", asked)
+                which = {"name": asked.name, "version": asked.version or ""}
+                answer = await self._server.get("mlflow/model-versions/get", which)
         except MlflowError as failure:
-            raise self._explained(source, failure) from failure
-        found = answer.get("model_version")
+            raise self._explained(asked, failure) from None
+        return self._understood(answer.get("model_version"))
+
+    async def _in_stage(self, asked: "MlflowSource", stage: str) -> dict[str, Any]:
+        which = {"name": asked.name, "stages": stage}
+        versions = (await self._server.get("mlflow/registered-models/get-latest-versions", which)).get("model_versions")
+        if not versions:
+            raise self._missing(asked)
+        return self._understood(versions[0] if isinstance(versions, list) else None)
+
+    def _understood(self, found: object) -> dict[str, Any]:
         if not isinstance(found, dict) or not found.get("version"):
             raise SourceError(f"MLflow at {self._server.shown} answered without a model version; check its address")
         return found
 
-    def _explained(self, source: MlflowSource, failure: MlflowError) -> SourceError:
-        if failure.code == _MISSING or (source.alias is not None and failure.code == _MISSING_ALIAS):
-            return SourceError(
-                f"MLflow at {self._server.shown} has no {_wanted(source)} of a model {source.name!r}; "
-                "register it there, or correct `source.mlflow`"
-            )
-        if failure.status in (401, 403):
-            return SourceError(
-                f"MLflow at {self._server.shown} does not let the operator read the model {source.name!r} "
-                f"({failure.status}); give it permission to read"
-            )
-        return SourceError(str(failure), retry=failure.status >= 500 or failure.status == 429)
+    async def _facts(self, asked: "MlflowSource", version: str, found: dict[str, Any]) -> Facts:
+        """What the run and the logged model tell. Who may read the model need not be allowed to read those."""
+        run_id, source = str(found.get("run_id") or ""), str(found.get("source") or "")
+        run = await self._optional("mlflow/runs/get", {"run_id": run_id}, "run") if run_id else {}
+        logged: dict[str, Any] = {}
+        if source.startswith("models:/m-"):
+            model = quote(source.removeprefix("models:/"), safe="")
+            logged = await self._optional(f"mlflow/logged-models/{model}", {}, "model")
+        return Facts(
+            lineage=lineage(run_id, run, logged),
+            evaluation=evaluation(run, logged),
+            tags=tags(found),
+            registry_url=f"{self._server.shown}/#/models/{quote(asked.name, safe='')}/versions/{version}",
+        )
 
-    def _require_ready(self, source: MlflowSource, version: str, status: str) -> None:
+    async def _optional(self, path: str, which: dict[str, str], member: str) -> dict[str, Any]:
+        """What MLflow says, or nothing where it is not there, or not for us. Raises SourceError when it cannot say."""
+        try:
+            found = (await self._server.get(path, which)).get(member)
+        except MlflowError as failure:
+            if failure.status >= 500 or failure.status == 429:
+                raise
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def _explained(self, asked: "MlflowSource", failure: MlflowError) -> SourceError:
+        what = f"MLflow at {self._server.shown}"
+        if failure.code == _MISSING or (asked.alias is not None and failure.code == _MISSING_ALIAS):
+            return self._missing(asked)
+        if failure.status == 401:
+            return SourceError(
+                f"{what} does not accept who asks for the model {asked.name!r} (401); give `credentials` that it "
+                "knows, or renew those that have expired"
+            )
+        if failure.status == 403:
+            return SourceError(
+                f"{what} does not let the operator read the model {asked.name!r} (403); give its user the permission "
+                "READ on the registered model"
+            )
+        return failure
+
+    def _missing(self, asked: "MlflowSource") -> SourceError:
+        return SourceError(
+            f"MLflow at {self._server.shown} has no {_wanted(asked)} of a model {asked.name!r}; "
+            "register it there, or correct `source.mlflow`"
+        )
+
+    def _require_ready(self, asked: "MlflowSource", version: str, status: str) -> None:
         if status == "READY":
             return
         raise SourceError(
-            f"version {version} of the model {source.name!r} at MLflow {self._server.shown} is not READY "
+            f"version {version} of the model {asked.name!r} at MLflow {self._server.shown} is not READY "
             f"but {status[:64]}; finish its registration, or choose another version",
             retry=status != "FAILED_REGISTRATION",
         )
@@ -92,5 +146,7 @@ def _is_plain(uri: str) -> bool:
     return not ("?" in uri or "#" in uri or "@" in parts.netloc)
 
 
-def _wanted(source: MlflowSource) -> str:
-    return f"alias {source.alias!r}" if source.alias is not None else f"version {source.version}"
+def _wanted(asked: "MlflowSource") -> str:
+    if asked.alias is not None:
+        return f"alias {asked.alias!r}"
+    return f"version in the stage {asked.stage}" if asked.stage is not None else f"version {asked.version}"

@@ -1,12 +1,12 @@
 """Building blocks shared by the kinds: base model, scalar types with their bounds, and conditions."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 from pydantic.config import JsonDict
 
 _DURATION = r"^([0-9]{1,5}(h|m|s|ms)){1,4}$"
@@ -47,6 +47,18 @@ def cel(rule: str, message: str) -> JsonDict:
 def validations(*rules: JsonDict) -> JsonDict:
     """The rules as an addition to a schema."""
     return {"x-kubernetes-validations": list(rules)}
+
+
+def one_of(*names: str) -> JsonDict:
+    """The rule that exactly one of these fields is set."""
+    said = " and ".join([", ".join(f"`{name}`" for name in names[:-1]), f"`{names[-1]}`"][len(names) == 1 :])
+    rule = f"[{', '.join(f'has(self.{name})' for name in names)}].filter(set, set).size() == 1"
+    return cel(rule, f"must have exactly one of {said}" if len(names) > 1 else f"must have {said}")
+
+
+def given(value: ApiModel, names: Iterable[str]) -> list[str]:
+    """Which of these fields, by their names outside, are set."""
+    return [name for name in names if getattr(value, to_snake(name)) is not None]
 
 
 def unique_names(value: list[Any]) -> list[Any]:

@@ -1,6 +1,6 @@
 """ModelVersion: an immutable reference to a model's bytes, resolved once to a digest that every pod checks again."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
@@ -10,19 +10,29 @@ from crossfade.api.v1alpha1.common import (
     Count,
     Generation,
     LargeCount,
+    ObjectName,
     Sha256,
     Timestamp,
     cel,
+    given,
+    one_of,
     validations,
 )
+from crossfade.api.v1alpha1.facts import Facts, Line, Link, Word
+from crossfade.api.v1alpha1.modelregistry import ConfigMapKeyRef
 
 _SEMVER = (
     r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
     r"(-(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*))*)?"
     r"(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$"
 )
-_ONE_SELECTOR = cel("has(self.version) != has(self.alias)", "must have exactly one of `version` and `alias`")
-_ONE_SOURCE = cel("has(self.mlflow) != has(self.uri)", "must have exactly one of `mlflow` and `uri`")
+_SELECTORS = ("version", "alias", "stage")
+_ONE_SELECTOR = one_of(*_SELECTORS)
+_SOURCES = ("mlflow", "uri")
+_ONE_SOURCE = one_of(*_SOURCES)
+_OF_REGISTRY = cel(
+    "!has(self.registryRef) || has(self.mlflow)", "must have `registryRef` only beside `mlflow`, which is in a registry"
+)
 _IMMUTABLE = cel("self == oldSelf", "must not change: a ModelVersion is immutable, create another one instead")
 _HTTP_PINNED = cel(
     "!has(self.source.uri) || !(self.source.uri.uri.startsWith('http:') || self.source.uri.uri.startsWith('https:'))"
@@ -32,7 +42,8 @@ _HTTP_PINNED = cel(
 
 
 class MlflowSource(ApiModel):
-    """A registered model version in the MLflow server that the operator is configured with."""
+    """A registered model version in MLflow: of the ModelRegistry that `registryRef` names, else of the server that the
+    operator is configured with."""
 
     model_config = ConfigDict(json_schema_extra=validations(_ONE_SELECTOR))
 
@@ -42,10 +53,12 @@ class MlflowSource(ApiModel):
     """The registry's version number."""
     alias: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]+$", max_length=255)] | None = None
     """Resolved once and frozen: when the alias moves, make another ModelVersion."""
+    stage: Literal["Staging", "Production", "Archived"] | None = None
+    """The newest version in this stage; resolved once and frozen like an alias."""
 
     @model_validator(mode="after")
     def _one_selector(self) -> Self:
-        if (self.version is None) == (self.alias is None):
+        if len(given(self, _SELECTORS)) != 1:
             raise ValueError(_ONE_SELECTOR["message"])
         return self
 
@@ -57,20 +70,35 @@ class UriSource(ApiModel):
     """The address, without query and fragment, which is where credentials hide."""
 
 
-class Source(ApiModel):
-    """Where the bytes come from: exactly one member."""
+class RegistryRef(ApiModel):
+    """A ModelRegistry of the same namespace."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_ONE_SOURCE))
+    name: ObjectName
+    """Its name."""
+
+
+class Source(ApiModel):
+    """Where the bytes come from: exactly one member, and the registry that it is in."""
+
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_SOURCE, _OF_REGISTRY))
 
     mlflow: MlflowSource | None = None
     """A registered model version in MLflow."""
     uri: UriSource | None = None
     """A file or a folder of files."""
+    registry_ref: RegistryRef | None = None
+    """The ModelRegistry to ask; the one of the operator's own configuration when left out."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if (self.mlflow is None) == (self.uri is None):
+        if len(given(self, _SOURCES)) != 1:
             raise ValueError(_ONE_SOURCE["message"])
+        return self
+
+    @model_validator(mode="after")
+    def _of_registry(self) -> Self:
+        if self.registry_ref is not None and self.mlflow is None:
+            raise ValueError(_OF_REGISTRY["message"])
         return self
 
 
@@ -103,7 +131,24 @@ class ModelVersionSpec(ApiModel):
         return self
 
 
-class Resolved(ApiModel):
+class ResolvedAccess(ApiModel):
+    """The ModelRegistry as it was when the source was resolved, which is how loaders reach it. No secret is here."""
+
+    name: ObjectName
+    """The ModelRegistry's name."""
+    system: Word
+    """Which member it has, such as `mlflow`."""
+    address: Link
+    """Where it is."""
+    options: Annotated[dict[str, Line], Field(max_length=16)] = Field(default_factory=dict)
+    """What else is sent to it, by name."""
+    secret_name: ObjectName | None = None
+    """The Secret with the credentials."""
+    ca: ConfigMapKeyRef | None = None
+    """The certificate authorities."""
+
+
+class Resolved(Facts):
     """What the reference meant when it was resolved; never changed afterwards."""
 
     uri: Annotated[str, StringConstraints(max_length=2048)]
@@ -118,8 +163,8 @@ class Resolved(ApiModel):
     """Their size together, in bytes."""
     registry_version: Annotated[str, StringConstraints(max_length=64)] | None = None
     """The registry's own version, such as MLflow's `7`."""
-    run_id: Annotated[str, StringConstraints(max_length=256)] | None = None
-    """The training run that made the model, where the registry knows it."""
+    access: ResolvedAccess | None = None
+    """The ModelRegistry that was asked, where the source names one."""
     resolved_at: Timestamp
     """When the reference was resolved."""
 

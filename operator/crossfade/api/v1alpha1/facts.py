@@ -1,0 +1,187 @@
+"""What is known of a model beside its bytes, with where each group was learnt.
+
+Registries say what their users wrote: values are cut to their bounds here, and never refused for their length.
+"""
+
+import re
+from itertools import islice
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, StringConstraints
+
+from crossfade.api.v1alpha1.common import ApiModel, Timestamp
+
+Origin = Literal["Registry", "Artifact", "Spec"]
+_MOST = 64
+_MOST_NAMED = 128
+_UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+def _cut_to(length: int) -> BeforeValidator:
+    return BeforeValidator(lambda text: _UNSHOWN.sub("\ufffd", text)[:length] if isinstance(text, str) else text)
+
+
+def _cut_items(value: Any) -> Any:
+    return value[:_MOST] if isinstance(value, list) else value
+
+
+def _cut_names(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    kept = islice(value.items(), _MOST_NAMED)
+    return {_UNSHOWN.sub("\ufffd", key)[:253] if isinstance(key, str) else key: text for key, text in kept}
+
+
+def _distinct(value: Any) -> Any:
+    """The first of each name, as a list-map has room for one."""
+    if not isinstance(value, list):
+        return value
+    seen: dict[Any, Any] = {}
+    for item in value:
+        name = item.get("name") if isinstance(item, dict) else getattr(item, "name", None)
+        seen.setdefault(name, item)
+    return list(seen.values())
+
+
+Word = Annotated[str, StringConstraints(max_length=64), _cut_to(64)]
+Line = Annotated[str, StringConstraints(max_length=253), _cut_to(253)]
+Text = Annotated[str, StringConstraints(max_length=512), _cut_to(512)]
+Link = Annotated[str, StringConstraints(max_length=2048), _cut_to(2048)]
+Texts = Annotated[dict[str, Text], Field(max_length=_MOST_NAMED), BeforeValidator(_cut_names)]
+Words = Annotated[dict[str, Word], Field(max_length=_MOST_NAMED), BeforeValidator(_cut_names)]
+_BY_NAME = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
+_ATOMIC = {"x-kubernetes-list-type": "atomic"}
+
+
+class Dataset(ApiModel):
+    """Data that a run read."""
+
+    name: Line
+    """What the registry calls it."""
+    digest: Line | None = None
+    """The registry's own mark of its content, which need not be cryptographic."""
+    uri: Link | None = None
+    """Where it was read from, without user, password and query."""
+    role: Word | None = None
+    """What for, such as `training`."""
+
+
+class Lineage(ApiModel):
+    """Where a model comes from."""
+
+    origin: Origin
+    """Who said so."""
+    run_id: Line | None = None
+    """The training run."""
+    git_commit: Word | None = None
+    """The commit of its code."""
+    git_repository: Link | None = None
+    """The repository of that commit, without user and password."""
+    source: Text | None = None
+    """The program that ran."""
+    user: Line | None = None
+    """Who ran it."""
+    trained_at: Timestamp | None = None
+    """When the run ended."""
+    datasets: Annotated[
+        list[Dataset],
+        Field(max_length=_MOST, json_schema_extra=_BY_NAME),
+        BeforeValidator(_cut_items),
+        BeforeValidator(_distinct),
+    ] = Field(default_factory=list)
+    """What it read."""
+    parameters: Texts = Field(default_factory=dict)
+    """What it was run with."""
+
+
+class Environment(ApiModel):
+    """What the model wants to run in."""
+
+    origin: Origin
+    """Who said so."""
+    python_version: Word | None = None
+    """The version of Python, such as `3.11.4`."""
+    requirements: Words = Field(default_factory=dict)
+    """Versions of packages by name; empty text where any will do."""
+    files: Annotated[list[Line], Field(max_length=_MOST, json_schema_extra=_ATOMIC), BeforeValidator(_cut_items)] = (
+        Field(default_factory=list)
+    )
+    """The files of the model that say so."""
+
+
+class Column(ApiModel):
+    """One input or output of a model."""
+
+    name: Line
+    """Its name, or its place counted from 0 where it has none."""
+    type: Word | None = None
+    """What it holds, as the model's file says it."""
+    shape: Word | None = None
+    """The tensor's shape, such as `[-1, 4]`."""
+    presence: Literal["Required", "Optional"] = "Required"
+    """Whether it may be left out."""
+
+
+Columns = Annotated[
+    list[Column],
+    Field(max_length=_MOST, json_schema_extra=_BY_NAME),
+    BeforeValidator(_cut_items),
+    BeforeValidator(_distinct),
+]
+
+
+class Signature(ApiModel):
+    """What goes in and what comes out: the first 64 of each."""
+
+    origin: Origin
+    """Who said so."""
+    inputs: Columns = Field(default_factory=list)
+    """What a request holds."""
+    outputs: Columns = Field(default_factory=list)
+    """What an answer holds."""
+
+
+class Score(ApiModel):
+    """One metric of the model."""
+
+    metric: Line
+    """What was measured."""
+    value: Word
+    """The result, as a text."""
+    dataset: Line | None = None
+    """On which data, where that is known."""
+
+
+class Evaluation(ApiModel):
+    """How good the model was found to be before it was registered."""
+
+    origin: Origin
+    """Who said so."""
+    scores: Annotated[list[Score], Field(max_length=_MOST, json_schema_extra=_ATOMIC), BeforeValidator(_cut_items)]
+    """The first 64 metrics."""
+
+
+class Tags(ApiModel):
+    """What people wrote beside the model."""
+
+    origin: Origin
+    """Who said so."""
+    values: Texts
+    """By key."""
+
+
+class Facts(ApiModel):
+    """All that was learnt of a model; what nobody says is left out."""
+
+    lineage: Lineage | None = None
+    """Where it comes from."""
+    environment: Environment | None = None
+    """What it wants to run in."""
+    signature: Signature | None = None
+    """What goes in and what comes out."""
+    evaluation: Evaluation | None = None
+    """How good it was found to be."""
+    tags: Tags | None = None
+    """What people wrote beside it."""
+    registry_url: Link | None = None
+    """The registry's page about it."""

@@ -1,0 +1,122 @@
+"""What a model's own files tell: the signature and the environment, as MLflow writes them and others read them.
+
+They are the very bytes that were hashed. Nothing is run or unpickled; what cannot be read is left out.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import yaml
+
+from crossfade.api.v1alpha1.facts import Column, Environment, Facts, Signature
+
+MODEL_FILE = "MLmodel"
+ENVIRONMENT_FILES = ("conda.yaml", "python_env.yaml", "requirements.txt")
+KEPT = frozenset({MODEL_FILE, *ENVIRONMENT_FILES})
+"""The files, in the model's root, that are worth keeping while it is hashed."""
+_MOST = 64
+_REQUIREMENT = re.compile(r"^([A-Za-z0-9][-A-Za-z0-9._]{0,200})(?:\[[^\]]*\])?\s*(?:==\s*([^\s;,#]+))?")
+
+
+def facts_of(kept: Mapping[str, bytes]) -> Facts:
+    """Signature and environment, by what the files say."""
+    return Facts(signature=_signature(_yaml(kept, MODEL_FILE)), environment=_environment(kept))
+
+
+def _signature(model: dict[str, Any]) -> Signature | None:
+    said = model.get("signature")
+    if not isinstance(said, dict):
+        return None
+    found = Signature(
+        origin="Artifact", inputs=list(_columns(said.get("inputs"))), outputs=list(_columns(said.get("outputs")))
+    )
+    return found if found.inputs or found.outputs else None
+
+
+def _columns(text: object) -> Iterator[Column]:
+    """MLflow keeps a list in a text: columns of a table, or tensors."""
+    try:
+        listed = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        return
+    for place, said in enumerate(listed[:_MOST] if isinstance(listed, list) else ()):
+        if isinstance(said, dict):
+            name = said.get("name")
+            optional = said.get("required") is False or said.get("optional") is True
+            yield Column(
+                name=name if isinstance(name, str) and name else str(place),
+                type=_type(said),
+                shape=_shape(said),
+                presence="Optional" if optional else "Required",
+            )
+
+
+def _tensor(said: dict[str, Any]) -> dict[str, Any]:
+    found = said.get("tensor-spec")
+    return found if isinstance(found, dict) else {}
+
+
+def _type(said: dict[str, Any]) -> str | None:
+    found = _tensor(said).get("dtype") or said.get("type")
+    return found if isinstance(found, str) else None
+
+
+def _shape(said: dict[str, Any]) -> str | None:
+    found = _tensor(said).get("shape")
+    return json.dumps(found) if isinstance(found, list) and all(isinstance(size, int) for size in found) else None
+
+
+def _environment(kept: Mapping[str, bytes]) -> Environment | None:
+    files = [name for name in ENVIRONMENT_FILES if name in kept]
+    if not files:
+        return None
+    conda, python = _yaml(kept, "conda.yaml"), _yaml(kept, "python_env.yaml")
+    listed = list(_conda_lines(conda))
+    version = python.get("python") or next((line[7:] for line in listed if line.startswith("python==")), None)
+    lines = _text(kept, "requirements.txt").splitlines() or [line for line in listed if not line.startswith("python=")]
+    return Environment(
+        origin="Artifact",
+        python_version=str(version) if version else None,
+        requirements=dict(_requirements(lines)),
+        files=files,
+    )
+
+
+def _conda_lines(conda: dict[str, Any]) -> Iterator[str]:
+    """What conda installs, and what pip does for it, in pip's writing."""
+    listed = conda.get("dependencies")
+    for item in listed if isinstance(listed, list) else ():
+        if isinstance(item, str):
+            yield re.sub(r"(?<![=<>!~])=(?!=)", "==", item, count=1)
+        elif isinstance(item, dict) and isinstance(item.get("pip"), list):
+            yield from (line for line in item["pip"] if isinstance(line, str))
+
+
+def _requirements(lines: list[str]) -> Iterator[tuple[str, str]]:
+    for line in lines:
+        if found := _REQUIREMENT.match(line.strip()):
+            yield found[1], found[2] or ""
+
+
+def _text(kept: Mapping[str, bytes], name: str) -> str:
+    return kept.get(name, b"").decode("utf-8", "replace")
+
+
+def _yaml(kept: Mapping[str, bytes], name: str) -> dict[str, Any]:
+    try:
+        found = yaml.load(_text(kept, name), Loader=_Loader)  # noqa: S506 - a safe loader, without aliases
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+class _Loader(yaml.SafeLoader):
+    """Without aliases, by which a small file can grow without bounds."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        """One node; refuses an alias."""
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not read")
+        return super().compose_node(parent, index)

@@ -1,0 +1,104 @@
+"""Would catch a secret that is shown, a Secret of which more is read than is needed, and a wait that names no cause."""
+
+import base64
+from typing import Any
+
+import pytest
+from crossfade.api.v1alpha1 import ModelRegistrySpec
+from crossfade.model.access import Access, Secrets
+from crossfade.model.snapshot import RegistryFacts
+from crossfade.observe.credentials import access_to
+from crossfade.ports import ClusterError, Kind, Object, SourceError
+
+from tests.unit.fakes.cluster import FakeCluster
+
+CANARY = "canary-4711"
+SPEC = {
+    "mlflow": {"address": "https://mlflow", "workspace": "risk"},
+    "credentials": {"secretRef": {"name": "mlflow"}},
+    "tls": {"caConfigMapRef": {"name": "ca"}},
+}
+
+
+def secret(**data: bytes) -> Object:
+    encoded = {key: base64.b64encode(value).decode() for key, value in data.items()}
+    metadata = {"name": "mlflow", "namespace": "ml"}
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "data": encoded}
+
+
+def authority(**data: str) -> Object:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ca", "namespace": "ml"}, "data": data}
+
+
+async def access(*objects: Object, cluster: FakeCluster | None = None, **changes: Any) -> Access:
+    cluster = cluster or FakeCluster()
+    for one in objects:
+        cluster.create(one)
+    return await access_to(cluster, "ml", RegistryFacts("risk", "u", ModelRegistrySpec.model_validate(SPEC | changes)))
+
+
+async def test_what_a_registry_says_is_put_together_with_its_secret_and_its_authority() -> None:
+    found = await access(secret(token=b"t\n", other=b"x"), authority(**{"ca.crt": "PEM"}))
+    assert (found.system, found.address, found.option("workspace"), found.ca) == (
+        "mlflow",
+        "https://mlflow",
+        "risk",
+        "PEM",
+    )
+    assert dict(found.secrets) == {"token": "t"}, "the line break of a file is no part of it, other keys stay there"
+
+
+async def test_a_registry_that_wants_neither_is_asked_as_nobody() -> None:
+    assert dict((await access(credentials=None, tls=None)).secrets) == {}
+
+
+@pytest.mark.parametrize(
+    ("objects", "sentence"),
+    [
+        ((), "Secret mlflow, which `credentials.secretRef` names, is not in the namespace ml; create it"),
+        ((secret(user=b"x"),), "must have `token`, or `username` and `password`"),
+        ((secret(username=b"x"),), "must have `token`, or `username` and `password`"),
+        ((secret(token=b"a\nb"),), "must have one line of text in UTF-8 in `token`"),
+        ((secret(token=b"\xff"),), "must have one line of text in UTF-8 in `token`"),
+        ((secret(token=b"t"),), "ConfigMap ca, which `tls.caConfigMapRef` names, is not in the namespace ml"),
+        ((secret(token=b"t"), authority()), "must have certificates in PEM in its key `ca.crt`"),
+    ],
+)
+async def test_what_is_missing_is_named_and_waited_for(objects: tuple[Object, ...], sentence: str) -> None:
+    with pytest.raises(SourceError) as failure:
+        await access(*objects)
+    assert sentence in str(failure.value)
+    assert failure.value.retry
+
+
+class Forbidding(FakeCluster):
+    """Lets nobody read a Secret."""
+
+    async def get(self, kind: Kind, namespace: str | None, name: str) -> Object:
+        """See ports.Cluster."""
+        raise ClusterError("forbidden", 403)
+
+
+async def test_a_right_that_is_missing_is_named() -> None:
+    with pytest.raises(SourceError, match="may not be read by the operator; let it `get` that Secret in the namespace"):
+        await access(cluster=Forbidding())
+
+
+@pytest.mark.parametrize("broken", [b"canary-4711\n\nx", b"canary-4711\x00", b"canary-4711\xff"])
+async def test_no_value_is_repeated_when_it_cannot_be_used(broken: bytes) -> None:
+    with pytest.raises(SourceError) as failure:
+        await access(secret(token=broken), authority(**{"ca.crt": "PEM"}))
+    assert CANARY not in repr(failure.value)
+    assert failure.value.__cause__ is None
+
+
+def test_an_access_shows_no_secret() -> None:
+    shown = Access("mlflow", "https://mlflow", secrets=Secrets({"token": CANARY}), ca="PEM")
+    assert CANARY not in f"{shown!r} {shown} {shown.secrets} {shown.secrets!r} {vars(Secrets)}"
+    with pytest.raises(TypeError):
+        __import__("pickle").dumps(shown.secrets)
+
+
+def test_the_same_access_is_one_and_another_secret_is_another() -> None:
+    one, same, other = (Access("mlflow", "a", secrets=Secrets({"token": token})) for token in ("1", "1", "2"))
+    assert len({one, same, other}) == 2

@@ -1,0 +1,40 @@
+"""Would catch a ModelVersion that goes on waiting after its ModelRegistry has come, changed or gone."""
+
+from typing import Any
+
+from crossfade.api import meta
+from crossfade.watch.queue import Key, Priority
+
+from tests.unit.fakes.objects import version
+from tests.unit.watch.test_wake import Watcher
+
+V1 = [(Key("ModelVersion", "ml", "v1"), Priority.CHANGE)]
+NAMING = {"mlflow": {"name": "churn", "version": "1"}, "registryRef": {"name": "risk"}}
+
+
+def registry(**spec: Any) -> dict[str, Any]:
+    metadata = {"name": "risk", "namespace": "ml"}
+    spec = {"mlflow": {"address": "http://mlflow"}, **spec}
+    return {"apiVersion": meta.API_VERSION, "kind": "ModelRegistry", "metadata": metadata, "spec": spec}
+
+
+def test_a_registry_that_comes_changes_and_goes_wakes_the_versions_that_wait_for_it() -> None:
+    watcher = Watcher(version(source=NAMING), version("v2"))
+    made = watcher.cluster.create(registry())
+    watcher.raw["risk"] = made
+    watcher.world.absorb(made)
+    assert watcher.woken() == V1
+    assert watcher.change("risk", metadata={"generation": 2}) == V1
+    watcher.world.remove({**made, "metadata": {**made["metadata"], "resourceVersion": "9001"}})
+    assert watcher.woken() == V1
+
+
+def test_a_label_on_a_registry_wakes_nobody() -> None:
+    watcher = Watcher(version(source=NAMING), registry())
+    assert watcher.change("risk", metadata={"labels": {"team": "risk"}}) == []
+
+
+def test_a_version_that_is_resolved_waits_for_no_registry() -> None:
+    watcher = Watcher(version(source=NAMING), registry())
+    watcher.change("v1", status={"resolved": {"uri": "models:/churn/1"}})
+    assert watcher.change("risk", metadata={"generation": 2}) == []
