@@ -3,12 +3,13 @@
 import functools
 import json
 import os
+import signal
 import socket
 import subprocess
 import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -31,6 +32,7 @@ from testbed.binaries.environments import python_env
 from testbed.handle import ClusterHandle
 
 _START_SECONDS = 60.0
+MLFLOW_ADMIN = ("admin", "canary-of-the-administrator")
 S3_OWNER = ("test", "test")
 """With any credentials the S3 server lets objects be written over; it does not check them."""
 
@@ -42,6 +44,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         "s3": ("moto",),
         "real_servers": ("mlserver", "kserve", "asgi", "envoy"),
         "mlserver_environment": ("mlserver",),
+        "mlflow_with_users": ("mlflow",),
     }
     for name in (name for fixture, names in environments.items() if fixture in wanted for name in names):
         if not session.config.option.collectonly:
@@ -92,36 +95,54 @@ class MlflowBench:
     """What tests do to the MLflow server as its users would, by its REST API."""
 
     url: str
+    auth: tuple[str, str] | None = None
 
     def model(self, files: dict[str, bytes], name: str | None = None) -> tuple[str, str]:
         """Log a model of these files and register it as a new version; returns the model's name and the version."""
         name = name or f"model-{uuid.uuid4().hex[:8]}"
-        logged = self._post("logged-models", experiment_id="0", name="model")["model"]["info"]
+        logged = self.post("logged-models", experiment_id="0", name="model")["model"]["info"]
         for path, content in files.items():
             self.put(f"{logged['artifact_uri']}/{path}", content)
-        httpx.post(f"{self.url}/api/2.0/mlflow/registered-models/create", json={"name": name}, timeout=60)
+        with suppress(httpx.HTTPStatusError):  # it may be there already
+            self.post("registered-models/create", name=name)
         source = f"models:/{logged['model_id']}"
-        answer = self._post("model-versions/create", name=name, source=source, model_id=logged["model_id"])
+        answer = self.post("model-versions/create", name=name, source=source, model_id=logged["model_id"])
         return name, str(answer["model_version"]["version"])
 
     def put(self, uri: str, content: bytes) -> None:
         """Write one artifact, over what is there."""
-        httpx.put(self._artifact(uri), content=content, timeout=60).raise_for_status()
+        httpx.put(self._artifact(uri), content=content, auth=self.auth, timeout=60).raise_for_status()
 
     def remove(self, uri: str) -> None:
         """Delete one artifact, or a folder of them."""
-        httpx.delete(self._artifact(uri), timeout=60).raise_for_status()
+        httpx.delete(self._artifact(uri), auth=self.auth, timeout=60).raise_for_status()
 
     def alias(self, name: str, alias: str, version: str) -> None:
         """Let the alias mean the version."""
-        self._post("registered-models/alias", name=name, alias=alias, version=version)
+        self.post("registered-models/alias", name=name, alias=alias, version=version)
+
+    def user(self, name: str, password: str) -> None:
+        """Let somebody in, who may do nothing yet."""
+        self.post("users/create", username=name, password=password)
+
+    def grant(self, user: str, kind: str, which: str, permission: str) -> None:
+        """Let a user have this permission on one thing."""
+        self.post(
+            "users/permissions/grant",
+            api="3.0",
+            username=user,
+            resource_type=kind,
+            resource_id=which,
+            permission=permission,
+        )
 
     def _artifact(self, uri: str) -> str:
         path = uri.removeprefix("mlflow-artifacts:/")
         return f"{self.url}/api/2.0/mlflow-artifacts/artifacts/{quote(path)}"
 
-    def _post(self, path: str, **body: str) -> dict[str, Any]:
-        answer = httpx.post(f"{self.url}/api/2.0/mlflow/{path}", json=body, timeout=60)
+    def post(self, path: str, *, api: str = "2.0", **body: Any) -> dict[str, Any]:
+        """One call of the REST API."""
+        answer = httpx.post(f"{self.url}/api/{api}/mlflow/{path}", json=body, auth=self.auth, timeout=60)
         answer.raise_for_status()
         return dict(answer.json())
 
@@ -133,11 +154,54 @@ def mlflow(mlflow_url: str) -> MlflowBench:
 
 
 @pytest.fixture(scope="session")
-def s3_server(bed: ClusterHandle) -> Iterator[str]:
-    """The base URL of an S3 server that keeps its objects in memory, on loopback inside the bed's network."""
+def mlflow_with_users(bed: ClusterHandle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowBench]:
+    """An MLflow server that knows its users, and lets them do nothing that was not granted to them; as its
+    administrator."""
+    folder = tmp_path_factory.mktemp("mlflow")
+    (folder / "auth.ini").write_text(
+        "[mlflow]\ndefault_permission = NO_PERMISSIONS\nadmin_username = admin\n"
+        f"admin_password = {MLFLOW_ADMIN[1]}\ndatabase_uri = sqlite:///{folder}/auth.db\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+    )
+    environment = python_env("mlflow")
+    port = free_port()
+    command = [
+        *(str(environment / "bin" / "python"), "-m", "mlflow", "server", "--app-name", "basic-auth"),
+        *("--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--serve-artifacts"),
+        *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts")),
+    ]
+    variables = {
+        "HOME": str(folder),
+        "PATH": f"{environment / 'bin'}:/usr/bin:/bin",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
+        "MLFLOW_FLASK_SERVER_SECRET_KEY": "of-this-test",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=variables, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+    try:
+        transport = httpx.HTTPTransport(retries=10)  # connecting only, with growing pauses: the server is starting
+        with httpx.Client(transport=transport, timeout=_START_SECONDS) as client:
+            client.get(f"http://127.0.0.1:{port}/health").raise_for_status()
+        yield MlflowBench(f"http://127.0.0.1:{port}", MLFLOW_ADMIN)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # it answers by a worker that would stay
+        process.wait()
+
+
+def free_port() -> int:
+    """A port on loopback that nobody listens at."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def s3_server(bed: ClusterHandle) -> Iterator[str]:
+    """The base URL of an S3 server that keeps its objects in memory, on loopback inside the bed's network."""
+    port = free_port()
     server = python_env("moto") / "bin" / "moto_server"
     process = subprocess.Popen([server, "-H", "127.0.0.1", "-p", str(port)], stderr=subprocess.DEVNULL)
     try:

@@ -23,10 +23,8 @@ class MlflowError(SourceError):
 
 
 class MlflowServer:
-    """A client of the server that `access` describes. Raises SourceError when that cannot be used as it is.
-
-    The timeout, in seconds for a whole request, is generous: MLflow asks slow stores itself before it answers.
-    """
+    """A client of the server that `access` describes; `timeout` is in seconds for a whole request with its answer.
+    Raises SourceError when the access cannot be used as it is."""
 
     def __init__(self, access: Access, guard: Guard | None = None, timeout: float = 30.0) -> None:
         self._web = Web(access.address, headers=_headers(access), ca=access.ca, guard=guard, timeout=timeout)

@@ -54,11 +54,15 @@ class OpenSource:
 
 class OpenSources:
     """The Sources port. `own` is the registry of the operator's own configuration, whose address its administrator
-    wrote; all others are written by tenants and pass the egress guard, which `allow_loopback` widens for tests."""
+    wrote; all others are written by tenants and pass the egress guard, which `allow_loopback` widens for tests.
+    `timeout` is in seconds for a whole request with its answer, and generous: MLflow asks slow stores itself first."""
 
-    def __init__(self, own: Access | None, file_root: Path | None, *, allow_loopback: bool = False) -> None:
+    def __init__(
+        self, own: Access | None, file_root: Path | None, *, allow_loopback: bool = False, timeout: float = 30.0
+    ) -> None:
         self._own = own
         self._allow_loopback = allow_loopback
+        self._timeout = timeout
         self._stores = plain_stores(file_root, allow_loopback=allow_loopback)
         self._open: OrderedDict[Access | None, OpenSource] = OrderedDict()
 
@@ -90,17 +94,17 @@ class OpenSources:
         if access is not None:
             from crossfade.adapters.web import Guard
 
-            return _SYSTEMS[access.system](access, Guard(self._allow_loopback))
+            return _SYSTEMS[access.system](access, Guard(self._allow_loopback), self._timeout)
         if self._own is not None:
-            return _SYSTEMS[self._own.system](self._own, None)
+            return _SYSTEMS[self._own.system](self._own, None, self._timeout)
         return Parts(lambda: _Unconfigured(), {}, _nothing_to_close)
 
 
-def _mlflow(access: Access, guard: "Guard | None") -> Parts:
+def _mlflow(access: Access, guard: "Guard | None", timeout: float) -> Parts:
     from crossfade.adapters.artifacts.mlflow_artifacts import MlflowArtifacts
     from crossfade.adapters.mlflow_server import MlflowServer
 
-    server = MlflowServer(access, guard)
+    server = MlflowServer(access, guard, timeout)
     artifacts = MlflowArtifacts(server)
 
     def registry() -> Registry:
@@ -111,7 +115,7 @@ def _mlflow(access: Access, guard: "Guard | None") -> Parts:
     return Parts(registry, {"mlflow-artifacts": lambda: artifacts}, server.close)
 
 
-_SYSTEMS: Mapping[str, Callable[[Access, "Guard | None"], Parts]] = {"mlflow": _mlflow}
+_SYSTEMS: Mapping[str, Callable[[Access, "Guard | None", float], Parts]] = {"mlflow": _mlflow}
 
 
 class _Unconfigured:

@@ -74,7 +74,7 @@ def _environment(kept: Mapping[str, bytes]) -> Environment | None:
         return None
     conda, python = _yaml(kept, "conda.yaml"), _yaml(kept, "python_env.yaml")
     listed = list(_conda_lines(conda))
-    version = python.get("python") or next((line[7:] for line in listed if line.startswith("python==")), None)
+    version = python.get("python") or next((line[8:] for line in listed if line.startswith("python==")), None)
     lines = _text(kept, "requirements.txt").splitlines() or [line for line in listed if not line.startswith("python=")]
     return Environment(
         origin="Artifact",

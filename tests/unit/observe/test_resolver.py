@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 from crossfade.api.conditions import Reason
-from crossfade.api.v1alpha1 import ModelVersionSpec
+from crossfade.api.v1alpha1 import ModelRegistrySpec, ModelVersionSpec
 from crossfade.api.v1alpha1.modelversion import Source
-from crossfade.model.snapshot import Resolution
+from crossfade.model.snapshot import RegistryFacts, Resolution
 from crossfade.observe.resolver import Resolver
 from crossfade.ports import Reference
 
@@ -15,6 +15,7 @@ from tests.unit.fakes.cluster import FakeCluster
 from tests.unit.fakes.loop import Given
 
 PLACE = ("ml", "v1")
+REGISTRY = ModelRegistrySpec.model_validate({"mlflow": {"address": "http://mlflow"}})
 SPEC = {"modelName": "model", "version": "1.0.0", "source": {"mlflow": {"name": "churn", "version": "1"}}}
 
 
@@ -51,3 +52,39 @@ async def test_what_is_too_long_to_be_recorded_is_refused_with_its_field(said: d
     assert (found.resolved, found.reason, found.retry) == (None, Reason.SOURCE_REFUSED, False)
     assert "at most" in found.error
     assert "xxx" not in found.error
+
+
+class Hanging:
+    """The Registry port: never answers. `asked` is how many wait."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.most = asyncio.Event()
+
+    async def resolve(self, source: Source) -> Reference:
+        self.asked += 1
+        if self.asked == 20:
+            self.most.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_one_registry_is_asked_twenty_times_at_once_and_holds_up_no_other() -> None:
+    hanging, done, at_rest = Hanging(), asyncio.Event(), asyncio.Event()
+    sources = Given(hanging)
+    resolver = Resolver(sources, FakeCluster(), FakeClock(), lambda: 0.0)
+    spec = ModelVersionSpec.model_validate(SPEC)
+    registries = {name: RegistryFacts(name, name, REGISTRY) for name in ("hangs", "answers")}
+    async with asyncio.timeout(5):
+        for number in range(1000):
+            resolver.request(("ml", f"v{number}"), "uid", spec, registries["hangs"], at_rest.set)
+        await hanging.most.wait()
+        sources.registry = Answering()
+        resolver.request(PLACE, "other", spec, registries["answers"], done.set)
+        await done.wait()
+    found = resolver.result(PLACE, "other")
+    assert found is not None
+    assert found.resolved is not None
+    assert (hanging.asked, at_rest.is_set()) == (20, False)
+    await resolver.close()
+    assert resolver._slots == {}

@@ -1,0 +1,138 @@
+"""Catches an MLflow whose credentials are not sent, or are shown, and whose bad days end in wrong bytes."""
+
+import dataclasses
+import uuid
+from functools import partial
+from pathlib import Path
+
+import pytest
+from crossfade.adapters.sources import OpenSources
+from crossfade.api.v1alpha1.modelversion import MlflowSource, Source
+from crossfade.model.access import Access, Secrets
+from crossfade.ports import SourceError
+
+from testbed.certificates import Authority
+from tests.contract.conftest import MLFLOW_ADMIN, MlflowBench
+from tests.contract.registry_contract import RegistryContract, Subject, resolve
+from tests.support.faults import proxy
+
+pytestmark = pytest.mark.cluster
+
+READER = ("reader", "canary-of-the-reader")
+OUTSIDER = ("outsider", "canary-of-the-outsider")
+STRANGER = ("stranger", "canary-of-the-stranger")
+
+
+def by_password(who: tuple[str, str], address: str, **options: str) -> Access:
+    """The way in of this user."""
+    secrets = Secrets({"username": who[0], "password": who[1]})
+    return Access("mlflow", address, tuple(options.items()), secrets)
+
+
+def source(name: str, **selector: str) -> Source:
+    return Source(mlflow=MlflowSource.model_validate({"name": name, **selector}))
+
+
+@pytest.fixture(scope="session")
+def users(mlflow_with_users: MlflowBench) -> MlflowBench:
+    """The server with two users, of whom one may read what tests register."""
+    for name, password in (READER, OUTSIDER):
+        mlflow_with_users.user(name, password)
+    mlflow_with_users.grant(READER[0], "experiment", "0", "READ")
+    return mlflow_with_users
+
+
+def readable(users: MlflowBench, files: dict[str, bytes], name: str) -> tuple[str, str]:
+    """A version of a model that the reader may read."""
+    _, version = users.model(files, name)
+    if version == "1":
+        users.grant(READER[0], "registered_model", name, "READ")
+    return name, version
+
+
+class TestContract(RegistryContract):
+    """MLflow's own server, with users."""
+
+    @pytest.fixture
+    def subject(self, users: MlflowBench) -> Subject:
+        """A model of two versions, read by a user who may read and nothing else."""
+        name, spelled = f"model-{uuid.uuid4().hex[:8]}", f"模型 é {uuid.uuid4().hex[:8]}"
+        _, first = readable(users, {"MLmodel": b"flavors: {}", "weights": b"1" * 64}, name)
+        _, second = readable(users, {"MLmodel": b"flavors: {}", "weights": b"2" * 64}, name)
+        readable(users, {"poids é": b"1"}, spelled)
+        users.alias(name, "champion", first)
+        return Subject(
+            upstream=users.url,
+            access=partial(by_password, READER),
+            stranger=partial(by_password, STRANGER),
+            outsider=partial(by_password, OUTSIDER),
+            exact=source(name, version=first),
+            mutable=source(name, alias="champion"),
+            missing=(source(name, version="7"), source(name, alias="none"), source(name, stage="Staging")),
+            unicode=source(spelled, version="1"),
+            move=lambda: users.alias(name, "champion", second),
+            overwrite=lambda uri: users.put(f"{uri}/weights", b"9" * 64),
+            permission="READ on the registered model",
+            canaries=(READER[1], OUTSIDER[1], STRANGER[1], MLFLOW_ADMIN[1]),
+            asks="/model-versions/get",
+            reads="/mlflow-artifacts/artifacts/",
+        )
+
+
+async def test_a_stage_means_its_newest_version(users: MlflowBench) -> None:
+    name, first = readable(users, {"weights": b"1"}, f"model-{uuid.uuid4().hex[:8]}")
+    _, second = readable(users, {"weights": b"2"}, name)
+    access = by_password(READER, users.url)
+    for version in (first, second):
+        users.post("model-versions/transition-stage", name=name, version=version, stage="Production")
+        assert (await resolve(access, source(name, stage="Production"))).registry_version == version
+    with pytest.raises(SourceError, match="no version in the stage Archived of a model"):
+        await resolve(access, source(name, stage="Archived"))
+
+
+async def test_a_token_and_a_workspace_go_with_every_request(mlflow: MlflowBench) -> None:
+    """The bed's own server asks nobody who they are, and has no workspaces: what counts is what it is sent."""
+    name, version = mlflow.model({"weights": b"1"})
+    with proxy(mlflow.url) as front:
+        access = Access("mlflow", front.url, (("workspace", "risk"),), Secrets({"token": "canary-token"}))
+        sources = OpenSources(None, None, allow_loopback=True)
+        async with sources.open(access) as opened:
+            reference = await opened.registry.resolve(source(name, version=version))
+            assert len(await opened.artifacts.files(reference.immutable_uri)) == 1
+        await sources.close()
+        assert front.sent("Authorization") == {"Bearer canary-token"}
+        assert front.sent("X-MLFLOW-WORKSPACE") == {"risk"}
+
+
+async def test_a_private_authority_is_trusted_where_it_is_named_and_nowhere_else(
+    mlflow: MlflowBench, tmp_path: Path
+) -> None:
+    name, version = mlflow.model({"weights": b"1"})
+    authority = Authority(tmp_path / "ca")
+    with proxy(mlflow.url, authority.issue("mlflow", names=("127.0.0.1", "localhost"))) as front:
+        for address in (front.url, front.url.replace("127.0.0.1", "localhost")):
+            plain = Access("mlflow", address)
+            trusting = dataclasses.replace(plain, ca=authority.certificate.read_text())
+            assert (await resolve(trusting, source(name, version=version))).registry_version == version
+            with pytest.raises(SourceError, match="its certificate is not trusted; name its authority"):
+                await resolve(plain, source(name, version=version))
+        with pytest.raises(SourceError, match="is no PEM certificate"):
+            await resolve(dataclasses.replace(plain, ca="nonsense"), source(name, version=version))
+
+
+async def test_a_name_that_the_certificate_does_not_have_is_refused(mlflow: MlflowBench, tmp_path: Path) -> None:
+    authority = Authority(tmp_path / "ca")
+    with proxy(mlflow.url, authority.issue("mlflow", names=("other.example",))) as front:
+        access = Access("mlflow", front.url.replace("127.0.0.1", "localhost"), ca=authority.certificate.read_text())
+        with pytest.raises(SourceError, match="its certificate is not trusted"):
+            await resolve(access, source("churn", version="1"))
+
+
+async def test_who_may_not_read_the_experiment_gets_the_model_without_its_run(users: MlflowBench) -> None:
+    name, password = f"user-{uuid.uuid4().hex[:8]}", "canary-of-a-user"
+    users.user(name, password)
+    model, version = readable(users, {"weights": b"1"}, f"model-{uuid.uuid4().hex[:8]}")
+    users.grant(name, "registered_model", model, "READ")
+    found = await resolve(by_password((name, password), users.url), source(model, version=version))
+    assert found.facts is not None
+    assert found.facts.evaluation is None

@@ -1,0 +1,127 @@
+"""A proxy in front of a real server that answers wrongly when it is told to: what registries do on their bad days."""
+
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import httpx
+
+_DROPPED = {"transfer-encoding", "connection", "content-length", "content-encoding", "keep-alive"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back: `sent` of its `content`, so fast."""
+
+    status: int
+    headers: dict[str, str]
+    content: bytes
+    sent: int | None = None
+    byte_seconds: float = 0.0
+
+
+Fault = Callable[[Answer], Answer]
+
+
+def refusing(status: int, **headers: str) -> Fault:
+    """Another status, with these headers; underlines stand for dashes."""
+    return lambda _: Answer(status, {name.replace("_", "-"): text for name, text in headers.items()}, b"{}")
+
+
+def truncating(answer: Answer) -> Answer:
+    """Half of the body, and then the end of the connection."""
+    return Answer(answer.status, answer.headers, answer.content, sent=len(answer.content) // 2)
+
+
+def dripping(answer: Answer) -> Answer:
+    """A byte every twentieth of a second: each read gets something, and the whole never comes."""
+    return Answer(answer.status, answer.headers, answer.content + b" " * 1000, byte_seconds=0.05)
+
+
+def flipping(answer: Answer) -> Answer:
+    """One bit of the last byte is another one."""
+    return Answer(answer.status, answer.headers, answer.content[:-1] + bytes([answer.content[-1] ^ 1]))
+
+
+@dataclass
+class Proxy:
+    """Reached at `url`. `seen` lists path and headers of every request; `fault` is done to answers whose path holds
+    `where`, at most `times` times."""
+
+    url: str
+    upstream: str
+    seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    fault: Fault | None = None
+    where: str = ""
+    times: float = float("inf")
+
+    def inject(self, fault: Fault, where: str = "", times: float = float("inf")) -> None:
+        """From now on."""
+        self.fault, self.where, self.times = fault, where, times
+
+    def sent(self, name: str) -> set[str | None]:
+        """All values that requests had in this header."""
+        return {headers.get(name.lower()) for _, headers in self.seen}
+
+    def answer(self, client: httpx.Client, path: str, headers: dict[str, str]) -> Answer:
+        """What the server says, or what the fault makes of it."""
+        self.seen.append((path, headers))
+        passed = {name: text for name, text in headers.items() if name not in ("host", "connection")}
+        found = client.get(f"{self.upstream}{path}", headers=passed)
+        kept = {name: text for name, text in found.headers.items() if name not in _DROPPED}
+        answer = Answer(found.status_code, kept, found.content)
+        if self.fault is None or self.where not in path or self.times < 1:
+            return answer
+        self.times -= 1
+        return self.fault(answer)
+
+
+@contextmanager
+def proxy(upstream: str, certificate: tuple[Path, Path] | None = None) -> Iterator[Proxy]:
+    """A proxy on loopback; with a certificate and its key it speaks TLS."""
+    with httpx.Client(timeout=60) as client, ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
+        made = Proxy(f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}", upstream)
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                headers = {name.lower(): text for name, text in self.headers.items()}
+                _write(self, made.answer(client, self.path, headers))
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Say nothing."""
+
+        server.RequestHandlerClass = Handler
+        if certificate:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*certificate)
+            server.socket = context.wrap_socket(server.socket, server_side=True)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        try:
+            yield made
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def _write(handler: BaseHTTPRequestHandler, answer: Answer) -> None:
+    try:
+        handler.send_response(answer.status)
+        for name, text in answer.headers.items():
+            handler.send_header(name, text)
+        handler.send_header("Content-Length", str(len(answer.content)))
+        handler.end_headers()
+        if not answer.byte_seconds:
+            handler.wfile.write(answer.content[: answer.sent])
+            return
+        for byte in answer.content:
+            handler.wfile.write(bytes([byte]))
+            handler.wfile.flush()
+            time.sleep(answer.byte_seconds)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
