@@ -6,8 +6,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from crossfade.api.v1alpha1.facts import Facts
 from crossfade.model.access import Access
 from crossfade.model.manifest import mvd1
+from crossfade.observe.contents import KEPT, facts_of
 from crossfade.observe.verify import _on_disk, measure
 from crossfade.ports import Reference, SourceError
 
@@ -16,14 +18,29 @@ from tests.contract.conftest import MlflowBench, inherited_environment, resolved
 
 pytestmark = pytest.mark.cluster
 
-TRAIN = """
-import sys, mlflow, mlflow.artifacts
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+TRAIN = f"""
+import sys, mlflow, mlflow.artifacts, pandas
 from sklearn.linear_model import LogisticRegression
 mlflow.set_tracking_uri(sys.argv[1])
+people = pandas.DataFrame({{"age": [0.0, 1.0], "height": [1.0, 2.0]}})
+data = mlflow.data.from_pandas(people, source="https://user:canary@data.example/people.csv?sig=canary", name="people")
 with mlflow.start_run() as run:
-    model = LogisticRegression().fit([[0], [1]], [0, 1])
-    mlflow.sklearn.log_model(model, name="model", registered_model_name="churn é")
-mlflow.MlflowClient().set_registered_model_alias("churn é", "champion", "1")
+    mlflow.set_tags({{
+        "mlflow.source.git.commit": "{COMMIT}", "mlflow.user": "ada", "mlflow.source.name": "train.py",
+        "mlflow.source.git.repoURL": "https://token:canary@git.example/churn.git",
+    }})
+    mlflow.log_params({{"C": 0.5}})
+    mlflow.log_input(data, context="training")
+    model = LogisticRegression(C=0.5).fit(people, [0, 1])
+    logged = mlflow.sklearn.log_model(
+        model, name="model", registered_model_name="churn é", input_example=people,
+        pip_requirements=["scikit-learn==1.7.2"],
+    )
+    mlflow.log_metric("auc", 0.875, model_id=logged.model_id, dataset=data)
+client = mlflow.MlflowClient()
+client.set_registered_model_alias("churn é", "champion", "1")
+client.set_model_version_tag("churn é", "1", "team/owner", "risk")
 mlflow.artifacts.download_artifacts("models:/churn é@champion", dst_path=sys.argv[2])
 print(run.info.run_id)
 """
@@ -51,14 +68,52 @@ async def test_a_model_logged_by_mlflows_own_client_is_the_one_that_it_downloads
     assert by_alias.uri == "models:/churn é/1"
     assert by_alias.immutable_uri.startswith("mlflow-artifacts:/")
     assert by_alias.registry_version == "1"
-    assert by_alias.facts is not None
-    assert by_alias.facts.lineage is not None
-    assert by_alias.facts.lineage.run_id == trained.stdout.split()[-1]
-    measured = await measure(store(mlflow.url), by_alias.immutable_uri)
+    measured = await measure(store(mlflow.url), by_alias.immutable_uri, KEPT)
     # MLflow's client adds a file of its own to what it downloads.
     theirs = [file for file in _on_disk(tmp_path / "theirs") if file.path != "registered_model_meta"]
     assert measured.digest == mvd1(theirs)
     assert measured.files == len(theirs)
+    known, read = by_alias.facts, facts_of(measured.kept)
+    assert known is not None
+    says_what_the_registry_knows(known, trained.stdout.split()[-1])
+    says_what_the_files_know(read)
+
+
+def says_what_the_registry_knows(found: Facts, run: str) -> None:
+    """Where the model of TRAIN comes from, how good it is, and what people wrote beside it."""
+    assert found.lineage is not None
+    told = found.lineage.to_json()
+    assert told.pop("trainedAt").startswith("20")
+    (data,) = told.pop("datasets")
+    assert len(data.pop("digest")) == 8
+    assert data == {"name": "people", "uri": "https://data.example/people.csv", "role": "training"}
+    assert told.pop("parameters")["C"] == "0.5"
+    assert told == {
+        "origin": "Registry",
+        "runId": run,
+        "gitCommit": COMMIT,
+        "gitRepository": "https://git.example/churn.git",
+        "source": "train.py",
+        "user": "ada",
+    }
+    assert found.evaluation is not None
+    assert found.evaluation.to_json()["scores"] == [{"metric": "auc", "value": "0.875", "dataset": "people"}]
+    assert found.tags is not None
+    assert found.tags.values == {"team/owner": "risk"}
+    assert found.registry_url is not None
+    assert found.registry_url.endswith("/#/models/churn%20%C3%A9/versions/1")
+
+
+def says_what_the_files_know(found: Facts) -> None:
+    """What the model of TRAIN takes and gives, and what it wants to run in."""
+    assert found.signature is not None
+    assert [(one.name, one.type) for one in found.signature.inputs] == [("age", "double"), ("height", "double")]
+    assert len(found.signature.outputs) == 1
+    assert found.environment is not None
+    assert found.environment.python_version is not None
+    assert found.environment.python_version.startswith("3.")
+    assert found.environment.requirements["scikit-learn"] == "1.7.2"
+    assert found.environment.files == ["conda.yaml", "python_env.yaml", "requirements.txt"]
 
 
 async def test_an_alias_is_followed_to_where_it_points_now(mlflow: MlflowBench) -> None:

@@ -1,5 +1,6 @@
 """Catches an MLflow whose credentials are not sent, or are shown, and whose bad days end in wrong bytes."""
 
+import base64
 import dataclasses
 import uuid
 from functools import partial
@@ -27,6 +28,11 @@ def by_password(who: tuple[str, str], address: str, **options: str) -> Access:
     """The way in of this user."""
     secrets = Secrets({"username": who[0], "password": who[1]})
     return Access("mlflow", address, tuple(options.items()), secrets)
+
+
+def shapes(who: tuple[str, str]) -> tuple[str, str]:
+    """The secret as it is, and as it is sent."""
+    return who[1], base64.b64encode(":".join(who).encode()).decode()
 
 
 def source(name: str, **selector: str) -> Source:
@@ -73,7 +79,7 @@ class TestContract(RegistryContract):
             move=lambda: users.alias(name, "champion", second),
             overwrite=lambda uri: users.put(f"{uri}/weights", b"9" * 64),
             permission="READ on the registered model",
-            canaries=(READER[1], OUTSIDER[1], STRANGER[1], MLFLOW_ADMIN[1]),
+            canaries=tuple(shape for who in (READER, OUTSIDER, STRANGER, MLFLOW_ADMIN) for shape in shapes(who)),
             asks="/model-versions/get",
             reads="/mlflow-artifacts/artifacts/",
         )

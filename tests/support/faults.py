@@ -59,6 +59,8 @@ class Proxy:
     fault: Fault | None = None
     where: str = ""
     times: float = float("inf")
+    authorization: str | None = None
+    """What requests must have in this header, where the server behind asks nobody."""
 
     def inject(self, fault: Fault, where: str = "", times: float = float("inf")) -> None:
         """From now on."""
@@ -71,6 +73,8 @@ class Proxy:
     def answer(self, client: httpx.Client, path: str, headers: dict[str, str]) -> Answer:
         """What the server says, or what the fault makes of it."""
         self.seen.append((path, headers))
+        if self.authorization not in (None, headers.get("authorization")):
+            return Answer(401, {}, b"{}")
         passed = {name: text for name, text in headers.items() if name not in ("host", "connection")}
         found = client.get(f"{self.upstream}{path}", headers=passed)
         kept = {name: text for name, text in found.headers.items() if name not in _DROPPED}
@@ -82,10 +86,10 @@ class Proxy:
 
 
 @contextmanager
-def proxy(upstream: str, certificate: tuple[Path, Path] | None = None) -> Iterator[Proxy]:
-    """A proxy on loopback; with a certificate and its key it speaks TLS."""
-    with httpx.Client(timeout=60) as client, ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as server:
-        made = Proxy(f"{'https' if certificate else 'http'}://127.0.0.1:{server.server_port}", upstream)
+def proxy(upstream: str, certificate: tuple[Path, Path] | None = None, address: str = "127.0.0.1") -> Iterator[Proxy]:
+    """A proxy at an address of this machine; with a certificate and its key it speaks TLS."""
+    with httpx.Client(timeout=60) as client, ThreadingHTTPServer((address, 0), BaseHTTPRequestHandler) as server:
+        made = Proxy(f"{'https' if certificate else 'http'}://{address}:{server.server_port}", upstream)
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:

@@ -16,6 +16,7 @@ ROUTES = "/apis/gateway.networking.k8s.io/v1"
 PATHS = {
     "Rollout": (GROUP, "rollouts"),
     "ModelVersion": (GROUP, "modelversions"),
+    "ModelRegistry": (GROUP, "modelregistries"),
     "HTTPRoute": (ROUTES, "httproutes"),
     "GRPCRoute": (ROUTES, "grpcroutes"),
     "Gateway": (ROUTES, "gateways"),
@@ -25,6 +26,7 @@ PATHS = {
     "PodDisruptionBudget": ("/apis/policy/v1", "poddisruptionbudgets"),
     "Pod": ("/api/v1", "pods"),
     "ConfigMap": ("/api/v1", "configmaps"),
+    "Secret": ("/api/v1", "secrets"),
     "Event": ("/apis/events.k8s.io/v1", "events"),
     "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices"),
 }

@@ -1,0 +1,102 @@
+"""Catches a registry whose model never serves, or whose credentials are seen where they have no business."""
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.bed import Bed
+from tests.contract.conftest import MlflowBench
+from tests.support import objects
+from tests.support.endpoint import Endpoint, serves
+from tests.support.faults import proxy
+from tests.support.operator_process import OperatorProcess
+
+pytestmark = pytest.mark.cluster
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "registries"
+CANARY = "canary-of-a-tenant"
+
+
+@pytest.fixture
+def mlflow(mlflow_url: str) -> MlflowBench:
+    """The bed's MLflow server."""
+    return MlflowBench(mlflow_url)
+
+
+def is_resolved(found: dict[str, Any]) -> bool:
+    return "resolved" in found.get("status", {})
+
+
+def says(text: str) -> Callable[[dict[str, Any]], bool]:
+    """Whether some condition's message has this in it."""
+    return lambda found: text in json.dumps(found.get("status", {}).get("conditions", []))
+
+
+async def test_the_example_for_mlflow_is_resolved_as_it_is(
+    bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], mlflow: MlflowBench
+) -> None:
+    name, version = mlflow.model({"MLmodel": b"flavors: {}", "requirements.txt": b"numpy==2.0.0"}, "fraud-detector")
+    mlflow.alias(name, "champion", version)
+    start_operator(endpoint.namespace)
+    bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / "mlflow.yaml"))
+    found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-3-0", is_resolved, 60)
+    resolved = found["status"]["resolved"]
+    assert resolved["registryVersion"] == version
+    assert resolved["access"] == {
+        "name": "mlflow",
+        "system": "mlflow",
+        "address": "http://mlflow.mlops:5000",
+        "options": {},
+        "secretName": "mlflow",
+    }
+    assert resolved["environment"]["requirements"] == {"numpy": "2.0.0"}
+
+
+async def test_a_model_behind_credentials_serves_and_nobody_but_the_loader_sees_them(
+    bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], mlflow: MlflowBench, tmp_path: Path
+) -> None:
+    objects.write_model(tmp_path / "model", "1.0.0")
+    name, version = mlflow.model({"model.json": (tmp_path / "model" / "model.json").read_bytes()})
+    operator = start_operator(endpoint.namespace)
+    with proxy(mlflow.url, address="10.77.0.1") as front:
+        front.authorization = f"Bearer {CANARY}"
+        source = {"mlflow": {"name": name, "version": version}, "registryRef": {"name": "risk"}}
+        await endpoint.create(objects.model_version("fraud-1", "1.0.0", source))
+        await endpoint.recorder.until("ModelVersion", "fraud-1", says("there is no ModelRegistry risk"), 30)
+        await endpoint.create(registry(front.url))
+        await endpoint.recorder.until("ModelVersion", "fraud-1", says("Secret mlflow, which"), 30)
+        await endpoint.create(secret(CANARY))
+        await endpoint.recorder.until("ModelVersion", "fraud-1", is_resolved, 60)
+        await endpoint.create(objects.rollout("fraud", "fraud-1", endpoint.host, endpoint.parent))
+        await endpoint.until(lambda found: serves(found, 1), 60)
+        assert front.sent("Authorization") == {f"Bearer {CANARY}"}
+    seen = json.dumps([found for found in endpoint.recorder.history if found["kind"] != "Secret"])
+    assert "crossfade-registry" in seen, "the loader's pod is among what was seen"
+    for shape in (CANARY, base64.b64encode(CANARY.encode()).decode()):
+        assert shape not in seen
+        assert shape not in operator.log.read_text()
+        assert shape.encode() not in arguments_of_processes()
+
+
+def registry(address: str) -> dict[str, Any]:
+    spec = {"mlflow": {"address": address}, "credentials": {"secretRef": {"name": "mlflow"}}}
+    return {"apiVersion": "crossfade.dev/v1alpha1", "kind": "ModelRegistry", "metadata": {"name": "risk"}, "spec": spec}
+
+
+def secret(token: str) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "mlflow"}, "stringData": {"token": token}}
+
+
+def arguments_of_processes() -> bytes:
+    """What `ps` shows of everybody."""
+    found = b""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found += path.read_bytes()
+        except OSError:  # it has ended meanwhile
+            continue
+    return found
