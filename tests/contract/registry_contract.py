@@ -1,6 +1,7 @@
 """What every registry must hold, in front of its real server or its stand-in.
 
-A suite brings a Subject and derives a class from RegistryContract, with a fixture `subject`.
+A suite brings Subjects and derives a class from RegistryContract, with the fixtures `subject`, which its tests share,
+and `fresh`, which is one test's own to be changed.
 """
 
 import traceback
@@ -105,14 +106,14 @@ class RegistryContract:
         assert [secret for secret in subject.canaries if secret in repr(reference)] == []
 
     async def test_a_mutable_reference_is_what_it_means_now_and_what_it_meant_stays(
-        self, subject: Subject, front: Proxy
+        self, fresh: Subject, front: Proxy
     ) -> None:
-        access = subject.access(front.url)
-        before = await resolve(access, subject.mutable)
-        assert before == await resolve(access, subject.exact)
+        access = fresh.access(front.url)
+        before = await resolve(access, fresh.mutable)
+        assert before == await resolve(access, fresh.exact)
         bytes_before = await digest(access, before)
-        subject.move()
-        after = await resolve(access, subject.mutable)
+        fresh.move()
+        after = await resolve(access, fresh.mutable)
         assert after.immutable_uri != before.immutable_uri
         assert await digest(access, before) == bytes_before != await digest(access, after)
 
@@ -205,12 +206,12 @@ class RegistryContract:
         assert list((tmp_path / "m").iterdir()) == []
 
     async def test_bytes_that_are_changed_afterwards_are_refused(
-        self, subject: Subject, front: Proxy, tmp_path: Path
+        self, fresh: Subject, front: Proxy, tmp_path: Path
     ) -> None:
-        access = subject.access(front.url)
-        reference = await resolve(access, subject.exact)
+        access = fresh.access(front.url)
+        reference = await resolve(access, fresh.exact)
         promised = await digest(access, reference)
-        subject.overwrite(reference.immutable_uri)
+        fresh.overwrite(reference.immutable_uri)
         async with opened(access) as found:
             with pytest.raises(DigestMismatch):
                 await fetch(found.artifacts, reference.immutable_uri, promised, tmp_path / "m")

@@ -56,33 +56,45 @@ def readable(users: MlflowBench, files: dict[str, bytes], name: str) -> tuple[st
     return name, version
 
 
+def a_subject(users: MlflowBench) -> Subject:
+    """A model of two versions, read by a user who may read and nothing else."""
+    name, spelled = f"model-{uuid.uuid4().hex[:8]}", f"模型 é {uuid.uuid4().hex[:8]}"
+    _, first = readable(users, {"MLmodel": b"flavors: {}", "weights": b"1" * 64}, name)
+    _, second = readable(users, {"MLmodel": b"flavors: {}", "weights": b"2" * 64}, name)
+    readable(users, {"poids é": b"1"}, spelled)
+    users.alias(name, "champion", first)
+    return Subject(
+        upstream=users.url,
+        access=partial(by_password, READER),
+        stranger=partial(by_password, STRANGER),
+        outsider=partial(by_password, OUTSIDER),
+        exact=source(name, version=first),
+        mutable=source(name, alias="champion"),
+        missing=(source(name, version="7"), source(name, alias="none"), source(name, stage="Staging")),
+        unicode=source(spelled, version="1"),
+        move=lambda: users.alias(name, "champion", second),
+        overwrite=lambda uri: users.put(f"{uri}/weights", b"9" * 64),
+        permission="READ on the registered model",
+        canaries=tuple(shape for who in (READER, OUTSIDER, STRANGER, MLFLOW_ADMIN) for shape in shapes(who)),
+        asks="/model-versions/get",
+        reads="/mlflow-artifacts/artifacts/",
+    )
+
+
+@pytest.fixture(scope="module")
+def subject(users: MlflowBench) -> Subject:
+    """One that all tests share."""
+    return a_subject(users)
+
+
+@pytest.fixture
+def fresh(users: MlflowBench) -> Subject:
+    """One of the test's own."""
+    return a_subject(users)
+
+
 class TestContract(RegistryContract):
     """MLflow's own server, with users."""
-
-    @pytest.fixture
-    def subject(self, users: MlflowBench) -> Subject:
-        """A model of two versions, read by a user who may read and nothing else."""
-        name, spelled = f"model-{uuid.uuid4().hex[:8]}", f"模型 é {uuid.uuid4().hex[:8]}"
-        _, first = readable(users, {"MLmodel": b"flavors: {}", "weights": b"1" * 64}, name)
-        _, second = readable(users, {"MLmodel": b"flavors: {}", "weights": b"2" * 64}, name)
-        readable(users, {"poids é": b"1"}, spelled)
-        users.alias(name, "champion", first)
-        return Subject(
-            upstream=users.url,
-            access=partial(by_password, READER),
-            stranger=partial(by_password, STRANGER),
-            outsider=partial(by_password, OUTSIDER),
-            exact=source(name, version=first),
-            mutable=source(name, alias="champion"),
-            missing=(source(name, version="7"), source(name, alias="none"), source(name, stage="Staging")),
-            unicode=source(spelled, version="1"),
-            move=lambda: users.alias(name, "champion", second),
-            overwrite=lambda uri: users.put(f"{uri}/weights", b"9" * 64),
-            permission="READ on the registered model",
-            canaries=tuple(shape for who in (READER, OUTSIDER, STRANGER, MLFLOW_ADMIN) for shape in shapes(who)),
-            asks="/model-versions/get",
-            reads="/mlflow-artifacts/artifacts/",
-        )
 
 
 async def test_a_stage_means_its_newest_version(users: MlflowBench) -> None:
@@ -96,17 +108,27 @@ async def test_a_stage_means_its_newest_version(users: MlflowBench) -> None:
         await resolve(access, source(name, stage="Archived"))
 
 
-async def test_a_token_and_a_workspace_go_with_every_request(mlflow: MlflowBench) -> None:
-    """The bed's own server asks nobody who they are, and has no workspaces: what counts is what it is sent."""
+async def test_a_token_goes_with_every_request(mlflow: MlflowBench) -> None:
+    """The bed's own server asks nobody who they are: what counts is what it is sent."""
     name, version = mlflow.model({"weights": b"1"})
     with proxy(mlflow.url) as front:
-        access = Access("mlflow", front.url, (("workspace", "risk"),), Secrets({"token": "canary-token"}))
+        access = Access("mlflow", front.url, secrets=Secrets({"token": "canary-token"}))
         sources = OpenSources(None, None, allow_loopback=True)
         async with sources.open(access) as opened:
             reference = await opened.registry.resolve(source(name, version=version))
             assert len(await opened.artifacts.files(reference.immutable_uri)) == 1
         await sources.close()
         assert front.sent("Authorization") == {"Bearer canary-token"}
+        assert front.sent("X-MLFLOW-WORKSPACE") == {None}
+
+
+async def test_a_workspace_is_asked_for_and_a_server_without_any_says_so(mlflow: MlflowBench) -> None:
+    name, version = mlflow.model({"weights": b"1"})
+    with proxy(mlflow.url) as front:
+        access = Access("mlflow", front.url, (("workspace", "risk"),))
+        with pytest.raises(SourceError, match=r"has no workspaces; leave `mlflow\.workspace` out") as failure:
+            await resolve(access, source(name, version=version))
+        assert failure.value.retry
         assert front.sent("X-MLFLOW-WORKSPACE") == {"risk"}
 
 

@@ -39,7 +39,10 @@ class Reason(Documented):
         "a parent of the route does not exist, is being read, or has not accepted the route yet; or EndpointSlices do"
         " not follow yet",
     )
-    WAITING_FOR_REGISTRY = "WaitingForRegistry", "the registry does not answer or let the operator in, does not know the version yet, or is not described yet"
+    WAITING_FOR_REGISTRY = (
+        "WaitingForRegistry",
+        "the registry does not answer or let the operator in, does not know the version yet, or is not described yet",
+    )
     RESOLVING = "Resolving", "bytes are being read and hashed"
     STARTING = "Starting", "pods of a revision are loading or not ready yet"
     NO_ROOM = "NoRoom", "pods of a revision cannot be made, or find no node"

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _MISSING_ALIAS = "INVALID_PARAMETER_VALUE"
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
+_NO_WORKSPACES = "FEATURE_DISABLED"
 _SCHEMES = ("mlflow-artifacts:/", "s3://", "http://", "https://", "file://")
 
 
@@ -119,6 +120,8 @@ class MlflowRegistry:
                 f"{what} does not let the operator read the model {asked.name!r} (403); give its user the permission "
                 "READ on the registered model"
             )
+        if failure.code == _NO_WORKSPACES:
+            return SourceError(f"{what} has no workspaces; leave `mlflow.workspace` out of the ModelRegistry")
         return failure
 
     def _missing(self, asked: "MlflowSource") -> SourceError:
