@@ -14,7 +14,7 @@ from crossfade.ports import SourceError
 
 from testbed.certificates import Authority
 from tests.contract.conftest import MLFLOW_ADMIN, MlflowBench
-from tests.contract.registry_contract import RegistryContract, Subject, resolve
+from tests.contract.registry_contract import RegistryContract, Subject, digest, resolve
 from tests.support.faults import proxy
 
 pytestmark = pytest.mark.cluster
@@ -156,11 +156,15 @@ async def test_a_name_that_the_certificate_does_not_have_is_refused(mlflow: Mlfl
             await resolve(access, source("churn", version="1"))
 
 
-async def test_who_may_not_read_the_experiment_gets_the_model_without_its_run(users: MlflowBench) -> None:
+async def test_who_may_not_read_the_experiment_knows_the_model_and_is_told_what_its_files_need(
+    users: MlflowBench,
+) -> None:
     name, password = f"user-{uuid.uuid4().hex[:8]}", "canary-of-a-user"
     users.user(name, password)
     model, version = readable(users, {"weights": b"1"}, f"model-{uuid.uuid4().hex[:8]}")
     users.grant(name, "registered_model", model, "READ")
-    found = await resolve(by_password((name, password), users.url), source(model, version=version))
-    assert found.facts is not None
-    assert found.facts.evaluation is None
+    access = by_password((name, password), users.url)
+    found = await resolve(access, source(model, version=version))
+    with pytest.raises(SourceError, match="permission READ on the experiment of its run") as failure:
+        await digest(access, found)
+    assert failure.value.retry

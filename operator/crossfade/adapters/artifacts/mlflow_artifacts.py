@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from crossfade.adapters.mlflow_server import MlflowServer
+from crossfade.adapters.mlflow_server import MlflowError, MlflowServer
 from crossfade.ports import SourceError, StoredFile
 
 
@@ -39,7 +39,15 @@ class MlflowArtifacts:
             yield chunk
 
     async def _entries(self, path: str) -> list[dict[str, Any]]:
-        answer = await self._server.get("mlflow-artifacts/artifacts", {"path": path})
+        try:
+            answer = await self._server.get("mlflow-artifacts/artifacts", {"path": path})
+        except MlflowError as failure:
+            if failure.status != 403:
+                raise
+            raise SourceError(
+                f"MLflow at {self._server.shown} does not let the operator read the files of the model (403); give its "
+                "user the permission READ on the experiment of its run"
+            ) from None
         entries = answer.get("files", [])
         if not isinstance(entries, list) or not all(isinstance(e, dict) and _plain(e.get("path")) for e in entries):
             raise SourceError(f"MLflow at {self._server.shown} gave a list of files that cannot be understood")
