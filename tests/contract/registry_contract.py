@@ -18,7 +18,17 @@ from crossfade.model.access import Access
 from crossfade.observe.verify import DigestMismatch, fetch, measure
 from crossfade.ports import Opened, Reference, SourceError
 
-from tests.support.faults import Proxy, dripping, flipping, proxy, refusing, truncating
+from tests.support.faults import (
+    Fault,
+    Proxy,
+    compressing,
+    dripping,
+    flipping,
+    proxy,
+    refusing,
+    swelling,
+    truncating,
+)
 
 
 @dataclass(frozen=True)
@@ -167,6 +177,13 @@ class RegistryContract:
 
     async def test_half_an_answer_is_none(self, subject: Subject, front: Proxy) -> None:
         front.inject(truncating, subject.asks)
+        await self.refused(subject, subject.access(front.url), subject.exact)
+
+    @pytest.mark.parametrize("fault", [swelling, compressing])
+    async def test_an_answer_that_could_fill_the_memory_is_refused(
+        self, subject: Subject, front: Proxy, fault: Fault
+    ) -> None:
+        front.inject(fault, subject.asks)
         await self.refused(subject, subject.access(front.url), subject.exact)
 
     async def test_half_a_file_is_none(self, subject: Subject, front: Proxy, tmp_path: Path) -> None:

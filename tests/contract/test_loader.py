@@ -1,11 +1,13 @@
 """Catches a loader that ends well without verified bytes, or badly without the status and sentence that say why."""
 
+import json
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+from crossfade.adapters.sources import OpenSources
 from crossfade.cli import last_words
 from crossfade.cli import load as loader
 from crossfade.cli.access import WayIn
@@ -94,6 +96,19 @@ async def test_a_source_that_may_come_is_tried_again_until_the_time_is_up(
         f"file://{folder}/absent", ZERO, tmp_path / "mnt", loader._sources(None, folder), WayIn(None, tmp_path)
     )
     assert (status, "No such file" in sentence) == (4, True)
+
+
+async def test_credentials_that_are_refused_are_not_repeated(web: tuple[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "credentials").mkdir()
+    (tmp_path / "credentials" / "token").write_text("canary\n")
+    told = json.dumps({"name": "risk", "system": "mlflow", "address": web[0], "secret": "mlflow"})
+    sources = OpenSources(None, None, allow_loopback=True)
+    status, sentence = await loader._load(
+        "mlflow-artifacts:/1/m", ZERO, tmp_path / "mnt", sources, WayIn(told, tmp_path)
+    )
+    await sources.close()
+    assert (status, "refused mlflow-artifacts/artifacts with 404" in sentence) == (4, True)
+    assert "canary" not in sentence
 
 
 async def test_a_folder_that_cannot_be_written_ends_it_with_status_1(folder: Path, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A proxy in front of a real server that answers wrongly when it is told to: what registries do on their bad days."""
 
+import gzip
 import ssl
 import threading
 import time
@@ -46,6 +47,16 @@ def dripping(answer: Answer) -> Answer:
 def flipping(answer: Answer) -> Answer:
     """One bit of the last byte is another one."""
     return Answer(answer.status, answer.headers, answer.content[:-1] + bytes([answer.content[-1] ^ 1]))
+
+
+def swelling(answer: Answer) -> Answer:
+    """The same, with five MiB of nothing behind it."""
+    return Answer(answer.status, answer.headers, answer.content + b" " * (5 << 20))
+
+
+def compressing(answer: Answer) -> Answer:
+    """The same, packed although nobody asked for that."""
+    return Answer(answer.status, {**answer.headers, "Content-Encoding": "gzip"}, gzip.compress(answer.content))
 
 
 @dataclass

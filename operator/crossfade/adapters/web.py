@@ -20,7 +20,7 @@ CHUNK_BYTES: Final = 1 << 20
 """Files are streamed in pieces of this size, which bounds memory."""
 _CHUNK_SECONDS: Final = 60.0
 """The longest that one of them may take: a server that drips keeps nobody waiting for hours."""
-_JSON_BYTES: Final = 16 << 20
+_JSON_BYTES: Final = 4 << 20
 _AT_ONCE: Final = 20
 """Requests to one registry side by side."""
 _MAX_REDIRECTS: Final = 3
@@ -87,11 +87,7 @@ class Web:
         with source_errors(what):
             async with self._slots, asyncio.timeout(self._timeout), AsyncExitStack() as stack:
                 response = await stack.enter_async_context(self._opened(url, what))
-                try:
-                    content = await body(response, _JSON_BYTES)
-                except TooLargeError as failure:
-                    raise SourceError(f"{what} cannot be read: {failure}") from None
-                return Reply(response.status_code, dict(response.headers), content)
+                return Reply(response.status_code, dict(response.headers), await _plain_body(response, what))
 
     async def stream(self, what: str, path: str) -> AsyncIterator[bytes]:
         """The bytes behind a path. Raises SourceError, in which `what` is named."""
@@ -168,6 +164,16 @@ async def body(response: httpx.Response, limit: int) -> bytes:
         if len(content) > limit:
             raise TooLargeError(f"the answer is larger than {limit} bytes")
     return bytes(content)
+
+
+async def _plain_body(response: httpx.Response, what: str) -> bytes:
+    """The body as it was sent: what is compressed, although we asked for what is not, can grow without bounds."""
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise SourceError(f"{what} compresses its answers although it was asked not to; serve them plain")
+    try:
+        return await body(response, _JSON_BYTES)
+    except TooLargeError as failure:
+        raise SourceError(f"{what} cannot be read: {failure}") from None
 
 
 async def paced(response: httpx.Response) -> AsyncIterator[bytes]:

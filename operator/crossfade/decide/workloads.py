@@ -194,7 +194,8 @@ def overlaid(serving: Serving, model_version: str, kind: RouteKind) -> Json:
 
 
 def _loader(resolved: Resolved, platform: Platform) -> Json:
-    env = [{"name": "CROSSFADE_MLFLOW_ADDRESS", "value": platform.mlflow_address}] if platform.mlflow_address else []
+    own = platform.mlflow_address if resolved.access is None else None
+    env = [{"name": "CROSSFADE_MLFLOW_ADDRESS", "value": own}] if own else []
     if platform.file_root:
         env.append({"name": "CROSSFADE_FILE_ROOT", "value": platform.file_root})
     return {

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from traceback import format_tb
 
 from pydantic import ValidationError
 
@@ -129,9 +130,11 @@ class Resolver:
             reason = Reason.WAITING_FOR_REGISTRY if error.retry else Reason.SOURCE_REFUSED
             return Resolution(error=str(error), reason=reason, retry=error.retry)
         except Exception as error:
-            # without the error's text and without a traceback: libraries repeat what they were given
+            # where it happened, and not what the error says: libraries repeat what they were given
+            where = "".join(format_tb(error.__traceback__))
+            name = type(error).__name__
             log.error(  # noqa: TRY400
-                "resolving version %s of %s failed: %s", spec.version, spec.model_name, type(error).__name__
+                "resolving version %s of %s failed: %s at\n%s", spec.version, spec.model_name, name, where
             )
             return Resolution(error="the source could not be read because of a fault in the operator; see its log")
         pinned = spec.artifact.digest if spec.artifact else None

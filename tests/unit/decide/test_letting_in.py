@@ -28,7 +28,7 @@ def pod(**serving: object) -> dict[str, object]:
     read = asked(**serving)
     resolved = RESOLVED.model_copy(update={"access": ACCESS})
     arm = target_arm(rollout_of(read), read, resolved)
-    made = deployment(rollout_of(read), read, arm, resolved, Platform("crossfade:1"), 1)
+    made = deployment(rollout_of(read), read, arm, resolved, Platform("crossfade:1", mlflow_address="http://own"), 1)
     return dict(made["spec"]["template"]["spec"])
 
 
@@ -64,6 +64,10 @@ def test_an_overlay_can_mount_our_files_nowhere() -> None:
     found = pod(template=template)
     assert "/peek" not in str(found)
     assert "hostPath" not in str(found)
+
+
+def test_the_operators_own_server_is_no_business_of_a_loader_that_asks_another() -> None:
+    assert "http://own" not in str(pod())
 
 
 def test_without_a_registry_nothing_is_added() -> None:
