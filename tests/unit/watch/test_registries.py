@@ -1,5 +1,6 @@
 """Would catch a ModelVersion that does not wait for its ModelRegistry, or waits on, and a secret that gets out."""
 
+import asyncio
 import logging
 from typing import Any
 
@@ -124,6 +125,7 @@ async def test_an_edited_registry_is_asked_at_once_whatever_was_to_be_waited() -
     answering.failure = None
     cluster.create(registry(mlflow={"address": "http://elsewhere"}))
     loop.watch()
-    await loop.settle()
+    async with asyncio.timeout(30):
+        await loop.settle()
     assert said(cluster)[0] == "Resolved"
     assert stored(cluster)["resolved"]["access"]["address"] == "http://elsewhere"
