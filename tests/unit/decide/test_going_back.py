@@ -6,7 +6,7 @@ import pytest
 from crossfade.api.v1alpha1.rollout import Outcome, RolloutStatus
 from crossfade.decide.going_back import bounded, served
 from crossfade.decide.records import Result
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.simulation.world import World, spec
@@ -76,17 +76,25 @@ def test_failed_tries_push_no_promotion_out_to_which_the_window_leads(
     assert told(remembered(ends, revisions)) == left
 
 
+PROMOTED = ("Promoted", "FastPromoted", "FastRolledBack")
+
+
 @settings(max_examples=300, deadline=None)
+@example([("a", "Promoted"), ("a", "Superseded"), *[("b", "Promoted"), ("c", "Promoted")] * 5, ("b", "RolledBack")])
 @given(st.lists(st.tuples(st.sampled_from("abcdxyz"), st.sampled_from(RESULTS)), min_size=1, max_size=40))
 def test_a_history_cut_short_at_each_end_leads_where_the_whole_one_does(ends: list[tuple[str, str]]) -> None:
-    """Nowhere else at all, and as far back as the window of one."""
+    """Nowhere else at all, and as far back as the window of one; but where the version in between was taken back since,
+    the one before that may be older than the history is long."""
     whole: list[Outcome] = []
     cut: list[Outcome] = []
     for revision, result in ends:
+        if revision in served(whole)[:1]:
+            continue  # nothing is rolled out to what is stable
         one = end(f"{revision} {result}")
         whole = [one, *whole]
         cut = list(reversed(remembered(told([*reversed(cut), one]), 1)))
         assert len(cut) <= 10
         assert cut[0] == one
-        assert served(cut)[:2] == served(whole)[:2]
+        lately = {one.revision for one in whole[:10] if one.result in PROMOTED}
+        assert served(cut)[:2] == served(whole)[:2] or not {*served(whole)[1:2]} <= lately
         assert set(served(cut)) <= set(served(whole))
