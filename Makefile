@@ -11,7 +11,9 @@ demo: .venv/ready  ## a real cluster, real models, one promotion and one rollbac
 test: check  ## all tiers; those with a cluster in three parts side by side, each on a testbed of its own
 	$(BIN)/pytest -q -n 2 -m matrix tests/unit tests/simulation
 	$(BIN)/pytest -q tests/image
+	@rm -rf .tally
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=3 beside traffic faults
+	$(BIN)/python -m tests.support.tally
 
 # Tests mostly wait for scrapes, drains and deadlines: three testbeds keep two cores busy. What no list names is `faults`.
 TRAFFIC := $(addprefix tests/cluster/test_, gateways.py grpc.py grpc_gateways.py rehearsal.py rollout.py adopted.py)
@@ -61,4 +63,4 @@ bench: .venv/ready  ## figures against a baseline in the same run
 	@touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants
+	rm -rf .venv .tally .mypy_cache .ruff_cache .pytest_cache .hypothesis .mutants

@@ -29,6 +29,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_TALLY] = Tally()
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """For the sum of several sessions."""
+    session.config.stash[_TALLY].write()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """What all tests with an operator sent, and what of it failed."""
     for line in config.stash[_TALLY].lines():

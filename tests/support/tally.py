@@ -1,10 +1,25 @@
-"""How many requests all tests with an operator sent through rollouts, how, and which of them no model answered."""
+"""How many requests all tests with an operator sent through rollouts, how, and which of them no model answered.
 
+Each session of pytest writes its sum down; `python -m tests.support.tally` adds them up after all of them, and fails
+when there were too few requests or the route failed one.
+"""
+
+import json
+import os
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Self
 
 from testbed.load import LoadGenerator
 from testbed.load.verdict import Blame
+
+LEAST = 50_000
+"""Requests of a whole run: fewer would show nothing."""
+TAKES_PODS_AWAY = frozenset[str]()
+"""Tests that take all pods away that could answer: their requests fail by what they do, not by a rollout."""
+_FOLDER = Path(".tally")
 
 
 class Tally:
@@ -29,3 +44,36 @@ class Tally:
             told = f"{sent.total():,} requests through rollouts, {failed.total():,} failed by the route"
             yield f"{gateway}: {told} ({ways})"
             yield from (f"  {count:,} of them in {test}" for test, count in sorted(failed.items()))
+
+    def write(self) -> None:
+        """Write it down for the sum of all sessions."""
+        if any(sent.total() for sent in self._sent.values()):
+            _FOLDER.mkdir(exist_ok=True)
+            content = json.dumps({"sent": self._sent, "failed": self._failed})
+            (_FOLDER / f"{os.getpid()}.json").write_text(content)
+
+    @classmethod
+    def of_all(cls) -> Self:
+        """The sum of what all sessions wrote."""
+        whole = cls()
+        for file in sorted(_FOLDER.glob("*.json")):
+            found = json.loads(file.read_text())
+            for mine, theirs in ((whole._sent, found["sent"]), (whole._failed, found["failed"])):
+                for gateway, counts in theirs.items():
+                    mine.setdefault(gateway, Counter()).update(counts)
+        return whole
+
+    def objections(self) -> Iterator[str]:
+        """What speaks against the sum."""
+        sent = sum(one.total() for one in self._sent.values())
+        if sent < LEAST:
+            yield f"{sent:,} requests are fewer than {LEAST:,}: they show nothing"
+        for gateway, failed in sorted(self._failed.items()):
+            lost = {test: n for test, n in failed.items() if n and test.partition("[")[0] not in TAKES_PODS_AWAY}
+            yield from (f"{gateway}: the route failed {n:,} in {test}" for test, n in sorted(lost.items()))
+
+
+if __name__ == "__main__":
+    everything = Tally.of_all()
+    print("all parts together:", *everything.lines(), sep="\n")
+    sys.exit("\n".join(everything.objections()) or 0)

@@ -1,0 +1,60 @@
+"""Would catch a sum over all sessions that hides a request which the route failed, or one of hardly any requests."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from testbed.load import LoadGenerator
+from testbed.load.verdict import Blame
+from tests.support.tally import LEAST, Tally
+
+
+@dataclass
+class Sent:
+    """What of a load the sum looks at."""
+
+    blame: Blame | None
+
+
+@dataclass
+class Load:
+    samples: list[Sent] = field(default_factory=list)
+
+
+def load(good: int, *bad: Blame) -> tuple[str, LoadGenerator]:
+    return "kept connections", cast(LoadGenerator, Load([Sent(None)] * good + [Sent(one) for one in bad]))
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def written(gateway: str, test: str, *loads: tuple[str, LoadGenerator]) -> None:
+    one = Tally()
+    one.add(gateway, test, loads)
+    one.write()
+
+
+def test_sessions_are_added_up_and_what_a_model_failed_is_no_objection(monkeypatch: pytest.MonkeyPatch) -> None:
+    written("envoy", "test_a", load(LEAST // 2, Blame.MODEL))
+    monkeypatch.setattr("os.getpid", lambda: 2)
+    written("traefik", "test_b[x]", load(LEAST // 2))
+    whole = Tally.of_all()
+    assert list(whole.objections()) == []
+    assert [line.partition(" (")[0] for line in whole.lines()] == [
+        f"envoy: {LEAST // 2 + 1:,} requests through rollouts, 0 failed by the route",
+        f"traefik: {LEAST // 2:,} requests through rollouts, 0 failed by the route",
+    ]
+
+
+def test_one_request_that_the_route_failed_is_one_too_many() -> None:
+    written("envoy", "test_a[x]", load(LEAST, Blame.ROUTE))
+    assert list(Tally.of_all().objections()) == ["envoy: the route failed 1 in test_a[x]"]
+
+
+def test_hardly_any_requests_show_nothing() -> None:
+    written("envoy", "test_a", load(10))
+    assert list(Tally.of_all().objections()) == [f"10 requests are fewer than {LEAST:,}: they show nothing"]
