@@ -24,7 +24,7 @@ class Load:
 
 
 def load(good: int, *bad: Blame) -> tuple[str, LoadGenerator]:
-    return "kept connections", cast(LoadGenerator, Load([Sent(None)] * good + [Sent(one) for one in bad]))
+    return "kept connections", cast("LoadGenerator", Load([Sent(None)] * good + [Sent(one) for one in bad]))
 
 
 @pytest.fixture(autouse=True)
