@@ -22,6 +22,7 @@ from crossfade.decide.stages import same_step, step_at
 from crossfade.decide.traffic import traffic_of
 from crossfade.model.snapshot import Snapshot
 
+from tests.simulation.judged_promises import nobody_keeps_unjudged_what_stable_can_take_back
 from tests.simulation.kept_promises import who_is_kept_stays
 from tests.simulation.misfortunes import aborted, crashed
 from tests.simulation.pod_promises import never_fewer_behind, pods_are_ready_to_serve_before_they_are_selected
@@ -284,6 +285,7 @@ PROMISES: tuple[Callable[[Pass], None], ...] = (
     no_service_moves_under_its_requests,
     a_rollback_is_one_pass_away,
     pods_are_ready_to_serve_before_they_are_selected,
+    nobody_keeps_unjudged_what_stable_can_take_back,
 )
 
 

@@ -70,6 +70,14 @@ def needed(snapshot: Snapshot, arm: Arm) -> int:
     return max(pods, pods_for(given, most)) if taken_over else pods
 
 
+def is_relieved(snapshot: Snapshot, stable: Arm, candidate: Arm) -> bool:
+    """Whether the candidate took over what it has, unjudged, and stable has all pods again that take it back."""
+    status = snapshot.rollout.status
+    took_over = status.stage is None and not asked_for(status.traffic).is_nothing
+    took_over = took_over and not goes_back(snapshot, candidate.revision)
+    return took_over and stable.ready >= max(needed(snapshot, stable), 1)
+
+
 def size_of(spec: RolloutSpec, arm: Arm) -> int:
     """Pods that the arm must have at least."""
     scaling = spec.serving.autoscaling

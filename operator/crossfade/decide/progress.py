@@ -8,7 +8,7 @@ from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, StageStatus
 from crossfade.decide.admission import objection
-from crossfade.decide.capacity import current_step, given_with, grown, held, resting
+from crossfade.decide.capacity import current_step, given_with, grown, held, is_relieved, resting
 from crossfade.decide.children import counted, ensure, finalizer, removal, roles, sized, waiting_arm
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
@@ -19,6 +19,7 @@ from crossfade.decide.plan import Action, Apply, Event, Plan, Preparation, Situa
 from crossfade.decide.previous import replaced
 from crossfade.decide.proving import judge, unseen
 from crossfade.decide.records import ended, outcome, passed
+from crossfade.decide.relieved import relieve
 from crossfade.decide.settle import repair
 from crossfade.decide.stages import Step, last_step, step_at, step_within
 from crossfade.decide.starting import waiting
@@ -229,6 +230,15 @@ STEPS: tuple[State[Way], ...] = (
         does="no weight is written; the stage is to be proven anew when it is right again, or somebody says `retry`",
         applies=lambda way: _blocked_by(way) is not None,
         plan=_blocked,
+    ),
+    State(
+        name="Relieved",
+        when="no stage was entered yet, the candidate took over what it has while stable could not answer, and stable"
+        " has all its pods again",
+        does="the first stage is entered if it can be; or else stable takes everything back, for what the candidate"
+        " does is not judged",
+        applies=lambda way: is_relieved(way.snapshot, way.stable, way.candidate),
+        plan=relieve,
     ),
     State(
         name="Starting",

@@ -36,8 +36,13 @@ class Way:
     @property
     def ready(self) -> bool:
         """Whether the candidate has the pods for what it does now, and the Service by which requests find them."""
+        return self.is_backed and self.candidate.ready >= self.needs
+
+    @property
+    def is_backed(self) -> bool:
+        """Whether the candidate has the Service by which requests find it."""
         found = self.snapshot.revisions.get(self.candidate.revision)
-        return found is not None and found.service is not None and self.candidate.ready >= self.needs
+        return found is not None and found.service is not None
 
     @property
     def goes_back(self) -> bool:
@@ -48,10 +53,9 @@ class Way:
     def hurries(self) -> bool:
         """Whether it goes back with the pods that are ready, be they too few: from a version that has none, or when the
         others had their time."""
-        found, end = self.snapshot.revisions.get(self.candidate.revision), self.deadline
-        backend = found is not None and found.service is not None
+        end = self.deadline
         late = end is not None and end.at < self.snapshot.now
-        return self.goes_back and backend and self.candidate.ready > 0 and (late or self.stable.ready == 0)
+        return self.goes_back and self.is_backed and self.candidate.ready > 0 and (late or self.stable.ready == 0)
 
     @property
     def deadline(self) -> Deadline | None:

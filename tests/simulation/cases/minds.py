@@ -42,6 +42,22 @@ def a_third_version_while_stable_cannot_answer(story: Story) -> None:
 
 
 @case("C3")
+def what_a_third_version_took_over_goes_back_when_it_cannot_be_judged(story: Story) -> None:
+    """Suspended, no stage can begin: stable, which is whole again, takes everything, and the stages begin later."""
+    story.asks("v2", weight(10), weight(90, minDuration="5m"))
+    story.reaches(at("w90"))
+    story.happens("no pod of v1 is ready", room={"v1": 0})
+    story.ask("v3")
+    story.reaches(lambda one: one.share("v3") == 90).rests(15)
+    story.edit(suspend=True)
+    story.happens("the pods of v1 are back", room={})
+    story.reaches(lambda one: one.share("v1") == 100, within=10.0).rests(30)
+    assert story.share("v3") == 0
+    story.edit(suspend=False)
+    story.reaches(at("w90")).rests(5)
+
+
+@case("C3")
 def a_third_version_waits_for_its_pods_and_stable_is_back_first(story: Story) -> None:
     """No weight moves to a version without a ready pod; it does to stable as soon as that has one."""
     story.asks("v2", weight(10), weight(90, minDuration="5m"))

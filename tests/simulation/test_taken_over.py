@@ -1,0 +1,117 @@
+"""Catches a version that keeps, unjudged, what it took over while stable could not answer."""
+
+from typing import Any
+
+import pytest
+from crossfade.model.claim import Rival, Wanted
+
+from tests.simulation.cases.story import Story, at, gate, promoted, weight
+from tests.simulation.invariants import watched
+from tests.simulation.routes import reached
+from tests.simulation.test_adopted import holding
+from tests.simulation.world import spec
+
+RIVALS = (Rival("HTTPRoute", "web", "shop", Wanted("gateways", "public", "", "PathPrefix", "/")),)
+
+
+def taken_over(**knobs: Any) -> Story:
+    """v2 had 90 %, then stable lost its pods, and v3 was given v2's place."""
+    story = Story(**knobs)
+    watched(story)
+    story.reaches(promoted)
+    story.asks("v2", weight(10), weight(90, minDuration="5m"))
+    story.reaches(at("w90"))
+    story.happens("no pod of v1 is ready", room={"v1": 0})
+    story.ask("v3")
+    return story.reaches(lambda one: one.share("v3") > one.share("v1")).rests(15)
+
+
+def serves_alone(story: Story, version: str) -> bool:
+    """The stored route names nobody else."""
+    return {*story.served_by()} == {story.revision(version)}
+
+
+@pytest.mark.parametrize(
+    ("why", "more"),
+    [
+        ({"suspend": True}, {}),
+        ({"suspend": True}, {"traffic": {"replicas": {}}}),
+        ({"prometheus_up": False}, {}),
+        ({"prometheus_up": False}, {"traffic": {"replicas": {}}}),
+        ({"rivals": RIVALS}, {}),
+        ({"versions": {"v1", "v2"}}, {}),
+    ],
+    ids=["suspended", "suspended, by pods", "no metrics", "no metrics, by pods", "a rival", "its ModelVersion is gone"],
+)
+def test_what_cannot_be_judged_goes_back_to_stable_once_that_is_whole_again(
+    why: dict[str, Any], more: dict[str, Any]
+) -> None:
+    story = taken_over(spec=spec(serving={"replicas": 4}, **more))
+    story.failed_by_route = 0.0
+    knobs = {**why}
+    if knobs.pop("suspend", False):
+        story.edit(suspend=True)
+    story.happens("the pods of v1 are back", room={}, **knobs)
+    story.reaches(lambda one: serves_alone(story, "v1"), within=10.0).rests(5)
+    writes = story.writes
+    story.rests(60)
+    assert serves_alone(story, "v1")
+    assert story.writes == writes
+    assert story.status.traffic is None
+    story.edit(suspend=False)
+    story.happens("what was in the way is gone", prometheus_up=True, rivals=(), versions={"v1", "v2", "v3"})
+    story.reaches(at("w10")).reaches(at("w90"))
+
+
+def test_a_cohort_that_was_taken_over_goes_back_too() -> None:
+    story = Story(cohort_rate=20.0)
+    watched(story)
+    story.reaches(promoted)
+    story.asks("v2", {"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}}, gate())
+    story.reaches(at("team"))
+    story.happens("no pod of v1 is ready", room={"v1": 0})
+    story.ask("v3")
+    story.rests(20)
+    assert story.revision("v3") in reached(story.route)
+    story.edit(suspend=True)
+    story.happens("the pods of v1 are back", room={})
+    story.rests(60)
+    assert reached(story.route) == {story.revision("v1")}
+
+
+def test_a_version_that_took_over_and_lacks_a_pod_begins_with_the_stage_that_it_can_carry() -> None:
+    story = taken_over()
+    story.happens("one pod of v3 is lost, and v1 is back", room={"v3": 1})
+    story.reaches(at("w10"), within=10.0)
+    assert story.share("v3") == 10
+
+
+def test_a_version_that_took_over_and_lacks_the_pods_of_the_first_stage_gives_all_back() -> None:
+    story = taken_over(spec=spec(serving={"replicas": 4}))
+    story.asks("v3", weight(50), weight(90))
+    story.happens("three pods of v3 are lost, and v1 is back", room={"v3": 1})
+    story.reaches(lambda one: one.share("v1") == 100, within=10.0).rests(10)
+    assert story.share("v3") == 0
+    story.happens("all can be ready", room={})
+    story.reaches(at("w50"))
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2])
+def test_a_kill_while_it_gives_all_back_leaves_nothing_with_it(writes: int) -> None:
+    story = taken_over()
+    story.edit(suspend=True)
+    story.happens("v1 is back, and the operator is killed", room={}, crash_after=writes)
+    story.reaches(lambda one: one.share("v1") == 100, within=10.0).rests(30)
+    assert story.share("v3") == 0
+    assert not story.status.stage
+
+
+def test_in_an_adopted_route_too() -> None:
+    story = holding()
+    story.happens("no pod of v1 is ready", room={"v1": 0})
+    story.ask("v3")
+    story.reaches(lambda one: one.share("v3") == 40).rests(15)
+    story.edit(suspend=True)
+    story.happens("the pods of v1 are back", room={})
+    story.reaches(lambda one: one.share("v1") == 100, within=10.0).rests(60)
+    assert story.share("v3") == 0
