@@ -46,7 +46,7 @@ class Shuffled(Story):
                 self.now += self.dice.uniform(0.05, 0.45)
                 self._look()
             self.now = grid
-            self._traffic(_HALF)
+            self._others(_HALF)
             if self.dice.random() < 0.6 or self.now - self.looked_at >= _LATEST:
                 self._look()
         return self

@@ -120,9 +120,7 @@ class World:
         end = self.now + seconds
         while self.now < end and not (until and until(self)):
             self.now += SCRAPE / 2
-            self._traffic(SCRAPE / 2)
-            for revision in self.revisions.values():
-                revision.autoscale(self.load.get(revision.arm[0], 0), self.now)
+            self._others(SCRAPE / 2)
             self.reconcile()
         return self
 
@@ -220,6 +218,12 @@ class World:
                 revision.autoscaler = None
             case Target.BUDGET:
                 revision.budget = None
+
+    def _others(self, seconds: float) -> None:
+        """What users and other controllers do meanwhile."""
+        self._traffic(seconds)
+        for revision in self.revisions.values():
+            revision.autoscale(self.load.get(revision.arm[0], 0), self.now)
 
     def _traffic(self, seconds: float) -> None:
         """Requests arrive, are split as the gateway serves by now, and are scraped on the full second."""

@@ -119,7 +119,7 @@ def a_candidate_whose_deployment_is_deleted_while_it_starts(story: Story) -> Non
     story.edit(serving={"replicas": 2, "startup": {"timeout": "20s"}})
     story.happens("its server loads for ever", room={"v2": 0}, starts={"v2": ("Load", NOT_LOADED)})
     story.asks("v2", weight(10), weight(50))
-    story.reaches(says("Loading")).rests(15)
+    story.reaches(says("Loading")).rests(10)
     story.tell("its Deployment is deleted")
     del story.revisions[story.revision("v2")]
     again = story.now
