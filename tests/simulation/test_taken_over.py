@@ -6,6 +6,7 @@ import pytest
 from crossfade.model.claim import Rival, Wanted
 
 from tests.simulation.cases.story import Story, at, gate, promoted, weight
+from tests.simulation.cases.ways_back import WINDOW, through
 from tests.simulation.invariants import watched
 from tests.simulation.routes import reached
 from tests.simulation.test_adopted import holding
@@ -115,3 +116,42 @@ def test_in_an_adopted_route_too() -> None:
     story.happens("the pods of v1 are back", room={})
     story.reaches(lambda one: one.share("v1") == 100, within=10.0).rests(60)
     assert story.share("v3") == 0
+
+
+def half_by_a_third(few: int, share: int = 50) -> Story:
+    """v2 was promoted over v1 and lost its pods when v3 had a share; v1 is asked for, and only a `few` pods of it can
+    be ready."""
+    story = Story(spec=spec(serving={"replicas": 4}))
+    watched(story)
+    story.reaches(promoted)
+    through(story, "v2")
+    story.asks("v3", weight(share, minDuration="10m"), gate(), **WINDOW)
+    story.reaches(at(f"w{share}"))
+    story.happens("no pod of v2 is ready, and few of v1 can be", room={"v2": 0, "v1": few})
+    story.ask("v1")
+    return story
+
+
+def test_the_version_before_does_not_wait_for_pods_that_never_come_when_it_answers_as_much_as_is_answered() -> None:
+    story = half_by_a_third(2)
+    story.reaches(lambda one: one.share("v1") == 100, within=10.0).rests(30)
+    assert story.share("v1") == 100
+    story.happens("there is room", room={"v2": 0})
+    story.reaches(promoted).rests(15)
+    assert story.status.history[0].result == "FastRolledBack"
+
+
+@pytest.mark.parametrize(("few", "share"), [(1, 50), (3, 90), (0, 50)])
+def test_it_waits_while_another_answers_more_than_it_could(few: int, share: int) -> None:
+    story = half_by_a_third(few, share)
+    story.rests(60)
+    assert (story.share("v1"), story.share("v3")) == (0, share)
+    story.happens("there is room", room={"v2": 0})
+    story.reaches(promoted, within=15.0)
+
+
+def test_it_does_not_wait_for_one_that_has_lost_the_pods_that_answered() -> None:
+    story = half_by_a_third(1)
+    story.rests(10)
+    story.happens("one pod of v3 is left", room={"v2": 0, "v1": 1, "v3": 1})
+    story.reaches(lambda one: one.share("v1") == 100, within=2.0)

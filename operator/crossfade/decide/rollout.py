@@ -107,7 +107,8 @@ STATES: tuple[State[Scene], ...] = (
         " what it would be taken back for",
         does="it goes on until stable can answer, for which pods are asked; or until a third version that is asked for"
         " can: pods are started for that, and when they are ready it gets everything if it served before, within"
-        " `strategy.rollbackWindow`, or else what the other was given, and its stages begin when stable can answer."
+        " `strategy.rollbackWindow`, and need not wait for more of them than carry what is answered meanwhile; or else"
+        " what the other was given, and its stages begin when stable can answer."
         " A version that is back with everything is promoted first",
         applies=lambda scene: scene.stranded,
         plan=_strand,

@@ -108,7 +108,7 @@ def _waits(way: Way) -> str | None:
     """What the version that is wanted waits for before it gets traffic. A new one is no way back: it waits for more."""
     snapshot, wanted = way.snapshot, way.candidate
     _, told = waiting(wanted, snapshot.revisions.get(wanted.revision), way.needs)
-    if not way.ready:
+    if not way.ready and not _answers_enough(way):
         return told
     if way.goes_back:
         return None
@@ -120,6 +120,16 @@ def _waits(way: Way) -> str | None:
     if not is_fresh(snapshot.evidence, snapshot.now):
         return f"{told}, and it waits for metrics"
     return None
+
+
+def _answers_enough(way: Way) -> bool:
+    """Whether a version that served before has pods, be they too few, for as much as is answered at all just now."""
+    snapshot, live = way.snapshot, way.snapshot.route
+    if live is None or not way.hurries:
+        return False
+    total, found = sum(live.weights.values()), (snapshot.revisions[name] for name in holders(snapshot, way.stable))
+    answered = sum(min(live.weights.get(one.revision, 0) * way.needs, one.ready * total) for one in found)
+    return way.candidate.ready * total >= answered
 
 
 def _taken_over(snapshot: Snapshot, way: Way, why: Signal | None) -> Plan:
