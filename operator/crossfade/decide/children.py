@@ -38,6 +38,13 @@ def ensure(snapshot: Snapshot, spec: RolloutSpec, arm: Arm, resolved: Resolved |
     return (*actions, *sized(snapshot, arm))
 
 
+def upheld(snapshot: Snapshot, *arms: Arm) -> tuple[Action, ...]:
+    """What is missing of arms that are there, be it not known which bytes they serve: Services, and their size."""
+    spec = snapshot.rollout.spec
+    there = [arm for arm in arms if arm.revision in snapshot.revisions]
+    return tuple(one for arm in there for one in ensure(snapshot, spec, arm, None)) if spec else ()
+
+
 def sized(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
     """Bring an arm to the pods that it must have, by its autoscaler if there is to be one: a number has one owner.
 

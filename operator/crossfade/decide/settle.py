@@ -8,7 +8,7 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus
 from crossfade.decide.apportion import apportioned
 from crossfade.decide.capacity import carried, is_relieved, resting, settling
-from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, roles, sized, waiting_arm
+from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, roles, upheld, waiting_arm
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import kept_seconds, undrained
 from crossfade.decide.front import turned_away
@@ -151,14 +151,14 @@ def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation) -> Plan:
         return settle(snapshot, stable, None, otherwise=situation)
     stable, candidate = counted(snapshot, stable), counted(snapshot, candidate)
     traffic = None if is_relieved(snapshot, stable, candidate) else rollout.status.traffic
-    route: tuple[Action, ...] = ()
-    if rollout.spec is not None or snapshot.route is not None:
+    route = traffic_of(snapshot).backends(snapshot, stable)
+    if not route and (rollout.spec is not None or snapshot.route is not None):
         asked = carried(snapshot, stable, candidate, asked_for(traffic))
         route = repair(snapshot, apportioned(snapshot, stable, candidate, asked), candidate)
     return Plan(
         status=rollout.status.model_copy(update={"stable": stable, "candidate": candidate, "traffic": traffic}),
         situation=situation,
-        first=(*route, *sized(snapshot, stable)),
+        first=(*upheld(snapshot, stable, candidate), *route),
         available=serves(snapshot, stable),
     )
 

@@ -7,7 +7,7 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec, RolloutStatus
 from crossfade.decide.apportion import apportioned
 from crossfade.decide.capacity import carried, grown, held, needed
-from crossfade.decide.children import counted, ensure, finalizer, removal, roles, sized
+from crossfade.decide.children import counted, ensure, finalizer, removal, roles, sized, upheld
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
 from crossfade.decide.going_back import goes_back
@@ -31,8 +31,11 @@ def holders(snapshot: Snapshot, stable: Arm | None) -> tuple[str, ...]:
     live = snapshot.route
     if stable is None or live is None or counted(snapshot, stable).ready:
         return ()
-    reached = live.weights if asked_for(snapshot.rollout.status.traffic).shadow else live.reached
-    found = (snapshot.revisions.get(name) for name in sorted(reached) if name != stable.revision)
+    status = snapshot.rollout.status
+    reached = live.weights if asked_for(status.traffic).shadow else live.reached
+    lost = {one.name: one.revision for one in status.route.slots} if status.route else {}  # a Service that is deleted
+    names = sorted({lost.get(name, name) for name in reached} - {stable.revision})
+    found = (snapshot.revisions.get(name) for name in names)
     return tuple(one.revision for one in found if one is not None and one.ready)
 
 
@@ -45,14 +48,14 @@ def strand(snapshot: Snapshot, stable: Arm, target: Arm | None, resolved: Resolv
     stable = counted(snapshot, stable) if spec is None else held(snapshot, spec, counted(snapshot, stable))
     if spec is None or target is None or resolved is None or not _is_wanted(snapshot, stable, target, why):
         again = spec is not None and target is not None and target.revision == stable.revision
-        pods = ensure(snapshot, spec, stable, resolved) if spec and again else sized(snapshot, stable)
+        pods = ensure(snapshot, spec, stable, resolved) if spec and again else upheld(snapshot, stable)
         return _keep(snapshot, stable, why, pods)
     if candidate is not None and why is None and _is_back(snapshot, candidate):
         return _finish(snapshot, spec, stable, candidate)
     later = _given_up(snapshot, stable, target, why)
     way = Way(later, spec, stable, grown(later, spec, stable, counted(later, target)), None)
     if (message := _waits(way)) is not None:
-        pods = (*sized(snapshot, stable), *ensure(snapshot, spec, way.candidate, resolved))
+        pods = (*upheld(snapshot, stable), *ensure(snapshot, spec, way.candidate, resolved))
         return _keep(snapshot, stable, why, pods, target, message)
     return _taken_over(snapshot, way, why)
 
@@ -165,10 +168,11 @@ def _keep(
     """Nothing moves, and it is said what is waited for; `target` is the version that is wanted, if that is a third."""
     rollout, candidate = snapshot.rollout, snapshot.rollout.status.candidate
     candidate = candidate and counted(snapshot, candidate)
-    route: tuple[Action, ...] = ()
+    route = traffic_of(snapshot).backends(snapshot, stable)
     if candidate is not None and candidate.revision in holders(snapshot, stable):
+        pods = (*upheld(snapshot, candidate), *pods)
         asked = carried(snapshot, stable, candidate, asked_for(rollout.status.traffic))
-        route = repair(snapshot, apportioned(snapshot, stable, candidate, asked), candidate)
+        route = route or repair(snapshot, apportioned(snapshot, stable, candidate, asked), candidate)
     must = needed(snapshot, stable)
     _, told = waiting(stable, snapshot.revisions.get(stable.revision), must)
     message = f"{_names(snapshot)} keeps its traffic although it should go"
