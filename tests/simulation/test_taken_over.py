@@ -1,12 +1,14 @@
 """Catches a version that keeps, unjudged, what it took over while stable could not answer."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from crossfade.model.claim import Rival, Wanted
+from crossfade.model.workload import RevisionFacts
 
 from tests.simulation.cases.story import Story, at, gate, promoted, weight
-from tests.simulation.cases.ways_back import WINDOW, through
+from tests.simulation.cases.ways_back import KEEPING, WINDOW, through
 from tests.simulation.invariants import watched
 from tests.simulation.routes import reached
 from tests.simulation.test_adopted import holding
@@ -155,3 +157,39 @@ def test_it_does_not_wait_for_one_that_has_lost_the_pods_that_answered() -> None
     story.rests(10)
     story.happens("one pod of v3 is left", room={"v2": 0, "v1": 1, "v3": 1})
     story.reaches(lambda one: one.share("v1") == 100, within=2.0)
+
+
+def one_crashes(story: Story, version: str) -> None:
+    """The last pod of a version crashes again and again, and the others answer."""
+    name, see = story.revision(version), story.facts_of
+
+    def facts_of(asked: str) -> RevisionFacts:
+        found = see(asked)
+        if asked != name or not found.pods:
+            return found
+        *others, last = found.pods
+        return replace(found, pods=(*others, replace(last, ready=False, restarts=3)))
+
+    story.facts_of = facts_of  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_a_kept_version_whose_pods_failed_on_the_way_back_is_nobodys_way_back_any_more(fails: bool) -> None:
+    story = Story()
+    watched(story)
+    story.reaches(promoted)
+    story.asks("v2", weight(20), **{**KEEPING, "keepPrevious": "1h"})
+    story.reaches(promoted).rests(20)
+    story.happens("gateways are slow", ack_seconds=30.0, serve_seconds=31.0)
+    story.ask("v1")
+    story.reaches(lambda one: one.share("v1") == 100)
+    story.happens("v2 is lost, and one pod of v1", room={"v2": 0, "v1": 1})
+    if fails:
+        one_crashes(story, "v1")
+    else:
+        story.order("abort")
+    story.ask("v3")
+    story.reaches(lambda one: one.share("v3") == 100, within=60.0).rests(20)
+    assert story.status.outcome is not None
+    assert story.status.outcome.result == ("RolledBack" if fails else "Aborted")
+    assert (story.status.previous is None) is fails

@@ -3,7 +3,7 @@
 from typing import Literal
 
 from crossfade.api.conditions import Reason
-from crossfade.api.v1alpha1.rollout import Arm
+from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus
 from crossfade.decide.capacity import needed, resting
 from crossfade.decide.children import counted
 from crossfade.decide.going_back import goes_back
@@ -69,6 +69,12 @@ def _given_up(snapshot: Snapshot, look: Look) -> Signal | None:
     return Signal(INCONCLUSIVE, f"{step.summary}: {inconclusive(look)}")
 
 
+def without_what_failed(status: RolloutStatus, candidate: Arm, why: Signal) -> RolloutStatus:
+    """The status without a version before that is kept and is left for its pods: those are nobody's way back."""
+    known = status.previous is not None and status.previous.revision == candidate.revision
+    return status.model_copy(update={"previous": None}) if known and why.cause not in _BY_CHOICE else status
+
+
 def roll_back(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal, look: Look | None) -> Plan:
     """All traffic to stable. Sticky until spec or retry token changes."""
     aborted = why.cause == ABORTED
@@ -76,8 +82,7 @@ def roll_back(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal, look
     status = snapshot.rollout.status
     if look is not None:
         status = status.model_copy(update={"analysis": look.told()})
-    if why.cause not in _BY_CHOICE and status.previous and status.previous.revision == candidate.revision:
-        status = status.model_copy(update={"previous": None})  # pods that failed are nobody's way back
+    status = without_what_failed(status, candidate, why)
     stable, candidate = resting(snapshot, counted(snapshot, stable)), counted(snapshot, candidate)
     if 0 < stable.ready < (all_back := needed(snapshot, stable)):
         message += f"; capacity is reduced: {stable.ready} of {all_back} pods of {stable.model_version} are ready"

@@ -15,7 +15,7 @@ from crossfade.decide.onward import ask
 from crossfade.decide.plan import Action, Event, Plan, Situation, Standing
 from crossfade.decide.progress import promote
 from crossfade.decide.records import Result, ended, is_sticky, outcome
-from crossfade.decide.rollback import ABORTED
+from crossfade.decide.rollback import ABORTED, without_what_failed
 from crossfade.decide.settle import repair
 from crossfade.decide.shapes import asked_for, intent
 from crossfade.decide.signals import Signal
@@ -98,13 +98,14 @@ def _given_up(snapshot: Snapshot, stable: Arm, target: Arm, why: Signal | None) 
 
 
 def _ended(snapshot: Snapshot, stable: Arm, candidate: Arm, target: Arm, why: Signal | None) -> RolloutStatus:
-    message = f"{candidate.model_version} makes way for {target.model_version}"
+    status, message = snapshot.rollout.status, f"{candidate.model_version} makes way for {target.model_version}"
     if why is None:
         end = outcome(snapshot, candidate, "Superseded", "SpecChanged", message)
     else:
         result: Result = "Aborted" if why.cause == ABORTED else "RolledBack"
         end = outcome(snapshot, candidate, result, why.cause, f"{message}: {why.message}")
-    return ended(snapshot.rollout.status, stable, end)
+        status = without_what_failed(status, candidate, why)
+    return ended(status, stable, end)
 
 
 def _waits(way: Way) -> str | None:
