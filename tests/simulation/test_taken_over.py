@@ -193,3 +193,33 @@ def test_a_kept_version_whose_pods_failed_on_the_way_back_is_nobodys_way_back_an
     assert story.status.outcome is not None
     assert story.status.outcome.result == ("RolledBack" if fails else "Aborted")
     assert (story.status.previous is None) is fails
+
+
+def test_it_is_told_when_it_loses_pods_and_gets_less_and_when_they_are_back() -> None:
+    story = taken_over()
+    told: list[tuple[str, bool, str]] = []
+    story.checks.append(
+        lambda one: told.extend((e.reason, e.warning, e.message) for e in one.plan.events) if one.plan else None
+    )
+    story.happens("a pod of v1 is back, and one of v3 is lost", room={"v1": 1, "v3": 1})
+    story.rests(20)
+    assert story.status.traffic is not None
+    assert (story.share("v3"), story.status.traffic.reduced) == (50, 50)
+    ((reason, warning, message),) = told
+    assert (reason, warning) == ("WaitingForCapacity", True)
+    assert message.endswith("it gets 50% of the requests instead of 90%")
+    story.happens("it is back too", room={"v1": 1})
+    story.rests(20)
+    assert story.status.traffic is not None
+    assert (story.share("v3"), story.status.traffic.reduced) == (90, None)
+    assert [reason for reason, _, _ in told[1:]] == ["Shifting"]
+
+
+def test_what_it_is_said_to_get_is_what_it_gets_while_metrics_are_silent() -> None:
+    story = taken_over()
+    story.happens("a pod of v1 is back, and one of v3 is lost", room={"v1": 1, "v3": 1})
+    story.rests(20)
+    story.happens("it is back too, and Prometheus is gone", room={"v1": 1}, prometheus_up=False)
+    story.rests(20)
+    assert story.status.traffic is not None
+    assert (story.share("v3"), story.status.traffic.reduced) == (50, 50)

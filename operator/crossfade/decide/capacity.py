@@ -70,12 +70,16 @@ def needed(snapshot: Snapshot, arm: Arm) -> int:
     return max(pods, pods_for(given, most)) if taken_over else pods
 
 
-def is_relieved(snapshot: Snapshot, stable: Arm, candidate: Arm) -> bool:
-    """Whether the candidate took over what it has, unjudged, and stable has all pods again that take it back."""
+def stands_in(snapshot: Snapshot, candidate: Arm) -> bool:
+    """Whether the candidate took over what it has, unjudged, while stable could not answer."""
     status = snapshot.rollout.status
-    took_over = status.stage is None and not asked_for(status.traffic).is_nothing
-    took_over = took_over and not goes_back(snapshot, candidate.revision)
-    return took_over and stable.ready >= max(needed(snapshot, stable), 1)
+    unjudged = status.stage is None and not asked_for(status.traffic).is_nothing
+    return unjudged and not goes_back(snapshot, candidate.revision)
+
+
+def is_relieved(snapshot: Snapshot, stable: Arm, candidate: Arm) -> bool:
+    """The same, and stable has all pods again that take it back."""
+    return stands_in(snapshot, candidate) and stable.ready >= max(needed(snapshot, stable), 1)
 
 
 def size_of(spec: RolloutSpec, arm: Arm) -> int:

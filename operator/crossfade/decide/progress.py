@@ -8,7 +8,7 @@ from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, StageStatus
 from crossfade.decide.admission import objection
-from crossfade.decide.capacity import current_step, given_with, grown, held, is_relieved, resting
+from crossfade.decide.capacity import current_step, given_with, grown, held, is_relieved, resting, stands_in
 from crossfade.decide.children import counted, ensure, finalizer, removal, roles, sized, waiting_arm
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
@@ -19,9 +19,9 @@ from crossfade.decide.plan import Action, Apply, Event, Plan, Preparation, Situa
 from crossfade.decide.previous import replaced
 from crossfade.decide.proving import judge, unseen
 from crossfade.decide.records import ended, outcome, passed
-from crossfade.decide.relieved import relieve
 from crossfade.decide.settle import repair
 from crossfade.decide.stages import Step, last_step, step_at, step_within
+from crossfade.decide.standing_in import relieve, stand_in
 from crossfade.decide.starting import waiting
 from crossfade.decide.state import State, first_of, sure
 from crossfade.decide.traffic import traffic_of
@@ -239,6 +239,13 @@ STEPS: tuple[State[Way], ...] = (
         " does is not judged",
         applies=lambda way: is_relieved(way.snapshot, way.stable, way.candidate),
         plan=relieve,
+    ),
+    State(
+        name="Standing in",
+        when="the same, and stable lacks pods",
+        does="it keeps what its ready pods carry of that; stable, as far as it can, has the rest",
+        applies=lambda way: stands_in(way.snapshot, way.candidate),
+        plan=stand_in,
     ),
     State(
         name="Starting",
