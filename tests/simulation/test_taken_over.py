@@ -170,7 +170,7 @@ def one_crashes(story: Story, version: str) -> None:
         *others, last = found.pods
         return replace(found, pods=(*others, replace(last, ready=False, restarts=3)))
 
-    story.facts_of = facts_of  # type: ignore[method-assign]
+    story.facts_of = facts_of  # type: ignore[method-assign, assignment]
 
 
 @pytest.mark.parametrize("fails", [True, False])
