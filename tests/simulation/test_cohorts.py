@@ -3,6 +3,7 @@
 import pytest
 
 from tests.simulation.routes import cohorts, is_spare
+from tests.simulation.test_drift import others_write, told
 from tests.simulation.test_rehearsals import COHORT, TEN, asked
 from tests.simulation.test_stages import asking, at, revision, taken_back, transcript
 from tests.simulation.world import World, beside, promoted, weights
@@ -121,6 +122,24 @@ def test_a_kill_between_any_two_writes_keeps_these_promises(after: int) -> None:
     world.crash_after = after
     world.run(10)
     world.restart()
+    world.run(200, until=promoted)
+    assert promoted(world), transcript(world)
+
+
+@pytest.mark.parametrize("up", [True, False], ids=["", "no gateway follows"])
+def test_what_others_write_while_its_place_settles_is_put_right_at_once(up: bool) -> None:
+    world = asked(COHORT, TEN)
+    world.run(60, until=lambda one: spares(one) > 0)
+    world.run(1)
+    said, places = told(world), spares(world)
+    world.gateway_up = up
+    others_write(world, 50, beside=(world.route or {})["spec"]["rules"][1:])
+    world.run(2, until=lambda one: one.share("v2") == 0)
+    assert world.share("v2") == 0, transcript(world)
+    assert spares(world) == places
+    (message,) = said
+    assert message.startswith("the HTTPRoute fraud was changed by others: the route must say ")
+    world.gateway_up = True
     world.run(200, until=promoted)
     assert promoted(world), transcript(world)
 

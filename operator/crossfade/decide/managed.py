@@ -46,14 +46,19 @@ class ManagedRoute:
         return ()
 
     def prepare(self, snapshot: Snapshot, given: Split, wanted: Split, candidate: Arm) -> Preparation | None:
-        """A place for the cohort's rule, which gateways know before the cohort meets it; all else comes as it is."""
+        """A place for the cohort's rule, which gateways know before the cohort meets it; all else comes as it is.
+
+        What is given meanwhile is put right as ever.
+        """
         live = snapshot.route
         if live is None or not wanted.matched or given == wanted:
             return None
         message = "its rule is brought in behind a header that only we know, until gateways have it"
-        if not has_place(live):
+        placed, kept = has_place(live), self.says(snapshot, given)
+        if not (placed and kept):
             body = _rendered(snapshot, given, spare=True)
-            write = Apply(Target(body["kind"]), body, "no cohort may meet a rule that its gateway has just heard of")
+            why = "no cohort may meet a rule that its gateway has just heard of"
+            write = Apply(Target(body["kind"]), body, why if kept else f"the route must say {given}")
             return Preparation((write,), message, reason=Reason.REHEARSING)
         left = settling(snapshot)
         return Preparation((), message, left, Reason.REHEARSING) if left else None
