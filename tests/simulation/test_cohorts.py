@@ -115,6 +115,20 @@ def test_a_rollout_that_is_deleted_leaves_no_rule_behind() -> None:
     assert len((world.route or {})["spec"]["rules"]) == 1
 
 
+@pytest.mark.parametrize("gone", [True, False])
+@pytest.mark.parametrize("after", [0, 1, 2, 3])
+def test_a_rollout_that_is_deleted_before_the_cohort_meets_its_rule_leaves_none_behind(after: int, gone: bool) -> None:
+    world = asked(PREVIEW, TEN)
+    world.run(60, until=lambda one: spares(one) > 0)
+    world.run(after)
+    if gone:
+        del world.revisions[revision(world, "v2")]
+    world.delete()
+    world.run(30)
+    assert not world.finalizer, transcript(world)
+    assert len((world.route or {})["spec"]["rules"]) == 1
+
+
 def test_a_deletion_hangs_on_no_gateway_for_it() -> None:
     world = asked(PREVIEW, TEN)
     world.run(90, until=at("team"))

@@ -296,7 +296,7 @@ STEPS: tuple[State[Way], ...] = (
     ),
     State(
         name="Skipping",
-        when="somebody says `skip-stage`, and it is not suspended",
+        when="somebody says `skip-stage`, it is not suspended, and the candidate is not given everything yet",
         does="the next stage is entered as above, without the evidence of this one",
         applies=is_skipped,
         plan=lambda way: skipped(way, sure(way.step)),
