@@ -239,6 +239,21 @@ def test_an_order_beside_such_an_edit_is_obeyed_at_once_and_the_rules_follow(
     assert len(of_users(world.route)) == len(after)
 
 
+@pytest.mark.parametrize("room", [0, 1])
+def test_a_cohort_leaves_its_rules_only_for_pods_that_carry_it(room: int) -> None:
+    world = ruled(ONE, PREVIEW, TEN)
+    world.run(90, until=at("team"))
+    world.room["v1"] = room
+    world.run(1)
+    world.edit(**behind(TWO))
+    for _ in range(20):
+        world.run(0.5)
+        assert cohorts(world.route), transcript(world)
+    world.room.clear()
+    world.run(30)
+    assert len(cohorts(world.route)) == 2, transcript(world)
+
+
 @pytest.mark.parametrize("after", range(8))
 def test_a_kill_while_rules_come_keeps_these_promises(after: int) -> None:
     world = ruled(ONE, PREVIEW, TEN)

@@ -5,6 +5,7 @@ from typing import Any
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm
+from crossfade.decide.capacity import needed
 from crossfade.decide.front import front_of, rules_wait, stored_front
 from crossfade.decide.plan import Action, Apply, Preparation, Situation, Target
 from crossfade.decide.routes import covers, is_live, render, unacknowledged
@@ -84,13 +85,22 @@ class ManagedRoute:
 
 
 def _meanwhile(snapshot: Snapshot, wanted: Split) -> Split | None:
-    """What is given while a cohort has to wait until rules have come or gone behind it; None when it need not."""
+    """What is given while a cohort has to wait until rules have come or gone; None when it need not, or when stable's
+    pods could not take what it sends."""
     live = snapshot.route
     if live is None or not wanted.matched:
         return None
     front, stored = front_of(snapshot)[1]["rules"], stored_front(live.spec)["rules"]
     comes = has_spare(live) and (settling(snapshot) > 0 or len(front) != len(stored))
-    return replace(wanted, matched=None) if comes or rules_wait(snapshot) else None
+    leaves = rules_wait(snapshot) and _carries_all(snapshot)
+    return replace(wanted, matched=None) if comes or leaves else None
+
+
+def _carries_all(snapshot: Snapshot) -> bool:
+    """Whether the stable version has all the pods that it should have."""
+    stable = snapshot.rollout.status.stable
+    found = snapshot.revisions.get(stable.revision) if stable else None
+    return stable is not None and found is not None and found.ready >= needed(snapshot, stable)
 
 
 def _rendered(snapshot: Snapshot, wanted: Split, *, spare: bool = False) -> dict[str, Any]:
