@@ -22,8 +22,7 @@ def front_of(snapshot: Snapshot) -> tuple[RouteKind, Json]:
 
     What is stored stays while nothing is known of what the spec asks for instead, or something speaks against it. A
     Gateway that is left for another keeps the route until the other one has taken it. Rules neither come nor go while a
-    cohort may meet one behind them. Raises ValueError when there is
-    neither a spec nor a route.
+    cohort may meet one behind them. Raises ValueError when there is neither a spec nor a route.
     """
     spec, live = snapshot.rollout.spec, snapshot.route
     if live is not None and (spec is None or live.kind != kind_of(spec.traffic.gateway_api).name or _stays(snapshot)):
