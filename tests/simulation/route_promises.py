@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from crossfade.decide.spare import SETTLED_SECONDS
 
-from tests.simulation.routes import cohorts, is_service, is_spare
+from tests.simulation.routes import cohorts, is_service, is_spare, of_users
 
 if TYPE_CHECKING:
     from tests.simulation.invariants import Pass
@@ -42,9 +42,10 @@ def nobody_meets_what_was_not_tried(world: "World") -> None:
 
 def rules_of_users_never_move(world: "World") -> None:
     """Whatever a stage adds comes behind them: Envoy Gateway names what it sends to by the rule's place."""
-    rules = world.route["spec"].get("rules") if world.route and not is_service(world.route) else None
-    matches = rules[0].get("matches", [{}]) if rules else [{}]
-    assert "headers" not in matches[0], "a stage's rule has taken the place of the users'"
+    if world.route is None or is_service(world.route):
+        return
+    users = of_users(world.route)
+    assert world.route["spec"].get("rules", [])[: len(users)] == users, "a stage's rule has taken the place of a user's"
 
 
 def no_cohort_meets_a_rule_that_comes_or_goes(world: "World") -> None:
@@ -58,7 +59,7 @@ def no_cohort_meets_a_rule_that_comes_or_goes(world: "World") -> None:
     others = world.route_generation != world.ours or _repaired(world)
     if before is None or world.route is None or others or is_service(world.route):
         return
-    places = [len(one["spec"].get("rules", ())) for one in (before, world.route)]
+    places = [(len(of_users(one)), len(one["spec"].get("rules", ()))) for one in (before, world.route)]
     if cohorts(world.route) and not cohorts(before):
         assert places[0] == places[1], "a cohort meets a rule that has just come"
         assert world.now - since >= SETTLED_SECONDS, "a cohort meets a rule that gateways may not have yet"

@@ -26,32 +26,34 @@ def beside(route: dict[str, Any], cohort: float) -> dict[str, float]:
     """What revisions get beside the users' weights, as parts of their requests: copies, and the cohort's requests."""
     if is_service(route):
         return {}
-    users, *matched = [rule for rule in route["spec"].get("rules", ()) if not _names_copied(rule)] or [{}]
-    matched = [rule for rule in matched if not is_spare(rule)]
     copies = {
         one["requestMirror"]["backendRef"]["name"]: one["requestMirror"]["percent"] / 100
-        for one in users.get("filters", ())
+        for rule in of_users(route)
+        for one in rule.get("filters", ())
     }
-    return copies | {one["name"]: cohort for rule in matched for one in rule["backendRefs"]}
+    return copies | {one["name"]: cohort for rule in cohorts(route) for one in rule["backendRefs"]}
 
 
 def is_spare(rule: dict[str, Any]) -> bool:
     """Whether nobody's requests meet it: it keeps the place of a cohort's."""
-    return [one["name"] for match in rule.get("matches", ()) for one in match.get("headers", ())] == [
-        meta.HEADER_REHEARSAL
-    ]
+    return _headers(rule) == {meta.HEADER_REHEARSAL}
+
+
+def of_users(route: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """The rules that requests meet whatever headers they have."""
+    return [rule for rule in (route["spec"].get("rules", []) if route else []) if not _headers(rule)]
 
 
 def cohorts(route: dict[str, Any] | None) -> list[dict[str, Any]]:
-    """The rules that users with certain headers meet."""
+    """The rules that users with certain headers meet. One that looks for a revision's name nobody meets: it is for
+    gateways that look only for Services that are backends."""
+    ours = {meta.HEADER_REHEARSAL, meta.HEADER_REVISION}
     rules = route["spec"].get("rules", []) if route else []
-    return [rule for rule in rules[1:] if not is_spare(rule) and not _names_copied(rule)]
+    return [rule for rule in rules if _headers(rule) and not _headers(rule) & ours]
 
 
-def _names_copied(rule: dict[str, Any]) -> bool:
-    """Whether nobody's requests meet it: it is there for gateways that look only for Services that are backends."""
-    headers = [one["name"] for match in rule.get("matches", ()) for one in match.get("headers", ())]
-    return meta.HEADER_REVISION in headers
+def _headers(rule: dict[str, Any]) -> set[str]:
+    return {one["name"] for match in rule.get("matches", ()) for one in match.get("headers", ())}
 
 
 def finds_copied(route: dict[str, Any]) -> bool:

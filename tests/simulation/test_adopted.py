@@ -7,6 +7,7 @@ import pytest
 
 from tests.simulation.cases.story import at, gate, promoted, says, taken_back, weight
 from tests.simulation.cases.theirs import Adopted
+from tests.simulation.cases.ways_back import KEEPING
 from tests.simulation.invariants import watched
 from tests.simulation.shop import BLUE, GREEN, adopting, rule, shop
 from tests.simulation.shuffle import AdoptedShuffled
@@ -220,6 +221,45 @@ def test_a_service_that_is_deleted_is_made_again_for_whom_it_was(slot: str) -> N
     world._served_anew()
     world.rests(5)
     assert world.slots == before
+
+
+@pytest.mark.parametrize("slot", [BLUE, GREEN])
+@pytest.mark.parametrize("knobs", [{}, {"room": {"v1": 1}}, {"room": {"v1": 1}, "prometheus_up": False}], ids=str)
+def test_a_service_that_is_deleted_takes_no_weight_away(slot: str, knobs: dict[str, Any]) -> None:
+    world = holding()
+    world.happens("the world is so", **knobs)
+    world.rests(8)
+    before = dict(world.slots)
+    world.happens(f"{slot} is deleted", slots={**world.slots, slot: None})
+    world._served_anew()
+    world.rests(60)
+    assert world.our_weights == [(60, 40)], world.transcript()
+    assert world.slots == before
+
+
+def test_an_edit_beside_a_service_that_is_deleted_takes_nothing_away_first() -> None:
+    world = holding()
+    world.happens(f"{GREEN} is deleted", slots={**world.slots, GREEN: None})
+    world._served_anew()
+    world.asks("v2", weight(30), gate())
+    world.rests(30)
+    assert world.our_weights == [(60, 40), (70, 30)], world.transcript()
+
+
+@pytest.mark.parametrize("git", [(1, 0), (1, 1)])
+@pytest.mark.parametrize("up", [True, False], ids=["", "no gateway follows"])
+def test_the_way_back_from_a_version_without_a_pod_waits_for_no_service_to_be_emptied(
+    git: tuple[int, int], up: bool
+) -> None:
+    world = serving(theirs=shop(rule(*git)))
+    world.asks("v2", weight(20), **{**KEEPING, "keepPrevious": "1h"})
+    world.reaches(promoted).rests(40)
+    world.git_applies(rule(*git))
+    world.rests(20)
+    world.happens("no pod of v2 is ready", room={"v2": 0}, gateway_up=up)
+    world.rests(1)
+    world.ask("v1")
+    world.reaches(lambda one: one.share("v2") == 0 and one.share("v1") > 0, within=2.0)
 
 
 @pytest.mark.matrix

@@ -1,5 +1,6 @@
 """Catches proof that is kept from before others changed the route, and a change of our own that is told as theirs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -29,13 +30,13 @@ def told(world: World) -> list[str]:
     return said
 
 
-def others_write(world: World, share: int) -> None:
-    """Somebody gives the candidate this share."""
+def others_write(world: World, share: int, beside: Sequence[dict[str, Any]] = ()) -> None:
+    """Somebody gives the candidate this share, and keeps the rules `beside` that of the users."""
     assert world.route is not None
     parts = {revision(world, "v1"): 100 - share, revision(world, "v2"): share}
     users = world.route["spec"]["rules"][0]
     split = {**users, "backendRefs": [{"name": name, "port": 80, "weight": part} for name, part in parts.items()]}
-    world.route = {**world.route, "spec": {**world.route["spec"], "rules": [split]}}
+    world.route = {**world.route, "spec": {**world.route["spec"], "rules": [split, *beside]}}
     world.route_generation += 1
     world.route_written_at = world.now
 

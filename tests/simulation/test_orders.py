@@ -1,5 +1,7 @@
 """Catches orders that act twice, late, on something else, or not at all, and aborts that have to wait for anything."""
 
+from typing import Any
+
 import pytest
 
 from tests.simulation.test_stages import asking, at, revision, transcript
@@ -165,6 +167,18 @@ def test_skip_stage_still_waits_for_metrics() -> None:
     world.prometheus_up = True
     world.run(5)
     assert world.share("v2") == 50
+
+
+@pytest.mark.parametrize("knobs", [{"dead": {"v1"}}, {"prometheus_up": False}, {}], ids=["stable", "metrics", "none"])
+def test_skip_stage_holds_up_no_promotion_when_nothing_is_left_to_skip(knobs: dict[str, Any]) -> None:
+    world = asking(TEN, ack_seconds=5.0)
+    world.run(200, until=lambda one: one.share("v2") == 100)
+    for name, value in knobs.items():
+        setattr(world, name, {revision(world, one) for one in value} if name == "dead" else value)
+    world.order("skip-stage")
+    world.run(60, until=promoted)
+    assert promoted(world), transcript(world)
+    assert handled(world, "skip-stage")[0] == "Idle"
 
 
 def test_skipping_the_last_stage_of_a_version_that_is_worse_promotes_nothing() -> None:

@@ -86,6 +86,8 @@ class AdoptedRoute:
         live, adoption = snapshot.route, sure(snapshot.adoption)
         if live is None or {candidate.revision}.isdisjoint(wanted.weights.keys() - set(adoption.slots.values())):
             return None
+        if None in adoption.slots.values():  # whose it was is known until it is made again, which takes nothing away
+            return Preparation((), "a Service that the adopted route names is made again")
         weights = slot_weights(adoption, live.spec)
         stable = sure(snapshot.rollout.status.stable).revision
         kept = max(weights, key=lambda slot: (adoption.slots[slot] == stable, weights[slot]))

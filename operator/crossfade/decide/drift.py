@@ -18,7 +18,8 @@ def put_right(snapshot: Snapshot, plan: Plan) -> Plan:
     """The plan; when it only writes again what others changed of the route, with an event, and its stage to be proven
     anew, for requests were split otherwise meanwhile.
 
-    That is recorded before the write: after a kill in between the route would look as if nothing had been.
+    That is recorded before the write: after a kill in between the route would look as if nothing had been. Where it is
+    on record, the write comes first, so that one that is refused again and again changes nothing in the status.
     """
     again = _repair(snapshot, plan)
     if again is None:
@@ -30,9 +31,13 @@ def put_right(snapshot: Snapshot, plan: Plan) -> Plan:
     if status.stage is None:
         return told
     traffic = status.traffic and status.traffic.model_copy(update={"acknowledged": None, "observed": None})
+    known = snapshot.rollout.status
+    status = status.model_copy(update={"stage": unseen(status.stage), "traffic": traffic})
+    if (status.stage, status.traffic) == (known.stage, known.traffic):
+        return replace(told, status=status, proven=False)
     return replace(
         told,
-        status=status.model_copy(update={"stage": unseen(status.stage), "traffic": traffic}),
+        status=status,
         first=tuple(one for one in plan.first if not _is_of_entry(one, snapshot)),
         then=(*(one for one in plan.first if _is_of_entry(one, snapshot)), *plan.then),
         proven=False,

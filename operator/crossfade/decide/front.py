@@ -9,7 +9,8 @@ from crossfade.decide.admission import clash, objection, refusal
 from crossfade.decide.plan import Situation, Standing
 from crossfade.decide.reading import is_read
 from crossfade.decide.route_kinds import KINDS, RouteKind, kind_of
-from crossfade.decide.routes import covers, is_by, is_cohort, took
+from crossfade.decide.routes import covers, is_by, is_cohort, rejected, took
+from crossfade.decide.spare import has_place, needs_spare
 from crossfade.model.route import RouteFacts
 from crossfade.model.snapshot import Snapshot
 
@@ -20,8 +21,8 @@ def front_of(snapshot: Snapshot) -> tuple[RouteKind, Json]:
     """The kind of route, and of its spec `parentRefs`, `hostnames` if any, and `rules` with their matches alone.
 
     What is stored stays while nothing is known of what the spec asks for instead, or something speaks against it. A
-    Gateway that is left for another keeps the route until the other one has taken it. Raises ValueError when there is
-    neither a spec nor a route.
+    Gateway that is left for another keeps the route until the other one has taken it. Rules neither come nor go while a
+    cohort may meet one behind them. Raises ValueError when there is neither a spec nor a route.
     """
     spec, live = snapshot.rollout.spec, snapshot.route
     if live is not None and (spec is None or live.kind != kind_of(spec.traffic.gateway_api).name or _stays(snapshot)):
@@ -29,6 +30,8 @@ def front_of(snapshot: Snapshot) -> tuple[RouteKind, Json]:
     if spec is None:
         raise ValueError("a route can be rendered neither from a spec nor from a live route")
     asked = asked_front(spec)
+    if live is not None and rules_wait(snapshot):
+        asked["rules"] = stored_front(live.spec)["rules"]
     return kind_of(spec.traffic.gateway), {**asked, "parentRefs": [*asked["parentRefs"], *_kept(snapshot, asked)]}
 
 
@@ -40,6 +43,18 @@ def moves(snapshot: Snapshot) -> bool:
     if spec is None or live is None or live.is_service or spec.traffic.gateway_api is None:
         return False
     return not covers(asked_front(spec), stored_front(live.spec))
+
+
+def rules_wait(snapshot: Snapshot) -> bool:
+    """Whether more rules are asked for, or fewer, than are stored, and cohorts may still meet those behind them, which
+    would come and go too. What others changed waits for nothing, nor does what a gateway will not have."""
+    spec, live = snapshot.rollout.spec, snapshot.route
+    if spec is None or live is None or not moves(snapshot) or _stays(snapshot):
+        return False
+    stored, known = stored_front(live.spec)["rules"], snapshot.rollout.status.route
+    by_others = known is not None and live.ours > 0 and live.generation > max(known.generation, live.ours)
+    waits = needs_spare(snapshot) and has_place(live) and not by_others
+    return waits and len(stored) != len(asked_front(spec)["rules"]) and rejected(snapshot.rollout, live) is None
 
 
 def turned_away(snapshot: Snapshot) -> Situation | None:

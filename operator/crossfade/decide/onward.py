@@ -109,8 +109,9 @@ def onward(way: Way, step: Step, look: Look, lasted: float) -> Plan | None:
 
 
 def is_skipped(way: Way) -> bool:
-    """Whether somebody said to skip the stage, and that is not frozen."""
-    return "skip-stage" in pending(way.snapshot.rollout) and not way.spec.suspend
+    """Whether somebody said to skip the stage, that is not frozen, and there is something left to skip."""
+    last = way.step is not None and way.step.shape.is_all
+    return "skip-stage" in pending(way.snapshot.rollout) and not way.spec.suspend and not last
 
 
 def skipped(way: Way, step: Step) -> Plan:

@@ -71,6 +71,8 @@ def _may_act(snapshot: Snapshot, verb: Verb, look: Look | None, asked: Arm | Non
     if status.stage is None or spec is None or look is None:
         return status.stage is not None
     step = same_step(spec, status.stage.name, status.stage.index, asked_for(status.traffic))
+    if step is not None and step.shape.is_all:
+        return False  # no evidence is waited for any more
     return verb == "skip-stage" or step is None or step.gated or waits_for_people(snapshot, step, look)
 
 

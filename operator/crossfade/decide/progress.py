@@ -13,7 +13,7 @@ from crossfade.decide.children import counted, ensure, finalizer, removal, roles
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look
-from crossfade.decide.onward import enter, is_skipped, prepared, skipped
+from crossfade.decide.onward import ask, enter, is_skipped, prepared, skipped
 from crossfade.decide.orders import pending
 from crossfade.decide.plan import Action, Apply, Event, Plan, Preparation, Situation, Standing
 from crossfade.decide.previous import replaced
@@ -25,7 +25,7 @@ from crossfade.decide.standing_in import relieve, stand_in
 from crossfade.decide.starting import waiting
 from crossfade.decide.state import State, first_of, sure
 from crossfade.decide.traffic import traffic_of
-from crossfade.decide.way import Way
+from crossfade.decide.way import Way, no_way_back
 from crossfade.model.moments import stamp
 from crossfade.model.snapshot import Snapshot
 
@@ -105,7 +105,8 @@ def _go_back(way: Way) -> Plan:
     """All at once, as far as its ready pods carry it: it was promoted before, and who asks for it has reasons to leave
     what serves now."""
     step = last_step(way.spec)
-    on, less = enter(way, step, forward=False), way.carried(step.shape)
+    # a version that has no pod to answer with is not given everything first, to empty a Service for the other
+    on, less = ask(way, step) if way.stable.ready == 0 else enter(way, step, forward=False), way.carried(step.shape)
     if on.situation.reason is not Reason.SHIFTING:
         return on
     message = f"{on.situation.message}: it served before {way.stable.model_version}, so without stages and analysis"
@@ -149,11 +150,8 @@ def _edited(way: Way) -> Plan:
 def _rewritten(way: Way, stage: StageStatus, step: Step) -> Plan:
     """The route says something else than the stage gives: somebody changed it, or lost pods are back."""
     kept = repair(way.snapshot, way.split(step.shape), way.candidate)
-    if not kept and (room := prepared(way, step)) is not None:
-        return room
     if not kept:
-        waits = f"{step.summary}: the route is not what it should be; it waits for metrics"
-        return replace(way.plan(Reason.METRICS_UNAVAILABLE, waits), look_again=5.0)
+        return _emptied(way, stage, step)
     traffic = way.snapshot.rollout.status.traffic
     if traffic is None or traffic.reduced is None:
         message = f"{step.summary}: the route is not what it should be"
@@ -163,6 +161,17 @@ def _rewritten(way: Way, stage: StageStatus, step: Step) -> Plan:
     again = {"stage": unseen(stage), "traffic": way.intent(step.shape, way.needs)}
     told = (Event(Reason.SHIFTING, message),)
     return replace(way.plan(Reason.SHIFTING, message, **again), first=kept, events=told, look_again=5.0)
+
+
+def _emptied(way: Way, stage: StageStatus, step: Step) -> Plan:
+    """What must be done before it can be written again, when stable's pods carry all meanwhile; the stage is to be
+    proven anew then."""
+    if (room := prepared(way, step)) is None:
+        waits = f"{step.summary}: the route is not what it should be; it waits for metrics"
+        return replace(way.plan(Reason.METRICS_UNAVAILABLE, waits), look_again=5.0)
+    if not way.goes_back and (why := no_way_back(way)) is not None:
+        return replace(way.plan(why[0], f"{step.summary} waits{why[1]}"), look_again=5.0)
+    return replace(room, status=room.status.model_copy(update={"stage": unseen(stage)}), proven=False)
 
 
 def _is_as_asked(way: Way) -> bool:
@@ -304,7 +313,7 @@ STEPS: tuple[State[Way], ...] = (
     ),
     State(
         name="Skipping",
-        when="somebody says `skip-stage`, and it is not suspended",
+        when="somebody says `skip-stage`, it is not suspended, and the candidate is not given everything yet",
         does="the next stage is entered as above, without the evidence of this one",
         applies=is_skipped,
         plan=lambda way: skipped(way, sure(way.step)),

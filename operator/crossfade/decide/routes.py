@@ -21,7 +21,8 @@ def render(
 ) -> Json:
     """The route of this kind with this front (parents, hosts, matches; see decide.front) for this split.
 
-    With `spare`, a header, there is behind each rule of the users' one for requests with that header alone.
+    With `spare`, a header, there is behind each rule of the users' one for requests with that header alone, unless the
+    split brings in one itself.
     """
     metadata: Json = {
         "name": rollout.name,
@@ -31,7 +32,7 @@ def render(
     if owners(rollout):
         metadata["ownerReferences"] = owners(rollout)
     rules = _rules(front["rules"], kind, split)
-    if spare is not None:
+    if spare is not None and not any(map(is_cohort, rules)):
         rules += [{**_matched(one, [spare]), "backendRefs": _backends(split)} for one in front["rules"]]
     spec = {**front, "rules": rules}
     return {"apiVersion": _API, "kind": kind.name, "metadata": metadata, "spec": spec}

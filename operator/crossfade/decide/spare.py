@@ -40,8 +40,10 @@ def without_spare(live: RouteFacts) -> RouteFacts:
 
 
 def has_place(live: RouteFacts) -> bool:
-    """Whether there is a rule already behind those of the users."""
-    return any(map(is_cohort, live.spec.get("rules", ())))
+    """Whether there is already a rule behind the users' for each of them."""
+    rules = live.spec.get("rules", ())
+    behind = sum(map(is_cohort, rules))
+    return 0 < behind >= len(rules) - behind
 
 
 def has_spare(live: RouteFacts) -> bool:

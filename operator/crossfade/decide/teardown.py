@@ -31,8 +31,9 @@ def tear_down(snapshot: Snapshot) -> Plan:
     named = stable is not None and snapshot.route is not None and not snapshot.route.reached <= {*keep}
     left = inf if waits or slots or named else undrained(snapshot) if leftovers(snapshot, keep) else 0.0
     rest = traffic_of(snapshot).leftover(snapshot, alone(stable.revision)) if stable and not given_up else None
+    left = max(left, rest.wait) if rest else left
     first = (*route, *slots, *(rest.actions if rest else ()))
-    if not route and left == 0:
+    if not (route or rest or left):
         first = (*removal(snapshot, keep), *finalizer(rollout, wanted=False), *_left_serving(snapshot))
     elif not route and left == inf and given_up:
         first = finalizer(rollout, wanted=False)  # its pods stay: requests may still reach them

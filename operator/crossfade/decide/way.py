@@ -134,7 +134,7 @@ def waits(way: Way, step: Step) -> tuple[Reason, str] | None:
     evidence = way.snapshot.evidence
     if way.spec.suspend:
         return Reason.SUSPENDED, f"suspended before {step.summary}"
-    if (shut := _closed(way) or _no_way_back(way)) is not None:
+    if (shut := _closed(way) or no_way_back(way)) is not None:
         return shut[0], f"{step.summary} waits{shut[1]}"
     sources = {metric.name: source_of(metric, way.snapshot.templates) for metric in way.spec.analysis.metrics}
     if unknown := [source for source in sources.values() if isinstance(source, str)]:
@@ -162,7 +162,7 @@ def _closed(way: Way) -> tuple[Reason, str] | None:
     return Reason.WAITING_FOR_GATEWAY, ": the Gateways of its route are being read"
 
 
-def _no_way_back(way: Way) -> tuple[Reason, str] | None:
+def no_way_back(way: Way) -> tuple[Reason, str] | None:
     """Which pods of the stable version are missing to take everything back."""
     if way.stable.ready == 0:
         return Reason.NOT_SERVING, f" for {way.stable.model_version}, which has no ready pod to go back to"

@@ -16,7 +16,6 @@ from crossfade.api.v1alpha1 import (
     RolloutStatus,
 )
 from crossfade.api.v1alpha1.common import ApiModel
-from crossfade.decide.apportion import by_pods
 from crossfade.decide.builtin import BUILT_IN
 from crossfade.decide.memory import remembered
 from crossfade.decide.routes import rehearsal_name
@@ -40,7 +39,15 @@ from crossfade.observe.cache import Cache
 from crossfade.observe.claims import Claims
 from crossfade.observe.pods import is_over, last_loss, read_pod
 from crossfade.observe.rehearser import Rehearser
-from crossfade.observe.routes import adoption_of, is_labelled, is_managed, read_adopted, read_entry, read_route
+from crossfade.observe.routes import (
+    adoption_of,
+    is_labelled,
+    is_managed,
+    read_adopted,
+    read_entry,
+    read_route,
+    replicas_asked,
+)
 from crossfade.observe.scout import Scout
 from crossfade.ports import ROUTES, Object
 
@@ -69,14 +76,14 @@ def gather_rollout(
     rollout = _rollout(raw)
     version = cache.get("ModelVersion", rollout.namespace, raw.get("spec", {}).get("modelVersion", ""))
     adoption = adoption_of(cache, raw)
-    revisions = _revisions(cache, rollout)
+    revisions, by_pods = _revisions(cache, rollout), replicas_asked(raw)
     return Snapshot(
         now=now,
         rollout=rollout,
         platform=platform,
         version=_version(version) if version else None,
         revisions=revisions,
-        route=_entry(cache, rollout, adoption, revisions),
+        route=_entry(cache, rollout, adoption, revisions, by_pods=by_pods),
         evidence=evidence.get((rollout.namespace, rollout.name)),
         templates=templates_of(cache, rollout.namespace, rollout.spec),
         foresight=foresights.get((rollout.uid, rollout.generation)),
@@ -86,23 +93,28 @@ def gather_rollout(
         rehearsed=rehearser.of(rollout.uid) if rehearser else {},
         rivals=claims.before(raw) if claims else (),
         adoption=adoption,
-        left_behind=_left_behind(cache, rollout, adoption),
+        left_behind=_left_behind(cache, rollout, adoption, by_pods=by_pods),
     )
 
 
 def _entry(
-    cache: Cache, rollout: RolloutFacts, adoption: Adoption | None, revisions: Mapping[str, RevisionFacts]
+    cache: Cache,
+    rollout: RolloutFacts,
+    adoption: Adoption | None,
+    revisions: Mapping[str, RevisionFacts],
+    *,
+    by_pods: bool | None,
 ) -> RouteFacts | None:
-    """The users' route: the one that is adopted, our own, or the Service that stands for it; of a spec that cannot be
-    read, whichever there is."""
-    spec, place = rollout.spec, (rollout.namespace, rollout.name)
+    """The users' route: the one that is adopted, our own, or the Service that stands for it; whichever there is when
+    it cannot be told whether it goes `by_pods`."""
+    place = (rollout.namespace, rollout.name)
     if adoption is not None:
         theirs = cache.get("HTTPRoute", rollout.namespace, adoption.route)
         return read_adopted(theirs, adoption) if theirs and is_labelled(theirs) else None
-    route = _route(cache, rollout, rollout.name) if spec is None or not by_pods(spec) else None
+    route = None if by_pods else _route(cache, rollout, rollout.name)
     if route is not None:
         return read_route(route, cache.ours(route["kind"], *place))
-    service = cache.get("Service", *place) if spec is None or by_pods(spec) else None
+    service = None if by_pods is False else cache.get("Service", *place)
     if service is None or service["metadata"].get("labels", {}).get(meta.LABEL_ENTRY) != rollout.name:
         return None
     known = rollout.status.route.generation if rollout.status.route else None
@@ -110,9 +122,11 @@ def _entry(
     return read_entry(service, slices, revisions, known, ours)
 
 
-def _left_behind(cache: Cache, rollout: RolloutFacts, adoption: Adoption | None) -> RouteFacts | None:
+def _left_behind(
+    cache: Cache, rollout: RolloutFacts, adoption: Adoption | None, *, by_pods: bool | None
+) -> RouteFacts | None:
     """The route of our own that a deleted Rollout of this name has left, where this one has none."""
-    if adoption.route == rollout.name if adoption else rollout.spec is None or not by_pods(rollout.spec):
+    if adoption.route == rollout.name if adoption else not by_pods:
         return None
     found = _route(cache, rollout, rollout.name)
     return read_route(found) if found is not None and is_managed(found, rollout.name) else None

@@ -54,6 +54,14 @@ def adoption_of(cache: Cache, raw: Object) -> Adoption | None:
     return Adoption(name, rule, slots, route["metadata"].get("resourceVersion", ""), _writer(route, metadata["name"]))
 
 
+def replicas_asked(raw: Object) -> bool | None:
+    """Whether a Rollout as stored has numbers of pods for weights, and no route of its own; None when that cannot be
+    told. It is read as written, for the same reason."""
+    traffic = raw.get("spec", {}).get("traffic") or {}
+    said = [traffic.get(way) is not None for way in ("replicas", "gatewayAPI")]
+    return said[0] if any(said) and not all(said) else None
+
+
 def is_labelled(route: Object) -> bool:
     """Whether its owner, who may be we, lets it be moved; of others' no more is known than what they match."""
     return meta.LABEL_ROLLOUT in (route["metadata"].get("labels") or {})

@@ -14,6 +14,20 @@ def a_cohort_gets_the_candidate_and_nobody_else(story: Story) -> None:
     story.reaches(promoted).rests(15)
 
 
+@case("E1", cohort_rate=200.0)
+def a_rule_is_added_under_a_cohort(story: Story) -> None:
+    """The cohort leaves its rule, the users' new one comes with a place behind it, and the cohort is back in both."""
+    story.asks("v2", TEAM, gate())
+    story.reaches(at("sign-off")).rests(5)
+    rules = [{"matches": [{"path": {"type": "PathPrefix", "value": path}}]} for path in ("/", "/v2")]
+    parents = [{"name": "public", "namespace": "gateways"}]
+    story.edit(traffic={"gatewayAPI": {"parentRefs": parents, "rules": rules}})
+    story.rests(15)
+    assert len(story.route["spec"]["rules"]) == 4 if story.route else False
+    story.order("advance")
+    story.reaches(promoted).rests(15)
+
+
 @case("E2", cohort_rate=200.0)
 def the_cohorts_rule_is_taken_away_by_hand(story: Story) -> None:
     """It is back at the next look."""

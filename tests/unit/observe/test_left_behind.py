@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from crossfade.model.snapshot import Platform
+from crossfade.model.snapshot import Platform, Snapshot
 from crossfade.observe.cache import Cache
 from crossfade.observe.gather import gather_rollout
 
@@ -20,6 +20,12 @@ def adopting(name: str) -> dict[str, Any]:
 
 def seen(traffic: dict[str, Any], name: str = "demo", labels: dict[str, str] = OURS) -> frozenset[str] | None:
     """Whom the route that was left behind leads to, None when there is none, beside one HTTPRoute."""
+    left = gathered(spec(traffic=traffic), name, labels).left_behind
+    return left.reached if left else None
+
+
+def gathered(asked: dict[str, Any], name: str = "demo", labels: dict[str, str] = OURS) -> Snapshot:
+    """All that is seen of a Rollout with this spec beside one HTTPRoute."""
     cache = Cache()
     place = {"namespace": "ml", "resourceVersion": "1", "uid": "u", "generation": 1}
     rules = [{"backendRefs": [{"name": "demo-0123456789", "weight": 1}]}]
@@ -31,9 +37,8 @@ def seen(traffic: dict[str, Any], name: str = "demo", labels: dict[str, str] = O
             "spec": {"rules": rules},
         }
     )
-    raw = {"kind": "Rollout", "metadata": {**place, "name": "demo"}, "spec": spec(traffic=traffic)}
-    left = gather_rollout(cache, Platform("crossfade:test"), {}, {}, {}, raw, now=0.0).left_behind
-    return left.reached if left else None
+    raw = {"kind": "Rollout", "metadata": {**place, "name": "demo"}, "spec": asked}
+    return gather_rollout(cache, Platform("crossfade:test"), {}, {}, {}, raw, now=0.0)
 
 
 @pytest.mark.parametrize("traffic", [BY_PODS, adopting("shop")])
@@ -55,3 +60,20 @@ def test_beside_another_way_in_the_route_of_before_is_seen(traffic: dict[str, An
 )
 def test_what_was_not_left_behind_is_not(traffic: dict[str, Any], name: str, labels: dict[str, str]) -> None:
     assert seen(traffic, name, labels) is None
+
+
+UNREADABLE = {"replicas": "many"}
+
+
+def test_a_spec_that_cannot_be_read_hides_not_whose_the_route_is() -> None:
+    found = gathered(spec(traffic=BY_PODS, serving=UNREADABLE))
+    assert found.rollout.spec is None
+    assert found.route is None, "it would be written"
+    assert found.left_behind is not None
+
+
+@pytest.mark.parametrize("traffic", [MANAGED, {}, None, {**MANAGED, **BY_PODS}], ids=str)
+def test_of_a_spec_that_does_not_say_otherwise_the_route_is_its_own(traffic: Any) -> None:
+    found = gathered(spec(traffic=traffic, serving=UNREADABLE))
+    assert found.route is not None
+    assert found.left_behind is None

@@ -133,6 +133,27 @@ async def test_a_repair_that_was_refused_is_told_when_it_is_done() -> None:
     assert len(told(cluster, "RouteRepaired")) == 1
 
 
+async def test_a_repair_that_is_refused_again_and_again_is_said_once() -> None:
+    """With a stage under way, whose proof goes first."""
+    cluster, clock = await promoted()
+    loop = await before_its_first_stage(cluster, clock)
+    await loop.settle()
+    route = cluster.objects["HTTPRoute", "ml", "demo"]
+    cluster.create({**route, "spec": {**route["spec"], "rules": [{**route["spec"]["rules"][0], "backendRefs": []}]}})
+    cluster.refuse = lambda verb, kind, name: kind == "HTTPRoute"
+    loop.watch()
+    written, said = [], []
+    for _ in range(4):
+        loop.world.breach(("ml", "demo"))
+        with pytest.raises(ActionError):
+            await until_idle(loop)
+        written.append(len(cluster.writes))
+        said.append(ready(cluster)["message"])
+    assert written[0] == written[-1], "a refusal that stays is no news"
+    assert "could not be written" in said[0]
+    assert len({*said}) == 1
+
+
 async def test_a_repair_is_told_although_the_status_after_it_was_refused() -> None:
     cluster, loop = await changed_by_others()
     cluster.refuse = lambda verb, kind, name: verb == "status"
