@@ -1,4 +1,4 @@
-"""How many requests all tests with an operator sent through rollouts, how, and which of them no model answered."""
+"""How many requests all tests with a Rollout sent through it, how, and which of them no model answered."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
