@@ -35,7 +35,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """What all tests with an operator sent, and what of it failed."""
+    """What all tests with a Rollout sent, and what of it failed."""
     for line in config.stash[_TALLY].lines():
         terminalreporter.write_line(line)
 
@@ -92,8 +92,10 @@ async def new_endpoint(
             return made[-1]
 
         yield make
-    if "start_operator" in request.fixturenames:
-        request.config.stash[_TALLY].add(gateway, request.node.name, [sent for one in made for sent in one.loads])
+    for one in made:
+        if any(kind == "Rollout" for kind, _ in one.recorder.newest):
+            way = gateway if one.gateway == bed.gateway_url(gateway) else "without a gateway"
+            request.config.stash[_TALLY].add(way, request.node.name, one.loads)
     for recorder in (one.recorder for one in made):
         for kind, name in sorted(recorder.newest):
             if kind in KINDS:

@@ -9,7 +9,7 @@ import pytest
 
 from testbed.bed import Bed
 from testbed.load import LoadGenerator, Sample
-from tests.cluster.test_way_back import back, started
+from tests.cluster.test_way_back import back
 from tests.support import objects
 from tests.support.endpoint import (
     BODY,
@@ -22,6 +22,7 @@ from tests.support.endpoint import (
     rolled_back,
     serves,
     settled,
+    started,
 )
 from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
@@ -130,10 +131,14 @@ async def test_two_promotions_move_two_weights_and_nothing_else(serving: Endpoin
         await at_least(load, 100)
         for number in (2, 3):
             await serving.ask(number)
+            half = await serving.until(at_stage("at-50"), 90)
+            loaded = await started(serving, half["status"]["candidate"]["revision"])
             done = await serving.until(lambda found, number=number: serves(found, number), 90)
             stable = done["status"]["stable"]["revision"]
             await settled(serving, stable)
             assert await selected(serving) == {BLUE: stable, GREEN: stable}
+            assert loaded, "nothing was ready at half"
+            assert loaded.items() <= (await started(serving, stable)).items(), "a pod was made or loaded again"
         await at_least(load, 100)
     assert failed_by_route(load.samples) == {}
     assert told(serving) == [(1, 0), (90, 10), (50, 50), (0, 100), (10, 90), (50, 50), (100, 0)]
@@ -234,6 +239,7 @@ async def test_what_git_says_of_weights_harms_nobody_while_nothing_is_rolled_out
     assert answered(serving, load.samples[-50:]) == {"fraud-3"}
 
 
+@on_both_gateways_at_length
 async def test_a_rule_that_is_not_as_it_must_be_is_named_and_heals(serving: Endpoint, git: Git) -> None:
     async with serving.load(RATE) as load:
         await serving.patch("HTTPRoute", ROUTE, {"spec": {"rules": [{**_rule(git), "name": "other"}]}})
@@ -250,6 +256,7 @@ def _rule(git: Git) -> Object:
     return dict(git.manifest((1, 0))["spec"]["rules"][0])
 
 
+@on_both_gateways_at_length
 async def test_back_to_a_version_that_was_kept_moves_all_weight_at_once(serving: Endpoint) -> None:
     first = (await serving.until(lambda _: True))["status"]["stable"]["revision"]
     await serving.patch("Rollout", NAME, {"spec": {"strategy": back(keepPrevious="10m")}})
@@ -320,6 +327,7 @@ def shared(manifest: Object) -> Object:
     return {"spec": {"rules": [rule, {"name": "another", "matches": matches, "backendRefs": backends}]}}
 
 
+@on_both_gateways_at_length
 @pytest.mark.parametrize("policy", ["Orphan", "Delete"])
 async def test_deleting_the_rollout_in_a_split_leaves_the_route_and_all_to_stable(
     git: Git, endpoint: Endpoint, start_operator: StartOperator, policy: str

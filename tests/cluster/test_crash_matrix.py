@@ -9,6 +9,7 @@ import pytest
 from tests.cluster.conftest import NewEndpoint
 from tests.support import objects
 from tests.support.endpoint import Endpoint, failed_by_route, rolled_back, serves, settled, weights
+from tests.support.gateways import on_both_gateways_at_length
 from tests.support.operator_process import Installation, OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -38,6 +39,7 @@ async def roll_out(endpoint: Endpoint, operator: OperatorProcess, *, bad: bool) 
     assert [weights(route) for route in await endpoint.items("HTTPRoute")] == [{last: 100}]
 
 
+@on_both_gateways_at_length
 async def test_an_operator_killed_at_every_write_ends_where_one_that_lives_ends(
     new_endpoint: NewEndpoint, installation: Installation, tmp_path: Path
 ) -> None:

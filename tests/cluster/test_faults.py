@@ -25,6 +25,7 @@ from tests.support.endpoint import (
     serves,
     weights,
 )
+from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -93,6 +94,7 @@ def prometheus_process(bed: Bed) -> int:
     return next(int(one.parent.name) for one in Path("/proc").glob("[0-9]*/cmdline") if mark in one.read_bytes())
 
 
+@on_both_gateways_at_length
 @pytest.mark.parametrize("breakage", [killed, hanging])
 async def test_without_metrics_no_weight_moves_and_with_them_the_rollout_goes_on(
     serving: Endpoint, bed: Bed, breakage: Breakage
@@ -111,6 +113,7 @@ async def test_without_metrics_no_weight_moves_and_with_them_the_rollout_goes_on
         await serving.until(lambda found: serves(found, 2), 90)
 
 
+@on_both_gateways_at_length
 async def test_an_api_server_that_is_gone_for_seconds_fails_no_request_and_ends_no_rollout(
     serving: Endpoint, bed: Bed
 ) -> None:
@@ -183,6 +186,7 @@ async def test_a_candidate_that_does_not_start_never_gets_a_request(
     assert all(weights(route) == only for route in serving.recorder.of("HTTPRoute", NAME))
 
 
+@on_both_gateways_at_length
 async def test_a_candidate_that_is_no_longer_ready_under_traffic_is_left(
     serving: Endpoint, record_property: Callable[[str, object], None]
 ) -> None:
@@ -201,6 +205,7 @@ async def test_a_candidate_that_is_no_longer_ready_under_traffic_is_left(
 # people
 
 
+@on_both_gateways_at_length
 async def test_the_record_of_an_evicted_pod_speaks_against_nobody(serving: Endpoint) -> None:
     """What the kubelet leaves of one: no node runs it, its Deployment has another, and nobody collects it for long."""
     await serving.model(2)
@@ -227,6 +232,7 @@ async def test_the_record_of_an_evicted_pod_speaks_against_nobody(serving: Endpo
     assert failed_by_route(load.samples) == {}
 
 
+@on_both_gateways
 async def test_deleting_a_rollout_mid_way_leaves_the_stable_version_serving(serving: Endpoint) -> None:
     await serving.model(2)
     stable = stable_of(await current(serving))
@@ -256,6 +262,7 @@ async def test_a_rolled_back_version_is_tried_again_for_a_new_token_and_for_noth
     assert [one.get("retryToken") for one in again["status"]["history"]] == ["1", None, None]
 
 
+@on_both_gateways_at_length
 async def test_a_route_edited_by_hand_is_repaired_within_two_seconds(
     serving: Endpoint, record_property: Callable[[str, object], None]
 ) -> None:

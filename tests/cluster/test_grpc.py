@@ -23,6 +23,7 @@ from tests.support.endpoint import (
     rolled_back,
     serves,
     settled,
+    started,
     weights,
 )
 from tests.support.gateways import ENVOY, on_both_gateways, on_both_gateways_at_length
@@ -84,10 +85,13 @@ async def test_a_good_version_is_promoted_under_calls_and_streams_and_none_fails
         await endpoint.ask(2)
         tenth = await endpoint.until(at_stage("at-10"))
         candidate = tenth["status"]["candidate"]["revision"]
+        loaded = await started(endpoint, candidate)
         await endpoint.until(lambda found: serves(found, 2))
         await settled(endpoint, candidate)
         await at_least(kept, 200)
         await asyncio.gather(kept.stop(), new.stop(), streamed.stop())
+    assert loaded, "nothing was ready at a tenth"
+    assert loaded.items() <= (await started(endpoint, candidate)).items(), "a pod was made or loaded again"
     for load in (kept, new, streamed):
         assert (failed_by_route(load.samples), failed_by_model(load.samples)) == ({}, {})
         assert {one.arm for one in load.samples} == {first, candidate}
@@ -168,7 +172,8 @@ async def test_the_calls_of_a_cohort_go_to_the_candidate_and_no_others(
     stable = await asked(endpoint, COHORT)
     headers = {"host": endpoint.host, TEAM["name"]: TEAM["value"]}
     url = endpoint.gateway.replace("http://", "grpc://") + oip.INFER
-    async with calls(endpoint, RATE) as load, LoadGenerator(url, RATE / 4, [CALL], headers, timeout=10.0) as team:
+    cohort = endpoint.counted("a cohort's gRPC calls", LoadGenerator(url, RATE / 4, [CALL], headers, timeout=10.0))
+    async with calls(endpoint, RATE) as load, cohort as team:
         found = await endpoint.until(at_stage("team"))
         candidate = found["status"]["candidate"]["revision"]
         await team.wait_until(lambda samples: {one.arm for one in samples[-20:]} == {candidate}, 20)

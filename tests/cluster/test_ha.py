@@ -14,6 +14,7 @@ from testbed.bed import Bed
 from tests.support import objects
 from tests.support.audit import Write, writes
 from tests.support.endpoint import Endpoint, at_stage, failed_by_route, serves, settled
+from tests.support.gateways import on_both_gateways_at_length
 from tests.support.operator_process import ACCOUNT, Installation, OperatorProcess
 from tests.support.recorder import Object
 
@@ -123,6 +124,7 @@ async def other_than(both: Replicas, was: OperatorProcess | None, seconds: float
     return found
 
 
+@on_both_gateways_at_length
 async def test_one_that_is_killed_in_a_rollout_is_followed_and_nothing_is_written_twice(
     endpoint: Endpoint, both: Replicas, bed: Bed
 ) -> None:

@@ -121,6 +121,7 @@ async def test_going_back_to_stable_is_an_immediate_return_and_no_failure(servin
     assert "RolledBack" not in said
 
 
+@on_both_gateways_at_length
 async def test_a_gate_waits_for_its_word_and_the_bake_ends_by_its_time(serving: Endpoint) -> None:
     gate, bake = {"name": "sign-off", "gate": "Manual"}, {"duration": "3s", "holdback": 100}
     stages = ({"name": "third", "weight": 300}, gate)
@@ -134,6 +135,7 @@ async def test_a_gate_waits_for_its_word_and_the_bake_ends_by_its_time(serving: 
     assert done["status"]["outcome"]["result"] == "Promoted"
 
 
+@on_both_gateways_at_length
 async def test_a_namespace_can_be_deleted_in_the_middle_of_a_split(serving: Endpoint) -> None:
     await serving.patch("Rollout", NAME, {"spec": {"strategy": {"stages": [HELD]}}})
     async with serving.load(RATE) as load:

@@ -20,6 +20,7 @@ from tests.support.endpoint import (
     serves,
     weights,
 )
+from tests.support.gateways import on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -83,6 +84,7 @@ def verdict(found: Object) -> tuple[str, str]:
     return analysis.get("verdict", ""), analysis.get("explanation", "")
 
 
+@on_both_gateways_at_length
 async def test_an_equal_version_is_promoted_on_proof(serving: Endpoint) -> None:
     async with judged(serving):
         done = await serving.until(lambda found: serves(found, 2), 240)
@@ -91,6 +93,7 @@ async def test_an_equal_version_is_promoted_on_proof(serving: Endpoint) -> None:
     assert {m["state"] for one in passed for m in one["status"]["analysis"]["metrics"]} == {"NonInferior"}
 
 
+@on_both_gateways_at_length
 async def test_five_times_the_errors_are_rolled_back_with_the_counts_in_the_sentence(serving: Endpoint) -> None:
     async with judged(serving, errorRate=0.05) as load:
         ended = await serving.until(rolled_back, 180)
@@ -105,6 +108,7 @@ async def test_five_times_the_errors_are_rolled_back_with_the_counts_in_the_sent
     assert f"{found['candidate']['bad']} of {found['candidate']['total']:,}" in said(ended)
 
 
+@on_both_gateways_at_length
 async def test_thirty_percent_more_latency_is_rolled_back_for_its_latency(serving: Endpoint) -> None:
     async with judged(serving, latencyMs={"p50": 26, "p99": 78}):
         ended = await serving.until(rolled_back, 240)
@@ -113,9 +117,10 @@ async def test_thirty_percent_more_latency_is_rolled_back_for_its_latency(servin
     assert said(ended).split(": ")[1].startswith("latency")
 
 
+@on_both_gateways_at_length
 async def test_a_candidate_that_the_gateway_sends_nothing_is_held_and_said_so(serving: Endpoint) -> None:
     stable = (await serving.until(lambda _: True))["status"]["stable"]["revision"]
-    await serving.create(stolen(serving.host, stable))
+    await serving.create(stolen(serving.host, serving.parent, stable))
     async with judged(serving):
         held = await serving.until(lambda found: verdict(found)[0] == "Hold" and "0 of " in verdict(found)[1], 60)
         (route,) = [one for one in await serving.items("HTTPRoute") if one["metadata"]["name"] == NAME]
@@ -125,6 +130,7 @@ async def test_a_candidate_that_the_gateway_sends_nothing_is_held_and_said_so(se
 
 
 @pytest.mark.slow
+@on_both_gateways_at_length
 async def test_without_prometheus_nothing_moves_and_the_sentence_says_why(serving: Endpoint, bed: Bed) -> None:
     async with judged(serving) as load:
         await serving.until(at_stage("at-20"))
@@ -140,13 +146,12 @@ async def test_without_prometheus_nothing_moves_and_the_sentence_says_why(servin
         await serving.until(lambda found: serves(found, 2), 240)
 
 
+@on_both_gateways_at_length
 async def test_a_shock_in_both_arms_holds_and_does_not_roll_back(serving: Endpoint) -> None:
     async with judged(serving) as load:
         await serving.until(at_stage("at-20"))
         await at_least(load, round(8 * RATE))
-        async with LoadGenerator(
-            serving.gateway + objects.INFER, RATE / 2, [FAILING], {"host": serving.host}, timeout=10.0
-        ) as storm:
+        async with serving.load(RATE / 2, body=FAILING) as storm:
             held = await serving.until(lambda found: "both" in verdict(found)[1], 30)
             await at_least(storm, round(2 * RATE))
         assert verdict(held)[0] == "Hold"
@@ -160,7 +165,7 @@ def metric(found: Object, name: str) -> Object:
     return next(one for one in metrics if one["name"] == name)
 
 
-def stolen(host: str, revision: str) -> Object:
+def stolen(host: str, parent: str, revision: str) -> Object:
     """A route that somebody else made: its longer path wins, and all its requests go to one revision."""
     rule = {
         "matches": [{"path": {"type": "PathPrefix", "value": "/v2/models"}}],
@@ -170,5 +175,5 @@ def stolen(host: str, revision: str) -> Object:
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "HTTPRoute",
         "metadata": {"name": "older"},
-        "spec": {"parentRefs": [{"name": "public", "namespace": "gateways"}], "hostnames": [host], "rules": [rule]},
+        "spec": {"parentRefs": [{"name": parent, "namespace": "gateways"}], "hostnames": [host], "rules": [rule]},
     }

@@ -12,7 +12,7 @@ from testbed import gateway_api
 from testbed.cluster import ClusterClient
 from testbed.load import LoadGenerator
 from tests.support import objects
-from tests.support.endpoint import NAME, Endpoint, at_least, at_stage, failed_by_route, ready, serves, weights
+from tests.support.endpoint import NAME, Endpoint, at_least, at_rest, at_stage, failed_by_route, ready, serves, weights
 from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object, collection
@@ -23,6 +23,13 @@ pytestmark = pytest.mark.cluster
 RATE = 100.0
 MERGE = {"Content-Type": "application/merge-patch+json"}
 HELD = {"name": "held", "weight": 40, "minDuration": "10m"}
+EDITS: dict[str, tuple[Object, str]] = {
+    "weights that fall": (objects.stages(50, 20), "must rise: each stage's"),
+    "a name twice": ({"stages": [{"name": "five", "weight": 5}, {"name": "five", "weight": 50}]}, "Duplicate value"),
+    "a weight beyond the scale": (objects.stages(50, 100), "must have weights that are less than `weightScale`"),
+    "no pod": ({}, "spec.serving.replicas in body should be greater than or equal to 1"),
+}
+"""What an edit makes of the strategy, and the answer to it; without a strategy the pods are taken away."""
 CLASSES = "/apis/gateway.networking.k8s.io/v1/gatewayclasses"
 
 StartOperator = Callable[..., OperatorProcess]
@@ -68,6 +75,35 @@ async def another_gateway(admin: ClusterClient, name: str, namespaces: Object) -
 def parents(*names: str, **more: Any) -> Object:
     refs = [{"name": name, "namespace": gateway_api.NAMESPACE, **more} for name in names]
     return {"traffic": {"gatewayAPI": {"parentRefs": refs}}}
+
+
+@on_both_gateways_at_length
+async def test_an_edit_that_makes_no_sense_is_refused_with_a_sentence_and_reaches_no_user(serving: Endpoint) -> None:
+    """Of a Rollout that serves, with another version asked for in the same edit."""
+    before = await serving.until(lambda found: at_rest(found, 1))
+    url = f"{collection('Rollout', serving.namespace)}/{NAME}"
+    async with untouched(serving) as load:
+        for what, (strategy, sentence) in EDITS.items():
+            wrong = {"strategy": strategy} if strategy else {"serving": {"replicas": 0}}
+            change = {"spec": {"modelVersion": f"{NAME}-2", **wrong}}
+            answer = await serving.http.patch(url, json=change, headers=MERGE)
+            assert answer.status_code == 422, f"{what}: {answer.text}"
+            assert sentence in answer.json()["message"], what
+            await at_least(load, 100)
+        (after,) = await serving.items("Rollout")
+    assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
+
+
+async def test_stages_that_change_places_are_refused_by_the_operator(serving: Endpoint) -> None:
+    """The API server does not look at their order again, for their list is a map to it."""
+    async with untouched(serving):
+        change = {"modelVersion": f"{NAME}-2", "strategy": objects.stages(50, 10)}
+        await serving.patch("Rollout", NAME, {"spec": change})
+        refused = await serving.until(says("InvalidSpec"))
+    assert "must rise: each stage's `weight`" in said(refused)
+    await serving.patch("Rollout", NAME, {"spec": {"strategy": objects.stages(10, 50)}})
+    async with serving.load(RATE):
+        await serving.until(lambda found: serves(found, 2), 90)
 
 
 @on_both_gateways_at_length

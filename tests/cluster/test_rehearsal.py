@@ -58,7 +58,8 @@ async def asked(endpoint: Endpoint, *stages: Object) -> AsyncIterator[LoadGenera
 def team(endpoint: Endpoint) -> LoadGenerator:
     """The cohort's requests."""
     headers = {"host": endpoint.host, TEAM["name"]: TEAM["value"]}
-    return LoadGenerator(endpoint.gateway + objects.INFER, RATE / 4, [BODY], headers, timeout=10.0)
+    load = LoadGenerator(endpoint.gateway + objects.INFER, RATE / 4, [BODY], headers, timeout=10.0)
+    return endpoint.counted("a cohort", load)
 
 
 def answered_alone(arm: str, samples: Sequence[Sample]) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.cluster.conftest import NewEndpoint
 from tests.support.audit import writes
 from tests.support.endpoint import (
     Endpoint,
@@ -17,14 +18,19 @@ from tests.support.endpoint import (
     rolled_back,
     serves,
     settled,
+    started,
     weights,
 )
 from tests.support.gateways import on_both_gateways
 from tests.support.operator_process import ACCOUNT, Installation, OperatorProcess
+from tests.support.recorder import Object
+from tests.support.reweighing import plain_delay
 
 pytestmark = pytest.mark.cluster
 
 RATE = 200.0
+AT_ONCE_SECONDS = 1.0
+"""How much longer than a plain change a gateway may send requests to a version that is taken back."""
 
 
 @on_both_gateways
@@ -43,14 +49,15 @@ async def test_a_good_version_is_promoted_under_load_and_no_request_fails(
         assert ready(tenth)[0] == "Unknown"
         begun = len(load.samples)
         await endpoint.until(at_stage("at-50"))
-        before = {pod["metadata"]["uid"] for pod in await endpoint.pods(candidate)}
+        loaded = await started(endpoint, candidate)
         shifted = len(load.samples)
         done = await endpoint.until(lambda found: serves(found, 2))
         await settled(endpoint, candidate)
         await at_least(load, 200)
         summary = await load.stop()
     pods = await endpoint.pods(candidate)
-    assert before < {pod["metadata"]["uid"] for pod in pods}, "what carried half was not among what carries all"
+    assert loaded, "nothing was ready at half"
+    assert loaded.items() < (await started(endpoint, candidate)).items(), "what carries half was made or loaded again"
     assert [pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods] == [0, 0]
     assert done["status"]["outcome"]["result"] == "Promoted"
     assert (failed_by_route(load.samples), failed_by_model(load.samples)) == ({}, {})
@@ -62,11 +69,12 @@ async def test_a_good_version_is_promoted_under_load_and_no_request_fails(
 
 @on_both_gateways
 async def test_a_bad_version_is_rolled_back_under_load_and_no_request_fails_by_the_route(
-    endpoint: Endpoint,
+    new_endpoint: NewEndpoint,
     installation: Installation,
     start_operator: Callable[..., OperatorProcess],
     record_property: Callable[[str, object], None],
 ) -> None:
+    endpoint = await new_endpoint()
     start_operator(endpoint.namespace)
     await endpoint.model(1)
     await endpoint.model(2, errorRate=0.2)
@@ -90,12 +98,26 @@ async def test_a_bad_version_is_rolled_back_under_load_and_no_request_fails_by_t
     record_property("seconds from the first bad answer to no traffic", round(exposure, 2))
     record_property("bad answers served", len(bad))
     print(f"{len(bad)} bad answers; {exposure:.2f} s from the first one to the candidate's last request")
-    assert_route_was_written_before_the_record(endpoint, stable)
-    assert {one.code for one in writes(installation.bed.audit, ACCOUNT, endpoint.namespace)} <= {200, 201}
+    back = route_written_before_the_record(endpoint, stable)
+    written = writes(installation.bed.audit, ACCOUNT, endpoint.namespace)
+    assert {one.code for one in written} <= {200, 201}
+    routes = [one.at for one in written if one.resource == "httproutes"]
+    last = max(one.wall + one.lateness for one in answered_by(load.samples, candidate))
+    assert len(routes) == generation((await endpoint.items("HTTPRoute"))[0]), "not every write was a change"
+    after, plain = last - routes[generation(back) - 1], await plain_delay(await new_endpoint(), RATE)
+    record_property("seconds from the route's write to the candidate's last request", round(after, 2))
+    record_property("seconds that the gateway takes for a plain change", round(plain, 2))
+    print(f"the candidate's last request came {after:.2f} s after the way back was written; {plain:.2f} s is plain")
+    assert after <= plain + AT_ONCE_SECONDS
 
 
-def assert_route_was_written_before_the_record(endpoint: Endpoint, stable: str) -> None:
-    """By the versions that the API server gave them, which rise over all kinds."""
+def generation(found: Object) -> int:
+    """How many times its spec was written."""
+    return int(found["metadata"]["generation"])
+
+
+def route_written_before_the_record(endpoint: Endpoint, stable: str) -> Object:
+    """The way back, by the versions that the API server gave them, which rise over all kinds."""
     split = [r for r in endpoint.recorder.of("HTTPRoute", "fraud") if len(weights(r)) == 2]
     back = next(
         r
@@ -104,6 +126,7 @@ def assert_route_was_written_before_the_record(endpoint: Endpoint, stable: str) 
     )
     record = next(r for r in endpoint.recorder.of("Rollout", "fraud") if rolled_back(r))
     assert version(back) < version(record)
+    return back
 
 
 def version(found: dict[str, dict[str, str]]) -> int:

@@ -22,6 +22,7 @@ from tests.support.endpoint import (
     settled,
     weights,
 )
+from tests.support.gateways import on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -54,6 +55,7 @@ def told(found: Object) -> str:
     return str(conditions(found).get("Ready", {}).get("message", ""))
 
 
+@on_both_gateways_at_length
 async def test_no_user_meets_a_cold_server_at_any_stage(endpoint: Endpoint, start_operator: StartOperator) -> None:
     start_operator(endpoint.namespace)
     await endpoint.model(1)
@@ -85,6 +87,7 @@ async def test_without_a_warm_up_users_do_meet_it(endpoint: Endpoint, start_oper
     assert slow(load.samples) != []
 
 
+@on_both_gateways_at_length
 async def test_a_pod_that_starts_while_no_operator_runs_is_warmed_up_too(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:
@@ -136,6 +139,7 @@ async def test_a_body_that_is_not_there_is_named_and_waited_for(
     await endpoint.until(lambda found: serves(found, 1), 120)
 
 
+@on_both_gateways_at_length
 @pytest.mark.parametrize(
     ("behaviour", "changes", "cause", "says"),
     [

@@ -8,7 +8,17 @@ import pytest
 
 from tests.cluster.test_capacity import ready_pods, version
 from tests.support import objects
-from tests.support.endpoint import NAME, Endpoint, answered_by, at_least, failed_by_route, serves, settled, weights
+from tests.support.endpoint import (
+    NAME,
+    Endpoint,
+    answered_by,
+    at_least,
+    failed_by_route,
+    serves,
+    settled,
+    started,
+    weights,
+)
 from tests.support.gateways import on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 
@@ -24,11 +34,6 @@ StartOperator = Callable[..., OperatorProcess]
 def back(**more: Any) -> dict[str, Any]:
     """Half, then everything; back by one version without stages."""
     return {**objects.stages(50), "rollbackWindow": {"revisions": 1}, **more}
-
-
-async def started(endpoint: Endpoint, revision: str) -> dict[str, Any]:
-    """When each pod of a revision started, by its uid."""
-    return {pod["metadata"]["uid"]: pod["status"].get("startTime") for pod in await endpoint.pods(revision)}
 
 
 @on_both_gateways_at_length
@@ -66,6 +71,7 @@ async def test_back_to_a_version_that_was_kept_loads_nothing_and_fails_nobody(
     await endpoint.until(lambda found: not found["metadata"].get("finalizers"))
 
 
+@on_both_gateways_at_length
 async def test_back_to_a_version_that_is_gone_waits_for_its_pods(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:

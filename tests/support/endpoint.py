@@ -218,6 +218,21 @@ def _told(samples: Sequence[Sample], chosen: Callable[[Sample], bool]) -> dict[s
     return dict(Counter(f"{one.wall - start:.0f} s: {one.error or one.status} by {one.arm}" for one in found))
 
 
+async def started(endpoint: Endpoint, revision: str) -> dict[str, tuple[str, ...]]:
+    """Of each ready pod of a revision, by uid: when it and each of its containers started, restarts included.
+
+    A pod that has loaded its model once has the same all its life.
+    """
+    found = dict[str, tuple[str, ...]]()
+    for pod in await endpoint.pods(revision):
+        status = pod["status"]
+        if any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions", ())):
+            begun = (str(one["state"]["running"]["startedAt"]) for one in status["containerStatuses"])
+            restarts = (str(one["restartCount"]) for one in status["containerStatuses"])
+            found[pod["metadata"]["uid"]] = (status["startTime"], *begun, *restarts)
+    return found
+
+
 async def settled(endpoint: Endpoint, revision: str, seconds: float = 45.0) -> None:
     """Wait until every other revision has been removed."""
     for deployment in await endpoint.items("Deployment"):

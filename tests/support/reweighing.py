@@ -8,10 +8,11 @@ from statistics import median
 
 from testbed.load import LoadGenerator, Sample
 from testbed.load.samples import percentile
-from tests.support.endpoint import answered_by, at_least
+from tests.support.endpoint import Endpoint, answered_by, at_least
 from tests.support.pair import NEW, OLD, Pair, after_each
 
 CHANGES = 60
+FEW = 12
 TENTHS = 5000
 """Answers of which a tenth are counted."""
 TOLERANCE = 5 * (TENTHS * 0.09) ** 0.5
@@ -60,12 +61,22 @@ class Report:
         return share
 
 
-async def swap_arms(pair: Pair, load: LoadGenerator) -> None:
+async def swap_arms(pair: Pair, load: LoadGenerator, times: int = CHANGES) -> None:
     """Give everything to one arm and then to the other, again as soon as it is live."""
     await at_least(load, 100)
-    for arm in itertools.islice(itertools.cycle([NEW, OLD]), CHANGES):
+    for arm in itertools.islice(itertools.cycle([NEW, OLD]), times):
         await pair.weigh(**{arm: 100})
         await load.wait_until(partial(_answers_alone, arm), _LATE)
+
+
+async def plain_delay(endpoint: Endpoint, rate: float) -> float:
+    """The most seconds that the endpoint's gateway took for one of FEW plain changes, from the write to the last
+    request on the old way: without an operator."""
+    pair = Pair(endpoint)
+    await pair.start(old=100)
+    async with endpoint.load(rate) as load:
+        await swap_arms(pair, load, FEW)
+    return max(after_each(pair.changes, load.samples))
 
 
 async def come_and_go(pair: Pair, load: LoadGenerator) -> int:

@@ -1,4 +1,4 @@
-"""How many requests all tests with an operator sent through rollouts, how, and which of them no model answered.
+"""How many requests all tests with a Rollout sent through it, how, and which of them no model answered.
 
 Each session of pytest writes its sum down; `python -m tests.support.tally` adds them up after all of them, and fails
 when there were too few requests or the route failed one.
