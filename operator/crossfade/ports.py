@@ -194,10 +194,12 @@ class Registry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file in a store: path relative to the model's root, and its size in bytes."""
+    """A file in a store: path relative to the model's root, and its size in bytes. `sha256` is in hex where the store
+    says what it must be, and else empty."""
 
     path: str
     size: int
+    sha256: str = ""
 
 
 class Artifacts(Protocol):
