@@ -102,7 +102,7 @@ async def test_credentials_that_are_refused_are_not_repeated(web: tuple[str, Pat
     (tmp_path / "credentials").mkdir()
     (tmp_path / "credentials" / "token").write_text("canary\n")
     told = json.dumps({"name": "risk", "system": "mlflow", "address": web[0], "secret": "mlflow"})
-    sources = OpenSources(None, None, allow_loopback=True)
+    sources = OpenSources((), None, allow_loopback=True)
     status, sentence = await loader._load(
         "mlflow-artifacts:/1/m", ZERO, tmp_path / "mnt", sources, WayIn(told, tmp_path)
     )
