@@ -142,7 +142,7 @@ async def test_the_hubs_own_client_has_the_same_model(hub: Hub, subject: Subject
         assert theirs["commit"] == reference.registry_version
         async with opened(access) as found:
             ours = await found.artifacts.files(reference.immutable_uri)
-        assert {file.path: [file.size, file.sha256] for file in ours} == theirs["files"]
+        assert {file.path: [file.size, file.sha256 or ""] for file in ours} == theirs["files"]
         assert digest_of(tmp_path / str(number) / "files") == await digest(access, reference)
 
 

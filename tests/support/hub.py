@@ -202,7 +202,7 @@ def _pointed(blob: bytes) -> tuple[str, int] | None:
 
 
 @contextmanager
-def serving(hub: Hub, address: str = "127.0.0.1") -> Iterator[Hub]:
+def serving(hub: Hub, address: str = "127.0.0.1", port: int = 0) -> Iterator[Hub]:
     """The Hub at an address of this machine, at its `url`."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -227,7 +227,7 @@ def serving(hub: Hub, address: str = "127.0.0.1") -> Iterator[Hub]:
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer((address, 0), Handler) as server:
+    with ThreadingHTTPServer((address, port), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         hub.url = hub.url or f"http://{address}:{server.server_port}"

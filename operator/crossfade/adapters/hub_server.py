@@ -31,10 +31,8 @@ class HubServer:
 
     def __init__(self, access: Access, guard: Guard | None = None, timeout: float = 30.0) -> None:
         headers = _headers(access)
-        elsewhere = guard or Guard()
-        self._web = Web(
-            access.address, headers=headers, ca=access.ca, guard=guard, elsewhere=elsewhere, timeout=timeout
-        )
+        self._web = Web(access.address, headers=headers, ca=access.ca, guard=guard, timeout=timeout)
+        self._elsewhere = guard or Guard()
         self.shown = self._web.shown
         self.known = bool(headers)
         """Whether there is a token."""
@@ -68,7 +66,8 @@ class HubServer:
     async def download(self, repo: str, commit: str, path: str) -> AsyncIterator[bytes]:
         """Stream the file at `path`. Raises SourceError."""
         what = f"the file {path!r} of {repo} at the Hugging Face Hub {self.shown}"
-        async for chunk in self._web.stream(what, f"/{repo}/resolve/{commit}/{quote(path)}"):
+        place = f"/{repo}/resolve/{commit}/{quote(path)}"
+        async for chunk in self._web.stream(what, place, elsewhere=self._elsewhere):
             yield chunk
 
     async def _get(self, repo: str, path: str, parameters: Mapping[str, str]) -> tuple[Any, Mapping[str, str] | None]:

@@ -56,9 +56,8 @@ class Reply:
 class Web:
     """One server at `address`, which may have a path. `headers` go with every request and are never shown.
 
-    With a `guard` every connection goes to the very IP address that the guard has seen. With `elsewhere` streams follow
-    redirects to other servers, to addresses that this guard lets pass and without the headers. `ca` is PEM; `timeout`
-    is in seconds for a whole request with its answer, but for streams. Raises SourceError when `ca` cannot be read.
+    With a `guard` every connection goes to the very IP address that the guard has seen. `ca` is PEM; `timeout` is in
+    seconds for a whole request with its answer, but for streams. Raises SourceError when `ca` cannot be read.
     """
 
     def __init__(
@@ -68,13 +67,11 @@ class Web:
         headers: Mapping[str, str] | None = None,
         ca: str = "",
         guard: Guard | None = None,
-        elsewhere: Guard | None = None,
         timeout: float = 30.0,
     ) -> None:
         self.shown = shown(address)
         self._base = address.rstrip("/")
         self._guard = guard
-        self._elsewhere = elsewhere
         self._timeout = timeout
         self._headers = dict(headers or {})
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -92,12 +89,13 @@ class Web:
                 response = await stack.enter_async_context(self._opened(url, what))
                 return Reply(response.status_code, dict(response.headers), await _plain_body(response, what))
 
-    async def stream(self, what: str, path: str) -> AsyncIterator[bytes]:
-        """The bytes behind a path. Raises SourceError, in which `what` is named."""
+    async def stream(self, what: str, path: str, *, elsewhere: Guard | None = None) -> AsyncIterator[bytes]:
+        """The bytes behind a path. With `elsewhere` a redirect may lead to another server, at an address that this
+        guard lets pass, and which gets none of the headers. Raises SourceError, in which `what` is named."""
         url = httpx.URL(f"{self._base}{path}")
         with source_errors(what):
             async with self._slots, AsyncExitStack() as stack:
-                response = await stack.enter_async_context(self._opened(url, what, self._elsewhere))
+                response = await stack.enter_async_context(self._opened(url, what, elsewhere))
                 if response.status_code != 200:
                     raise unread(what, response.status_code, _wait(response.headers.get("retry-after", "")))
                 async for chunk in paced(response):

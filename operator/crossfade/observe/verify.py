@@ -133,7 +133,7 @@ async def _stream(chunks: AsyncIterator[bytes], uri: str, file: StoredFile, crea
             raise SourceError(
                 f"the file {path!r} of {uri!r} is not as long as its store said; it changes or is damaged"
             )
-        if file.sha256 not in ("", hasher.hexdigest()):
+        if file.sha256 not in (None, hasher.hexdigest()):
             raise DigestMismatch(
                 f"the file {path!r} of {uri!r} has the SHA-256 {hasher.hexdigest()}, but its store says {file.sha256}; "
                 "it was damaged on the way, or in the store"
