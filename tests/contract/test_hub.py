@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crossfade.adapters.artifacts import hub_artifacts
 from crossfade.adapters.hub_address import parsed
 from crossfade.adapters.sources import OpenSources, own_registries
 from crossfade.api.v1alpha1.modelversion import HuggingFaceSource, Source
+from crossfade.cli.load import EXIT_DIGEST_MISMATCH
 from crossfade.model.access import Access, Secrets
 from crossfade.model.manifest import File, mvd1
 from crossfade.observe.verify import DigestMismatch, fetch
@@ -21,6 +23,7 @@ from crossfade.ports import SourceError
 
 from testbed.binaries.environments import python_env
 from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
+from tests.contract.test_loader import load
 from tests.support.faults import proxy, refusing, truncating
 from tests.support.hub import Hub, serving
 
@@ -312,6 +315,60 @@ async def test_an_address_that_is_none_of_ours_asks_nobody(hub: Hub, uri: str, t
             with pytest.raises(SourceError, match="must be hf://"):
                 await fetch(found.artifacts, uri, "sha256:" + "0" * 64, tmp_path / "m")
         assert front.seen == []
+
+
+_FILE = {"type": "file", "oid": "1", "size": 1, "path": "a"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ([{**_FILE, "path": 1}], "a list of files that cannot be understood"),
+        ([{**_FILE, "size": "1"}], "a list of files that cannot be understood"),
+        ([{**_FILE, "lfs": {"oid": "main"}}], "a list of files that cannot be understood"),
+        ([{**_FILE, "lfs": "x"}], "a list of files that cannot be understood"),
+        ([{**_FILE, "path": "../a"}], "must be relative UTF-8"),
+        ([{**_FILE, "path": "/a"}], "must be relative UTF-8"),
+        ([{**_FILE, "size": -1}], "a list of files that cannot be understood"),
+        ([_FILE, _FILE], "two files of the model have the same path"),
+        ([1], "answered tree with what cannot be understood"),
+        ({}, "answered tree with what cannot be understood"),
+    ],
+)
+async def test_a_list_that_makes_no_sense_is_refused(subject: Subject, answer: Any, sentence: str) -> None:
+    with proxy(subject.upstream) as front:
+        access = subject.access(front.url)
+        reference = await resolve(access, subject.exact)
+        front.inject(lambda real: type(real)(200, {}, json.dumps(answer).encode()), "/tree/")
+        with pytest.raises(SourceError, match=sentence):
+            await digest(access, reference)
+
+
+async def test_a_list_that_never_ends_is_given_up(subject: Subject, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub_artifacts, "_MOST_ENTRIES", 10)
+    with proxy(subject.upstream) as front:
+        access = subject.access(front.url)
+        reference = await resolve(access, subject.exact)
+        link = {"Link": '<http://169.254.169.254/?cursor=1>; rel="next"'}
+        for page, sentence in (([], "cannot be understood"), ([_FILE] * 3, "more than 10 entries")):
+            front.inject(lambda real, page=page: type(real)(200, link, json.dumps(page).encode()), "/tree/")
+            with pytest.raises(SourceError, match=sentence):
+                await digest(access, reference)
+
+
+async def test_a_loader_has_the_operators_own_hub_and_ends_as_it_should(hub: Hub, tmp_path: Path) -> None:
+    repo = a_repo()
+    commit = pushed(hub, 1, repo)
+    reference = await resolve(anybody(hub.url), source(repo, ignorePatterns=["config.*"]))
+    promised = await digest(anybody(hub.url), reference)
+    done = load(reference.immutable_uri, promised, tmp_path / "m", CROSSFADE_HUGGING_FACE_ADDRESS=hub.url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(path.name for path in (tmp_path / "m").iterdir()) == ["README.md", WEIGHTS]
+    hub.damage(repo, commit, WEIGHTS, b"\x09" * 320)
+    done = load(reference.immutable_uri, promised, tmp_path / "n", CROSSFADE_HUGGING_FACE_ADDRESS=hub.url)
+    assert done.returncode == EXIT_DIGEST_MISMATCH
+    done = load(reference.immutable_uri, promised, tmp_path / "n")
+    assert "set CROSSFADE_HUGGING_FACE_ADDRESS to the Hugging Face Hub" in done.stderr
 
 
 async def test_a_loader_refuses_a_large_file_that_was_changed_afterwards(hub: Hub, tmp_path: Path) -> None:

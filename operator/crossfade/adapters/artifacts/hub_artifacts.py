@@ -48,7 +48,7 @@ class HubArtifacts:
         lfs = entry.get("lfs")
         promised = str(lfs.get("oid", "")).removeprefix("sha256:") if isinstance(lfs, dict) else ""
         path, size = entry.get("path"), entry.get("size")
-        if isinstance(path, str) and isinstance(size, int) and (not lfs or _SHA256.fullmatch(promised)):
+        if isinstance(path, str) and isinstance(size, int) and size >= 0 and (not lfs or _SHA256.fullmatch(promised)):
             return StoredFile(path, size, promised or None)
         raise SourceError(
             f"the Hugging Face Hub at {self._server.shown} gave a list of files that cannot be understood"
