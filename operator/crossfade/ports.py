@@ -194,10 +194,12 @@ class Registry(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file in a store: path relative to the model's root, and its size in bytes."""
+    """A file in a store: path relative to the model's root, and its size in bytes. `sha256` is the hex
+    that the store promises of its bytes, where it does."""
 
     path: str
     size: int
+    sha256: str | None = None
 
 
 class Artifacts(Protocol):

@@ -133,6 +133,8 @@ class Settings(BaseModel):
     """Seconds between two readings of the metrics at most: where scrapes are known, they follow each scrape."""
     metrics_sources: tuple[MetricsSource, ...] = ()
     """More Prometheuses. One whose name is `default` takes the place of `prometheus_address`."""
+    hugging_face_address: Address | None = None
+    """The Hugging Face Hub that ModelVersions with `source.huggingFace` mean, asked as nobody."""
     mlflow_address: Address | None = None
     """The MLflow server that ModelVersions with `source.mlflow` mean."""
     file_root: str | None = Field(default=None, pattern="^/")

@@ -138,11 +138,15 @@ def test_chart_and_package_have_one_version() -> None:
 
 def test_settings_reach_the_operator(render: Render) -> None:
     mlflow = 'mlflow.address="http://mlflow.mlops:5000"'
-    env = operator(render('prometheus.address="https://metrics.example/tenant"', "metrics.interval=0.5", mlflow))["env"]
+    hub = 'huggingFace.address="https://huggingface.co"'
+    env = operator(render('prometheus.address="https://metrics.example/tenant"', "metrics.interval=0.5", mlflow, hub))[
+        "env"
+    ]
     assert env["CROSSFADE_PROMETHEUS_ADDRESS"] == "https://metrics.example/tenant"
     assert env["CROSSFADE_METRICS_INTERVAL"] == "0.5"
     assert env["CROSSFADE_MLFLOW_ADDRESS"] == "http://mlflow.mlops:5000"
-    assert "CROSSFADE_MLFLOW_ADDRESS" not in operator(render())["env"]
+    assert env["CROSSFADE_HUGGING_FACE_ADDRESS"] == "https://huggingface.co"
+    assert not {"CROSSFADE_MLFLOW_ADDRESS", "CROSSFADE_HUGGING_FACE_ADDRESS"} & operator(render())["env"].keys()
 
 
 def test_of_two_replicas_the_one_that_holds_the_releases_own_lease_writes(render: Render) -> None:
@@ -199,7 +203,8 @@ def test_secrets_are_mounted_by_their_name_and_never_read_by_the_chart(render: R
 def test_every_variable_is_one_that_the_operator_reads(render: Render) -> None:
     hints = typing.get_type_hints(run, include_extras=True)
     read = {hint.__metadata__[0].envvar for name, hint in hints.items() if name != "return"}
-    assert operator(render('namespaces=["ml"]', 'mlflow.address="http://mlflow"', _SOURCES))["env"].keys() <= read
+    values = 'namespaces=["ml"]', 'mlflow.address="http://mlflow"', 'huggingFace.address="http://hub"'
+    assert operator(render(*values, _SOURCES))["env"].keys() <= read
 
 
 def test_nobody_but_the_operator_may_write_a_status(render: Render) -> None:
@@ -236,6 +241,7 @@ def test_uninstalling_leaves_the_crds(render: Render) -> None:
         ('prometheus.sources=[{"name":"a","address":"http://a","token":"x"}]', "/prometheus/sources/0.*'token'"),
         ('prometheus.sources=[{"name":"a","address":"http://a","caFile":"ca"}]', "/prometheus/sources/0/caFile"),
         ('prometheus.secrets=["../a"]', "/prometheus/secrets/0"),
+        ('huggingFace.address="huggingface.co"', "/huggingFace/address"),
         ('mlflow.address="mlflow"', "/mlflow/address"),
         ("metrics.interval=0", "/metrics/interval.*got 0, want 0.5"),
         ('metrics.interval="5s"', "/metrics/interval.*want number"),

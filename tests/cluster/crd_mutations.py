@@ -210,6 +210,8 @@ VALID: dict[str, list[Spec]] = {
         },
     ],
     "ModelRegistry": [
+        {"huggingFace": {}},
+        {"huggingFace": {"address": "https://hub.example.com/hf"}, "credentials": {"secretRef": {"name": "hub"}}},
         {"mlflow": {"address": "http://mlflow.mlops:5000"}},
         {
             "mlflow": {"address": "https://mlflow.example.com/mlflow", "workspace": "risk"},
@@ -219,6 +221,20 @@ VALID: dict[str, list[Spec]] = {
         {"mlflow": {"address": "https://mlflow"}, "tls": {"caConfigMapRef": {"name": "ca"}}},
     ],
     "ModelVersion": [
+        {"modelName": "f", "version": "1.0.0", "source": {"huggingFace": {"repo": "gpt2", "revision": "refs/pr/1"}}},
+        {
+            "modelName": "fraud",
+            "version": "1.1.0",
+            "source": {
+                "huggingFace": {
+                    "repo": "org/bert-base.v2",
+                    "revision": "main",
+                    "allowPatterns": ["*.json", "onnx/"],
+                    "ignorePatterns": ["*.bin"],
+                },
+                "registryRef": {"name": "hub"},
+            },
+        },
         {"modelName": "fraud", "version": "1.3.0", "source": {"mlflow": {"name": "fraud detector", "version": "7"}}},
         {"modelName": "fraud", "version": "1.3.0-rc.1+b7", "source": {"mlflow": {"name": "f", "alias": "champion"}}},
         {

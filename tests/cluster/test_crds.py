@@ -354,12 +354,27 @@ REFUSED = {
     "negative quantity": (rollout(serving={"resources": {"limits": {"cpu": "-1"}}}), "limits.cpu.*should match"),
     "unknown field": (rollout(surge=1), 'unknown field "spec.surge"'),
     "two selectors": (model_version(source=_TWO_SELECTORS), "must have exactly one of `version`, `alias` and `stage`"),
-    "no source": (model_version(source={}), "must have exactly one of `mlflow` and `uri`"),
+    "no source": (model_version(source={}), "must have exactly one of `huggingFace`, `mlflow` and `uri`"),
     "a registry for what is in none": (
         model_version(source={"uri": {"uri": "s3://b/m"}, "registryRef": {"name": "risk"}}),
-        "must have `registryRef` only beside `mlflow`, which is in a registry",
+        "must have no `registryRef` beside `uri`, which is in no registry",
     ),
-    "a registry of no system": (an_object("ModelRegistry", "risk", {}), "must have `mlflow`"),
+    "a registry of no system": (
+        an_object("ModelRegistry", "risk", {}),
+        "must have exactly one of `huggingFace` and `mlflow`",
+    ),
+    "a registry of two systems": (
+        an_object("ModelRegistry", "risk", {"huggingFace": {}, "mlflow": {"address": "https://mlflow"}}),
+        "must have exactly one of `huggingFace` and `mlflow`",
+    ),
+    "a repository that leads elsewhere": (
+        model_version(source={"huggingFace": {"repo": "../x", "revision": "main"}}),
+        "spec.source.huggingFace.repo in body should match",
+    ),
+    "a model of no revision": (
+        model_version(source={"huggingFace": {"repo": "org/x"}}),
+        "spec.source.huggingFace.revision: Required value",
+    ),
     "a credential in a registry's address": (
         an_object("ModelRegistry", "risk", {"mlflow": {"address": "https://user:secret@mlflow.example.com"}}),
         "spec.mlflow.address in body should match",

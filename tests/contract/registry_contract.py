@@ -60,7 +60,7 @@ class Subject:
 @asynccontextmanager
 async def opened(access: Access, timeout: float = 30.0) -> AsyncIterator[Opened]:
     """The registry as the operator has it."""
-    sources = OpenSources(None, None, allow_loopback=True, timeout=timeout)
+    sources = OpenSources((), None, allow_loopback=True, timeout=timeout)
     try:
         async with sources.open(access) as found:
             yield found
@@ -234,7 +234,7 @@ class RegistryContract:
                 await fetch(found.artifacts, reference.immutable_uri, promised, tmp_path / "m")
 
     async def test_an_address_on_this_machine_is_refused(self, subject: Subject, front: Proxy) -> None:
-        sources = OpenSources(None, None)
+        sources = OpenSources((), None)
         with pytest.raises(SourceError, match="must not come from") as failure:
             async with sources.open(subject.access(front.url)) as found:
                 await found.registry.resolve(subject.exact)

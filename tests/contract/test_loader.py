@@ -93,7 +93,7 @@ async def test_a_source_that_may_come_is_tried_again_until_the_time_is_up(
     monkeypatch.setattr(loader, "_FIRST_WAIT_SECONDS", 0.01)
     monkeypatch.setattr(loader, "_TRY_SECONDS", 0.1)
     status, sentence = await loader._load(
-        f"file://{folder}/absent", ZERO, tmp_path / "mnt", loader._sources(None, folder), WayIn(None, tmp_path)
+        f"file://{folder}/absent", ZERO, tmp_path / "mnt", loader._sources(None, None, folder), WayIn(None, tmp_path)
     )
     assert (status, "No such file" in sentence) == (4, True)
 
@@ -102,7 +102,7 @@ async def test_credentials_that_are_refused_are_not_repeated(web: tuple[str, Pat
     (tmp_path / "credentials").mkdir()
     (tmp_path / "credentials" / "token").write_text("canary\n")
     told = json.dumps({"name": "risk", "system": "mlflow", "address": web[0], "secret": "mlflow"})
-    sources = OpenSources(None, None, allow_loopback=True)
+    sources = OpenSources((), None, allow_loopback=True)
     status, sentence = await loader._load(
         "mlflow-artifacts:/1/m", ZERO, tmp_path / "mnt", sources, WayIn(told, tmp_path)
     )

@@ -113,7 +113,7 @@ async def test_a_token_goes_with_every_request(mlflow: MlflowBench) -> None:
     name, version = mlflow.model({"weights": b"1"})
     with proxy(mlflow.url) as front:
         access = Access("mlflow", front.url, secrets=Secrets({"token": "canary-token"}))
-        sources = OpenSources(None, None, allow_loopback=True)
+        sources = OpenSources((), None, allow_loopback=True)
         async with sources.open(access) as opened:
             reference = await opened.registry.resolve(source(name, version=version))
             assert len(await opened.artifacts.files(reference.immutable_uri)) == 1

@@ -1,10 +1,10 @@
 """Which class belongs to which system, and what is open. Modules are imported when their system is first used."""
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +20,13 @@ _MOST_OPEN = 64
 """Registries whose connections are kept. Those in use are kept beyond it."""
 
 
-def own_access(mlflow_address: str | None) -> Access | None:
-    """The registry of the operator's own configuration, if it has one."""
-    return Access("mlflow", mlflow_address) if mlflow_address else None
+_FLAGS = {"huggingFace": "--hugging-face-address", "mlflow": "--mlflow-address"}
+
+
+def own_registries(mlflow_address: str | None = None, hugging_face_address: str | None = None) -> Sequence[Access]:
+    """The registries of the operator's own configuration, one of a system."""
+    addresses = {"huggingFace": hugging_face_address, "mlflow": mlflow_address}
+    return [Access(system, address) for system, address in addresses.items() if address]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +57,12 @@ class OpenSource:
 
 
 class OpenSources:
-    """The Sources port. `own` is the registry of the operator's own configuration, whose address its administrator
+    """The Sources port. `own` are the registries of the operator's own configuration, whose addresses its administrator
     wrote; all others are written by tenants and pass the egress guard, which `allow_loopback` widens for tests.
     `timeout` is in seconds for a whole request with its answer, and generous: MLflow asks slow stores itself first."""
 
     def __init__(
-        self, own: Access | None, file_root: Path | None, *, allow_loopback: bool = False, timeout: float = 30.0
+        self, own: Sequence[Access], file_root: Path | None, *, allow_loopback: bool = False, timeout: float = 30.0
     ) -> None:
         self._own = own
         self._allow_loopback = allow_loopback
@@ -95,9 +99,34 @@ class OpenSources:
             from crossfade.adapters.web import Guard
 
             return _SYSTEMS[access.system](access, Guard(self._allow_loopback), self._timeout)
-        if self._own is not None:
-            return _SYSTEMS[self._own.system](self._own, None, self._timeout)
-        return Parts(lambda: _Unconfigured(), {}, _nothing_to_close)
+        return _together({own.system: _SYSTEMS[own.system](own, None, self._timeout) for own in self._own})
+
+
+def _together(own: Mapping[str, Parts]) -> Parts:
+    """Several systems as one: each is asked for what is its own."""
+
+    async def close() -> None:
+        for parts in own.values():
+            await parts.close()
+
+    registries = {system: cache(parts.registry) for system, parts in own.items()}
+    stores = {scheme: store for parts in own.values() for scheme, store in parts.stores.items()}
+    return Parts(lambda: _Own(registries), stores, close)
+
+
+def _hugging_face(access: Access, guard: "Guard | None", timeout: float) -> Parts:
+    from crossfade.adapters.artifacts.hub_artifacts import HubArtifacts
+    from crossfade.adapters.hub_server import HubServer
+
+    server = HubServer(access, guard, timeout)
+    artifacts = HubArtifacts(server)
+
+    def registry() -> Registry:
+        from crossfade.adapters.registries.hugging_face import HuggingFaceRegistry
+
+        return HuggingFaceRegistry(server)
+
+    return Parts(registry, {"hf": lambda: artifacts}, server.close)
 
 
 def _mlflow(access: Access, guard: "Guard | None", timeout: float) -> Parts:
@@ -115,19 +144,24 @@ def _mlflow(access: Access, guard: "Guard | None", timeout: float) -> Parts:
     return Parts(registry, {"mlflow-artifacts": lambda: artifacts}, server.close)
 
 
-_SYSTEMS: Mapping[str, Callable[[Access, "Guard | None", float], Parts]] = {"mlflow": _mlflow}
+_SYSTEMS: Mapping[str, Callable[[Access, "Guard | None", float], Parts]] = {
+    "huggingFace": _hugging_face,
+    "mlflow": _mlflow,
+}
 
 
-class _Unconfigured:
-    """The Registry port where the operator's configuration has none."""
+class _Own:
+    """The Registry port for the registries of the operator's configuration, by their systems."""
+
+    def __init__(self, registries: Mapping[str, Callable[[], Registry]]) -> None:
+        self._registries = registries
 
     async def resolve(self, source: "Source") -> Reference:
         """See ports.Registry."""
-        raise SourceError(
-            "no MLflow server is configured; name a ModelRegistry in `source.registryRef`, or start the operator with "
-            "--mlflow-address or CROSSFADE_MLFLOW_ADDRESS"
-        )
-
-
-async def _nothing_to_close() -> None:
-    pass
+        system = source.system or ""
+        if system not in self._registries:
+            raise SourceError(
+                f"the operator is configured with no registry for `source.{system}`; name a ModelRegistry in "
+                f"`source.registryRef`, or start the operator with {_FLAGS.get(system, 'its address')}"
+            )
+        return await self._registries[system]().resolve(source)

@@ -89,21 +89,23 @@ class Web:
                 response = await stack.enter_async_context(self._opened(url, what))
                 return Reply(response.status_code, dict(response.headers), await _plain_body(response, what))
 
-    async def stream(self, what: str, path: str) -> AsyncIterator[bytes]:
-        """The bytes behind a path. Raises SourceError, in which `what` is named."""
+    async def stream(self, what: str, path: str, *, elsewhere: Guard | None = None) -> AsyncIterator[bytes]:
+        """The bytes behind a path. With `elsewhere` a redirect may lead to another server, at an address that this
+        guard lets pass, and which gets none of the headers. Raises SourceError, in which `what` is named."""
+        url = httpx.URL(f"{self._base}{path}")
         with source_errors(what):
             async with self._slots, AsyncExitStack() as stack:
-                response = await stack.enter_async_context(self._opened(httpx.URL(f"{self._base}{path}"), what))
+                response = await stack.enter_async_context(self._opened(url, what, elsewhere))
                 if response.status_code != 200:
                     raise unread(what, response.status_code, _wait(response.headers.get("retry-after", "")))
                 async for chunk in paced(response):
                     yield chunk
 
     @asynccontextmanager
-    async def _opened(self, url: httpx.URL, what: str) -> AsyncIterator[httpx.Response]:
+    async def _opened(self, url: httpx.URL, what: str, elsewhere: Guard | None = None) -> AsyncIterator[httpx.Response]:
         """As `opened`; nothing is refused for ever, for the server's address can be edited."""
         try:
-            async with opened(self._client, url, what, self._headers, self._guard) as response:
+            async with opened(self._client, url, what, self._headers, self._guard, elsewhere) as response:
                 yield response
         except SourceError as failure:
             raise SourceError(str(failure), wait=failure.wait) from None
@@ -111,16 +113,27 @@ class Web:
 
 @asynccontextmanager
 async def opened(
-    client: httpx.AsyncClient, url: httpx.URL, what: str, headers: Mapping[str, str], guard: Guard | None
+    client: httpx.AsyncClient,
+    url: httpx.URL,
+    what: str,
+    headers: Mapping[str, str],
+    guard: Guard | None,
+    elsewhere: Guard | None = None,
 ) -> AsyncIterator[httpx.Response]:
-    """GET, following redirects within the same host; each hop passes the guard anew. Raises SourceError."""
+    """GET, following redirects within the same host, and with `elsewhere` to others, which this guard must let pass and
+    which get no `headers`; each hop passes its guard anew. Raises SourceError."""
     for _ in range(_MAX_REDIRECTS + 1):
         response = await client.send(await _request(client, url, headers, guard), stream=True)
         try:
             if response.next_request is None:
                 yield response
                 return
-            url = _next_hop(url, response.headers["Location"], what)
+            target = _target(url, response.headers["Location"], what)
+            if not _same_server(url, target):
+                if elsewhere is None:
+                    raise _not_followed(what)
+                headers, guard = {}, elsewhere
+            url = target
         finally:
             await response.aclose()
     raise SourceError(f"{what} is redirected more than {_MAX_REDIRECTS} times; give its final address")
@@ -142,18 +155,31 @@ async def _request(
     )
 
 
-def _next_hop(url: httpx.URL, location: str, what: str) -> httpx.URL:
-    """Where a redirect leads, if it may be followed with the credentials that we carry."""
-    target = url.join(location)
+def _target(url: httpx.URL, location: str, what: str) -> httpx.URL:
+    """Where a redirect leads: never from https to plain http."""
+    try:
+        target = url.join(location)
+    except httpx.InvalidURL:
+        raise SourceError(f"{what} is redirected to what is no address") from None
+    if target.scheme not in _PORTS or (url.scheme, target.scheme) == ("https", "http"):
+        raise _not_followed(what)
+    if url.userinfo and _same_server(url, target):
+        return target.copy_with(username=url.username, password=url.password)
+    return target.copy_with(username=None, password=None)
+
+
+def _same_server(url: httpx.URL, target: httpx.URL) -> bool:
+    """Whether a redirect may be followed with the credentials that we carry."""
     upgraded = (url.scheme, target.scheme) == ("http", "https")
-    same_port = (target.port or _PORTS.get(target.scheme)) == (url.port or _PORTS[url.scheme])
-    if target.host != url.host or target.scheme not in _PORTS or not (upgraded or same_port):
-        raise SourceError(
-            f"{what} is redirected to another host or port or to plain http, which is not followed; give its final "
-            "address",
-            retry=False,
-        )
-    return target.copy_with(username=url.username, password=url.password) if url.userinfo else target
+    same_port = (target.port or _PORTS[target.scheme]) == (url.port or _PORTS[url.scheme])
+    return target.host == url.host and (upgraded or same_port)
+
+
+def _not_followed(what: str) -> SourceError:
+    return SourceError(
+        f"{what} is redirected to another host or port or to plain http, which is not followed; give its final address",
+        retry=False,
+    )
 
 
 async def body(response: httpx.Response, limit: int) -> bytes:

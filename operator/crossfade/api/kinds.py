@@ -121,6 +121,7 @@ MODEL_REGISTRY = Kind(
     spec=ModelRegistrySpec,
     status=None,
     columns=(
+        Column("Hub", ".spec.huggingFace.address"),
         Column("MLflow", ".spec.mlflow.address"),
         Column("Secret", ".spec.credentials.secretRef.name", wide=True),
         _AGE,

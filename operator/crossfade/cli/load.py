@@ -28,6 +28,9 @@ def load(
     uri: Annotated[str, typer.Option(help="Where the bytes are, as `status.resolved.immutableUri` says.")],
     digest: Annotated[str, typer.Option(help="The mvd1 digest that they must have, as sha256:<64 hex digits>.")],
     to: Annotated[Path, typer.Option(help="The folder that gets the files; empty, absent, or loaded before.")],
+    hugging_face_address: Annotated[
+        str | None, typer.Option(envvar="CROSSFADE_HUGGING_FACE_ADDRESS", help="The Hugging Face Hub for hf://.")
+    ] = None,
     mlflow_address: Annotated[
         str | None, typer.Option(envvar="CROSSFADE_MLFLOW_ADDRESS", help="The MLflow server for mlflow-artifacts:/.")
     ] = None,
@@ -35,7 +38,7 @@ def load(
         Path | None, typer.Option(envvar="CROSSFADE_FILE_ROOT", help="The folder that file:// addresses may lead to.")
     ] = None,
     access: Annotated[
-        str | None, typer.Option(help="The ModelRegistry, as JSON; without it the operator's own MLflow server.")
+        str | None, typer.Option(help="The ModelRegistry, as JSON; without it the operator's own servers.")
     ] = None,
     access_folder: Annotated[
         Path, typer.Option(help="The folder with its credentials and its certificate authority, if it has any.")
@@ -49,7 +52,8 @@ def load(
     if not re.fullmatch(r"sha256:[a-f0-9]{64}", digest):
         raise typer.BadParameter("must be sha256: and 64 hex digits", param_hint="--digest")
     try:
-        sources, way_in = _sources(mlflow_address, file_root), WayIn(access, access_folder)
+        sources = _sources(mlflow_address, hugging_face_address, file_root)
+        way_in = WayIn(access, access_folder)
         status, sentence = asyncio.run(_load(uri, digest, to, sources, way_in))
     except asyncio.CancelledError:
         raise typer.Exit(128 + signal.SIGTERM) from None
@@ -59,10 +63,10 @@ def load(
         raise typer.Exit(status)
 
 
-def _sources(mlflow_address: str | None, file_root: Path | None) -> "Sources":
-    from crossfade.adapters.sources import OpenSources, own_access
+def _sources(mlflow_address: str | None, hugging_face_address: str | None, file_root: Path | None) -> "Sources":
+    from crossfade.adapters.sources import OpenSources, own_registries
 
-    return OpenSources(own_access(mlflow_address), file_root)
+    return OpenSources(own_registries(mlflow_address, hugging_face_address), file_root)
 
 
 async def _load(uri: str, digest: str, to: Path, sources: "Sources", way_in: WayIn) -> tuple[int, str]:

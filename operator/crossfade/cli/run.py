@@ -25,6 +25,10 @@ _MetricsSources = Annotated[
     Path | None,
     typer.Option(envvar="CROSSFADE_METRICS_SOURCES", help="A YAML file of more Prometheuses; docs/prometheus.md."),
 ]
+_HuggingFaceAddress = Annotated[
+    str | None,
+    typer.Option(envvar="CROSSFADE_HUGGING_FACE_ADDRESS", help="The Hugging Face Hub of `source.huggingFace`."),
+]
 _MlflowAddress = Annotated[
     str | None, typer.Option(envvar="CROSSFADE_MLFLOW_ADDRESS", help="The MLflow server of `source.mlflow`.")
 ]
@@ -51,6 +55,7 @@ def run(
     prometheus_address: _PrometheusAddress,
     metrics_interval: _MetricsInterval = 5.0,
     metrics_sources: _MetricsSources = None,
+    hugging_face_address: _HuggingFaceAddress = None,
     mlflow_address: _MlflowAddress = None,
     file_root: _FileRoot = None,
     loader_image: _LoaderImage = _DEFAULT_IMAGE,
@@ -63,6 +68,7 @@ def run(
         prometheus_address=prometheus_address,
         metrics_interval=metrics_interval,
         metrics_sources=_sources(metrics_sources),
+        hugging_face_address=hugging_face_address,
         mlflow_address=mlflow_address,
         file_root=file_root,
         loader_image=loader_image,
@@ -106,7 +112,7 @@ async def _serve(settings: "Settings") -> int:
     from crossfade.adapters.clock import SystemClock
     from crossfade.adapters.kube import KubeCluster
     from crossfade.adapters.prober import HttpProber
-    from crossfade.adapters.sources import OpenSources, own_access
+    from crossfade.adapters.sources import OpenSources, own_registries
     from crossfade.ports import ClusterError
     from crossfade.telemetry.logs import configure_logs
     from crossfade.watch.office import Outside
@@ -121,7 +127,8 @@ async def _serve(settings: "Settings") -> int:
         return 1
     metrics = _prometheuses(settings)
     file_root = Path(settings.file_root) if settings.file_root else None
-    sources = OpenSources(own_access(settings.mlflow_address), file_root)
+    own = own_registries(settings.mlflow_address, settings.hugging_face_address)
+    sources = OpenSources(own, file_root)
     try:
         await Operator(settings, cluster, Outside(metrics, sources, HttpProber(), SystemClock())).run()
     except Exception:

@@ -194,8 +194,7 @@ def overlaid(serving: Serving, model_version: str, kind: RouteKind) -> Json:
 
 
 def _loader(resolved: Resolved, platform: Platform) -> Json:
-    own = platform.mlflow_address if resolved.access is None else None
-    env = [{"name": "CROSSFADE_MLFLOW_ADDRESS", "value": own}] if own else []
+    env = _own_registry(resolved, platform) if resolved.access is None else []
     if platform.file_root:
         env.append({"name": "CROSSFADE_FILE_ROOT", "value": platform.file_root})
     return {
@@ -210,6 +209,16 @@ def _loader(resolved: Resolved, platform: Platform) -> Json:
         "securityContext": dict(_RESTRICTED),
         "volumeMounts": [_mount(read_only=False), *access_mounts(resolved.access)],
     }
+
+
+def _own_registry(resolved: Resolved, platform: Platform) -> list[Json]:
+    """Where the loader finds the operator's own registries. What is of the Hub alone is told to its models alone, so
+    that to configure one changes no pod of another."""
+    if resolved.immutable_uri.startswith("hf:"):
+        name, own = "CROSSFADE_HUGGING_FACE_ADDRESS", platform.hugging_face_address
+    else:
+        name, own = "CROSSFADE_MLFLOW_ADDRESS", platform.mlflow_address
+    return [{"name": name, "value": own}] if own else []
 
 
 def _mlserver(serving: Serving, model_version: str, kind: RouteKind) -> Json:

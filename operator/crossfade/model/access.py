@@ -4,7 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-WAYS_IN: Mapping[str, tuple[tuple[str, ...], ...]] = {"mlflow": (("token",), ("username", "password"))}
+WAYS_IN: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "huggingFace": (("token",),),
+    "mlflow": (("token",), ("username", "password")),
+}
 """The keys that are read of a Secret, by system: those of one way to be let in must be there together. No other key
 leaves the Secret."""
 ACCESS_FOLDER = "/var/run/crossfade/registry"

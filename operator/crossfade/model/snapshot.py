@@ -25,6 +25,7 @@ class Platform:
 
     loader_image: str
     mlflow_address: str | None = None
+    hugging_face_address: str | None = None
     file_root: str | None = None
 
 

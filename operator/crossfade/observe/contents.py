@@ -1,4 +1,5 @@
-"""What a model's own files tell: the signature and the environment, as MLflow writes them and others read them.
+"""What a model's own files tell: the signature and the environment, as MLflow writes them and others read them, and the
+model card of the Hugging Face Hub.
 
 They are the very bytes that were hashed. Nothing is run or unpickled; what cannot be read is left out.
 """
@@ -11,18 +12,24 @@ from typing import Any
 import yaml
 
 from crossfade.api.v1alpha1.facts import Column, Environment, Facts, Signature
+from crossfade.model.card import card_facts
 
 MODEL_FILE = "MLmodel"
 ENVIRONMENT_FILES = ("conda.yaml", "python_env.yaml", "requirements.txt")
-KEPT = frozenset({MODEL_FILE, *ENVIRONMENT_FILES})
+CARD_FILE = "README.md"
+KEPT = frozenset({CARD_FILE, MODEL_FILE, *ENVIRONMENT_FILES})
 """The files, in the model's root, that are worth keeping while it is hashed."""
 _MOST = 64
+_FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9][-A-Za-z0-9._]{0,200})(?:\[[^\]]*\])?\s*(?:==\s*([^\s;,#]+))?")
 
 
 def facts_of(kept: Mapping[str, bytes]) -> Facts:
-    """Signature and environment, by what the files say."""
-    return Facts(signature=_signature(_yaml(kept, MODEL_FILE)), environment=_environment(kept))
+    """Signature, environment and card, by what the files say."""
+    front = _FRONT_MATTER.match(_text(kept, CARD_FILE))
+    told = card_facts(_mapping(front[1]) if front else {}, "Artifact")
+    found = {"signature": _signature(_yaml(kept, MODEL_FILE)), "environment": _environment(kept)}
+    return told.model_copy(update=found)
 
 
 def _signature(model: dict[str, Any]) -> Signature | None:
@@ -105,8 +112,12 @@ def _text(kept: Mapping[str, bytes], name: str) -> str:
 
 
 def _yaml(kept: Mapping[str, bytes], name: str) -> dict[str, Any]:
+    return _mapping(_text(kept, name))
+
+
+def _mapping(text: str) -> dict[str, Any]:
     try:
-        found = yaml.load(_text(kept, name), Loader=_Loader)  # noqa: S506 - a safe loader, without aliases
+        found = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, without aliases
     except (yaml.YAMLError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -39,10 +39,12 @@ def recorded(registry: RegistryFacts) -> ResolvedAccess:
 
 def _system(spec: ModelRegistrySpec) -> tuple[str, str, dict[str, str]]:
     """The member that says which system it is: its name, its address, and what else is sent."""
-    if spec.mlflow is None:
-        raise SourceError("the ModelRegistry has no system that this release knows; upgrade the operator")
-    workspace = {"workspace": spec.mlflow.workspace} if spec.mlflow.workspace else {}
-    return "mlflow", spec.mlflow.address, workspace
+    if spec.hugging_face is not None:
+        return "huggingFace", spec.hugging_face.address, {}
+    if spec.mlflow is not None:
+        workspace = {"workspace": spec.mlflow.workspace} if spec.mlflow.workspace else {}
+        return "mlflow", spec.mlflow.address, workspace
+    raise SourceError("the ModelRegistry has no system that this release knows; upgrade the operator")
 
 
 async def _secrets(cluster: Cluster, namespace: str, name: str, system: str) -> Secrets:

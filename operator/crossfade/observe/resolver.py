@@ -15,6 +15,7 @@ from crossfade.api.problems import sentences
 from crossfade.api.v1alpha1 import ModelVersionSpec
 from crossfade.api.v1alpha1.facts import Facts
 from crossfade.api.v1alpha1.modelversion import Resolved
+from crossfade.model.access import Access
 from crossfade.model.moments import stamp
 from crossfade.model.snapshot import RegistryFacts, Resolution
 from crossfade.observe.contents import KEPT, facts_of
@@ -149,12 +150,24 @@ class Resolver:
         """What the source means now, and what its bytes are. Raises SourceError."""
         async with self._slotted(f"{namespace}/{registry.name}" if registry else "") as slots:
             async with slots.asking:
-                access = await access_to(self._cluster, namespace, registry) if registry else None
+                access = await self._access(namespace, spec, registry)
             async with self._sources.open(access) as opened:
                 async with slots.asking:
                     reference = await _followed(opened, spec)
                 async with slots.reading, self._hashing:
                     return reference, await measure(opened.artifacts, reference.immutable_uri, KEPT)
+
+    async def _access(self, namespace: str, spec: ModelVersionSpec, registry: RegistryFacts | None) -> Access | None:
+        """The way in, None for what the operator itself is configured with. Raises SourceError."""
+        if registry is None:
+            return None
+        access = await access_to(self._cluster, namespace, registry)
+        if access.system != spec.source.system:
+            raise SourceError(
+                f"the source is `{spec.source.system}`, but the ModelRegistry {registry.name} is "
+                f"`{access.system}`; name one in `source.registryRef` that is `{spec.source.system}`"
+            )
+        return access
 
     @asynccontextmanager
     async def _slotted(self, registry: str) -> AsyncIterator[_Slots]:
@@ -175,7 +188,8 @@ class Resolver:
         known = reference.facts or Facts()
         try:
             return Resolved(
-                **dict(known) | {name: fact for name, fact in read if fact is not None},
+                # a registry tells more of runs and their results than a card among the files; no other group is of both
+                **dict(read) | {name: fact for name, fact in known if fact is not None},
                 uri=reference.uri,
                 immutable_uri=reference.immutable_uri,
                 digest=measured.digest,

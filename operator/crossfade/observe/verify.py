@@ -57,7 +57,10 @@ async def measure(artifacts: Artifacts, uri: str, keep: Collection[str] = ()) ->
     async with _limited(uri):
         listed = await _listed(artifacts, uri)
         small = {safe_path(file.path) for file in listed if file.size <= _KEPT_BYTES} & set(keep)
-        files = await _stream_all(artifacts, uri, listed, create)
+        try:
+            files = await _stream_all(artifacts, uri, listed, create)
+        except DigestMismatch as failure:  # nothing was promised yet, so other bytes may come another time
+            raise SourceError(str(failure)) from None
     return replace(_measured(files), kept={path: file.content for path, file in kept.items()})
 
 
@@ -129,6 +132,11 @@ async def _stream(chunks: AsyncIterator[bytes], uri: str, file: StoredFile, crea
         if size != file.size:
             raise SourceError(
                 f"the file {path!r} of {uri!r} is not as long as its store said; it changes or is damaged"
+            )
+        if file.sha256 not in (None, hasher.hexdigest()):
+            raise DigestMismatch(
+                f"the file {path!r} of {uri!r} has the SHA-256 {hasher.hexdigest()}, but its store says {file.sha256}; "
+                "it was damaged on the way, or in the store"
             )
         await asyncio.to_thread(_finish, sink)
     finally:

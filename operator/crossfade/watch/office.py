@@ -37,7 +37,9 @@ class Office:
 
     def __init__(self, settings: Settings, world: World, cluster: Cluster, outside: Outside) -> None:
         clock, prometheuses = outside.clock, outside.prometheuses
-        platform = Platform(settings.loader_image, settings.mlflow_address, settings.file_root)
+        platform = Platform(
+            settings.loader_image, settings.mlflow_address, settings.hugging_face_address, settings.file_root
+        )
         self._world = world
         self._resolver = Resolver(outside.sources, cluster, clock, _jitter)
         self._poller = Poller(prometheuses, clock, settings.metrics_interval, world.under_way, world.breach)

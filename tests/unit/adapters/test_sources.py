@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from crossfade.adapters import sources as opening
-from crossfade.adapters.sources import OpenSources, Parts, own_access
-from crossfade.api.v1alpha1.modelversion import MlflowSource, Source
+from crossfade.adapters.sources import OpenSources, Parts, own_registries
+from crossfade.api.v1alpha1.modelversion import HuggingFaceSource, MlflowSource, Source
 from crossfade.model.access import Access, Secrets
-from crossfade.ports import SourceError
+from crossfade.ports import Reference, SourceError
 
 MODEL = Source(mlflow=MlflowSource(name="churn", version="1"))
 
@@ -38,7 +38,7 @@ def to(address: str, token: str = "") -> Access:
 
 
 async def test_whoever_goes_the_same_way_shares_connections(closed: list[str]) -> None:
-    sources = OpenSources(None, None)
+    sources = OpenSources((), None)
     async with sources.open(to("a")) as one, sources.open(to("a")) as same, sources.open(to("a", "t")) as other:
         assert one is same
         assert one is not other
@@ -48,7 +48,7 @@ async def test_whoever_goes_the_same_way_shares_connections(closed: list[str]) -
 
 
 async def test_the_least_used_are_closed_and_none_that_is_in_use(closed: list[str]) -> None:
-    sources = OpenSources(None, None)
+    sources = OpenSources((), None)
     async with AsyncExitStack() as held:
         await held.enter_async_context(sources.open(to("held")))
         for address in ("b", "c", "d"):
@@ -60,9 +60,34 @@ async def test_the_least_used_are_closed_and_none_that_is_in_use(closed: list[st
 
 
 async def test_without_a_registry_of_its_own_the_operator_says_what_to_do() -> None:
-    async with OpenSources(own_access(None), None).open(None) as opened:
-        with pytest.raises(SourceError, match=r"name a ModelRegistry in `source.registryRef`, or start the operator"):
+    async with OpenSources(own_registries(), None).open(None) as opened:
+        with pytest.raises(SourceError, match=r"`source.registryRef`, or start the operator with --mlflow-address"):
             await opened.registry.resolve(MODEL)
+
+
+async def test_of_its_own_registries_the_operator_asks_the_one_that_the_source_means(
+    closed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Answering:
+        def __init__(self, address: str) -> None:
+            self.address = address
+
+        async def resolve(self, source: Source) -> Reference:
+            return Reference(self.address, self.address)
+
+    closing = opening._SYSTEMS["mlflow"]
+
+    def parts(access: Access, guard: Any, timeout: float) -> Parts:
+        return Parts(lambda: Answering(access.address), {}, closing(access, guard, timeout).close)
+
+    monkeypatch.setattr(opening, "_SYSTEMS", {"huggingFace": parts, "mlflow": parts})
+    sources = OpenSources(own_registries("http://mlflow", "http://hub"), None)
+    hub_model = Source(hugging_face=HuggingFaceSource(repo="org/m", revision="main"))
+    async with sources.open(None) as opened:
+        assert (await opened.registry.resolve(MODEL)).uri == "http://mlflow"
+        assert (await opened.registry.resolve(hub_model)).uri == "http://hub"
+    await sources.close()
+    assert sorted(closed) == ["http://hub", "http://mlflow"]
 
 
 @contextmanager
@@ -100,7 +125,7 @@ async def test_a_name_is_looked_up_once_and_the_connection_goes_where_it_led(mon
         return real("127.0.0.1" if len(asked) == 1 else "169.254.169.254", *more, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    sources = OpenSources(None, None, allow_loopback=True)
+    sources = OpenSources((), None, allow_loopback=True)
     with server() as port:
         async with sources.open(to(f"http://mlflow.example:{port}")) as opened:
             with pytest.raises(SourceError, match="refused mlflow/model-versions/get with 404"):

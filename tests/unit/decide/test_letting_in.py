@@ -32,6 +32,18 @@ def pod(**serving: object) -> dict[str, object]:
     return dict(made["spec"]["template"]["spec"])
 
 
+def test_a_loader_is_told_of_the_operators_own_registry_that_its_bytes_are_in() -> None:
+    platform = Platform("crossfade:1", mlflow_address="http://mlflow", hugging_face_address="http://hub")
+    for uri, env in (
+        ("hf://org/m@" + "0" * 40, {"name": "CROSSFADE_HUGGING_FACE_ADDRESS", "value": "http://hub"}),
+        ("mlflow-artifacts:/1", {"name": "CROSSFADE_MLFLOW_ADDRESS", "value": "http://mlflow"}),
+        ("s3://m/1", {"name": "CROSSFADE_MLFLOW_ADDRESS", "value": "http://mlflow"}),
+    ):
+        read, resolved = asked(), RESOLVED.model_copy(update={"immutable_uri": uri})
+        made = deployment(rollout_of(read), read, target_arm(rollout_of(read), read, resolved), resolved, platform, 1)
+        assert made["spec"]["template"]["spec"]["initContainers"][0]["env"] == [env]
+
+
 def test_the_loader_alone_gets_the_files_and_only_the_keys_that_are_read() -> None:
     found = pod()
     loader, *others = [*found["initContainers"], *found["containers"]]  # type: ignore[misc]

@@ -42,6 +42,66 @@ def test_the_environment_of_three_files() -> None:
     assert found.files == ["conda.yaml", "python_env.yaml", "requirements.txt"]
 
 
+CARD = """---
+license: other
+license_name: org-license
+base_model: [org/base, org/base]
+datasets:
+- org/data
+- 7
+library_name: transformers
+pipeline_tag: text-classification
+tags: [fraud]
+model-index:
+- name: fraud
+  results:
+  - task: {type: text-classification}
+    dataset: {name: Payments 2026, type: org/data, split: test}
+    metrics:
+    - {type: f1, value: 0.91}
+    - {type: accuracy, name: Accuracy, value: 0.97}
+    - {type: verified, value: true}
+---
+# Fraud
+---
+license: none-of-it
+"""
+
+
+@pytest.mark.parametrize("text", [CARD, CARD.replace("\n", "\r\n"), "\ufeff" + CARD])
+def test_the_card_of_a_hub(text: str) -> None:
+    assert facts_of({"README.md": text.encode()}).to_json() == {
+        "card": {
+            "origin": "Artifact",
+            "license": "org-license",
+            "baseModels": ["org/base"],
+            "library": "transformers",
+            "task": "text-classification",
+            "tags": ["fraud"],
+        },
+        "lineage": {"origin": "Artifact", "datasets": [{"name": "org/data"}], "parameters": {}},
+        "evaluation": {
+            "origin": "Artifact",
+            "scores": [
+                {"metric": "f1", "value": "0.91", "dataset": "Payments 2026"},
+                {"metric": "Accuracy", "value": "0.97", "dataset": "Payments 2026"},
+            ],
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "---", "---\n", "---\n---\n", "# license: mit", "text\n---\nlicense: mit\n---\n", "---\nlicense: mit\n"),
+        *("---\n- license\n---\n", "---\nlicense: [[mit]]\nmodel-index: [{results: {}}, 1]\n---\n"),
+        *("---\nmodel-index: [{results: [{metrics: [{type: a}], dataset: x}]}]\n---\n", "---\nlicense: *x\n---\n"),
+    ],
+)
+def test_a_card_that_says_nothing_is_none(text: str) -> None:
+    assert facts_of({"README.md": text.encode()}).to_json() == {}
+
+
 def test_of_conda_alone_the_environment_is_known_as_well() -> None:
     found = facts_of({"conda.yaml": CONDA.encode()}).environment
     assert found is not None

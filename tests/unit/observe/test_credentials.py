@@ -48,6 +48,17 @@ async def test_what_a_registry_says_is_put_together_with_its_secret_and_its_auth
     assert dict(found.secrets) == {"token": "t"}, "the line break of a file is no part of it, other keys stay there"
 
 
+async def test_a_hub_is_the_public_one_unless_it_says_another_and_wants_a_token() -> None:
+    found = await access(secret(token=b"hf_t", username=b"u"), mlflow=None, huggingFace={}, tls=None)
+    assert (found.system, found.address, dict(found.secrets)) == (
+        "huggingFace",
+        "https://huggingface.co",
+        {"token": "hf_t"},
+    )
+    with pytest.raises(SourceError, match=r"must have `token`$"):
+        await access(secret(username=b"u"), mlflow=None, huggingFace={}, tls=None)
+
+
 async def test_a_registry_that_wants_neither_is_asked_as_nobody() -> None:
     assert dict((await access(credentials=None, tls=None)).secrets) == {}
 

@@ -54,6 +54,20 @@ async def test_what_is_too_long_to_be_recorded_is_refused_with_its_field(said: d
     assert "xxx" not in found.error
 
 
+async def test_a_source_of_another_system_than_its_registry_is_told_so_and_may_be_mended() -> None:
+    done = asyncio.Event()
+    resolver = Resolver(Given(Answering()), FakeCluster(), FakeClock(), lambda: 0.0)
+    hub = ModelRegistrySpec.model_validate({"huggingFace": {}})
+    spec = ModelVersionSpec.model_validate(SPEC)
+    async with asyncio.timeout(5):
+        resolver.request(PLACE, "uid", spec, RegistryFacts("hub", "u", hub), done.set)
+        await done.wait()
+    found = resolver.result(PLACE, "uid")
+    assert found is not None
+    assert (found.resolved, found.reason, found.retry) == (None, Reason.WAITING_FOR_REGISTRY, True)
+    assert "the source is `mlflow`, but the ModelRegistry hub is `huggingFace`; name one in" in found.error
+
+
 class Hanging:
     """The Registry port: never answers. `asked` is how many wait."""
 

@@ -8,6 +8,7 @@ from crossfade.adapters.address import shown
 from crossfade.ports import Artifacts, SourceError, StoredFile
 
 _HOW = {
+    "hf": "set CROSSFADE_HUGGING_FACE_ADDRESS to the Hugging Face Hub",
     "file": "set CROSSFADE_FILE_ROOT to the folder that files may come from",
     "mlflow-artifacts": "set CROSSFADE_MLFLOW_ADDRESS to the MLflow server",
 }

@@ -51,6 +51,7 @@ Texts = Annotated[dict[str, Text], Field(max_length=_MOST_NAMED), BeforeValidato
 Words = Annotated[dict[str, Word], Field(max_length=_MOST_NAMED), BeforeValidator(_cut_names)]
 _BY_NAME = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 _ATOMIC = {"x-kubernetes-list-type": "atomic"}
+Lines = Annotated[list[Line], Field(max_length=_MOST, json_schema_extra=_ATOMIC), BeforeValidator(_cut_items)]
 
 
 class Dataset(ApiModel):
@@ -103,9 +104,7 @@ class Environment(ApiModel):
     """The version of Python, such as `3.11.4`."""
     requirements: Words = Field(default_factory=dict)
     """Versions of packages by name; empty text where any will do."""
-    files: Annotated[list[Line], Field(max_length=_MOST, json_schema_extra=_ATOMIC), BeforeValidator(_cut_items)] = (
-        Field(default_factory=list)
-    )
+    files: Lines = Field(default_factory=list)
     """The files of the model that say so."""
 
 
@@ -170,6 +169,34 @@ class Tags(ApiModel):
     """By key."""
 
 
+class Card(ApiModel):
+    """What people are told of the model, as model cards have it."""
+
+    origin: Origin
+    """Who said so."""
+    license: Line | None = None
+    """The license, by its identifier."""
+    base_models: Lines = Field(default_factory=list)
+    """The models that it was made from."""
+    library: Word | None = None
+    """What loads it, such as `transformers`."""
+    task: Word | None = None
+    """What it is for, such as `text-classification`."""
+    tags: Lines = Field(default_factory=list)
+    """What else it is found by."""
+
+
+class Scan(ApiModel):
+    """What the registry's own scanners found in the model's files. Nothing is decided by it."""
+
+    origin: Origin
+    """Who said so."""
+    state: Literal["Done", "Pending"]
+    """Whether all files had been scanned when the model was resolved."""
+    suspects: Words = Field(default_factory=dict)
+    """How bad a file is, as the registry says it, by the path; the first 128."""
+
+
 class Facts(ApiModel):
     """All that was learnt of a model; what nobody says is left out."""
 
@@ -181,6 +208,10 @@ class Facts(ApiModel):
     """What goes in and what comes out."""
     evaluation: Evaluation | None = None
     """How good it was found to be."""
+    card: Card | None = None
+    """What people are told of it."""
+    scan: Scan | None = None
+    """What the registry's scanners found."""
     tags: Tags | None = None
     """What people wrote beside it."""
     registry_url: Link | None = None

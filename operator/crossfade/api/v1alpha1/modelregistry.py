@@ -6,12 +6,19 @@ from pydantic import ConfigDict, StringConstraints, model_validator
 
 from crossfade.api.v1alpha1.common import ApiModel, DnsLabel, ObjectName, given, one_of, validations
 
-SYSTEMS = ("mlflow",)
-"""The members that say which system it is."""
+SYSTEMS = ("huggingFace", "mlflow")
+"""The members that say which system it is; ModelVersions' sources have them by the same names."""
 _ONE_SYSTEM = one_of(*SYSTEMS)
 
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\x00-\x20\x7f?#@]+$", max_length=2048)]
 """An http(s) address without user, query and fragment, which is where credentials hide."""
+
+
+class HuggingFaceRegistry(ApiModel):
+    """The Hugging Face Hub, or a server that speaks as it does."""
+
+    address: Address = "https://huggingface.co"
+    """Where it is; a path may follow."""
 
 
 class MlflowRegistry(ApiModel):
@@ -58,6 +65,8 @@ class ModelRegistrySpec(ApiModel):
 
     model_config = ConfigDict(json_schema_extra=validations(_ONE_SYSTEM))
 
+    hugging_face: HuggingFaceRegistry | None = None
+    """A Hugging Face Hub."""
     mlflow: MlflowRegistry | None = None
     """An MLflow server."""
     credentials: Credentials | None = None

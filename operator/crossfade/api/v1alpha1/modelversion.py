@@ -19,7 +19,7 @@ from crossfade.api.v1alpha1.common import (
     validations,
 )
 from crossfade.api.v1alpha1.facts import Facts, Line, Link, Word
-from crossfade.api.v1alpha1.modelregistry import ConfigMapKeyRef
+from crossfade.api.v1alpha1.modelregistry import SYSTEMS, ConfigMapKeyRef
 
 _SEMVER = (
     r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
@@ -28,10 +28,10 @@ _SEMVER = (
 )
 _SELECTORS = ("version", "alias", "stage")
 _ONE_SELECTOR = one_of(*_SELECTORS)
-_SOURCES = ("mlflow", "uri")
+_SOURCES = (*SYSTEMS, "uri")
 _ONE_SOURCE = one_of(*_SOURCES)
 _OF_REGISTRY = cel(
-    "!has(self.registryRef) || has(self.mlflow)", "must have `registryRef` only beside `mlflow`, which is in a registry"
+    "!(has(self.registryRef) && has(self.uri))", "must have no `registryRef` beside `uri`, which is in no registry"
 )
 _IMMUTABLE = cel("self == oldSelf", "must not change: a ModelVersion is immutable, create another one instead")
 _HTTP_PINNED = cel(
@@ -39,6 +39,30 @@ _HTTP_PINNED = cel(
     " || (has(self.artifact) && has(self.artifact.digest))",
     "must pin `artifact.digest` when `source.uri.uri` is http(s): the bytes behind such an address can change",
 )
+
+
+_REPO_PART = "[A-Za-z0-9_][A-Za-z0-9._-]{0,95}"
+_Patterns = Annotated[
+    list[Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=128)]],
+    Field(max_length=32, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+]
+
+
+class HuggingFaceSource(ApiModel):
+    """A model on the Hugging Face Hub: of the ModelRegistry that `registryRef` names, else of the Hub that the operator
+    is configured with."""
+
+    repo: Annotated[str, StringConstraints(pattern=rf"^({_REPO_PART}/)?{_REPO_PART}$", max_length=193)]
+    """The repository, such as `google-bert/bert-base-uncased`."""
+    revision: Annotated[
+        str, StringConstraints(pattern=r"^[^\x00-\x20\x7f~^:?*\[\\#%./-][^\x00-\x20\x7f~^:?*\[\\#%]*$", max_length=255)
+    ]
+    """A commit, or a branch or a tag, which is resolved to its commit once and frozen."""
+    allow_patterns: _Patterns = Field(default_factory=list)
+    """Only files whose paths match one of these are part of the model, such as `*.safetensors` or `onnx/*`, where `*`
+    stands for slashes as well; all when left out."""
+    ignore_patterns: _Patterns = Field(default_factory=list)
+    """Files whose paths match one of these are not, whatever `allowPatterns` says."""
 
 
 class MlflowSource(ApiModel):
@@ -82,6 +106,8 @@ class Source(ApiModel):
 
     model_config = ConfigDict(json_schema_extra=validations(_ONE_SOURCE, _OF_REGISTRY))
 
+    hugging_face: HuggingFaceSource | None = None
+    """A model on the Hugging Face Hub."""
     mlflow: MlflowSource | None = None
     """A registered model version in MLflow."""
     uri: UriSource | None = None
@@ -97,9 +123,14 @@ class Source(ApiModel):
 
     @model_validator(mode="after")
     def _of_registry(self) -> Self:
-        if self.registry_ref is not None and self.mlflow is None:
+        if self.registry_ref is not None and self.uri is not None:
             raise ValueError(_OF_REGISTRY["message"])
         return self
+
+    @property
+    def system(self) -> str | None:
+        """The system that the model is registered in, by its member's name; None where it is in no registry."""
+        return next(iter(given(self, SYSTEMS)), None)
 
 
 class Artifact(ApiModel):
