@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from crossfade.api import meta
 from crossfade.model.access import Access
@@ -192,14 +192,30 @@ class Registry(Protocol):
         ...
 
 
+Packing = Literal["tar", "tar+gzip", "tar+zstd"]
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """How a stored file is packed. What lies below the folder `below` is the model's, relative to it; the whole when
+    it is empty."""
+
+    packing: Packing
+    below: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A file in a store: path relative to the model's root, and its size in bytes. `sha256` is the hex
-    that the store promises of its bytes, where it does."""
+    """A file in a store: path relative to the model's root, and its size in bytes.
+
+    `sha256` is the hex that the store promises of its bytes, where it does. With an `archive` it is a package of files,
+    which are the model's in its place; its path then only names it.
+    """
 
     path: str
     size: int
     sha256: str | None = None
+    archive: Archive | None = None
 
 
 class Artifacts(Protocol):

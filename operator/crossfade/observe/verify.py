@@ -5,7 +5,7 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from crossfade.model.manifest import File, mvd1, safe_path
+from crossfade.observe.taken import Create, taken
 from crossfade.ports import Artifacts, SourceError, StoredFile
 
 _AT_ONCE = 4
@@ -24,9 +25,6 @@ _STAGING = ".crossfade-load"
 _CHUNK_BYTES = 1 << 20
 _KEPT_BYTES = 256 << 10
 """What is kept of a model is read by people and parsers; no such file is larger."""
-
-Create = Callable[[str], BinaryIO]
-"""Opens what the file of this (safe) path is written to."""
 
 
 class DigestMismatch(Exception):  # noqa: N818  (named for what happened, as the field does)
@@ -51,12 +49,12 @@ async def measure(artifacts: Artifacts, uri: str, keep: Collection[str] = ()) ->
     """
     kept: dict[str, _Kept] = {}
 
-    def create(path: str) -> BinaryIO:
-        return kept.setdefault(path, _Kept()) if path in small else _nowhere(path)
+    def create(path: str, size: int) -> BinaryIO:
+        wanted = path in keep and size <= _KEPT_BYTES and path not in kept
+        return kept.setdefault(path, _Kept()) if wanted else Path(os.devnull).open("wb")
 
     async with _limited(uri):
         listed = await _listed(artifacts, uri)
-        small = {safe_path(file.path) for file in listed if file.size <= _KEPT_BYTES} & set(keep)
         try:
             files = await _stream_all(artifacts, uri, listed, create)
         except DigestMismatch as failure:  # nothing was promised yet, so other bytes may come another time
@@ -78,7 +76,7 @@ async def fetch(artifacts: Artifacts, uri: str, digest: str, target: Path) -> Me
     try:
         async with _limited(uri):
             listed = await _listed(artifacts, uri)
-            files = await _stream_all(artifacts, uri, listed, lambda path: _create(staging / path))
+            files = await _stream_all(artifacts, uri, listed, lambda path, _: _create(staging / path))
         found = _require(_measured(files), digest, f"the model at {uri!r}")
         await asyncio.to_thread(_settle, staging, target)
     finally:
@@ -91,57 +89,68 @@ async def _listed(artifacts: Artifacts, uri: str) -> Sequence[StoredFile]:
     found = await artifacts.files(uri)
     if len(found) > _MOST_FILES:
         raise SourceError(f"the model at {uri!r} has more than {_MOST_FILES} files; pack them", retry=False)
+    plain = [file for file in found if file.archive is None]
     with _refused():
-        mvd1(File(file.path, file.size, "") for file in found)
-    if any(safe_path(file.path).split("/")[0] == _STAGING for file in found):
-        raise SourceError(f"the model at {uri!r} has a file named {_STAGING}, which is taken; rename it", retry=False)
+        if plain or not found:
+            mvd1(File(file.path, file.size, "") for file in plain)
+        for file in plain:
+            _not_staging(safe_path(file.path))
     return found
+
+
+def _not_staging(path: str) -> None:
+    if path.split("/")[0] == _STAGING:
+        raise ValueError(f"the model has a file named {_STAGING}, which is taken; rename it")
 
 
 async def _stream_all(artifacts: Artifacts, uri: str, listed: Sequence[StoredFile], create: Create) -> list[File]:
     slots = asyncio.Semaphore(_AT_ONCE)
+    made = 0
 
-    async def one(file: StoredFile) -> File:
+    def create_one(path: str, size: int) -> BinaryIO:
+        nonlocal made
+        made += 1
+        if made > _MOST_FILES:
+            raise ValueError(f"the model has more than {_MOST_FILES} files; pack them")
+        _not_staging(path)
+        return create(path, size)
+
+    async def one(file: StoredFile) -> list[File]:
         async with slots:
-            return await _stream(artifacts.read(uri, file.path), uri, file, create)
+            return await _stream(artifacts.read(uri, file.path), uri, file, create_one)
 
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(one(file)) for file in listed]
     except BaseExceptionGroup as failures:
         raise failures.exceptions[0] from None  # the first; the others were cancelled on its account
-    return [task.result() for task in tasks]
+    return [file for task in tasks for file in task.result()]
 
 
-async def _stream(chunks: AsyncIterator[bytes], uri: str, file: StoredFile, create: Create) -> File:
-    """Hash one file while it is written. Threads keep the event loop free, so that many models can be read at once."""
-    path = safe_path(file.path)
-    hasher, size = hashlib.sha256(), 0
-    sink = await asyncio.to_thread(create, path)
-
-    def absorb(chunk: bytes) -> None:
-        hasher.update(chunk)
-        sink.write(chunk)
-
+async def _stream(chunks: AsyncIterator[bytes], uri: str, file: StoredFile, create: Create) -> list[File]:
+    """Take one stored file. Threads keep the event loop free, so that many models can be read at once."""
+    size = 0
+    with _refused():
+        work = await asyncio.to_thread(taken, file, create)
     try:
         async for chunk in chunks:
             size += len(chunk)
             if size > file.size:
                 break
-            await asyncio.to_thread(absorb, chunk)
+            await asyncio.to_thread(work.feed, chunk)
         if size != file.size:
             raise SourceError(
-                f"the file {path!r} of {uri!r} is not as long as its store said; it changes or is damaged"
+                f"the file {file.path!r} of {uri!r} is not as long as its store said; it changes or is damaged"
             )
-        if file.sha256 not in (None, hasher.hexdigest()):
+        if file.sha256 not in (None, work.sha256()):
             raise DigestMismatch(
-                f"the file {path!r} of {uri!r} has the SHA-256 {hasher.hexdigest()}, but its store says {file.sha256}; "
-                "it was damaged on the way, or in the store"
+                f"the file {file.path!r} of {uri!r} has the SHA-256 {work.sha256()}, but its store says "
+                f"{file.sha256}; it was damaged on the way, or in the store"
             )
-        await asyncio.to_thread(_finish, sink)
+        with _refused():
+            return await asyncio.to_thread(work.finish)
     finally:
-        sink.close()
-    return File(path, size, hasher.hexdigest())
+        work.close()
 
 
 def _clear(target: Path, staging: Path) -> None:
@@ -178,16 +187,6 @@ class _Kept(BytesIO):
         if not self.closed:
             self.content = self.getvalue()
         super().close()
-
-
-def _nowhere(_path: str) -> BinaryIO:
-    return Path(os.devnull).open("wb")
-
-
-def _finish(sink: BinaryIO) -> None:
-    sink.flush()
-    if not isinstance(sink, BytesIO) and stat.S_ISREG(os.fstat(sink.fileno()).st_mode):
-        os.fsync(sink.fileno())
 
 
 def _sync_folder(folder: Path) -> None:
