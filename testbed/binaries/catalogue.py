@@ -24,6 +24,16 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True)
+class Deb:
+    """One package of Debian that carries a program at `member`; `sha256` is the package's own."""
+
+    requirement: str
+    sha256: str
+    member: str
+    machine: str = "amd64"
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """One file that a project publishes for a program.
 
@@ -51,6 +61,7 @@ class Tool:
     unpacked: str = ""
     wheel: Wheel | None = None
     build: Build | None = None
+    deb: Deb | None = None
     releases: tuple[Release, ...] = field(default_factory=tuple)
 
 
@@ -169,3 +180,15 @@ ENVOY_GATEWAY = Tool(
     build=Build("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway"),
 )
 """What only beds with a second gateway need; its Envoy is the environment `envoy`."""
+
+OCI_REGISTRY = Tool(
+    "docker-registry",
+    "2.8.2",
+    ("docker-registry",),
+    deb=Deb(
+        "docker-registry=2.8.2+ds1-1",
+        "a9bd06c0e006854608f8469b4371743f40604ad90975532bb3b7ceeb72fe2913",
+        "usr/bin/docker-registry",
+    ),
+)
+"""What only the tests of OCI registries need."""

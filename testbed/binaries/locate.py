@@ -19,12 +19,13 @@ Programs = Mapping[str, tuple[str, ...]]
 
 def all_sources() -> tuple[Source, ...]:
     """Every source, in the order of asking: the cheapest first. Importing them takes time that a full cache spares."""
+    from testbed.binaries.debian import DebianPackages
     from testbed.binaries.go_modules import GoModules
     from testbed.binaries.python_index import PythonIndex
     from testbed.binaries.releases import Releases
     from testbed.binaries.shared_folder import SharedFolder
 
-    return (SharedFolder(), Releases(), PythonIndex(), GoModules())
+    return (SharedFolder(), Releases(), PythonIndex(), DebianPackages(), GoModules())
 
 
 def locate(tool: Tool, progress: Progress, sources: Callable[[], tuple[Source, ...]] = all_sources) -> Programs:

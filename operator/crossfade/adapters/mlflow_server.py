@@ -1,11 +1,11 @@
 """One MLflow server: its REST API and the files that it serves."""
 
-import json
 from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from crossfade.adapters.json_object import json_object
 from crossfade.adapters.web import Guard, Web
 from crossfade.model.access import Access
 from crossfade.ports import SourceError
@@ -38,7 +38,7 @@ class MlflowServer:
         """GET `/api/2.0/<path>`. Raises MlflowError when refused, SourceError when there is no proper answer."""
         what = f"MLflow at {self.shown}"
         reply = await self._web.ask(what, f"{_API}/{path}", parameters)
-        answer = _json_object(reply.content)
+        answer = json_object(reply.content)
         if reply.status >= 300:
             code = str((answer or {}).get("error_code", ""))[:64]
             sentence = f"{what} refused {path} with {reply.status} {code}".rstrip()
@@ -68,11 +68,3 @@ def _headers(access: Access) -> dict[str, str]:
     if workspace := access.option("workspace"):
         found["X-MLFLOW-WORKSPACE"] = workspace
     return found
-
-
-def _json_object(content: bytes) -> dict[str, Any] | None:
-    try:
-        answer = json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return answer if isinstance(answer, dict) else None

@@ -144,9 +144,25 @@ def _mlflow(access: Access, guard: "Guard | None", timeout: float) -> Parts:
     return Parts(registry, {"mlflow-artifacts": lambda: artifacts}, server.close)
 
 
+def _oci(access: Access, guard: "Guard | None", timeout: float) -> Parts:
+    from crossfade.adapters.artifacts.oci_artifacts import OciArtifacts
+    from crossfade.adapters.oci_server import OciServer
+
+    server = OciServer(access, guard, timeout)
+    artifacts = OciArtifacts(server)
+
+    def registry() -> Registry:
+        from crossfade.adapters.registries.oci import OciRegistry
+
+        return OciRegistry(server)
+
+    return Parts(registry, {"oci": lambda: artifacts}, server.close)
+
+
 _SYSTEMS: Mapping[str, Callable[[Access, "Guard | None", float], Parts]] = {
     "huggingFace": _hugging_face,
     "mlflow": _mlflow,
+    "oci": _oci,
 }
 
 

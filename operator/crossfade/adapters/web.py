@@ -81,31 +81,38 @@ class Web:
         """Close all connections."""
         await self._client.aclose()
 
-    async def ask(self, what: str, path: str, parameters: Mapping[str, str]) -> Reply:
-        """GET. Any status is an answer, but what asks for time. Raises SourceError, in which `what` is named."""
+    async def ask(
+        self, what: str, path: str, parameters: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """GET, with these headers besides. Any status is an answer, but what asks for time. Raises SourceError, in
+        which `what` is named."""
         url = httpx.URL(f"{self._base}{path}", params=dict(parameters))
         with source_errors(what):
             async with self._slots, asyncio.timeout(self._timeout), AsyncExitStack() as stack:
-                response = await stack.enter_async_context(self._opened(url, what))
+                response = await stack.enter_async_context(self._opened(url, what, headers or {}))
                 return Reply(response.status_code, dict(response.headers), await _plain_body(response, what))
 
-    async def stream(self, what: str, path: str, *, elsewhere: Guard | None = None) -> AsyncIterator[bytes]:
-        """The bytes behind a path. With `elsewhere` a redirect may lead to another server, at an address that this
+    async def stream(
+        self, what: str, path: str, headers: Mapping[str, str] | None = None, *, elsewhere: Guard | None = None
+    ) -> AsyncIterator[bytes]:
+        """The bytes behind a path, asked for with these headers besides. With `elsewhere` a redirect may lead to another server, at an address that this
         guard lets pass, and which gets none of the headers. Raises SourceError, in which `what` is named."""
         url = httpx.URL(f"{self._base}{path}")
         with source_errors(what):
             async with self._slots, AsyncExitStack() as stack:
-                response = await stack.enter_async_context(self._opened(url, what, elsewhere))
+                response = await stack.enter_async_context(self._opened(url, what, headers or {}, elsewhere))
                 if response.status_code != 200:
                     raise unread(what, response.status_code, _wait(response.headers.get("retry-after", "")))
                 async for chunk in paced(response):
                     yield chunk
 
     @asynccontextmanager
-    async def _opened(self, url: httpx.URL, what: str, elsewhere: Guard | None = None) -> AsyncIterator[httpx.Response]:
+    async def _opened(
+        self, url: httpx.URL, what: str, more: Mapping[str, str], elsewhere: Guard | None = None
+    ) -> AsyncIterator[httpx.Response]:
         """As `opened`; nothing is refused for ever, for the server's address can be edited."""
         try:
-            async with opened(self._client, url, what, self._headers, self._guard, elsewhere) as response:
+            async with opened(self._client, url, what, self._headers | dict(more), self._guard, elsewhere) as response:
                 yield response
         except SourceError as failure:
             raise SourceError(str(failure), wait=failure.wait) from None

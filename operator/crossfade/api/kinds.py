@@ -123,6 +123,7 @@ MODEL_REGISTRY = Kind(
     columns=(
         Column("Hub", ".spec.huggingFace.address"),
         Column("MLflow", ".spec.mlflow.address"),
+        Column("OCI", ".spec.oci.address"),
         Column("Secret", ".spec.credentials.secretRef.name", wide=True),
         _AGE,
     ),

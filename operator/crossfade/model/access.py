@@ -4,9 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+DOCKER_CONFIG = ".dockerconfigjson"
+"""The key of Secrets of the type `kubernetes.io/dockerconfigjson`."""
 WAYS_IN: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "huggingFace": (("token",),),
     "mlflow": (("token",), ("username", "password")),
+    "oci": ((DOCKER_CONFIG,), ("username", "password")),
 }
 """The keys that are read of a Secret, by system: those of one way to be let in must be there together. No other key
 leaves the Secret."""
@@ -80,8 +83,11 @@ def secrets_of(data: Mapping[str, bytes], system: str) -> Secrets:
 
 
 def _text(raw: bytes, key: str) -> str:
-    """A value without the line break that files end with, and Secrets are made of files."""
+    """A value without the line break that files end with, and Secrets are made of files. Docker writes its own over
+    many lines, whose breaks mean nothing."""
     text = raw.decode("utf-8", "replace").rstrip("\r\n")
+    if key == DOCKER_CONFIG:
+        text = " ".join(text.split())
     if not text.isprintable() or "\ufffd" in text:
         raise ValueError(f"must have one line of text in UTF-8 in `{key}`")
     return text

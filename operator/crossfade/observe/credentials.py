@@ -44,6 +44,8 @@ def _system(spec: ModelRegistrySpec) -> tuple[str, str, dict[str, str]]:
     if spec.mlflow is not None:
         workspace = {"workspace": spec.mlflow.workspace} if spec.mlflow.workspace else {}
         return "mlflow", spec.mlflow.address, workspace
+    if spec.oci is not None:
+        return "oci", spec.oci.address, {}
     raise SourceError("the ModelRegistry has no system that this release knows; upgrade the operator")
 
 

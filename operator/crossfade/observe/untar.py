@@ -1,5 +1,5 @@
-"""A tar archive that comes in pieces: each header is checked before a byte of its file is taken, and one header bounds the
-memory, whatever the archive's size."""
+"""A tar archive that comes in pieces: each header is checked before a byte of its file is taken, and one header at a
+time is held in memory, whatever the archive's size."""
 
 import tarfile
 from collections.abc import Callable

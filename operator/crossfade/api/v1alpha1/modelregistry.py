@@ -6,7 +6,7 @@ from pydantic import ConfigDict, StringConstraints, model_validator
 
 from crossfade.api.v1alpha1.common import ApiModel, DnsLabel, ObjectName, given, one_of, validations
 
-SYSTEMS = ("huggingFace", "mlflow")
+SYSTEMS = ("huggingFace", "mlflow", "oci")
 """The members that say which system it is; ModelVersions' sources have them by the same names."""
 _ONE_SYSTEM = one_of(*SYSTEMS)
 
@@ -28,6 +28,13 @@ class MlflowRegistry(ApiModel):
     """Where it is, such as `https://mlflow.example.com`; a path may follow."""
     workspace: DnsLabel | None = None
     """The MLflow workspace, where the server has such; sent as `X-MLFLOW-WORKSPACE`."""
+
+
+class OciRegistry(ApiModel):
+    """A registry of container images, which keeps other artifacts too (OCI distribution specification)."""
+
+    address: Annotated[str, StringConstraints(pattern=r"^https?://[^\x00-\x20\x7f?#@/]+/?$", max_length=2048)]
+    """Where it is, such as `https://ghcr.io`; no path may follow, it is a part of the reference."""
 
 
 class SecretRef(ApiModel):
@@ -69,6 +76,8 @@ class ModelRegistrySpec(ApiModel):
     """A Hugging Face Hub."""
     mlflow: MlflowRegistry | None = None
     """An MLflow server."""
+    oci: OciRegistry | None = None
+    """A registry of container images and other artifacts."""
     credentials: Credentials | None = None
     """Who to be; nobody when left out."""
     tls: Tls | None = None

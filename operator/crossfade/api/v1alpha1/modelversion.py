@@ -33,6 +33,11 @@ _ONE_SOURCE = one_of(*_SOURCES)
 _OF_REGISTRY = cel(
     "!(has(self.registryRef) && has(self.uri))", "must have no `registryRef` beside `uri`, which is in no registry"
 )
+_IN_REGISTRY = cel(
+    "!has(self.oci) || has(self.registryRef)", "must have `registryRef` beside `oci`: it says which registry it is in"
+)
+_OCI_NAME = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
+_OCI_REFERENCE = rf"^{_OCI_NAME}(/{_OCI_NAME})*(:[a-zA-Z0-9_][a-zA-Z0-9._-]{{0,127}}|@sha256:[a-f0-9]{{64}})$"
 _IMMUTABLE = cel("self == oldSelf", "must not change: a ModelVersion is immutable, create another one instead")
 _HTTP_PINNED = cel(
     "!has(self.source.uri) || !(self.source.uri.uri.startsWith('http:') || self.source.uri.uri.startsWith('https:'))"
@@ -87,6 +92,14 @@ class MlflowSource(ApiModel):
         return self
 
 
+class OciSource(ApiModel):
+    """An artifact or an image in an OCI registry."""
+
+    reference: Annotated[str, StringConstraints(pattern=_OCI_REFERENCE, max_length=512)]
+    """Repository and tag or digest, such as `risk/fraud:1.3.0` or `risk/fraud@sha256:<64 hex digits>`. A tag is
+    resolved once and frozen: when it moves, make another ModelVersion."""
+
+
 class UriSource(ApiModel):
     """A file or a folder of files behind a URI: s3, http(s) or, where the operator allows it, file."""
 
@@ -104,16 +117,18 @@ class RegistryRef(ApiModel):
 class Source(ApiModel):
     """Where the bytes come from: exactly one member, and the registry that it is in."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_ONE_SOURCE, _OF_REGISTRY))
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_SOURCE, _OF_REGISTRY, _IN_REGISTRY))
 
     hugging_face: HuggingFaceSource | None = None
     """A model on the Hugging Face Hub."""
     mlflow: MlflowSource | None = None
     """A registered model version in MLflow."""
+    oci: OciSource | None = None
+    """An artifact or an image in an OCI registry."""
     uri: UriSource | None = None
     """A file or a folder of files."""
     registry_ref: RegistryRef | None = None
-    """The ModelRegistry to ask; the one of the operator's own configuration when left out."""
+    """The ModelRegistry to ask; the MLflow server of the operator's own configuration when left out."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -125,6 +140,8 @@ class Source(ApiModel):
     def _of_registry(self) -> Self:
         if self.registry_ref is not None and self.uri is not None:
             raise ValueError(_OF_REGISTRY["message"])
+        if self.oci is not None and self.registry_ref is None:
+            raise ValueError(_IN_REGISTRY["message"])
         return self
 
     @property

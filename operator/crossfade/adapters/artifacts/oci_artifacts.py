@@ -1,0 +1,50 @@
+"""The layers of an OCI artifact or image: `oci://<host>/<repository>@sha256:<digest>`."""
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+
+from crossfade.adapters.oci_layout import layers
+from crossfade.adapters.oci_server import OciServer
+from crossfade.ports import SourceError, StoredFile
+
+_MOST_KEPT = 8
+"""Artifacts whose layers are remembered between their listing and their reading. A digest means the same for ever."""
+
+
+class OciArtifacts:
+    """The Artifacts port over one OCI registry."""
+
+    def __init__(self, server: OciServer) -> None:
+        self._server = server
+        self._kept: OrderedDict[str, dict[str, str]] = OrderedDict()
+
+    async def files(self, uri: str) -> Sequence[StoredFile]:
+        """The layers that make files of the model. Raises SourceError."""
+        found = await self._layers(uri)
+        self._kept[uri] = {file.path: digest for file, digest in found}
+        while len(self._kept) > _MOST_KEPT:
+            self._kept.popitem(last=False)
+        return [file for file, _ in found]
+
+    async def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
+        """A layer's bytes in chunks, as they are stored. Raises SourceError."""
+        digests = self._kept.get(uri) or {file.path: digest for file, digest in await self._layers(uri)}
+        if path not in digests:
+            raise SourceError(f"there is no file {path!r} at {uri}", retry=False)
+        async for chunk in self._server.blob(self._place(uri)[0], digests[path]):
+            yield chunk
+
+    async def _layers(self, uri: str) -> list[tuple[StoredFile, str]]:
+        repository, digest = self._place(uri)
+        _, manifest = await self._server.manifest(repository, digest)
+        return layers(manifest, f"the artifact {uri}")
+
+    def _place(self, uri: str) -> tuple[str, str]:
+        """Repository and digest."""
+        place, _, digest = uri.removeprefix("oci://").partition("@")
+        host, _, repository = place.partition("/")
+        if host != self._server.host or not repository or ".." in repository or not digest.startswith("sha256:"):
+            raise SourceError(
+                f"the address {uri!r} must be oci://{self._server.host}/<repository>@sha256:<digest>", retry=False
+            )
+        return repository, digest

@@ -1,0 +1,98 @@
+"""One OCI registry: manifests whole and blobs as streams, with the token that it wants to see."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any, Final
+from urllib.parse import quote
+
+from crossfade.adapters.json_object import json_object
+from crossfade.adapters.oci_tokens import OciTokens
+from crossfade.adapters.web import Guard, Reply, Web
+from crossfade.model.access import Access
+from crossfade.ports import SourceError
+
+_CONFIG_BYTES: Final = 1 << 20
+_ACCEPTED: Final = {
+    "Accept": ", ".join(
+        (
+            "application/vnd.oci.image.manifest.v1+json",
+            "application/vnd.oci.image.index.v1+json",
+            "application/vnd.docker.distribution.manifest.v2+json",
+            "application/vnd.docker.distribution.manifest.list.v2+json",
+        )
+    )
+}
+
+
+class OciServer:
+    """A client of the registry that `access` describes; `timeout` is in seconds for a whole request with its answer.
+    Raises SourceError when the access cannot be used as it is."""
+
+    def __init__(self, access: Access, guard: Guard | None = None, timeout: float = 30.0) -> None:
+        self._web = Web(access.address, ca=access.ca, guard=guard, timeout=timeout)
+        self._elsewhere = guard or Guard()
+        self.shown = self._web.shown
+        self.host = self.shown.partition("://")[2]
+        self._tokens = OciTokens(access, self.host, guard, timeout)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self._web.close)
+            stack.push_async_callback(self._tokens.close)
+
+    async def manifest(self, repository: str, reference: str) -> tuple[str, dict[str, Any]]:
+        """Digest and content of a manifest, by tag or digest. The digest is of the very bytes that came; a digest that
+        was asked for is theirs. Raises SourceError."""
+        what = f"the OCI registry at {self.shown}"
+        reply = await self._asked(repository, f"/v2/{repository}/manifests/{quote(reference, safe=':')}")
+        if reply.status == 404:
+            kind = "manifest" if reference.startswith("sha256:") else "tag"
+            raise SourceError(
+                f"{what} has no {kind} {reference} in a repository {repository}; register it there, or correct "
+                "`source.oci.reference`"
+            )
+        return _checked(reply.content, reference, f"{what} gave a manifest of {repository}")
+
+    async def config(self, repository: str, digest: str) -> dict[str, Any]:
+        """A small JSON object that a manifest names. Raises SourceError."""
+        content = bytearray()
+        async for chunk in self.blob(repository, digest):
+            content += chunk
+            if len(content) > _CONFIG_BYTES:
+                raise SourceError(f"the config of {repository} has more than {_CONFIG_BYTES} bytes; push a smaller one")
+        return _checked(bytes(content), digest, f"the OCI registry at {self.shown} gave a config of {repository}")[1]
+
+    async def blob(self, repository: str, digest: str) -> AsyncIterator[bytes]:
+        """Stream the bytes of a layer; whether they are those of the digest is for the reader to check. They may lie at
+        another host, which gets no credentials. Raises SourceError."""
+        what = f"the layer {digest} of {repository} at the OCI registry {self.shown}"
+        headers = await self._tokens.headers(repository)
+        path = f"/v2/{repository}/blobs/{quote(digest, safe=':')}"
+        async for chunk in self._web.stream(what, path, headers, elsewhere=self._elsewhere):
+            yield chunk
+
+    async def _asked(self, repository: str, path: str) -> Reply:
+        """The answer, after the registry was shown what it wants to see."""
+        what = f"the OCI registry at {self.shown}"
+        known = await self._tokens.headers(repository)
+        reply = await self._web.ask(what, path, {}, _ACCEPTED | known)
+        if reply.status == 401:
+            answer = await self._tokens.answer(reply.headers.get("www-authenticate", ""), repository, known)
+            reply = await self._web.ask(what, path, {}, _ACCEPTED | answer)
+        if reply.status in (401, 403):
+            raise self._tokens.unwelcome(what, repository, reply)
+        if reply.status not in (200, 404):
+            raise SourceError(f"{what} refused {path} with {reply.status}", wait=reply.wait)
+        return reply
+
+
+def _checked(content: bytes, wanted: str, what: str) -> tuple[str, dict[str, Any]]:
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    if wanted.startswith("sha256:") and digest != wanted:
+        raise SourceError(f"{what} whose digest is {digest} and not {wanted}; it is damaged, push it again")
+    found = json_object(content)
+    if found is None:
+        raise SourceError(f"{what} that is no JSON object; check that the address is an OCI registry's")
+    return digest, found
