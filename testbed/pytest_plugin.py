@@ -12,7 +12,9 @@ import pytest
 
 from testbed import envoy
 from testbed.bed import Bed
+from testbed.binaries.catalogue import OCI_REGISTRY
 from testbed.binaries.environments import python_env
+from testbed.binaries.locate import locate
 from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle, CurrentCluster
 from testbed.kind import kind_cluster
@@ -32,7 +34,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def bed(request: pytest.FixtureRequest) -> Iterator[ClusterHandle]:
     """The session's cluster. A bed has MLflow when a test of the session uses the fixture `mlflow_url`, and the image
-    `mlserver` when one uses `mlserver_image`. A test whose parameter `gateway` is "envoy" may call `start_envoy`."""
+    `mlserver` when one uses `mlserver_image`. A test whose parameter `gateway` is "envoy" may call `start_envoy`.
+    For a fixture `oci` a registry and its client are fetched."""
     choice = request.config.getoption("--cluster")
     if choice == "current":
         yield CurrentCluster(Path(os.environ.get("KUBECONFIG", "") or Path.home() / ".kube" / "config"))
@@ -64,6 +67,9 @@ def _session_bed(request: pytest.FixtureRequest) -> Bed:
     progress = _teller(request)
     if "mlserver_image" in wanted:
         python_env("mlserver", progress)  # now: from inside the bed's network no package can be fetched
+    if "oci" in wanted:
+        locate(OCI_REGISTRY, progress)
+        python_env("oras", progress)
     if any(map(_is_for_envoy, request.session.items)):
         envoy.fetch(progress)
     running = Bed.up(f"pytest-{os.getpid()}", mlflow="mlflow_url" in wanted, tied=True, progress=progress)

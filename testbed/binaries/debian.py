@@ -22,7 +22,12 @@ class DebianPackages:
             raise NotHereError(f"no package for {machine()}, or no apt-get")
         progress(f"{tool.name} {tool.version}: fetching the package {deb.requirement}")
         with tempfile.TemporaryDirectory() as folder:
-            _run(["apt-get", "download", "--quiet", deb.requirement], folder)
+            download = ["apt-get", "download", "--quiet", deb.requirement]
+            try:
+                _run(download, folder)
+            except NotHereError:  # a fresh machine knows no package by name yet
+                _run(["apt-get", "update", "--quiet"], folder)
+                _run(download, folder)
             package = next(Path(folder).glob("*.deb"))
             verify(package, deb.sha256, deb.requirement)
             _run(["dpkg-deb", "--extract", package.name, "unpacked"], folder)

@@ -219,6 +219,7 @@ VALID: dict[str, list[Spec]] = {
             "tls": {"caConfigMapRef": {"name": "ca", "key": "tls.crt"}},
         },
         {"mlflow": {"address": "https://mlflow"}, "tls": {"caConfigMapRef": {"name": "ca"}}},
+        {"oci": {"address": "https://ghcr.io/"}, "credentials": {"secretRef": {"name": "ghcr"}}},
     ],
     "ModelVersion": [
         {"modelName": "f", "version": "1.0.0", "source": {"huggingFace": {"repo": "gpt2", "revision": "refs/pr/1"}}},
@@ -241,6 +242,16 @@ VALID: dict[str, list[Spec]] = {
             "modelName": "fraud",
             "version": "2.0.0",
             "source": {"mlflow": {"name": "f", "stage": "Production"}, "registryRef": {"name": "risk"}},
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.1",
+            "source": {"oci": {"reference": "risk/fraud_detector--x.y:v2"}, "registryRef": {"name": "ghcr"}},
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.2",
+            "source": {"oci": {"reference": f"fraud@{_DIGEST}"}, "registryRef": {"name": "ghcr"}},
         },
         {"modelName": "f", "version": "0.0.1", "source": {"uri": {"uri": "s3://bucket/a/b"}}, "artifact": {}},
         {
@@ -330,6 +341,20 @@ _TEXTS = [
         "/?",
         "/\u00a0",
     ),
+    *(
+        "https://ghcr.io/",
+        "https://ghcr.io/a",
+        "a:1",
+        "a",
+        "a:",
+        "a:.b",
+        "a:b_c",
+        "A/b:1",
+        "a__b:1",
+        "a..b:1",
+        "a-_b:1",
+    ),
+    *("a/b:1", "a//b:1", "/a:1", "a/:1", "h:5000/a:1", f"a@{_DIGEST}", f"a:1@{_DIGEST}", f"a:{'b' * 129}", "a@sha256:"),
     *("/a//b", "/.", "/a/..", "/..a", "/a/./b", "/a.", "/%2F", "/%2e", "/%", "/%zz", "/a;b=c,d", "/a|b"),
 ]
 _NEIGHBOURS = [1, 2, 3, 4, 5, 6, 10, 20, 24, 25, 26, 50]  # the weights of the valid specs, and those beside them

@@ -12,6 +12,7 @@ _IMAGE_CONFIGS: Final = ("application/vnd.oci.image.config.v1+json", "applicatio
 _FILEPATH: Final = "org.cncf.model.filepath"
 _TITLE: Final = "org.opencontainers.image.title"
 _UNPACK: Final = "io.deis.oras.content.unpack"
+_FOLDER: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
 _MODELS: Final = "models"
 """The folder of an image that has the model, as in KServe's modelcars."""
 _MODELPACK_LAYER: Final = re.compile(
@@ -105,7 +106,7 @@ def _image(layer: Json, digest: str, what: str) -> StoredFile | None:
 
 
 def _artifact(layer: Json, digest: str, what: str) -> StoredFile | None:
-    """A file by its title, as ORAS pushes it; a folder it packs, and marks so."""
+    """A file by its title, as ORAS pushes it; a folder it packs, and marks so, in Python by the media type alone."""
     notes = _member(layer, "annotations")
     title = notes.get(_TITLE)
     if not isinstance(title, str):
@@ -114,7 +115,8 @@ def _artifact(layer: Json, digest: str, what: str) -> StoredFile | None:
             "push it as one of them, or with ORAS",
             retry=False,
         )
-    return _packed(layer, digest, "tar+gzip") if notes.get(_UNPACK) == "true" else _file(layer, digest, title)
+    folder = notes.get(_UNPACK, str(layer.get("mediaType") == _FOLDER).lower()) == "true"
+    return _packed(layer, digest, "tar+gzip") if folder else _file(layer, digest, title)
 
 
 def _foreign(layer: Json, what: str) -> SourceError:

@@ -2,7 +2,7 @@
 
 import zlib
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import IO, Final, Protocol, cast
 
 from crossfade.ports import Packing
 
@@ -27,7 +27,8 @@ class Inflater(Protocol):
 
 def inflater(packing: Packing, sink: Sink) -> Inflater:
     """One for this packing."""
-    return {"tar": _Plain, "tar+gzip": _Gzip, "tar+zstd": _Zstd}[packing](sink)
+    makers: dict[Packing, Callable[[Sink], Inflater]] = {"tar": _Plain, "tar+gzip": _Gzip, "tar+zstd": _Zstd}
+    return makers[packing](sink)
 
 
 class _Plain:
@@ -74,7 +75,9 @@ class _Zstd:
 
         self._error = zstandard.ZstdError
         decompressor = zstandard.ZstdDecompressor(max_window_size=_MOST_WINDOW)
-        self._writer = decompressor.stream_writer(_Written(sink), write_size=_PIECE_BYTES, closefd=False)
+        self._writer = decompressor.stream_writer(
+            cast("IO[bytes]", _Written(sink)), write_size=_PIECE_BYTES, closefd=False
+        )
 
     def feed(self, piece: bytes) -> None:
         try:

@@ -117,9 +117,9 @@ class Untar:
         if name in ("", "."):
             return None
         if not self._below:
-            return name.rstrip("/")
-        plain = name.strip("/")
-        if plain in (self._below, f"{_WHITEOUT}{self._below}", f"{_WHITEOUT}{_WHITEOUT}.opq"):
+            return name
+        plain = name.removeprefix("/")
+        if plain.rstrip("/") in (self._below, f"{_WHITEOUT}{self._below}", f"{_WHITEOUT}{_WHITEOUT}.opq"):
             return plain
         return plain.removeprefix(f"{self._below}/") if plain.startswith(f"{self._below}/") else None
 

@@ -1,6 +1,7 @@
 """Would catch a secret that is shown, a Secret of which more is read than is needed, and a wait that names no cause."""
 
 import base64
+import json
 from typing import Any
 
 import pytest
@@ -57,6 +58,20 @@ async def test_a_hub_is_the_public_one_unless_it_says_another_and_wants_a_token(
     )
     with pytest.raises(SourceError, match=r"must have `token`$"):
         await access(secret(username=b"u"), mlflow=None, huggingFace={}, tls=None)
+
+
+DOCKER = b'{\n\t"auths": {\n\t\t"ghcr.io": {"auth": "cjpw"}\n\t}\n}\n'
+
+
+async def test_an_oci_registry_takes_a_secret_of_either_kind() -> None:
+    spec = {"mlflow": None, "oci": {"address": "https://ghcr.io"}, "tls": None}
+    found = await access(secret(username=b"r", password=b"p", token=b"x"), **spec)
+    assert (found.system, found.address, found.options) == ("oci", "https://ghcr.io", ())
+    assert dict(found.secrets) == {"username": "r", "password": "p"}
+    found = await access(secret(**{".dockerconfigjson": DOCKER}), **spec)
+    assert json.loads(found.secrets[".dockerconfigjson"]) == {"auths": {"ghcr.io": {"auth": "cjpw"}}}
+    with pytest.raises(SourceError, match=r"must have `.dockerconfigjson`, or `username` and `password`"):
+        await access(secret(token=b"x"), **spec)
 
 
 async def test_a_registry_that_wants_neither_is_asked_as_nobody() -> None:

@@ -1,0 +1,103 @@
+"""Catches an OCI registry whose model never serves, and a layer that serves although one bit of it differs."""
+
+import base64
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.address import HOST
+from testbed.bed import Bed
+from tests.cluster.test_bytes import MISMATCH_EXIT, exit_code, is_resolved, revision_of
+from tests.cluster.test_registries import EXAMPLES, arguments_of_processes
+from tests.contract.oci_bench import EXAMPLE, MODELPACK, READER, Layer, OciBench, tar, with_passwords
+from tests.support import objects
+from tests.support.endpoint import Endpoint, rolled_back, serves, weights
+from tests.support.operator_process import OperatorProcess
+
+pytestmark = pytest.mark.cluster
+
+ADDRESS = f"{HOST}:5050"
+
+
+@pytest.fixture
+def oci(bed: Bed, tmp_path: Path) -> Iterator[OciBench]:
+    """A registry on the bed's network that asks for a password."""
+    (tmp_path / "registry").mkdir()
+    with with_passwords(tmp_path / "registry", ADDRESS) as made:
+        yield made
+
+
+async def test_the_example_is_resolved_as_it_is(
+    bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], oci: OciBench
+) -> None:
+    oci.user = EXAMPLE
+    digest = oci.modelpack("risk/fraud-detector:1.4.0", packed(b"weights"))
+    start_operator(endpoint.namespace)
+    bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / "oci.yaml"))
+    found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-4-0", is_resolved, 60)
+    resolved = found["status"]["resolved"]
+    assert resolved["immutableUri"] == f"oci://registry.models:5050/risk/fraud-detector@{digest}"
+    assert resolved["registryVersion"] == digest.removeprefix("sha256:")
+    assert resolved["files"] == 1
+
+
+async def test_a_layer_serves_and_once_a_bit_of_it_has_changed_never(
+    bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], oci: OciBench, tmp_path: Path
+) -> None:
+    operator = start_operator(endpoint.namespace)
+    await endpoint.create(registry())
+    await endpoint.create(secret(oci))
+    for number in (1, 2):
+        objects.write_model(tmp_path / str(number), f"{number}.0.0")
+        oci.modelpack(f"fraud:{number}", packed((tmp_path / str(number) / "model.json").read_bytes()))
+        source = {"oci": {"reference": f"fraud:{number}"}, "registryRef": {"name": "models"}}
+        await endpoint.create(objects.model_version(f"fraud-{number}", f"{number}.0.0", source))
+        found = await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
+    await endpoint.create(objects.rollout("fraud", "fraud-1", endpoint.host, endpoint.parent))
+    stable = (await endpoint.until(lambda one: serves(one, 1), 60))["status"]["stable"]["revision"]
+    flip_a_bit(oci, found["status"]["resolved"]["immutableUri"])
+    await endpoint.ask(2)
+    outcome = (await endpoint.until(rolled_back, 120))["status"]["outcome"]
+
+    assert outcome["cause"] == "DigestMismatch"
+    assert all(outcome["revision"] not in weights(route) for route in endpoint.recorder.of("HTTPRoute", "fraud"))
+    pods = [pod for pod in endpoint.recorder.history if revision_of(pod) == outcome["revision"]]
+    assert MISMATCH_EXIT in [exit_code(pod) for pod in pods]
+    assert (await endpoint.infer()).headers["x-model-revision"] == stable
+    seen = json.dumps([one for one in endpoint.recorder.history if one["kind"] != "Secret"])
+    for shape in (READER[1], base64.b64encode(":".join(READER).encode()).decode()):
+        assert shape not in seen
+        assert shape not in operator.log.read_text()
+        assert shape.encode() not in arguments_of_processes()
+
+
+def packed(content: bytes) -> Layer:
+    return Layer(gzip.compress(tar({"model.json": content})), f"{MODELPACK}.weight.v1.tar+gzip", {})
+
+
+def flip_a_bit(oci: OciBench, uri: str) -> None:
+    """In the artifact's first layer, as it lies on the registry's disk."""
+    manifest = json.loads(oci.blob(uri.partition("@")[2]).read_bytes())
+    path = oci.blob(manifest["layers"][0]["digest"])
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    path.write_bytes(raw)
+
+
+def registry() -> dict[str, Any]:
+    spec = {"oci": {"address": f"http://{ADDRESS}"}, "credentials": {"secretRef": {"name": "models"}}}
+    named = {"apiVersion": "crossfade.dev/v1alpha1", "kind": "ModelRegistry", "metadata": {"name": "models"}}
+    return {**named, "spec": spec}
+
+
+def secret(oci: OciBench) -> dict[str, Any]:
+    """Of the kind that pulls images."""
+    auth = base64.b64encode(":".join(READER).encode()).decode()
+    config = json.dumps({"auths": {oci.host: {"auth": auth}}}, indent=2)
+    kind = "kubernetes.io/dockerconfigjson"
+    named = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "models"}, "type": kind}
+    return {**named, "stringData": {".dockerconfigjson": config}}
