@@ -273,7 +273,7 @@ async def test_an_archive_that_is_damaged_on_the_disk_may_be_mended_and_never_lo
     found = await resolve(reader(oci), source(f"{name}:1"))
     promised = await digest(reader(oci), found)
     oci.overwrite(found.immutable_uri)
-    with pytest.raises(SourceError, match="is damaged") as failure:
+    with pytest.raises(SourceError, match="was damaged") as failure:
         await digest(reader(oci), found)
     assert failure.value.retry
     async with opened(reader(oci)) as one:

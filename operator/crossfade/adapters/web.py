@@ -95,9 +95,9 @@ class Web:
     async def stream(
         self, what: str, path: str, headers: Mapping[str, str] | None = None, *, elsewhere: Guard | None = None
     ) -> AsyncIterator[bytes]:
-        """The bytes behind a path, asked for with these headers besides. With `elsewhere` a redirect may lead to another
-        server, at an address that this guard lets pass, and which gets none of the headers. Raises SourceError, in
-        which `what` is named."""
+        """The bytes behind a path, asked for with these headers besides. With `elsewhere` a redirect may lead to
+        another server, at an address that this guard lets pass, and which gets none of the headers. Raises SourceError,
+        in which `what` is named."""
         url = httpx.URL(f"{self._base}{path}")
         with source_errors(what):
             async with self._slots, AsyncExitStack() as stack:
