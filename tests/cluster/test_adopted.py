@@ -127,6 +127,7 @@ async def hold(endpoint: Endpoint, number: int) -> None:
 
 @on_both_gateways
 async def test_two_promotions_move_two_weights_and_nothing_else(serving: Endpoint, git: Git) -> None:
+    """Case E4."""
     async with serving.load(RATE) as load:
         await at_least(load, 100)
         for number in (2, 3):
@@ -221,7 +222,7 @@ def selects(service: Object, revision: str) -> bool:
 
 @pytest.mark.slow
 async def test_what_git_says_of_weights_harms_nobody_while_nothing_is_rolled_out(serving: Endpoint, git: Git) -> None:
-    """Left out of Git they are 1 and 1: both Services are the stable version's."""
+    """Left out of Git they are 1 and 1: both Services are the stable version's. Case E6."""
     async with serving.load(RATE) as load:
         await serving.ask(2)
         done = await serving.until(lambda found: serves(found, 2), 90)

@@ -74,6 +74,7 @@ def told(gateway: str, load: LoadGenerator, times: int) -> str:
 async def test_a_rule_in_a_place_that_is_kept_costs_no_request(
     pair: Pair, gateway: str, times: int, record_property: Callable[[str, object], None]
 ) -> None:
+    """Case E1."""
     cohort = await brought_and_taken(pair, times, kept=True)
     record_property("requests", len(cohort.samples))
     print(told(gateway, cohort, times))

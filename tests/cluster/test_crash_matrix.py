@@ -43,7 +43,7 @@ async def roll_out(endpoint: Endpoint, operator: OperatorProcess, *, bad: bool) 
 async def test_an_operator_killed_at_every_write_ends_where_one_that_lives_ends(
     new_endpoint: NewEndpoint, installation: Installation, tmp_path: Path
 ) -> None:
-    """Four rollouts side by side: a good and a bad version, killed before and after each write."""
+    """Four rollouts side by side: a good and a bad version, killed before and after each write. Case F1."""
     journals: dict[tuple[str, bool], Path] = {}
     async with asyncio.TaskGroup() as chains:
         for moment in ("before", "after"):

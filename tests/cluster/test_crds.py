@@ -91,6 +91,12 @@ def judged(objective: Object) -> Object:
     return rollout(analysis=metric(template="mlserver/errors", objective=objective))
 
 
+def judged_by(*names: str) -> Object:
+    """A Rollout with a metric of each name."""
+    one = metric(template="mlserver/errors")["metrics"][0]
+    return rollout(analysis={"metrics": [{**one, "name": name} for name in names]})
+
+
 def behind(*parents: Object) -> Object:
     """A Rollout with these parents."""
     return rollout(traffic={"gatewayAPI": {"parentRefs": list(parents)}})
@@ -218,6 +224,10 @@ REFUSED = {
     ),
     "no stage": (rollout(strategy=stages()), "stages.*should have at least 1 items"),
     "two stages of one name": (rollout(strategy=_TWO_OF_A_NAME), r"stages\[1\]: Duplicate value"),
+    "two metrics of one name": (
+        judged_by("errors", "errors"),
+        r"metrics\[1\]: Duplicate value",
+    ),
     "no time": (rollout(strategy=stages(5, minDuration="0s")), "minDuration.*must be longer than `0s`"),
     "too long a time": (rollout(strategy=stages(5, minDuration="721h")), "must be longer than `0s` and at most `720h`"),
     "template and ratio": (rollout(analysis=metric(template="mlserver/errors", ratio=_RATIO)), "must have exactly one"),
@@ -366,8 +376,18 @@ def test_the_folder_of_crds_is_applied_by_one_plain_command(bed: ClusterHandle) 
 
 @pytest.mark.parametrize(("document", "sentence"), REFUSED.values(), ids=REFUSED.keys())
 def test_an_invalid_spec_is_refused_with_a_sentence(document: Object, sentence: str, apply: Callable[..., str]) -> None:
+    """Cases D17, F4 and S04."""
     with pytest.raises(TestbedError, match=sentence):
         apply(document, "--dry-run=server")
+
+
+def test_all_that_is_wrong_is_said_at_once(apply: Callable[..., str]) -> None:
+    """Case F4."""
+    bake = {"bake": {"duration": "9m", "holdback": 4}}
+    with pytest.raises(TestbedError) as refusal:
+        apply(rollout(strategy={**stages(5, 96), **bake}, analysis=metric()), "--dry-run=server")
+    assert "must have weights that are less than `weightScale` minus `bake.holdback`" in str(refusal.value)
+    assert "must have exactly one of `template`, `ratio`, `latency` and `gauge`" in str(refusal.value)
 
 
 def test_a_model_version_cannot_be_edited(apply: Callable[..., str]) -> None:

@@ -149,6 +149,7 @@ async def test_a_registry_that_is_down_is_waited_for(
 async def test_a_model_version_and_a_gateway_that_are_missing_are_waited_for(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:
+    """Case F5."""
     start_operator(endpoint.namespace)
     traffic = {"gatewayAPI": {"parentRefs": [{"name": "late"}], "hostnames": [endpoint.host]}}
     await endpoint.create(objects.rollout(NAME, "fraud-1", endpoint.host, traffic=traffic))
@@ -266,6 +267,7 @@ async def test_a_rolled_back_version_is_tried_again_for_a_new_token_and_for_noth
 async def test_a_route_edited_by_hand_is_repaired_within_two_seconds(
     serving: Endpoint, record_property: Callable[[str, object], None]
 ) -> None:
+    """Case E5."""
     await serving.model(2)
     stable = stable_of(await current(serving))
     async with split(serving, seconds=600):

@@ -128,6 +128,7 @@ async def other_than(both: Replicas, was: OperatorProcess | None, seconds: float
 async def test_one_that_is_killed_in_a_rollout_is_followed_and_nothing_is_written_twice(
     endpoint: Endpoint, both: Replicas, bed: Bed
 ) -> None:
+    """Case F2."""
     assert both.second.metric("crossfade_reconciles_total") == 0
     async with endpoint.load(RATE) as load:
         await endpoint.ask(2)
@@ -144,6 +145,7 @@ async def test_one_that_is_killed_in_a_rollout_is_followed_and_nothing_is_writte
 async def test_one_that_was_stopped_for_longer_than_its_lease_writes_nothing_stale(
     endpoint: Endpoint, both: Replicas, bed: Bed
 ) -> None:
+    """Case F2."""
     async with endpoint.load(RATE) as load:
         await endpoint.ask(2)
         await endpoint.until(at_stage("at-10", proven=False))
@@ -179,6 +181,7 @@ async def test_one_that_is_told_to_end_is_followed_at_once(endpoint: Endpoint, b
 async def test_when_the_lease_is_deleted_nobody_writes_until_one_has_taken_the_next(
     endpoint: Endpoint, both: Replicas, bed: Bed
 ) -> None:
+    """Case F2."""
     async with endpoint.load(RATE) as load:
         await endpoint.ask(2)
         await endpoint.until(at_stage("at-10"))

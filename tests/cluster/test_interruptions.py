@@ -75,6 +75,7 @@ HELD = {"name": "held", "weight": 40, "minDuration": "10m"}
 
 @on_both_gateways
 async def test_an_abort_reaches_users_at_once_although_the_rollout_is_suspended(serving: Endpoint) -> None:
+    """Case B1."""
     async with rolling_out(serving, HELD, until="held") as load:
         now = await serving.until(lambda _: True)
         candidate, stable = (now["status"][arm]["revision"] for arm in ("candidate", "stable"))

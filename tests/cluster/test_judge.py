@@ -110,6 +110,7 @@ async def test_five_times_the_errors_are_rolled_back_with_the_counts_in_the_sent
 
 @on_both_gateways_at_length
 async def test_thirty_percent_more_latency_is_rolled_back_for_its_latency(serving: Endpoint) -> None:
+    """Case S09."""
     async with judged(serving, latencyMs={"p50": 26, "p99": 78}):
         ended = await serving.until(rolled_back, 240)
     assert metric(ended, "latency")["state"] == "Regressed"

@@ -69,6 +69,7 @@ async def test_a_restart_writes_nothing_for_a_promoted_and_a_rolled_back_rollout
 async def test_a_restart_writes_nothing_for_a_hundred_rollouts(
     endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], bed: Bed
 ) -> None:
+    """Cases F11 and S30."""
     operator = start_operator(endpoint.namespace)
     async with played_pods(endpoint, bed):
         await endpoint.model(1)

@@ -40,6 +40,7 @@ def back(**more: Any) -> dict[str, Any]:
 async def test_back_to_a_version_that_was_kept_loads_nothing_and_fails_nobody(
     endpoint: Endpoint, start_operator: StartOperator, record_property: Callable[[str, object], None]
 ) -> None:
+    """Case F8."""
     operator = start_operator(endpoint.namespace)
     await endpoint.model(1)
     await endpoint.model(2)
@@ -75,6 +76,7 @@ async def test_back_to_a_version_that_was_kept_loads_nothing_and_fails_nobody(
 async def test_back_to_a_version_that_is_gone_waits_for_its_pods(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:
+    """Case B11."""
     start_operator(endpoint.namespace)
     await endpoint.model(1)
     await endpoint.model(2)

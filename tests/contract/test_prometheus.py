@@ -89,6 +89,7 @@ async def test_a_selector_without_series_gives_none(bed: ClusterHandle) -> None:
 
 @REAL
 async def test_a_selector_that_is_none_is_named_as_the_fault(bed: ClusterHandle) -> None:
+    """Case D10."""
     metrics = PrometheusMetrics(bed.prometheus)
     with pytest.raises(MetricsError, match="correct the metric's selector"):
         await metrics.window("up{", 60)
@@ -138,6 +139,7 @@ async def test_an_answer_that_is_not_prometheus_is_refused(body: str) -> None:
 
 
 async def test_an_error_is_passed_on_by_its_kind_alone() -> None:
+    """Case D16."""
     body = '{"status":"error","errorType":"unavailable","error":"secret detail"}'
     async with answering(http(body, "503 Service Unavailable")) as url:
         with pytest.raises(MetricsError, match="failed with 503 unavailable") as failure:
@@ -158,12 +160,14 @@ async def test_a_truncated_answer_is_refused() -> None:
 
 
 async def test_a_server_that_hangs_midway_is_given_up_in_time() -> None:
+    """Case D6."""
     async with answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{", then_hang=True) as url:
         with pytest.raises(MetricsError, match=r"did not answer within 0\.2 s"):
             await asked(url, timeout=0.2)
 
 
 async def test_no_message_carries_the_addresss_credentials() -> None:
+    """Case D16."""
     with pytest.raises(MetricsError, match=r"http://127\.0\.0\.1:9 cannot be reached") as failure:
         await asked("http://user:secret@127.0.0.1:9/?token=secret")
     assert "secret" not in str(failure.value)

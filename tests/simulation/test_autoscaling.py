@@ -93,6 +93,7 @@ def test_a_candidate_grows_with_a_stable_version_that_grows() -> None:
 
 
 def test_stable_keeps_what_takes_everything_back_while_traffic_is_split() -> None:
+    """Case S25."""
     world = asking({**HALF, "minDuration": "10m"})
     world.run(60, until=at("half"))
     assert least(world, "v1") == 10

@@ -57,10 +57,12 @@ def pods_by_share(world: World) -> dict[int, int]:
     ],
 )
 def test_pods_for_a_share_of_four(shape: Shape, pods: int) -> None:
+    """Case A8."""
     assert pods_for(shape, 4) == pods
 
 
 def test_pods_come_before_the_weight_and_stable_keeps_its_own() -> None:
+    """Cases A9 and B5."""
     world = asking(TEN, HALF)
     seen = pods_by_share(world)
     world.run(120, until=promoted)
@@ -79,7 +81,7 @@ def test_nothing_restarts_at_promotion() -> None:
 
 
 def test_one_pod_of_each_is_the_least() -> None:
-    """Case A2."""
+    """Cases A2 and A10."""
     world = asking(TEN, GATE, replicas=1)
     world.run(400, until=at("sign-off"))
     assert (world.pods("v1"), world.pods("v2"), world.share("v2")) == (1, 1, 10)
@@ -101,6 +103,7 @@ def test_a_candidate_that_is_never_ready_gets_no_weight() -> None:
 
 @pytest.mark.parametrize(("replicas", "pods"), [(1, 1), (2, 2), (10, 2)])
 def test_the_fewest_pods_are_never_more_than_stable_has(replicas: int, pods: int) -> None:
+    """Case A10."""
     strategy = {"stages": [{"name": "few", "weight": 5}], "minPods": 2}
     read = RolloutSpec.model_validate(spec(strategy=strategy, serving={"replicas": replicas}))
     assert step_pods(read, step_at(read, 0), replicas) == pods

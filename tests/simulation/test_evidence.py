@@ -173,6 +173,7 @@ def test_a_split_that_is_not_what_was_asked_for_holds_and_says_so() -> None:
 
 
 def test_an_outage_over_the_end_of_the_grace_is_no_other_split() -> None:
+    """Case D5."""
     world = watched(serving())
     world.edit(strategy=one_stage(minDuration="5m"))
     under_way(world, seconds=30)
@@ -267,6 +268,7 @@ def test_the_first_stage_waits_for_the_past_of_stable_and_shows_the_plan_that_fo
 
 
 def test_an_ended_rollout_leaves_its_figures_and_no_memory() -> None:
+    """Case B12."""
     world = watched(serving())
     world.run(5)
     world.ask("v2")

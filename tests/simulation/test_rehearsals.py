@@ -41,7 +41,7 @@ def said(world: World) -> str:
 
 
 def test_a_mirror_that_every_user_would_be_answered_500_by_is_met_by_no_user() -> None:
-    """TRAFFIC.md 5: as Traefik 3.7 does it, but without a published list."""
+    """TRAFFIC.md 5: as Traefik 3.7 does it, but without a published list. Case E3."""
     world = asked(SHADOW, TEN, mirror_works=False)
     seen = []
     world.checks.append(lambda one: seen.append(mirrors(one.route or {})))

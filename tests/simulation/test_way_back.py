@@ -28,6 +28,7 @@ def on_the_way_back(**knobs: Any) -> Story:
 
 
 def test_pods_that_are_lost_before_the_gateway_follows_take_their_weight_with_them() -> None:
+    """Case B11."""
     story = on_the_way_back(ack_seconds=10.0, serve_seconds=12.0)
     story.happens("one of two pods of v1 is lost", room={"v1": 1})
     story.reaches(lambda one: one.share("v1") == 50, within=1.0)

@@ -24,7 +24,7 @@ def a_third_version_at_eighty_percent(story: Story) -> None:
     assert story.failed_by_route == 0
 
 
-@case("C3")
+@case("C3", "S06")
 def a_third_version_while_stable_cannot_answer(story: Story) -> None:
     """It gets pods, then what the second was given, which is no step forward; its stages begin with stable's pods."""
     story.asks("v2", weight(10), weight(90, minDuration="5m"))

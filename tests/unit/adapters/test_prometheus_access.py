@@ -57,6 +57,7 @@ def test_a_password_may_hold_anything_but_line_ends_at_its_end(tmp_path: Path) -
     ],
 )
 def test_what_is_no_token_is_told_by_its_file_alone(tmp_path: Path, content: bytes, told: str) -> None:
+    """Case D16."""
     path = file(tmp_path, content, name="token")
     with pytest.raises(AccessError, match=told) as failure:
         Access(bearer_token_file=path).headers()

@@ -54,6 +54,7 @@ def test_a_histogram_without_a_count_is_left_out() -> None:
     ],
 )
 def test_what_prometheus_never_writes_is_refused(series: dict[str, Any]) -> None:
+    """Case S11."""
     with pytest.raises((KeyError, TypeError, ValueError, AttributeError)):
         series_of(answer(**series))
 
@@ -96,6 +97,7 @@ def test_a_partial_answer_is_known_by_what_it_says(said: dict[str, Any], partial
     ],
 )
 def test_a_refusal_is_told_without_what_the_body_says(status: int, body: dict[str, Any], told: str) -> None:
+    """Case D10."""
     assert told in refusal(status, body)
     assert "secret" not in refusal(status, body)
 

@@ -267,6 +267,7 @@ def test_histograms_are_read_at_the_bounds_that_were_counted() -> None:
 
 
 def test_written_files_give_judges_verdict(tmp_path: Path) -> None:
+    """Case D20."""
     pods, rollout = recording(7, 2.5), spec()
     _, status = watched(rollout, pods, 1150)
     found = behind(rollout, status, readings(pods, _BEGAN - 300, _BEGAN + 1300), ("old", "new"), {})

@@ -16,7 +16,7 @@ from crossfade.decide.shapes import Scale, Shape
 )
 def test_the_nearest_fraction_as_the_table_has_it(total: int, weight: int, candidate: int, stable: int) -> None:
     """TestApproximateWeightedNewStableReplicaCounts of Argo Rollouts, without surge; for one pod with a surge of one,
-    which is what there always is here."""
+    which is what there always is here. Case A11."""
     assert pods_behind(Shape(weight), total) == (candidate, stable)
 
 

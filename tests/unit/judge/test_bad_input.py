@@ -175,6 +175,7 @@ ODD = {
 
 @pytest.mark.parametrize("change", ODD.values(), ids=ODD)
 def test_odd_samples_change_neither_verdict(change: Change) -> None:
+    """Case D9."""
     assert verdict(GOOD, 60, change) == ("Advance", "NonInferior")
     assert verdict(worse(8), 30, change) == ("Rollback", "Regressed")
 

@@ -27,6 +27,7 @@ SEED = 7
     [(false_rollbacks, 6), (detection, 25), (acceptance, 50), (late, 30), (traffic, 15), (peers, 15)],
 )
 def test_the_bars_are_met(measure: Measure, runs: int) -> None:
+    """Case D21."""
     broken = [f"{bar.promise}: {bar.measured}" for bar in measure(Effort(runs, SEED, processes=1)) if not bar.met]
     assert not broken
 

@@ -21,6 +21,7 @@ from crossfade.decide.judge.thresholds import breaks, decided
     ],
 )
 def test_only_what_is_beyond_the_limit_breaks_it(rule: dict[str, str], value: float, broken: bool) -> None:
+    """Case S12."""
     assert breaks(Rule.model_validate(rule), value) is broken
 
 
@@ -39,5 +40,6 @@ def test_only_what_is_beyond_the_limit_breaks_it(rule: dict[str, str], value: fl
     ],
 )
 def test_two_of_the_last_four(broken: str, state: str) -> None:
+    """Case D15."""
     rule = Rule.model_validate({"max": "1", "violations": 2, "windows": 4})
     assert decided(rule, [one == "b" for one in broken]) == state

@@ -164,6 +164,7 @@ def test_a_pod_has_no_more_bad_requests_than_requests() -> None:
 
 
 def test_warming_up_pods_of_both_arms_are_left_out() -> None:
+    """Case D13."""
     series = [make(*line(10, 6, first=SINCE + STEP), pod=pod) for make, pod in ((stable, "t"), (candidate, "c"))]
     found = windows_of(errors_of(total=(OLD, *series)), errors(), warmup=12.0)
     assert [totals(window) for window in found[:4]] == [

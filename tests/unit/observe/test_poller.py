@@ -107,6 +107,7 @@ async def test_evidence_is_as_old_as_the_earliest_of_its_answers() -> None:
 
 
 async def test_slow_queries_of_one_namespace_leave_slots_to_others() -> None:
+    """Case D6."""
     crowd = [asking(f"a{n}", f"slow{n}", namespace="crowd") for n in range(20)]
     watch = Watch(*crowd, asking("b", "quick", namespace="quiet"))
     polling = asyncio.create_task(watch.poller.poll())

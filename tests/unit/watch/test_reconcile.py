@@ -61,6 +61,7 @@ def timed(result: str) -> float:
 
 
 async def test_how_long_a_rollout_took_is_counted_once_when_it_ends() -> None:
+    """Case B12."""
     before = timed("Promoted")
     cluster, clock = await promoted()
     assert timed("Promoted") == before + 1
@@ -288,6 +289,7 @@ async def test_a_kind_of_route_that_goes_is_named_and_all_goes_on_when_it_is_bac
 
 
 async def test_a_route_of_others_with_the_rollouts_name_stays_theirs_and_the_status_says_so() -> None:
+    """Cases E4 and S28."""
     cluster, clock = FakeCluster(), FakeClock()
     cluster.create(version())
     cluster.create(rollout())
