@@ -1,19 +1,15 @@
 """What must hold of a version that has requests and whose evidence nobody gathers."""
 
-from typing import TYPE_CHECKING
-
 from crossfade.api.conditions import Reason
 from crossfade.decide.going_back import goes_back
 from crossfade.decide.shapes import asked_for
 
-if TYPE_CHECKING:
-    from tests.simulation.invariants import Pass
+from tests.simulation.passes import Pass
 
 _BY_OTHERS = (Reason.ROUTE_INVALID, Reason.ROUTE_CONTESTED)
 
 
-def nobody_keeps_unjudged_what_stable_can_take_back(one: "Pass") -> None:
-    """Without a stage there is no verdict: whoever has a share then has it only until stable has all its pods again."""
+def nobody_keeps_unjudged_what_stable_can_take_back(one: Pass) -> None:
     after, spec = one.plan.status, one.seen.rollout.spec
     if after.candidate is None or after.stable is None or spec is None or one.seen.rollout.deleting:
         return

@@ -1,17 +1,12 @@
 """What must hold of a version that keeps its pods after another one was promoted."""
 
-from typing import TYPE_CHECKING
-
 from crossfade.decide.plan import Delete, Target
 
+from tests.simulation.passes import Pass
 from tests.simulation.writes import writes
 
-if TYPE_CHECKING:
-    from tests.simulation.invariants import Pass
 
-
-def who_is_kept_stays(one: "Pass") -> None:
-    """The version before is not stable, has traffic asked for only on its way back, and no pod of it is removed."""
+def who_is_kept_stays(one: Pass) -> None:
     before, status = one.plan.status.previous, one.plan.status
     if before is None:
         return

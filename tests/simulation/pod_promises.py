@@ -1,20 +1,16 @@
-"""What must hold where pods behind one Service are the weights, beside what holds for every Rollout."""
+"""What must hold of pods and the weight that they carry, and where pods behind one Service are the weights."""
 
-from typing import TYPE_CHECKING
+from math import ceil
 
 from crossfade.decide.plan import Label
 
-from tests.simulation.routes import is_service
+from tests.simulation.passes import Pass, pods_for_all, rises
+from tests.simulation.routes import is_service, weights
+from tests.simulation.world import World
 from tests.simulation.writes import routes
 
-if TYPE_CHECKING:
-    from tests.simulation.invariants import Pass
-    from tests.simulation.world import World
 
-
-def pods_are_ready_to_serve_before_they_are_selected(one: "Pass") -> None:
-    """A Service is turned from one arm to both only when as many pods of each as it says have its label, and no
-    others; what has the label already comes in before anybody goes out."""
+def pods_are_ready_to_serve_before_they_are_selected(one: Pass) -> None:
     before = one.seen.route is not None and len(one.seen.route.weights) > 1
     serve = {pod.name: name for name, found in one.seen.revisions.items() for pod in found.pods if pod.serves}
     arm_of = {pod.name: name for name, found in one.seen.revisions.items() for pod in found.pods}
@@ -31,8 +27,17 @@ def pods_are_ready_to_serve_before_they_are_selected(one: "Pass") -> None:
             assert counted == {name: min(pods, there[name]) for name, pods in one.weights.items()}, counted
 
 
-def never_fewer_behind(world: "World") -> None:
-    """Behind a Service there are never fewer ready pods than serve everything, as far as stable has them."""
+def every_rise_has_its_pods(one: Pass) -> None:
+    stable, candidate = one.seen.rollout.status.stable, one.candidate
+    if stable is None or candidate is None or not rises(one) or not one.ready(stable.revision):
+        return
+    share = one.weights.get(candidate.revision, 0) / sum(one.weights.values())
+    needed = ceil(share * pods_for_all(one.seen, stable) - 1e-9)
+    ready = one.ready(candidate.revision)
+    assert ready >= needed, f"{ready} pods are ready, and {needed} carry {share:.0%}"
+
+
+def never_fewer_behind(world: World) -> None:
     stable, service = world.status.stable, world.route
     if service is None or not is_service(service) or stable is None or stable.revision not in world.revisions:
         return
@@ -42,3 +47,25 @@ def never_fewer_behind(world: "World") -> None:
     behind = len(list(world.members.behind(service, ready, world.revisions)))
     least = min(int(world.spec["serving"].get("replicas", 1)), ready[stable.revision])
     assert behind >= least, f"{behind} ready pods are behind the Service, and {least} there might be"
+
+
+def no_weight_without_pods(world: World) -> None:
+    if getattr(world, "writer", None) is not None:
+        return  # others wrote what a route of theirs says
+    stable, candidate, shares = world.status.stable, world.status.candidate, weights(world.route)
+    if not (stable and candidate and stable.revision in world.revisions and candidate.revision in world.revisions):
+        return
+    share = shares.get(candidate.revision, 0) / max(sum(shares.values()), 1)
+    ready = world.ready(candidate.revision)
+    before, given = getattr(world, "_given", {}).get(candidate.revision, (0.0, 0))
+    full = world.spec["serving"].get("replicas") or stable.floor or 1
+    given = min(given, ceil(before * full - 1e-9))  # fewer may be enough by an edit
+    if share > before:
+        given = min(ceil(share * full - 1e-9), ready) if not world.ready(stable.revision) else ceil(share * full - 1e-9)
+        assert ready >= given, f"{ready} pods are ready, and {given} carry {share:.0%}"
+        before = share
+    elif ready < given and ready and world.ready(stable.revision) >= full and not world.lines[-1].endswith("KILLED"):
+        assert share <= before * ready / given + 1e-9, f"{ready} of {given} pods are ready and have {share:.0%}"
+    elif ready >= given and share < before:
+        before, given = share, min(given, ready)
+    world._given = {candidate.revision: (before, given)}  # type: ignore[attr-defined]

@@ -1,18 +1,16 @@
 """What must hold of the rules that users meet: which ones, where they stand, and what others make of them."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from crossfade.decide.shapes import asked_for
 from crossfade.decide.spare import SETTLED_SECONDS
 
+from tests.simulation.passes import Pass
 from tests.simulation.routes import cohorts, is_service, is_spare, of_users
-
-if TYPE_CHECKING:
-    from tests.simulation.invariants import Pass
-    from tests.simulation.world import World
+from tests.simulation.world import World
 
 
-def what_others_changed_is_proven_anew(one: "Pass") -> None:
-    """Whoever else splits the requests otherwise takes the stage's proof with it."""
+def what_others_changed_is_proven_anew(one: Pass) -> None:
     stage = one.plan.status.stage
     if stage is not None and any(event.reason == "RouteRepaired" for event in one.plan.events):
         assert (stage.acknowledged_at, stage.proven_at, one.plan.proven) == (None, None, False), (
@@ -20,12 +18,27 @@ def what_others_changed_is_proven_anew(one: "Pass") -> None:
         )
 
 
-# promises of more than one pass
+def rules_of_users_never_move(one: Pass) -> None:
+    if one.route is None or is_service(one.route):
+        return
+    users = of_users(one.route)
+    assert one.route["spec"].get("rules", [])[: len(users)] == users, "a stage's rule has taken the place of a user's"
 
 
-def nobody_meets_what_was_not_tried(world: "World") -> None:
-    """A rule that copies requests, or that a cohort's headers meet, was behind our own header before; a cohort's needs
-    not have been where the gateway has no address."""
+def a_cohorts_rule_has_its_place(one: Pass) -> None:
+    live, after = one.seen.route, one.route
+    if live is None or after is None or is_service(after) or one.seen.adoption is not None:
+        return
+    before = {"spec": live.spec}
+    comes, goes = bool(cohorts(after) and not cohorts(before)), bool(cohorts(before) and not cohorts(after))
+    repaired = any(event.reason == "RouteRepaired" for event in one.plan.events)
+    again = comes and bool(asked_for(one.seen.rollout.status.traffic).headers)
+    if (comes and not again) or goes:
+        places = [(len(of_users(route)), len(route["spec"].get("rules", ()))) for route in (before, after)]
+        assert repaired or places[0] == places[1], "a cohort's rule comes or goes together with its place"
+
+
+def nobody_meets_what_was_not_tried(world: World) -> None:
     tried = [rule for route in world.gateway.routes_seen for rule in route["spec"]["rules"]]
     for rule in world.route["spec"].get("rules", ()) if world.route else ():
         if is_spare(rule):
@@ -40,17 +53,7 @@ def nobody_meets_what_was_not_tried(world: "World") -> None:
         assert not new or any(alike), f"users met {rule} first"
 
 
-def rules_of_users_never_move(world: "World") -> None:
-    """Whatever a stage adds comes behind them: Envoy Gateway names what it sends to by the rule's place."""
-    if world.route is None or is_service(world.route):
-        return
-    users = of_users(world.route)
-    assert world.route["spec"].get("rules", [])[: len(users)] == users, "a stage's rule has taken the place of a user's"
-
-
-def no_cohort_meets_a_rule_that_comes_or_goes(world: "World") -> None:
-    """Its rule comes into a place that gateways have known for three seconds, and leaves the place behind: Envoy
-    answers with 503 while it knows a rule, and not yet or not any more where that leads. But when others write it."""
+def no_cohort_meets_a_rule_that_comes_or_goes(world: World) -> None:
     known: tuple[Any, float] = getattr(world, "_known", (None, world.now))
     before, since = known
     if world.route is before:
@@ -68,5 +71,5 @@ def no_cohort_meets_a_rule_that_comes_or_goes(world: "World") -> None:
         assert places[0] == places[1], "the rule of a cohort goes while gateways may still send to it"
 
 
-def _repaired(world: "World") -> bool:
+def _repaired(world: World) -> bool:
     return world.plan is not None and any(one.reason == "RouteRepaired" for one in world.plan.events)

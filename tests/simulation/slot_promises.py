@@ -1,23 +1,16 @@
 """What must hold of the two Services of an adopted route, beside what holds for every Rollout."""
 
-from typing import TYPE_CHECKING
-
 from crossfade.api import meta
 from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Target
 from crossfade.decide.slots import slot_weights
 from crossfade.decide.traffic import traffic_of
 
+from tests.simulation.passes import Pass
 from tests.simulation.writes import writes
 
-if TYPE_CHECKING:
-    from tests.simulation.invariants import Pass
 
-
-def no_service_moves_under_its_requests(one: "Pass") -> None:
-    """Of an adopted route, a Service is pointed at a candidate only when no request has reached it for a while, and at
-    the stable version only then, or when that has a ready pod and others write the weights. While stable has none, a
-    candidate that has one may take the place of another version."""
+def no_service_moves_under_its_requests(one: Pass) -> None:
     adoption, live, stable = one.seen.adoption, one.seen.route, one.seen.rollout.status.stable
     for action in one.actions if adoption else ():
         name = action.body["metadata"]["name"] if writes(action, Target.SERVICE) else ""

@@ -9,14 +9,18 @@ from dataclasses import dataclass, field, replace
 from types import ModuleType
 
 import pytest
+from crossfade.api import meta
 from crossfade.decide import scene
 from crossfade.decide.plan import Plan
 from crossfade.decide.rollout import plan_rollout
 
 from tests.simulation import small_adopted, small_world
-from tests.simulation.invariants import PROMISES, Pass, a_rollback_is_one_pass_away
+from tests.simulation.invariants import PROMISES
 from tests.simulation.ladders import LADDERS
-from tests.simulation.small_world import SIGHTS, Sight, State, canonical, look_at
+from tests.simulation.pass_promises import a_rollback_is_one_pass_away
+from tests.simulation.passes import Pass
+from tests.simulation.routes import is_service
+from tests.simulation.small_world import SIGHTS, Sight, State, canonical, look_at, route_of, status_of
 
 ALL = 10**9
 ON_ADOPTED = [name for name in LADDERS if name not in ("shapes", "pods")]
@@ -70,6 +74,7 @@ class Explorer:
             for action in plan.then:
                 found = apply(found, action)
                 yield found, f"{plan.situation.reason}, {sight.name}"
+            assert not left_nobody_behind(found), self.story(state, sight)
 
     def one_pass(self, plain: State, sight: Sight, state: State) -> Plan:
         """Plan, and hold the plan to the promises."""
@@ -77,8 +82,8 @@ class Explorer:
         try:
             one = Pass(seen, plan_rollout(seen))
             for promise in PROMISES:
-                if promise is not a_rollback_is_one_pass_away or sight in SIGHTS[:2]:
-                    promise(one)
+                if promise.check is not a_rollback_is_one_pass_away or sight in SIGHTS[:2]:
+                    promise.hold(one)
         except Exception as error:
             error.add_note(self.story(state, sight))
             raise
@@ -93,6 +98,17 @@ class Explorer:
             lines.append(f"{how} -> {_told(at)}")
             at = before
         return "\n".join(reversed(lines))
+
+
+def left_nobody_behind(state: State) -> bool:
+    """Whether no ready pod is behind the Service although stable has one."""
+    stable, service = status_of(state.status).stable, route_of(state.route) if state.route else None
+    if stable is None or service is None or state.deleting or not is_service(service):
+        return False
+    alone = service["spec"]["selector"].get(meta.LABEL_REVISION)
+    ready = [one for one in state.pods if one.ready]
+    behind = any(one.revision == alone or (alone is None and one.serves) for one in ready)
+    return not behind and any(one.revision == stable.revision for one in ready)
 
 
 def _told(state: State) -> str:

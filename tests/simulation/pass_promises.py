@@ -1,0 +1,178 @@
+"""What must hold of every single pass of every rollout, whatever happened before; in words in `invariants.py`."""
+
+from math import ceil
+
+from crossfade.decide.admission import objection
+from crossfade.decide.counting import is_fresh
+from crossfade.decide.plan import Delete, Scale, Target
+from crossfade.decide.records import is_sticky
+from crossfade.decide.rollout import plan_rollout
+from crossfade.decide.scene import scene_of
+from crossfade.decide.shapes import asked_for
+from crossfade.decide.stages import step_at
+from crossfade.decide.traffic import traffic_of
+
+from tests.simulation.misfortunes import aborted, crashed
+from tests.simulation.passes import Pass, backends, fewest, is_gone, is_way_back, pods_for_all, rises
+from tests.simulation.routes import is_service, weights
+from tests.simulation.writes import is_so_already, key_of, routes, writes, written
+
+
+def weights_sum_exactly(one: Pass) -> None:
+    if one.route is not None and is_service(one.route):
+        assert sum(one.weights.values()) in (100, max(fewest(one.seen), 2)), one.weights
+        assert min(one.weights.values()) > 0, one.weights
+        return
+    spec, known = one.seen.rollout.spec, one.seen.rollout.status.traffic
+    scales = {100, spec.strategy.weight_scale if spec else 100, known.scale if known else 100}
+    for least, parts in written(one.actions):
+        assert sum(parts) in scales, parts
+        assert min(parts) >= least, parts
+
+
+def nobody_gets_all_who_cannot_answer(one: Pass) -> None:
+    if one.seen.rollout.deleting and one.seen.now - one.seen.rollout.deleting_since > 60:
+        return
+    if len(one.weights) != 1 or one.seen.route is None:
+        return
+    (alone,) = one.weights
+    able = [name for name in one.seen.route.weights if name != alone and one.ready(name)]
+    assert one.ready(alone) or not able, f"all traffic to {alone}, which has no ready pod, while {able} could answer"
+
+
+def every_backend_is_there(one: Pass) -> None:
+    made = {one.body["metadata"]["name"] for one in one.actions if writes(one, Target.SERVICE)}
+    for name in backends(one.route) if one.route else ():
+        found = one.seen.revisions.get(name)
+        assert found is not None or name in made, f"{name} does not exist"
+        assert name in made or (found is not None and found.service is not None), f"{name} has no Service"
+
+
+def nothing_goes_that_may_be_reached(one: Pass) -> None:
+    live, left = one.seen.route, one.seen.left_behind
+    serve = (Target.DEPLOYMENT, Target.SERVICE)
+    for gone in (action.name for action in one.actions if isinstance(action, Delete) and action.target in serve):
+        named = any(route is not None and gone in route.reached for route in (live, left))
+        assert not named, f"{gone} is removed, and a route names it"
+        waiting = live and traffic_of(one.seen).untaken(one.seen)
+        assert not waiting, f"{gone} is removed, and {waiting}"
+
+
+def a_split_is_held(one: Pass) -> None:
+    held = one.seen.rollout.finalizer
+    for action in one.actions:
+        if writes(action, Target.ROLLOUT):
+            held = bool(action.body["metadata"]["finalizers"])
+        if routes(action, one.seen):
+            assert held or len(weights(action.body)) < 2, "traffic is split and nothing holds the Rollout"
+    after = one.weights or (one.seen.route.weights if one.seen.route else {})
+    late = one.seen.now - one.seen.rollout.deleting_since > 60
+    gone = one.seen.rollout.deleting and (one.seen.rollout.status.stable is None or late)
+    assert held or len(after) < 2 or not one.seen.rollout.finalizer or gone, "the Rollout is released in a split"
+
+
+def stable_stays_whole(one: Pass) -> None:
+    stable, live = one.seen.rollout.status.stable, one.seen.route
+    found = one.seen.revisions.get(stable.revision) if stable else None
+    if stable is None or found is None or live is None or len(live.weights) < 2 or one.candidate is None:
+        return
+    scaled = [action.replicas for action in one.actions if isinstance(action, Scale) and action.name == found.revision]
+    if not one.seen.rollout.deleting and not any(writes(action, Target.AUTOSCALER) for action in one.actions):
+        assert (scaled or [found.replicas])[-1] >= pods_for_all(one.seen, stable), "stable is too small for all traffic"
+
+
+def no_more_traffic_without_metrics(one: Pass) -> None:
+    fine = is_way_back(one) or is_fresh(one.seen.evidence, one.seen.now)
+    assert fine or not rises(one), "more traffic while metrics are silent"
+
+
+def no_step_forward_without_proof(one: Pass) -> None:
+    seen, candidate, spec = one.seen, one.candidate, one.seen.rollout.spec
+    stage, after = seen.rollout.status.stage, one.plan.status.stage
+    forward = after is not None and (stage is None or (after.name, after.index) != (stage.name, stage.index))
+    if candidate is None or spec is None or not forward or not rises(one) or is_way_back(one):
+        return
+    assert not spec.suspend, "a step forward while suspended"
+    assert objection(seen) is None, "a step forward although a gateway, or another route, stands in its way"
+    share = one.weights.get(candidate.revision, 0) / sum(one.weights.values())
+    least = max(ceil(share * pods_for_all(seen, seen.rollout.status.stable or candidate) - 1e-9), 1)
+    assert one.ready(candidate.revision) >= least, "a step forward with pods missing"
+    if stage is not None and is_gone(seen):
+        stage = None  # an edit took it away: the ladder begins anew
+    given, now = step_at(spec, stage.index + 1 if stage else 0).shape, asked_for(one.plan.status.traffic)
+    assert now == given or now.gives_no_more_than(asked_for(seen.rollout.status.traffic)), f"{now} is not the next rung"
+    if stage is None or not {"skip-stage", "advance"}.isdisjoint(one.plan.obeyed):
+        return
+    look, step = scene_of(seen).look, step_at(spec, stage.index)
+    assert look is not None
+    assert stage.proven_at or one.plan.proven, "a step forward from a share that was never seen"
+    policy = step.otherwise == "Advance" and look.judgement.overall == "Continue"
+    assert look.judgement.overall == "Advance" or policy, f"a step forward on the verdict {look.judgement.overall}"
+    assert not step.gated, "a gate was passed by nobody"
+
+
+def the_way_back_is_one_step(one: Pass) -> None:
+    seen, candidate, spec, stable = one.seen, one.candidate, one.seen.rollout.spec, one.seen.rollout.status.stable
+    if candidate is None or spec is None or stable is None or not is_way_back(one) or not rises(one):
+        return
+    promotions = [end.revision for end in seen.rollout.status.history if "Promoted" in end.result]
+    assert candidate.revision in promotions, "it never was promoted"
+    share = one.weights[candidate.revision] / sum(one.weights.values())
+    carried = min(one.ready(candidate.revision) / pods_for_all(seen, stable), 1.0)
+    assert share <= carried or not one.ready(stable.revision), f"{share:.0%} for pods that carry {carried:.0%}"
+
+
+def stable_changes_only_by_serving_alone(one: Pass) -> None:
+    before, after = one.seen.rollout.status.stable, one.plan.status.stable
+    if before is None or after is None or before.revision == after.revision:
+        return
+    live = one.seen.route
+    assert live is not None
+    assert set(live.weights) == {after.revision}, "promoted without serving alone"
+    assert traffic_of(one.seen).untaken(one.seen) is None, "promoted before the gateways took the route"
+
+
+def what_was_taken_back_stays_away(one: Pass) -> None:
+    candidate = one.candidate
+    if candidate and rises(one):
+        assert not is_sticky(one.seen, candidate), f"{candidate.model_version} was taken back and nobody asked again"
+
+
+def an_order_acts_once(one: Pass) -> None:
+    before = {done.verb: done for done in one.seen.rollout.status.handled}
+    after = {done.verb: done for done in one.plan.status.handled}
+    for verb in one.plan.obeyed:
+        token = one.seen.rollout.orders[verb].token
+        assert after[verb].token == token, f"{verb} {token} is obeyed and not answered"
+        again = verb in before and before[verb].token == token
+        assert not again or verb == "retry", f"{verb} {token} is obeyed again"  # a retry goes on until it ends
+    for verb, done in before.items():
+        assert after[verb] == done or after[verb].token != done.token, f"{verb} {done.token} is answered twice"
+    assert len(after) == len(one.plan.status.handled), "two answers to one kind of order"
+
+
+def no_action_twice(one: Pass) -> None:
+    keys = [key_of(action) for action in one.actions]
+    assert len(set(keys)) == len(keys), f"twice in one pass: {keys}"
+    for action in one.actions:
+        assert not is_so_already(action, one.seen), f"{key_of(action)} changes nothing: {action.why}"
+
+
+def a_rollback_is_one_pass_away(one: Pass) -> None:
+    status = one.seen.rollout.status
+    stable, candidate = status.stable, status.candidate
+    if stable is None or candidate is None or one.seen.rollout.deleting or not one.ready(stable.revision):
+        return
+    if one.seen.rollout.spec is None and one.seen.route is None:
+        return  # nothing says which route there should be
+    if one.seen.adoption is not None and (one.seen.route is None or not one.seen.route.weights):
+        return  # no request gets anywhere
+    for fault in (aborted(one.seen), crashed(one.seen, candidate.revision)):
+        if fault is None:
+            continue
+        back = Pass(fault, plan_rollout(fault))
+        live = fault.route.weights if fault.route else {}
+        assert set(back.weights or live) == {stable.revision}, f"not taken back: {back.plan.situation.message}"
+        assert back.plan.status.candidate is None
+        assert back.plan.status.outcome is not None
+        assert back.plan.status.outcome.result in ("Aborted", "RolledBack")
