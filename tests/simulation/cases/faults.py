@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.simulation.cases.story import Story, at, case, gate, ladder, promoted, taken_back, weight
+from tests.simulation.cases.story import Story, at, case, gate, ladder, promoted, says, taken_back, weight
 
 
 @case("F1")
@@ -152,3 +152,17 @@ def wrong_bytes_are_refused_before_a_request(story: Story) -> None:
     story.asks("v2", weight(10))
     story.reaches(taken_back).rests(15)
     assert story.shares == [0]
+
+
+@case("F5")
+def a_model_version_is_deleted_at_ten_percent_and_comes_back(story: Story) -> None:
+    """What serves goes on serving, and nothing moves forward; when it is back, the rollout goes on where it was."""
+    story.asks("v2", weight(10), weight(50))
+    story.reaches(at("w10"))
+    story.happens("the ModelVersion v2 is deleted", versions={"v1"})
+    story.reaches(says("WaitingForModelVersion")).rests(30)
+    assert story.share("v2") == 10
+    story.happens("the ModelVersion v2 is there again", versions={"v1", "v2"})
+    story.reaches(promoted).rests(15)
+    assert story.shares == [0, 10, 50, 100]
+    assert story.failed_by_route == 0

@@ -110,6 +110,19 @@ def the_stable_version_is_asked_for_again(story: Story) -> None:
     story.rests(20)
 
 
+@case("C4")
+def the_stable_version_is_asked_for_again_and_its_model_version_is_gone(story: Story) -> None:
+    """It serves, so nothing needs to be known of its ModelVersion: all goes to it as if that were there."""
+    story.asks("v2", weight(50), gate())
+    story.reaches(at("sign-off"))
+    story.happens("the ModelVersion v1 is deleted", versions={"v2"})
+    story.ask("v1")
+    story.reaches(lambda one: one.share("v1") == 100, within=1.0)
+    story.rests(20)
+    assert story.pods("v2") == 0
+    assert story.failed_by_route == 0
+
+
 @case("C5")
 def the_stable_version_is_asked_for_again_while_it_cannot_answer(story: Story) -> None:
     """The weights stay as they are until it can."""
@@ -141,6 +154,22 @@ def the_stage_that_runs_is_edited_away(story: Story) -> None:
     story.edit(strategy=ladder(weight(5), weight(30, minDuration="20s"), weight(70)))
     story.reaches(promoted).rests(15)
     assert story.shares == [0, 10, 50, 30, 70, 100]
+
+
+@case("C6")
+def a_cohort_is_edited_away(story: Story) -> None:
+    """No stage gives as little, so the first one is entered, with all that a step forward needs."""
+    team = {"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}, "minDuration": "5m"}
+    story.asks("v2", team, weight(50))
+    story.reaches(at("team"))
+    story.happens("Prometheus does not answer", prometheus_up=False)
+    story.edit(strategy=ladder(weight(20), weight(50)))
+    story.rests(20)
+    assert story.share("v2") == 0
+    story.happens("Prometheus answers", prometheus_up=True)
+    story.reaches(promoted).rests(15)
+    assert story.shares == [0, 20, 50, 100]
+    assert story.failed_by_route == 0
 
 
 @case("C7")
