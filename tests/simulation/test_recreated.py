@@ -37,6 +37,32 @@ MOMENTS: dict[str, tuple[Moment, list[dict[str, Any]], dict[str, Any]]] = {
 }
 
 
+def collected(world: World) -> dict[str, bool]:
+    """By what is left of a deleted Rollout, whether Kubernetes collects it: its owner is gone."""
+    left = {"HTTPRoute": world.route} if world.route else {}
+    for one in world.revisions.values():
+        left |= {body["kind"]: body for body in (one.deployment, one.service, one.autoscaler, one.budget) if body}
+    return {kind: world.uid in [own["uid"] for own in _owners(body)] for kind, body in left.items()}
+
+
+def _owners(body: dict[str, Any]) -> list[dict[str, Any]]:
+    return list(body["metadata"].get("ownerReferences", ()))
+
+
+@pytest.mark.parametrize(("policy", "goes"), [("Orphan", False), ("Delete", True)])
+def test_what_serves_goes_with_a_deleted_rollout_only_where_that_is_asked_for(policy: str, goes: bool) -> None:
+    """Traffic ends on stable and the candidate is drained first in both: while the Rollout goes, nobody fails."""
+    world = watched(serving("v1", spec=spec("v1", deletionPolicy=policy)))
+    world.edit(modelVersion="v2", strategy=ladder(TEN))
+    world.run(300, until=at("ten"))
+    world.delete()
+    world.run(120, until=lambda world: not world.finalizer)
+    assert not world.finalizer, transcript(world)
+    assert (world.share("v1"), world.pods("v2"), world.failed_by_route) == (100, 0, 0), transcript(world)
+    kinds = ("HTTPRoute", "Deployment", "Service", "PodDisruptionBudget")
+    assert collected(world) == dict.fromkeys(kinds, goes)
+
+
 @pytest.mark.parametrize(("moment", "stages", "knobs"), MOMENTS.values(), ids=MOMENTS.keys())
 def test_whatever_it_did_when_it_was_deleted_what_serves_is_taken_over_without_a_gap(
     moment: Moment, stages: list[dict[str, Any]], knobs: dict[str, Any]
