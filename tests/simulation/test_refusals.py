@@ -1,11 +1,12 @@
 """Catches a route that is taken away from users by an edit, a pod for what nobody could reach, a refusal for ever."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from crossfade.model.claim import Rival, Wanted
 from crossfade.model.gateway import Listener
+from crossfade.model.route import ParentFacts
 
 from tests.simulation.gateway import Gateway
 from tests.simulation.invariants import watched
@@ -253,3 +254,30 @@ def test_gateways_are_read_every_ten_seconds_while_a_candidate_is_under_way_and_
     reads = world.gateway.reads
     world.run(100)
     assert world.gateway.reads == reads
+
+
+@dataclass
+class Unpermitting(Gateway):
+    """It takes the users' route, and from some moment on says that a backend of it is not permitted."""
+
+    words: str = ""
+
+    def _said(self, ref: dict[str, Any], generation: int) -> ParentFacts:
+        return replace(super()._said(ref, generation), resolved_refs=not self.words, message=self.words)
+
+
+def test_a_route_whose_references_no_grant_permits_is_not_taken() -> None:
+    """However it comes to that: no clock begins, the gateway's words are said, and an abort leaves stable alone."""
+    gateway = Unpermitting()
+    world = asking({"name": "ten", "weight": 10}, {"name": "half", "weight": 50}, gateway=gateway)
+    gateway.words = "RefNotPermitted: no ReferenceGrant permits the backend"
+    world.run(120)
+    assert world.status.stage is not None
+    assert (world.status.stage.name, world.status.stage.proven_at) == ("ten", None), transcript(world)
+    assert waits_for("WaitingForGateway")(world)
+    assert world.plan is not None
+    assert world.plan.situation.message.endswith(gateway.words)
+    world.order("abort")
+    world.run(2)
+    assert (world.share("v1"), world.share("v2")) == (100, 0)
+    assert world.failed_by_route == 0
