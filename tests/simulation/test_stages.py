@@ -139,6 +139,33 @@ def test_a_gate_that_nobody_passes_in_its_time_is_a_rollback_if_it_says_so() -> 
     assert "nobody passed the gate" in end.message
 
 
+def test_a_gate_whose_share_nobody_has_seen_opens_to_no_word_and_leaves_stable_what_it_had() -> None:
+    """No request comes any more, so no share can be proven: `advance` stays open for as long as that lasts, and acts then."""
+    world = asking({"name": "ten", "weight": 10, "gate": "Manual"}, {"name": "half", "weight": 50})
+    world.run(60, until=at("ten", proven=False))
+    world.rate = 0.0
+    world.order("advance", "whatever")
+    world.run(300)
+    assert at("ten", proven=False)(world), transcript(world)
+    assert (world.share("v1"), world.ready(revision(world, "v1"))) == (90, 2)
+    assert [one.verb for one in world.status.handled] == []
+    world.rate = 1000.0
+    world.run(120, until=at("half"))
+    assert [(one.token, one.effect) for one in world.status.handled] == [("whatever", "Obeyed")], transcript(world)
+
+
+def test_a_gate_that_cannot_be_proven_is_skipped_by_name_or_left_by_an_abort() -> None:
+    world = asking({"name": "ten", "weight": 10, "gate": "Manual"}, {"name": "half", "weight": 50})
+    world.run(60, until=at("ten", proven=False))
+    world.rate = 0.0
+    world.order("skip-stage")
+    world.run(10)
+    assert at("half", proven=False)(world), transcript(world)
+    world.order("abort")
+    world.run(2)
+    assert (world.share("v1"), world.failed_by_route) == (100, 0)
+
+
 @pytest.mark.parametrize(("scale", "weight", "stored"), [(1000, 5, (995, 5)), (10000, 25, (9975, 25))])
 def test_weights_below_a_percent_are_written_exactly(scale: int, weight: int, stored: tuple[int, int]) -> None:
     """Case E10: of a thousand, five."""
