@@ -108,7 +108,8 @@ PROMISES: tuple[Promise[Pass], ...] = (
         stable_changes_only_by_serving_alone,
     ),
     Promise(
-        "Without a stage there is no verdict: whoever has a share then has it only until stable has all its pods again.",
+        "Without a stage there is no verdict: whoever has a share then has it only until stable has all its pods"
+        " again.",
         nobody_keeps_unjudged_what_stable_can_take_back,
     ),
     # the way back

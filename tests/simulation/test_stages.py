@@ -140,7 +140,7 @@ def test_a_gate_that_nobody_passes_in_its_time_is_a_rollback_if_it_says_so() -> 
 
 
 def test_a_gate_whose_share_nobody_has_seen_opens_to_no_word_and_leaves_stable_what_it_had() -> None:
-    """No request comes any more, so no share can be proven: `advance` stays open for as long as that lasts, and acts then."""
+    """No request comes any more, so no share can be proven: `advance` stays open, and acts when some come."""
     world = asking({"name": "ten", "weight": 10, "gate": "Manual"}, {"name": "half", "weight": 50})
     world.run(60, until=at("ten", proven=False))
     world.rate = 0.0

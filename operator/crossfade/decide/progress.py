@@ -23,7 +23,7 @@ from crossfade.decide.settle import repair
 from crossfade.decide.stages import Step, last_step, step_at, step_within
 from crossfade.decide.standing_in import relieve, stand_in
 from crossfade.decide.starting import waiting
-from crossfade.decide.state import State, first_of, sure
+from crossfade.decide.state import PODS, State, first_of, sure
 from crossfade.decide.traffic import traffic_of
 from crossfade.decide.way import Way, no_way_back
 from crossfade.model.moments import stamp
@@ -237,6 +237,8 @@ STEPS: tuple[State[Way], ...] = (
         name="Blocked",
         when="an adopted route is not there or not as it must be, or somebody else has written other weights into it",
         does="no weight is written; the stage is to be proven anew when it is right again, or somebody says `retry`",
+        seen=(Reason.ROUTE_INVALID, Reason.ROUTE_CONTESTED, Reason.SHIFTING),
+        code=_blocked,
         applies=lambda way: _blocked_by(way) is not None,
         plan=_blocked,
     ),
@@ -244,8 +246,10 @@ STEPS: tuple[State[Way], ...] = (
         name="Relieved",
         when="no stage was entered yet, the candidate took over what it has while stable could not answer, and stable"
         " has all its pods again",
-        does="the first stage is entered if it can be; or else stable takes everything back, for what the candidate"
+        does="the first stage is entered, as below, if it can be; or else stable takes everything back, for what the candidate"
         " does is not judged",
+        seen=(Reason.SHIFTING, Reason.WAITING_FOR_GATEWAY, Reason.NOT_SERVING, Reason.WAITING_FOR_CAPACITY),
+        code=relieve,
         applies=lambda way: is_relieved(way.snapshot, way.stable, way.candidate),
         plan=relieve,
     ),
@@ -253,6 +257,8 @@ STEPS: tuple[State[Way], ...] = (
         name="Standing in",
         when="the same, and stable lacks pods",
         does="it keeps what its ready pods carry of that; stable, as far as it can, has the rest",
+        seen=(Reason.NOT_SERVING, Reason.WAITING_FOR_CAPACITY, Reason.SHIFTING),
+        code=stand_in,
         applies=lambda way: stands_in(way.snapshot, way.candidate),
         plan=stand_in,
     ),
@@ -261,6 +267,8 @@ STEPS: tuple[State[Way], ...] = (
         when="no stage was entered yet, and the candidate has not the pods that the first one needs; on the way back,"
         " those that carry everything, or any at all while stable has none or after a deadline of `startup`",
         does="pods, and it is said what they wait for; after a deadline of `startup` it is rolled back",
+        seen=PODS,
+        code=_starting,
         applies=lambda way: not way.begun and not way.ready and not way.hurries,
         plan=_starting,
     ),
@@ -269,6 +277,8 @@ STEPS: tuple[State[Way], ...] = (
         when="no stage was entered yet, and the candidate served before, within `strategy.rollbackWindow`",
         does="it is given everything in one step, or what its ready pods carry of that, whatever is suspended, and"
         " whatever metrics and stable say",
+        seen=(Reason.SHIFTING, Reason.WAITING_FOR_GATEWAY),
+        code=_go_back,
         applies=lambda way: not way.begun and way.goes_back,
         plan=_go_back,
     ),
@@ -277,6 +287,25 @@ STEPS: tuple[State[Way], ...] = (
         when="no stage was entered yet",
         does="nothing while it is suspended, or stable lacks pods, or metrics do not answer or do not fit, or a new"
         " kind of rule was not rehearsed; then the intent is recorded and the route written",
+        seen=(
+            Reason.SHIFTING,
+            Reason.SUSPENDED,
+            Reason.NOT_SERVING,
+            Reason.WAITING_FOR_CAPACITY,
+            Reason.METRIC_INVALID,
+            Reason.METRICS_UNAVAILABLE,
+            Reason.NO_DATA,
+            Reason.PLANNING,
+            Reason.REHEARSING,
+            Reason.REHEARSAL_FAILED,
+            Reason.FEATURE_MISSING,
+            Reason.DRAINING,
+            Reason.WAITING_FOR_GATEWAY,
+            Reason.NOT_ADMITTED,
+            Reason.HOST_TAKEN,
+            *PODS,
+        ),
+        code=enter,
         applies=lambda way: not way.begun,
         plan=lambda way: enter(way, step_at(way.spec, 0)),
     ),
@@ -285,6 +314,8 @@ STEPS: tuple[State[Way], ...] = (
         when="the ladder has no stage any more of the name and shape of the one that runs",
         does="the highest stage that gives no more than is given now is entered; where all give more, or something"
         " else, the first one is, as above",
+        seen=(Reason.NOT_SERVING,),
+        code=_edited,
         applies=lambda way: way.step is None,
         plan=_edited,
     ),
@@ -292,6 +323,8 @@ STEPS: tuple[State[Way], ...] = (
         name="Reduced",
         when="so many candidate pods were lost that those left do not carry what it is given",
         does="its weight falls to what they carry; the stage is to be proven anew",
+        seen=(Reason.WAITING_FOR_CAPACITY,),
+        code=_reduced,
         applies=lambda way: not way.ready and way.carried(sure(way.step).shape) != sure(way.step).shape,
         plan=lambda way: _reduced(way, sure(way.stage), sure(way.step)),
     ),
@@ -299,6 +332,8 @@ STEPS: tuple[State[Way], ...] = (
         name="Waiting for pods",
         when="candidate pods are missing",
         does="what is given stays, nothing moves forward",
+        seen=PODS,
+        code=_starting,
         applies=lambda way: not way.ready,
         plan=_starting,
     ),
@@ -308,6 +343,8 @@ STEPS: tuple[State[Way], ...] = (
         " does not exist or would not take it",
         does="the route's parents, hosts and matches stay as they are stored; no step; the Gateways are read again"
         " every ten seconds",
+        seen=(Reason.NOT_ADMITTED, Reason.WAITING_FOR_GATEWAY, Reason.HOST_TAKEN),
+        code=_turned_away,
         applies=lambda way: not way.goes_back and objection(way.snapshot) is not None,
         plan=_turned_away,
     ),
@@ -315,6 +352,8 @@ STEPS: tuple[State[Way], ...] = (
         name="Skipping",
         when="somebody says `skip-stage`, it is not suspended, and the candidate is not given everything yet",
         does="the next stage is entered as above, without the evidence of this one",
+        seen=(),
+        code=skipped,
         applies=is_skipped,
         plan=lambda way: skipped(way, sure(way.step)),
     ),
@@ -322,6 +361,8 @@ STEPS: tuple[State[Way], ...] = (
         name="Rewriting",
         when="the route does not say what the stage gives",
         does="it is written again; more for the candidate than it has now only while metrics answer",
+        seen=(Reason.SHIFTING, Reason.METRICS_UNAVAILABLE, Reason.REHEARSING, Reason.DRAINING),
+        code=_rewritten,
         applies=lambda way: not _is_as_asked(way),
         plan=lambda way: _rewritten(way, sure(way.stage), sure(way.step)),
     ),
@@ -329,6 +370,8 @@ STEPS: tuple[State[Way], ...] = (
         name="Waiting for gateways",
         when="a parent of the route has not accepted it, or the EndpointSlices of the Service do not follow it",
         does="nothing",
+        seen=(Reason.WAITING_FOR_GATEWAY,),
+        code=_untaken,
         applies=lambda way: _untaken(way) is not None,
         plan=lambda way: way.plan(Reason.WAITING_FOR_GATEWAY, f"{sure(way.step).summary}: {_untaken(way)}"),
     ),
@@ -337,6 +380,8 @@ STEPS: tuple[State[Way], ...] = (
         when="the candidate is given everything, and the rule of a cohort that is gone is still there, behind a header"
         " that nobody knows",
         does="it is taken away when no gateway sends anybody to it any more",
+        seen=(Reason.WAITING_FOR_GATEWAY,),
+        code=_cleared,
         applies=lambda way: sure(way.step).shape.is_all and _leftover(way) is not None,
         plan=_cleared,
     ),
@@ -344,6 +389,8 @@ STEPS: tuple[State[Way], ...] = (
         name="Promoting",
         when="the candidate is given everything",
         does="it is the stable version now; no pod restarts",
+        seen=(Reason.PROMOTED,),
+        code=promote,
         applies=lambda way: sure(way.step).shape.is_all,
         plan=promote,
     ),
@@ -353,6 +400,19 @@ STEPS: tuple[State[Way], ...] = (
         does="the share is proven, which starts the clock; then the next stage is entered, as above, when the evidence"
         " lets go of this one after `minDuration`, or `onInconclusive: Advance` after `maxDuration`, or somebody passes"
         " the gate; else it is said what is waited for",
+        seen=(
+            Reason.SHIFTING,
+            Reason.UNPROVEN,
+            Reason.ANALYSING,
+            Reason.INCONCLUSIVE,
+            Reason.WAITING_FOR_PEOPLE,
+            Reason.SUSPENDED,
+            Reason.NO_DATA,
+            Reason.METRIC_INVALID,
+            Reason.SHOCK,
+            Reason.METRICS_UNAVAILABLE,
+        ),
+        code=judge,
         applies=lambda way: True,
         plan=_prove,
     ),

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from crossfade.api.conditions import Reason
 from crossfade.decide import beginning, clearing, progress, refusing, rollback, settle, stranded, teardown
 from crossfade.decide.adopted import remembered
 from crossfade.decide.apportion import is_by_pods
@@ -17,7 +18,7 @@ from crossfade.decide.reading import AGAIN_SECONDS, is_due
 from crossfade.decide.records import is_sticky, timed, tries_again
 from crossfade.decide.routes import rehearsal_name
 from crossfade.decide.scene import Scene, scene_of
-from crossfade.decide.state import State, first_of, sure
+from crossfade.decide.state import PODS, State, first_of, sure
 from crossfade.decide.warmed import warmed
 from crossfade.model.snapshot import Snapshot
 
@@ -98,6 +99,8 @@ STATES: tuple[State[Scene], ...] = (
         name="Deleting",
         when="the Rollout is being deleted",
         does="all traffic to stable, drain, remove the rest, let the object go",
+        seen=(Reason.DRAINING,),
+        code=teardown.tear_down,
         applies=lambda scene: scene.snapshot.rollout.deleting,
         plan=lambda scene: teardown.tear_down(scene.snapshot),
     ),
@@ -105,11 +108,13 @@ STATES: tuple[State[Scene], ...] = (
         name="Stranded",
         when="stable has no ready pod, and requests are answered by a version that is not asked for any more, or shows"
         " what it would be taken back for",
-        does="it goes on until stable can answer, for which pods are asked; or until a third version that is asked for"
-        " can: pods are started for that, and when they are ready it gets everything if it served before, within"
-        " `strategy.rollbackWindow`, and need not wait for more of them than carry what is answered meanwhile; or else"
-        " what the other was given, and its stages begin when stable can answer."
-        " A version that is back with everything is promoted first",
+        does="who answers goes on; stable is given pods, and all traffic as soon as one is ready\n"
+        "a third version that is asked for is given pods too; when they are ready it gets everything if it is a way"
+        " back, and need not wait for more of them than carry what is answered meanwhile; or else what the other was"
+        " given, and its stages begin when stable can answer\n"
+        "a version that is back with everything is promoted first",
+        seen=(Reason.NOT_SERVING, Reason.SHIFTING, Reason.WAITING_FOR_GATEWAY, Reason.PROMOTED),
+        code=stranded.strand,
         applies=lambda scene: scene.stranded,
         plan=_strand,
     ),
@@ -118,13 +123,17 @@ STATES: tuple[State[Scene], ...] = (
         when="a candidate is under way and shows a hard signal, or is aborted, or is proven worse, or its stage ended"
         " with `onInconclusive: Rollback`",
         does="all traffic to stable, then the record of it; not even the spec need be readable",
+        seen=(Reason.ROLLED_BACK, Reason.ABORTED),
+        code=rollback.roll_back,
         applies=lambda scene: scene.breach is not None,
         plan=_roll_back,
     ),
     State(
-        name="Returning",
-        when="the spec names the stable version again and its ModelVersion is unknown",
+        name="Returning unresolved",
+        when="the spec names the stable version again and its ModelVersion is not known; where it is, that is Settled",
         does="all traffic to stable; the candidate drains and goes",
+        seen=(Reason.WAITING_FOR_GATEWAY, Reason.ROUTE_INVALID, Reason.ROUTE_CONTESTED, Reason.PROMOTED),
+        code=settle.settle,
         applies=lambda scene: scene.unknown is not None and scene.returns,
         plan=lambda scene: settle.settle(scene.snapshot, sure(scene.stable), None),
     ),
@@ -132,6 +141,8 @@ STATES: tuple[State[Scene], ...] = (
         name="Holding",
         when="the spec cannot be read, or its ModelVersion is missing or not resolved",
         does="nothing moves forward; the route is kept as it is asked for; what serves keeps serving",
+        seen=(Reason.WAITING_FOR_MODEL_VERSION, Reason.INVALID_SPEC),
+        code=settle.hold,
         applies=lambda scene: scene.unknown is not None,
         plan=lambda scene: settle.hold(scene.snapshot, scene.stable, sure(scene.unknown)),
     ),
@@ -140,6 +151,8 @@ STATES: tuple[State[Scene], ...] = (
         when="nothing serves yet, there is no route, and others have the requests that it asks for, or a Gateway does"
         " not exist or would not take it, or was not read lately",
         does="no pod is started, no route is written; the Gateways are read, and again every ten seconds",
+        seen=(Reason.WAITING_FOR_GATEWAY, Reason.NOT_ADMITTED, Reason.HOST_TAKEN),
+        code=refusing.refuse_first,
         applies=lambda scene: scene.stable is None and _refuse_first(scene) is not None,
         plan=lambda scene: sure(_refuse_first(scene)),
     ),
@@ -147,6 +160,15 @@ STATES: tuple[State[Scene], ...] = (
         name="Beginning",
         when="nothing serves yet",
         does="pods, then the route, then the first version is stable",
+        seen=(
+            *PODS,
+            Reason.NOT_SERVING,
+            Reason.WAITING_FOR_GATEWAY,
+            Reason.ROUTE_INVALID,
+            Reason.ROUTE_CONTESTED,
+            Reason.PROMOTED,
+        ),
+        code=beginning.begin,
         applies=lambda scene: scene.stable is None,
         plan=lambda scene: beginning.begin(scene.snapshot, sure(scene.asked), sure(scene.resolved)),
     ),
@@ -154,6 +176,16 @@ STATES: tuple[State[Scene], ...] = (
         name="Settled",
         when="the revision that is asked for is stable",
         does="all traffic to it; whatever else there is drains and goes",
+        seen=(
+            Reason.PROMOTED,
+            Reason.WAITING_FOR_GATEWAY,
+            Reason.NOT_SERVING,
+            Reason.NOT_ADMITTED,
+            Reason.HOST_TAKEN,
+            Reason.ROUTE_INVALID,
+            Reason.ROUTE_CONTESTED,
+        ),
+        code=settle.settle,
         applies=lambda scene: sure(scene.asked).revision == sure(scene.stable).revision,
         plan=lambda scene: settle.settle(scene.snapshot, sure(scene.stable), scene.resolved),
     ),
@@ -161,6 +193,8 @@ STATES: tuple[State[Scene], ...] = (
         name="Taken back",
         when="the revision that is asked for was rolled back or aborted, and nobody has asked again",
         does="the same, and Stalled with the sentence of the rollback",
+        seen=(Reason.ROLLED_BACK, Reason.ABORTED),
+        code=settle.settle,
         applies=lambda scene: is_sticky(scene.snapshot, sure(scene.asked)),
         plan=lambda scene: settle.settle(scene.snapshot, sure(scene.stable), None, sticky=True),
     ),
@@ -168,6 +202,8 @@ STATES: tuple[State[Scene], ...] = (
         name="Superseding",
         when="another candidate than the one that is asked for is under way",
         does="all traffic to stable; when that is acknowledged the candidate is given up",
+        seen=(Reason.DRAINING, Reason.ROUTE_INVALID, Reason.ROUTE_CONTESTED),
+        code=settle.supersede,
         applies=lambda scene: scene.candidate is not None and scene.candidate.revision != sure(scene.asked).revision,
         plan=lambda scene: settle.supersede(scene.snapshot, sure(scene.stable), sure(scene.candidate)),
     ),
@@ -177,6 +213,13 @@ STATES: tuple[State[Scene], ...] = (
         " a Gateway does not exist, would not take the route, was not read lately, or is of a class that does not list"
         " what a stage needs",
         does="no pod is started; what serves keeps serving; the Gateways are read, and again every ten seconds",
+        seen=(
+            Reason.WAITING_FOR_GATEWAY,
+            Reason.NOT_ADMITTED,
+            Reason.HOST_TAKEN,
+            Reason.FEATURE_MISSING,
+        ),
+        code=refusing.refuse,
         applies=lambda scene: not scene.goes_back and _refuse(scene) is not None,
         plan=lambda scene: sure(_refuse(scene)),
     ),
@@ -184,6 +227,8 @@ STATES: tuple[State[Scene], ...] = (
         name="Clearing",
         when="arms of a rollout that failed or was superseded are still there, and it is no way back",
         does="they drain and go; then the next candidate may take their room",
+        seen=(Reason.DRAINING,),
+        code=clearing.clear,
         applies=_must_clear,
         plan=_clear,
     ),
@@ -191,6 +236,8 @@ STATES: tuple[State[Scene], ...] = (
         name="Progressing",
         when="none of the above",
         does="one step of the ladder, see below",
+        seen=(),
+        code=progress.progress,
         applies=lambda scene: True,
         plan=_progress,
     ),
