@@ -107,6 +107,11 @@ PROMISES: tuple[Promise[Pass], ...] = (
         "Another version is called stable only when every gateway has taken a route in which it is alone.",
         stable_changes_only_by_serving_alone,
     ),
+    Promise(
+        "Without a stage there is no verdict: whoever has a share then has it only until stable has all its pods"
+        " again.",
+        nobody_keeps_unjudged_what_stable_can_take_back,
+    ),
     # the way back
     Promise(
         "With a candidate under way, an abort and a hard signal each take all traffic back to stable in one pass.",
@@ -164,12 +169,6 @@ PROMISES: tuple[Promise[Pass], ...] = (
         "A Service is turned from one arm to both only when as many pods of each as it says have its label, and no"
         " others; what has the label already comes in before anybody goes out.",
         pods_are_ready_to_serve_before_they_are_selected,
-    ),
-    # what nobody judges
-    Promise(
-        "Without a stage there is no verdict: whoever has a share then has it only until stable has all its pods"
-        " again.",
-        nobody_keeps_unjudged_what_stable_can_take_back,
     ),
 )
 """Of every pass."""

@@ -22,7 +22,7 @@ At each look the first state whose guard holds is the state, and its action is o
 everything but deletion, and nothing depends on how the Rollout got to where it is: what a step needs to know is in the
 status, the route, the pods and the counters. *Seen as* are the reasons that `Ready` may show in it
 ([what each means](reference/conditions.md), [what to do](troubleshooting.md)); those of
-Entering too where a stage is entered *as above*. *Pods* stands for what pods that are missing may be at:
+Entering too where a stage is entered *as above* or *as below*. *Pods* stands for what pods that are missing may be at:
 {PODS}. *Code* is a function of `operator/crossfade/decide`.
 
 """

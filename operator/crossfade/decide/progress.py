@@ -246,9 +246,9 @@ STEPS: tuple[State[Way], ...] = (
         name="Relieved",
         when="no stage was entered yet, the candidate took over what it has while stable could not answer, and stable"
         " has all its pods again",
-        does="the first stage is entered if it can be; or else stable takes everything back, for what the candidate"
-        " does is not judged",
-        seen=(Reason.SHIFTING,),
+        does="the first stage is entered, as below, if it can be; or else stable takes everything back, for what the"
+        " candidate does is not judged",
+        seen=PODS,
         code=relieve,
         applies=lambda way: is_relieved(way.snapshot, way.stable, way.candidate),
         plan=relieve,
@@ -257,7 +257,17 @@ STEPS: tuple[State[Way], ...] = (
         name="Standing in",
         when="the same, and stable lacks pods",
         does="it keeps what its ready pods carry of that; stable, as far as it can, has the rest",
-        seen=(Reason.WAITING_FOR_CAPACITY,),
+        seen=(
+            *PODS,
+            Reason.NOT_SERVING,
+            Reason.WAITING_FOR_CAPACITY,
+            Reason.SUSPENDED,
+            Reason.METRICS_UNAVAILABLE,
+            Reason.METRIC_INVALID,
+            Reason.WAITING_FOR_GATEWAY,
+            Reason.HOST_TAKEN,
+            Reason.NOT_ADMITTED,
+        ),
         code=stand_in,
         applies=lambda way: stands_in(way.snapshot, way.candidate),
         plan=stand_in,

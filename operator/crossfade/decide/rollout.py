@@ -110,8 +110,8 @@ STATES: tuple[State[Scene], ...] = (
         " what it would be taken back for",
         does="who answers goes on; stable is given pods, and all traffic as soon as one is ready\n"
         "a third version that is asked for is given pods too; when they are ready it gets everything if it is a way"
-        " back, for which as many are enough as carry what is answered meanwhile, or else what the other was given, and"
-        " its stages begin when stable can answer\n"
+        " back, and need not wait for more of them than carry what is answered meanwhile; or else what the other was"
+        " given, and its stages begin when stable can answer\n"
         "a version that is back with everything is promoted first",
         seen=(Reason.NOT_SERVING, Reason.SHIFTING, Reason.WAITING_FOR_GATEWAY, Reason.PROMOTED),
         code=stranded.strand,
