@@ -17,8 +17,13 @@ from testbed.load.verdict import Blame
 
 LEAST = 50_000
 """Requests of a whole run: fewer would show nothing."""
-TAKES_PODS_AWAY = frozenset[str]()
-"""Tests that take all pods away that could answer: their requests fail by what they do, not by a rollout."""
+TAKES_PODS_AWAY = frozenset(
+    (
+        "test_a_candidate_that_is_no_longer_ready_under_traffic_is_left",
+        "test_weight_follows_a_pod_that_dies_and_comes_back_with_it",
+    )
+)
+"""Tests that take pods away under their requests, which fail by that and not by a rollout; they bound how many."""
 _FOLDER = Path(".tally")
 
 
