@@ -50,6 +50,7 @@ def until_it_says(bed: Bed, name: str, words: str) -> str:
     return said
 
 
+@pytest.mark.slow
 def test_rollouts_behind_a_service_need_no_gateway_api_and_others_say_what_to_do(bare: Bed, tmp_path: Path) -> None:
     installation = install(bare, tmp_path)
     address = objects.write_model(tmp_path / "1", "1.0.0")

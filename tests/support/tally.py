@@ -20,10 +20,12 @@ LEAST = 50_000
 TAKES_PODS_AWAY = frozenset(
     (
         "test_a_candidate_that_is_no_longer_ready_under_traffic_is_left",
+        "test_users_keep_their_gateway_until_the_next_one_has_taken_the_route",
         "test_weight_follows_a_pod_that_dies_and_comes_back_with_it",
     )
 )
-"""Tests that take pods away under their requests, which fail by that and not by a rollout; they bound how many."""
+"""Tests that take pods, or in the end the route from the asked gateway, away under their requests, which fail by that
+and not by a rollout."""
 _FOLDER = Path(".tally")
 
 
