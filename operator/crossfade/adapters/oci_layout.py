@@ -3,6 +3,7 @@
 import re
 from typing import Any, Final
 
+from crossfade.model.loose import member
 from crossfade.ports import Archive, Packing, SourceError, StoredFile
 
 Json = dict[str, Any]
@@ -33,12 +34,12 @@ _DIGEST: Final = re.compile(r"sha256:([a-f0-9]{64})")
 def layers(manifest: Json, what: str) -> list[tuple[StoredFile, str]]:
     """The stored files that a manifest names, each with the digest of its blob. Raises SourceError, in which `what` is
     the artifact, when it is of no kind that is known, or has no file of a model."""
-    config = str(_member(manifest, "config").get("mediaType", ""))
+    config = str(member(manifest, "config").get("mediaType", ""))
     listed = manifest.get("layers")
     if not isinstance(listed, list) or not all(isinstance(layer, dict) for layer in listed):
         raise SourceError(f"{what} has no layers; push it as an OCI artifact or an image", retry=False)
     made = {MODELPACK_CONFIG: _modelpack, KITFILE: _modelkit}.get(config, _artifact)
-    if config in _IMAGE_CONFIGS and not any(_TITLE in _member(layer, "annotations") for layer in listed):
+    if config in _IMAGE_CONFIGS and not any(_TITLE in member(layer, "annotations") for layer in listed):
         made = _image
     found = [(file, digest) for layer in listed if (file := made(layer, digest := _digest(layer, what), what))]
     if not found:
@@ -69,7 +70,7 @@ def _is_list(index: Json) -> bool:
 
 
 def _is_attestation(entry: Json) -> bool:
-    return _member(entry, "annotations").get("vnd.docker.reference.type") == "attestation-manifest"
+    return member(entry, "annotations").get("vnd.docker.reference.type") == "attestation-manifest"
 
 
 def _modelpack(layer: Json, digest: str, what: str) -> StoredFile | None:
@@ -81,7 +82,7 @@ def _modelpack(layer: Json, digest: str, what: str) -> StoredFile | None:
         return None
     if kind[2] != "raw":
         return _packed(layer, digest, _PACKINGS[kind[2]])
-    path = _member(layer, "annotations").get(_FILEPATH)
+    path = member(layer, "annotations").get(_FILEPATH)
     if not isinstance(path, str):
         raise SourceError(
             f"{what} has a raw layer without the annotation `{_FILEPATH}`; add its path there", retry=False
@@ -107,7 +108,7 @@ def _image(layer: Json, digest: str, what: str) -> StoredFile | None:
 
 def _artifact(layer: Json, digest: str, what: str) -> StoredFile | None:
     """A file by its title, as ORAS pushes it; a folder it packs, and marks so, in Python by the media type alone."""
-    notes = _member(layer, "annotations")
+    notes = member(layer, "annotations")
     title = notes.get(_TITLE)
     if not isinstance(title, str):
         raise SourceError(
@@ -141,8 +142,3 @@ def _digest(entry: Json, what: str) -> str:
     if not isinstance(digest, str) or not _DIGEST.fullmatch(digest) or not isinstance(size, int) or size < 0:
         raise SourceError(f"{what} has a layer without size and SHA-256 digest; push it again with them", retry=False)
     return digest
-
-
-def _member(holder: Json, name: str) -> Json:
-    found = holder.get(name)
-    return found if isinstance(found, dict) else {}

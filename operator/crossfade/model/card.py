@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crossfade.api.v1alpha1.facts import Card, Dataset, Evaluation, Facts, Lineage, Origin, Score
+from crossfade.model.loose import member, objects, text
 
 _MOST = 64
 
@@ -28,8 +29,8 @@ def _card(said: Mapping[str, Any], origin: Origin) -> Card | None:
         # `other` says nothing by itself: its name does
         license=next((name for key in ("license_name", "license") for name in _names(said.get(key))), None),
         base_models=_names(said.get("base_model")),
-        library=_text(said.get("library_name")),
-        task=_text(said.get("pipeline_tag")),
+        library=text(said.get("library_name")),
+        task=text(said.get("pipeline_tag")),
         tags=_names(said.get("tags")),
     )
     return found if found != Card(origin=origin) else None
@@ -37,25 +38,16 @@ def _card(said: Mapping[str, Any], origin: Origin) -> Card | None:
 
 def _scores(index: object) -> Iterator[Score]:
     """Of each model, of each of its results, of each of its metrics."""
-    for result in _objects(*(model.get("results") for model in _objects(index))):
-        dataset = result.get("dataset")
-        data = _text(dataset.get("name")) or _text(dataset.get("type")) if isinstance(dataset, dict) else None
-        for one in _objects(result.get("metrics")):
-            metric, value = _text(one.get("name")) or _text(one.get("type")), one.get("value")
+    for result in (result for model in objects(index) for result in objects(model.get("results"))):
+        dataset = member(result, "dataset")
+        data = text(dataset.get("name")) or text(dataset.get("type"))
+        for one in objects(result.get("metrics")):
+            metric, value = text(one.get("name")) or text(one.get("type")), one.get("value")
             if metric and isinstance(value, int | float | str) and not isinstance(value, bool):
                 yield Score(metric=metric, value=str(value), dataset=data)
-
-
-def _objects(*lists: object) -> Iterator[dict[str, Any]]:
-    for listed in lists:
-        yield from (item for item in listed if isinstance(item, dict)) if isinstance(listed, list) else ()
 
 
 def _names(value: object) -> list[str]:
     """One text or a list of them, each once."""
     listed = value if isinstance(value, list) else [value]
-    return list(dict.fromkeys(text for item in listed if (text := _text(item))))[:_MOST]
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
+    return list(dict.fromkeys(name for item in listed if (name := text(item))))[:_MOST]

@@ -13,6 +13,7 @@ import yaml
 
 from crossfade.api.v1alpha1.facts import Column, Environment, Facts, Signature
 from crossfade.model.card import card_facts
+from crossfade.model.loose import member
 
 MODEL_FILE = "MLmodel"
 ENVIRONMENT_FILES = ("conda.yaml", "python_env.yaml", "requirements.txt")
@@ -60,18 +61,13 @@ def _columns(text: object) -> Iterator[Column]:
             )
 
 
-def _tensor(said: dict[str, Any]) -> dict[str, Any]:
-    found = said.get("tensor-spec")
-    return found if isinstance(found, dict) else {}
-
-
 def _type(said: dict[str, Any]) -> str | None:
-    found = _tensor(said).get("dtype") or said.get("type")
+    found = member(said, "tensor-spec").get("dtype") or said.get("type")
     return found if isinstance(found, str) else None
 
 
 def _shape(said: dict[str, Any]) -> str | None:
-    found = _tensor(said).get("shape")
+    found = member(said, "tensor-spec").get("shape")
     return json.dumps(found) if isinstance(found, list) and all(isinstance(size, int) for size in found) else None
 
 

@@ -9,6 +9,7 @@ from crossfade.adapters.hub_address import HubAddress
 from crossfade.adapters.hub_server import HubError, HubServer
 from crossfade.api.v1alpha1.facts import Facts, Scan
 from crossfade.model.card import card_facts
+from crossfade.model.loose import member, objects
 from crossfade.ports import Reference, SourceError
 
 if TYPE_CHECKING:
@@ -60,8 +61,7 @@ class HuggingFaceRegistry:
 
     def _facts(self, address: HubAddress, found: Mapping[str, Any]) -> Facts:
         """What the Hub says; of the card only where it is not among the model's files, which say it themselves."""
-        data = found.get("cardData")
-        said = data if isinstance(data, dict) and not address.holds(_CARD) else {}
+        said = {} if address.holds(_CARD) else member(found, "cardData")
         url = f"{self._server.shown}/{address.repo}/tree/{address.commit}"
         return card_facts(said, "Registry").model_copy(update={"scan": _scan(found), "registry_url": url})
 
@@ -96,7 +96,6 @@ def _scan(found: Mapping[str, Any]) -> Scan | None:
     said = found.get("securityRepoStatus")
     if not isinstance(said, dict):
         return None
-    listed = said.get("filesWithIssues")
-    issues = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+    issues = objects(said.get("filesWithIssues"))
     suspects = {str(item.get("path", "")): str(item.get("level", "")) for item in issues}
     return Scan(origin="Registry", state="Done" if said.get("scansDone") is True else "Pending", suspects=suspects)

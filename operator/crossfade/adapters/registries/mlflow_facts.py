@@ -3,13 +3,14 @@
 Nothing here can fail: what is not as expected is left out.
 """
 
-import json
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
 
-from crossfade.adapters.address import shown
+from crossfade.adapters.address import shown_or_none
+from crossfade.adapters.json_object import json_object
 from crossfade.api.v1alpha1.facts import Dataset, Evaluation, Lineage, Score, Tags
+from crossfade.model.loose import member, objects, text
 from crossfade.model.moments import stamp
 
 Json = dict[str, Any]
@@ -20,28 +21,28 @@ def lineage(run_id: str, run: Json, logged: Json) -> Lineage | None:
     """Of the run that made the model, and of what was logged with it; None where the model names no run."""
     if not run_id:
         return None
-    data = _member(run, "data")
+    data = member(run, "data")
     noted = _texts(data.get("tags"))
-    ended = str(_member(run, "info").get("end_time"))
+    ended = str(member(run, "info").get("end_time"))
     repository = noted.get("mlflow.source.git.repoURL")
     return Lineage(
         origin="Registry",
         run_id=run_id,
         git_commit=noted.get("mlflow.source.git.commit"),
-        git_repository=_shown(repository) if repository else None,
+        git_repository=shown_or_none(repository) if repository else None,
         source=noted.get("mlflow.source.name"),
         user=noted.get("mlflow.user"),
         trained_at=stamp(int(ended) / 1000) if ended.isdecimal() and len(ended) < 15 else None,
-        datasets=_datasets(_member(run, "inputs").get("dataset_inputs")),
-        parameters=_texts(_member(logged, "data").get("params")) | _texts(data.get("params")),
+        datasets=_datasets(member(run, "inputs").get("dataset_inputs")),
+        parameters=_texts(member(logged, "data").get("params")) | _texts(data.get("params")),
     )
 
 
 def evaluation(run: Json, logged: Json) -> Evaluation | None:
     """The logged model's metrics with their data; of a model that was not logged by itself, its run's."""
-    found = _objects(_member(logged, "data").get("metrics")) or _objects(_member(run, "data").get("metrics"))
+    found = objects(member(logged, "data").get("metrics")) or objects(member(run, "data").get("metrics"))
     scores = [
-        Score(metric=str(one["key"]), value=str(one["value"]), dataset=_text(one.get("dataset_name")))
+        Score(metric=str(one["key"]), value=str(one["value"]), dataset=text(one.get("dataset_name")))
         for one in found
         if "key" in one and "value" in one
     ]
@@ -57,13 +58,13 @@ def tags(version: Json) -> Tags | None:
 def _datasets(listed: object) -> list[Dataset]:
     """In order, with names of their own: two may be called the same in MLflow."""
     found: dict[str, Dataset] = {}
-    for one in _objects(listed):
-        dataset = _member(one, "dataset")
-        name = _text(dataset.get("name")) or "dataset"
+    for one in objects(listed):
+        dataset = member(one, "dataset")
+        name = text(dataset.get("name")) or "dataset"
         free = next(title for title in _titles(name) if title not in found)
         found[free] = Dataset(
             name=free,
-            digest=_text(dataset.get("digest")),
+            digest=text(dataset.get("digest")),
             uri=_address(dataset.get("source")),
             role=_texts(one.get("tags")).get(_CONTEXT),
         )
@@ -77,40 +78,17 @@ def _titles(name: str) -> Iterator[str]:
 
 def _address(source: object) -> str | None:
     """Where data was read from: MLflow keeps an object in a text, with an address by one of several names."""
-    try:
-        told = json.loads(source) if isinstance(source, str) else None
-    except (ValueError, RecursionError):
-        return None
+    told = json_object(source) if isinstance(source, str) else None
     for name in ("uri", "url", "path"):
-        if isinstance(told, dict) and (address := _text(told.get(name))):
-            return _shown(address)
+        if told and (address := text(told.get(name))):
+            return shown_or_none(address)
     return None
-
-
-def _shown(address: str) -> str | None:
-    try:
-        return shown(address)
-    except ValueError:
-        return None
-
-
-def _member(holder: Json, name: str) -> Json:
-    found = holder.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _objects(listed: object) -> list[Json]:
-    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
 
 
 def _texts(pairs: object) -> dict[str, str]:
     """MLflow's lists of `key` and `value`."""
     return {
         item["key"]: item["value"]
-        for item in _objects(pairs)
+        for item in objects(pairs)
         if isinstance(item.get("key"), str) and isinstance(item.get("value"), str)
     }

@@ -1,0 +1,20 @@
+"""Parts of what others wrote, of which nothing is certain: what is not as expected is as if it were not there."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def text(value: object) -> str | None:
+    """The value if it is a text with something in it."""
+    return value if isinstance(value, str) and value else None
+
+
+def member(holder: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """The member of this name if it is an object, else an empty one."""
+    found = holder.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def objects(listed: object) -> list[dict[str, Any]]:
+    """The objects of a list; none of anything else."""
+    return [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
