@@ -6,26 +6,27 @@ from math import inf
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
-from crossfade.api.v1alpha1.rollout import Arm, StageStatus
+from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.admission import objection
-from crossfade.decide.capacity import current_step, given_with, grown, held, is_relieved, resting, stands_in
+from crossfade.decide.capacity import current_step, grown, held, is_relieved, resting, stands_in
 from crossfade.decide.children import counted, ensure, finalizer, removal, roles, sized, waiting_arm
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
+from crossfade.decide.keeping import edited, is_as_asked, reduced, rewritten, turned_away
 from crossfade.decide.look import Look
-from crossfade.decide.onward import ask, enter, is_skipped, prepared, skipped
+from crossfade.decide.onward import ask, enter, is_skipped, skipped
 from crossfade.decide.orders import pending
 from crossfade.decide.plan import Action, Apply, Event, Plan, Preparation, Situation, Standing
 from crossfade.decide.previous import replaced
 from crossfade.decide.proving import judge, unseen
 from crossfade.decide.records import ended, outcome, passed
 from crossfade.decide.settle import repair
-from crossfade.decide.stages import Step, last_step, step_at, step_within
+from crossfade.decide.stages import last_step, step_at
 from crossfade.decide.standing_in import relieve, stand_in
 from crossfade.decide.starting import waiting
 from crossfade.decide.state import PODS, State, first_of, sure
 from crossfade.decide.traffic import traffic_of
-from crossfade.decide.way import Way, no_way_back
+from crossfade.decide.way import Way
 from crossfade.model.moments import stamp
 from crossfade.model.snapshot import Snapshot
 
@@ -117,75 +118,6 @@ def _go_back(way: Way) -> Plan:
         on = replace(on, status=on.status.model_copy(update={"traffic": reduced}))
     told = (Event(on.situation.reason, message),)
     return replace(on, situation=replace(on.situation, message=message), events=told)
-
-
-def _reduced(way: Way, stage: StageStatus, step: Step) -> Plan:
-    """Pods were lost under traffic: what they carried goes back to stable at once, before it is recorded."""
-    candidate, less = way.candidate, way.carried(step.shape)
-    pods = given_with(way.snapshot, candidate)
-    have = f"{candidate.ready} of {pods} pods of {candidate.model_version} ready"
-    message = f"{step.summary}: {have}, so it gets {less} of the requests instead of {step.shape}"
-    traffic = way.intent(step.shape, pods).model_copy(update={"reduced": less.weight})
-    told = way.snapshot.rollout.status.traffic
-    news = told is None or told.reduced != less.weight
-    return replace(
-        way.plan(Reason.WAITING_FOR_CAPACITY, message, stage=unseen(stage), traffic=traffic),
-        first=repair(way.snapshot, way.split(step.shape), candidate),
-        events=(Event(Reason.WAITING_FOR_CAPACITY, message, warning=True),) if news else (),
-        proven=False,
-    )
-
-
-def _edited(way: Way) -> Plan:
-    """An edit alone gives the candidate nothing more, and stable nothing that it could not answer."""
-    step = step_within(way.spec, way.given)
-    other = step.shape.shadow or step.shape.headers or not step.shape.gives_no_more_than(way.given)
-    if other or way.stable.ready > 0 or way.candidate.ready == 0:
-        return enter(way, step, forward=bool(other))
-    kept = repair(way.snapshot, way.split(way.given), way.candidate)
-    message = f"{step.summary} waits for {way.stable.model_version}, which has no ready pod"
-    return replace(way.plan(Reason.NOT_SERVING, message), first=kept)
-
-
-def _rewritten(way: Way, stage: StageStatus, step: Step) -> Plan:
-    """The route says something else than the stage gives: somebody changed it, or lost pods are back."""
-    kept = repair(way.snapshot, way.split(step.shape), way.candidate)
-    if not kept:
-        return _emptied(way, stage, step)
-    traffic = way.snapshot.rollout.status.traffic
-    if traffic is None or traffic.reduced is None:
-        message = f"{step.summary}: the route is not what it should be"
-        return replace(way.plan(Reason.SHIFTING, message), first=kept, look_again=5.0)
-    have = f"{way.candidate.ready} pods of {way.candidate.model_version} are ready again"
-    message = f"{step.summary}: {have}, and it is to get {step.shape} of the requests"
-    again = {"stage": unseen(stage), "traffic": way.intent(step.shape, way.needs)}
-    told = (Event(Reason.SHIFTING, message),)
-    return replace(way.plan(Reason.SHIFTING, message, **again), first=kept, events=told, look_again=5.0)
-
-
-def _emptied(way: Way, stage: StageStatus, step: Step) -> Plan:
-    """What must be done before it can be written again, when stable's pods carry all meanwhile; the stage is to be
-    proven anew then."""
-    if (room := prepared(way, step)) is None:
-        waits = f"{step.summary}: the route is not what it should be; it waits for metrics"
-        return replace(way.plan(Reason.METRICS_UNAVAILABLE, waits), look_again=5.0)
-    if not way.goes_back and (why := no_way_back(way)) is not None:
-        return replace(way.plan(why[0], f"{step.summary} waits{why[1]}"), look_again=5.0)
-    return replace(room, status=room.status.model_copy(update={"stage": unseen(stage)}), proven=False)
-
-
-def _is_as_asked(way: Way) -> bool:
-    """Whether the stored route says what the stage gives."""
-    return traffic_of(way.snapshot).says(way.snapshot, way.split(sure(way.step).shape))
-
-
-def _turned_away(way: Way) -> Plan:
-    """Users meet what they met; what the candidate is given stays."""
-    found = sure(objection(way.snapshot))
-    why = replace(found, message=f"{sure(way.step).summary}: {found.message}")
-    plan = way.plan(why.reason, why.message)
-    told = (Event(why.reason, why.message, warning=True),)
-    return replace(plan, situation=why, first=repair(way.snapshot, way.split(way.given), way.candidate), events=told)
 
 
 def _untaken(way: Way) -> str | None:
@@ -325,18 +257,18 @@ STEPS: tuple[State[Way], ...] = (
         does="the highest stage that gives no more than is given now is entered; where all give more, or something"
         " else, the first one is, as above",
         seen=(Reason.NOT_SERVING,),
-        code=_edited,
+        code=edited,
         applies=lambda way: way.step is None,
-        plan=_edited,
+        plan=edited,
     ),
     State(
         name="Reduced",
         when="so many candidate pods were lost that those left do not carry what it is given",
         does="its weight falls to what they carry; the stage is to be proven anew",
         seen=(Reason.WAITING_FOR_CAPACITY,),
-        code=_reduced,
+        code=reduced,
         applies=lambda way: not way.ready and way.carried(sure(way.step).shape) != sure(way.step).shape,
-        plan=lambda way: _reduced(way, sure(way.stage), sure(way.step)),
+        plan=lambda way: reduced(way, sure(way.stage), sure(way.step)),
     ),
     State(
         name="Waiting for pods",
@@ -354,9 +286,9 @@ STEPS: tuple[State[Way], ...] = (
         does="the route's parents, hosts and matches stay as they are stored; no step; the Gateways are read again"
         " every ten seconds",
         seen=(Reason.NOT_ADMITTED, Reason.WAITING_FOR_GATEWAY, Reason.HOST_TAKEN),
-        code=_turned_away,
+        code=turned_away,
         applies=lambda way: not way.goes_back and objection(way.snapshot) is not None,
-        plan=_turned_away,
+        plan=turned_away,
     ),
     State(
         name="Skipping",
@@ -372,9 +304,9 @@ STEPS: tuple[State[Way], ...] = (
         when="the route does not say what the stage gives",
         does="it is written again; more for the candidate than it has now only while metrics answer",
         seen=(Reason.SHIFTING, Reason.METRICS_UNAVAILABLE, Reason.REHEARSING, Reason.DRAINING),
-        code=_rewritten,
-        applies=lambda way: not _is_as_asked(way),
-        plan=lambda way: _rewritten(way, sure(way.stage), sure(way.step)),
+        code=rewritten,
+        applies=lambda way: not is_as_asked(way),
+        plan=lambda way: rewritten(way, sure(way.stage), sure(way.step)),
     ),
     State(
         name="Waiting for gateways",

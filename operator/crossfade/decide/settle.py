@@ -51,9 +51,9 @@ def settle(
     before = kept(snapshot)
     keep = roles(snapshot, stable)
     gone = leftovers(snapshot, keep)
-    clean = (
-        () if rest or (gone and left) else (*removal(snapshot, keep), *finalizer(rollout, wanted=before is not None))
-    )
+    clean = (*removal(snapshot, keep), *finalizer(rollout, wanted=before is not None))
+    if rest or (gone and left):
+        clean = ()
     waiting = _waiting(snapshot, alone(stable.revision), route)
     ends = (
         left if gone else 0.0,
@@ -61,13 +61,12 @@ def settle(
         moment(before.until) - snapshot.now if before else 0.0,
         rest.wait if rest else 0.0,
     )
-    waits = [end for end in ends if 0 < end < inf]
     return Plan(
         status=_settled_status(snapshot, stable, sticky=sticky),
         situation=_settled(snapshot, stable, waiting or _told(rest), otherwise, sticky=sticky),
         first=(*route, *(rest.actions if rest else ()), *children, *slots, *waiting_arm(snapshot), *clean),
         available=stable.ready > 0 and waiting is None,
-        look_again=min(waits, default=None),
+        look_again=min((end for end in ends if 0 < end < inf), default=None),
     )
 
 
