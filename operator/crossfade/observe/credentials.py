@@ -4,7 +4,7 @@ nothing of them is kept here."""
 from base64 import b64decode
 from http import HTTPStatus
 
-from crossfade.api.v1alpha1.modelregistry import ModelRegistrySpec
+from crossfade.api.v1alpha1.modelregistry import ConfigMapKeyRef, ModelRegistrySpec
 from crossfade.api.v1alpha1.modelversion import ResolvedAccess
 from crossfade.model.access import Access, Secrets, secret_keys, secrets_of
 from crossfade.model.snapshot import RegistryFacts
@@ -18,7 +18,7 @@ async def access_to(cluster: Cluster, namespace: str, registry: RegistryFacts) -
     secrets = Secrets()
     if spec.credentials is not None:
         secrets = await _secrets(cluster, namespace, spec.credentials.secret_ref.name, told.system)
-    ca = await _ca(cluster, namespace, spec) if spec.tls is not None else ""
+    ca = await _ca(cluster, namespace, spec.tls.ca_config_map_ref) if spec.tls is not None else ""
     options = tuple(sorted(told.options.items()))
     return Access(told.system, told.address, options, secrets, ca)
 
@@ -59,10 +59,7 @@ async def _secrets(cluster: Cluster, namespace: str, name: str, system: str) -> 
         raise SourceError(f"{what} {failure}") from None
 
 
-async def _ca(cluster: Cluster, namespace: str, spec: ModelRegistrySpec) -> str:
-    if spec.tls is None:
-        return ""
-    ref = spec.tls.ca_config_map_ref
+async def _ca(cluster: Cluster, namespace: str, ref: ConfigMapKeyRef) -> str:
     what = f"ConfigMap {ref.name}, which `tls.caConfigMapRef` names,"
     found = (await _read(cluster, CONFIG_MAPS, namespace, ref.name, what)).get("data") or {}
     if not found.get(ref.key):
