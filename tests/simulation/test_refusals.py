@@ -10,7 +10,7 @@ from crossfade.model.route import ParentFacts
 
 from tests.simulation.gateway import Gateway
 from tests.simulation.invariants import watched
-from tests.simulation.test_rehearsals import refused, said
+from tests.simulation.test_rehearsals import refused, said, seen_after_a_restart
 from tests.simulation.test_stages import asking, at, ladder, transcript
 from tests.simulation.world import World, promoted, serving, spec
 
@@ -98,6 +98,7 @@ def test_an_edit_to_it_leaves_users_what_they_had(
     world.run(60)
     assert (waits_for(reason)(world), sentence in said(world)) == (True, True), transcript(world)
     assert (front(world), len(world.revisions), world.failed_by_route) == (before, 1, 0)
+    assert seen_after_a_restart(world, 20) == {reason}, transcript(world)
 
 
 @pytest.mark.parametrize(("traffic", "knobs", "reason", "sentence"), WRONG.values(), ids=WRONG.keys())

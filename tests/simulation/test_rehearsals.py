@@ -54,6 +54,44 @@ def test_a_mirror_that_every_user_would_be_answered_500_by_is_met_by_no_user() -
     assert world.gateway.route is None
 
 
+def seen_after_a_restart(world: World, seconds: float) -> set[str]:
+    """All that is said in the time after it, by reason."""
+    reasons: set[str] = set()
+    world.checks.append(lambda one: reasons.add(one.plan.situation.reason if one.plan else ""))
+    world.restart()
+    world.run(seconds)
+    return reasons
+
+
+@pytest.mark.parametrize(
+    ("knobs", "reason"),
+    [({"mirror_works": False}, "RehearsalFailed"), ({"features": frozenset[str]()}, "FeatureMissing")],
+)
+def test_after_a_restart_a_standstill_is_one_until_it_is_known_to_be_none(knobs: Any, reason: str) -> None:
+    """What was tried is remembered nowhere but in the status. Whoever waits for the Rollout must not see it go on."""
+    world = asked(SHADOW, TEN, **knobs)
+    world.run(120)
+    assert refused(reason)(world), transcript(world)
+    assert seen_after_a_restart(world, 60) == {reason}
+
+
+def test_after_a_restart_what_can_be_done_by_now_is_done() -> None:
+    world = asked(SHADOW, TEN, mirror_works=False)
+    world.run(120)
+    world.gateway.mirror_works = True
+    world.restart()
+    world.run(300, until=promoted)
+    assert promoted(world), transcript(world)
+
+
+def test_after_a_restart_another_spec_is_not_held_by_what_was_said_of_the_last_one() -> None:
+    world = asked(SHADOW, TEN, mirror_works=False)
+    world.run(120)
+    world.spec = {**world.spec, "strategy": {"stages": [COHORT, TEN]}}
+    world.generation += 1
+    assert "RehearsalFailed" not in seen_after_a_restart(world, 20)
+
+
 def test_the_fake_gateway_would_show_users_the_broken_mirror() -> None:
     """Else the test above could not fail."""
     world = asked(SHADOW, TEN)

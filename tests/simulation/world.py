@@ -20,6 +20,7 @@ from crossfade.model.order import Order, Verb
 from crossfade.model.route import RouteFacts
 from crossfade.model.snapshot import Foresight, Platform, RolloutFacts, Snapshot, VersionFacts
 from crossfade.model.workload import Loss, PodFacts, RevisionFacts
+from crossfade.status.conditions import conditions
 
 from tests.simulation.gateway import Gateway
 from tests.simulation.members import Members
@@ -156,7 +157,10 @@ class World:
             self.lines.append(f"{self.now - START:6.1f} {said}")
         if plan.status != self.status:
             self._write()
-            self.status = RolloutStatus.of(plan.status.to_json())
+        found = conditions(plan.situation, (), self.status.conditions, self.generation, self.now)
+        if plan.status != self.status or found != self.status.conditions:
+            told = plan.status.model_copy(update={"conditions": found, "observed_generation": self.generation})
+            self.status = RolloutStatus.of(told.to_json())
 
     def _write(self) -> None:
         if self.crash_after is not None:

@@ -72,8 +72,7 @@ def rehearse(way: Way, step: Step) -> Plan | str:
     if failed and not left:
         return _refusal(way, Reason.REHEARSAL_FAILED, failed)
     if left:
-        plan = _try(way, trials, left)
-        return replace(plan, situation=_failed(failed)) if failed else plan
+        return _try(way, trials, left)
     return next((_untried(way, one) for one in trials if one.step.shape == step.shape), "")
 
 

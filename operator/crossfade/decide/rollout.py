@@ -18,6 +18,7 @@ from crossfade.decide.reading import AGAIN_SECONDS, is_due
 from crossfade.decide.records import is_sticky, timed, tries_again
 from crossfade.decide.routes import rehearsal_name
 from crossfade.decide.scene import Scene, scene_of
+from crossfade.decide.stalled import still_stalled
 from crossfade.decide.state import PODS, State, first_of, sure
 from crossfade.decide.warmed import warmed
 from crossfade.model.snapshot import Snapshot
@@ -37,7 +38,7 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
         plan = replace(plan, then=(*plan.then, gone))
     if not any(_is_of_entry(one, snapshot.rollout.name) for one in (*plan.first, *plan.then)):
         plan = replace(plan, first=(*tended(snapshot), *plan.first))
-    plan = put_right(snapshot, plan)
+    plan = still_stalled(snapshot, put_right(snapshot, plan))
     return _scouting(snapshot, replace(plan, ledger=ledger if plan.status.stage else None))
 
 

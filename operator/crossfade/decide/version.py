@@ -2,6 +2,7 @@
 
 from crossfade.api.conditions import Reason
 from crossfade.decide.plan import Event, Situation, Standing, VersionPlan
+from crossfade.decide.stalled import stalled
 from crossfade.model.snapshot import VersionSnapshot
 
 
@@ -12,7 +13,7 @@ def plan_version(snapshot: VersionSnapshot) -> VersionPlan:
         return VersionPlan(status, Situation(Standing.DONE, Reason.RESOLVED, _resolved(status.resolved.digest)))
     if snapshot.spec is None:
         return VersionPlan(status, Situation(Standing.FAILED, Reason.INVALID_SPEC, snapshot.spec_error))
-    known = _final(snapshot)
+    known = stalled(status.conditions, status.observed_generation, snapshot.generation)
     if tried is None and known is not None:
         return VersionPlan(status, known)
     if snapshot.registry_error:
@@ -34,16 +35,6 @@ def plan_version(snapshot: VersionSnapshot) -> VersionPlan:
         return VersionPlan(status, Situation(Standing.FAILED, tried.reason, tried.error), events=(event,))
     situation = Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_REGISTRY, tried.error)
     return VersionPlan(status, situation, resolve=True)
-
-
-def _final(snapshot: VersionSnapshot) -> Situation | None:
-    """What was found before this process started and can never change, for the spec cannot."""
-    said = {condition.type: condition for condition in snapshot.status.conditions}
-    stalled = said.get("Stalled")
-    if stalled is None or stalled.status != "True" or snapshot.status.observed_generation != snapshot.generation:
-        return None
-    reason = next((reason for reason in Reason if reason.value == stalled.reason), None)
-    return None if reason is None else Situation(Standing.FAILED, reason, stalled.message)
 
 
 def _resolved(digest: str) -> str:

@@ -60,6 +60,7 @@ class Listing:
         self._cluster = cluster
         self._world = world
         self._scopes: Sequence[str | None] = namespaces or [None]
+        self._routes: set[Kind] = set()
 
     async def load(self) -> int:
         """List everything once, each kind as of one moment. Returns how many objects were news. Raises ClusterError."""
@@ -88,6 +89,7 @@ class Listing:
                 log.warning("the world is not known yet: %s", error)
                 await asyncio.sleep(pause)
             else:
+                self._routes = {kind for kind in ROUTES if kind not in self._world.absent}
                 return
 
     async def audit(self) -> None:
@@ -118,6 +120,13 @@ class Listing:
                         "the cluster has %ss now, which it had not: the operator ends, to watch them", kind.kind
                     )
                     return
+
+    async def lost_what_was_watched(self) -> bool:
+        """Whether a kind of the Gateway API that was there at the start has gone, be it back by now or not."""
+        for kind in self._routes:
+            if kind in self._world.absent or not await self._is_served(kind):
+                return True
+        return False
 
     async def _is_served(self, kind: Kind) -> bool:
         """Whether the API server has the kind; when it does not, none of its objects is there any more either."""

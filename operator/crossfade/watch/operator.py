@@ -93,6 +93,12 @@ class Operator:
             await asyncio.wait(parts, timeout=1.5)
             parts[-1].cancel()
             await asyncio.gather(*parts, return_exceptions=True)
+        watching = parts[-1]
+        if watching in done and watching.exception() and await self._listing.lost_what_was_watched():
+            log.warning(
+                "a kind of the Gateway API went that was watched: the operator ends, to begin with what is there"
+            )
+            return
         for part in done:
             part.result()
 

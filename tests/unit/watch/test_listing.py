@@ -48,6 +48,16 @@ async def test_the_operator_ends_when_the_gateway_api_comes(monkeypatch: pytest.
     assert server.asked > 0
 
 
+async def test_only_what_was_there_at_the_start_can_be_missing() -> None:
+    """Many clusters have HTTPRoutes alone."""
+    server = Server("grpcroutes")
+    known = listing_of(server)
+    await known.load_until_complete()
+    assert not await known.lost_what_was_watched()
+    server.absent.add("httproutes")
+    assert await known.lost_what_was_watched()
+
+
 ROUTE = {
     "apiVersion": "gateway.networking.k8s.io/v1",
     "kind": "HTTPRoute",

@@ -1,0 +1,41 @@
+"""A standstill whose cause no object shows: after a restart it stands, by the status, until the cause is known anew."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from crossfade.api.conditions import ConditionType, Reason
+from crossfade.api.v1alpha1.common import Condition
+from crossfade.decide.plan import Plan, Situation, Standing
+from crossfade.decide.reading import is_read
+from crossfade.model.snapshot import Snapshot
+
+_FOUND_OUT = frozenset({Reason.NOT_ADMITTED, Reason.FEATURE_MISSING, Reason.REHEARSAL_FAILED})
+"""What is known of Gateways and rehearsals is read and tried, not watched."""
+
+
+def stalled(conditions: Sequence[Condition], observed: int, generation: int) -> Situation | None:
+    """Why nothing moved when these conditions were written; None when something did, or the spec is another by now."""
+    said = next((one for one in conditions if one.type == ConditionType.STALLED), None)
+    if said is None or said.status != "True" or observed != generation:
+        return None
+    reason = next((reason for reason in Reason if reason.value == said.reason), None)
+    return None if reason is None else Situation(Standing.FAILED, reason, said.message)
+
+
+def still_stalled(snapshot: Snapshot, plan: Plan) -> Plan:
+    """The plan; as long as it only finds out again why nothing moves, it says what was said."""
+    rollout = snapshot.rollout
+    said = stalled(rollout.status.conditions, rollout.status.observed_generation, rollout.generation)
+    if said is None or said.reason not in _FOUND_OUT or plan.status != rollout.status:
+        return plan
+    return replace(plan, situation=said) if _finds_out(snapshot, plan.situation) else plan
+
+
+def _finds_out(snapshot: Snapshot, situation: Situation) -> bool:
+    match situation.reason:
+        case Reason.METRICS_UNAVAILABLE:
+            return snapshot.evidence is None
+        case Reason.WAITING_FOR_GATEWAY:
+            return not is_read(snapshot)
+        case reason:
+            return reason in (Reason.PLANNING, Reason.REHEARSING)
