@@ -11,6 +11,7 @@ from tests.support.pair import NEW, OLD, Pair
 from tests.support.queries import asked
 from tests.support.reweighing import (
     CHANGES,
+    MANY,
     TENTHS,
     TOLERANCE,
     Report,
@@ -40,6 +41,16 @@ async def test_sixty_changes_under_load_fail_no_request_and_are_live_soon(pair: 
     assert failed_by_route(load.samples) == {}
     report.changes(pair, load.samples, "request")
     print(f"{report.gateway}: {len(load.samples)} requests, none failed, during {CHANGES} changes")
+
+
+@pytest.mark.slow
+@on_both_gateways
+async def test_how_long_three_hundred_changes_take(pair: Pair, report: Report) -> None:
+    """The slowest of a hundred is what a rollback may have to wait for."""
+    async with pair.endpoint.load(RATE) as load:
+        await swap_arms(pair, load, MANY)
+    assert failed_by_route(load.samples) == {}
+    report.changes(pair, load.samples, "request")
 
 
 @on_both_gateways
