@@ -152,6 +152,7 @@ async def test_two_promotions_move_two_weights_and_nothing_else(serving: Endpoin
     print(f"{len(load.samples)} requests, none failed by the route")
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_a_version_that_fails_is_taken_back(serving: Endpoint) -> None:
     stable = (await serving.until(lambda _: True))["status"]["stable"]["revision"]
@@ -168,6 +169,7 @@ async def test_a_version_that_fails_is_taken_back(serving: Endpoint) -> None:
     assert await selected(serving) == {BLUE: stable, GREEN: stable}
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_the_next_version_gets_a_service_only_when_the_last_one_has_let_go(serving: Endpoint) -> None:
     """A, B at forty percent, then C."""
@@ -240,6 +242,7 @@ async def test_what_git_says_of_weights_harms_nobody_while_nothing_is_rolled_out
     assert answered(serving, load.samples[-50:]) == {"fraud-3"}
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_a_rule_that_is_not_as_it_must_be_is_named_and_heals(serving: Endpoint, git: Git) -> None:
     async with serving.load(RATE) as load:
@@ -257,6 +260,7 @@ def _rule(git: Git) -> Object:
     return dict(git.manifest((1, 0))["spec"]["rules"][0])
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_back_to_a_version_that_was_kept_moves_all_weight_at_once(serving: Endpoint) -> None:
     first = (await serving.until(lambda _: True))["status"]["stable"]["revision"]
@@ -279,6 +283,7 @@ async def test_back_to_a_version_that_was_kept_moves_all_weight_at_once(serving:
     assert answered(serving, load.samples[-50:]) == {"fraud-1"}
 
 
+@pytest.mark.slow
 async def test_two_rollouts_on_one_route_free_each_others_contest_no_more(serving: Endpoint, git: Git) -> None:
     """Whoever writes the route takes the rules over from all others, and must not be taken for leave to fight."""
     both = shared(git.manifest((1, 0)))
@@ -328,6 +333,7 @@ def shared(manifest: Object) -> Object:
     return {"spec": {"rules": [rule, {"name": "another", "matches": matches, "backendRefs": backends}]}}
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 @pytest.mark.parametrize("policy", ["Orphan", "Delete"])
 async def test_deleting_the_rollout_in_a_split_leaves_the_route_and_all_to_stable(

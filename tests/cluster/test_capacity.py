@@ -63,6 +63,7 @@ def first_routes(endpoint: Endpoint, revision: str) -> Iterator[tuple[int, Objec
             yield weight, route
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_a_promotion_makes_the_pods_before_each_weight(endpoint: Endpoint, start_operator: StartOperator) -> None:
     start_operator(endpoint.namespace)
@@ -133,6 +134,7 @@ async def scaler(endpoint: Endpoint, revision: str) -> Object:
     return dict(found["spec"])
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_each_version_has_an_autoscaler_and_a_budget_of_its_own(
     endpoint: Endpoint, start_operator: StartOperator, bed: Bed

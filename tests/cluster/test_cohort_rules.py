@@ -69,6 +69,7 @@ def told(gateway: str, load: LoadGenerator, times: int) -> str:
     return f"{gateway}: {dict(failed(load))} of {count} failed while the rule came and went {times} times"
 
 
+@pytest.mark.slow
 @often
 @on_both_gateways
 async def test_a_rule_in_a_place_that_is_kept_costs_no_request(

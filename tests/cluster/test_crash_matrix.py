@@ -39,6 +39,7 @@ async def roll_out(endpoint: Endpoint, operator: OperatorProcess, *, bad: bool) 
     assert [weights(route) for route in await endpoint.items("HTTPRoute")] == [{last: 100}]
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_an_operator_killed_at_every_write_ends_where_one_that_lives_ends(
     new_endpoint: NewEndpoint, installation: Installation, tmp_path: Path

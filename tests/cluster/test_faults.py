@@ -206,6 +206,7 @@ async def test_a_candidate_that_is_no_longer_ready_under_traffic_is_left(
 # people
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_the_record_of_an_evicted_pod_speaks_against_nobody(serving: Endpoint) -> None:
     """What the kubelet leaves of one: no node runs it, its Deployment has another, and nobody collects it for long."""
@@ -246,6 +247,7 @@ async def test_deleting_a_rollout_mid_way_leaves_the_stable_version_serving(serv
     assert (await serving.infer()).headers["x-model-revision"] == stable
 
 
+@pytest.mark.slow
 async def test_a_rolled_back_version_is_tried_again_for_a_new_token_and_for_nothing_else(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:

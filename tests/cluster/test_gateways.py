@@ -63,6 +63,7 @@ async def test_an_arm_that_is_new_to_a_route_costs_no_request(pair: Pair, report
     assert not failed
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_a_tenth_is_a_tenth(pair: Pair, report: Report) -> None:
     async with pair.endpoint.load(2 * RATE) as load:
@@ -70,6 +71,7 @@ async def test_a_tenth_is_a_tenth(pair: Pair, report: Report) -> None:
     assert report.tenth(found) == pytest.approx(TENTHS / 10, abs=TOLERANCE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("patience", [0, 20])
 @on_both_gateways_at_length
 async def test_no_stream_is_cut_off_but_by_traefik_when_a_model_answers_at_once(

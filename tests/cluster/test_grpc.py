@@ -164,6 +164,7 @@ async def test_calls_are_copied_where_that_is_proven_and_nowhere_else(
     assert any(rule.get("filters") for rule in rules) is (gateway == ENVOY)
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_the_calls_of_a_cohort_go_to_the_candidate_and_no_others(
     endpoint: Endpoint, gateway: str, start_operator: Callable[..., OperatorProcess]

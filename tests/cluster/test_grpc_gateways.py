@@ -41,6 +41,7 @@ def failures(samples: Sequence[Sample]) -> dict[str, int]:
     return dict(Counter(f"{one.error} by {one.arm}" for one in samples if one.blame is not None))
 
 
+@pytest.mark.slow
 @on_both_gateways
 async def test_sixty_changes_under_load_fail_no_call_and_cut_off_no_stream(pair: GrpcPair, report: Report) -> None:
     """Calls on kept connections and on new ones, and streams of 5 s."""

@@ -142,6 +142,7 @@ async def test_one_that_is_killed_in_a_rollout_is_followed_and_nothing_is_writte
     print(f"the next one led {seconds:.1f} s after the kill; {len(load.samples)} requests")
 
 
+@pytest.mark.slow
 async def test_one_that_was_stopped_for_longer_than_its_lease_writes_nothing_stale(
     endpoint: Endpoint, both: Replicas, bed: Bed
 ) -> None:
@@ -178,6 +179,7 @@ async def test_one_that_is_told_to_end_is_followed_at_once(endpoint: Endpoint, b
     assert written_twice(endpoint, bed) == {}
 
 
+@pytest.mark.slow
 async def test_when_the_lease_is_deleted_nobody_writes_until_one_has_taken_the_next(
     endpoint: Endpoint, both: Replicas, bed: Bed
 ) -> None:

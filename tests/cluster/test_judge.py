@@ -84,6 +84,7 @@ def verdict(found: Object) -> tuple[str, str]:
     return analysis.get("verdict", ""), analysis.get("explanation", "")
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_an_equal_version_is_promoted_on_proof(serving: Endpoint) -> None:
     async with judged(serving):
@@ -108,6 +109,7 @@ async def test_five_times_the_errors_are_rolled_back_with_the_counts_in_the_sent
     assert f"{found['candidate']['bad']} of {found['candidate']['total']:,}" in said(ended)
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_thirty_percent_more_latency_is_rolled_back_for_its_latency(serving: Endpoint) -> None:
     """Case S09."""
@@ -147,6 +149,7 @@ async def test_without_prometheus_nothing_moves_and_the_sentence_says_why(servin
         await serving.until(lambda found: serves(found, 2), 240)
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_a_shock_in_both_arms_holds_and_does_not_roll_back(serving: Endpoint) -> None:
     async with judged(serving) as load:

@@ -75,6 +75,7 @@ async def test_behind_two_gateways_each_step_waits_for_both(
     assert done["status"]["stable"]["revision"] == candidate
 
 
+@pytest.mark.slow
 async def test_while_stable_could_not_take_everything_back_nothing_goes_forward(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:
@@ -109,6 +110,7 @@ async def kill(endpoint: Endpoint, revision: str) -> None:
     assert (await endpoint.http.delete(url, params={"gracePeriodSeconds": "0"})).is_success
 
 
+@pytest.mark.slow
 async def test_another_number_of_pods_in_the_middle_is_had_by_both_and_ends_nothing(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:

@@ -66,6 +66,7 @@ async def test_a_restart_writes_nothing_for_a_promoted_and_a_rolled_back_rollout
     assert writes_of_a_restart(operator, bed, 6) == []
 
 
+@pytest.mark.slow
 async def test_a_restart_writes_nothing_for_a_hundred_rollouts(
     endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], bed: Bed
 ) -> None:

@@ -98,6 +98,7 @@ async def test_deleted_and_made_again_it_takes_over_the_pods_that_serve_without_
     assert before.items() <= (await pods(serving)).items(), "a pod of what serves was made again"
 
 
+@pytest.mark.slow
 async def test_the_route_of_a_rollout_that_had_a_gateway_keeps_its_pods_until_somebody_deletes_it(
     serving: Endpoint,
 ) -> None:
@@ -117,6 +118,7 @@ async def test_the_route_of_a_rollout_that_had_a_gateway_keeps_its_pods_until_so
     await settled(serving, named["status"]["stable"]["revision"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "begun",
     [starting, *(pytest.param(begun, marks=pytest.mark.slow) for begun in (at_rest, gated, aborted, refused))],

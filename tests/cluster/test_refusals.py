@@ -94,6 +94,7 @@ async def test_an_edit_that_makes_no_sense_is_refused_with_a_sentence_and_reache
     assert after["metadata"]["resourceVersion"] == before["metadata"]["resourceVersion"]
 
 
+@pytest.mark.slow
 async def test_stages_that_change_places_are_refused_by_the_operator(serving: Endpoint) -> None:
     """The API server does not look at their order again, for their list is a map to it."""
     async with untouched(serving):
@@ -189,6 +190,7 @@ async def test_the_younger_of_two_rollouts_for_one_host_is_refused_and_the_elder
     await younger.until(lambda found: serves(found, 1))
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_a_route_of_others_with_the_same_host_is_named_and_loses_nothing(serving: Endpoint) -> None:
     """The Rollout's own route is the elder one, and would take the other's requests without a word."""
@@ -238,6 +240,7 @@ async def until_held(serving: Endpoint) -> None:
         await serving.until(at_stage("held"))
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_a_gateway_removed_and_returned_in_the_middle_holds_and_goes_on(
     serving: Endpoint, admin: ClusterClient

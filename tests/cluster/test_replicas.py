@@ -172,6 +172,7 @@ def written_at(ended: Object) -> float:
     return moment(ended["status"]["outcome"]["at"])
 
 
+@pytest.mark.slow
 async def test_pods_that_are_lost_in_a_split_are_replaced_and_a_restart_writes_nothing(
     endpoint: Endpoint, start_operator: StartOperator, bed: Bed
 ) -> None:
@@ -197,6 +198,7 @@ async def test_pods_that_are_lost_in_a_split_are_replaced_and_a_restart_writes_n
     assert failed_by_route(load.samples) == {}
 
 
+@pytest.mark.slow
 async def test_back_to_the_version_before_is_one_write_when_all_its_pods_are_there(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:
@@ -229,6 +231,7 @@ def selectors(endpoint: Endpoint) -> list[Object]:
     return [one for one, _ in itertools.groupby(seen)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("policy", ["Orphan", "Delete"])
 async def test_a_service_whose_label_was_taken_away_gets_it_back_and_a_rollout_goes_on(
     endpoint: Endpoint, start_operator: StartOperator, policy: str
@@ -271,6 +274,7 @@ async def names_behind(endpoint: Endpoint) -> set[str]:
     return {e["targetRef"]["name"] for s in slices for e in s["endpoints"] or () if e["conditions"]["ready"]}
 
 
+@pytest.mark.slow
 async def test_a_service_that_others_change_is_put_right_counted_and_proven_anew(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:

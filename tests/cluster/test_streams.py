@@ -54,6 +54,7 @@ async def test_a_promotion_cuts_off_no_stream_and_fails_no_new_connection(servin
     print(f"{len(streams.samples)} streams, {len(load.samples)} requests on new connections, none failed")
 
 
+@pytest.mark.slow
 @on_both_gateways
 async def test_a_rollback_cuts_off_no_stream_of_either_version(serving: Endpoint) -> None:
     stable = (await serving.until(lambda _: True))["status"]["stable"]["revision"]

@@ -55,6 +55,7 @@ def told(found: Object) -> str:
     return str(conditions(found).get("Ready", {}).get("message", ""))
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_no_user_meets_a_cold_server_at_any_stage(endpoint: Endpoint, start_operator: StartOperator) -> None:
     start_operator(endpoint.namespace)
@@ -74,6 +75,7 @@ async def test_no_user_meets_a_cold_server_at_any_stage(endpoint: Endpoint, star
     assert done["status"]["stable"]["warm"] == 2
 
 
+@pytest.mark.slow
 async def test_without_a_warm_up_users_do_meet_it(endpoint: Endpoint, start_operator: StartOperator) -> None:
     """The witness that the test above can fail."""
     start_operator(endpoint.namespace)
@@ -87,6 +89,7 @@ async def test_without_a_warm_up_users_do_meet_it(endpoint: Endpoint, start_oper
     assert slow(load.samples) != []
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_a_pod_that_starts_while_no_operator_runs_is_warmed_up_too(
     endpoint: Endpoint, start_operator: StartOperator
@@ -120,6 +123,7 @@ async def test_a_kubelet_that_asks_again_is_told_at_once_that_a_server_is_warm_s
                 assert answer.status == 200
 
 
+@pytest.mark.slow
 async def test_a_body_that_is_not_there_is_named_and_waited_for(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:

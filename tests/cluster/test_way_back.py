@@ -72,6 +72,7 @@ async def test_back_to_a_version_that_was_kept_loads_nothing_and_fails_nobody(
     await endpoint.until(lambda found: not found["metadata"].get("finalizers"))
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_back_to_a_version_that_is_gone_waits_for_its_pods(
     endpoint: Endpoint, start_operator: StartOperator

@@ -97,6 +97,7 @@ def prepared(bed: Bed, folder: Path) -> Installation:
     return installation
 
 
+@pytest.mark.slow
 def test_rollouts_behind_a_service_need_no_gateway_api_and_others_say_what_to_do(bare: Bed, tmp_path: Path) -> None:
     installation = prepared(bare, tmp_path)
     with running(installation, tmp_path / "without.log") as operator:
