@@ -159,9 +159,27 @@ def _oci(access: Access, guard: "Guard | None", timeout: float) -> Parts:
     return Parts(registry, {"oci": lambda: artifacts}, server.close)
 
 
+def _object_store(access: Access, guard: "Guard | None", timeout: float) -> Parts:
+    from crossfade.adapters.artifacts.bucket_artifacts import BucketArtifacts
+    from crossfade.adapters.buckets.bucket import place
+    from crossfade.adapters.buckets.opening import opened_bucket
+
+    within = place(access.option("uri") or "")
+    store = opened_bucket(within.scheme, access, guard, timeout)
+    artifacts = BucketArtifacts(store, within)
+
+    def registry() -> Registry:
+        from crossfade.adapters.registries.object_store import ObjectStoreRegistry
+
+        return ObjectStoreRegistry(artifacts)
+
+    return Parts(registry, {within.scheme: lambda: artifacts}, store.close)
+
+
 _SYSTEMS: Mapping[str, Callable[[Access, "Guard | None", float], Parts]] = {
     "huggingFace": _hugging_face,
     "mlflow": _mlflow,
+    "objectStore": _object_store,
     "oci": _oci,
 }
 

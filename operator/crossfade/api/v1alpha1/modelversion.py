@@ -28,10 +28,16 @@ _SEMVER = (
 )
 _SELECTORS = ("version", "alias", "stage")
 _ONE_SELECTOR = one_of(*_SELECTORS)
-_SOURCES = (*SYSTEMS, "uri")
+_REGISTERED = tuple(system for system in SYSTEMS if system != "objectStore")
+_SOURCES = (*_REGISTERED, "uri")
 _ONE_SOURCE = one_of(*_SOURCES)
 _OF_REGISTRY = cel(
-    "!(has(self.registryRef) && has(self.uri))", "must have no `registryRef` beside `uri`, which is in no registry"
+    "!(has(self.registryRef) && has(self.uri)) || ['s3:', 'gs:', 'az:'].exists(s, self.uri.uri.startsWith(s))",
+    "must have no `registryRef` beside a `uri` that is http(s) or file, which is in no registry",
+)
+_CLOUD_IN_REGISTRY = cel(
+    "has(self.registryRef) || !has(self.uri) || !['gs:', 'az:'].exists(s, self.uri.uri.startsWith(s))",
+    "must have `registryRef` beside a `uri` that is gs or az: it says who asks",
 )
 _IN_REGISTRY = cel(
     "!has(self.oci) || has(self.registryRef)", "must have `registryRef` beside `oci`: it says which registry it is in"
@@ -101,9 +107,11 @@ class OciSource(ApiModel):
 
 
 class UriSource(ApiModel):
-    """A file or a folder of files behind a URI: s3, http(s) or, where the operator allows it, file."""
+    """A file or a folder of files behind a URI: s3, gs, az, http(s) or, where the operator allows it, file."""
 
-    uri: Annotated[str, StringConstraints(pattern=r"^(s3|http|https|file)://[^\x00-\x20\x7f?#]+$", max_length=2048)]
+    uri: Annotated[
+        str, StringConstraints(pattern=r"^(s3|gs|az|http|https|file)://[^\x00-\x20\x7f?#]+$", max_length=2048)
+    ]
     """The address, without query and fragment, which is where credentials hide."""
 
 
@@ -117,7 +125,9 @@ class RegistryRef(ApiModel):
 class Source(ApiModel):
     """Where the bytes come from: exactly one member, and the registry that it is in."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_ONE_SOURCE, _OF_REGISTRY, _IN_REGISTRY))
+    model_config = ConfigDict(
+        json_schema_extra=validations(_ONE_SOURCE, _OF_REGISTRY, _IN_REGISTRY, _CLOUD_IN_REGISTRY)
+    )
 
     hugging_face: HuggingFaceSource | None = None
     """A model on the Hugging Face Hub."""
@@ -128,7 +138,8 @@ class Source(ApiModel):
     uri: UriSource | None = None
     """A file or a folder of files."""
     registry_ref: RegistryRef | None = None
-    """The ModelRegistry to ask; the MLflow server of the operator's own configuration when left out."""
+    """The ModelRegistry to ask; what the operator itself is configured with when left out. Beside `uri` its
+    `objectStore`, beneath whose address the URI is."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -138,16 +149,23 @@ class Source(ApiModel):
 
     @model_validator(mode="after")
     def _of_registry(self) -> Self:
-        if self.registry_ref is not None and self.uri is not None:
-            raise ValueError(_OF_REGISTRY["message"])
-        if self.oci is not None and self.registry_ref is None:
-            raise ValueError(_IN_REGISTRY["message"])
+        scheme = self.uri.uri.partition(":")[0] if self.uri is not None else ""
+        known = self.registry_ref is not None
+        rules = (
+            (_OF_REGISTRY, not known or scheme not in ("http", "https", "file")),
+            (_IN_REGISTRY, known or self.oci is None),
+            (_CLOUD_IN_REGISTRY, known or scheme not in ("gs", "az")),
+        )
+        if broken := [rule["message"] for rule, holds in rules if not holds]:
+            raise ValueError(broken[0])
         return self
 
     @property
     def system(self) -> str | None:
         """The system that the model is registered in, by its member's name; None where it is in no registry."""
-        return next(iter(given(self, SYSTEMS)), None)
+        if self.uri is not None and self.registry_ref is not None:
+            return "objectStore"
+        return next(iter(given(self, _REGISTERED)), None)
 
 
 class Artifact(ApiModel):
