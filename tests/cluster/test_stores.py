@@ -11,6 +11,7 @@ from testbed.address import HOST
 from testbed.bed import Bed
 from tests.cluster.test_bytes import MISMATCH_EXIT, exit_code, is_resolved, revision_of
 from tests.cluster.test_registries import EXAMPLES, arguments_of_processes, says
+from tests.contract.sagemaker_bench import IMAGE, packed
 from tests.contract.store_bench import Clients, S3Bench, clients, s3_bench
 from tests.support import objects
 from tests.support.endpoint import Endpoint, rolled_back, weights
@@ -33,14 +34,27 @@ def s3(cloud_clients: Clients) -> Iterator[S3Bench]:
         yield made
 
 
-async def test_the_example_is_resolved_as_it_is(
+async def test_the_examples_are_resolved_as_they_are(
     bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], s3: S3Bench
 ) -> None:
     s3.put("risk/fraud-detector/1.5.0/model.json", b"{}")
     s3.put("risk/fraud-detector/1.5.0/README.md", b"---\nlicense: mit\n---\n")
+    s3.put("fraud-detector/model.tar.gz", packed(**{"model.json": b"{}", "requirements.txt": b"numpy==2.0.0"}))
+    s3.do("sagemaker", "create_model_package_group", ModelPackageGroupName="fraud-detector")
+    container = {"Image": IMAGE, "ModelDataUrl": "s3://models/fraud-detector/model.tar.gz"}
+    takes = {"SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}
+    s3.do(
+        "sagemaker",
+        "create_model_package",
+        ModelPackageGroupName="fraud-detector",
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={"Containers": [container], **takes},
+        MetadataProperties={"CommitId": "a" * 40},
+    )
     s3.check_nobody()  # the examples' keys are no user's
     start_operator(endpoint.namespace)
-    bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / "object-store.yaml"))
+    for name in ("object-store", "sagemaker"):
+        bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / f"{name}.yaml"))
     found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-5-0", is_resolved, 60)
     resolved = found["status"]["resolved"]
     assert (resolved["immutableUri"], resolved["files"]) == ("s3://models/risk/fraud-detector/1.5.0", 2)
@@ -52,6 +66,12 @@ async def test_the_example_is_resolved_as_it_is(
         "options": {"region": "us-east-1", "uri": "s3://models/risk"},
         "secretName": "model-store",
     }
+    found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-6-0", is_resolved, 60)
+    resolved = found["status"]["resolved"]
+    assert resolved["immutableUri"] == "s3://models/fraud-detector/model.tar.gz?as=object&packed=tar.gz"
+    assert (resolved["registryVersion"], resolved["files"]) == ("1", 2)
+    assert resolved["lineage"]["gitCommit"] == "a" * 40
+    assert resolved["environment"]["requirements"] == {"numpy": "2.0.0"}
 
 
 async def test_a_model_of_a_bucket_serves_and_one_with_a_byte_changed_never_does(

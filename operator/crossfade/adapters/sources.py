@@ -176,11 +176,27 @@ def _object_store(access: Access, guard: "Guard | None", timeout: float) -> Part
     return Parts(registry, {within.scheme: lambda: artifacts}, store.close)
 
 
+def _sage_maker(access: Access, guard: "Guard | None", timeout: float) -> Parts:
+    from crossfade.adapters.artifacts.sagemaker_artifacts import SageMakerArtifacts
+    from crossfade.adapters.sagemaker_server import SageMakerServer
+
+    server = SageMakerServer(access, guard, timeout)
+    artifacts = SageMakerArtifacts(server)
+
+    def registry() -> Registry:
+        from crossfade.adapters.registries.sagemaker import SageMakerRegistry
+
+        return SageMakerRegistry(server)
+
+    return Parts(registry, {"s3": lambda: artifacts}, server.close)
+
+
 _SYSTEMS: Mapping[str, Callable[[Access, "Guard | None", float], Parts]] = {
     "huggingFace": _hugging_face,
     "mlflow": _mlflow,
     "objectStore": _object_store,
     "oci": _oci,
+    "sageMaker": _sage_maker,
 }
 
 

@@ -15,10 +15,11 @@ WAYS_IN: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "mlflow": (("token",), ("username", "password")),
     "objectStore": (_AWS, (GOOGLE_KEY,), ("accountKey",), ("sasToken",)),
     "oci": ((DOCKER_CONFIG,), ("username", "password")),
+    "sageMaker": (_AWS,),
 }
 """The keys that are read of a Secret, by system: those of one way to be let in must be there together. No other key
 leaves the Secret, but those of BESIDE."""
-BESIDE: Mapping[str, tuple[str, ...]] = {"objectStore": ("sessionToken",)}
+BESIDE: Mapping[str, tuple[str, ...]] = {"objectStore": ("sessionToken",), "sageMaker": ("sessionToken",)}
 """Keys that are read where they are there, by system."""
 ACCESS_FOLDER = "/var/run/crossfade/registry"
 """Where a loader finds the files of its registry."""

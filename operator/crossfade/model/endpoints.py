@@ -19,6 +19,11 @@ def s3_endpoint(region: str) -> str:
     return f"https://s3.{region}.{_amazon(region)}"
 
 
+def sagemaker_endpoint(region: str) -> str:
+    """SageMaker's API in a region."""
+    return f"https://api.sagemaker.{region}.{_amazon(region)}"
+
+
 def region_of(told: str | None) -> str:
     """The region that signatures are for, also where servers have none."""
     return told or _DEFAULT_REGION

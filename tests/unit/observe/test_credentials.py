@@ -104,6 +104,17 @@ async def test_an_object_store_wants_the_keys_of_one_store_and_takes_no_others()
             await access(secret(**data), **spec)
 
 
+async def test_sagemaker_is_amazons_own_unless_it_says_another() -> None:
+    spec = {"mlflow": None, "tls": None}
+    keys = secret(accessKeyId=b"a", secretAccessKey=b"s")
+    found = await access(keys, sageMaker={"region": "eu-central-1"}, **spec)
+    assert (found.system, found.address) == ("sageMaker", "https://api.sagemaker.eu-central-1.amazonaws.com")
+    assert dict(found.options) == {"region": "eu-central-1", "s3": "https://s3.eu-central-1.amazonaws.com"}
+    own = {"region": "cn-north-1", "endpoint": "https://vpce", "s3Endpoint": "https://s3"}
+    found = await access(keys, sageMaker=own, **spec)
+    assert (found.address, found.option("s3")) == ("https://vpce", "https://s3")
+
+
 async def test_a_registry_that_wants_neither_is_asked_as_nobody() -> None:
     assert dict((await access(credentials=None, tls=None)).secrets) == {}
 

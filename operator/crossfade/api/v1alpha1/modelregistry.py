@@ -6,7 +6,7 @@ from pydantic import ConfigDict, StringConstraints, model_validator
 
 from crossfade.api.v1alpha1.common import ApiModel, DnsLabel, ObjectName, cel, given, one_of, validations
 
-SYSTEMS = ("huggingFace", "mlflow", "objectStore", "oci")
+SYSTEMS = ("huggingFace", "mlflow", "objectStore", "oci", "sageMaker")
 """The members that say which system it is; ModelVersions' sources have them by the same names, but for `objectStore`,
 whose sources are `uri`."""
 _ONE_SYSTEM = one_of(*SYSTEMS)
@@ -70,6 +70,17 @@ class OciRegistry(ApiModel):
     """Where it is, such as `https://ghcr.io`; no path may follow, it is a part of the reference."""
 
 
+class SageMakerRegistry(ApiModel):
+    """The model registry of Amazon SageMaker, in one region of the account that the credentials are of."""
+
+    region: Region
+    """The region, such as `eu-central-1`."""
+    endpoint: Address | None = None
+    """SageMaker's API, where it is not the public one: an interface endpoint of a VPC."""
+    s3_endpoint: Address | None = None
+    """The same for S3, which has the models' files."""
+
+
 class SecretRef(ApiModel):
     """A Secret of the same namespace."""
 
@@ -113,6 +124,8 @@ class ModelRegistrySpec(ApiModel):
     """A bucket of S3, Google Cloud Storage or Azure Blob Storage, or of what speaks as they do."""
     oci: OciRegistry | None = None
     """A registry of container images and other artifacts."""
+    sage_maker: SageMakerRegistry | None = None
+    """The model registry of Amazon SageMaker."""
     credentials: Credentials | None = None
     """Who to be; nobody when left out."""
     tls: Tls | None = None

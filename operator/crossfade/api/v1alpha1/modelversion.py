@@ -39,6 +39,15 @@ _CLOUD_IN_REGISTRY = cel(
     "has(self.registryRef) || !has(self.uri) || !['gs:', 'az:'].exists(s, self.uri.uri.startsWith(s))",
     "must have `registryRef` beside a `uri` that is gs or az: it says who asks",
 )
+_PACKAGE_OF_REGISTRY = cel(
+    "!has(self.sageMaker) || has(self.registryRef)",
+    "must have `registryRef` beside `sageMaker`: it says which region it is in",
+)
+_PACKAGE = ("packageArn", "group")
+_ONE_PACKAGE = one_of(*_PACKAGE)
+_STATUS_OF_GROUP = cel(
+    "has(self.group) == has(self.approvalStatus)", "must have `approvalStatus` beside `group`, and beside nothing else"
+)
 _IN_REGISTRY = cel(
     "!has(self.oci) || has(self.registryRef)", "must have `registryRef` beside `oci`: it says which registry it is in"
 )
@@ -106,6 +115,38 @@ class OciSource(ApiModel):
     resolved once and frozen: when it moves, make another ModelVersion."""
 
 
+class SageMakerSource(ApiModel):
+    """A model package in a registry of Amazon SageMaker."""
+
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_PACKAGE, _STATUS_OF_GROUP))
+
+    package_arn: (
+        Annotated[
+            str,
+            StringConstraints(
+                pattern=r"^arn:aws[a-z-]*:sagemaker:[a-z0-9-]{1,63}:[0-9]{12}:model-package/"
+                r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}/[1-9][0-9]{0,8}$",
+                max_length=256,
+            ),
+        ]
+        | None
+    ) = None
+    """The version of a model package, whatever its approval."""
+    group: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$", max_length=63)] | None = None
+    """The group whose newest version of this approval is meant; resolved once and frozen: when another is approved,
+    make another ModelVersion."""
+    approval_status: Literal["Approved", "PendingManualApproval"] | None = None
+    """The approval that a version of the group must have."""
+
+    @model_validator(mode="after")
+    def _one_package(self) -> Self:
+        if len(given(self, _PACKAGE)) != 1:
+            raise ValueError(_ONE_PACKAGE["message"])
+        if (self.group is None) != (self.approval_status is None):
+            raise ValueError(_STATUS_OF_GROUP["message"])
+        return self
+
+
 class UriSource(ApiModel):
     """A file or a folder of files behind a URI: s3, gs, az, http(s) or, where the operator allows it, file."""
 
@@ -126,7 +167,7 @@ class Source(ApiModel):
     """Where the bytes come from: exactly one member, and the registry that it is in."""
 
     model_config = ConfigDict(
-        json_schema_extra=validations(_ONE_SOURCE, _OF_REGISTRY, _IN_REGISTRY, _CLOUD_IN_REGISTRY)
+        json_schema_extra=validations(_ONE_SOURCE, _OF_REGISTRY, _IN_REGISTRY, _CLOUD_IN_REGISTRY, _PACKAGE_OF_REGISTRY)
     )
 
     hugging_face: HuggingFaceSource | None = None
@@ -135,6 +176,8 @@ class Source(ApiModel):
     """A registered model version in MLflow."""
     oci: OciSource | None = None
     """An artifact or an image in an OCI registry."""
+    sage_maker: SageMakerSource | None = None
+    """A model package in a registry of Amazon SageMaker."""
     uri: UriSource | None = None
     """A file or a folder of files."""
     registry_ref: RegistryRef | None = None
@@ -155,6 +198,7 @@ class Source(ApiModel):
             (_OF_REGISTRY, not known or scheme not in ("http", "https", "file")),
             (_IN_REGISTRY, known or self.oci is None),
             (_CLOUD_IN_REGISTRY, known or scheme not in ("gs", "az")),
+            (_PACKAGE_OF_REGISTRY, known or self.sage_maker is None),
         )
         if broken := [rule["message"] for rule, holds in rules if not holds]:
             raise ValueError(broken[0])
