@@ -294,6 +294,14 @@ async def test_a_signature_of_azure_that_has_run_out_is_to_be_renewed(bench: Ben
         await resolve(bench.access(bench.url, "expired"), in_store(f"az://models/{folder}"))
 
 
+@pytest.mark.parametrize("uri", ["s3://UP", "gs://a_/../b", "az://x", "ftp://models", ""])
+async def test_a_registry_whose_address_is_none_can_be_edited(uri: str) -> None:
+    with pytest.raises(SourceError, match=r"`objectStore.uri` of the ModelRegistry: .* is no s3://") as failure:
+        async with opened(Access("objectStore", "http://store", (("uri", uri),))):
+            pass
+    assert failure.value.retry
+
+
 def test_the_way_in_reads_keys_of_every_store_and_no_others() -> None:
     keys = ["accessKeyId", "secretAccessKey", "serviceAccountKey", "accountKey", "sasToken", "sessionToken"]
     assert secret_keys("objectStore") == keys

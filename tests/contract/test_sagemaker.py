@@ -321,10 +321,6 @@ async def test_a_package_of_another_region_asks_nobody(bench: S3Bench) -> None:
         assert front.seen == []
 
 
-def _in(package: Json, **change: Any) -> Json:
-    return package | change
-
-
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -356,7 +352,7 @@ def _in(package: Json, **change: Any) -> Json:
 async def test_a_package_that_is_no_model_is_refused(bench: S3Bench, group: Group, change: Json, sentence: str) -> None:
     arn = group.version(1)
     with proxy(bench.url, keeps_host=True) as front:
-        front.inject(lambda real: replace(real, content=json.dumps(_in(json.loads(real.content), **change)).encode()))
+        front.inject(lambda real: replace(real, content=json.dumps(json.loads(real.content) | change).encode()))
         with pytest.raises(SourceError, match=sentence):
             await resolve(way_in(bench, front.url), by_arn(arn))
 

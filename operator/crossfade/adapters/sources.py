@@ -161,10 +161,9 @@ def _oci(access: Access, guard: "Guard | None", timeout: float) -> Parts:
 
 def _object_store(access: Access, guard: "Guard | None", timeout: float) -> Parts:
     from crossfade.adapters.artifacts.bucket_artifacts import BucketArtifacts
-    from crossfade.adapters.buckets.bucket import place
-    from crossfade.adapters.buckets.opening import opened_bucket
+    from crossfade.adapters.buckets.opening import opened_bucket, registrys_place
 
-    within = place(access.option("uri") or "")
+    within = registrys_place(access)
     store = opened_bucket(within.scheme, access, guard, timeout)
     artifacts = BucketArtifacts(store, within)
 

@@ -3,13 +3,21 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-from crossfade.adapters.buckets.bucket import Bucket
+from crossfade.adapters.buckets.bucket import Bucket, Place, place
 from crossfade.model.access import GOOGLE_KEY, Access
 from crossfade.model.endpoints import region_of
 from crossfade.ports import SourceError
 
 if TYPE_CHECKING:
     from crossfade.adapters.web import Guard
+
+
+def registrys_place(access: Access) -> Place:
+    """What the ModelRegistry is for. Raises SourceError, and not for ever: it can be edited."""
+    try:
+        return place(access.option("uri") or "")
+    except SourceError as failure:
+        raise SourceError(f"`objectStore.uri` of the ModelRegistry: {failure}") from None
 
 
 def opened_bucket(scheme: str, access: Access, guard: "Guard | None", timeout: float) -> Bucket:
