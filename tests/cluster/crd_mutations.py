@@ -10,6 +10,7 @@ Schema = dict[str, Any]
 Spec = dict[str, Any]
 
 _DIGEST = "sha256:" + "0123456789abcdef" * 4
+PACKAGE = "arn:aws:sagemaker:eu-central-1:123456789012:model-package/fraud/7"
 VALID: dict[str, list[Spec]] = {
     "Rollout": [
         {
@@ -219,7 +220,22 @@ VALID: dict[str, list[Spec]] = {
             "tls": {"caConfigMapRef": {"name": "ca", "key": "tls.crt"}},
         },
         {"mlflow": {"address": "https://mlflow"}, "tls": {"caConfigMapRef": {"name": "ca"}}},
+        {"objectStore": {"uri": "s3://models"}},
+        {
+            "objectStore": {"uri": "s3://models/risk/", "endpoint": "http://minio:9000", "region": "eu-central-1"},
+            "credentials": {"secretRef": {"name": "store"}},
+        },
+        {"objectStore": {"uri": "gs://models/risk"}, "credentials": {"secretRef": {"name": "store"}}},
+        {"objectStore": {"uri": "az://models", "account": "riskteam"}},
         {"oci": {"address": "https://ghcr.io/"}, "credentials": {"secretRef": {"name": "ghcr"}}},
+        {"sageMaker": {"region": "eu-central-1"}, "credentials": {"secretRef": {"name": "aws"}}},
+        {
+            "sageMaker": {
+                "region": "x",
+                "endpoint": "https://vpce-1.example.com",
+                "s3Endpoint": "https://s3.example.com",
+            }
+        },
     ],
     "ModelVersion": [
         {"modelName": "f", "version": "1.0.0", "source": {"huggingFace": {"repo": "gpt2", "revision": "refs/pr/1"}}},
@@ -254,6 +270,24 @@ VALID: dict[str, list[Spec]] = {
             "source": {"oci": {"reference": f"fraud@{_DIGEST}"}, "registryRef": {"name": "ghcr"}},
         },
         {"modelName": "f", "version": "0.0.1", "source": {"uri": {"uri": "s3://bucket/a/b"}}, "artifact": {}},
+        *(
+            {
+                "modelName": "f",
+                "version": "0.0.2",
+                "source": {"uri": {"uri": f"{scheme}://bucket/a/b"}, "registryRef": {"name": "store"}},
+            }
+            for scheme in ("s3", "gs", "az")
+        ),
+        {
+            "modelName": "fraud",
+            "version": "2.0.3",
+            "source": {"sageMaker": {"packageArn": PACKAGE}, "registryRef": {"name": "aws"}},
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.4",
+            "source": {"sageMaker": {"group": "Fraud-1", "approvalStatus": "Approved"}, "registryRef": {"name": "aws"}},
+        },
         {
             "modelName": "fraud",
             "version": "10.20.30",
@@ -355,6 +389,8 @@ _TEXTS = [
         "a-_b:1",
     ),
     *("a/b:1", "a//b:1", "/a:1", "a/:1", "h:5000/a:1", f"a@{_DIGEST}", f"a:1@{_DIGEST}", f"a:{'b' * 129}", "a@sha256:"),
+    *("gs://b", "az://b", "gs://b/", "az://b/ ", "s3:///", "s3://b//", "gs://b@c", "az://c/a@b", "eu-central-1", "-eu"),
+    *("risk1", "Risk1", "ab", "Approved", "Rejected", PACKAGE, f"{PACKAGE}0", PACKAGE.rpartition("/")[0], "a--b", "a-"),
     *("/a//b", "/.", "/a/..", "/..a", "/a/./b", "/a.", "/%2F", "/%2e", "/%", "/%zz", "/a;b=c,d", "/a|b"),
 ]
 _NEIGHBOURS = [1, 2, 3, 4, 5, 6, 10, 20, 24, 25, 26, 50]  # the weights of the valid specs, and those beside them

@@ -5,7 +5,7 @@ from typing import Any
 
 from crossfade.api.meta import API_VERSION
 
-from tests.cluster.crd_mutations import VALID
+from tests.cluster.crd_mutations import PACKAGE, VALID
 
 Object = dict[str, Any]
 
@@ -318,18 +318,53 @@ REFUSED = {
     "negative quantity": (rollout(serving={"resources": {"limits": {"cpu": "-1"}}}), "limits.cpu.*should match"),
     "unknown field": (rollout(surge=1), 'unknown field "spec.surge"'),
     "two selectors": (model_version(source=_TWO_SELECTORS), "must have exactly one of `version`, `alias` and `stage`"),
-    "no source": (model_version(source={}), "must have exactly one of `huggingFace`, `mlflow`, `oci` and `uri`"),
+    "no source": (
+        model_version(source={}),
+        "must have exactly one of `huggingFace`, `mlflow`, `oci`, `sageMaker` and `uri`",
+    ),
     "a registry for what is in none": (
-        model_version(source={"uri": {"uri": "s3://b/m"}, "registryRef": {"name": "risk"}}),
-        "must have no `registryRef` beside `uri`, which is in no registry",
+        model_version(source={"uri": {"uri": "file:///m"}, "registryRef": {"name": "risk"}}),
+        "must have no `registryRef` beside a `uri` that is http",
+    ),
+    "a bucket of nobody's": (
+        model_version(source={"uri": {"uri": "gs://b/m"}}),
+        "must have `registryRef` beside a `uri` that is gs or az: it says who asks",
+    ),
+    "a model package in no registry": (
+        model_version(source={"sageMaker": {"packageArn": PACKAGE}}),
+        "must have `registryRef` beside `sageMaker`",
+    ),
+    "a group of any approval": (
+        model_version(source={"sageMaker": {"group": "fraud"}, "registryRef": {"name": "aws"}}),
+        "must have `approvalStatus` beside `group`, and beside nothing else",
+    ),
+    "a package and its group": (
+        model_version(source={"sageMaker": {"group": "fraud", "packageArn": PACKAGE}, "registryRef": {"name": "aws"}}),
+        "must have exactly one of `packageArn` and `group`",
+    ),
+    "a package of no version": (
+        model_version(source={"sageMaker": {"packageArn": PACKAGE.rpartition("/")[0]}, "registryRef": {"name": "aws"}}),
+        "spec.source.sageMaker.packageArn in body should match",
+    ),
+    "a region of no store that has such": (
+        an_object("ModelRegistry", "risk", {"objectStore": {"uri": "gs://models", "region": "eu"}}),
+        "must have `region` beside an s3 address alone",
+    ),
+    "an Azure store of no account": (
+        an_object("ModelRegistry", "risk", {"objectStore": {"uri": "az://models"}}),
+        "must have `account` beside an az address, and beside no other",
+    ),
+    "a bucket with a credential": (
+        an_object("ModelRegistry", "risk", {"objectStore": {"uri": "s3://key:secret@models"}}),
+        "spec.objectStore.uri in body should match",
     ),
     "a registry of no system": (
         an_object("ModelRegistry", "risk", {}),
-        "must have exactly one of `huggingFace`, `mlflow` and `oci`",
+        "must have exactly one of `huggingFace`, `mlflow`, `objectStore`, `oci` and `sageMaker`",
     ),
     "a registry of two systems": (
         an_object("ModelRegistry", "risk", {"huggingFace": {}, "mlflow": {"address": "https://mlflow"}}),
-        "must have exactly one of `huggingFace`, `mlflow` and `oci`",
+        "must have exactly one of `huggingFace`, `mlflow`, `objectStore`, `oci` and `sageMaker`",
     ),
     "a repository that leads elsewhere": (
         model_version(source={"huggingFace": {"repo": "../x", "revision": "main"}}),

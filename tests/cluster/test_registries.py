@@ -63,7 +63,7 @@ async def test_a_model_behind_credentials_serves_and_nobody_but_the_loader_sees_
     name, version = mlflow.model({"model.json": (tmp_path / "model" / "model.json").read_bytes()})
     operator = start_operator(endpoint.namespace)
     with proxy(mlflow.url, address="10.77.0.1") as front:
-        front.authorization = f"Bearer {CANARY}"
+        front.refuses = lambda headers: None if headers.get("authorization") == f"Bearer {CANARY}" else 401
         source = {"mlflow": {"name": name, "version": version}, "registryRef": {"name": "risk"}}
         await endpoint.create(objects.model_version("fraud-1", "1.0.0", source))
         await endpoint.recorder.until("ModelVersion", "fraud-1", says("there is no ModelRegistry risk"), 30)

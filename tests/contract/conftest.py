@@ -4,14 +4,12 @@ import functools
 import json
 import os
 import signal
-import socket
 import subprocess
-import threading
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -29,7 +27,11 @@ from crossfade.model.access import Access
 from crossfade.ports import Reference
 
 from testbed.binaries.environments import python_env
+from testbed.binaries.node import node_env
+from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle
+from tests.contract.store_bench import BENCHES, Bench, Clients, S3Bench, clients, s3_bench
+from tests.support.servers import free_port, serving
 
 _START_SECONDS = 60.0
 MLFLOW_ADMIN = ("admin", "canary-of-the-administrator")
@@ -191,13 +193,6 @@ def mlflow_with_users(bed: ClusterHandle, tmp_path_factory: pytest.TempPathFacto
         process.wait()
 
 
-def free_port() -> int:
-    """A port on loopback that nobody listens at."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
-
-
 @pytest.fixture(scope="session")
 def s3_server(bed: ClusterHandle) -> Iterator[str]:
     """The base URL of an S3 server that keeps its objects in memory, on loopback inside the bed's network."""
@@ -234,19 +229,6 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-@contextmanager
-def serving(handler: Callable[..., BaseHTTPRequestHandler]) -> Iterator[str]:
-    """The URL of a web server on loopback that answers by `handler`."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 @pytest.fixture
 def web(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """Python's own web server on loopback, and the folder that it serves."""
@@ -264,3 +246,29 @@ def token_of(kubeconfig: Path) -> str:
 def inherited_environment(**more: str) -> dict[str, str]:
     """The process's environment without what configures our command line, and with `more`."""
     return {name: value for name, value in os.environ.items() if not name.startswith("CROSSFADE_")} | more
+
+
+@pytest.fixture(scope="module")
+def cloud_clients() -> Iterator[Clients]:
+    """The clouds' own clients."""
+    with clients() as made:
+        yield made
+
+
+@pytest.fixture(scope="module", params=["s3", "gs", "az"])
+def store_bench(request: pytest.FixtureRequest, cloud_clients: Clients) -> Iterator[Bench]:
+    """Each object store in turn."""
+    if request.param == "az":
+        try:
+            node_env("azurite")
+        except TestbedError as failure:
+            pytest.skip(str(failure))
+    with BENCHES[request.param](cloud_clients) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def users_of_s3(cloud_clients: Clients) -> Iterator[S3Bench]:
+    """S3 and SageMaker, with users whose signatures are checked."""
+    with s3_bench(cloud_clients) as made:
+        yield made

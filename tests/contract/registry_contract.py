@@ -1,7 +1,7 @@
 """What every registry must hold, in front of its real server or its stand-in.
 
-A suite brings Subjects and derives a class from RegistryContract, with the fixtures `subject`, which its tests share,
-and `fresh`, which is one test's own to be changed.
+A suite brings Subjects and derives a class from RegistryContract, or from SourceContract where nothing has a version,
+with the fixtures `subject`, which its tests share, and `fresh`, which is one test's own to be changed.
 """
 
 import traceback
@@ -80,13 +80,18 @@ async def digest(access: Access, reference: Reference) -> str:
         return (await measure(found.artifacts, reference.immutable_uri)).digest
 
 
-class RegistryContract:
+class SourceContract:
     """The cases. Every failure ends as a SourceError that may be tried again, whose sentence shows no secret."""
+
+    absent = "register it there"
+    """What people are told to do about what is not there."""
+    keeps_host = False
+    """Whether the registry must be told the name that was asked for, as it is signed."""
 
     @pytest.fixture
     def front(self, subject: Subject) -> Iterator[Proxy]:
         """The proxy in front of the registry."""
-        with proxy(subject.upstream) as made:
+        with proxy(subject.upstream, keeps_host=self.keeps_host) as made:
             yield made
 
     @pytest.fixture(autouse=True)
@@ -108,28 +113,9 @@ class RegistryContract:
         assert failure.value.retry, str(failure.value)
         return failure.value
 
-    async def test_a_version_is_resolved_to_bytes_that_have_a_digest(self, subject: Subject, front: Proxy) -> None:
-        access = subject.access(front.url)
-        reference = await resolve(access, subject.exact)
-        assert reference.registry_version
-        assert (await digest(access, reference)).startswith("sha256:")
-        assert [secret for secret in subject.canaries if secret in repr(reference)] == []
-
-    async def test_a_mutable_reference_is_what_it_means_now_and_what_it_meant_stays(
-        self, fresh: Subject, front: Proxy
-    ) -> None:
-        access = fresh.access(front.url)
-        before = await resolve(access, fresh.mutable)
-        assert before == await resolve(access, fresh.exact)
-        bytes_before = await digest(access, before)
-        fresh.move()
-        after = await resolve(access, fresh.mutable)
-        assert after.immutable_uri != before.immutable_uri
-        assert await digest(access, before) == bytes_before != await digest(access, after)
-
     async def test_what_is_not_there_is_named_and_may_come(self, subject: Subject, front: Proxy) -> None:
         for source in subject.missing:
-            assert "register it there" in str(await self.refused(subject, subject.access(front.url), source))
+            assert self.absent in str(await self.refused(subject, subject.access(front.url), source))
 
     async def test_names_may_be_of_any_letters(self, subject: Subject, front: Proxy) -> None:
         access = subject.access(front.url)
@@ -241,3 +227,26 @@ class RegistryContract:
         await sources.close()
         assert failure.value.retry, "the ModelRegistry can be edited"
         assert front.seen == []
+
+
+class RegistryContract(SourceContract):
+    """The cases of what has versions, and names that mean one of them for a while."""
+
+    async def test_a_version_is_resolved_to_bytes_that_have_a_digest(self, subject: Subject, front: Proxy) -> None:
+        access = subject.access(front.url)
+        reference = await resolve(access, subject.exact)
+        assert reference.registry_version
+        assert (await digest(access, reference)).startswith("sha256:")
+        assert [secret for secret in subject.canaries if secret in repr(reference)] == []
+
+    async def test_a_mutable_reference_is_what_it_means_now_and_what_it_meant_stays(
+        self, fresh: Subject, front: Proxy
+    ) -> None:
+        access = fresh.access(front.url)
+        before = await resolve(access, fresh.mutable)
+        assert before == await resolve(access, fresh.exact)
+        bytes_before = await digest(access, before)
+        fresh.move()
+        after = await resolve(access, fresh.mutable)
+        assert after.immutable_uri != before.immutable_uri
+        assert await digest(access, before) == bytes_before != await digest(access, after)

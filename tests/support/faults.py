@@ -4,7 +4,7 @@ import gzip
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -70,8 +70,12 @@ class Proxy:
     fault: Fault | None = None
     where: str = ""
     times: float = float("inf")
-    authorization: str | None = None
-    """What requests must have in this header, where the server behind asks nobody."""
+    refuses: Callable[[Mapping[str, str]], int | None] = lambda _: None
+    """The status for requests with such headers, where the server behind asks nobody; None for those that pass."""
+    told: list[bytes] = field(default_factory=list)
+    """The bodies of all that was posted."""
+    keeps_host: bool = False
+    """Whether the server behind is told the name that was asked for, which signatures may be of."""
 
     def inject(self, fault: Fault, where: str = "", times: float = float("inf")) -> None:
         """From now on."""
@@ -81,13 +85,16 @@ class Proxy:
         """All values that requests had in this header."""
         return {headers.get(name.lower()) for _, headers in self.seen}
 
-    def answer(self, client: httpx.Client, path: str, headers: dict[str, str]) -> Answer:
+    def answer(self, client: httpx.Client, path: str, headers: dict[str, str], content: bytes | None = None) -> Answer:
         """What the server says, or what the fault makes of it."""
         self.seen.append((path, headers))
-        if self.authorization not in (None, headers.get("authorization")):
-            return Answer(401, {}, b"{}")
-        passed = {name: text for name, text in headers.items() if name not in ("host", "connection")}
-        found = client.get(f"{self.upstream}{path}", headers=passed)
+        self.told += [content] if content is not None else []
+        if refusal := self.refuses(headers):
+            return Answer(refusal, {}, b"{}")
+        dropped = ("connection",) if self.keeps_host else ("host", "connection")
+        passed = {name: text for name, text in headers.items() if name not in dropped}
+        method = "GET" if content is None else "POST"
+        found = client.request(method, f"{self.upstream}{path}", headers=passed, content=content)
         kept = {name: text for name, text in found.headers.items() if name not in _DROPPED}
         answer = Answer(found.status_code, kept, found.content)
         if self.fault is None or self.where not in path or self.times < 1:
@@ -97,15 +104,26 @@ class Proxy:
 
 
 @contextmanager
-def proxy(upstream: str, certificate: tuple[Path, Path] | None = None, address: str = "127.0.0.1") -> Iterator[Proxy]:
+def proxy(
+    upstream: str, certificate: tuple[Path, Path] | None = None, address: str = "127.0.0.1", *, keeps_host: bool = False
+) -> Iterator[Proxy]:
     """A proxy at an address of this machine; with a certificate and its key it speaks TLS."""
-    with httpx.Client(timeout=60) as client, ThreadingHTTPServer((address, 0), BaseHTTPRequestHandler) as server:
+    with (
+        httpx.Client(timeout=60, trust_env=False) as client,
+        ThreadingHTTPServer((address, 0), BaseHTTPRequestHandler) as server,
+    ):
         made = Proxy(f"{'https' if certificate else 'http'}://{address}:{server.server_port}", upstream)
+        made.keeps_host = keeps_host
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 headers = {name.lower(): text for name, text in self.headers.items()}
                 _write(self, made.answer(client, self.path, headers))
+
+            def do_POST(self) -> None:
+                headers = {name.lower(): text for name, text in self.headers.items()}
+                content = self.rfile.read(int(headers["content-length"]))
+                _write(self, made.answer(client, self.path, headers, content))
 
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""

@@ -159,10 +159,43 @@ def _oci(access: Access, guard: "Guard | None", timeout: float) -> Parts:
     return Parts(registry, {"oci": lambda: artifacts}, server.close)
 
 
+def _object_store(access: Access, guard: "Guard | None", timeout: float) -> Parts:
+    from crossfade.adapters.artifacts.bucket_artifacts import BucketArtifacts
+    from crossfade.adapters.buckets.opening import opened_bucket, registrys_place
+
+    within = registrys_place(access)
+    store = opened_bucket(within.scheme, access, guard, timeout)
+    artifacts = BucketArtifacts(store, within)
+
+    def registry() -> Registry:
+        from crossfade.adapters.registries.object_store import ObjectStoreRegistry
+
+        return ObjectStoreRegistry(artifacts)
+
+    return Parts(registry, {within.scheme: lambda: artifacts}, store.close)
+
+
+def _sage_maker(access: Access, guard: "Guard | None", timeout: float) -> Parts:
+    from crossfade.adapters.artifacts.sagemaker_artifacts import SageMakerArtifacts
+    from crossfade.adapters.sagemaker_server import SageMakerServer
+
+    server = SageMakerServer(access, guard, timeout)
+    artifacts = SageMakerArtifacts(server)
+
+    def registry() -> Registry:
+        from crossfade.adapters.registries.sagemaker import SageMakerRegistry
+
+        return SageMakerRegistry(server)
+
+    return Parts(registry, {"s3": lambda: artifacts}, server.close)
+
+
 _SYSTEMS: Mapping[str, Callable[[Access, "Guard | None", float], Parts]] = {
     "huggingFace": _hugging_face,
     "mlflow": _mlflow,
+    "objectStore": _object_store,
     "oci": _oci,
+    "sageMaker": _sage_maker,
 }
 
 

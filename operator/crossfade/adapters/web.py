@@ -3,7 +3,7 @@ sentence that repeats nothing secret."""
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,7 +25,12 @@ _AT_ONCE: Final = 20
 """Requests to one registry side by side."""
 _MAX_REDIRECTS: Final = 3
 _LONGEST_WAIT: Final = 300.0
+_SAME_METHOD: Final = (307, 308)
 _PORTS: Final = {"http": 80, "https": 443}
+
+Signer = Callable[[str, httpx.URL, Mapping[str, str], bytes], Mapping[str, str]]
+"""The headers that vouch for one request: its method, its address with the name that was written, its other headers,
+and its body."""
 
 
 class TooLargeError(ValueError):
@@ -54,7 +59,8 @@ class Reply:
 
 
 class Web:
-    """One server at `address`, which may have a path. `headers` go with every request and are never shown.
+    """One server at `address`, which may have a path. `headers`, and what `signer` makes of each request, go with every
+    request and are never shown.
 
     With a `guard` every connection goes to the very IP address that the guard has seen. `ca` is PEM; `timeout` is in
     seconds for a whole request with its answer, but for streams. Raises SourceError when `ca` cannot be read.
@@ -65,6 +71,7 @@ class Web:
         address: str,
         *,
         headers: Mapping[str, str] | None = None,
+        signer: Signer | None = None,
         ca: str = "",
         guard: Guard | None = None,
         timeout: float = 30.0,
@@ -74,6 +81,7 @@ class Web:
         self._guard = guard
         self._timeout = timeout
         self._headers = dict(headers or {})
+        self._signer = signer
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False, verify=_trust(ca))
 
@@ -84,13 +92,16 @@ class Web:
     async def ask(
         self, what: str, path: str, parameters: Mapping[str, str], headers: Mapping[str, str] | None = None
     ) -> Reply:
-        """GET, with these headers besides. Any status is an answer, but what asks for time. Raises SourceError, in
-        which `what` is named."""
-        url = httpx.URL(f"{self._base}{path}", params=dict(parameters))
-        with source_errors(what):
-            async with self._slots, asyncio.timeout(self._timeout), AsyncExitStack() as stack:
-                response = await stack.enter_async_context(self._opened(url, what, headers or {}))
-                return Reply(response.status_code, dict(response.headers), await _plain_body(response, what))
+        """GET, with these headers besides. `path` may have a query of its own where there are no parameters. Any status
+        is an answer, but what asks for time. Raises SourceError, in which `what` is named."""
+        place = f"{self._base}{path}"
+        url = httpx.URL(place, params=dict(parameters)) if parameters else httpx.URL(place)
+        return await self._answer(what, url, headers or {}, None)
+
+    async def tell(self, what: str, path: str, content: bytes, headers: Mapping[str, str] | None = None) -> Reply:
+        """POST this content, with these headers besides. Any status is an answer. Raises SourceError, in which
+        `what` is named."""
+        return await self._answer(what, httpx.URL(f"{self._base}{path}"), headers or {}, content)
 
     async def stream(
         self, what: str, path: str, headers: Mapping[str, str] | None = None, *, elsewhere: Guard | None = None
@@ -107,13 +118,27 @@ class Web:
                 async for chunk in paced(response):
                     yield chunk
 
+    async def _answer(self, what: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None) -> Reply:
+        with source_errors(what):
+            async with self._slots, asyncio.timeout(self._timeout), AsyncExitStack() as stack:
+                response = await stack.enter_async_context(self._opened(url, what, headers, content=content))
+                return Reply(response.status_code, dict(response.headers), await _plain_body(response, what))
+
     @asynccontextmanager
     async def _opened(
-        self, url: httpx.URL, what: str, more: Mapping[str, str], elsewhere: Guard | None = None
+        self,
+        url: httpx.URL,
+        what: str,
+        more: Mapping[str, str],
+        elsewhere: Guard | None = None,
+        content: bytes | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """As `opened`; nothing is refused for ever, for the server's address can be edited."""
+        headers = self._headers | dict(more)
+        if self._signer is not None:
+            headers |= self._signer("GET" if content is None else "POST", url, headers, content or b"")
         try:
-            async with opened(self._client, url, what, self._headers | dict(more), self._guard, elsewhere) as response:
+            async with opened(self._client, url, what, headers, self._guard, elsewhere, content) as response:
                 yield response
         except SourceError as failure:
             raise SourceError(str(failure), wait=failure.wait) from None
@@ -127,16 +152,20 @@ async def opened(
     headers: Mapping[str, str],
     guard: Guard | None,
     elsewhere: Guard | None = None,
+    content: bytes | None = None,
 ) -> AsyncIterator[httpx.Response]:
     """GET, following redirects within the same host, and with `elsewhere` to others, which this guard must let pass and
-    which get no `headers`; each hop passes its guard anew. Raises SourceError."""
+    which get no `headers`; each hop passes its guard anew. With `content` it is a POST, which is followed only
+    as a POST. Raises SourceError."""
     for _ in range(_MAX_REDIRECTS + 1):
-        response = await client.send(await _request(client, url, headers, guard), stream=True)
+        response = await client.send(await _request(client, url, headers, guard, content), stream=True)
         try:
             if response.next_request is None:
                 yield response
                 return
             target = _target(url, response.headers["Location"], what)
+            if content is not None and response.status_code not in _SAME_METHOD:
+                raise _not_followed(what)
             if not _same_server(url, target):
                 if elsewhere is None:
                     raise _not_followed(what)
@@ -148,16 +177,18 @@ async def opened(
 
 
 async def _request(
-    client: httpx.AsyncClient, url: httpx.URL, headers: Mapping[str, str], guard: Guard | None
+    client: httpx.AsyncClient, url: httpx.URL, headers: Mapping[str, str], guard: Guard | None, content: bytes | None
 ) -> httpx.Request:
     """A request; with a guard to the very IP address that it has seen, with the name for TLS and the Host header."""
     plain = {**headers, "Accept-Encoding": "identity"}
+    method = "GET" if content is None else "POST"
     if guard is None:
-        return client.build_request("GET", url, headers=plain)
+        return client.build_request(method, url, headers=plain, content=content)
     address = await allowed_address(url.host, url.port or _PORTS[url.scheme], allow_loopback=guard.allow_loopback)
     return client.build_request(
-        "GET",
+        method,
         url.copy_with(host=address),
+        content=content,
         headers={**plain, "Host": url.netloc.decode("ascii")},
         extensions={"sni_hostname": url.raw_host.decode("ascii")},
     )

@@ -6,13 +6,21 @@ from typing import Any
 
 DOCKER_CONFIG = ".dockerconfigjson"
 """The key of Secrets of the type `kubernetes.io/dockerconfigjson`."""
+GOOGLE_KEY = "serviceAccountKey"
+"""The key of Secrets that has a Google Cloud service account's key, as the JSON file that Google gives out."""
+_JSON = (DOCKER_CONFIG, GOOGLE_KEY)
+_AWS = ("accessKeyId", "secretAccessKey")
 WAYS_IN: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "huggingFace": (("token",),),
     "mlflow": (("token",), ("username", "password")),
+    "objectStore": (_AWS, (GOOGLE_KEY,), ("accountKey",), ("sasToken",)),
     "oci": ((DOCKER_CONFIG,), ("username", "password")),
+    "sageMaker": (_AWS,),
 }
 """The keys that are read of a Secret, by system: those of one way to be let in must be there together. No other key
-leaves the Secret."""
+leaves the Secret, but those of BESIDE."""
+BESIDE: Mapping[str, tuple[str, ...]] = {"objectStore": ("sessionToken",), "sageMaker": ("sessionToken",)}
+"""Keys that are read where they are there, by system."""
 ACCESS_FOLDER = "/var/run/crossfade/registry"
 """Where a loader finds the files of its registry."""
 CREDENTIALS = "credentials"
@@ -70,7 +78,7 @@ class Access:
 
 def secret_keys(system: str) -> list[str]:
     """All keys that are read for this system."""
-    return [key for way in WAYS_IN[system] for key in way]
+    return [*(key for way in WAYS_IN[system] for key in way), *BESIDE.get(system, ())]
 
 
 def secrets_of(data: Mapping[str, bytes], system: str) -> Secrets:
@@ -83,10 +91,10 @@ def secrets_of(data: Mapping[str, bytes], system: str) -> Secrets:
 
 
 def _text(raw: bytes, key: str) -> str:
-    """A value without the line break that files end with, and Secrets are made of files. Docker writes its own over
-    many lines, whose breaks mean nothing."""
+    """A value without the line break that files end with, and Secrets are made of files. JSON is written over many
+    lines, whose breaks mean nothing."""
     text = raw.decode("utf-8", "replace").rstrip("\r\n")
-    if key == DOCKER_CONFIG:
+    if key in _JSON:
         text = " ".join(text.split())
     if not text.isprintable() or "\ufffd" in text:
         raise ValueError(f"must have one line of text in UTF-8 in `{key}`")

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from crossfade.api.v1alpha1.modelregistry import ConfigMapKeyRef, ModelRegistrySpec
 from crossfade.api.v1alpha1.modelversion import ResolvedAccess
 from crossfade.model.access import Access, Secrets, secret_keys, secrets_of
+from crossfade.model.endpoints import s3_endpoint, sagemaker_endpoint, store_endpoint
 from crossfade.model.snapshot import RegistryFacts
 from crossfade.ports import CONFIG_MAPS, SECRETS, Cluster, ClusterError, Kind, Object, SourceError
 
@@ -46,7 +47,17 @@ def _system(spec: ModelRegistrySpec) -> tuple[str, str, dict[str, str]]:
         return "mlflow", spec.mlflow.address, workspace
     if spec.oci is not None:
         return "oci", spec.oci.address, {}
+    if (store := spec.object_store) is not None:
+        address = store.endpoint or store_endpoint(store.uri, store.region, store.account)
+        return "objectStore", address, _told(uri=store.uri, region=store.region, account=store.account)
+    if (maker := spec.sage_maker) is not None:
+        address = maker.endpoint or sagemaker_endpoint(maker.region)
+        return "sageMaker", address, _told(region=maker.region, s3=maker.s3_endpoint or s3_endpoint(maker.region))
     raise SourceError("the ModelRegistry has no system that this release knows; upgrade the operator")
+
+
+def _told(**options: str | None) -> dict[str, str]:
+    return {name: text for name, text in options.items() if text is not None}
 
 
 async def _secrets(cluster: Cluster, namespace: str, name: str, system: str) -> Secrets:

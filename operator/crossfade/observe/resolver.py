@@ -207,7 +207,7 @@ class Resolver:
 
 
 async def _followed(opened: Opened, spec: ModelVersionSpec) -> Reference:
-    """The immutable address of the bytes. A plain URI is its own: what it gave once is pinned by digest."""
-    if spec.source.uri is not None:
+    """The immutable address of the bytes. A URI in no registry is its own: what it gave once is pinned by digest."""
+    if spec.source.uri is not None and spec.source.registry_ref is None:
         return Reference(spec.source.uri.uri, spec.source.uri.uri)
     return await opened.registry.resolve(spec.source)

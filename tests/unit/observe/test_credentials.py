@@ -74,6 +74,47 @@ async def test_an_oci_registry_takes_a_secret_of_either_kind() -> None:
         await access(secret(token=b"x"), **spec)
 
 
+@pytest.mark.parametrize(
+    ("store", "address", "options"),
+    [
+        ({"uri": "s3://m/risk"}, "https://s3.us-east-1.amazonaws.com", {"uri": "s3://m/risk"}),
+        ({"uri": "s3://m", "region": "cn-north-1"}, "https://s3.cn-north-1.amazonaws.com.cn", {"region": "cn-north-1"}),
+        ({"uri": "s3://m", "endpoint": "http://minio:9000"}, "http://minio:9000", {"uri": "s3://m"}),
+        ({"uri": "gs://m"}, "https://storage.googleapis.com", {"uri": "gs://m"}),
+        ({"uri": "az://m", "account": "team"}, "https://team.blob.core.windows.net", {"account": "team"}),
+    ],
+)
+async def test_an_object_store_is_its_clouds_own_unless_it_says_another(
+    store: dict[str, str], address: str, options: dict[str, str]
+) -> None:
+    found = await access(credentials=None, tls=None, mlflow=None, objectStore=store)
+    assert (found.system, found.address) == ("objectStore", address)
+    assert dict(found.options).items() >= options.items()
+
+
+async def test_an_object_store_wants_the_keys_of_one_store_and_takes_no_others() -> None:
+    spec = {"mlflow": None, "objectStore": {"uri": "s3://m"}, "tls": None}
+    found = await access(secret(accessKeyId=b"a", secretAccessKey=b"s\n", sessionToken=b"t", other=b"x"), **spec)
+    assert dict(found.secrets) == {"accessKeyId": "a", "secretAccessKey": "s", "sessionToken": "t"}
+    found = await access(secret(serviceAccountKey=b'{\n "type": "service_account"\n}\n'), **spec)
+    assert dict(found.secrets) == {"serviceAccountKey": '{ "type": "service_account" }'}
+    ways = r"must have `accessKeyId` and `secretAccessKey`, or `serviceAccountKey`, or `accountKey`, or `sasToken`$"
+    for data in ({"sessionToken": b"t"}, {"accessKeyId": b"a"}):
+        with pytest.raises(SourceError, match=ways):
+            await access(secret(**data), **spec)
+
+
+async def test_sagemaker_is_amazons_own_unless_it_says_another() -> None:
+    spec = {"mlflow": None, "tls": None}
+    keys = secret(accessKeyId=b"a", secretAccessKey=b"s")
+    found = await access(keys, sageMaker={"region": "eu-central-1"}, **spec)
+    assert (found.system, found.address) == ("sageMaker", "https://api.sagemaker.eu-central-1.amazonaws.com")
+    assert dict(found.options) == {"region": "eu-central-1", "s3": "https://s3.eu-central-1.amazonaws.com"}
+    own = {"region": "cn-north-1", "endpoint": "https://vpce", "s3Endpoint": "https://s3"}
+    found = await access(keys, sageMaker=own, **spec)
+    assert (found.address, found.option("s3")) == ("https://vpce", "https://s3")
+
+
 async def test_a_registry_that_wants_neither_is_asked_as_nobody() -> None:
     assert dict((await access(credentials=None, tls=None)).secrets) == {}
 

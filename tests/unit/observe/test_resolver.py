@@ -68,6 +68,23 @@ async def test_a_source_of_another_system_than_its_registry_is_told_so_and_may_b
     assert "the source is `mlflow`, but the ModelRegistry hub is `huggingFace`; name one in" in found.error
 
 
+async def test_an_address_in_a_registry_is_asked_of_it_and_of_no_registry_that_is_another() -> None:
+    for system, error in (({"objectStore": {"uri": "s3://m"}}, ""), ({"huggingFace": {}}, "is `objectStore`, but")):
+        done = asyncio.Event()
+        resolver = Resolver(Given(Answering()), FakeCluster(), FakeClock(), lambda: 0.0)
+        source = {"uri": {"uri": "s3://m/elsewhere"}, "registryRef": {"name": "store"}}
+        spec = ModelVersionSpec.model_validate(SPEC | {"source": source})
+        async with asyncio.timeout(5):
+            registry = RegistryFacts("store", "u", ModelRegistrySpec.model_validate(system))
+            resolver.request(PLACE, "uid", spec, registry, done.set)
+            await done.wait()
+        found = resolver.result(PLACE, "uid")
+        assert found is not None
+        assert error in found.error
+        assert (found.resolved is None) == bool(error)
+        assert found.resolved is None or found.resolved.immutable_uri == "s3://m/1", "as the registry says"
+
+
 class Hanging:
     """The Registry port: never answers. `asked` is how many wait."""
 

@@ -4,14 +4,21 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, StringConstraints, model_validator
 
-from crossfade.api.v1alpha1.common import ApiModel, DnsLabel, ObjectName, given, one_of, validations
+from crossfade.api.v1alpha1.common import ApiModel, DnsLabel, ObjectName, cel, given, one_of, validations
 
-SYSTEMS = ("huggingFace", "mlflow", "oci")
-"""The members that say which system it is; ModelVersions' sources have them by the same names."""
+SYSTEMS = ("huggingFace", "mlflow", "objectStore", "oci", "sageMaker")
+"""The members that say which system it is; ModelVersions' sources have them by the same names, but for `objectStore`,
+whose sources are `uri`."""
 _ONE_SYSTEM = one_of(*SYSTEMS)
 
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\x00-\x20\x7f?#@]+$", max_length=2048)]
 """An http(s) address without user, query and fragment, which is where credentials hide."""
+Region = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
+"""A region of a cloud, such as `eu-central-1`."""
+_REGION_OF_S3 = cel("!has(self.region) || self.uri.startsWith('s3:')", "must have `region` beside an s3 address alone")
+_ACCOUNT_OF_AZURE = cel(
+    "has(self.account) == self.uri.startsWith('az:')", "must have `account` beside an az address, and beside no other"
+)
 
 
 class HuggingFaceRegistry(ApiModel):
@@ -30,11 +37,48 @@ class MlflowRegistry(ApiModel):
     """The MLflow workspace, where the server has such; sent as `X-MLFLOW-WORKSPACE`."""
 
 
+class ObjectStoreRegistry(ApiModel):
+    """A bucket or a container of an object store, or what lies beneath a prefix in it."""
+
+    model_config = ConfigDict(json_schema_extra=validations(_REGION_OF_S3, _ACCOUNT_OF_AZURE))
+
+    uri: Annotated[
+        str, StringConstraints(pattern=r"^(s3|gs|az)://[^\x00-\x20\x7f?#/@]+(/[^\x00-\x20\x7f?#]*)?$", max_length=2048)
+    ]
+    """Where the models are, such as `s3://models/risk`, `gs://models` or `az://<container>/risk`: ModelVersions name
+    what lies beneath it."""
+    endpoint: Address | None = None
+    """The server, where it is not the cloud's own: MinIO's or Ceph's, or a private endpoint."""
+    region: Region | None = None
+    """The bucket's region, for S3; `us-east-1` when left out."""
+    account: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]{3,24}$", max_length=24)] | None = None
+    """The storage account, for Azure Blob Storage."""
+
+    @model_validator(mode="after")
+    def _of_one_store(self) -> Self:
+        if self.region is not None and not self.uri.startswith("s3:"):
+            raise ValueError(_REGION_OF_S3["message"])
+        if (self.account is not None) != self.uri.startswith("az:"):
+            raise ValueError(_ACCOUNT_OF_AZURE["message"])
+        return self
+
+
 class OciRegistry(ApiModel):
     """A registry of container images, which keeps other artifacts too (OCI distribution specification)."""
 
     address: Annotated[str, StringConstraints(pattern=r"^https?://[^\x00-\x20\x7f?#@/]+/?$", max_length=2048)]
     """Where it is, such as `https://ghcr.io`; no path may follow, it is a part of the reference."""
+
+
+class SageMakerRegistry(ApiModel):
+    """The model registry of Amazon SageMaker, in one region of the account that the credentials are of."""
+
+    region: Region
+    """The region, such as `eu-central-1`."""
+    endpoint: Address | None = None
+    """SageMaker's API, where it is not the public one: an interface endpoint of a VPC."""
+    s3_endpoint: Address | None = None
+    """The same for S3, which has the models' files."""
 
 
 class SecretRef(ApiModel):
@@ -76,8 +120,12 @@ class ModelRegistrySpec(ApiModel):
     """A Hugging Face Hub."""
     mlflow: MlflowRegistry | None = None
     """An MLflow server."""
+    object_store: ObjectStoreRegistry | None = None
+    """A bucket of S3, Google Cloud Storage or Azure Blob Storage, or of what speaks as they do."""
     oci: OciRegistry | None = None
     """A registry of container images and other artifacts."""
+    sage_maker: SageMakerRegistry | None = None
+    """The model registry of Amazon SageMaker."""
     credentials: Credentials | None = None
     """Who to be; nobody when left out."""
     tls: Tls | None = None

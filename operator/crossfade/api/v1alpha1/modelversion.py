@@ -28,10 +28,25 @@ _SEMVER = (
 )
 _SELECTORS = ("version", "alias", "stage")
 _ONE_SELECTOR = one_of(*_SELECTORS)
-_SOURCES = (*SYSTEMS, "uri")
+_REGISTERED = tuple(system for system in SYSTEMS if system != "objectStore")
+_SOURCES = (*_REGISTERED, "uri")
 _ONE_SOURCE = one_of(*_SOURCES)
 _OF_REGISTRY = cel(
-    "!(has(self.registryRef) && has(self.uri))", "must have no `registryRef` beside `uri`, which is in no registry"
+    "!(has(self.registryRef) && has(self.uri)) || ['s3:', 'gs:', 'az:'].exists(s, self.uri.uri.startsWith(s))",
+    "must have no `registryRef` beside a `uri` that is http(s) or file, which is in no registry",
+)
+_CLOUD_IN_REGISTRY = cel(
+    "has(self.registryRef) || !has(self.uri) || !['gs:', 'az:'].exists(s, self.uri.uri.startsWith(s))",
+    "must have `registryRef` beside a `uri` that is gs or az: it says who asks",
+)
+_PACKAGE_OF_REGISTRY = cel(
+    "!has(self.sageMaker) || has(self.registryRef)",
+    "must have `registryRef` beside `sageMaker`: it says which region it is in",
+)
+_PACKAGE = ("packageArn", "group")
+_ONE_PACKAGE = one_of(*_PACKAGE)
+_STATUS_OF_GROUP = cel(
+    "has(self.group) == has(self.approvalStatus)", "must have `approvalStatus` beside `group`, and beside nothing else"
 )
 _IN_REGISTRY = cel(
     "!has(self.oci) || has(self.registryRef)", "must have `registryRef` beside `oci`: it says which registry it is in"
@@ -100,10 +115,44 @@ class OciSource(ApiModel):
     resolved once and frozen: when it moves, make another ModelVersion."""
 
 
-class UriSource(ApiModel):
-    """A file or a folder of files behind a URI: s3, http(s) or, where the operator allows it, file."""
+class SageMakerSource(ApiModel):
+    """A model package in a registry of Amazon SageMaker."""
 
-    uri: Annotated[str, StringConstraints(pattern=r"^(s3|http|https|file)://[^\x00-\x20\x7f?#]+$", max_length=2048)]
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_PACKAGE, _STATUS_OF_GROUP))
+
+    package_arn: (
+        Annotated[
+            str,
+            StringConstraints(
+                pattern=r"^arn:aws[a-z-]*:sagemaker:[a-z0-9-]{1,63}:[0-9]{12}:model-package/"
+                r"[a-zA-Z0-9][a-zA-Z0-9-]{0,62}/[1-9][0-9]{0,8}$",
+                max_length=256,
+            ),
+        ]
+        | None
+    ) = None
+    """The version of a model package, whatever its approval."""
+    group: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$", max_length=63)] | None = None
+    """The group whose newest version of this approval is meant; resolved once and frozen: when another is approved,
+    make another ModelVersion."""
+    approval_status: Literal["Approved", "PendingManualApproval"] | None = None
+    """The approval that a version of the group must have."""
+
+    @model_validator(mode="after")
+    def _one_package(self) -> Self:
+        if len(given(self, _PACKAGE)) != 1:
+            raise ValueError(_ONE_PACKAGE["message"])
+        if (self.group is None) != (self.approval_status is None):
+            raise ValueError(_STATUS_OF_GROUP["message"])
+        return self
+
+
+class UriSource(ApiModel):
+    """A file or a folder of files behind a URI: s3, gs, az, http(s) or, where the operator allows it, file."""
+
+    uri: Annotated[
+        str, StringConstraints(pattern=r"^(s3|gs|az|http|https|file)://[^\x00-\x20\x7f?#]+$", max_length=2048)
+    ]
     """The address, without query and fragment, which is where credentials hide."""
 
 
@@ -117,7 +166,9 @@ class RegistryRef(ApiModel):
 class Source(ApiModel):
     """Where the bytes come from: exactly one member, and the registry that it is in."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_ONE_SOURCE, _OF_REGISTRY, _IN_REGISTRY))
+    model_config = ConfigDict(
+        json_schema_extra=validations(_ONE_SOURCE, _OF_REGISTRY, _IN_REGISTRY, _CLOUD_IN_REGISTRY, _PACKAGE_OF_REGISTRY)
+    )
 
     hugging_face: HuggingFaceSource | None = None
     """A model on the Hugging Face Hub."""
@@ -125,10 +176,13 @@ class Source(ApiModel):
     """A registered model version in MLflow."""
     oci: OciSource | None = None
     """An artifact or an image in an OCI registry."""
+    sage_maker: SageMakerSource | None = None
+    """A model package in a registry of Amazon SageMaker."""
     uri: UriSource | None = None
     """A file or a folder of files."""
     registry_ref: RegistryRef | None = None
-    """The ModelRegistry to ask; the MLflow server of the operator's own configuration when left out."""
+    """The ModelRegistry to ask; what the operator itself is configured with when left out. Beside `uri` its
+    `objectStore`, beneath whose address the URI is."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -138,16 +192,24 @@ class Source(ApiModel):
 
     @model_validator(mode="after")
     def _of_registry(self) -> Self:
-        if self.registry_ref is not None and self.uri is not None:
-            raise ValueError(_OF_REGISTRY["message"])
-        if self.oci is not None and self.registry_ref is None:
-            raise ValueError(_IN_REGISTRY["message"])
+        scheme = self.uri.uri.partition(":")[0] if self.uri is not None else ""
+        known = self.registry_ref is not None
+        rules = (
+            (_OF_REGISTRY, not known or scheme not in ("http", "https", "file")),
+            (_IN_REGISTRY, known or self.oci is None),
+            (_CLOUD_IN_REGISTRY, known or scheme not in ("gs", "az")),
+            (_PACKAGE_OF_REGISTRY, known or self.sage_maker is None),
+        )
+        if broken := [rule["message"] for rule, holds in rules if not holds]:
+            raise ValueError(broken[0])
         return self
 
     @property
     def system(self) -> str | None:
         """The system that the model is registered in, by its member's name; None where it is in no registry."""
-        return next(iter(given(self, SYSTEMS)), None)
+        if self.uri is not None and self.registry_ref is not None:
+            return "objectStore"
+        return next(iter(given(self, _REGISTERED)), None)
 
 
 class Artifact(ApiModel):

@@ -1,0 +1,64 @@
+"""Files in an object store: `s3://<bucket>/<prefix>`, `gs://…` and `az://…`, beneath one place that a ModelRegistry
+names."""
+
+from collections.abc import AsyncIterator, Sequence
+
+from crossfade.adapters.buckets.bucket import Bucket, Place, StoredObject, place
+from crossfade.ports import SourceError, StoredFile
+
+
+class BucketArtifacts:
+    """The Artifacts port for a folder of objects, or a single one, at `within` or beneath it."""
+
+    def __init__(self, store: Bucket, within: Place) -> None:
+        self._store = store
+        self._within = within
+
+    async def files(self, uri: str) -> Sequence[StoredFile]:
+        """All objects below the prefix, or the one object of that key. Raises SourceError."""
+        where = self.place(uri)
+        found = [one async for one in self._store.objects(where.bucket, f"{where.key}/") if not _is_marker(one)]
+        if found:
+            return [StoredFile(one.key.removeprefix(f"{where.key}/"), one.size) for one in found]
+        single = await the_object(self._store, where)
+        if single is None:
+            raise SourceError(
+                f"{self._store.shown} has nothing at {uri!r}; upload the model there, or correct the address"
+            )
+        return [StoredFile(where.key.rpartition("/")[2], single.size)]
+
+    async def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
+        """The object's bytes in chunks. Raises SourceError."""
+        where = self.place(uri)
+        key = f"{where.key}/{path}"
+        if (
+            path == where.key.rpartition("/")[2]
+            and await the_object(self._store, Place(where.scheme, where.bucket, key)) is None
+        ):
+            key = where.key
+        async for chunk in self._store.read(where.bucket, key):
+            yield chunk
+
+    def place(self, uri: str) -> Place:
+        """The place of the model. Raises SourceError, also for what is elsewhere than the ModelRegistry says."""
+        found = place(uri)
+        if not self._within.holds(found):
+            raise SourceError(
+                f"the address {uri[:256]!r} is not beneath {str(self._within)!r}, which the ModelRegistry is for; name "
+                "another ModelRegistry in `source.registryRef`, or correct its `objectStore.uri`"
+            )
+        if not found.key:
+            raise SourceError(f"the address {uri!r} names a whole bucket; name the folder or the object of one model")
+        return found
+
+
+async def the_object(store: Bucket, where: Place) -> StoredObject | None:
+    """The object of this very key, which is the first whose key begins so; None where there is none."""
+    async for one in store.objects(where.bucket, where.key):
+        return one if one.key == where.key else None
+    return None
+
+
+def _is_marker(one: StoredObject) -> bool:
+    """Whether it is named as a folder itself, which consoles make and no file is."""
+    return one.key.endswith("/")

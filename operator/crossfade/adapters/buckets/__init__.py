@@ -1,0 +1,1 @@
+"""Object stores that are reached with credentials of their own, each by its REST API."""

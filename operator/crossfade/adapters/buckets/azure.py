@@ -1,0 +1,124 @@
+"""Azure Blob Storage by its REST API, with a shared key or a shared access signature."""
+
+import hashlib
+import hmac
+from base64 import b64decode, b64encode
+from binascii import Error as NotBase64
+from collections.abc import AsyncIterator, Mapping
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Final
+from urllib.parse import parse_qsl, quote
+
+import httpx
+
+from crossfade.adapters.buckets.bucket import MOST_OBJECTS, PAGE, Refusal, StoredObject, strange, too_many
+from crossfade.adapters.buckets.xml import Element, parsed, text
+from crossfade.adapters.web import Guard, Reply, Signer, Web
+from crossfade.ports import SourceError
+
+_VERSION: Final = {"x-ms-version": "2023-11-03"}
+_REFUSAL: Final = Refusal(
+    frozenset(
+        {"AuthenticationFailed", "AuthorizationFailure", "InvalidAuthenticationInfo", "NoAuthenticationInformation"}
+    ),
+    "the permissions Read and List on the container",
+    {"AuthorizationFailure": ", or let the operator through the account's firewall"},
+)
+_BEFORE_RANGE: Final = 10
+"""The headers that are signed between the verb and Range, from Content-Encoding on, of which we send none."""
+
+
+class AzureBucket:
+    """A client of the blob service of `account` at `address`; without `secrets` it asks as nobody: no metadata server
+    is asked. `timeout` is in seconds for a whole request with its answer. Raises SourceError when the secrets or `ca`
+    cannot be used as they are."""
+
+    def __init__(
+        self, address: str, account: str, secrets: Mapping[str, str], ca: str, guard: Guard | None, timeout: float
+    ) -> None:
+        key, sas = secrets.get("accountKey", ""), secrets.get("sasToken", "").lstrip("?")
+        if secrets and not key and not sas:
+            raise SourceError("the Secret must have `accountKey` or `sasToken` for an az address")
+        if not sas.isascii():
+            raise SourceError("the key `sasToken` of the Secret must be plain ASCII, as Azure gave it out")
+        sign = _shared_key(account, _decoded(key)) if key else None
+        self._sas = "" if key else sas
+        self._web = Web(address, headers=_VERSION, signer=sign, ca=ca, guard=guard, timeout=timeout)
+        self.shown = f"Azure Blob Storage at {self._web.shown}"
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._web.close()
+
+    async def objects(self, bucket: str, prefix: str) -> AsyncIterator[StoredObject]:
+        """See Bucket."""
+        marker, listed = "", 0
+        while True:
+            query = f"comp=list&maxresults={PAGE}&prefix={quote(prefix, safe='')}&restype=container"
+            query += f"&marker={quote(marker, safe='')}" if marker else ""
+            reply = await self._web.ask(self.shown, self._path(bucket, query), {})
+            page = self._page(bucket, reply)
+            entries = page.findall("Blobs/Blob")
+            listed += len(entries)
+            marker = text(page, "NextMarker")
+            if listed > MOST_OBJECTS:
+                raise too_many(self.shown)
+            if marker and not entries:
+                raise strange(self.shown)
+            for entry in entries:
+                if text(entry, "Properties/ResourceType") != "directory":
+                    yield self._object(entry)
+            if not marker:
+                return
+
+    async def read(self, bucket: str, key: str) -> AsyncIterator[bytes]:
+        """See Bucket."""
+        what = f"the blob az://{bucket}/{key} of {self.shown}"
+        async for chunk in self._web.stream(what, self._path(f"{bucket}/{quote(key)}")):
+            yield chunk
+
+    def _path(self, place: str, query: str = "") -> str:
+        whole = "&".join(part for part in (query, self._sas) if part)
+        return f"/{place}?{whole}" if whole else f"/{place}"
+
+    def _page(self, container: str, reply: Reply) -> Element:
+        found = parsed(reply.content)
+        if reply.status == 200 and found is not None and found.tag == "EnumerationResults":
+            return found
+        if reply.status == 200:
+            raise strange(self.shown)
+        code = reply.headers.get("x-ms-error-code", "")[:64]
+        raise _REFUSAL.told(self.shown, f"container {container}", reply, code)
+
+    def _object(self, entry: Element) -> StoredObject:
+        key, size = text(entry, "Name"), text(entry, "Properties/Content-Length")
+        if not key or not (size.isascii() and size.isdecimal()):
+            raise strange(self.shown)
+        return StoredObject(key, int(size))
+
+
+def _shared_key(account: str, key: bytes) -> Signer:
+    def sign(method: str, url: httpx.URL, others: Mapping[str, str], content: bytes) -> Mapping[str, str]:
+        headers = {**_VERSION, "x-ms-date": format_datetime(datetime.now(UTC), usegmt=True)}
+        told = headers | {name: text for name, text in others.items() if name == "Range"}
+        signature = b64encode(hmac.new(key, signed_text(account, method, url, told).encode(), hashlib.sha256).digest())
+        return {**headers, "Authorization": f"SharedKey {account}:{signature.decode()}"}
+
+    return sign
+
+
+def signed_text(account: str, method: str, url: httpx.URL, headers: Mapping[str, str]) -> str:
+    """What a shared key signs of a request without a body that has these x-ms `headers` and, it may be, Range."""
+    path, _, query = url.raw_path.decode("ascii").partition("?")
+    lines = [f"{name}:{headers[name]}" for name in sorted(headers) if name != "Range"]
+    parameters = [f"{name.lower()}:{value}" for name, value in sorted(parse_qsl(query, keep_blank_values=True))]
+    before = [method, *[""] * _BEFORE_RANGE, headers.get("Range", "")]
+    return "\n".join([*before, *lines, f"/{account}{path}", *parameters])
+
+
+def _decoded(key: str) -> bytes:
+    try:
+        return b64decode(key, validate=True)
+    except (NotBase64, ValueError):
+        raise SourceError("the key `accountKey` of the Secret must be base64, as Azure gave it out") from None

@@ -1,0 +1,116 @@
+"""Access tokens of Google Cloud for a service account's key (OAuth 2.0, RFC 7523)."""
+
+import asyncio
+import json
+import time
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import httpx
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from crossfade.adapters.json_object import json_object
+from crossfade.adapters.web import Guard, Web
+from crossfade.model.loose import text
+from crossfade.ports import SourceError
+
+_GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
+_AUDIENCE: Final = "https://oauth2.googleapis.com/token"
+"""Whom assertions are for, wherever the token server is asked: so Google's own client has it."""
+_LIFE_SECONDS: Final = 3600
+_MARGIN_SECONDS: Final = 60.0
+
+
+class GoogleTokens:
+    """Tokens of this scope for a service account, by its key as Google gives it out in JSON. They are asked for at the
+    `token_uri` that the key names, past the guard. Raises SourceError when the key or `ca` cannot be used."""
+
+    def __init__(self, key: str, scope: str, ca: str, guard: Guard | None, timeout: float) -> None:
+        told = json_object(key) or {}
+        email, place = text(told.get("client_email")), text(told.get("token_uri"))
+        self._signer = _private_key(told.get("private_key"))
+        if email is None or place is None or not _is_address(place):
+            raise _unusable()
+        self._email = email
+        self._scope = scope
+        self._web = Web(place, ca=ca, guard=guard, timeout=timeout)
+        self._asking = asyncio.Lock()
+        self._kept: tuple[dict[str, str], float] | None = None
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._web.close()
+
+    def forget(self) -> None:
+        """The token is not known any longer."""
+        self._kept = None
+
+    async def headers(self) -> Mapping[str, str]:
+        """What to send. Raises SourceError."""
+        async with self._asking:
+            if self._kept is None or time.monotonic() > self._kept[1]:
+                self._kept = await self._fetched()
+            return self._kept[0]
+
+    async def _fetched(self) -> tuple[dict[str, str], float]:
+        what = f"the token server at {self._web.shown}"
+        form = urlencode({"grant_type": _GRANT, "assertion": self._assertion()}).encode()
+        reply = await self._web.tell(what, "", form, _FORM)
+        found = json_object(reply.content) or {}
+        if reply.status in (400, 401, 403):
+            raise SourceError(
+                f"{what} does not accept who asks ({reply.status}); give `credentials` that it knows, or renew those "
+                "that have expired"
+            )
+        token, lasts = found.get("access_token"), found.get("expires_in")
+        if reply.status != 200:
+            raise SourceError(f"{what} answered with {reply.status}", wait=reply.wait)
+        if not isinstance(token, str) or not (token.isascii() and token.isprintable()):
+            raise SourceError(f"{what} gave no token; check `token_uri` in the service account's key")
+        seconds = lasts if isinstance(lasts, int) else _LIFE_SECONDS
+        return {"Authorization": f"Bearer {token}"}, time.monotonic() + min(seconds, _LIFE_SECONDS) - _MARGIN_SECONDS
+
+    def _assertion(self) -> str:
+        now = int(time.time())
+        claims = {"iss": self._email, "scope": self._scope, "aud": _AUDIENCE, "iat": now, "exp": now + _LIFE_SECONDS}
+        told = f"{_packed({'alg': 'RS256', 'typ': 'JWT'})}.{_packed(claims)}"
+        return f"{told}.{_letters(self._signer.sign(told.encode(), PKCS1v15(), SHA256()))}"
+
+
+def _private_key(pem: object) -> RSAPrivateKey:
+    try:
+        found = load_pem_private_key(str(pem).encode(), None)
+    except (ValueError, TypeError):
+        raise _unusable() from None
+    if not isinstance(found, RSAPrivateKey):
+        raise _unusable()
+    return found
+
+
+def _is_address(place: str) -> bool:
+    try:
+        url = httpx.URL(place)
+    except httpx.InvalidURL:
+        return False
+    return url.scheme in ("http", "https") and bool(url.host) and not url.userinfo
+
+
+def _unusable() -> SourceError:
+    return SourceError(
+        "the key `serviceAccountKey` of the Secret must be a service account's key in JSON, as Google gave it out, "
+        "with `client_email`, `private_key` and `token_uri`"
+    )
+
+
+def _packed(told: Mapping[str, Any]) -> str:
+    return _letters(json.dumps(told, separators=(",", ":")).encode())
+
+
+def _letters(content: bytes) -> str:
+    return urlsafe_b64encode(content).rstrip(b"=").decode()

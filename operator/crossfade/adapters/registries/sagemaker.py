@@ -1,0 +1,108 @@
+"""SageMaker's model registry: a package's version, or the newest of a group that is approved, to its bytes in S3."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from crossfade.adapters.json_object import json_object
+from crossfade.adapters.model_data import data_of
+from crossfade.adapters.registries.sagemaker_facts import facts, metrics_place
+from crossfade.adapters.sagemaker_server import SageMakerError, SageMakerServer
+from crossfade.model.loose import objects, text
+from crossfade.ports import Reference, SourceError
+
+if TYPE_CHECKING:
+    from crossfade.api.v1alpha1.modelversion import SageMakerSource, Source
+
+Json = dict[str, Any]
+_MOST_PAGES: Final = 100
+_MEND: Final = "register it there, or correct `source.sageMaker`"
+
+
+class SageMakerRegistry:
+    """The Registry port for the SageMaker of one region."""
+
+    def __init__(self, server: SageMakerServer) -> None:
+        self._server = server
+        self._what = f"SageMaker at {server.shown}"
+
+    async def resolve(self, source: "Source") -> Reference:
+        """Follow a group's approval once, and describe the package. Raises SourceError; what is missing may still
+        appear, so that is retried."""
+        asked = source.sage_maker
+        if asked is None:
+            raise SourceError("the source is in no SageMaker; name a package in `source.sageMaker`", retry=False)
+        arn = asked.package_arn or await self._newest(asked)
+        self._in_region(arn)
+        package = await self._described(arn)
+        data = data_of(package, f"the model package {arn}")
+        return Reference(arn, str(data), arn.rpartition("/")[2], facts(package, await self._metrics(package)))
+
+    async def _newest(self, asked: "SageMakerSource") -> str:
+        """The newest version of the group with this approval, which SageMaker lists first."""
+        told: Json = {
+            "ModelPackageGroupName": asked.group,
+            "ModelApprovalStatus": asked.approval_status,
+            "SortBy": "CreationTime",
+            "SortOrder": "Descending",
+        }
+        for _ in range(_MOST_PAGES):
+            page = await self._asked("ListModelPackages", told, f"group {asked.group}")
+            for package in objects(page.get("ModelPackageSummaryList")):
+                arn = text(package.get("ModelPackageArn"))
+                if arn is not None and package.get("ModelApprovalStatus") == asked.approval_status:
+                    return arn
+            token = text(page.get("NextToken"))
+            if token is None:
+                break
+            told["NextToken"] = token
+        raise SourceError(
+            f"{self._what} has no version of the group {asked.group} that is {asked.approval_status}; approve one, "
+            f"{_MEND}"
+        )
+
+    async def _described(self, arn: str) -> Json:
+        package = await self._asked("DescribeModelPackage", {"ModelPackageName": arn}, f"model package {arn}")
+        if package.get("ModelPackageArn") != arn:
+            raise SourceError(f"{self._what} answered with another model package than {arn}; check its address")
+        if package.get("ModelPackageStatus") != "Completed":
+            raise SourceError(
+                f"the model package {arn} is {str(package.get('ModelPackageStatus'))[:64]} and not yet Completed; wait "
+                "for SageMaker, or name another one"
+            )
+        return package
+
+    async def _asked(self, operation: str, told: Json, thing: str) -> Json:
+        try:
+            return await self._server.call(operation, told)
+        except SageMakerError as failure:
+            raise self._explained(operation, thing, failure) from None
+
+    async def _metrics(self, package: Json) -> Json:
+        """The content of the file with the model's quality, empty where there is none."""
+        where = metrics_place(package)
+        content = await self._server.small(where.bucket, where.key) if where is not None else None
+        return json_object(content) or {} if content is not None else {}
+
+    def _in_region(self, arn: str) -> None:
+        region = arn.split(":")[3]
+        if region != self._server.region:
+            raise SourceError(
+                f"the model package {arn} is in the region {region}, but the ModelRegistry is for "
+                f"{self._server.region}; name another ModelRegistry in `source.registryRef`, or correct its "
+                "`sageMaker.region`"
+            )
+
+    def _explained(self, operation: str, thing: str, failure: SageMakerError) -> SourceError:
+        said = f"{failure.status} {failure.code}".rstrip()
+        if failure.unknown:
+            return SourceError(
+                f"{self._what} does not accept who asks for the {thing} ({said}); give `credentials` that it knows, or "
+                "renew those that have expired"
+            )
+        if failure.forbidden:
+            return SourceError(
+                f"{self._what} does not let the operator read the {thing} ({said}); allow its user "
+                f"`sagemaker:{operation}` on it"
+            )
+        if failure.code in ("ValidationException", "ResourceNotFound"):
+            return SourceError(f"{self._what} has no {thing} ({said}); {_MEND}")
+        return failure

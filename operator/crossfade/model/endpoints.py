@@ -1,0 +1,33 @@
+"""Where the clouds' own servers are, by region and account."""
+
+from typing import Final
+
+_DEFAULT_REGION: Final = "us-east-1"
+
+
+def store_endpoint(uri: str, region: str | None, account: str | None) -> str:
+    """The server that has the objects of an s3, gs or az address."""
+    if uri.startswith("gs:"):
+        return "https://storage.googleapis.com"
+    if uri.startswith("az:"):
+        return f"https://{account}.blob.core.windows.net"
+    return s3_endpoint(region or _DEFAULT_REGION)
+
+
+def s3_endpoint(region: str) -> str:
+    """S3 in a region."""
+    return f"https://s3.{region}.{_amazon(region)}"
+
+
+def sagemaker_endpoint(region: str) -> str:
+    """SageMaker's API in a region."""
+    return f"https://api.sagemaker.{region}.{_amazon(region)}"
+
+
+def region_of(told: str | None) -> str:
+    """The region that signatures are for, also where servers have none."""
+    return told or _DEFAULT_REGION
+
+
+def _amazon(region: str) -> str:
+    return "amazonaws.com.cn" if region.startswith("cn-") else "amazonaws.com"

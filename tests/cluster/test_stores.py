@@ -1,0 +1,130 @@
+"""Catches a bucket whose model never serves or serves other bytes, and keys that are seen where they must not be."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.address import HOST
+from testbed.bed import Bed
+from tests.cluster.test_bytes import MISMATCH_EXIT, exit_code, is_resolved, revision_of
+from tests.cluster.test_registries import EXAMPLES, arguments_of_processes, says
+from tests.contract.sagemaker_bench import IMAGE, packed
+from tests.contract.store_bench import Clients, S3Bench, clients, s3_bench
+from tests.support import objects
+from tests.support.endpoint import Endpoint, rolled_back, weights
+from tests.support.operator_process import OperatorProcess
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture
+def cloud_clients(bed: Bed) -> Iterator[Clients]:
+    """boto3, on the bed's network."""
+    with clients() as made:
+        yield made
+
+
+@pytest.fixture
+def s3(cloud_clients: Clients) -> Iterator[S3Bench]:
+    """S3 and SageMaker with users, on the bed's network."""
+    with s3_bench(cloud_clients, HOST, 9000) as made:
+        yield made
+
+
+async def test_the_examples_are_resolved_as_they_are(
+    bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], s3: S3Bench
+) -> None:
+    s3.put("risk/fraud-detector/1.5.0/model.json", b"{}")
+    s3.put("risk/fraud-detector/1.5.0/README.md", b"---\nlicense: mit\n---\n")
+    s3.put("fraud-detector/model.tar.gz", packed(**{"model.json": b"{}", "requirements.txt": b"numpy==2.0.0"}))
+    s3.do("sagemaker", "create_model_package_group", ModelPackageGroupName="fraud-detector")
+    container = {"Image": IMAGE, "ModelDataUrl": "s3://models/fraud-detector/model.tar.gz"}
+    takes = {"SupportedContentTypes": ["text/csv"], "SupportedResponseMIMETypes": ["text/csv"]}
+    s3.do(
+        "sagemaker",
+        "create_model_package",
+        ModelPackageGroupName="fraud-detector",
+        ModelApprovalStatus="Approved",
+        InferenceSpecification={"Containers": [container], **takes},
+        MetadataProperties={"CommitId": "a" * 40},
+    )
+    s3.check_nobody()  # the examples' keys are no user's
+    start_operator(endpoint.namespace)
+    for name in ("object-store", "sagemaker"):
+        bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / f"{name}.yaml"))
+    found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-5-0", is_resolved, 60)
+    resolved = found["status"]["resolved"]
+    assert (resolved["immutableUri"], resolved["files"]) == ("s3://models/risk/fraud-detector/1.5.0", 2)
+    assert resolved["card"]["license"] == "mit"
+    assert resolved["access"] == {
+        "name": "model-store",
+        "system": "objectStore",
+        "address": "http://s3.models:9000",
+        "options": {"region": "us-east-1", "uri": "s3://models/risk"},
+        "secretName": "model-store",
+    }
+    found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-6-0", is_resolved, 60)
+    resolved = found["status"]["resolved"]
+    assert resolved["immutableUri"] == "s3://models/fraud-detector/model.tar.gz?as=object&packed=tar.gz"
+    assert (resolved["registryVersion"], resolved["files"]) == ("1", 2)
+    assert resolved["lineage"]["gitCommit"] == "a" * 40
+    assert resolved["environment"]["requirements"] == {"numpy": "2.0.0"}
+
+
+async def test_a_model_of_a_bucket_serves_and_one_with_a_byte_changed_never_does(
+    endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], s3: S3Bench, tmp_path: Path
+) -> None:
+    operator = start_operator(endpoint.namespace)
+    await endpoint.create(registry(s3))
+    await endpoint.create(secret(s3))
+    for number in (1, 2):
+        objects.write_model(tmp_path / str(number), f"{number}.0.0")
+        s3.put(f"team/fraud/{number}/model.json", (tmp_path / str(number) / "model.json").read_bytes())
+        await endpoint.create(version(number, f"s3://models/team/fraud/{number}"))
+        await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
+    stable = (await endpoint.serve(1))["status"]["stable"]["revision"]
+    content = (tmp_path / "2" / "model.json").read_bytes().replace(b"2.0.0", b"2.0.1")
+    s3.put("team/fraud/2/model.json", content)
+    await endpoint.ask(2)
+    outcome = (await endpoint.until(rolled_back, 120))["status"]["outcome"]
+
+    assert outcome["cause"] == "DigestMismatch"
+    assert all(outcome["revision"] not in weights(route) for route in endpoint.recorder.of("HTTPRoute", "fraud"))
+    pods = [pod for pod in endpoint.recorder.history if revision_of(pod) == outcome["revision"]]
+    assert MISMATCH_EXIT in [exit_code(pod) for pod in pods]
+    assert (await endpoint.infer()).headers["x-model-revision"] == stable
+
+    await endpoint.create(version(3, "s3://models/others/fraud/3"))
+    refused = says("'s3://models/others/fraud/3' is not beneath 's3://models/team', which the ModelRegistry is for")
+    await endpoint.recorder.until("ModelVersion", "fraud-3", refused, 30)
+    seen = json.dumps([one for one in endpoint.recorder.history if one["kind"] != "Secret"])
+    canary = s3.keys["reader"][1]
+    assert canary not in seen
+    assert canary not in operator.log.read_text()
+    assert canary.encode() not in arguments_of_processes()
+
+
+def version(number: int, uri: str) -> dict[str, Any]:
+    source = {"uri": {"uri": uri}, "registryRef": {"name": "store"}}
+    return objects.model_version(f"fraud-{number}", f"{number}.0.0", source)
+
+
+def registry(s3: S3Bench) -> dict[str, Any]:
+    spec = {
+        "objectStore": {"uri": "s3://models/team", "endpoint": s3.url},
+        "credentials": {"secretRef": {"name": "store"}},
+    }
+    return {
+        "apiVersion": "crossfade.dev/v1alpha1",
+        "kind": "ModelRegistry",
+        "metadata": {"name": "store"},
+        "spec": spec,
+    }
+
+
+def secret(s3: S3Bench) -> dict[str, Any]:
+    keys = dict(zip(("accessKeyId", "secretAccessKey"), s3.keys["reader"], strict=True))
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "store"}, "stringData": keys}

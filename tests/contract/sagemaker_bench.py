@@ -1,0 +1,85 @@
+"""Groups of model packages in moto, whose bytes are in its S3."""
+
+import io
+import json
+import tarfile
+import uuid
+from typing import Any
+
+from crossfade.model.access import Access, Secrets
+
+from tests.contract.store_bench import S3Bench
+from tests.support.faults import Answer
+
+IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/serve:1"
+Json = dict[str, Any]
+
+
+_AMAZONS = {b"SignatureDoesNotMatch": "InvalidSignatureException", b"AccessDenied": "AccessDeniedException"}
+
+
+def as_amazon(answer: Answer) -> Answer:
+    """moto refuses in XML, which not even boto3 reads here; Amazon does so in JSON, and with 400."""
+    if answer.status != 403:
+        return answer
+    code = next(code for said, code in _AMAZONS.items() if said in answer.content)
+    return Answer(400, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps({"__type": code}).encode())
+
+
+def packed(**files: bytes) -> bytes:
+    """A model.tar.gz."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as archive:
+        for name, text in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(text)
+            archive.addfile(entry, io.BytesIO(text))
+    return content.getvalue()
+
+
+class Group:
+    """A group of packages in the bench's registry."""
+
+    def __init__(self, bench: S3Bench) -> None:
+        self.bench = bench
+        self.name = f"Fraud-{uuid.uuid4().hex[:8]}"
+        bench.do("sagemaker", "create_model_package_group", ModelPackageGroupName=self.name)
+
+    def key(self, number: int) -> str:
+        """Where the bytes of a version are."""
+        return f"{self.name}/{number}/output/model.tar.gz"
+
+    def put(self, number: int) -> str:
+        """Upload a model; returns its address."""
+        self.bench.put(
+            self.key(number), packed(**{"model.json": b'{"version": %d}' % number, "code/serve.py": b"pass"})
+        )
+        return f"s3://models/{self.key(number)}"
+
+    def register(self, approval: str = "Approved", container: Json | None = None, **more: Any) -> str:
+        """One more version, returns its ARN."""
+        container = container or {"ModelDataUrl": self.put(1)}
+        return str(
+            self.bench.do(
+                "sagemaker",
+                "create_model_package",
+                ModelPackageGroupName=self.name,
+                ModelApprovalStatus=approval,
+                InferenceSpecification={
+                    "Containers": [{"Image": IMAGE, **container}],
+                    "SupportedContentTypes": ["application/json", "text/csv"],
+                    "SupportedResponseMIMETypes": ["application/json"],
+                },
+                **more,
+            )["ModelPackageArn"]
+        )
+
+    def version(self, number: int) -> str:
+        """One with bytes of its own."""
+        return self.register(container={"ModelDataUrl": self.put(number)})
+
+
+def way_in(bench: S3Bench, address: str, who: str = "reader") -> Access:
+    names = ("accessKeyId", "secretAccessKey")
+    options = (("region", "us-east-1"), ("s3", address))
+    return Access("sageMaker", address, options, Secrets(dict(zip(names, bench.keys[who], strict=True))))

@@ -1,0 +1,121 @@
+"""Catches a token of Google's that is asked for too often, goes on being used, or is asked for where it must not be."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from crossfade.adapters.sources import OpenSources
+from crossfade.model.access import Access, Secrets
+from crossfade.ports import SourceError
+
+from tests.contract.registry_contract import opened, resolve
+from tests.contract.store_bench import Bench, GcsBench, a_model, in_store
+from tests.support.faults import Answer, Proxy, dripping, proxy, refusing
+
+pytestmark = pytest.mark.parametrize("store_bench", ["gs"], indirect=True)
+
+
+@pytest.fixture
+def gcs(store_bench: Bench) -> GcsBench:
+    """Google's alone."""
+    assert isinstance(store_bench, GcsBench)
+    return store_bench
+
+
+@pytest.fixture
+def tokens(gcs: GcsBench) -> Iterator[Proxy]:
+    """A proxy in front of the token server."""
+    with proxy(gcs.door.address) as made:
+        yield made
+
+
+def by_way_of(gcs: GcsBench, place: str) -> Access:
+    """The way in, with a key that names this token server."""
+    return with_key(gcs, {"token_uri": place})
+
+
+def with_key(gcs: GcsBench, changes: dict[str, Any]) -> Access:
+    """The way in, with a key that is another one than Google's."""
+    told = {**gcs.door.key("reader"), **changes}
+    return replace(gcs.access(gcs.url), secrets=Secrets({"serviceAccountKey": json.dumps(told)}))
+
+
+async def test_one_token_does_for_many_requests_and_one_that_is_not_known_any_longer_is_renewed(
+    gcs: GcsBench, tokens: Proxy
+) -> None:
+    asked = in_store(f"gs://models/{a_model(gcs)}")
+    async with opened(by_way_of(gcs, f"{tokens.url}/token")) as found:
+        for _ in range(3):
+            await found.registry.resolve(asked)
+        assert len(tokens.told) == 1
+        gcs.door.tokens.clear()
+        with pytest.raises(SourceError, match="does not accept who asks"):
+            await found.registry.resolve(asked)
+        await found.registry.resolve(asked)
+    assert len(tokens.told) == 2
+    assert b"PRIVATE" not in tokens.told[0]
+
+
+async def test_a_token_whose_life_is_over_is_renewed_before(gcs: GcsBench, tokens: Proxy) -> None:
+    def short(answer: Answer) -> Answer:
+        return replace(answer, content=json.dumps({**json.loads(answer.content), "expires_in": 30}).encode())
+
+    tokens.inject(short)
+    asked = in_store(f"gs://models/{a_model(gcs)}")
+    async with opened(by_way_of(gcs, f"{tokens.url}/token")) as found:
+        for _ in range(2):
+            await found.registry.resolve(asked)
+    assert len(tokens.told) == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        (refusing(500), "answered with 500"),
+        (refusing(429, Retry_After="7"), "answered with 429"),
+        (refusing(403), "does not accept who asks"),
+        (refusing(200), "gave no token"),
+        (lambda real: replace(real, content=b'{"access_token": "a\\nb"}'), "gave no token"),
+        (lambda real: replace(real, content=b"<html>"), "gave no token"),
+        (refusing(307, Location="http://169.254.169.254/token"), "is redirected to another host"),
+        (refusing(302, Location="/token"), "which is not followed"),
+        (dripping, "did not answer in time"),
+    ],
+)
+async def test_a_token_server_on_a_bad_day_is_named(gcs: GcsBench, tokens: Proxy, said: Any, sentence: str) -> None:
+    tokens.inject(said)
+    with pytest.raises(SourceError, match=f"the token server at {tokens.url}/token.*{sentence}") as failure:
+        await resolve(by_way_of(gcs, f"{tokens.url}/token"), in_store("gs://models/risk"), timeout=1.0)
+    assert failure.value.retry
+    assert failure.value.wait == (7.0 if "429" in sentence else 0.0)
+
+
+@pytest.mark.parametrize(
+    "place", ["http://169.254.169.254/token", "http://127.0.0.1:1/token", "http://[::ffff:a9fe:a9fe]/"]
+)
+async def test_a_token_server_where_credentials_are_given_out_is_refused(gcs: GcsBench, place: str) -> None:
+    sources = OpenSources((), None)
+    async with sources.open(replace(by_way_of(gcs, place), address="https://203.0.113.1")) as found:
+        with pytest.raises(SourceError, match="where models must not come from"):
+            await found.registry.resolve(in_store("gs://models/risk"))
+    await sources.close()
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        {"token_uri": "file:///etc/passwd"},
+        {"token_uri": "https://user:canary@host/token"},
+        {"token_uri": 1},
+        {"client_email": None},
+        {"private_key": "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n"},
+        {"private_key": None},
+    ],
+)
+async def test_a_key_that_is_none_is_said_to_be(gcs: GcsBench, key: dict[str, Any]) -> None:
+    with pytest.raises(SourceError, match="as Google gave it out, with `client_email`") as failure:
+        async with opened(with_key(gcs, key)):
+            pass
+    assert "canary" not in str(failure.value)
