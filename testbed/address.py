@@ -25,7 +25,10 @@ ETCD = "http://127.0.0.1:2379"
 ENVOY_GATEWAY_NAME = "envoy-gateway.envoy-gateway-system.svc.cluster.local."
 """By which Envoy looks for Envoy Gateway; with its last dot, for names are compared letter by letter."""
 
-SERVICES = ("kubernetes.default", "prometheus.monitoring", "mlflow.mlops", "hub.mlops", "registry.models")
+SERVICES = (
+    *("kubernetes.default", "prometheus.monitoring", "mlflow.mlops", "hub.mlops", "registry.models"),
+    *("s3.models", "sagemaker.models"),
+)
 
 
 def hosts_file() -> str:
