@@ -3,40 +3,32 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test beside traffic people faults matrix test-long check golden mutate generate bench clean
+.PHONY: demo test beside traffic faults test-long check golden mutate generate bench clean
 
 demo: .venv/ready  ## a real cluster, real models, one promotion and one rollback
 	@$(BIN)/python -m demo $(ARGS)
 
-test: check  ## all tiers but for what `test-long` has; those with a cluster in four parts side by side, each on a testbed of its own
+test: check  ## all tiers; those with a cluster in three parts side by side, each on a testbed of its own
+	$(BIN)/pytest -q -n 2 -m matrix tests/unit tests/simulation
+	$(BIN)/pytest -q tests/image
 	@rm -rf .tally
-	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=5 $(PARTS) matrix
+	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=3 beside traffic faults
 	$(BIN)/python -m tests.support.tally
 
-# Tests mostly wait for scrapes, drains and deadlines: four testbeds keep two cores busy. What no list names is `faults`.
-PARTS := beside traffic people faults
-TRAFFIC := $(addprefix tests/cluster/test_, gateways.py grpc.py grpc_gateways.py grpc_routes.py judge.py rehearsal.py rollout.py streams.py)
-PEOPLE := $(addprefix tests/cluster/test_, adopted.py interruptions.py midway.py recreated.py refusals.py replicas.py way_back.py)
-FAULTS := tests/cluster $(addprefix --ignore=, $(TRAFFIC) $(PEOPLE))
+# Tests mostly wait for scrapes, drains and deadlines: three testbeds keep two cores busy. What no list names is `faults`.
+TRAFFIC := $(addprefix tests/cluster/test_, gateways.py grpc.py grpc_gateways.py rehearsal.py rollout.py adopted.py)
 
-$(PARTS) matrix: .venv/ready
+beside traffic faults: .venv/ready
 beside:
 	$(BIN)/pytest tests/testbed tests/contract tests/chart $(ARGS)
 traffic:
 	$(BIN)/pytest $(TRAFFIC) $(ARGS)
-people:
-	$(BIN)/pytest $(PEOPLE) $(ARGS)
 faults:
-	$(BIN)/pytest $(FAULTS) $(ARGS)
-matrix:
-	$(BIN)/pytest -q -m matrix tests/unit tests/simulation $(ARGS)
-	$(BIN)/pytest -q tests/image $(ARGS)
+	$(BIN)/pytest tests/cluster $(TRAFFIC:%=--ignore=%) $(ARGS)
 
-test-long: .venv/ready  ## a hundred orders of every rollout, every state of a larger small world, every case on both gateways; two hours
-	$(BIN)/pytest -q -n 2 -m slow tests/unit tests/simulation
-	@rm -rf .tally
-	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=3 traffic people faults ARGS="-m slow"
-	$(BIN)/python -m tests.support.tally
+test-long: .venv/ready  ## a hundred orders of every rollout, every state of a larger small world, more on the second gateway; an hour or two
+	nice $(BIN)/pytest -q -n 2 -m slow tests/simulation $(ARGS)
+	$(BIN)/pytest -q -m slow tests/cluster $(ARGS)
 
 check: .venv/ready  ## what to run all the time: linters, types, contracts between rooms, fast tests
 	$(BIN)/ruff check -q .

@@ -25,10 +25,7 @@ ETCD = "http://127.0.0.1:2379"
 ENVOY_GATEWAY_NAME = "envoy-gateway.envoy-gateway-system.svc.cluster.local."
 """By which Envoy looks for Envoy Gateway; with its last dot, for names are compared letter by letter."""
 
-SERVICES = (
-    *("kubernetes.default", "prometheus.monitoring", "mlflow.mlops", "hub.mlops", "registry.models"),
-    *("s3.models", "sagemaker.models"),
-)
+SERVICES = ("kubernetes.default", "prometheus.monitoring", "mlflow.mlops", "hub.mlops", "registry.models")
 
 
 def hosts_file() -> str:

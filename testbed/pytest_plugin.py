@@ -6,7 +6,6 @@ session, even when that is killed. current takes the cluster of $KUBECONFIG. kin
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,6 @@ from testbed.bed import Bed
 from testbed.binaries.catalogue import OCI_REGISTRY
 from testbed.binaries.environments import python_env
 from testbed.binaries.locate import locate
-from testbed.binaries.node import node_env
 from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle, CurrentCluster
 from testbed.kind import kind_cluster
@@ -37,7 +35,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def bed(request: pytest.FixtureRequest) -> Iterator[ClusterHandle]:
     """The session's cluster. A bed has MLflow when a test of the session uses the fixture `mlflow_url`, and the image
     `mlserver` when one uses `mlserver_image`. A test whose parameter `gateway` is "envoy" may call `start_envoy`.
-    For a fixture `oci` a registry and its client are fetched, for `cloud_clients` object stores and their clients."""
+    For a fixture `oci` a registry and its client are fetched."""
     choice = request.config.getoption("--cluster")
     if choice == "current":
         yield CurrentCluster(Path(os.environ.get("KUBECONFIG", "") or Path.home() / ".kube" / "config"))
@@ -72,11 +70,6 @@ def _session_bed(request: pytest.FixtureRequest) -> Bed:
     if "oci" in wanted:
         locate(OCI_REGISTRY, progress)
         python_env("oras", progress)
-    if "cloud_clients" in wanted:
-        python_env("moto", progress)
-        python_env("stores", progress)
-        with suppress(TestbedError):  # without npm its tests are skipped
-            node_env("azurite", progress)
     if any(map(_is_for_envoy, request.session.items)):
         envoy.fetch(progress)
     running = Bed.up(f"pytest-{os.getpid()}", mlflow="mlflow_url" in wanted, tied=True, progress=progress)
