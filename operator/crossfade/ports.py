@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from crossfade.api import meta
@@ -43,6 +43,11 @@ class SourceError(Exception):
         super().__init__(message)
         self.retry = retry
         self.wait = wait
+
+
+class FromStartError(SourceError):
+    """What was read of a file cannot be gone on with: its store gives no parts of it, or it changed meanwhile. It may
+    be read from its first byte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,13 +214,30 @@ class StoredFile:
     """A file in a store: path relative to the model's root, and its size in bytes.
 
     `sha256` is the hex that the store promises of its bytes, where it does. With an `archive` it is a package of files,
-    which are the model's in its place; its path then only names it.
+    which are the model's in its place; its path then only names it. `parts` is whether the store gives parts of it as
+    cheaply as the whole.
     """
 
     path: str
     size: int
     sha256: str | None = None
     archive: Archive | None = None
+    parts: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The bytes of a file from `start` up to `end`, which is not of it; None for the file's own end."""
+
+    start: int = 0
+    end: int | None = None
+
+    def most(self, at: int, wanted: int) -> int:
+        """How many bytes at `at` are of this part, `wanted` at most."""
+        return wanted if self.end is None else min(wanted, self.end - at)
+
+
+WHOLE = Part()
 
 
 class Artifacts(Protocol):
@@ -225,8 +247,9 @@ class Artifacts(Protocol):
         """All files below the URI, or the one file it names. Raises SourceError."""
         ...
 
-    def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
-        """The file's bytes in chunks. Raises SourceError."""
+    def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+        """The part's bytes in chunks, all of one version of the file where the store has versions. Raises SourceError,
+        and FromStartError when there are no parts to be had."""
         ...
 
 

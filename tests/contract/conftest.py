@@ -16,6 +16,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from crossfade.adapters import ranged
 from crossfade.adapters.artifacts.mlflow_artifacts import MlflowArtifacts
 from crossfade.adapters.artifacts.router import ArtifactStore, plain_stores
 from crossfade.adapters.kube import KubeCluster
@@ -51,6 +52,12 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     for name in (name for fixture, names in environments.items() if fixture in wanted for name in names):
         if not session.config.option.collectonly:
             python_env(name)
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections that break are followed by others without a pause."""
+    monkeypatch.setattr(ranged, "_FIRST_PAUSE", 0.001)
 
 
 def store(mlflow_url: str | None = None, root: Path | None = None) -> ArtifactStore:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from crossfade.adapters import web
+from crossfade.adapters import transfer
 from crossfade.adapters.sources import OpenSources
 from crossfade.api.v1alpha1.modelversion import Source
 from crossfade.model.access import Access
+from crossfade.observe.staging import STAGING
 from crossfade.observe.verify import DigestMismatch, fetch, measure
 from crossfade.ports import Opened, Reference, SourceError
 
@@ -172,6 +173,17 @@ class SourceContract:
         front.inject(fault, subject.asks)
         await self.refused(subject, subject.access(front.url), subject.exact)
 
+    async def test_a_connection_that_breaks_in_the_middle_of_a_file_is_followed_by_another(
+        self, subject: Subject, front: Proxy, tmp_path: Path
+    ) -> None:
+        access = subject.access(front.url)
+        reference = await resolve(access, subject.exact)
+        promised = await digest(access, reference)
+        front.inject(truncating, subject.reads, times=1)
+        async with opened(access) as found:
+            assert (await fetch(found.artifacts, reference.immutable_uri, promised, tmp_path)).digest == promised
+        assert front.times == 0
+
     async def test_half_a_file_is_none(self, subject: Subject, front: Proxy, tmp_path: Path) -> None:
         access = subject.access(front.url)
         reference = await resolve(access, subject.exact)
@@ -181,7 +193,7 @@ class SourceContract:
             with pytest.raises(SourceError) as failure:
                 await fetch(found.artifacts, reference.immutable_uri, promised, tmp_path / "m")
         assert failure.value.retry
-        assert list((tmp_path / "m").iterdir()) == []
+        assert [entry.name for entry in (tmp_path / "m").iterdir()] == [STAGING]
 
     async def test_an_answer_that_drips_holds_nobody_up(self, subject: Subject, front: Proxy) -> None:
         front.inject(dripping, subject.asks)
@@ -193,7 +205,7 @@ class SourceContract:
     ) -> None:
         access = subject.access(front.url)
         reference = await resolve(access, subject.exact)
-        monkeypatch.setattr(web, "_CHUNK_SECONDS", 0.5)
+        monkeypatch.setattr(transfer, "_CHUNK_SECONDS", 0.5)
         front.inject(dripping, subject.reads)
         with pytest.raises(SourceError, match="did not answer in time"):
             await digest(access, reference)

@@ -205,6 +205,10 @@ async def test_a_large_file_elsewhere_is_read_there_without_the_token(
         assert cdn.seen
         assert cdn.sent("authorization") == {None}
         assert front.sent("authorization") == {f"Bearer {READER}"}
+        cdn.inject(truncating, times=1)
+        assert await digest(access, reference) == found
+        assert "bytes=160-" in cdn.sent("range")
+        assert cdn.sent("authorization") == {None}
         cdn.inject(truncating)
         with pytest.raises(SourceError) as failure:
             await digest(access, reference)

@@ -1,10 +1,15 @@
 """Catches a loader that ends well without verified bytes, or badly without the status and sentence that say why."""
 
+import hashlib
 import json
 import subprocess
 import sys
 import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from crossfade.adapters.sources import OpenSources
@@ -12,7 +17,10 @@ from crossfade.cli import last_words
 from crossfade.cli import load as loader
 from crossfade.cli.access import WayIn
 from crossfade.model.access import Access
+from crossfade.model.manifest import File, mvd1
+from crossfade.observe.staging import STAGING, STATUS
 from crossfade.observe.verify import measure
+from crossfade.ports import WHOLE, Part, SourceError, StoredFile
 
 from tests.contract.conftest import MlflowBench, inherited_environment, resolved, store
 
@@ -98,6 +106,48 @@ async def test_a_source_that_may_come_is_tried_again_until_the_time_is_up(
     assert (status, "No such file" in sentence) == (4, True)
 
 
+class Trickling:
+    """A store whose every connection brings one byte more, and breaks."""
+
+    content = b"weights"
+
+    def __init__(self, status: Path) -> None:
+        self.status = status
+        self.told: list[tuple[str, str, int]] = []
+
+    async def files(self, uri: str) -> Sequence[StoredFile]:
+        """See ports.Artifacts."""
+        return [StoredFile("model", len(self.content))]
+
+    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+        """See ports.Artifacts."""
+        yield self.content[part.start : part.start + 1]
+        if part.start + 1 < len(self.content):
+            raise SourceError("the connection broke")
+
+    @asynccontextmanager
+    async def open(self, access: Access | None) -> AsyncIterator[Any]:
+        """See ports.Sources."""
+        if self.status.exists():
+            found = json.loads(self.status.read_text())
+            self.told.append((found["state"], found["message"], found["bytesDone"]))
+        yield SimpleNamespace(artifacts=self)
+
+
+async def test_the_time_for_tries_begins_anew_whenever_something_came(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(loader, "_FIRST_WAIT_SECONDS", 0.06)
+    monkeypatch.setattr(loader, "_TRY_SECONDS", 0.1)
+    digest = mvd1([File("model", 7, hashlib.sha256(b"weights").hexdigest())])
+    store = Trickling(tmp_path / "mnt" / STAGING / STATUS)
+    status, sentence = await loader._load("s3://b/m", digest, tmp_path / "mnt", store, WayIn(None, tmp_path))
+    assert (status, sentence) == (0, f"1 files with 7 bytes verified as {digest} in {tmp_path / 'mnt'}")
+    assert (tmp_path / "mnt" / "model").read_bytes() == b"weights"
+    assert store.told == [("Waiting", "the connection broke", count) for count in range(1, 7)]
+    assert capsys.readouterr().out == "crossfade load: the connection broke; trying again in 0 s\n" * 6
+
+
 async def test_credentials_that_are_refused_are_not_repeated(web: tuple[str, Path], tmp_path: Path) -> None:
     (tmp_path / "credentials").mkdir()
     (tmp_path / "credentials" / "token").write_text("canary\n")
@@ -135,7 +185,7 @@ async def test_the_sentence_reaches_the_termination_log_cut_to_what_is_read(
     assert log.read_text() == "x" * 4096
 
 
-def test_sigterm_ends_it_at_once_and_leaves_nothing(tmp_path: Path) -> None:
+def test_sigterm_ends_it_at_once_and_leaves_nothing_that_a_server_reads(tmp_path: Path) -> None:
     """As a container's first process it would otherwise outlive the signal."""
     with subprocess.Popen(
         [sys.executable, "-c", WAITING, str(tmp_path / "mnt")],
@@ -148,7 +198,7 @@ def test_sigterm_ends_it_at_once_and_leaves_nothing(tmp_path: Path) -> None:
         process.terminate()
         _, complaint = process.communicate()
     assert (process.returncode, complaint) == (143, "")
-    assert list((tmp_path / "mnt").iterdir()) == []
+    assert [path.name for path in (tmp_path / "mnt").iterdir()] == [STAGING]
 
 
 def test_the_loader_starts_without_the_operators_heavy_parts() -> None:
@@ -170,7 +220,7 @@ class Endless:
     async def files(self, uri):
         return [StoredFile("weights", 10)]
 
-    async def read(self, uri, path):
+    async def read(self, uri, path, part):
         yield b"half"
         print("loading", flush=True)
         await asyncio.Event().wait()

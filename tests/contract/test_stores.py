@@ -9,9 +9,9 @@ import httpx
 import pytest
 from crossfade.adapters.artifacts.http import HttpArtifacts
 from crossfade.adapters.artifacts.object_store import ObjectStoreArtifacts
-from crossfade.ports import Artifacts, SourceError, StoredFile
+from crossfade.ports import Artifacts, FromStartError, Part, SourceError, StoredFile
 
-from tests.contract.conftest import serving, store
+from tests.contract.conftest import S3_OWNER, serving, store
 
 BIG = bytes(range(256)) * 40_000  # beyond one request's range and many chunks
 
@@ -20,8 +20,8 @@ async def content(store: Artifacts, uri: str, path: str) -> bytes:
     return b"".join([chunk async for chunk in store.read(uri, path)])
 
 
-def put(s3: str, key: str, body: bytes) -> None:
-    httpx.put(f"{s3}/models/{key}", content=body).raise_for_status()
+def put(s3: str, key: str, body: bytes, auth: tuple[str, str] | None = None) -> None:
+    httpx.put(f"{s3}/models/{key}", content=body, auth=auth).raise_for_status()
 
 
 class TestS3:
@@ -37,6 +37,21 @@ class TestS3:
             assert files == names
             assert await content(store, uri, "data/model é.bin") == BIG
             assert await content(store, uri, "data/empty") == b""
+
+    async def test_a_part_is_read_alone(self, s3: str) -> None:
+        put(s3, "churn/1/model", BIG)
+        store = ObjectStoreArtifacts()
+        for part in (Part(5), Part(5, 9_000_000), Part(9_000_000, len(BIG) + 5), Part(0, 1)):
+            found = b"".join([chunk async for chunk in store.read("s3://models/churn/1", "model", part)])
+            assert found == BIG[part.start : part.end]
+
+    async def test_an_object_that_is_replaced_while_it_is_read_is_to_be_begun_again(self, s3: str) -> None:
+        put(s3, "churn/1/model", BIG)
+        chunks = ObjectStoreArtifacts().read("s3://models/churn/1", "model")
+        await anext(chunks)
+        put(s3, "churn/1/model", BIG[::-1], S3_OWNER)
+        with pytest.raises(FromStartError, match="changed while it was read"):
+            [_ async for _ in chunks]
 
     async def test_a_key_is_a_model_of_one_file(self, s3: str) -> None:
         put(s3, "churn/model.onnx", b"onnx")

@@ -8,9 +8,10 @@ from pathlib import Path
 import httpx
 import pytest
 from crossfade.model.access import Access
-from crossfade.observe import verify
+from crossfade.observe.ahead import PART_BYTES
+from crossfade.observe.staging import STAGING
 from crossfade.observe.verify import DigestMismatch, Measured, fetch, measure
-from crossfade.ports import Artifacts, SourceError, StoredFile
+from crossfade.ports import WHOLE, Artifacts, Part, SourceError, StoredFile
 
 from tests.contract.conftest import S3_OWNER, MlflowBench, resolved, store
 
@@ -144,10 +145,10 @@ class Given:
     async def files(self, uri: str) -> Sequence[StoredFile]:
         return self.listed or [StoredFile(path, len(content)) for path, content in self.contents.items()]
 
-    async def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
+    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
         self.reads += 1
         self.on_read(path)
-        content = self.contents[path]
+        content = self.contents[path][part.start : part.end]
         for start in range(0, len(content), 1 << 20):
             yield content[start : start + (1 << 20)]
 
@@ -175,23 +176,23 @@ async def test_a_folder_with_someone_elses_files_is_left_alone(tmp_path: Path) -
 
 
 async def test_what_a_killed_load_left_behind_is_replaced(tmp_path: Path) -> None:
-    (tmp_path / verify._STAGING / "data").mkdir(parents=True)
-    (tmp_path / verify._STAGING / "data" / "model.bin").write_bytes(b"half")
+    (tmp_path / STAGING / "data").mkdir(parents=True)
+    (tmp_path / STAGING / "data" / "model.bin").write_bytes(b"half")
     (tmp_path / "MLmodel").write_bytes(b"moved into place before the kill")
     await fetch(Given(FILES), "s3://b/m", await digest_of(FILES), tmp_path)
     assert on_disk(tmp_path) == FILES
 
 
-async def test_a_cancelled_load_leaves_nothing(tmp_path: Path) -> None:
+async def test_a_cancelled_load_leaves_nothing_that_a_server_reads(tmp_path: Path) -> None:
     store = Given(FILES)
     task = asyncio.create_task(fetch(store, "s3://b/m", await digest_of(FILES), tmp_path))
     store.on_read = lambda _path: task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert entries(tmp_path) == []
+    assert entries(tmp_path) == [STAGING]
 
 
-async def test_a_source_that_fails_midway_leaves_nothing(tmp_path: Path) -> None:
+async def test_a_source_that_fails_midway_leaves_nothing_that_a_server_reads(tmp_path: Path) -> None:
     store = Given(FILES)
 
     def fail(path: str) -> None:
@@ -201,7 +202,7 @@ async def test_a_source_that_fails_midway_leaves_nothing(tmp_path: Path) -> None
     store.on_read = fail
     with pytest.raises(SourceError, match="the store went away"):
         await fetch(store, "s3://b/m", await digest_of(FILES), tmp_path)
-    assert entries(tmp_path) == []
+    assert entries(tmp_path) == [STAGING]
 
 
 @pytest.mark.parametrize("said", [10, 12])
@@ -210,12 +211,12 @@ async def test_a_file_of_another_length_than_listed_is_refused(tmp_path: Path, s
     with pytest.raises(SourceError, match="'MLmodel' of 's3://b/m' is not as long as its store said") as failure:
         await fetch(store, "s3://b/m", await digest_of(FILES), tmp_path)
     assert failure.value.retry is True
-    assert entries(tmp_path) == []
+    assert entries(tmp_path) == [STAGING]
 
 
 async def test_a_stream_without_an_end_is_cut_at_the_length_that_was_listed() -> None:
     class Endless(Given):
-        async def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
+        async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
             for _ in range(1000):
                 self.reads += 1
                 yield b"x"
@@ -227,7 +228,7 @@ async def test_a_stream_without_an_end_is_cut_at_the_length_that_was_listed() ->
 
 
 @pytest.mark.parametrize(
-    "path", ["../outside", "/etc/cron.d/x", "a/../../outside", "a\\..\\..\\x", f"{verify._STAGING}/x", verify._STAGING]
+    "path", ["../outside", "/etc/cron.d/x", "a/../../outside", "a\\..\\..\\x", f"{STAGING}/x", STAGING]
 )
 async def test_a_hostile_path_is_refused_before_a_byte_is_written(tmp_path: Path, path: str) -> None:
     target = tmp_path / "deep" / "target"
@@ -262,6 +263,15 @@ async def test_a_decomposed_name_is_stored_as_its_digest_says(tmp_path: Path) ->
     await fetch(Given(files), "s3://b/m", digest, tmp_path)
     assert entries(tmp_path) == ["caf\u00e9"]
     assert await fetch(Given(files), "s3://b/m", digest, tmp_path) == Measured(digest, 1, 1)
+
+
+@pytest.mark.parametrize(("cheap", "reads"), [(True, 3), (False, 1)])
+async def test_parts_are_asked_for_where_a_store_gives_them_cheaply(tmp_path: Path, cheap: bool, reads: int) -> None:
+    files = {"model": bytes(2 * PART_BYTES + 1)}
+    store = Given(files, [StoredFile("model", 2 * PART_BYTES + 1, parts=cheap)])
+    digest = await digest_of(files)
+    assert (await fetch(store, "s3://b/m", digest, tmp_path)).digest == digest
+    assert store.reads == reads
 
 
 async def test_files_are_readable_by_the_model_servers_own_user(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ The Hub's own client is held against it in tests/contract/test_hub.py: where the
 import hashlib
 import json
 import os
+import re
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping
@@ -17,6 +18,7 @@ from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
+_RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
 _CALM = {
     "GIT_CONFIG_GLOBAL": "/dev/null",
     "GIT_CONFIG_SYSTEM": "/dev/null",
@@ -37,6 +39,11 @@ class Said:
         told = {"X-Error-Code": code} if code else {}
         headers = {**told, "X-Error-Message": quote(sentence, safe=" "), "Content-Type": "application/json"}
         return cls(status, json.dumps({"error": sentence}).encode(), headers)
+
+    def part(self, first: int, last: int) -> "Said":
+        """The bytes from the first to the last."""
+        told = {"Content-Range": f"bytes {first}-{last}/{len(self.content)}"}
+        return Said(206, self.content[first : last + 1], {**self.headers, **told})
 
     @classmethod
     def json(cls, value: Any, **headers: str) -> "Said":
@@ -100,7 +107,8 @@ class Hub:
         segments = [unquote(part) for part in parts.path.strip("/").split("/")]
         if segments[0] == "lfs":  # a signed address needs nobody's token, and refuses one beside it
             refused = authorization is not None or parts.query != "signature=1"
-            return Said(400) if refused else Said(200, (self.folder / "lfs" / segments[1]).read_bytes())
+            content = b"" if refused else (self.folder / "lfs" / segments[1]).read_bytes()
+            return Said(400) if refused else Said(200, content, {"ETag": f'"{segments[1]}"'})
         token = (authorization or "").removeprefix("Bearer ")
         if authorization and token not in self.tokens:
             return Said.no(401, "", "Invalid credentials in Authorization header")
@@ -216,6 +224,9 @@ def serving(hub: Hub, address: str = "127.0.0.1", port: int = 0) -> Iterator[Hub
 
         def _write(self, *, body: bool) -> None:
             said = hub.answer(self.path, self.headers.get("Authorization"))
+            asked = _RANGE.fullmatch(self.headers.get("Range", ""))
+            if asked and said.status == 200 and self.headers.get("If-Range") in (None, said.headers.get("ETag")):
+                said = said.part(int(asked[1]), int(asked[2] or len(said.content) - 1))
             self.send_response(said.status)
             for name, text in said.headers.items():
                 self.send_header(name, text)

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, quote, urlsplit
 
 from crossfade.adapters.web import Guard, Reply, Web
 from crossfade.model.access import Access
-from crossfade.ports import SourceError
+from crossfade.ports import WHOLE, Part, SourceError
 
 _NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="next"')
 _RESET = re.compile(r";\s*t=([0-9]{1,6})")
@@ -63,11 +63,11 @@ class HubServer:
             for entry in page:
                 yield entry
 
-    async def download(self, repo: str, commit: str, path: str) -> AsyncIterator[bytes]:
-        """Stream the file at `path`. Raises SourceError."""
+    async def download(self, repo: str, commit: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+        """Stream a part of the file at `path`. Raises SourceError."""
         what = f"the file {path!r} of {repo} at the Hugging Face Hub {self.shown}"
         place = f"/{repo}/resolve/{commit}/{quote(path)}"
-        async for chunk in self._web.stream(what, place, elsewhere=self._elsewhere):
+        async for chunk in self._web.stream(what, place, elsewhere=self._elsewhere, part=part):
             yield chunk
 
     async def _get(self, repo: str, path: str, parameters: Mapping[str, str]) -> tuple[Any, Mapping[str, str] | None]:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.web import Guard, Web
 from crossfade.model.access import Access
-from crossfade.ports import SourceError
+from crossfade.ports import WHOLE, Part, SourceError
 
 _API = "/api/2.0"
 
@@ -47,10 +47,10 @@ class MlflowServer:
             raise SourceError(f"{what} answered {path} with no JSON object; check that the address is MLflow's own")
         return answer
 
-    async def download(self, path: str) -> AsyncIterator[bytes]:
-        """Stream the served artifact at `path`. Raises SourceError."""
+    async def download(self, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+        """Stream a part of the served artifact at `path`. Raises SourceError."""
         what = f"the file {path!r} at MLflow {self.shown}"
-        async for chunk in self._web.stream(what, f"{_API}/mlflow-artifacts/artifacts/{quote(path)}"):
+        async for chunk in self._web.stream(what, f"{_API}/mlflow-artifacts/artifacts/{quote(path)}", part=part):
             yield chunk
 
 

@@ -129,11 +129,11 @@ def _foreign(layer: Json, what: str) -> SourceError:
 
 
 def _file(layer: Json, digest: str, path: str) -> StoredFile:
-    return StoredFile(path, int(layer["size"]), digest.removeprefix("sha256:"))
+    return StoredFile(path, int(layer["size"]), digest.removeprefix("sha256:"), parts=True)
 
 
 def _packed(layer: Json, digest: str, packing: Packing, below: str = "") -> StoredFile:
-    return StoredFile(digest, int(layer["size"]), digest.removeprefix("sha256:"), Archive(packing, below))
+    return StoredFile(digest, int(layer["size"]), digest.removeprefix("sha256:"), Archive(packing, below), parts=True)
 
 
 def _digest(entry: Json, what: str) -> str:

@@ -10,7 +10,7 @@ from crossfade.adapters.json_object import json_object
 from crossfade.adapters.oci_tokens import OciTokens
 from crossfade.adapters.web import Guard, Reply, Web
 from crossfade.model.access import Access
-from crossfade.ports import SourceError
+from crossfade.ports import WHOLE, Part, SourceError
 
 _CONFIG_BYTES: Final = 1 << 20
 _ACCEPTED: Final = {
@@ -64,13 +64,13 @@ class OciServer:
                 raise SourceError(f"the config of {repository} has more than {_CONFIG_BYTES} bytes; push a smaller one")
         return _checked(bytes(content), digest, f"the OCI registry at {self.shown} gave a config of {repository}")[1]
 
-    async def blob(self, repository: str, digest: str) -> AsyncIterator[bytes]:
-        """Stream the bytes of a layer; whether they are those of the digest is for the reader to check. They may lie at
-        another host, which gets no credentials. Raises SourceError."""
+    async def blob(self, repository: str, digest: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+        """Stream the bytes of a part of a layer; whether they are those of the digest is for the reader to check. They
+        may lie at another host, which gets no credentials. Raises SourceError."""
         what = f"the layer {digest} of {repository} at the OCI registry {self.shown}"
         headers = await self._tokens.headers(repository)
         path = f"/v2/{repository}/blobs/{quote(digest, safe=':')}"
-        async for chunk in self._web.stream(what, path, headers, elsewhere=self._elsewhere):
+        async for chunk in self._web.stream(what, path, headers, elsewhere=self._elsewhere, part=part):
             yield chunk
 
     async def _asked(self, repository: str, path: str) -> Reply:

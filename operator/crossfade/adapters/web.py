@@ -3,30 +3,27 @@ sentence that repeats nothing secret."""
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import Any, Final
 
 import httpx
 
 from crossfade.adapters.address import shown
 from crossfade.adapters.artifacts.guard import allowed_address
-from crossfade.ports import SourceError
+from crossfade.adapters.ranged import ranged
+from crossfade.adapters.transfer import source_errors, wait_asked
+from crossfade.ports import WHOLE, FromStartError, Part, SourceError
 
-CHUNK_BYTES: Final = 1 << 20
-"""Files are streamed in pieces of this size, which bounds memory."""
-_CHUNK_SECONDS: Final = 60.0
-"""The longest that one of them may take: a server that drips keeps nobody waiting for hours."""
 _JSON_BYTES: Final = 4 << 20
 _AT_ONCE: Final = 20
 """Requests to one registry side by side."""
 _MAX_REDIRECTS: Final = 3
-_LONGEST_WAIT: Final = 300.0
 _SAME_METHOD: Final = (307, 308)
 _PORTS: Final = {"http": 80, "https": 443}
+NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 Signer = Callable[[str, httpx.URL, Mapping[str, str], bytes], Mapping[str, str]]
 """The headers that vouch for one request: its method, its address with the name that was written, its other headers,
@@ -55,7 +52,7 @@ class Reply:
     @property
     def wait(self) -> float:
         """Seconds that Retry-After asks for, 0 when it asks for nothing; 5 minutes at most."""
-        return _wait(self.headers.get("retry-after", ""))
+        return wait_asked(self.headers.get("retry-after", ""))
 
 
 class Web:
@@ -104,19 +101,27 @@ class Web:
         return await self._answer(what, httpx.URL(f"{self._base}{path}"), headers or {}, content)
 
     async def stream(
-        self, what: str, path: str, headers: Mapping[str, str] | None = None, *, elsewhere: Guard | None = None
+        self,
+        what: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        *,
+        elsewhere: Guard | None = None,
+        part: Part = WHOLE,
     ) -> AsyncIterator[bytes]:
-        """The bytes behind a path, asked for with these headers besides. With `elsewhere` a redirect may lead to
-        another server, at an address that this guard lets pass, and which gets none of the headers. Raises SourceError,
-        in which `what` is named."""
+        """The bytes of a part of the file behind a path, asked for with these headers besides, and gone on with where a
+        connection broke. With `elsewhere` a redirect may lead to another server, at an address that this guard lets
+        pass, and which gets none of the headers. Raises SourceError, in which `what` is named, and FromStartError."""
         url = httpx.URL(f"{self._base}{path}")
-        with source_errors(what):
-            async with self._slots, AsyncExitStack() as stack:
-                response = await stack.enter_async_context(self._opened(url, what, headers or {}, elsewhere))
-                if response.status_code != 200:
-                    raise unread(what, response.status_code, _wait(response.headers.get("retry-after", "")))
-                async for chunk in paced(response):
-                    yield chunk
+
+        @asynccontextmanager
+        async def asked(wanted: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+            async with self._slots, self._opened(url, what, headers or {}, elsewhere, wanted) as response:
+                yield response
+
+        async with aclosing(ranged(asked, what, part)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def _answer(self, what: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None) -> Reply:
         with source_errors(what):
@@ -131,15 +136,19 @@ class Web:
         what: str,
         more: Mapping[str, str],
         elsewhere: Guard | None = None,
+        wanted: Mapping[str, str] = NOTHING,
         content: bytes | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """As `opened`; nothing is refused for ever, for the server's address can be edited."""
         headers = self._headers | dict(more)
         if self._signer is not None:
-            headers |= self._signer("GET" if content is None else "POST", url, headers, content or b"")
+            method = "GET" if content is None else "POST"
+            headers |= self._signer(method, url, {**headers, **wanted}, content or b"")
         try:
-            async with opened(self._client, url, what, headers, self._guard, elsewhere, content) as response:
+            async with opened(self._client, url, what, headers, self._guard, elsewhere, wanted, content) as response:
                 yield response
+        except FromStartError:
+            raise
         except SourceError as failure:
             raise SourceError(str(failure), wait=failure.wait) from None
 
@@ -152,13 +161,14 @@ async def opened(
     headers: Mapping[str, str],
     guard: Guard | None,
     elsewhere: Guard | None = None,
+    wanted: Mapping[str, str] = NOTHING,
     content: bytes | None = None,
 ) -> AsyncIterator[httpx.Response]:
     """GET, following redirects within the same host, and with `elsewhere` to others, which this guard must let pass and
-    which get no `headers`; each hop passes its guard anew. With `content` it is a POST, which is followed only
-    as a POST. Raises SourceError."""
+    which get no `headers`, but what is `wanted`; each hop passes its guard anew. With `content` it is a POST, which is
+    followed only as a POST. Raises SourceError."""
     for _ in range(_MAX_REDIRECTS + 1):
-        response = await client.send(await _request(client, url, headers, guard, content), stream=True)
+        response = await client.send(await _request(client, url, {**headers, **wanted}, guard, content), stream=True)
         try:
             if response.next_request is None:
                 yield response
@@ -241,43 +251,6 @@ async def _plain_body(response: httpx.Response, what: str) -> bytes:
         raise SourceError(f"{what} cannot be read: {failure}") from None
 
 
-async def paced(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body in chunks. Raises TimeoutError when one takes longer than a minute."""
-    chunks = response.aiter_raw(CHUNK_BYTES)
-    while True:
-        async with asyncio.timeout(_CHUNK_SECONDS):
-            chunk = await anext(chunks, None)
-        if chunk is None:
-            return
-        yield chunk
-
-
-def unread(what: str, status: int, wait: float) -> SourceError:
-    """The failure of a file that a server did not give."""
-    return SourceError(f"{what} cannot be read: the server answered with {status}", wait=wait)
-
-
-@contextmanager
-def source_errors(what: str) -> Iterator[None]:
-    """Turn transport failures into SourceError; `what` names the thing asked for and where.
-
-    The cause is cut off: what a library says of a header that it cannot send repeats the header.
-    """
-    try:
-        yield
-    except (TimeoutError, httpx.TimeoutException):
-        raise SourceError(f"{what} did not answer in time") from None
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as failure:
-        raise SourceError(f"{what} cannot be read: {_kind(failure)}") from None
-
-
-def _kind(failure: Exception) -> str:
-    text = str(failure)
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        return "its certificate is not trusted; name its authority in `tls.caConfigMapRef` of the ModelRegistry"
-    return type(failure).__name__
-
-
 def _trust(ca: str) -> Any:
     """What httpx is to verify with: the authorities in PEM, or those that everybody trusts."""
     if not ca:
@@ -286,14 +259,3 @@ def _trust(ca: str) -> Any:
         return ssl.create_default_context(cadata=ca)
     except (ssl.SSLError, ValueError):
         raise SourceError("the certificate authority is no PEM certificate; put one there") from None
-
-
-def _wait(text: str) -> float:
-    if text.strip().isdecimal():
-        return min(float(text), _LONGEST_WAIT)
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return 0.0
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return min(max((at - datetime.now(UTC)).total_seconds(), 0.0), _LONGEST_WAIT)

@@ -15,6 +15,11 @@ from crossfade.cli.last_words import tell_kubelet
 from crossfade.model.access import ACCESS_FOLDER
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from crossfade.cli.telling import Teller
+    from crossfade.observe.progress import Progress
+    from crossfade.observe.verify import Measured
     from crossfade.ports import Sources
 
 EXIT_FAILED = 1
@@ -46,8 +51,8 @@ def load(
 ) -> None:
     """Load a model's files and verify their digest.
 
-    Exit status: 0 loaded and verified, 3 other bytes than promised, 4 source not to be read within a minute of tries,
-    1 anything else, such as a full disk.
+    Exit status: 0 loaded and verified, 3 other bytes than promised, 4 source of which a minute of tries
+    brought nothing, 1 anything else, such as a full disk.
     """
     if not re.fullmatch(r"sha256:[a-f0-9]{64}", digest):
         raise typer.BadParameter("must be sha256: and 64 hex digits", param_hint="--digest")
@@ -71,21 +76,43 @@ def _sources(mlflow_address: str | None, hugging_face_address: str | None, file_
 
 async def _load(uri: str, digest: str, to: Path, sources: "Sources", way_in: WayIn) -> tuple[int, str]:
     """Exit status and the sentence that says why."""
-    from crossfade.observe.verify import DigestMismatch, fetch
-    from crossfade.ports import SourceError
+    from crossfade.cli.telling import telling
+    from crossfade.observe.progress import Progress
 
     _end_on_sigterm()
-    give_up, wait = time.monotonic() + _TRY_SECONDS, _FIRST_WAIT_SECONDS
+    progress = Progress()
+
+    async def load_once() -> "Measured":
+        from crossfade.observe.verify import fetch
+
+        async with sources.open(way_in.read()) as opened:
+            return await fetch(opened.artifacts, uri, digest, to, progress)
+
+    async with telling(progress, to, digest) as teller:
+        return await _tried(load_once, to, progress, teller)
+
+
+async def _tried(
+    load_once: "Callable[[], Awaitable[Measured]]", to: Path, progress: "Progress", teller: "Teller"
+) -> tuple[int, str]:
+    """Until it ends well, or for a minute in which nothing came. What came stays, so that the next goes on with it."""
+    from crossfade.observe.verify import DigestMismatch
+    from crossfade.ports import SourceError
+
+    give_up, wait, most = time.monotonic() + _TRY_SECONDS, _FIRST_WAIT_SECONDS, 0
     while True:
+        teller.goes_on()
         try:
-            async with sources.open(way_in.read()) as opened:
-                found = await fetch(opened.artifacts, uri, digest, to)
+            found = await load_once()
         except DigestMismatch as failure:
             return EXIT_DIGEST_MISMATCH, str(failure)
         except SourceError as failure:
+            if progress.most > most:
+                give_up, wait, most = time.monotonic() + _TRY_SECONDS, _FIRST_WAIT_SECONDS, progress.most
             pause = max(wait, failure.wait)
             if not failure.retry or time.monotonic() + pause > give_up:
                 return EXIT_SOURCE_UNREACHABLE, str(failure)
+            teller.waits(str(failure), pause)
         except OSError as failure:
             return EXIT_FAILED, f"the folder {to} cannot be written: {failure.strerror or failure}"
         else:
@@ -95,7 +122,7 @@ async def _load(uri: str, digest: str, to: Path, sources: "Sources", way_in: Way
 
 
 def _end_on_sigterm() -> None:
-    """As a container's first process we would outlive SIGTERM; so end, with what was half loaded removed."""
+    """As a container's first process we would outlive SIGTERM."""
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)

@@ -12,16 +12,21 @@ from crossfade.observe.inflate import inflater
 from crossfade.observe.untar import Take, Untar
 from crossfade.ports import Archive, StoredFile
 
+_PIECE_BYTES: Final = 1 << 20
 _FREE_BYTES: Final = 64 << 20
 _MOST_RATIO: Final = 100
 """An archive may unpack to so many times its size, and `_FREE_BYTES` besides."""
 
 Create = Callable[[str, int], BinaryIO]
-"""Opens what the file of this (safe) path and size in bytes is written to. Raises ValueError where there is no room."""
+"""Opens what the file of this (safe) path and size in bytes is written to; what can be read from it is its beginning.
+Raises ValueError where there is no room."""
 
 
 class Taken(Protocol):
     """Where the bytes go. Nothing here is thread-safe; one thread at a time may use it."""
+
+    def begin(self) -> int:
+        """Hash what is there of it already, its beginning. Returns how many bytes that is; the next are to be fed."""
 
     def feed(self, piece: bytes) -> None:
         """The next bytes, as they are stored."""
@@ -50,6 +55,12 @@ class _One:
         self._path = path
         self._hasher, self._size = hashlib.sha256(), 0
         self._sink = create(path, size)
+
+    def begin(self) -> int:
+        while self._sink.readable() and (piece := self._sink.read(_PIECE_BYTES)):
+            self._hasher.update(piece)
+            self._size += len(piece)
+        return self._size
 
     def feed(self, piece: bytes | memoryview) -> None:
         self._hasher.update(piece)
@@ -82,6 +93,9 @@ class _Many:
         self._open: _One | None = None
         self._files: list[File] = []
         self._wrong: str | None = None
+
+    def begin(self) -> int:
+        return 0
 
     def feed(self, piece: bytes) -> None:
         self._hasher.update(piece)

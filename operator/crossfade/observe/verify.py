@@ -3,32 +3,26 @@
 import asyncio
 import hashlib
 import os
-import shutil
 import stat
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
 from crossfade.model.manifest import File, mvd1, safe_path
-from crossfade.observe.taken import Create, taken
+from crossfade.observe.progress import Progress
+from crossfade.observe.staging import Staging
+from crossfade.observe.stream import AT_ONCE, MOST_FILES, DigestMismatch, not_staging, refused, stream_all
 from crossfade.ports import Artifacts, SourceError, StoredFile
 
-_AT_ONCE = 4
-"""Files read side by side: hides a store's latency, and bounds memory to a few chunks."""
-_MOST_FILES = 100_000
+__all__ = ["DigestMismatch", "Measured", "fetch", "measure"]
+
 _LONGEST_SECONDS = 3600.0
-_STAGING = ".crossfade-load"
-"""Inside the target, as that is a mount point: nothing can be renamed across or onto it."""
 _CHUNK_BYTES = 1 << 20
 _KEPT_BYTES = 256 << 10
 """What is kept of a model is read by people and parsers; no such file is larger."""
-
-
-class DigestMismatch(Exception):  # noqa: N818  (named for what happened, as the field does)
-    """The bytes are not those that were promised. The message names both digests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,134 +41,91 @@ async def measure(artifacts: Artifacts, uri: str, keep: Collection[str] = ()) ->
 
     Raises SourceError, also after an hour.
     """
-    kept: dict[str, _Kept] = {}
-
-    def create(path: str, size: int) -> BinaryIO:
-        wanted = path in keep and size <= _KEPT_BYTES and path not in kept
-        return kept.setdefault(path, _Kept()) if wanted else Path(os.devnull).open("wb")
-
+    nowhere = _Nowhere(keep)
     async with _limited(uri):
         listed = await _listed(artifacts, uri)
         try:
-            files = await _stream_all(artifacts, uri, listed, create)
+            files = await stream_all(artifacts, uri, listed, nowhere)
         except DigestMismatch as failure:  # nothing was promised yet, so other bytes may come another time
             raise SourceError(str(failure)) from None
-    return replace(_measured(files), kept={path: file.content for path, file in kept.items()})
+    return replace(_measured(files), kept=nowhere.content())
 
 
-async def fetch(artifacts: Artifacts, uri: str, digest: str, target: Path) -> Measured:
+async def fetch(
+    artifacts: Artifacts, uri: str, digest: str, target: Path, progress: Progress | None = None
+) -> Measured:
     """Put the model's files into the folder `target`, which is made when absent; only whole and with this digest.
 
     Does nothing but hash when they are there already. Raises DigestMismatch and SourceError, and OSError when the
-    folder cannot be written; then nothing is left in the folder that was not there before.
+    folder cannot be written. What came is kept for another try, out of a server's sight, when that may end better.
     """
-    staging = target / _STAGING
-    await asyncio.to_thread(_clear, target, staging)
-    present = await asyncio.to_thread(lambda: list(_on_disk(target)))
-    if present:
+    staging = Staging(target, digest)
+    if not await asyncio.to_thread(staging.begin):
+        present = await asyncio.to_thread(lambda: list(_on_disk(target)))
         return _require(_measured(present), digest, f"the folder {target} holds files already, which")
+    progress = progress or Progress()
     try:
         async with _limited(uri):
-            listed = await _listed(artifacts, uri)
-            files = await _stream_all(artifacts, uri, listed, lambda path, _: _create(staging / path))
-        found = _require(_measured(files), digest, f"the model at {uri!r}")
-        await asyncio.to_thread(_settle, staging, target)
-    finally:
-        await asyncio.to_thread(_clear, target, staging)
+            found = await _load(artifacts, uri, digest, staging, progress)
+        progress.open = False
+        await asyncio.to_thread(staging.settle)
+    except (DigestMismatch, OSError, SourceError) as failure:
+        if not isinstance(failure, SourceError) or not failure.retry:
+            progress.open = False
+            await asyncio.to_thread(staging.clear)
+        raise
     return found
+
+
+async def _load(artifacts: Artifacts, uri: str, digest: str, staging: Staging, progress: Progress) -> Measured:
+    """Stream the files into the staging folder. Other bytes than promised may be those that were found there."""
+    listed = await _listed(artifacts, uri)
+    while True:
+        found = await asyncio.to_thread(staging.prepare, listed)
+        progress.begin(len(listed), sum(file.size for file in listed))
+        try:
+            files = await stream_all(artifacts, uri, listed, staging, progress, lanes=AT_ONCE)
+            return _require(_measured(files), digest, f"the model at {uri!r}")
+        except DigestMismatch:
+            if not found:
+                raise
+            progress.open = False
+            await asyncio.to_thread(staging.clear)
 
 
 async def _listed(artifacts: Artifacts, uri: str) -> Sequence[StoredFile]:
     """The files by what the store says, refused before a byte is read when they cannot make a model."""
     found = await artifacts.files(uri)
-    if len(found) > _MOST_FILES:
-        raise SourceError(f"the model at {uri!r} has more than {_MOST_FILES} files; pack them", retry=False)
+    if len(found) > MOST_FILES:
+        raise SourceError(f"the model at {uri!r} has more than {MOST_FILES} files; pack them", retry=False)
     plain = [file for file in found if file.archive is None]
-    with _refused():
+    with refused():
         if plain or not found:
             mvd1(File(file.path, file.size, "") for file in plain)
         for file in plain:
-            _not_staging(safe_path(file.path))
+            not_staging(safe_path(file.path))
     return found
 
 
-def _not_staging(path: str) -> None:
-    if path.split("/")[0] == _STAGING:
-        raise ValueError(f"the model has a file named {_STAGING}, which is taken; rename it")
+class _Nowhere:
+    """Where the files of a model go that is only hashed. Small ones with a path in `keep` stay in memory."""
 
+    def __init__(self, keep: Collection[str]) -> None:
+        self._keep = keep
+        self._kept: dict[str, _Kept] = {}
 
-async def _stream_all(artifacts: Artifacts, uri: str, listed: Sequence[StoredFile], create: Create) -> list[File]:
-    slots = asyncio.Semaphore(_AT_ONCE)
-    made = 0
+    def create(self, path: str, size: int) -> BinaryIO:
+        """See Sink."""
+        wanted = path in self._keep and size <= _KEPT_BYTES and path not in self._kept
+        return self._kept.setdefault(path, _Kept()) if wanted else Path(os.devnull).open("wb")
 
-    def create_one(path: str, size: int) -> BinaryIO:
-        nonlocal made
-        made += 1
-        if made > _MOST_FILES:
-            raise ValueError(f"the model has more than {_MOST_FILES} files; pack them")
-        _not_staging(path)
-        return create(path, size)
+    def remove(self, path: str) -> None:
+        """See Sink."""
+        self._kept.pop(path, None)
 
-    async def one(file: StoredFile) -> list[File]:
-        async with slots:
-            return await _stream(artifacts.read(uri, file.path), uri, file, create_one)
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(one(file)) for file in listed]
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None  # the first; the others were cancelled on its account
-    return [file for task in tasks for file in task.result()]
-
-
-async def _stream(chunks: AsyncIterator[bytes], uri: str, file: StoredFile, create: Create) -> list[File]:
-    """Take one stored file. Threads keep the event loop free, so that many models can be read at once."""
-    size = 0
-    with _refused():
-        work = await asyncio.to_thread(taken, file, create)
-    try:
-        async for chunk in chunks:
-            size += len(chunk)
-            if size > file.size:
-                break
-            await asyncio.to_thread(work.feed, chunk)
-        if size != file.size:
-            raise SourceError(
-                f"the file {file.path!r} of {uri!r} is not as long as its store said; it changes or is damaged"
-            )
-        if file.sha256 not in (None, work.sha256()):
-            raise DigestMismatch(
-                f"the file {file.path!r} of {uri!r} has the SHA-256 {work.sha256()}, but its store says "
-                f"{file.sha256}; it was damaged on the way, or in the store"
-            )
-        with _refused():
-            return await asyncio.to_thread(work.finish)
-    finally:
-        work.close()
-
-
-def _clear(target: Path, staging: Path) -> None:
-    """Make the folder. While the staging folder is there, everything is of a load that did not end, and goes."""
-    target.mkdir(parents=True, exist_ok=True)
-    if staging.exists():
-        for entry in [*(entry for entry in target.iterdir() if entry != staging), staging]:
-            shutil.rmtree(entry) if entry.is_dir() and not entry.is_symlink() else entry.unlink()
-
-
-def _create(path: Path) -> BinaryIO:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    return path.open("xb")
-
-
-def _settle(staging: Path, target: Path) -> None:
-    """Move the verified files into place. The staging folder goes last: while it is there, the load is not done."""
-    for folder, _, _ in os.walk(staging, topdown=False):
-        _sync_folder(Path(folder))
-    for entry in sorted(staging.iterdir()):
-        entry.rename(target / entry.name)
-    _sync_folder(target)
-    staging.rmdir()
-    _sync_folder(target)
+    def content(self) -> Mapping[str, bytes]:
+        """Of the files that were kept."""
+        return {path: file.content for path, file in self._kept.items()}
 
 
 class _Kept(BytesIO):
@@ -187,14 +138,6 @@ class _Kept(BytesIO):
         if not self.closed:
             self.content = self.getvalue()
         super().close()
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _on_disk(folder: Path) -> Iterator[File]:
@@ -213,7 +156,7 @@ def _on_disk(folder: Path) -> Iterator[File]:
 
 
 def _measured(files: Sequence[File]) -> Measured:
-    with _refused():
+    with refused():
         return Measured(mvd1(files), len(files), sum(file.size for file in files))
 
 
@@ -224,15 +167,6 @@ def _require(found: Measured, digest: str, what: str) -> Measured:
             "register the changed model as a new version"
         )
     return found
-
-
-@contextmanager
-def _refused() -> Iterator[None]:
-    """What cannot make a model now never will as it is stored."""
-    try:
-        yield
-    except ValueError as failure:
-        raise SourceError(str(failure), retry=False) from None
 
 
 @asynccontextmanager

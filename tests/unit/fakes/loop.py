@@ -15,7 +15,7 @@ from crossfade.observe.poller import Poller
 from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.resolver import Resolver
 from crossfade.observe.scout import Scout
-from crossfade.ports import Answer, ProbeError, RawSeries, Reference, Registry, SourceError, StoredFile
+from crossfade.ports import WHOLE, Answer, Part, ProbeError, RawSeries, Reference, Registry, SourceError, StoredFile
 from crossfade.status.events import Events
 from crossfade.watch.listing import WATCHED
 from crossfade.watch.queue import Key, WorkQueue
@@ -34,7 +34,7 @@ class OneFile:
         """See ports.Artifacts."""
         return [StoredFile("model.json", len(uri))]
 
-    async def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
+    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
         """See ports.Artifacts."""
         yield uri.encode()
 

@@ -4,7 +4,7 @@ names."""
 from collections.abc import AsyncIterator, Sequence
 
 from crossfade.adapters.buckets.bucket import Bucket, Place, StoredObject, place
-from crossfade.ports import SourceError, StoredFile
+from crossfade.ports import WHOLE, Part, SourceError, StoredFile
 
 
 class BucketArtifacts:
@@ -19,16 +19,16 @@ class BucketArtifacts:
         where = self.place(uri)
         found = [one async for one in self._store.objects(where.bucket, f"{where.key}/") if not _is_marker(one)]
         if found:
-            return [StoredFile(one.key.removeprefix(f"{where.key}/"), one.size) for one in found]
+            return [StoredFile(one.key.removeprefix(f"{where.key}/"), one.size, parts=True) for one in found]
         single = await the_object(self._store, where)
         if single is None:
             raise SourceError(
                 f"{self._store.shown} has nothing at {uri!r}; upload the model there, or correct the address"
             )
-        return [StoredFile(where.key.rpartition("/")[2], single.size)]
+        return [StoredFile(where.key.rpartition("/")[2], single.size, parts=True)]
 
-    async def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
-        """The object's bytes in chunks. Raises SourceError."""
+    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+        """The bytes of a part of the object in chunks. Raises SourceError, and FromStartError as Artifacts has it."""
         where = self.place(uri)
         key = f"{where.key}/{path}"
         if (
@@ -36,7 +36,7 @@ class BucketArtifacts:
             and await the_object(self._store, Place(where.scheme, where.bucket, key)) is None
         ):
             key = where.key
-        async for chunk in self._store.read(where.bucket, key):
+        async for chunk in self._store.read(where.bucket, key, part):
             yield chunk
 
     def place(self, uri: str) -> Place:

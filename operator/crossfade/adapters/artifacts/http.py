@@ -1,14 +1,17 @@
 """A single file behind http or https. Its ModelVersion must pin the digest: the bytes behind an address can change."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+from functools import partial
 from typing import Final
 from urllib.parse import unquote
 
 import httpx
 
-from crossfade.adapters.web import Guard, opened, paced, source_errors, unread
-from crossfade.ports import SourceError, StoredFile
+from crossfade.adapters.ranged import ranged
+from crossfade.adapters.transfer import source_errors, unread, wait_of
+from crossfade.adapters.web import NOTHING, Guard, opened
+from crossfade.ports import WHOLE, Part, SourceError, StoredFile
 
 _SCHEMES: Final = ("http", "https")
 
@@ -29,29 +32,26 @@ class HttpArtifacts:
         name = _name(uri)
         with source_errors(f"the file {uri!r}"):
             async with AsyncExitStack() as stack:
-                response = await self._open(stack, uri)
+                response = await stack.enter_async_context(self._opened(uri, NOTHING))
+                if response.status_code != 200:
+                    raise unread(f"the file {uri!r}", response.status_code, wait_of(response))
                 size = response.headers.get("Content-Length", "")
         if not size.isdecimal():
             raise SourceError(
                 f"the server of {uri!r} does not say how long the file is; serve it with a Content-Length", retry=False
             )
-        return [StoredFile(name, int(size))]
+        return [StoredFile(name, int(size), parts=True)]
 
-    async def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
-        """The file's bytes in chunks; `path` is its name, as `files` gave it. Raises SourceError."""
+    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+        """The part's bytes in chunks; `path` is the file's name, as `files` gave it. Raises SourceError."""
         if path != _name(uri):
             raise SourceError(f"there is no file {path!r} at {uri!r}", retry=False)
-        with source_errors(f"the file {uri!r}"):
-            async with AsyncExitStack() as stack:
-                async for chunk in paced(await self._open(stack, uri)):
-                    yield chunk
+        async with aclosing(ranged(partial(self._opened, uri), f"the file {uri!r}", part)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
-    async def _open(self, stack: AsyncExitStack, uri: str) -> httpx.Response:
-        what = f"the file {uri!r}"
-        response = await stack.enter_async_context(opened(self._client, _url(uri), what, {}, self._guard))
-        if response.status_code != 200:
-            raise unread(what, response.status_code, 0.0)
-        return response
+    def _opened(self, uri: str, wanted: Mapping[str, str]) -> AbstractAsyncContextManager[httpx.Response]:
+        return opened(self._client, _url(uri), f"the file {uri!r}", {}, self._guard, wanted=wanted)
 
 
 def _url(uri: str) -> httpx.URL:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from crossfade.adapters.hub_address import parsed
 from crossfade.adapters.hub_server import HubServer
-from crossfade.ports import SourceError, StoredFile
+from crossfade.ports import WHOLE, Part, SourceError, StoredFile
 
 _MOST_ENTRIES: Final = 200_000
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
@@ -38,10 +38,10 @@ class HubArtifacts:
             )
         return found
 
-    async def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
-        """The file's bytes in chunks. Raises SourceError."""
+    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+        """The part's bytes in chunks. Raises SourceError."""
         address = parsed(uri)
-        async for chunk in self._server.download(address.repo, address.commit, path):
+        async for chunk in self._server.download(address.repo, address.commit, path, part):
             yield chunk
 
     def _file(self, entry: Mapping[str, Any]) -> StoredFile:
@@ -49,7 +49,7 @@ class HubArtifacts:
         promised = str(lfs.get("oid", "")).removeprefix("sha256:") if isinstance(lfs, dict) else ""
         path, size = entry.get("path"), entry.get("size")
         if isinstance(path, str) and isinstance(size, int) and size >= 0 and (not lfs or _SHA256.fullmatch(promised)):
-            return StoredFile(path, size, promised or None)
+            return StoredFile(path, size, promised or None, parts=True)
         raise SourceError(
             f"the Hugging Face Hub at {self._server.shown} gave a list of files that cannot be understood"
         )

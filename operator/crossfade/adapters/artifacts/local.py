@@ -8,7 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from crossfade.ports import SourceError, StoredFile
+from crossfade.ports import WHOLE, Part, SourceError, StoredFile
 
 _CHUNK_BYTES = 1 << 20
 
@@ -24,12 +24,14 @@ class LocalArtifacts:
         with _source_errors(uri):
             return await asyncio.to_thread(self._list, self._inside(uri))
 
-    async def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
-        """The file's bytes in chunks. Raises SourceError."""
+    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+        """The part's bytes in chunks. Raises SourceError."""
         with _source_errors(uri), ExitStack() as stack:
             descriptor = await asyncio.to_thread(self._open, self._inside(uri), path)
             stack.callback(os.close, descriptor)
-            while chunk := await asyncio.to_thread(os.read, descriptor, _CHUNK_BYTES):
+            at = part.start
+            while chunk := await asyncio.to_thread(os.pread, descriptor, part.most(at, _CHUNK_BYTES), at):
+                at += len(chunk)
                 yield chunk
 
     def _inside(self, uri: str) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from crossfade.adapters.mlflow_server import MlflowError, MlflowServer
-from crossfade.ports import SourceError, StoredFile
+from crossfade.ports import WHOLE, Part, SourceError, StoredFile
 
 
 class MlflowArtifacts:
@@ -33,9 +33,9 @@ class MlflowArtifacts:
             )
         return found
 
-    async def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
-        """The file's bytes in chunks. Raises SourceError."""
-        async for chunk in self._server.download(f"{_path(uri)}/{path}"):
+    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+        """The part's bytes in chunks. Raises SourceError."""
+        async for chunk in self._server.download(f"{_path(uri)}/{path}", part):
             yield chunk
 
     async def _entries(self, path: str) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ import obstore
 from obstore import exceptions
 from obstore.store import S3Store
 
-from crossfade.ports import SourceError, StoredFile
+from crossfade.ports import WHOLE, FromStartError, Part, SourceError, StoredFile
 
 _CHUNK_BYTES = 1 << 20
 _RANGE_BYTES = 8 * _CHUNK_BYTES
@@ -36,14 +36,16 @@ class ObjectStoreArtifacts:
             async for page in store.list(prefix=f"{key}/"):
                 # An object named as the folder itself is a marker that consoles make, not a file.
                 objects = (item for item in page if item["path"] != key)
-                found += [StoredFile(item["path"].removeprefix(f"{key}/"), item["size"]) for item in objects]
+                found += [
+                    StoredFile(item["path"].removeprefix(f"{key}/"), item["size"], parts=True) for item in objects
+                ]
             if found:
                 return found
             single = await obstore.head_async(store, key)
-            return [StoredFile(key.rpartition("/")[2], single["size"])]
+            return [StoredFile(key.rpartition("/")[2], single["size"], parts=True)]
 
-    async def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
-        """The object's bytes in chunks, all of one and the same version. Raises SourceError."""
+    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+        """The bytes of a part of the object in chunks, all of one and the same version. Raises SourceError."""
         bucket, key = _split(uri)
         with _source_errors(uri):
             store = self._store(bucket)
@@ -51,11 +53,11 @@ class ObjectStoreArtifacts:
             if path == key.rpartition("/")[2] and not await _exists(store, full):
                 full = key
             meta = await obstore.head_async(store, full)
-            for start in range(0, meta["size"], _RANGE_BYTES):
-                end = min(start + _RANGE_BYTES, meta["size"])
+            for start in range(part.start, last := min(part.end or meta["size"], meta["size"]), _RANGE_BYTES):
+                end = min(start + _RANGE_BYTES, last)
                 options: obstore.GetOptions = {"range": (start, end), "if_match": meta["e_tag"]}
-                part = await obstore.get_async(store, full, options=options)
-                async for chunk in part.stream(min_chunk_size=_CHUNK_BYTES):
+                found = await obstore.get_async(store, full, options=options)
+                async for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
                     yield bytes(chunk)
 
 
@@ -92,6 +94,8 @@ def _source_errors(uri: str) -> Iterator[None]:
         yield
     except FileNotFoundError:
         raise _missing(uri) from None
+    except exceptions.PreconditionError:
+        raise FromStartError(f"a file of {uri!r} changed while it was read") from None
     except _FOR_EVER as failure:
         raise SourceError(f"{uri!r} cannot be read as written: {type(failure).__name__}", retry=False) from failure
     except (exceptions.BaseError, OSError, TimeoutError) as failure:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from crossfade.adapters.oci_layout import layers
 from crossfade.adapters.oci_server import OciServer
-from crossfade.ports import SourceError, StoredFile
+from crossfade.ports import WHOLE, Part, SourceError, StoredFile
 
 _MOST_KEPT = 8
 """Artifacts whose layers are remembered between their listing and their reading. A digest means the same for ever."""
@@ -26,12 +26,12 @@ class OciArtifacts:
             self._kept.popitem(last=False)
         return [file for file, _ in found]
 
-    async def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
-        """A layer's bytes in chunks, as they are stored. Raises SourceError."""
+    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+        """The bytes of a part of a layer in chunks, as they are stored. Raises SourceError."""
         digests = self._kept.get(uri) or {file.path: digest for file, digest in await self._layers(uri)}
         if path not in digests:
             raise SourceError(f"there is no file {path!r} at {uri}", retry=False)
-        async for chunk in self._server.blob(self._place(uri)[0], digests[path]):
+        async for chunk in self._server.blob(self._place(uri)[0], digests[path], part):
             yield chunk
 
     async def _layers(self, uri: str) -> list[tuple[StoredFile, str]]:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 from crossfade.adapters.address import shown
-from crossfade.ports import Artifacts, SourceError, StoredFile
+from crossfade.ports import WHOLE, Artifacts, Part, SourceError, StoredFile
 
 _HOW = {
     "hf": "set CROSSFADE_HUGGING_FACE_ADDRESS to the Hugging Face Hub",
@@ -26,9 +26,9 @@ class ArtifactStore:
         """All files below the URI, or the one file it names. Raises SourceError."""
         return await self._store(uri).files(uri)
 
-    def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
-        """The file's bytes in chunks. Raises SourceError."""
-        return self._store(uri).read(uri, path)
+    def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+        """The part's bytes in chunks. Raises SourceError."""
+        return self._store(uri).read(uri, path, part)
 
     def _store(self, uri: str) -> Artifacts:
         scheme = uri.partition(":")[0]

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 from crossfade.adapters.artifacts.bucket_artifacts import BucketArtifacts, the_object
 from crossfade.adapters.model_data import parsed
 from crossfade.adapters.sagemaker_server import SageMakerServer
-from crossfade.ports import Archive, SourceError, StoredFile
+from crossfade.ports import WHOLE, Archive, Part, SourceError, StoredFile
 
 
 class SageMakerArtifacts:
@@ -28,14 +28,16 @@ class SageMakerArtifacts:
                 f"{data.etag} and is {found.etag}; register what is there now as a new version"
             )
         archive = Archive("tar+gzip") if data.packed else None
-        return [StoredFile(data.place.key.rpartition("/")[2], found.size, archive=archive)]
+        return [StoredFile(data.place.key.rpartition("/")[2], found.size, archive=archive, parts=archive is None)]
 
-    async def read(self, uri: str, path: str) -> AsyncIterator[bytes]:
-        """A file's or an archive's bytes in chunks, as they are stored. Raises SourceError."""
+    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+        """The bytes of a part of a file or an archive in chunks, as they are stored. Raises SourceError, and
+        FromStartError as Artifacts has it."""
         data = parsed(uri)
         if data.single:
-            chunks = self._store.read(data.place.bucket, data.place.key, f'"{data.etag}"' if data.etag else "")
+            etag = f'"{data.etag}"' if data.etag else ""
+            chunks = self._store.read(data.place.bucket, data.place.key, part, etag=etag)
         else:
-            chunks = BucketArtifacts(self._store, data.place).read(str(data.place), path)
+            chunks = BucketArtifacts(self._store, data.place).read(str(data.place), path, part)
         async for chunk in chunks:
             yield chunk

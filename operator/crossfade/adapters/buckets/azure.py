@@ -15,7 +15,7 @@ import httpx
 from crossfade.adapters.buckets.bucket import MOST_OBJECTS, PAGE, Refusal, StoredObject, strange, too_many
 from crossfade.adapters.buckets.xml import Element, parsed, text
 from crossfade.adapters.web import Guard, Reply, Signer, Web
-from crossfade.ports import SourceError
+from crossfade.ports import WHOLE, Part, SourceError
 
 _VERSION: Final = {"x-ms-version": "2023-11-03"}
 _REFUSAL: Final = Refusal(
@@ -72,10 +72,10 @@ class AzureBucket:
             if not marker:
                 return
 
-    async def read(self, bucket: str, key: str) -> AsyncIterator[bytes]:
+    async def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
         """See Bucket."""
         what = f"the blob az://{bucket}/{key} of {self.shown}"
-        async for chunk in self._web.stream(what, self._path(f"{bucket}/{quote(key)}")):
+        async for chunk in self._web.stream(what, self._path(f"{bucket}/{quote(key)}"), part=part):
             yield chunk
 
     def _path(self, place: str, query: str = "") -> str:

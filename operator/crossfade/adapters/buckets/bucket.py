@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from crossfade.adapters.web import Reply
-from crossfade.ports import SourceError
+from crossfade.ports import WHOLE, Part, SourceError
 
 MOST_OBJECTS: Final = 200_000
 """Where a list ends, whatever its store goes on to say."""
@@ -57,8 +57,8 @@ class Bucket(Protocol):
         """All whose keys begin so, in the order of their keys. Raises SourceError."""
         ...
 
-    def read(self, bucket: str, key: str) -> AsyncIterator[bytes]:
-        """An object's bytes in chunks. Raises SourceError."""
+    def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+        """The bytes of a part of an object in chunks. Raises SourceError, and FromStartError as Artifacts has it."""
         ...
 
     def close(self) -> Awaitable[None]:

@@ -9,6 +9,7 @@ from crossfade.adapters.google_tokens import GoogleTokens
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.web import Guard, Web
 from crossfade.model.loose import objects, text
+from crossfade.ports import WHOLE, Part
 
 _SCOPE: Final = "https://www.googleapis.com/auth/devstorage.read_only"
 _REFUSAL: Final = Refusal(
@@ -49,11 +50,11 @@ class GcsBucket:
             if not token:
                 return
 
-    async def read(self, bucket: str, key: str) -> AsyncIterator[bytes]:
+    async def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
         """See Bucket."""
         what = f"the object gs://{bucket}/{key} of {self.shown}"
         path = f"/storage/v1/b/{bucket}/o/{quote(key, safe='')}?alt=media"
-        async for chunk in self._web.stream(what, path, await self._headers()):
+        async for chunk in self._web.stream(what, path, await self._headers(), part=part):
             yield chunk
 
     async def _headers(self) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from crossfade.adapters.buckets.bucket import MOST_OBJECTS, PAGE, Refusal, Store
 from crossfade.adapters.buckets.xml import Element, parsed, text
 from crossfade.adapters.sigv4 import AwsKeys, Scope, signer
 from crossfade.adapters.web import Guard, Reply, Web
-from crossfade.ports import SourceError
+from crossfade.ports import WHOLE, Part, SourceError
 
 UNKNOWN: Final = frozenset(
     {
@@ -58,10 +58,11 @@ class S3Bucket:
             if not token:
                 return
 
-    async def read(self, bucket: str, key: str, etag: str = "") -> AsyncIterator[bytes]:
+    async def read(self, bucket: str, key: str, part: Part = WHOLE, *, etag: str = "") -> AsyncIterator[bytes]:
         """See Bucket; with an `etag` only as long as that is the object's."""
         what = f"the object s3://{bucket}/{key} of {self.shown}"
-        async for chunk in self._web.stream(what, f"/{bucket}/{quote(key)}", {"If-Match": etag} if etag else None):
+        condition = {"If-Match": etag} if etag else None
+        async for chunk in self._web.stream(what, f"/{bucket}/{quote(key)}", condition, part=part):
             yield chunk
 
     def _page(self, bucket: str, reply: Reply) -> Element:

@@ -1,0 +1,139 @@
+"""`python -m bench.loader`: how fast models are loaded and verified, beside `curl | tee | sha256sum` on the same bytes
+from the same server, one after the other, in turns; and how much memory that takes."""
+
+import argparse
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from crossfade.model.manifest import File, mvd1
+from rich.console import Console
+
+from bench.figures import Figure, show, write
+from tests.support.byte_server import URI, in_a_process
+
+RESULTS = Path(__file__).parent / "results" / "loader.json"
+_MIB = 1 << 20
+_console = Console(stderr=True, highlight=False)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Files of a size in bytes, behind a server that gives each connection so many bytes a second, after a delay in
+    seconds."""
+
+    name: str
+    files: int
+    size: int
+    rate: float = float("inf")
+    delay: float = 0.0
+    sparse: bool = False
+
+
+CASES = (
+    Case("one file of 1 GiB", 1, 1 << 30),
+    Case("200 files of 1 MiB", 200, 1 << 20),
+    Case("200 files of 1 MiB, each answer 20 ms late", 200, 1 << 20, delay=0.02),
+    Case("one file of 256 MiB, 30 MiB/s a connection, each answer 20 ms late", 1, 256 << 20, 30 * _MIB, 0.02),
+    Case("one sparse file of 4 GiB", 1, 4 << 30, sparse=True),
+)
+
+
+@contextmanager
+def model(case: Case, above: Path) -> Iterator[tuple[Path, str]]:
+    """A folder with the case's files, and their digest."""
+    with tempfile.TemporaryDirectory(dir=above) as name:
+        folder = Path(name)
+        for number in range(case.files):
+            with (folder / f"{number:03}").open("wb") as file:
+                for _ in range(0 if case.sparse else case.size // _MIB):
+                    file.write(os.urandom(_MIB))
+                file.truncate(case.size)
+        yield folder, mvd1(File(one.name, case.size, _sha256(one)) for one in folder.iterdir())
+
+
+def seconds_and_peak(command: Sequence[str], **environment: str) -> tuple[float, float]:
+    """How long a command takes, and the peak of its resident memory in MiB."""
+    began = time.monotonic()
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | environment)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0, command
+    return time.monotonic() - began, usage.ru_maxrss / 1024
+
+
+def compared(case: Case, runs: int, above: Path) -> list[Figure]:
+    """The case's figures."""
+    with model(case, above) as (folder, digest), in_a_process(folder, case.rate, case.delay) as url:
+        to = above / "to"
+        compiled = {"PYTHONPYCACHEPREFIX": str(above / "compiled"), "PYTHONDONTWRITEBYTECODE": ""}  # as in the image
+        load = [sys.executable, "-m", "crossfade", "load", "--uri", URI, "--digest", digest, "--to", str(to)]
+        names = f"[000-{case.files - 1:03}]"
+        pipe = f"curl -sf {shlex.quote(f'{url}/{names}')} | tee {shlex.quote(str(to / 'all'))} | sha256sum"
+        ours: list[tuple[float, float]] = []
+        theirs: list[float] = []
+        seconds_and_peak([sys.executable, "-m", "crossfade", "load", "--help"], **compiled)
+        for _ in range(runs):
+            _empty(to)
+            theirs.append(seconds_and_peak(["bash", "-o", "pipefail", "-c", pipe])[0])
+            _empty(to)
+            ours.append(seconds_and_peak(load, CROSSFADE_HUGGING_FACE_ADDRESS=url, **compiled))
+        _empty(to)
+    size = case.files * case.size / _MIB
+    return [
+        Figure(
+            f"{case.name}: loaded, verified and on disk",
+            "MiB/s",
+            [size / seconds for seconds, _ in ours],
+            "curl | tee | sha256sum",
+            [size / seconds for seconds in theirs],
+        ),
+        Figure(
+            f"{case.name}: peak resident memory", "MiB", [peak for _, peak in ours], "an idle interpreter", [_idle()]
+        ),
+    ]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _idle() -> float:
+    """The peak of an interpreter that does nothing, in MiB. It tells itself: a child's own begins with its parent's."""
+    told = "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])"
+    return float(subprocess.run([sys.executable, "-c", told], capture_output=True, check=True).stdout) / 1024
+
+
+def _empty(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+
+
+def main() -> None:
+    """Entry point."""
+    parser = argparse.ArgumentParser(prog="python -m bench.loader", description=__doc__)
+    parser.add_argument("--runs", type=int, default=5, help="loads of each case")
+    parser.add_argument("--only", type=int, choices=range(len(CASES)), help="one case alone")
+    options = parser.parse_args()
+    figures: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="crossfade-loader-") as above:
+        for number, case in enumerate(CASES):
+            if options.only in (None, number):
+                _console.print(case.name)
+                figures += compared(case, options.runs, Path(above))
+    show(figures)
+    write(figures, RESULTS)
+
+
+if __name__ == "__main__":
+    main()

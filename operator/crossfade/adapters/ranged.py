@@ -1,0 +1,101 @@
+"""A file over HTTP that goes on where its connection broke: by ranges, of the very version that was begun."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, aclosing
+from typing import Final
+
+import httpx
+
+from crossfade.adapters.transfer import paced, source_errors, unread, wait_of
+from crossfade.ports import FromStartError, Part, SourceError
+
+_TRIES: Final = 5
+"""So many connections in a row may bring nothing."""
+_FIRST_PAUSE: Final = 0.5
+_LONGEST_PAUSE: Final = 10.0
+"""Who asks for more is tried again by whoever wanted the file, if they have the time."""
+_RANGE: Final = re.compile(r"bytes ([0-9]+)-[0-9]+/(?:[0-9]+|\*)")
+
+Open = Callable[[Mapping[str, str]], AbstractAsyncContextManager[httpx.Response]]
+"""Asks for the file with these headers besides. Raises SourceError."""
+
+
+async def ranged(opened: Open, what: str, part: Part) -> AsyncGenerator[bytes, None]:
+    """The bytes of this part. A connection that breaks after some of them is followed by another, which asks for the
+    rest; one that brings none is the caller's affair. Raises SourceError, in which `what` is named, and FromStartError
+    when the server gives the whole where a part was asked for."""
+    reading, failed = _Reading(what, part), 0
+    while True:
+        before = reading.at
+        try:
+            async with aclosing(reading.once(opened)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except FromStartError:
+            raise
+        except SourceError as failure:
+            failed = 0 if reading.at > before else failed + 1
+            pause = max(_FIRST_PAUSE * 2**failed, failure.wait)
+            if reading.at == part.start or not failure.retry or failed == _TRIES or pause > _LONGEST_PAUSE:
+                raise
+        else:
+            return
+        await asyncio.sleep(pause)
+
+
+class _Reading:
+    """How far a file was read, and of which version."""
+
+    def __init__(self, what: str, part: Part) -> None:
+        self._what, self._part = what, part
+        self.at = part.start
+        self._version = ""
+
+    async def once(self, opened: Open) -> AsyncGenerator[bytes, None]:
+        """What one connection brings."""
+        headers = self._headers()
+        with source_errors(self._what):
+            async with opened(headers) as response:
+                self._begin(response, whole="Range" not in headers)
+                async for chunk in paced(response):
+                    self.at += len(chunk)
+                    if self._part.end is not None and self.at > self._part.end:
+                        raise self._from_start("its server gave more of it than was asked for")
+                    yield chunk
+        if self._part.end is not None and self.at < self._part.end:
+            raise SourceError(f"{self._what} cannot be read: its server gave less of it than was asked for")
+
+    def _headers(self) -> dict[str, str]:
+        if self.at == 0 and self._part.end is None:
+            return {}
+        if self.at > self._part.start and not self._version:
+            raise self._from_start("its server says by neither ETag nor Last-Modified which version of it this is")
+        last = "" if self._part.end is None else self._part.end - 1
+        condition = {"If-Range": self._version} if self._version else {}
+        return {"Range": f"bytes={self.at}-{last}", **condition}
+
+    def _begin(self, response: httpx.Response, *, whole: bool) -> None:
+        """Check that these are the bytes that were asked for."""
+        status = response.status_code
+        if status == 200 and not whole:
+            raise self._from_start("its server gave the whole of it where a part was asked for, or it changed")
+        if status != (200 if whole else 206):
+            raise unread(self._what, status, wait_of(response))
+        found = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
+        if not whole and (found is None or int(found[1]) != self.at):
+            raise self._from_start("its server gave another part of it than was asked for")
+        version = _version(response.headers)
+        if self._version and version not in ("", self._version):
+            raise self._from_start("it changed")
+        self._version = self._version or version
+
+    def _from_start(self, why: str) -> FromStartError:
+        return FromStartError(f"{self._what} cannot be gone on with from byte {self.at}: {why}")
+
+
+def _version(headers: httpx.Headers) -> str:
+    """What names the bytes for If-Range: a strong ETag, else when they were last modified; empty when nothing does."""
+    tag = headers.get("ETag", "")
+    return str(tag if tag.startswith('"') else headers.get("Last-Modified", ""))

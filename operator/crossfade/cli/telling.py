@@ -1,0 +1,94 @@
+"""How far a load is: a line in the log now and then, and a file for people and hooks."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import typer
+
+from crossfade.observe.progress import Progress
+from crossfade.observe.staging import STAGING, STATUS
+
+_FILE_SECONDS: Final = 1.0
+_LINE_SECONDS: Final = 5.0
+_MIB: Final = 1 << 20
+
+
+class Teller:
+    """Tells of `progress` below `target`. The file is replaced whole, lies beside the parts and goes with them."""
+
+    def __init__(self, progress: Progress, target: Path, digest: str) -> None:
+        self._progress, self._digest = progress, digest
+        self._file = target / STAGING / STATUS
+        self._message = ""
+        self._told = (time.monotonic(), 0)
+
+    async def tell(self) -> None:
+        """For ever."""
+        while True:
+            await asyncio.sleep(_FILE_SECONDS)
+            self._write()
+            if self._progress.open and not self._message and time.monotonic() - self._told[0] >= _LINE_SECONDS:
+                self._line()
+
+    def waits(self, why: str, seconds: float) -> None:
+        """The source failed, and is tried again after so many seconds."""
+        self._message = why
+        self._write()
+        typer.echo(f"crossfade load: {why}; trying again in {seconds:.0f} s")
+
+    def goes_on(self) -> None:
+        """It is tried again now."""
+        self._message = ""
+
+    def _line(self) -> None:
+        found, rate = self._progress, self._rate()
+        self._told = time.monotonic(), found.bytes_done - found.bytes_found
+        typer.echo(
+            f"crossfade load: {found.bytes_done // _MIB} of {found.bytes // _MIB} MiB, "
+            f"{found.files_done} of {found.files} files, {rate / _MIB:.0f} MiB/s",
+        )
+
+    def _rate(self) -> float:
+        """Bytes a second since the last line; what was found on disk is none of them."""
+        since, before = self._told
+        loaded = self._progress.bytes_done - self._progress.bytes_found
+        return max(0, loaded - before) / max(time.monotonic() - since, 0.001)
+
+    def _status(self) -> dict[str, Any]:
+        found = self._progress
+        return {
+            "state": "Waiting" if self._message else "Loading",
+            "message": self._message,
+            "digest": self._digest,
+            "files": found.files,
+            "filesDone": found.files_done,
+            "bytes": found.bytes,
+            "bytesDone": found.bytes_done,
+            "bytesFoundOnDisk": found.bytes_found,
+            "bytesPerSecond": round(self._rate()),
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+    def _write(self) -> None:
+        if self._progress.open:
+            new = self._file.with_suffix(".new")
+            with suppress(OSError):  # a load is not ended by what only tells of it
+                new.write_text(json.dumps(self._status()) + "\n")
+                new.replace(self._file)
+
+
+@asynccontextmanager
+async def telling(progress: Progress, target: Path, digest: str) -> AsyncIterator[Teller]:
+    """Tell while this is entered."""
+    teller = Teller(progress, target, digest)
+    task = asyncio.create_task(teller.tell())
+    try:
+        yield teller
+    finally:
+        task.cancel()
