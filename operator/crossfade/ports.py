@@ -208,14 +208,15 @@ class Archive:
 class StoredFile:
     """A file in a store: path relative to the model's root, and its size in bytes.
 
-    `sha256` is the hex that the store promises of its bytes, where it does. With an `archive` it is a package of files,
-    which are the model's in its place; its path then only names it.
+    `sha256` and `md5` are the hex that the store promises of its bytes, where it does. With an `archive` it is a
+    package of files, which are the model's in its place; its path then only names it.
     """
 
     path: str
     size: int
     sha256: str | None = None
     archive: Archive | None = None
+    md5: str | None = None
 
 
 class Artifacts(Protocol):

@@ -125,6 +125,17 @@ class Web:
                 return Reply(response.status_code, dict(response.headers), await _plain_body(response, what))
 
     @asynccontextmanager
+    async def post(
+        self, what: str, path: str, content: bytes, headers: Mapping[str, str]
+    ) -> AsyncIterator[tuple[Reply, AsyncIterator[bytes]]]:
+        """POST with these headers besides: the answer without its content, and the content as a stream. Any status is
+        an answer. Raises SourceError, in which `what` is named, also for failures while the stream is read."""
+        url = httpx.URL(f"{self._base}{path}")
+        with source_errors(what):
+            async with self._slots, self._opened(url, what, headers, content=content) as response:
+                yield Reply(response.status_code, dict(response.headers), b""), paced(response)
+
+    @asynccontextmanager
     async def _opened(
         self,
         url: httpx.URL,

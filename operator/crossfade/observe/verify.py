@@ -129,7 +129,7 @@ async def _stream_all(artifacts: Artifacts, uri: str, listed: Sequence[StoredFil
 
 async def _stream(chunks: AsyncIterator[bytes], uri: str, file: StoredFile, create: Create) -> list[File]:
     """Take one stored file. Threads keep the event loop free, so that many models can be read at once."""
-    size = 0
+    size, md5 = 0, hashlib.md5(usedforsecurity=False)
     with _refused():
         work = await asyncio.to_thread(taken, file, create)
     try:
@@ -138,19 +138,26 @@ async def _stream(chunks: AsyncIterator[bytes], uri: str, file: StoredFile, crea
             if size > file.size:
                 break
             await asyncio.to_thread(work.feed, chunk)
+            if file.md5 is not None:
+                await asyncio.to_thread(md5.update, chunk)
         if size != file.size:
             raise SourceError(
                 f"the file {file.path!r} of {uri!r} is not as long as its store said; it changes or is damaged"
             )
-        if file.sha256 not in (None, work.sha256()):
-            raise DigestMismatch(
-                f"the file {file.path!r} of {uri!r} has the SHA-256 {work.sha256()}, but its store says "
-                f"{file.sha256}; it was damaged on the way, or in the store"
-            )
+        _require_promised(file, uri, "SHA-256", file.sha256, work.sha256())
+        _require_promised(file, uri, "MD5", file.md5, md5.hexdigest())
         with _refused():
             return await asyncio.to_thread(work.finish)
     finally:
         work.close()
+
+
+def _require_promised(file: StoredFile, uri: str, kind: str, promised: str | None, found: str) -> None:
+    if promised not in (None, found):
+        raise DigestMismatch(
+            f"the file {file.path!r} of {uri!r} has the {kind} {found}, but its store says {promised}; it was damaged "
+            "on the way, or in the store"
+        )
 
 
 def _clear(target: Path, staging: Path) -> None:
