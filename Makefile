@@ -29,7 +29,7 @@ people:
 faults:
 	$(BIN)/pytest $(FAULTS) $(ARGS)
 matrix:
-	$(BIN)/pytest -q -m matrix tests/unit tests/simulation $(ARGS)
+	$(BIN)/pytest -q -m "matrix and not slow" tests/unit tests/simulation $(ARGS)
 	$(BIN)/pytest -q tests/image $(ARGS)
 
 test-long: .venv/ready  ## a hundred orders of every rollout, every state of a larger small world, every case on both gateways; two hours

@@ -26,8 +26,8 @@ ENVOY_GATEWAY_NAME = "envoy-gateway.envoy-gateway-system.svc.cluster.local."
 """By which Envoy looks for Envoy Gateway; with its last dot, for names are compared letter by letter."""
 
 SERVICES = (
-    *("kubernetes.default", "prometheus.monitoring", "mlflow.mlops", "hub.mlops", "registry.models"),
-    *("s3.models", "sagemaker.models"),
+    *("kubernetes.default", "prometheus.monitoring", "mlflow.mlops", "hub.mlops", "git.models"),
+    *("registry.models", "s3.models", "sagemaker.models"),
 )
 
 

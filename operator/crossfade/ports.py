@@ -213,9 +213,9 @@ class Archive:
 class StoredFile:
     """A file in a store: path relative to the model's root, and its size in bytes.
 
-    `sha256` is the hex that the store promises of its bytes, where it does. With an `archive` it is a package of files,
-    which are the model's in its place; its path then only names it. `parts` is whether the store gives parts of it as
-    cheaply as the whole.
+    `sha256` and `md5` are the hex that the store promises of its bytes, where it does. With an `archive` it is a
+    package of files, which are the model's in its place; its path then only names it. `parts` is whether the store
+    gives parts of it as cheaply as the whole.
     """
 
     path: str
@@ -223,6 +223,7 @@ class StoredFile:
     sha256: str | None = None
     archive: Archive | None = None
     parts: bool = field(default=False, compare=False)
+    md5: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,6 +227,7 @@ VALID: dict[str, list[Spec]] = {
         },
         {"objectStore": {"uri": "gs://models/risk"}, "credentials": {"secretRef": {"name": "store"}}},
         {"objectStore": {"uri": "az://models", "account": "riskteam"}},
+        {"git": {"address": "https://git.example.com/team/models.git", "dvcRemote": "store"}},
         {"oci": {"address": "https://ghcr.io/"}, "credentials": {"secretRef": {"name": "ghcr"}}},
         {"sageMaker": {"region": "eu-central-1"}, "credentials": {"secretRef": {"name": "aws"}}},
         {
@@ -268,6 +269,21 @@ VALID: dict[str, list[Spec]] = {
             "modelName": "fraud",
             "version": "2.0.2",
             "source": {"oci": {"reference": f"fraud@{_DIGEST}"}, "registryRef": {"name": "ghcr"}},
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.3",
+            "source": {"git": {"path": "models/fraud é", "revision": "añejo/x"}, "registryRef": {"name": "git"}},
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.4",
+            "source": {"git": {"artifact": "risk:fraud", "version": "v1.2.3"}, "registryRef": {"name": "git"}},
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.5",
+            "source": {"git": {"artifact": "fraud", "stage": "prod"}, "registryRef": {"name": "git"}},
         },
         {"modelName": "f", "version": "0.0.1", "source": {"uri": {"uri": "s3://bucket/a/b"}}, "artifact": {}},
         *(
@@ -391,6 +407,7 @@ _TEXTS = [
     *("a/b:1", "a//b:1", "/a:1", "a/:1", "h:5000/a:1", f"a@{_DIGEST}", f"a:1@{_DIGEST}", f"a:{'b' * 129}", "a@sha256:"),
     *("gs://b", "az://b", "gs://b/", "az://b/ ", "s3:///", "s3://b//", "gs://b@c", "az://c/a@b", "eu-central-1", "-eu"),
     *("risk1", "Risk1", "ab", "Approved", "Rejected", PACKAGE, f"{PACKAGE}0", PACKAGE.rpartition("/")[0], "a--b", "a-"),
+    *("v1.2.3", "v01.2.3", "a:b", "a/b:c-d_e", ":a", "a:", "a-", "a/", "a//b/c", "a/b c", "a\\b"),
     *("/a//b", "/.", "/a/..", "/..a", "/a/./b", "/a.", "/%2F", "/%2e", "/%", "/%zz", "/a;b=c,d", "/a|b"),
 ]
 _NEIGHBOURS = [1, 2, 3, 4, 5, 6, 10, 20, 24, 25, 26, 50]  # the weights of the valid specs, and those beside them

@@ -320,7 +320,7 @@ REFUSED = {
     "two selectors": (model_version(source=_TWO_SELECTORS), "must have exactly one of `version`, `alias` and `stage`"),
     "no source": (
         model_version(source={}),
-        "must have exactly one of `huggingFace`, `mlflow`, `oci`, `sageMaker` and `uri`",
+        "must have exactly one of `git`, `huggingFace`, `mlflow`, `oci`, `sageMaker` and `uri`",
     ),
     "a registry for what is in none": (
         model_version(source={"uri": {"uri": "file:///m"}, "registryRef": {"name": "risk"}}),
@@ -360,11 +360,11 @@ REFUSED = {
     ),
     "a registry of no system": (
         an_object("ModelRegistry", "risk", {}),
-        "must have exactly one of `huggingFace`, `mlflow`, `objectStore`, `oci` and `sageMaker`",
+        "must have exactly one of `git`, `huggingFace`, `mlflow`, `objectStore`, `oci` and `sageMaker`",
     ),
     "a registry of two systems": (
         an_object("ModelRegistry", "risk", {"huggingFace": {}, "mlflow": {"address": "https://mlflow"}}),
-        "must have exactly one of `huggingFace`, `mlflow`, `objectStore`, `oci` and `sageMaker`",
+        "must have exactly one of `git`, `huggingFace`, `mlflow`, `objectStore`, `oci` and `sageMaker`",
     ),
     "a repository that leads elsewhere": (
         model_version(source={"huggingFace": {"repo": "../x", "revision": "main"}}),
@@ -373,6 +373,33 @@ REFUSED = {
     "a model of no revision": (
         model_version(source={"huggingFace": {"repo": "org/x"}}),
         "spec.source.huggingFace.revision: Required value",
+    ),
+    "a model in no repository": (
+        model_version(source={"git": {"path": "models/fraud", "revision": "main"}}),
+        "must have `registryRef` beside `git`",
+    ),
+    "a path without revision": (
+        model_version(source={"git": {"path": "models/fraud"}, "registryRef": {"name": "git"}}),
+        "must have `path` and `revision`, or `artifact` and exactly one of `version` and `stage`",
+    ),
+    "a version and a stage of GTO": (
+        model_version(
+            source={"git": {"artifact": "f", "version": "v1.0.0", "stage": "prod"}, "registryRef": {"name": "git"}}
+        ),
+        "must have `path` and `revision`, or `artifact` and exactly one of `version` and `stage`",
+    ),
+    "a path and an artifact": (
+        model_version(
+            source={
+                "git": {"artifact": "f", "stage": "prod", "path": "f", "revision": "main"},
+                "registryRef": {"name": "git"},
+            }
+        ),
+        "must have `path` and `revision`, or `artifact` and exactly one of `version` and `stage`",
+    ),
+    "a repository by ssh": (
+        an_object("ModelRegistry", "risk", {"git": {"address": "ssh://git@git.example.com/models.git"}}),
+        "spec.git.address in body should match",
     ),
     "an artifact in no registry": (
         model_version(source={"oci": {"reference": "risk/fraud:1.3.0"}}),

@@ -55,7 +55,7 @@ async def brought_and_taken(pair: Pair, times: int, *, kept: bool) -> LoadGenera
             for rules, arm in (([users, place], OLD), ([users, theirs], NEW), ([users, place], OLD), ([users], OLD)):
                 if place not in rules or kept:
                     await pair.write(*rules)
-                    await cohort.wait_until(partial(answered_by_alone, arm), 5)
+                    await cohort.wait_until(partial(answered_by_alone, arm), 30)
                     await at_least(cohort, WAIT if place in rules else 20)
     return cohort
 

@@ -31,7 +31,11 @@ from testbed.binaries.environments import python_env
 from testbed.binaries.node import node_env
 from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle
+from tests.contract.git_bench import OUTSIDER, READER, GitBench
 from tests.contract.store_bench import BENCHES, Bench, Clients, S3Bench, clients, s3_bench
+from tests.support.faults import proxy
+from tests.support.git_repositories import Repositories
+from tests.support.git_repositories import serving as serving_git
 from tests.support.servers import free_port, serving
 
 _START_SECONDS = 60.0
@@ -44,6 +48,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Make the servers' environments now: from inside the bed's network no package can be fetched."""
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     environments = {
+        "git": ("dvc",),
         "s3": ("moto",),
         "real_servers": ("mlserver", "kserve", "asgi", "envoy"),
         "mlserver_environment": ("mlserver",),
@@ -234,6 +239,15 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def git(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GitBench]:
+    """Repositories with two users, and what DVC keeps."""
+    home = tmp_path_factory.mktemp("git")
+    made = Repositories(home / "bare", home / "kept", dict((READER, OUTSIDER)), {OUTSIDER[0]})
+    with serving_git(made), proxy(made.url) as kept:
+        yield GitBench(made, kept, home / "clones")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,7 @@ from crossfade.ports import WHOLE, Artifacts, Part, SourceError, StoredFile
 
 from tests.contract.conftest import S3_OWNER, MlflowBench, resolved, store
 
+MD5_OF_X = "9dd4e461268c8034f5c8564e155c67a6"
 FILES = {"MLmodel": b"flavors: {}", "data/model.bin": b"0123456789" * 300_000, "data/empty": b""}
 
 
@@ -237,6 +239,25 @@ async def test_a_hostile_path_is_refused_before_a_byte_is_written(tmp_path: Path
         await fetch(store, "s3://b/m", "sha256:" + "0" * 64, target)
     assert failure.value.retry is False
     assert store.reads == 0
+    assert on_disk(tmp_path) == {}
+
+
+@pytest.mark.parametrize(
+    ("promised", "kind"), [({"sha256": "0" * 64}, "SHA-256"), ({"md5": "0" * 32}, "MD5"), ({"md5": MD5_OF_X}, None)]
+)
+async def test_what_a_store_promises_of_a_file_is_kept_even_when_the_digest_is_right(
+    tmp_path: Path, promised: dict[str, str], kind: str | None
+) -> None:
+    class Promising(Given):
+        async def files(self, uri: str) -> Sequence[StoredFile]:
+            return [replace(file, **promised) for file in await super().files(uri)]
+
+    digest = await digest_of({"model": b"x"})
+    if kind is None:
+        assert (await fetch(Promising({"model": b"x"}), "s3://b/m", digest, tmp_path)).files == 1
+        return
+    with pytest.raises(DigestMismatch, match=f"has the {kind} .*, but its store says 0+"):
+        await fetch(Promising({"model": b"x"}), "s3://b/m", digest, tmp_path)
     assert on_disk(tmp_path) == {}
 
 

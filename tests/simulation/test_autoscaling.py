@@ -10,6 +10,8 @@ from tests.simulation.invariants import watched
 from tests.simulation.test_stages import at, ladder, revision, transcript
 from tests.simulation.world import World, promoted, serving
 
+pytestmark = pytest.mark.matrix
+
 TEN, HALF = {"name": "ten", "weight": 10}, {"name": "half", "weight": 50}
 BOUNDS = {"min": 2, "max": 20}
 

@@ -12,6 +12,8 @@ from tests.simulation.test_rehearsals import COHORT, TEN, asked
 from tests.simulation.test_stages import asking, at, revision, taken_back, transcript
 from tests.simulation.world import World, beside, promoted, spec, weights
 
+pytestmark = pytest.mark.matrix
+
 OTHER = {"name": "ops", "match": {"headers": [{"name": "x-team", "value": "ops"}]}}
 PREVIEW = {**COHORT, "gate": "Manual"}
 

@@ -10,6 +10,8 @@ from crossfade.model.snapshot import Foresight
 from tests.simulation.invariants import watched
 from tests.simulation.world import World, analysis, promoted, serving
 
+pytestmark = pytest.mark.matrix
+
 SLOW = 20.0
 """Requests a second of which a stage of 20 s proves nothing."""
 

@@ -22,6 +22,8 @@ from tests.simulation.passes import Pass
 from tests.simulation.routes import is_service
 from tests.simulation.small_world import SIGHTS, Sight, State, canonical, look_at, route_of, status_of
 
+pytestmark = pytest.mark.matrix
+
 ALL = 10**9
 ON_ADOPTED = [name for name in LADDERS if name not in ("shapes", "pods")]
 Trail = tuple["State | None", str]

@@ -17,6 +17,8 @@ from tests.simulation import small_adopted
 from tests.simulation.small_world import SIGHTS, State, look_at, status_of
 from tests.simulation.test_model_check import ALL, Explorer, serving, world_of
 
+pytestmark = pytest.mark.matrix
+
 
 @dataclass
 class Onwards(Explorer):

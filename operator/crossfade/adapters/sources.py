@@ -114,6 +114,30 @@ def _together(own: Mapping[str, Parts]) -> Parts:
     return Parts(lambda: _Own(registries), stores, close)
 
 
+def _git(access: Access, guard: "Guard | None", timeout: float) -> Parts:
+    from crossfade.adapters.artifacts.git_artifacts import GitArtifacts
+    from crossfade.adapters.dvc_store import DvcStore
+    from crossfade.adapters.git_address import SCHEMES
+    from crossfade.adapters.git_models import GitModels
+    from crossfade.adapters.git_server import GitServer
+
+    server = GitServer(access, guard, timeout)
+    store = DvcStore(allow_loopback=guard is not None and guard.allow_loopback)
+    models = GitModels(server, store, access.option("dvcRemote"))
+    artifacts = GitArtifacts(models, store)
+
+    def registry() -> Registry:
+        from crossfade.adapters.registries.git import GitRegistry
+
+        return GitRegistry(models)
+
+    async def close() -> None:
+        await server.close()
+        await store.close()
+
+    return Parts(registry, dict.fromkeys(SCHEMES, lambda: artifacts), close)
+
+
 def _hugging_face(access: Access, guard: "Guard | None", timeout: float) -> Parts:
     from crossfade.adapters.artifacts.hub_artifacts import HubArtifacts
     from crossfade.adapters.hub_server import HubServer
@@ -191,6 +215,7 @@ def _sage_maker(access: Access, guard: "Guard | None", timeout: float) -> Parts:
 
 
 _SYSTEMS: Mapping[str, Callable[[Access, "Guard | None", float], Parts]] = {
+    "git": _git,
     "huggingFace": _hugging_face,
     "mlflow": _mlflow,
     "objectStore": _object_store,

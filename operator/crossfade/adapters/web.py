@@ -14,7 +14,7 @@ import httpx
 from crossfade.adapters.address import shown
 from crossfade.adapters.artifacts.guard import allowed_address
 from crossfade.adapters.ranged import ranged
-from crossfade.adapters.transfer import source_errors, wait_asked
+from crossfade.adapters.transfer import paced, source_errors, wait_asked
 from crossfade.ports import WHOLE, FromStartError, Part, SourceError
 
 _JSON_BYTES: Final = 4 << 20
@@ -128,6 +128,17 @@ class Web:
             async with self._slots, asyncio.timeout(self._timeout), AsyncExitStack() as stack:
                 response = await stack.enter_async_context(self._opened(url, what, headers, content=content))
                 return Reply(response.status_code, dict(response.headers), await _plain_body(response, what))
+
+    @asynccontextmanager
+    async def post(
+        self, what: str, path: str, content: bytes, headers: Mapping[str, str]
+    ) -> AsyncIterator[tuple[Reply, AsyncIterator[bytes]]]:
+        """POST with these headers besides: the answer without its content, and the content as a stream. Any status is
+        an answer. Raises SourceError, in which `what` is named, also for failures while the stream is read."""
+        url = httpx.URL(f"{self._base}{path}")
+        with source_errors(what):
+            async with self._slots, self._opened(url, what, headers, content=content) as response:
+                yield Reply(response.status_code, dict(response.headers), b""), paced(response)
 
     @asynccontextmanager
     async def _opened(

@@ -121,6 +121,7 @@ MODEL_REGISTRY = Kind(
     spec=ModelRegistrySpec,
     status=None,
     columns=(
+        Column("Git", ".spec.git.address"),
         Column("Hub", ".spec.huggingFace.address"),
         Column("MLflow", ".spec.mlflow.address"),
         Column("OCI", ".spec.oci.address"),

@@ -11,6 +11,7 @@ GOOGLE_KEY = "serviceAccountKey"
 _JSON = (DOCKER_CONFIG, GOOGLE_KEY)
 _AWS = ("accessKeyId", "secretAccessKey")
 WAYS_IN: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "git": (("token",), ("username", "password")),
     "huggingFace": (("token",),),
     "mlflow": (("token",), ("username", "password")),
     "objectStore": (_AWS, (GOOGLE_KEY,), ("accountKey",), ("sasToken",)),

@@ -40,6 +40,9 @@ def recorded(registry: RegistryFacts) -> ResolvedAccess:
 
 def _system(spec: ModelRegistrySpec) -> tuple[str, str, dict[str, str]]:
     """The member that says which system it is: its name, its address, and what else is sent."""
+    if spec.git is not None:
+        remote = {"dvcRemote": spec.git.dvc_remote} if spec.git.dvc_remote else {}
+        return "git", spec.git.address, remote
     if spec.hugging_face is not None:
         return "huggingFace", spec.hugging_face.address, {}
     if spec.mlflow is not None:

@@ -119,11 +119,12 @@ class _Loading:
         return files
 
     def _finished(self, file: StoredFile, work: Taken) -> list[File]:
-        if file.sha256 not in (None, work.sha256()):
-            raise DigestMismatch(
-                f"the file {file.path!r} of {self._uri!r} has the SHA-256 {work.sha256()}, but its store says "
-                f"{file.sha256}; it was damaged on the way, or in the store"
-            )
+        for kind, promised, found in (("SHA-256", file.sha256, work.sha256()), ("MD5", file.md5, work.md5())):
+            if promised not in (None, found):
+                raise DigestMismatch(
+                    f"the file {file.path!r} of {self._uri!r} has the {kind} {found}, but its store says {promised}; "
+                    "it was damaged on the way, or in the store"
+                )
         return work.finish()
 
     async def _feed(self, file: StoredFile, work: Taken, start: int, writes: "_Writes", lanes: int) -> None:

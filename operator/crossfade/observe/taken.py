@@ -22,6 +22,25 @@ Create = Callable[[str, int], BinaryIO]
 Raises ValueError where there is no room."""
 
 
+class _Sums:
+    """Of bytes as they are stored: SHA-256, and what else their store promises."""
+
+    def __init__(self, file: StoredFile | None = None) -> None:
+        self._sha256 = hashlib.sha256()
+        self._md5 = hashlib.md5(usedforsecurity=False) if file is not None and file.md5 is not None else None
+
+    def update(self, piece: bytes | memoryview) -> None:
+        self._sha256.update(piece)
+        if self._md5 is not None:
+            self._md5.update(piece)
+
+    def sha256(self) -> str:
+        return self._sha256.hexdigest()
+
+    def md5(self) -> str | None:
+        return self._md5.hexdigest() if self._md5 is not None else None
+
+
 class Taken(Protocol):
     """Where the bytes go. Nothing here is thread-safe; one thread at a time may use it."""
 
@@ -34,6 +53,9 @@ class Taken(Protocol):
     def sha256(self) -> str:
         """The hex of the bytes as they are stored."""
 
+    def md5(self) -> str | None:
+        """The same, where their store promises one."""
+
     def finish(self) -> list[File]:
         """The files that they made, all written out. Raises ValueError when they made none that may be kept."""
 
@@ -44,31 +66,34 @@ class Taken(Protocol):
 def taken(file: StoredFile, create: Create) -> Taken:
     """How this file is taken."""
     if file.archive is None:
-        return _One(safe_path(file.path), file.size, create)
-    return _Many(file.path, file.archive, create)
+        return _One(safe_path(file.path), file.size, create, _Sums(file))
+    return _Many(file.path, file.archive, create, _Sums(file))
 
 
 class _One:
     """A file, hashed while it is written."""
 
-    def __init__(self, path: str, size: int, create: Create) -> None:
+    def __init__(self, path: str, size: int, create: Create, sums: _Sums) -> None:
         self._path = path
-        self._hasher, self._size = hashlib.sha256(), 0
+        self._sums, self._size = sums, 0
         self._sink = create(path, size)
 
     def begin(self) -> int:
         while self._sink.readable() and (piece := self._sink.read(_PIECE_BYTES)):
-            self._hasher.update(piece)
+            self._sums.update(piece)
             self._size += len(piece)
         return self._size
 
     def feed(self, piece: bytes | memoryview) -> None:
-        self._hasher.update(piece)
+        self._sums.update(piece)
         self._sink.write(piece)
         self._size += len(piece)
 
     def sha256(self) -> str:
-        return self._hasher.hexdigest()
+        return self._sums.sha256()
+
+    def md5(self) -> str | None:
+        return self._sums.md5()
 
     def finish(self) -> list[File]:
         self._sink.flush()
@@ -84,10 +109,10 @@ class _One:
 class _Many:
     """An archive. What is wrong with it is told at its end, when it is known whether these are its bytes at all."""
 
-    def __init__(self, name: str, archive: Archive, create: Create) -> None:
+    def __init__(self, name: str, archive: Archive, create: Create, sums: _Sums) -> None:
         self._name = name
         self._create = create
-        self._hasher, self._stored, self._plain = hashlib.sha256(), 0, 0
+        self._sums, self._stored, self._plain = sums, 0, 0
         self._tar = Untar(self._begin, archive.below)
         self._inflater = inflater(archive.packing, self._unpacked)
         self._open: _One | None = None
@@ -98,13 +123,16 @@ class _Many:
         return 0
 
     def feed(self, piece: bytes) -> None:
-        self._hasher.update(piece)
+        self._sums.update(piece)
         self._stored += len(piece)
         if self._wrong is None:
             self._note_wrong(lambda: self._inflater.feed(piece))
 
     def sha256(self) -> str:
-        return self._hasher.hexdigest()
+        return self._sums.sha256()
+
+    def md5(self) -> str | None:
+        return self._sums.md5()
 
     def finish(self) -> list[File]:
         if self._wrong is None:
@@ -134,7 +162,7 @@ class _Many:
 
     def _begin(self, path: str, size: int) -> Take:
         self._end()
-        self._open = _One(safe_path(path), size, self._create)
+        self._open = _One(safe_path(path), size, self._create, _Sums())
         return self._open.feed
 
     def _end(self) -> None:

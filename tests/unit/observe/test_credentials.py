@@ -60,6 +60,15 @@ async def test_a_hub_is_the_public_one_unless_it_says_another_and_wants_a_token(
         await access(secret(username=b"u"), mlflow=None, huggingFace={}, tls=None)
 
 
+async def test_a_repository_takes_a_token_or_a_password_and_the_name_of_its_remote() -> None:
+    spec = {"mlflow": None, "git": {"address": "https://git/m.git", "dvcRemote": "store"}, "tls": None}
+    found = await access(secret(token=b"t", other=b"x"), **spec)
+    assert (found.system, found.address, found.options) == ("git", "https://git/m.git", (("dvcRemote", "store"),))
+    assert dict(found.secrets) == {"token": "t"}
+    with pytest.raises(SourceError, match=r"must have `token`, or `username` and `password`"):
+        await access(secret(username=b"u"), **spec)
+
+
 DOCKER = b'{\n\t"auths": {\n\t\t"ghcr.io": {"auth": "cjpw"}\n\t}\n}\n'
 
 

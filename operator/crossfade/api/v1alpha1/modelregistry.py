@@ -6,7 +6,7 @@ from pydantic import ConfigDict, StringConstraints, model_validator
 
 from crossfade.api.v1alpha1.common import ApiModel, DnsLabel, ObjectName, cel, given, one_of, validations
 
-SYSTEMS = ("huggingFace", "mlflow", "objectStore", "oci", "sageMaker")
+SYSTEMS = ("git", "huggingFace", "mlflow", "objectStore", "oci", "sageMaker")
 """The members that say which system it is; ModelVersions' sources have them by the same names, but for `objectStore`,
 whose sources are `uri`."""
 _ONE_SYSTEM = one_of(*SYSTEMS)
@@ -19,6 +19,15 @@ _REGION_OF_S3 = cel("!has(self.region) || self.uri.startsWith('s3:')", "must hav
 _ACCOUNT_OF_AZURE = cel(
     "has(self.account) == self.uri.startsWith('az:')", "must have `account` beside an az address, and beside no other"
 )
+
+
+class GitRegistry(ApiModel):
+    """A Git repository behind http(s), whose models may be kept by DVC and registered by GTO."""
+
+    address: Address
+    """Where it is, such as `https://git.example.com/team/models.git`."""
+    dvc_remote: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)] | None = None
+    """The DVC remote to read, by its name in `.dvc/config`; the one that is the default there when left out."""
 
 
 class HuggingFaceRegistry(ApiModel):
@@ -116,6 +125,8 @@ class ModelRegistrySpec(ApiModel):
 
     model_config = ConfigDict(json_schema_extra=validations(_ONE_SYSTEM))
 
+    git: GitRegistry | None = None
+    """A Git repository."""
     hugging_face: HuggingFaceRegistry | None = None
     """A Hugging Face Hub."""
     mlflow: MlflowRegistry | None = None

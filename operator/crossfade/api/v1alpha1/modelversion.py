@@ -51,6 +51,15 @@ _STATUS_OF_GROUP = cel(
 _IN_REGISTRY = cel(
     "!has(self.oci) || has(self.registryRef)", "must have `registryRef` beside `oci`: it says which registry it is in"
 )
+_GIT_IN_REGISTRY = cel(
+    "!has(self.git) || has(self.registryRef)", "must have `registryRef` beside `git`: it says which repository it is in"
+)
+_PATH_OR_ARTIFACT = cel(
+    "has(self.path) && has(self.revision) && !has(self.artifact) && !has(self.version) && !has(self.stage)"
+    " || has(self.artifact) && !has(self.path) && !has(self.revision) && has(self.version) != has(self.stage)",
+    "must have `path` and `revision`, or `artifact` and exactly one of `version` and `stage`",
+)
+_GTO_NAME = r"[a-zA-Z0-9]([a-zA-Z0-9-/_]*[a-zA-Z0-9])?"
 _OCI_NAME = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
 _OCI_REFERENCE = rf"^{_OCI_NAME}(/{_OCI_NAME})*(:[a-zA-Z0-9_][a-zA-Z0-9._-]{{0,127}}|@sha256:[a-f0-9]{{64}})$"
 _IMMUTABLE = cel("self == oldSelf", "must not change: a ModelVersion is immutable, create another one instead")
@@ -68,15 +77,49 @@ _Patterns = Annotated[
 ]
 
 
+_Revision = Annotated[
+    str, StringConstraints(pattern=r"^[^\x00-\x20\x7f~^:?*\[\\#%./-][^\x00-\x20\x7f~^:?*\[\\#%]*$", max_length=255)
+]
+
+
+class GitSource(ApiModel):
+    """A model in a Git repository: what lies at a path, or what GTO registered."""
+
+    model_config = ConfigDict(json_schema_extra=validations(_PATH_OR_ARTIFACT))
+
+    path: (
+        Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f\\/]+(/[^\x00-\x1f\x7f\\/]+)*$", max_length=512)]
+        | None
+    ) = None
+    """A file or a folder in the repository, such as `models/fraud`, kept by Git, by DVC or by both."""
+    revision: _Revision | None = None
+    """A commit of 40 hex digits, or a branch or a tag, which is resolved to its commit once and frozen."""
+    artifact: (
+        Annotated[str, StringConstraints(pattern=rf"^([a-zA-Z0-9_./-]+:)?{_GTO_NAME}$", max_length=253)] | None
+    ) = None
+    """An artifact that GTO knows, such as `fraud-detector`, or `risk:fraud-detector` of the folder `risk`."""
+    version: Annotated[str, StringConstraints(pattern=_SEMVER.replace("^", "^v", 1), max_length=64)] | None = None
+    """The version that GTO registered, such as `v1.2.3`."""
+    stage: Annotated[str, StringConstraints(pattern=rf"^{_GTO_NAME}$", max_length=63)] | None = None
+    """The version that GTO assigned last to this stage; resolved once and frozen."""
+
+    @model_validator(mode="after")
+    def _path_or_artifact(self) -> Self:
+        by_path = (self.path is not None, self.revision is not None)
+        by_gto = (self.artifact is not None, (self.version is not None) != (self.stage is not None))
+        neither = (self.artifact, self.version, self.stage) == (None, None, None)
+        if not ((all(by_path) and neither) or (all(by_gto) and not any(by_path))):
+            raise ValueError(_PATH_OR_ARTIFACT["message"])
+        return self
+
+
 class HuggingFaceSource(ApiModel):
     """A model on the Hugging Face Hub: of the ModelRegistry that `registryRef` names, else of the Hub that the operator
     is configured with."""
 
     repo: Annotated[str, StringConstraints(pattern=rf"^({_REPO_PART}/)?{_REPO_PART}$", max_length=193)]
     """The repository, such as `google-bert/bert-base-uncased`."""
-    revision: Annotated[
-        str, StringConstraints(pattern=r"^[^\x00-\x20\x7f~^:?*\[\\#%./-][^\x00-\x20\x7f~^:?*\[\\#%]*$", max_length=255)
-    ]
+    revision: _Revision
     """A commit, or a branch or a tag, which is resolved to its commit once and frozen."""
     allow_patterns: _Patterns = Field(default_factory=list)
     """Only files whose paths match one of these are part of the model, such as `*.safetensors` or `onnx/*`, where `*`
@@ -167,9 +210,13 @@ class Source(ApiModel):
     """Where the bytes come from: exactly one member, and the registry that it is in."""
 
     model_config = ConfigDict(
-        json_schema_extra=validations(_ONE_SOURCE, _OF_REGISTRY, _IN_REGISTRY, _CLOUD_IN_REGISTRY, _PACKAGE_OF_REGISTRY)
+        json_schema_extra=validations(
+            _ONE_SOURCE, _OF_REGISTRY, _IN_REGISTRY, _GIT_IN_REGISTRY, _CLOUD_IN_REGISTRY, _PACKAGE_OF_REGISTRY
+        )
     )
 
+    git: GitSource | None = None
+    """A model in a Git repository."""
     hugging_face: HuggingFaceSource | None = None
     """A model on the Hugging Face Hub."""
     mlflow: MlflowSource | None = None
@@ -197,6 +244,7 @@ class Source(ApiModel):
         rules = (
             (_OF_REGISTRY, not known or scheme not in ("http", "https", "file")),
             (_IN_REGISTRY, known or self.oci is None),
+            (_GIT_IN_REGISTRY, known or self.git is None),
             (_CLOUD_IN_REGISTRY, known or scheme not in ("gs", "az")),
             (_PACKAGE_OF_REGISTRY, known or self.sage_maker is None),
         )

@@ -1,0 +1,178 @@
+"""What DVC writes into a repository: which files it keeps elsewhere, by which MD5, and where. Pure."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from configparser import ConfigParser, Error
+from dataclasses import dataclass
+from posixpath import normpath
+from typing import Any, Final
+
+from crossfade.adapters.yaml_object import yaml_object
+from crossfade.model.loose import member, objects, text
+from crossfade.model.manifest import safe_path
+from crossfade.ports import SourceError
+
+FILE: Final = ".dvc"
+"""The end of the name of a file that stands for one that DVC keeps."""
+LOCK, PIPELINE, CONFIG = "dvc.lock", "dvc.yaml", ".dvc/config"
+_OWN: Final = frozenset({".dvcignore", PIPELINE})
+_MD5: Final = re.compile(r"[0-9a-f]{32}(\.dir)?")
+_REMOTE: Final = re.compile(r"'?remote \"([^\"]+)\"'?")
+_MOST_FILES: Final = 100_000
+_MIGRATE: Final = "run `dvc cache migrate --dvc-files` and `dvc push`, with a remote that is not `version_aware`"
+
+
+@dataclass(frozen=True, slots=True)
+class Out:
+    """A file or a folder that DVC keeps: its path in the repository, its MD5 as DVC writes it, its size in bytes where
+    that is known, and the name of its remote where it has one of its own."""
+
+    path: str
+    md5: str
+    size: int | None = None
+    remote: str | None = None
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether what is kept is a list of files."""
+        return self.md5.endswith(".dir")
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Where DVC keeps files: its name, and its address without a slash at the end."""
+
+    name: str
+    url: str
+
+    def place(self, md5: str) -> str:
+        """The address of what has this MD5."""
+        return f"{self.url}/files/md5/{md5[:2]}/{md5[2:]}"
+
+
+def is_own(path: str) -> bool:
+    """Whether it is DVC's own, and no part of a model, as `dvc get` has it."""
+    parts = path.split("/")
+    return parts[-1] in _OWN or any(part.endswith(FILE) for part in parts)
+
+
+def outs(path: str, content: bytes, pipeline: bytes | None, what: str) -> list[Out]:
+    """What a .dvc file, or a dvc.lock beside its dvc.yaml, says is kept. Raises SourceError, in which `what` is the
+    repository."""
+    said = yaml_object(content)
+    if said is None:
+        raise SourceError(
+            f"{what} has a {path} that is no YAML mapping without aliases of at most 1 MiB; correct it", retry=False
+        )
+    folder = path.rpartition("/")[0]
+    if not path.endswith(LOCK):
+        inner = _joined(folder, text(said.get("wdir")) or ".")
+        return [_out(inner, one, path, what) for one in objects(said.get("outs"))]
+    stages = member(yaml_object(pipeline or b"") or {}, "stages")
+    return [
+        _out(_joined(folder, text(member(stages, name).get("wdir")) or "."), one, path, what)
+        for name, stage in member(said, "stages").items()
+        if isinstance(stage, dict)
+        for one in objects(stage.get("outs"))
+    ]
+
+
+def required(out: Out, what: str) -> Out:
+    """The same, when it can be read. Raises SourceError for what was kept by DVC 2, or by versions of the store."""
+    if _MD5.fullmatch(out.md5):
+        return out
+    raise SourceError(f"{what} has {out.path!r} under DVC without a plain MD5; {_MIGRATE}", retry=False)
+
+
+def remote(config: bytes, wanted: str | None, what: str) -> Remote:
+    """The remote of this name, or the default one. Raises SourceError."""
+    parser = ConfigParser(interpolation=None, strict=False, allow_no_value=True)
+    try:
+        parser.read_string(config.decode("utf-8"))
+    except (Error, ValueError):
+        raise SourceError(f"{what} has a {CONFIG} that cannot be understood; correct it", retry=False) from None
+    name = wanted or _plain(parser.get("core", "remote", fallback="") or "")
+    if not name:
+        raise SourceError(
+            f"{what} names no default remote in {CONFIG}; run `dvc remote default`, or name one in the ModelRegistry's "
+            "`git.dvcRemote`"
+        )
+    sections = {found[1]: section for section in parser.sections() if (found := _REMOTE.fullmatch(section))}
+    if name not in sections:
+        raise SourceError(
+            f"{what} has no remote {name!r} in {CONFIG}; run `dvc remote add`, or correct the ModelRegistry's "
+            "`git.dvcRemote`"
+        )
+    told = {key: _plain(value or "") for key, value in parser.items(sections[name])}
+    if any(told.get(key, "").lower() == "true" for key in ("version_aware", "worktree")):
+        raise SourceError(f"{what} keeps files in the remote {name!r} by versions of the store; {_MIGRATE}")
+    return Remote(name, _readable(told.get("url", ""), name, what))
+
+
+def listed(content: bytes, out: Out, what: str) -> list[Out]:
+    """The files of a folder, by the list that DVC keeps of them. Raises SourceError."""
+    strange = SourceError(f"{what} has a list of the files of {out.path!r} that cannot be understood", retry=False)
+    try:
+        entries = json.loads(content)
+    except (ValueError, RecursionError):
+        raise strange from None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise strange
+    if len(entries) > _MOST_FILES:
+        raise SourceError(f"{what} has more than {_MOST_FILES} files in {out.path!r}; pack them", retry=False)
+    return list(_entries(entries, out, what))
+
+
+def _entries(entries: Sequence[Mapping[str, Any]], out: Out, what: str) -> Iterator[Out]:
+    for entry in entries:
+        path, md5 = entry.get("relpath"), entry.get("md5")
+        if not isinstance(path, str) or not isinstance(md5, str) or not _MD5.fullmatch(md5) or md5.endswith(".dir"):
+            raise SourceError(
+                f"{what} has a list of the files of {out.path!r} with an entry that has no path or no MD5", retry=False
+            )
+        try:
+            safe_path(path)
+        except ValueError as failure:
+            raise SourceError(f"{what} has a list of the files of {out.path!r}: {failure}", retry=False) from None
+        yield Out(f"{out.path}/{path}", md5, None, out.remote)
+
+
+def _out(folder: str, said: Mapping[str, Any], where: str, what: str) -> Out:
+    path = text(said.get("path"))
+    if path is None or path.startswith("/"):
+        raise SourceError(f"{what} has an entry in {where} whose path is not relative; correct it", retry=False)
+    size = said.get("size")
+    plain = said.get("hash") == "md5"  # without it the MD5 is DVC 2's, of texts whose line ends were changed
+    return Out(
+        _joined(folder, path),
+        str(said.get("md5")) if plain else "",
+        size if isinstance(size, int) and size >= 0 else None,
+        text(said.get("remote")),
+    )
+
+
+def _joined(folder: str, path: str) -> str:
+    joined = normpath(f"{folder}/{path}" if folder else path)
+    return "" if joined == "." else joined
+
+
+def _plain(value: str) -> str:
+    """Without the quotes that DVC puts around some values."""
+    quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
+    return value[1:-1] if quoted else value
+
+
+def _readable(url: str, name: str, what: str) -> str:
+    if not url.startswith(("s3://", "http://", "https://")):
+        scheme = url.partition("://")[0] if "://" in url else "a path"
+        raise SourceError(
+            f"{what} keeps files in the remote {name!r}, which is {scheme[:32]!r} and cannot be read from here; name "
+            "one at s3://, http:// or https:// in the ModelRegistry's `git.dvcRemote`"
+        )
+    if set(url) & set("@?#") or not url.isprintable():
+        raise SourceError(
+            f"{what} keeps files in the remote {name!r}, whose address has a user or a query, where credentials hide; "
+            "give it without"
+        )
+    return url.rstrip("/")

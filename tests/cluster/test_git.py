@@ -1,0 +1,117 @@
+"""Catches a Git repository whose model never serves, and bytes of DVC's that serve although one bit of them differs."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.address import HOST
+from testbed.bed import Bed
+from tests.cluster.test_bytes import MISMATCH_EXIT, exit_code, is_resolved, revision_of
+from tests.cluster.test_registries import EXAMPLES, arguments_of_processes
+from tests.support import objects
+from tests.support.endpoint import Endpoint, rolled_back, serves, weights
+from tests.support.git_repositories import Repositories, serving
+from tests.support.operator_process import OperatorProcess
+
+pytestmark = pytest.mark.cluster
+
+READER = ("reader", "canary-of-the-reader")
+EXAMPLE = ("crossfade-reader", "change-me")
+NAME = "team/models.git"
+CONFIG = "['remote \"store\"']\n    url = {url}/kept\n[core]\n    remote = store\n"
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[Repositories]:
+    """A repository on the bed's network, and what DVC keeps for it."""
+    made = Repositories(tmp_path / "bare", tmp_path / "kept", dict((READER, EXAMPLE)))
+    with serving(made, HOST, 8092):
+        made.create(NAME)
+        yield made
+
+
+def committed(served: Repositories, path: str, content: bytes, **more: bytes) -> str:
+    """A file that DVC tracks and keeps; returns the commit."""
+    md5 = hashlib.md5(content).hexdigest()
+    kept(served, md5).parent.mkdir(parents=True, exist_ok=True)
+    kept(served, md5).write_bytes(content)
+    notes = f"outs:\n- md5: {md5}\n  size: {len(content)}\n  hash: md5\n  path: {path.rpartition('/')[2]}\n"
+    config = CONFIG.format(url=served.url).encode()
+    return served.commit(NAME, {f"{path}.dvc": notes.encode(), ".dvc/config": config, **more})
+
+
+def kept(served: Repositories, md5: str) -> Path:
+    return served.kept / "files" / "md5" / md5[:2] / md5[2:]
+
+
+async def test_the_example_is_resolved_as_it_is(
+    bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], served: Repositories
+) -> None:
+    first = committed(served, "models/fraud-detector/model.bin", b"1", **{"models/fraud-detector/config.json": b"{}"})
+    served.git(NAME, "branch", "release-1.5", first)
+    artifacts = b"fraud-detector:\n  path: models/fraud-detector\n"
+    second = committed(served, "models/fraud-detector/model.bin", b"2", **{"artifacts.yaml": artifacts})
+    served.git(NAME, "tag", "--annotate", "--message", "register", "fraud-detector@v1.6.0", second)
+    start_operator(endpoint.namespace)
+    bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / "git.yaml"))
+    for name, commit in (("fraud-detector-1-5-0", first), ("fraud-detector-1-6-0", second)):
+        found = await endpoint.recorder.until("ModelVersion", name, is_resolved, 60)
+        resolved = found["status"]["resolved"]
+        place = f"git+http://git.models:8092/{NAME}@{commit}#models/fraud-detector"
+        assert (resolved["immutableUri"], resolved["registryVersion"], resolved["files"]) == (place, commit, 2)
+        assert resolved["lineage"]["gitCommit"] == commit
+        assert resolved["access"]["options"] == {"dvcRemote": "store"}
+
+
+async def test_a_model_of_dvc_serves_and_once_a_bit_of_it_has_changed_never(
+    endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], served: Repositories, tmp_path: Path
+) -> None:
+    operator = start_operator(endpoint.namespace)
+    await endpoint.create(registry(served))
+    await endpoint.create(secret())
+    content = b""
+    for number in (1, 2):
+        objects.write_model(tmp_path / str(number), f"{number}.0.0")
+        content = (tmp_path / str(number) / "model.json").read_bytes()
+        commit = committed(served, f"models/{number}/model.json", content)
+        source = {"git": {"path": f"models/{number}", "revision": commit}, "registryRef": {"name": "git"}}
+        await endpoint.create(objects.model_version(f"fraud-{number}", f"{number}.0.0", source))
+        await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
+    await endpoint.create(objects.rollout("fraud", "fraud-1", endpoint.host, endpoint.parent))
+    stable = (await endpoint.until(lambda one: serves(one, 1), 60))["status"]["stable"]["revision"]
+    flip_a_bit(kept(served, hashlib.md5(content).hexdigest()))
+    await endpoint.ask(2)
+    outcome = (await endpoint.until(rolled_back, 120))["status"]["outcome"]
+
+    assert outcome["cause"] == "DigestMismatch"
+    assert all(outcome["revision"] not in weights(route) for route in endpoint.recorder.of("HTTPRoute", "fraud"))
+    pods = [pod for pod in endpoint.recorder.history if revision_of(pod) == outcome["revision"]]
+    assert MISMATCH_EXIT in [exit_code(pod) for pod in pods]
+    assert (await endpoint.infer()).headers["x-model-revision"] == stable
+    seen = json.dumps([one for one in endpoint.recorder.history if one["kind"] != "Secret"])
+    for shape in (READER[1], base64.b64encode(":".join(READER).encode()).decode()):
+        assert shape not in seen
+        assert shape not in operator.log.read_text()
+        assert shape.encode() not in arguments_of_processes()
+
+
+def flip_a_bit(file: Path) -> None:
+    raw = bytearray(file.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    file.write_bytes(raw)
+
+
+def registry(served: Repositories) -> dict[str, Any]:
+    spec = {"git": {"address": f"{served.url}/{NAME}"}, "credentials": {"secretRef": {"name": "git"}}}
+    named = {"apiVersion": "crossfade.dev/v1alpha1", "kind": "ModelRegistry", "metadata": {"name": "git"}}
+    return {**named, "spec": spec}
+
+
+def secret() -> dict[str, Any]:
+    named = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "git"}}
+    return {**named, "stringData": {"username": READER[0], "password": READER[1]}}
