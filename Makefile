@@ -3,14 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test beside traffic people faults matrix test-long check golden mutate generate bench clean
+.PHONY: demo test beside traffic people faults image test-long check golden mutate generate bench clean
 
 demo: .venv/ready  ## a real cluster, real models, one promotion and one rollback
 	@$(BIN)/python -m demo $(ARGS)
 
-test: check  ## all tiers but for what `test-long` has; those with a cluster in four parts side by side, each on a testbed of its own
+test: check  ## all tiers, but for what `test-long` has; those with a cluster in four parts side by side, each on a testbed of its own
 	@rm -rf .tally
-	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=5 $(PARTS) matrix
+	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=5 image $(PARTS)
 	$(BIN)/python -m tests.support.tally
 
 # Tests mostly wait for scrapes, drains and deadlines: four testbeds keep two cores busy. What no list names is `faults`.
@@ -19,7 +19,9 @@ TRAFFIC := $(addprefix tests/cluster/test_, gateways.py grpc.py grpc_gateways.py
 PEOPLE := $(addprefix tests/cluster/test_, adopted.py interruptions.py midway.py recreated.py refusals.py replicas.py way_back.py)
 FAULTS := tests/cluster $(addprefix --ignore=, $(TRAFFIC) $(PEOPLE))
 
-$(PARTS) matrix: .venv/ready
+image $(PARTS): .venv/ready
+image:
+	$(BIN)/pytest -q tests/image $(ARGS)
 beside:
 	$(BIN)/pytest tests/testbed tests/contract tests/chart $(ARGS)
 traffic:
@@ -28,14 +30,11 @@ people:
 	$(BIN)/pytest $(PEOPLE) $(ARGS)
 faults:
 	$(BIN)/pytest $(FAULTS) $(ARGS)
-matrix:
-	$(BIN)/pytest -q -m "matrix and not slow" tests/unit tests/simulation $(ARGS)
-	$(BIN)/pytest -q tests/image $(ARGS)
 
-test-long: .venv/ready  ## a hundred orders of every rollout, every state of a larger small world, every case on both gateways; two hours
-	$(BIN)/pytest -q -n 2 -m slow tests/unit tests/simulation
+test-long: .venv/ready  ## rollouts killed and reordered everywhere, every state of a larger small world, every case on both gateways; two hours
+	$(BIN)/pytest -q -n 2 -m "matrix or slow" tests/unit tests/simulation
 	@rm -rf .tally
-	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=3 traffic people faults ARGS="-m slow"
+	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=4 $(PARTS) ARGS="-m slow"
 	$(BIN)/python -m tests.support.tally
 
 check: .venv/ready  ## what to run all the time: linters, types, contracts between rooms, fast tests
