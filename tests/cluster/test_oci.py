@@ -11,12 +11,12 @@ import pytest
 
 from testbed.address import HOST
 from testbed.bed import Bed
-from tests.cluster.test_bytes import MISMATCH_EXIT, exit_code, is_resolved, revision_of
-from tests.cluster.test_registries import EXAMPLES, arguments_of_processes
+from tests.cluster.test_registries import EXAMPLES
 from tests.contract.oci_bench import EXAMPLE, MODELPACK, READER, Layer, OciBench, tar, with_passwords
 from tests.support import objects
-from tests.support.endpoint import Endpoint, rolled_back, serves, weights
+from tests.support.endpoint import Endpoint, serves
 from tests.support.operator_process import OperatorProcess
+from tests.support.verified import assert_hidden, is_resolved, never_serves
 
 pytestmark = pytest.mark.cluster
 
@@ -60,19 +60,8 @@ async def test_a_layer_serves_and_once_a_bit_of_it_has_changed_never(
     await endpoint.create(objects.rollout("fraud", "fraud-1", endpoint.host, endpoint.parent))
     stable = (await endpoint.until(lambda one: serves(one, 1), 60))["status"]["stable"]["revision"]
     flip_a_bit(oci, found["status"]["resolved"]["immutableUri"])
-    await endpoint.ask(2)
-    outcome = (await endpoint.until(rolled_back, 120))["status"]["outcome"]
-
-    assert outcome["cause"] == "DigestMismatch"
-    assert all(outcome["revision"] not in weights(route) for route in endpoint.recorder.of("HTTPRoute", "fraud"))
-    pods = [pod for pod in endpoint.recorder.history if revision_of(pod) == outcome["revision"]]
-    assert MISMATCH_EXIT in [exit_code(pod) for pod in pods]
-    assert (await endpoint.infer()).headers["x-model-revision"] == stable
-    seen = json.dumps([one for one in endpoint.recorder.history if one["kind"] != "Secret"])
-    for shape in (READER[1], base64.b64encode(":".join(READER).encode()).decode()):
-        assert shape not in seen
-        assert shape not in operator.log.read_text()
-        assert shape.encode() not in arguments_of_processes()
+    await never_serves(endpoint, 2, stable)
+    assert_hidden(endpoint, operator, READER[1], ":".join(READER))
 
 
 def packed(content: bytes) -> Layer:
