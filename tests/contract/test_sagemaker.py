@@ -16,7 +16,7 @@ from crossfade.ports import SourceError
 from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
 from tests.contract.sagemaker_bench import IMAGE, Group, as_amazon, packed, way_in
 from tests.contract.store_bench import S3Bench
-from tests.support.faults import Answer, Proxy, flipping, proxy, refusing
+from tests.support.faults import Answer, Proxy, proxy, refusing
 
 Json = dict[str, Any]
 
@@ -96,17 +96,6 @@ class TestContract(RegistryContract):
         with proxy(subject.upstream, keeps_host=True) as made:
             made.inject(as_amazon)
             yield made
-
-    async def test_a_bit_that_flips_on_the_way_is_refused(self, subject: Subject, front: Proxy, tmp_path: Path) -> None:
-        """Here of an archive, which cannot be unpacked then: nobody has promised the sum of what is packed."""
-        access = subject.access(front.url)
-        reference = await resolve(access, subject.exact)
-        promised = await digest(access, reference)
-        front.inject(flipping, subject.reads)
-        async with opened(access) as found:
-            with pytest.raises(SourceError, match="cannot be unpacked"):
-                await fetch(found.artifacts, reference.immutable_uri, promised, tmp_path / "m")
-        assert list((tmp_path / "m").iterdir()) == []
 
 
 async def files_of(access: Access, asked: Source, folder: Path) -> dict[str, bytes]:

@@ -25,6 +25,10 @@ class DigestMismatch(Exception):  # noqa: N818  (named for what happened, as the
     """The bytes are not those that were promised. The message names both digests."""
 
 
+class UnusableError(SourceError):
+    """The bytes that came cannot make a model, and never will."""
+
+
 class Sink(Protocol):
     """Where files are written to."""
 
@@ -45,11 +49,11 @@ def not_staging(path: str) -> None:
 
 @contextmanager
 def refused() -> Iterator[None]:
-    """What cannot make a model now never will as it is stored."""
+    """What cannot make a model now never will as it is stored. Raises UnusableError."""
     try:
         yield
     except ValueError as failure:
-        raise SourceError(str(failure), retry=False) from None
+        raise UnusableError(str(failure), retry=False) from None
 
 
 async def stream_all(

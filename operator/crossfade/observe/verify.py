@@ -14,7 +14,15 @@ from typing import BinaryIO
 from crossfade.model.manifest import File, mvd1, safe_path
 from crossfade.observe.progress import Progress
 from crossfade.observe.staging import Staging
-from crossfade.observe.stream import AT_ONCE, MOST_FILES, DigestMismatch, not_staging, refused, stream_all
+from crossfade.observe.stream import (
+    AT_ONCE,
+    MOST_FILES,
+    DigestMismatch,
+    UnusableError,
+    not_staging,
+    refused,
+    stream_all,
+)
 from crossfade.ports import Artifacts, SourceError, StoredFile
 
 __all__ = ["DigestMismatch", "Measured", "fetch", "measure"]
@@ -86,11 +94,18 @@ async def _load(artifacts: Artifacts, uri: str, digest: str, staging: Staging, p
         try:
             files = await stream_all(artifacts, uri, listed, staging, progress, lanes=AT_ONCE)
             return _require(_measured(files), digest, f"the model at {uri!r}")
-        except DigestMismatch:
+        except (DigestMismatch, UnusableError) as failure:
             if not found:
-                raise
+                raise _others(failure, digest) from None
             progress.open = False
             await asyncio.to_thread(staging.clear)
+
+
+def _others(failure: DigestMismatch | UnusableError, digest: str) -> DigestMismatch:
+    """Bytes that make no model now made one when the digest was found: they are others."""
+    if isinstance(failure, DigestMismatch):
+        return failure
+    return DigestMismatch(f"{failure}, which could be when {digest} was resolved; the stored bytes have changed")
 
 
 async def _listed(artifacts: Artifacts, uri: str) -> Sequence[StoredFile]:
