@@ -134,7 +134,6 @@ async def scaler(endpoint: Endpoint, revision: str) -> Object:
     return dict(found["spec"])
 
 
-@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_each_version_has_an_autoscaler_and_a_budget_of_its_own(
     endpoint: Endpoint, start_operator: StartOperator, bed: Bed

@@ -82,7 +82,6 @@ async def versions(endpoint: Endpoint, **behaviour: Any) -> None:
         await endpoint.model(number, **behaviour)
 
 
-@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_no_request_and_no_stream_is_lost_to_another_version_an_abort_and_a_deletion(
     endpoint: Endpoint, start_operator: StartOperator

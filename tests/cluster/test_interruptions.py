@@ -136,7 +136,6 @@ async def test_a_gate_waits_for_its_word_and_the_bake_ends_by_its_time(serving: 
     assert done["status"]["outcome"]["result"] == "Promoted"
 
 
-@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_a_namespace_can_be_deleted_in_the_middle_of_a_split(serving: Endpoint) -> None:
     await serving.patch("Rollout", NAME, {"spec": {"strategy": {"stages": [HELD]}}})

@@ -1,6 +1,7 @@
 """Catches a rule that users meet unproven, a gateway's gap that costs a request, a refusal that never heals."""
 
 import json
+from math import inf
 from typing import Any
 
 import pytest
@@ -82,6 +83,28 @@ def test_after_a_restart_what_can_be_done_by_now_is_done() -> None:
     world.restart()
     world.run(300, until=promoted)
     assert promoted(world), transcript(world)
+
+
+def test_after_a_restart_what_is_in_the_way_by_now_is_said() -> None:
+    """And not for ever what was: nobody takes the route by which the mended mirror could be tried."""
+    world = asked(SHADOW, TEN, mirror_works=False)
+    world.run(120)
+    world.gateway.mirror_works, world.gateway.ack_seconds = True, inf
+    world.restart()
+    world.run(60)
+    assert refused("RehearsalFailed")(world), transcript(world)
+    assert "has not looked at the route yet" in said(world)
+
+
+def test_a_class_that_lists_a_feature_by_now_is_not_said_to_lack_it() -> None:
+    """It was refused before anything began; what is left is that nobody takes the route by which it could be tried."""
+    world = asked(SHADOW, TEN, features=frozenset[str]())
+    world.run(60)
+    assert refused("FeatureMissing")(world), transcript(world)
+    world.gateway.features, world.gateway.ack_seconds = None, inf
+    world.run(120)
+    assert world.plan is not None
+    assert world.plan.situation.reason == "Rehearsing", transcript(world)
 
 
 def test_after_a_restart_another_spec_is_not_held_by_what_was_said_of_the_last_one() -> None:

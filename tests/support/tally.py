@@ -19,13 +19,16 @@ LEAST = 50_000
 """Requests of a whole run: fewer would show nothing."""
 TAKES_PODS_AWAY = frozenset(
     (
+        "test_a_bad_version_goes_at_once_and_no_request_fails_by_the_service",
         "test_a_candidate_that_is_no_longer_ready_under_traffic_is_left",
+        "test_a_good_version_is_promoted_pod_by_pod_and_no_request_fails",
+        "test_back_to_the_version_before_is_one_write_when_all_its_pods_are_there",
         "test_users_keep_their_gateway_until_the_next_one_has_taken_the_route",
         "test_weight_follows_a_pod_that_dies_and_comes_back_with_it",
     )
 )
 """Tests that take pods, or in the end the route from the asked gateway, away under their requests, which fail by that
-and not by a rollout."""
+and not by a rollout; and those without a gateway, where a pod that ends closes connections that clients keep."""
 _FOLDER = Path(".tally")
 
 

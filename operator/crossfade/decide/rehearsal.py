@@ -72,7 +72,8 @@ def rehearse(way: Way, step: Step) -> Plan | str:
     if failed and not left:
         return _refusal(way, Reason.REHEARSAL_FAILED, failed)
     if left:
-        return _try(way, trials, left)
+        plan = _try(way, trials, left)
+        return replace(plan, situation=_failed(failed)) if failed else plan
     return next((_untried(way, one) for one in trials if one.step.shape == step.shape), "")
 
 

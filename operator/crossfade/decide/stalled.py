@@ -5,6 +5,8 @@ from dataclasses import replace
 
 from crossfade.api.conditions import ConditionType, Reason
 from crossfade.api.v1alpha1.common import Condition
+from crossfade.api.v1alpha1.rollout import RolloutStatus
+from crossfade.decide.admission import objection
 from crossfade.decide.plan import Plan, Situation, Standing
 from crossfade.decide.reading import is_read
 from crossfade.model.snapshot import Snapshot
@@ -23,19 +25,41 @@ def stalled(conditions: Sequence[Condition], observed: int, generation: int) -> 
 
 
 def still_stalled(snapshot: Snapshot, plan: Plan) -> Plan:
-    """The plan; as long as it only finds out again why nothing moves, it says what was said."""
+    """The plan, which is a standstill still while it goes nowhere and only finds out again why.
+
+    What failed in a rehearsal is not mended by another that is under way; how far that is, is said.
+    """
     rollout = snapshot.rollout
     said = stalled(rollout.status.conditions, rollout.status.observed_generation, rollout.generation)
-    if said is None or said.reason not in _FOUND_OUT or plan.status != rollout.status:
+    if said is None or said.reason not in _FOUND_OUT or _place(plan.status) != _place(rollout.status):
         return plan
-    return replace(plan, situation=said) if _finds_out(snapshot, plan.situation) else plan
+    if _finds_out(snapshot, plan.situation):
+        return replace(plan, situation=said)
+    if said.reason is Reason.REHEARSAL_FAILED and plan.situation.reason is Reason.REHEARSING:
+        return replace(plan, situation=replace(said, message=plan.situation.message))
+    return plan
+
+
+def _place(status: RolloutStatus) -> tuple[object, ...]:
+    """Where a rollout stands, without figures and counts of pods."""
+    candidate, stage, traffic = status.candidate, status.stage, status.traffic
+    return (
+        candidate and candidate.revision,
+        stage and (stage.index, stage.name),
+        traffic and traffic.desired,
+        status.outcome,
+        status.handled,
+    )
 
 
 def _finds_out(snapshot: Snapshot, situation: Situation) -> bool:
+    """Whether this is said only because something was not read yet."""
+    if objection(snapshot) is not None:
+        return False
     match situation.reason:
         case Reason.METRICS_UNAVAILABLE:
             return snapshot.evidence is None
         case Reason.WAITING_FOR_GATEWAY:
             return not is_read(snapshot)
         case reason:
-            return reason in (Reason.PLANNING, Reason.REHEARSING)
+            return reason is Reason.PLANNING

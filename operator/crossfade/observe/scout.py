@@ -1,6 +1,7 @@
 """Reads Gateways and their classes in the background, when a decision needs them: few do, so none is watched."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
@@ -8,8 +9,14 @@ from crossfade.api.v1alpha1.rollout import RolloutSpec
 from crossfade.model.gateway import GatewayFacts, Listener
 from crossfade.ports import GATEWAY_CLASSES, GATEWAYS, Clock, Cluster, ClusterError, Object
 
+log = logging.getLogger(__name__)
+
 Place = tuple[str, str]
 """Namespace and name of a Gateway."""
+_TELLING = (HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+"""Answers that say something of the Gateway, or of our rights. All others pass, and say nothing."""
+_PAUSE_SECONDS = 2.0
+"""After a read that said nothing, before whoever asked is told to ask again."""
 
 
 class Scout:
@@ -42,11 +49,16 @@ class Scout:
 
     async def _read(self, place: Place) -> None:
         try:
-            self.found[place] = await self._facts(*place)
+            facts = await self._facts(*place)
+            if facts is not None:
+                self.found[place] = facts
+            else:
+                await asyncio.sleep(_PAUSE_SECONDS)
         finally:
             self._tasks.pop(place, None)
 
-    async def _facts(self, namespace: str, name: str) -> GatewayFacts:
+    async def _facts(self, namespace: str, name: str) -> GatewayFacts | None:
+        """What there is to know; None when the API server gave no answer about it, and what is known stays."""
         now, absent = self._clock.now(), "it does not exist"
         try:
             gateway = await self._cluster.get(GATEWAYS, namespace, name)
@@ -54,6 +66,9 @@ class Scout:
             absent = f"its GatewayClass {class_name} does not exist"
             known = await self._cluster.get(GATEWAY_CLASSES, None, class_name)
         except ClusterError as error:
+            if error.status not in _TELLING:
+                log.warning("Gateway %s/%s could not be read: %s", namespace, name, error)
+                return None
             # Without the Gateway API the answer names nothing, and who writes the route says what to do.
             gone = error.status == HTTPStatus.NOT_FOUND and "not found" in str(error)
             return GatewayFacts(namespace, name, now, trouble=str(error), absent=absent if gone else "")

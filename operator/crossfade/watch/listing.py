@@ -122,11 +122,10 @@ class Listing:
                     return
 
     async def lost_what_was_watched(self) -> bool:
-        """Whether a kind of the Gateway API that was there at the start has gone, be it back by now or not."""
+        """Whether a kind of the Gateway API that was there at the start is gone, or was seen to be and came back."""
         for kind in self._routes:
-            if kind in self._world.absent or not await self._is_served(kind):
-                return True
-        return False
+            await self._is_served(kind)
+        return not self._routes.isdisjoint(self._world.absent)
 
     async def _is_served(self, kind: Kind) -> bool:
         """Whether the API server has the kind; when it does not, none of its objects is there any more either."""

@@ -3,8 +3,10 @@
 import asyncio
 from typing import Any
 
+import pytest
 from crossfade.api.v1alpha1 import RolloutSpec
 from crossfade.model.gateway import Listener
+from crossfade.observe import scout as scout_module
 from crossfade.observe.scout import Scout
 from crossfade.ports import ClusterError
 
@@ -45,18 +47,18 @@ class Counting(FakeCluster):
     """Counts reads."""
 
     reads = 0
-    broken = False
+    broken = 0
 
     async def get(self, *where: Any) -> dict[str, Any]:
         """See ports.Cluster."""
         self.reads += 1
         await asyncio.sleep(0)
         if self.broken:
-            raise ClusterError("no rights", 403)
+            raise ClusterError("no answer", self.broken)
         return await super().get(*where)
 
 
-async def scouted(*objects: dict[str, Any], requests: int = 1, broken: bool = False) -> tuple[Scout, Counting]:
+async def scouted(*objects: dict[str, Any], requests: int = 1, broken: int = 0) -> tuple[Scout, Counting]:
     cluster, done = Counting(), asyncio.Semaphore(0)
     cluster.broken = broken
     for one in objects:
@@ -98,8 +100,27 @@ async def test_a_gateway_that_is_not_there_is_told_from_one_that_cannot_be_read(
     assert scout.of(SPEC, "ml")[0].absent == "it does not exist"
     scout, _ = await scouted(gateway())
     assert scout.of(SPEC, "ml")[0].absent == "its GatewayClass acme does not exist"
-    scout, _ = await scouted(gateway(), gateway_class(), broken=True)
-    assert (scout.of(SPEC, "ml")[0].absent, scout.of(SPEC, "ml")[0].trouble) == ("", "no rights")
+    scout, _ = await scouted(gateway(), gateway_class(), broken=403)
+    assert (scout.of(SPEC, "ml")[0].absent, scout.of(SPEC, "ml")[0].trouble) == ("", "no answer")
+
+
+@pytest.mark.parametrize("status", [0, 429, 500, 503])
+async def test_a_read_that_fails_changes_nothing_of_what_is_known(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a host that a Gateway does not serve would be taken for one that nothing speaks against."""
+    monkeypatch.setattr(scout_module, "_PAUSE_SECONDS", 0.0)
+    scout, cluster = await scouted(gateway_class(), gateway(addresses=[{"type": "IPAddress", "value": "10.0.0.1"}]))
+    (known,) = scout.of(SPEC, "ml")
+    cluster.broken = status
+    done = asyncio.Event()
+    scout.request(SPEC, "ml", done.set)
+    await done.wait()
+    assert scout.of(SPEC, "ml") == (known,)
+
+
+async def test_a_first_read_that_fails_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scout_module, "_PAUSE_SECONDS", 0.0)
+    scout, _ = await scouted(gateway(), gateway_class(), broken=503)
+    assert scout.of(SPEC, "ml") == ()
 
 
 async def test_rollouts_behind_one_gateway_share_what_is_read() -> None:

@@ -17,9 +17,12 @@ class Server:
     def __init__(self, *absent: str) -> None:
         self.absent = set(absent)
         self.asked = 0
+        self.down = False
 
     async def request(self, method: str, path: str, **more: Any) -> dict[str, Any]:
         self.asked += 1
+        if self.down:
+            raise ClusterError("no answer")
         if path.rpartition("/")[2] in self.absent:
             raise ClusterError("the server could not find the requested resource", 404)
         return {"items": [], "metadata": {"resourceVersion": "1"}}
@@ -54,6 +57,9 @@ async def test_only_what_was_there_at_the_start_can_be_missing() -> None:
     known = listing_of(server)
     await known.load_until_complete()
     assert not await known.lost_what_was_watched()
+    server.down = True
+    assert not await known.lost_what_was_watched(), "an API server that does not answer says nothing of its kinds"
+    server.down = False
     server.absent.add("httproutes")
     assert await known.lost_what_was_watched()
 
