@@ -146,7 +146,7 @@ async def test_without_prometheus_nothing_moves_and_the_sentence_says_why(servin
             bed.start_daemon("prometheus")
         assert sorted(weights(route).values()) == [20, 80]
         assert "metrics" in conditions(held)["Ready"]["message"]
-        await serving.until(lambda found: serves(found, 2), 240)
+        await serving.until(lambda found: conditions(found)["Ready"]["reason"] == "Analysing")
 
 
 @pytest.mark.slow

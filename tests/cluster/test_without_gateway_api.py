@@ -107,7 +107,7 @@ def test_rollouts_behind_a_service_need_no_gateway_api_and_others_say_what_to_do
         assert "`spec.traffic.replicas`" in said
         assert operator.process is not None
         assert operator.process.poll() is None, operator.tail()
-        bare.kubectl("apply", "--server-side", "-f", str(_DEFINITIONS))
+        with_gateway(bare)
         until_it_ends(operator)
     with running(installation, tmp_path / "with.log"):
         until_it_says(bare, "routed", "has not looked at the route yet")
