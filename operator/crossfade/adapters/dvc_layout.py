@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from posixpath import normpath
 from typing import Any, Final
 
-from crossfade.adapters.yaml_object import yaml_object
 from crossfade.model.loose import member, objects, text
 from crossfade.model.manifest import safe_path
 from crossfade.ports import SourceError
+from crossfade.yaml_object import yaml_object
 
 FILE: Final = ".dvc"
 """The end of the name of a file that stands for one that DVC keeps."""
@@ -63,7 +63,8 @@ def outs(path: str, content: bytes, pipeline: bytes | None, what: str) -> list[O
     said = yaml_object(content)
     if said is None:
         raise SourceError(
-            f"{what} has a {path} that is no YAML mapping without aliases of at most 1 MiB; correct it", retry=False
+            f"{what} has a {path} that is no YAML mapping without aliases of at most 1 MiB and 64 levels; correct it",
+            retry=False,
         )
     folder = path.rpartition("/")[0]
     if not path.endswith(LOCK):

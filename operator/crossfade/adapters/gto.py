@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from crossfade.adapters.yaml_object import yaml_object
 from crossfade.model.loose import member, text
+from crossfade.yaml_object import yaml_object
 
 ARTIFACTS: Final = "artifacts.yaml"
 _NAME: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-/_]*[a-zA-Z0-9])?"

@@ -9,11 +9,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from crossfade.api.v1alpha1.facts import Column, Environment, Facts, Signature
 from crossfade.model.card import card_facts
 from crossfade.model.loose import member
+from crossfade.yaml_object import yaml_object
 
 MODEL_FILE = "MLmodel"
 ENVIRONMENT_FILES = ("conda.yaml", "python_env.yaml", "requirements.txt")
@@ -112,18 +111,4 @@ def _yaml(kept: Mapping[str, bytes], name: str) -> dict[str, Any]:
 
 
 def _mapping(text: str) -> dict[str, Any]:
-    try:
-        found = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe loader, without aliases
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-class _Loader(yaml.SafeLoader):
-    """Without aliases, by which a small file can grow without bounds."""
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        """One node; refuses an alias."""
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases are not read")
-        return super().compose_node(parent, index)
+    return yaml_object(text) or {}

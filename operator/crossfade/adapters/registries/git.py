@@ -1,5 +1,6 @@
 """Git repositories: a revision, or a version or a stage of GTO's, to the commit that it means."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from posixpath import normpath
@@ -94,7 +95,7 @@ class GitRegistry:
         files = gto.paths(artifact)
         notes = await self._models.notes(commit, files)
         for file in files:
-            said = gto.described(artifact, file, notes.get(file, b""))
+            said = await asyncio.to_thread(gto.described, artifact, file, notes.get(file, b""))
             if path := text(said.get("path")):
                 labels = said.get("labels")
                 listed = [label for label in labels if isinstance(label, str)] if isinstance(labels, list) else []

@@ -12,10 +12,10 @@ from crossfade.adapters.address import shown_or_none
 from crossfade.adapters.dvc_layout import LOCK, PIPELINE
 from crossfade.adapters.git_models import Commit, GitModels
 from crossfade.adapters.json_object import json_object
-from crossfade.adapters.yaml_object import yaml_object
 from crossfade.api.v1alpha1.facts import Dataset, Evaluation, Facts, Lineage, Score, Tags
 from crossfade.model.loose import member, objects, text
 from crossfade.ports import SourceError
+from crossfade.yaml_object import yaml_object
 
 Json = dict[str, Any]
 _MOST: Final = 64
