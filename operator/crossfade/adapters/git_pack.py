@@ -13,6 +13,9 @@ _HEADER: Final = struct.Struct(">4sII")
 _OID_BYTES: Final = 20
 _SLICE: Final = 1 << 16
 _LONGEST_NUMBER: Final = 10
+_MOST_OBJECTS: Final = 200_000
+_OBJECT_BYTES: Final = 300
+"""What an object, or an entry of a folder once it is parsed, takes in memory besides its content."""
 
 
 class PackError(ValueError):
@@ -77,6 +80,8 @@ class Pack:
             self._consume(_HEADER.size)
             if self._left == 0:
                 raise PackError("it is empty")
+            if self._left > _MOST_OBJECTS:
+                raise PackError(f"there are more than {_MOST_OBJECTS} objects in it")
         found = _entry_at(self._buffer, self._place)
         if found is None:
             return None
@@ -119,7 +124,10 @@ class Pack:
 
 class Objects:
     """The objects of a pack, by id in hex, but for blobs where those are not wanted: (kind, content). Together they
-    have at most `most` bytes."""
+    take at most about `most` bytes of memory, folders as they are once all of them are parsed.
+
+    What changes an object that comes later waits for it; what it never comes for changes a blob that nobody wants.
+    """
 
     def __init__(self, most: int, *, blobs: bool) -> None:
         self.found: dict[str, tuple[int, bytes]] = {}
@@ -128,7 +136,8 @@ class Objects:
         self._ids: dict[int, str] = {}
         self._entry: Entry | None = None
         self._content: bytearray | None = None
-        self._waiting: list[tuple[Entry, bytes]] = []
+        self._waiting: dict[int | str, list[tuple[Entry, bytes]]] = {}
+        self._places: set[int] = set()
 
     def take(self, event: Entry | bytes | None) -> None:
         """The next of what a Pack gives. Raises PackError."""
@@ -137,41 +146,57 @@ class Objects:
             self._content = bytearray() if self._wanted(event) else None
         elif self._content is not None and self._entry is not None:
             if event is None:
+                self._hold(_OBJECT_BYTES)
                 self._keep(self._entry, bytes(self._content))
                 return
             self._content += event
-            self._held += len(event)
-            if self._held > self._most:
-                raise PackError(f"there are more than {self._most >> 20} MiB of objects in it")
-
-    def finish(self) -> None:
-        """Resolve what refers to objects that came later. What stays unresolved changes a blob that nobody wants."""
-        while self._waiting:
-            waiting, self._waiting = self._waiting, []
-            for entry, delta in waiting:
-                self._keep(entry, delta)
-            if len(self._waiting) == len(waiting):
-                return
+            self._hold(len(event))
 
     def _wanted(self, entry: Entry) -> bool:
         if isinstance(entry.base, int):
-            return entry.base in self._ids or any(entry.base == one.place for one, _ in self._waiting)
+            return entry.base in self._ids or entry.base in self._places
         return entry.kind != BLOB or self._blobs
 
     def _keep(self, entry: Entry, content: bytes) -> None:
+        """The object, and all that waited for it."""
+        ready = [(entry, content)]
+        while ready:
+            entry, content = ready.pop()
+            whole = self._whole(entry, content)
+            if whole is None:
+                continue
+            name = oid(*whole)
+            self.found[name] = whole
+            self._ids[entry.place] = name
+            self._places.discard(entry.place)
+            ready += self._waiting.pop(name, []) + self._waiting.pop(entry.place, [])
+
+    def _whole(self, entry: Entry, content: bytes) -> tuple[int, bytes] | None:
+        """Kind and content; None when it waits for what it changes."""
         kind = entry.kind
         if entry.base is not None:
-            base = self._ids.get(entry.base) if isinstance(entry.base, int) else entry.base.hex()
+            base = entry.base.hex() if isinstance(entry.base, bytes) else self._ids.get(entry.base, entry.base)
             if base not in self.found:
-                self._waiting.append((entry, content))
-                return
-            kind, original = self.found[base]
-            self._held -= len(content)
+                self._waiting.setdefault(base, []).append((entry, content))
+                self._places.add(entry.place)
+                return None
+            kind, original = self.found[str(base)]
+            self._hold(-len(content))
             content = patched(original, content, self._most - self._held)
-            self._held += len(content)
-        name = oid(kind, content)
-        self.found[name] = (kind, content)
-        self._ids[entry.place] = name
+            self._hold(len(content))
+        self._hold(memory(kind, content) - len(content) - _OBJECT_BYTES)
+        return kind, content
+
+    def _hold(self, count: int) -> None:
+        self._held += count
+        if self._held > self._most:
+            raise PackError(f"there are more than {self._most >> 20} MiB of objects in it")
+
+
+def memory(kind: int, content: bytes) -> int:
+    """About how many bytes an object takes, a folder also parsed."""
+    entries = content.count(0) if kind == TREE else 0
+    return len(content) + _OBJECT_BYTES * (1 + entries)
 
 
 def oid(kind: int, content: bytes) -> str:

@@ -17,7 +17,7 @@ _VERSION: Final = {"Git-Protocol": "version=2"}
 _ASKING: Final = {**_VERSION, "Content-Type": f"application/x-{_SERVICE}-request"}
 _MOST_PACK_BYTES: Final = 64 << 20
 _MOST_UNPACKED_BYTES: Final = 10 * _MOST_PACK_BYTES
-_MOST_TREE_BYTES: Final = 16 << 20
+_MOST_TREE_BYTES: Final = 64 << 20
 _MOST_BLOB_BYTES: Final = 4 << 20
 _PACK_TIMES: Final = 4
 """A pack may take so many times as long as another answer."""
@@ -143,7 +143,6 @@ class GitServer:
                         raise self._too_large()
             if not pack.done:
                 raise wire.WireError("the answer ends in the middle")
-            await asyncio.to_thread(objects.finish)
         return objects.found
 
     def _too_large(self) -> SourceError:

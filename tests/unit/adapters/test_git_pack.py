@@ -6,6 +6,7 @@ import os
 import random
 import struct
 import subprocess
+import time
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,7 +22,7 @@ _CALM = {
     "GIT_CONFIG_SYSTEM": "/dev/null",
     **{f"GIT_{who}_{what}": "somebody" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")},
 }
-MOST = 1 << 20
+MOST = 4 << 20
 
 
 def git(folder: Path, *command: str, stdin: bytes = b"") -> bytes:
@@ -57,7 +58,6 @@ def read(raw: bytes, *, blobs: bool, most: int = MOST, step: int = 4096) -> Obje
         for event in pack.feed(raw[start : start + step]):
             objects.take(event)
     assert pack.done
-    objects.finish()
     return objects
 
 
@@ -109,7 +109,7 @@ def made(objects: Sequence[tuple[int, bytes, bytes]]) -> bytes:
 def test_more_than_may_be_kept_is_refused_while_it_comes() -> None:
     bomb = made([(TREE, bytes(64 << 20), b"")])
     assert len(bomb) < 1 << 17
-    with pytest.raises(PackError, match="more than 1 MiB of objects"):
+    with pytest.raises(PackError, match="more than 4 MiB of objects"):
         read(bomb, blobs=False)
     files = made([(BLOB, bytes(64 << 20), b""), (TREE, b"1", b"")])
     assert read(files, blobs=False).found
@@ -117,8 +117,45 @@ def test_more_than_may_be_kept_is_refused_while_it_comes() -> None:
         list(Pack(32 << 20).feed(files))
 
 
+def test_what_waits_for_objects_that_never_come_takes_no_time() -> None:
+    """Each of the second half changes the one before it, and the first of those something behind all of them."""
+    count = 30_000
+    change = bytes([1, 1, 1, 0x61])
+    unknown = [(7, change, number.to_bytes(20)) for number in range(1, count)]
+    entry = len(made([(7, change, bytes(20))])) - 32
+    waiting = [(6, change, bytes([(entry >> 7) - 1 | 0x80, entry & 0x7F]) if entry > 127 else bytes([entry]))]
+    one = len(made(waiting)) - 32
+    raw = made([*unknown, *waiting, *[(6, change, bytes([one]))] * count])
+    began = time.process_time()
+    assert read(raw, blobs=False, most=64 << 20, step=1 << 20).found == {}
+    assert time.process_time() - began < 10
+
+
+def test_all_that_waits_for_an_object_is_made_once_it_comes() -> None:
+    base, last = b"a", b"b"
+    first, second = (bytes([1, 1, 1]) + content for content in (last, base))
+    base_id = hashlib.sha1(b"tree 1\0" + base).digest()
+    length = len(made([(7, first, base_id)])) - 32
+    raw = made([(7, first, base_id), (6, second, bytes([length])), (TREE, base, b"")])
+    assert {content for _, content in read(raw, blobs=False).found.values()} == {base, last}
+
+
+def test_small_objects_count_for_the_memory_that_they_take() -> None:
+    with pytest.raises(PackError, match="more than 4 MiB of objects"):
+        read(made([(COMMIT, b"%d" % number, b"") for number in range(20_000)]), blobs=False)
+    folder = b"".join(b"100644 %d\0" % number + b"1" * 20 for number in range(20_000))
+    assert len(folder) < 1 << 20
+    with pytest.raises(PackError, match="more than 4 MiB of objects"):
+        read(made([(TREE, folder, b"")]), blobs=False)
+
+
+def test_a_pack_of_more_objects_than_a_commit_has_is_refused() -> None:
+    with pytest.raises(PackError, match="more than 200000 objects"):
+        list(Pack().feed(struct.pack(">4sII", b"PACK", 2, 200_001)))
+
+
 def test_a_change_that_makes_more_than_may_be_kept_is_refused() -> None:
-    base = bytes(1 << 16)
+    base = b"1" * (1 << 16)
     base_id = hashlib.sha1(b"tree 65536\0" + base).digest()
     large = bytes([0x80, 0x80, 0x04, 0x80, 0x80, 0x80, 0x40]) + bytes([0x80]) * 2000
     with pytest.raises(PackError, match="fits nothing, or is too large"):
@@ -153,7 +190,6 @@ def test_bytes_of_any_kind_end_in_objects_or_in_a_refusal(raw: bytes, place: int
         for event in pack.feed(bytes(whole)):
             assert isinstance(event, Entry | bytes | None)
             objects.take(event)
-        objects.finish()
     except PackError:
         return
     assert not pack.done or bytes(whole)[-20:] == hashlib.sha1(bytes(whole)[:-20]).digest()
