@@ -8,14 +8,14 @@ from typing import Final
 
 from crossfade.adapters import dvc_layout as dvc
 from crossfade.adapters.dvc_store import DvcStore
-from crossfade.adapters.git_pack import BLOB
+from crossfade.adapters.git_pack import BLOB, memory
 from crossfade.adapters.git_server import GitServer, NotThereError, commit_facts
 from crossfade.adapters.git_tree import Tree, is_commit
 from crossfade.model.manifest import safe_path
 from crossfade.ports import SourceError
 
-_MOST_KEPT_BYTES: Final = 4 << 20
-"""Commits are remembered while their trees together are no larger. A commit means the same for ever."""
+_MOST_KEPT_BYTES: Final = 8 << 20
+"""Commits are remembered while they take no more memory together. A commit means the same for ever."""
 _MOST_NOTES: Final = 1000
 
 
@@ -31,16 +31,18 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Commit:
-    """A commit: its id, what its head says (see `commit_facts`), its files, and the small ones that were read.
-
-    `size` is that of its trees in bytes.
-    """
+    """A commit: its id, what its head says (see `commit_facts`), its files, and the small ones that were read."""
 
     oid: str
     said: Mapping[str, str]
     tree: Tree
-    size: int
+    folders: int
     notes: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def memory(self) -> int:
+        """About how many bytes it takes, `folders` of them for its folders."""
+        return self.folders + sum(memory(BLOB, content) for content in self.notes.values())
 
 
 class GitModels:
@@ -52,25 +54,47 @@ class GitModels:
         self._store = store
         self._remote = remote
         self._kept: OrderedDict[str, Commit] = OrderedDict()
+        self._coming: dict[str, asyncio.Task[Commit]] = {}
 
     async def at(self, oid: str) -> Commit:
         """What the commit of this id has. Raises SourceError."""
         kept = self._kept.get(oid)
         if kept is None:
-            what = f"{self.server.what} at {oid}"
-            try:
-                found = await self.server.at(oid)
-            except NotThereError:
-                raise self._missing(f"commit {oid}") from None
-            if not is_commit(found, oid):
-                raise SourceError(f"{what} has no commit but another object; name the commit", retry=False)
-            said = commit_facts(found[oid][1])
-            size = sum(len(content) for _, content in found.values())
-            kept = self._kept[oid] = Commit(oid, said, Tree(said["tree"], found, what), size)
-        self._kept.move_to_end(oid)
-        while sum(one.size for one in self._kept.values()) > _MOST_KEPT_BYTES:
-            self._kept.popitem(last=False)
+            kept = await self._fetched_once(oid)
+        self._remember(kept)
         return kept
+
+    async def _fetched_once(self, oid: str) -> Commit:
+        """The commit, which is fetched by one request for all who ask meanwhile."""
+        coming = self._coming.get(oid)
+        if coming is None:
+            coming = self._coming[oid] = asyncio.create_task(self._fetched(oid))
+            coming.add_done_callback(lambda done: self._arrived(oid, done))
+        return await asyncio.shield(coming)
+
+    def _arrived(self, oid: str, done: asyncio.Task[Commit]) -> None:
+        self._coming.pop(oid, None)
+        if not done.cancelled():
+            done.exception()  # it is told to who waits; nobody may wait any more
+
+    async def _fetched(self, oid: str) -> Commit:
+        what = f"{self.server.what} at {oid}"
+        try:
+            found = await self.server.at(oid)
+        except NotThereError:
+            raise self._missing(f"commit {oid}") from None
+        if not is_commit(found, oid):
+            raise SourceError(f"{what} has no commit but another object; name the commit", retry=False)
+        said = commit_facts(found[oid][1])
+        folders = sum(memory(kind, content) for kind, content in found.values())
+        return Commit(oid, said, Tree(said["tree"], found, what), folders)
+
+    def _remember(self, commit: Commit) -> None:
+        """As the one that was used last, while there is room. What it takes grows with what is read of it."""
+        self._kept[commit.oid] = commit
+        self._kept.move_to_end(commit.oid)
+        while sum(one.memory for one in self._kept.values()) > _MOST_KEPT_BYTES:
+            self._kept.popitem(last=False)
 
     async def notes(self, commit: Commit, paths: Iterable[str]) -> dict[str, bytes]:
         """The content of those of these small files that are there. Raises SourceError."""
@@ -81,6 +105,7 @@ class GitModels:
         if absent:
             found = await self.server.blobs(absent)
             commit.notes.update({oid: found[oid][1] for oid in absent if found.get(oid, (0, b""))[0] == BLOB})
+            self._remember(commit)
         if lost := [path for path, oid in wanted.items() if oid not in commit.notes]:
             raise SourceError(f"{self._what(commit)} was sent without its file {lost[0]!r}; try again")
         return {path: commit.notes[oid] for path, oid in wanted.items()}
