@@ -45,6 +45,10 @@ class SourceError(Exception):
         self.wait = wait
 
 
+class DamagedError(SourceError):
+    """A store's list of a model's files is another one than its registry has promised."""
+
+
 class FromStartError(SourceError):
     """What was read of a file cannot be gone on with: its store gives no parts of it, or it changed meanwhile. It may
     be read from its first byte."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from posixpath import normpath
 from typing import Any, Final
 
+from crossfade.model.endpoints import region_of, s3_endpoint
 from crossfade.model.loose import member, objects, text
 from crossfade.model.manifest import safe_path
 from crossfade.ports import SourceError
@@ -19,6 +20,7 @@ LOCK, PIPELINE, CONFIG = "dvc.lock", "dvc.yaml", ".dvc/config"
 _OWN: Final = frozenset({".dvcignore", PIPELINE})
 _MD5: Final = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _REMOTE: Final = re.compile(r"'?remote \"([^\"]+)\"'?")
+_REGION: Final = re.compile(r"[a-z0-9-]{1,63}")
 _MOST_FILES: Final = 100_000
 _MIGRATE: Final = "run `dvc cache migrate --dvc-files` and `dvc push`, with a remote that is not `version_aware`"
 
@@ -41,10 +43,18 @@ class Out:
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """Where DVC keeps files: its name, and its address without a slash at the end."""
+    """Where DVC keeps files: its name, its address without a slash at the end, and for s3 the region and the server
+    that has the bucket."""
 
     name: str
     url: str
+    region: str = ""
+    server: str = ""
+
+    @property
+    def is_bucket(self) -> bool:
+        """Whether it is at s3."""
+        return self.url.startswith("s3:")
 
     def place(self, md5: str) -> str:
         """The address of what has this MD5."""
@@ -88,11 +98,7 @@ def required(out: Out, what: str) -> Out:
 
 def remote(config: bytes, wanted: str | None, what: str) -> Remote:
     """The remote of this name, or the default one. Raises SourceError."""
-    parser = ConfigParser(interpolation=None, strict=False, allow_no_value=True)
-    try:
-        parser.read_string(config.decode("utf-8"))
-    except (Error, ValueError):
-        raise SourceError(f"{what} has a {CONFIG} that cannot be understood; correct it", retry=False) from None
+    parser = _parsed(config, what)
     name = wanted or _plain(parser.get("core", "remote", fallback="") or "")
     if not name:
         raise SourceError(
@@ -108,7 +114,8 @@ def remote(config: bytes, wanted: str | None, what: str) -> Remote:
     told = {key: _plain(value or "") for key, value in parser.items(sections[name])}
     if any(told.get(key, "").lower() == "true" for key in ("version_aware", "worktree")):
         raise SourceError(f"{what} keeps files in the remote {name!r} by versions of the store; {_MIGRATE}")
-    return Remote(name, _readable(told.get("url", ""), name, what))
+    url = _readable(told.get("url", ""), name, what)
+    return Remote(name, url, *_server(told, name, what)) if url.startswith("s3:") else Remote(name, url)
 
 
 def listed(content: bytes, out: Out, what: str) -> list[Out]:
@@ -162,6 +169,29 @@ def _plain(value: str) -> str:
     """Without the quotes that DVC puts around some values."""
     quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "'\""
     return value[1:-1] if quoted else value
+
+
+def _parsed(config: bytes, what: str) -> ConfigParser:
+    parser = ConfigParser(interpolation=None, strict=False, allow_no_value=True)
+    try:
+        parser.read_string(config.decode("utf-8"))
+    except (Error, ValueError, AttributeError):  # the last for a value that goes on where none began
+        raise SourceError(f"{what} has a {CONFIG} that cannot be understood; correct it", retry=False) from None
+    return parser
+
+
+def _server(told: Mapping[str, str], name: str, what: str) -> tuple[str, str]:
+    """The region of an s3 remote, and the address of its server, which is Amazon's where none is named."""
+    region, server = region_of(told.get("region")), told.get("endpointurl", "").rstrip("/")
+    if not _REGION.fullmatch(region):
+        raise SourceError(f"{what} has for the remote {name!r} a `region` that is none in {CONFIG}; correct it")
+    server = server or s3_endpoint(region)
+    if not server.startswith(("http://", "https://")) or set(server) & set("@?#") or not server.isprintable():
+        raise SourceError(
+            f"{what} has for the remote {name!r} an `endpointurl` in {CONFIG} that is not http(s)://<host>, without a "
+            "user or a query; correct it"
+        )
+    return region, server
 
 
 def _readable(url: str, name: str, what: str) -> str:

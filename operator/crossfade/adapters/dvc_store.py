@@ -1,77 +1,146 @@
-"""DVC's remotes: files by their MD5, in stores that are there already for other models."""
+"""DVC's remotes: files by their MD5, in stores that committers name, asked as their tenant or as nobody."""
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from typing import Final
 
+from crossfade.adapters.artifacts.bucket_artifacts import the_object
 from crossfade.adapters.artifacts.http import HttpArtifacts
-from crossfade.adapters.artifacts.router import ArtifactStore, plain_stores
+from crossfade.adapters.buckets.bucket import place
+from crossfade.adapters.buckets.s3 import S3Bucket
 from crossfade.adapters.dvc_layout import Out, Remote
-from crossfade.ports import WHOLE, FromStartError, Part, SourceError
+from crossfade.adapters.sigv4 import AwsKeys, aws_keys
+from crossfade.adapters.web import Guard
+from crossfade.model.access import Access
+from crossfade.ports import WHOLE, DamagedError, FromStartError, Part, SourceError
 
 _LIST_BYTES: Final = 8 << 20
+_MOST_OPEN: Final = 8
+"""S3 servers whose connections are kept. Those in use are kept beyond it."""
 
 
 class DvcStore:
-    """Reads what has an MD5 from the stores by the scheme of the remote's address, which committers write: it passes
-    the egress guard, which `allow_loopback` widens for tests."""
+    """Reads what has an MD5. Where a remote is committers write, so every address passes the guard; s3 is asked with
+    the keys of the ModelRegistry's Secret, or as nobody where there are none, and http(s) always as nobody: never as
+    who the operator or its machine is. `timeout` is in seconds for a whole request with its answer, but for streams.
 
-    def __init__(self, *, allow_loopback: bool = False) -> None:
-        self._allow_loopback = allow_loopback
-        self._http: HttpArtifacts | None = None
-        self._stores = ArtifactStore(
-            {**plain_stores(None, allow_loopback=allow_loopback), "http": self._web, "https": self._web}
-        )
+    Raises SourceError when the keys cannot be used as they are.
+    """
+
+    def __init__(self, access: Access, guard: Guard, timeout: float) -> None:
+        self._keys = _keys(access)
+        self._guard = guard
+        self._timeout = timeout
+        self._http = HttpArtifacts(allow_loopback=guard.allow_loopback)
+        self._buckets: dict[tuple[str, str], _Open] = {}
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._http is not None:
-            await self._http.close()
+        await self._http.close()
+        await self._close_idle(0)
 
     async def size(self, remote: Remote, out: Out) -> int:
         """In bytes. Raises SourceError."""
         if out.size is not None:
             return out.size
-        try:
-            found = await self._stores.files(remote.place(out.md5))
-        except SourceError as failure:
-            raise _unread(failure, remote, out) from None
-        return found[0].size
+        with _named(remote, out):
+            async with asyncio.timeout(self._timeout):
+                return await self._size(remote, remote.place(out.md5))
 
-    async def read(self, remote: Remote, out: Out, part: Part = WHOLE) -> AsyncIterator[bytes]:
+    async def read(self, remote: Remote, out: Out, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """The bytes of a part in chunks; whether they have the MD5 is for the reader to check. Raises
         SourceError, and FromStartError as Artifacts has it."""
-        place = remote.place(out.md5)
-        try:
-            async for chunk in self._stores.read(place, place.rpartition("/")[2], part):
-                yield chunk
-        except FromStartError:
-            raise
-        except SourceError as failure:
-            raise _unread(failure, remote, out) from None
+        with _named(remote, out):
+            async with aclosing(self._chunks(remote, remote.place(out.md5), part)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
 
     async def whole(self, remote: Remote, out: Out) -> bytes:
-        """The list of a folder's files, which has its MD5. Raises SourceError, also when it has more than 8 MiB."""
+        """The list of a folder's files, which has its MD5. Raises SourceError, also when it has more than 8 MiB, and
+        DamagedError for another list."""
         content = bytearray()
-        async for chunk in self.read(remote, out):
-            content += chunk
-            if len(content) > _LIST_BYTES:
-                raise SourceError(
-                    f"DVC's list of the files of {out.path!r} has more than 8 MiB; pack them", retry=False
-                )
+        async with aclosing(self.read(remote, out)) as chunks:
+            async for chunk in chunks:
+                content += chunk
+                if len(content) > _LIST_BYTES:
+                    raise SourceError(
+                        f"DVC's list of the files of {out.path!r} has more than 8 MiB; pack them", retry=False
+                    )
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != out.md5.removesuffix(".dir"):
-            raise SourceError(
+            raise DamagedError(
                 f"DVC's list of the files of {out.path!r} in the remote {remote.name!r} has not the MD5 {out.md5}; it "
                 "is damaged, `dvc push` it again"
             )
         return bytes(content)
 
-    def _web(self) -> HttpArtifacts:
-        if self._http is None:
-            self._http = HttpArtifacts(allow_loopback=self._allow_loopback)
-        return self._http
+    async def _size(self, remote: Remote, address: str) -> int:
+        if not remote.is_bucket:
+            return (await self._http.files(address))[0].size
+        where = place(address)
+        async with self._bucket(remote) as bucket:
+            found = await the_object(bucket, where)
+        if found is None:
+            raise SourceError(f"{bucket.shown} has nothing at {address!r}")
+        return found.size
+
+    async def _chunks(self, remote: Remote, address: str, part: Part) -> AsyncGenerator[bytes]:
+        if not remote.is_bucket:
+            async with aclosing(self._http.read(address, address.rpartition("/")[2], part)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+            return
+        where = place(address)
+        async with self._bucket(remote) as bucket, aclosing(bucket.read(where.bucket, where.key, part)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    @asynccontextmanager
+    async def _bucket(self, remote: Remote) -> AsyncIterator[S3Bucket]:
+        """The client of the remote's server."""
+        named = (remote.server, remote.region)
+        found = self._buckets.get(named)
+        if found is None:
+            made = S3Bucket(remote.server, remote.region, self._keys, "", self._guard, self._timeout)
+            found = self._buckets[named] = _Open(made)
+        found.users += 1
+        try:
+            yield found.bucket
+        finally:
+            found.users -= 1
+            await self._close_idle(_MOST_OPEN)
+
+    async def _close_idle(self, most: int) -> None:
+        idle = [named for named, one in self._buckets.items() if not one.users]
+        falling = [self._buckets.pop(named) for named in idle[: max(len(self._buckets) - most, 0)]]
+        for one in falling:
+            await one.bucket.close()
 
 
-def _unread(failure: SourceError, remote: Remote, out: Out) -> SourceError:
-    text = f"{out.path!r} is not to be had from the DVC remote {remote.name!r}, `dvc push` it there: {failure}"
-    return SourceError(text, wait=failure.wait)
+class _Open:
+    """A client, and how many use it."""
+
+    def __init__(self, bucket: S3Bucket) -> None:
+        self.bucket = bucket
+        self.users = 0
+
+
+def _keys(access: Access) -> AwsKeys | None:
+    """Those for s3 of the registry's secrets, which may be for the repository alone."""
+    named = any(key in access.secrets for key in ("accessKeyId", "secretAccessKey"))
+    return aws_keys(access) if named else None
+
+
+@contextmanager
+def _named(remote: Remote, out: Out) -> Iterator[None]:
+    """Failures say which file is missing where."""
+    what = f"{out.path!r} is not to be had from the DVC remote {remote.name!r}, `dvc push` it there: "
+    try:
+        yield
+    except FromStartError:
+        raise
+    except SourceError as failure:
+        raise SourceError(f"{what}{failure}", wait=failure.wait) from None
+    except TimeoutError:
+        raise SourceError(f"{what}its server did not answer in time") from None

@@ -36,11 +36,12 @@ class GitServer:
     Raises SourceError when the access cannot be used as it is."""
 
     def __init__(self, access: Access, guard: Guard | None = None, timeout: float = 30.0) -> None:
-        self._web = Web(access.address, headers=_headers(access), ca=access.ca, guard=guard, timeout=timeout)
+        headers = _headers(access)
+        self._web = Web(access.address, headers=headers, ca=access.ca, guard=guard, timeout=timeout)
         self._timeout = timeout
         self._capabilities: wire.Capabilities | None = None
         self.shown = self._web.shown
-        self.known = bool(access.secrets)
+        self.known = bool(headers)
         """Whether somebody is said to ask."""
         self.what = f"the Git repository at {self.shown}"
 
@@ -94,15 +95,16 @@ class GitServer:
                         break
         return size, head
 
-    async def blob(self, oid: str) -> AsyncIterator[bytes]:
+    async def blob(self, oid: str) -> AsyncGenerator[bytes]:
         """Stream a file of any size; its bytes are those of its id. Raises SourceError."""
         hasher = hasher_of(BLOB, 0)
-        async for event in self._one(oid):
-            if isinstance(event, Entry):
-                hasher = hasher_of(BLOB, event.size)
-                continue
-            hasher.update(event)
-            yield event
+        async with aclosing(self._one(oid)) as events:
+            async for event in events:
+                if isinstance(event, Entry):
+                    hasher = hasher_of(BLOB, event.size)
+                    continue
+                hasher.update(event)
+                yield event
         if hasher.hexdigest() != oid:
             raise SourceError(f"{self.what} gave other bytes than those of its object {oid}; they were damaged")
 

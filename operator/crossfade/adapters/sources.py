@@ -120,9 +120,10 @@ def _git(access: Access, guard: "Guard | None", timeout: float) -> Parts:
     from crossfade.adapters.git_address import SCHEMES
     from crossfade.adapters.git_models import GitModels
     from crossfade.adapters.git_server import GitServer
+    from crossfade.adapters.web import Guard
 
     server = GitServer(access, guard, timeout)
-    store = DvcStore(allow_loopback=guard is not None and guard.allow_loopback)
+    store = DvcStore(access, guard or Guard(), timeout)
     models = GitModels(server, store, access.option("dvcRemote"))
     artifacts = GitArtifacts(models, store)
 

@@ -3,7 +3,7 @@ sentence that repeats nothing secret."""
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -108,7 +108,7 @@ class Web:
         *,
         elsewhere: Guard | None = None,
         part: Part = WHOLE,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes]:
         """The bytes of a part of the file behind a path, asked for with these headers besides, and gone on with where a
         connection broke. With `elsewhere` a redirect may lead to another server, at an address that this guard lets
         pass, and which gets none of the headers. Raises SourceError, in which `what` is named, and FromStartError."""

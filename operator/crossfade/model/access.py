@@ -11,7 +11,7 @@ GOOGLE_KEY = "serviceAccountKey"
 _JSON = (DOCKER_CONFIG, GOOGLE_KEY)
 _AWS = ("accessKeyId", "secretAccessKey")
 WAYS_IN: Mapping[str, tuple[tuple[str, ...], ...]] = {
-    "git": (("token",), ("username", "password")),
+    "git": (("token",), ("username", "password"), _AWS),
     "huggingFace": (("token",),),
     "mlflow": (("token",), ("username", "password")),
     "objectStore": (_AWS, (GOOGLE_KEY,), ("accountKey",), ("sasToken",)),
@@ -20,7 +20,7 @@ WAYS_IN: Mapping[str, tuple[tuple[str, ...], ...]] = {
 }
 """The keys that are read of a Secret, by system: those of one way to be let in must be there together. No other key
 leaves the Secret, but those of BESIDE."""
-BESIDE: Mapping[str, tuple[str, ...]] = {"objectStore": ("sessionToken",), "sageMaker": ("sessionToken",)}
+BESIDE: Mapping[str, tuple[str, ...]] = dict.fromkeys(("git", "objectStore", "sageMaker"), ("sessionToken",))
 """Keys that are read where they are there, by system."""
 ACCESS_FOLDER = "/var/run/crossfade/registry"
 """Where a loader finds the files of its registry."""

@@ -9,15 +9,18 @@ from crossfade.adapters.dvc_store import DvcStore
 from crossfade.adapters.git_models import GitModels
 from crossfade.adapters.git_pack import BLOB, COMMIT, TREE, oid
 from crossfade.adapters.git_server import GitServer
+from crossfade.adapters.web import Guard
 from crossfade.model.access import Access
 from crossfade.ports import SourceError
+
+ACCESS = Access("git", "https://git.example.com/models.git")
 
 
 class Server(GitServer):
     """A repository with one commit of these files, which counts how often that is asked for."""
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
-        super().__init__(Access("git", "https://git.example.com/models.git"))
+        super().__init__(ACCESS)
         self._blobs = {oid(BLOB, content): (BLOB, content) for content in files.values()}
         tree = b"".join(
             b"100644 %b\0" % name.encode() + bytes.fromhex(oid(BLOB, content)) for name, content in files.items()
@@ -43,7 +46,7 @@ class Server(GitServer):
 
 
 def models(server: Server) -> GitModels:
-    return GitModels(server, DvcStore(), None)
+    return GitModels(server, DvcStore(ACCESS, Guard(), 30.0), None)
 
 
 async def test_many_who_ask_for_a_commit_at_once_share_one_request() -> None:

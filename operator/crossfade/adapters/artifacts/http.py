@@ -1,6 +1,6 @@
 """A single file behind http or https. Its ModelVersion must pin the digest: the bytes behind an address can change."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from functools import partial
 from typing import Final
@@ -42,7 +42,7 @@ class HttpArtifacts:
             )
         return [StoredFile(name, int(size), parts=True)]
 
-    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """The part's bytes in chunks; `path` is the file's name, as `files` gave it. Raises SourceError."""
         if path != _name(uri):
             raise SourceError(f"there is no file {path!r} at {uri!r}", retry=False)

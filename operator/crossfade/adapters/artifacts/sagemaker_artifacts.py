@@ -36,7 +36,7 @@ class SageMakerArtifacts:
         data = parsed(uri)
         if data.single:
             etag = f'"{data.etag}"' if data.etag else ""
-            chunks = self._store.read(data.place.bucket, data.place.key, part, etag=etag)
+            chunks: AsyncIterator[bytes] = self._store.read(data.place.bucket, data.place.key, part, etag=etag)
         else:
             chunks = BucketArtifacts(self._store, data.place).read(str(data.place), path, part)
         async for chunk in chunks:
