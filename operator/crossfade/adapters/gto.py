@@ -14,7 +14,7 @@ from crossfade.yaml_object import yaml_object
 
 ARTIFACTS: Final = "artifacts.yaml"
 _NAME: Final = r"[a-zA-Z0-9](?:[a-zA-Z0-9-/_]*[a-zA-Z0-9])?"
-_MEANT: Final = re.compile(rf"(?:@(v[0-9][0-9A-Za-z.+-]*|deprecated)|#({_NAME}))(!?)(?:#([0-9]+))?")
+_MEANT: Final = re.compile(rf"(?:@(v[0-9][0-9A-Za-z.+-]*|deprecated)|#({_NAME}))(!?)(?:#([0-9]{{1,18}}))?")
 
 
 @dataclass(frozen=True, slots=True)
