@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from crossfade.model.access import Access
+from crossfade.observe.verify import DigestMismatch, fetch
 from crossfade.ports import SourceError
 
 from tests.contract.git_bench import (
@@ -185,12 +186,27 @@ async def test_other_bytes_than_dvc_promises_are_not_taken_when_a_model_is_resol
         await digest(access, await resolve(access, source(MODEL)))
 
 
+async def test_a_folders_list_that_differs_is_another_model_to_a_pod(git: GitBench, tmp_path: Path) -> None:
+    outs, kept = folder_of([{"md5": EMPTY, "relpath": "a"}])
+    name = tracked(git, outs, **kept)
+    access = reader(git, name)
+    reference = await resolve(access, source(MODEL))
+    promised = await digest(access, reference)
+    md5 = next(iter(kept))
+    (git.served.kept / name / "files" / "md5" / md5[:2] / md5[2:]).write_bytes(kept[md5].replace(b"a", b"b"))
+    async with opened(access) as found:
+        with pytest.raises(DigestMismatch, match=r"has not the MD5 \w+\.dir; it is damaged"):
+            await fetch(found.artifacts, reference.immutable_uri, promised, tmp_path / "pod")
+    assert not (tmp_path / "pod").exists() or not any((tmp_path / "pod").rglob("*"))
+
+
 _ONE = f"outs:\n- md5: {EMPTY}\n  size: 0\n  hash: md5\n  path: fraud\n"
 
 
 UNREAD = [
     (_ONE, "", "names no default remote in .dvc/config"),
     (_ONE, "[core]\nremote = gone\n", "has no remote 'gone' in .dvc/config"),
+    (_ONE, "[core]\nremote\n  x", "has a .dvc/config that cannot be understood"),
     (_ONE, "no section", "has a .dvc/config that cannot be understood"),
     (_ONE, STORE.replace("{url}", "/mnt/dvc"), "which is 'a path' and cannot be read from here"),
     (_ONE, STORE.replace("{url}", "../dvc"), "which is 'a path' and cannot be read from here"),
@@ -238,6 +254,10 @@ async def resolve_and_list(access: Access) -> None:
         await found.artifacts.files(reference.immutable_uri)
 
 
+LONG = "0x" + "f" * 5000
+"""A number of more digits than Python shows."""
+
+
 async def test_what_a_stage_says_that_makes_no_sense_is_left_out(git: GitBench) -> None:
     name = git.bare()
     stage = {
@@ -249,10 +269,12 @@ async def test_what_a_stage_says_that_makes_no_sense_is_left_out(git: GitBench) 
     link = git.served.git(name, "hash-object", "-w", "--stdin", stdin=b"yes.yaml")
     files: dict[str, bytes | tuple[str, str]] = {
         "m.bin": b"1",
-        "dvc.lock": json.dumps({"stages": {"t": {**stage, "params": {"p": {"a": None}, "q": 1}}, "u": 1}}).encode(),
+        "dvc.lock": json.dumps({"stages": {"t": {**stage, "params": {"p": {"a": None, "b": "LONG"}, "q": 1}}, "u": 1}})
+        .replace('"LONG"', LONG)
+        .encode(),
         "dvc.yaml": json.dumps({"stages": {"t": {"metrics": metrics}}, "metrics": "x"}).encode(),
         "large.json": json.dumps({f"m{number}": number for number in range(20_000)}).encode(),
-        "yes.yaml": b"a: 1\nb: [1]\nc: {d: 2.5, e: true}\n",
+        "yes.yaml": f"a: 1\nb: [1]\nc: {{d: 2.5, e: true, f: {LONG}}}\n".encode(),
         "link.json": ("120000", link),
     }
     git.served.commit(name, files)
@@ -260,6 +282,6 @@ async def test_what_a_stage_says_that_makes_no_sense_is_left_out(git: GitBench) 
     assert facts is not None
     assert facts.lineage is not None
     assert facts.evaluation is not None
-    assert (facts.lineage.source, facts.lineage.parameters) == ("a && b", {"a": "None"})
+    assert (facts.lineage.source, facts.lineage.parameters) == ("a && b", {"a": "None", "b": LONG[:512]})
     assert [data.to_json() for data in facts.lineage.datasets] == [{"name": "https://h/x"}]
     assert {score.metric: score.value for score in facts.evaluation.scores} == {"a": "1", "c.d": "2.5"}

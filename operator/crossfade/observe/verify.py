@@ -23,7 +23,7 @@ from crossfade.observe.stream import (
     refused,
     stream_all,
 )
-from crossfade.ports import Artifacts, SourceError, StoredFile
+from crossfade.ports import Artifacts, DamagedError, SourceError, StoredFile
 
 __all__ = ["DigestMismatch", "Measured", "fetch", "measure"]
 
@@ -87,7 +87,10 @@ async def fetch(
 
 async def _load(artifacts: Artifacts, uri: str, digest: str, staging: Staging, progress: Progress) -> Measured:
     """Stream the files into the staging folder. Other bytes than promised may be those that were found there."""
-    listed = await _listed(artifacts, uri)
+    try:
+        listed = await _listed(artifacts, uri)
+    except DamagedError as failure:
+        raise DigestMismatch(f"{failure}; {digest} was promised") from None
     while True:
         found = await asyncio.to_thread(staging.prepare, listed)
         progress.begin(len(listed), sum(file.size for file in listed))
