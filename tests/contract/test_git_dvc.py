@@ -26,6 +26,7 @@ from tests.contract.git_bench import (
     write,
 )
 from tests.contract.registry_contract import digest, opened, resolve
+from tests.support.faults import refusing
 
 _TRAIN = """
 import json, os
@@ -198,6 +199,18 @@ async def test_a_folders_list_that_differs_is_another_model_to_a_pod(git: GitBen
         with pytest.raises(DigestMismatch, match=r"has not the MD5 \w+\.dir; it is damaged"):
             await fetch(found.artifacts, reference.immutable_uri, promised, tmp_path / "pod")
     assert not (tmp_path / "pod").exists() or not any((tmp_path / "pod").rglob("*"))
+
+
+async def test_a_remote_is_asked_as_nobody_and_its_wish_for_time_is_kept(git: GitBench) -> None:
+    access = reader(git, tracked(git, _ONE.replace("  size: 0\n", ""), **{EMPTY: b""}))
+    git.kept.seen.clear()
+    git.kept.inject(refusing(503, Retry_After="7"), "files/md5", times=1)
+    with pytest.raises(SourceError, match="503") as failure:
+        await digest(access, await resolve(access, source(MODEL)))
+    assert failure.value.wait == 7.0
+    assert await digest(access, await resolve(access, source(MODEL)))
+    assert git.kept.seen
+    assert git.kept.sent("Authorization") == {None}
 
 
 _ONE = f"outs:\n- md5: {EMPTY}\n  size: 0\n  hash: md5\n  path: fraud\n"

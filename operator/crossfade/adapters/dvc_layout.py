@@ -21,6 +21,8 @@ _OWN: Final = frozenset({".dvcignore", PIPELINE})
 _MD5: Final = re.compile(r"[0-9a-f]{32}(\.dir)?")
 _REMOTE: Final = re.compile(r"'?remote \"([^\"]+)\"'?")
 _REGION: Final = re.compile(r"[a-z0-9-]{1,63}")
+_MOST_CONFIG: Final = 64 << 10
+_GAP: Final = re.compile(r"\s{32}")
 _MOST_FILES: Final = 100_000
 _MIGRATE: Final = "run `dvc cache migrate --dvc-files` and `dvc push`, with a remote that is not `version_aware`"
 
@@ -173,10 +175,15 @@ def _plain(value: str) -> str:
 
 def _parsed(config: bytes, what: str) -> ConfigParser:
     parser = ConfigParser(interpolation=None, strict=False, allow_no_value=True)
+    strange = SourceError(f"{what} has a {CONFIG} that cannot be understood; correct it", retry=False)
+    told = config[: _MOST_CONFIG + 1].decode("utf-8", "replace")
+    # the parser takes as long as the square of a gap's length
+    if len(told) > _MOST_CONFIG or "\ufffd" in told or any(_GAP.search(line.strip()) for line in told.split("\n")):
+        raise strange
     try:
-        parser.read_string(config.decode("utf-8"))
+        parser.read_string(told)
     except (Error, ValueError, AttributeError):  # the last for a value that goes on where none began
-        raise SourceError(f"{what} has a {CONFIG} that cannot be understood; correct it", retry=False) from None
+        raise strange from None
     return parser
 
 

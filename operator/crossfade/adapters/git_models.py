@@ -159,7 +159,7 @@ class GitModels:
         places = [f"{folder}/{dvc.CONFIG}".lstrip("/") for folder in _folders(out.path)]
         notes = await self.notes(commit, places)
         config = next((notes[place] for place in places if place in notes), b"")
-        return dvc.remote(config, out.remote or self._remote, self._what(commit))
+        return await asyncio.to_thread(dvc.remote, config, out.remote or self._remote, self._what(commit))
 
     def _require_path(self, path: str, what: str) -> None:
         try:

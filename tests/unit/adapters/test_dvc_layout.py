@@ -1,5 +1,7 @@
 """Would catch a configuration of DVC's by which a remote is looked for where nobody said it is."""
 
+import time
+
 import pytest
 from crossfade.adapters.dvc_layout import Remote, remote
 from crossfade.ports import SourceError
@@ -44,3 +46,26 @@ def test_a_server_that_cannot_be_one_is_refused(line: str, sentence: str) -> Non
 def test_a_configuration_that_is_none_is_refused_with_a_sentence(config: bytes) -> None:
     with pytest.raises(SourceError, match=r"has a \.dvc/config that cannot be understood"):
         remote(config, None, "r")
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("a" + " " * 60_000 + "b", "cannot be understood"),
+        ("x\n" + ("a" + "\u3000" * 1000 + "b\n") * 60, "cannot be understood"),
+        ("a" * 900_000, "cannot be understood"),
+        (("a" + (" " * 31 + "b") * 30 + "\n") * 60, "has no remote 's'"),
+        ("[" * 60_000, "has no remote 's'"),
+        ("=" * 60_000, "cannot be understood"),
+        (" \t" * 30_000 + "= 1", "has no remote"),
+        ("a\n b\n" * 10_000, "cannot be understood"),
+        ("a = 1\n b\n" * 6_000, "has no remote 's'"),
+    ],
+    ids=range(9),
+)
+def test_a_configuration_takes_no_time_however_it_is_written(line: str, sentence: str) -> None:
+    """Python's own parser takes as long as the square of a gap's length."""
+    began = time.process_time()
+    with pytest.raises(SourceError, match=sentence):
+        remote(f"{CORE}{line}".encode(), None, "r")
+    assert time.process_time() - began < 1
