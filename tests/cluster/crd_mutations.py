@@ -285,7 +285,19 @@ VALID: dict[str, list[Spec]] = {
             "version": "2.0.5",
             "source": {"git": {"artifact": "fraud", "stage": "prod"}, "registryRef": {"name": "git"}},
         },
-        {"modelName": "f", "version": "0.0.1", "source": {"uri": {"uri": "s3://bucket/a/b"}}, "artifact": {}},
+        {
+            "modelName": "f",
+            "version": "0.0.1",
+            "source": {"uri": {"uri": "s3://bucket/a/b"}},
+            "artifact": {},
+            "policy": {},
+        },
+        {
+            "modelName": "f",
+            "version": "0.0.1",
+            "source": {"uri": {"uri": "s3://bucket/a/b"}},
+            "policy": {"pickle": "KnownOnly"},
+        },
         *(
             {
                 "modelName": "f",

@@ -317,6 +317,10 @@ REFUSED = {
     "unknown resource name": (rollout(serving={"resources": {"limits": {"GPU": "1"}}}), "must name resources as"),
     "negative quantity": (rollout(serving={"resources": {"limits": {"cpu": "-1"}}}), "limits.cpu.*should match"),
     "unknown field": (rollout(surge=1), 'unknown field "spec.surge"'),
+    "a policy on pickles that nobody knows": (
+        model_version(policy={"pickle": "Maybe"}),
+        'supported values: "Allow", "KnownOnly", "Forbid"',
+    ),
     "two selectors": (model_version(source=_TWO_SELECTORS), "must have exactly one of `version`, `alias` and `stage`"),
     "no source": (
         model_version(source={}),

@@ -108,6 +108,10 @@ class Reason(Documented):
         "somebody else wrote other weights into the adopted route; none is written against them, the rollout holds",
     )
     DIGEST_MISMATCH = "DigestMismatch", "the bytes are not the bytes that were pinned"
+    PICKLE_REFUSED = (
+        "PickleRefused",
+        "to load a file of the model could run code, which the ModelVersion does not allow",
+    )
     SOURCE_REFUSED = "SourceRefused", "the source can never resolve as written"
     NOT_SERVING = "NotServing", "no revision of this Rollout has a ready pod behind the route"
     UNPROVEN = "Unproven", "the observed share does not agree with the weight, or cannot be seen"

@@ -1,6 +1,7 @@
 """The decision about one ModelVersion: resolve it once, and never again."""
 
 from crossfade.api.conditions import Reason
+from crossfade.decide.pickles import refusal
 from crossfade.decide.plan import Event, Situation, Standing, VersionPlan
 from crossfade.decide.stalled import stalled
 from crossfade.model.snapshot import VersionSnapshot
@@ -25,6 +26,9 @@ def plan_version(snapshot: VersionSnapshot) -> VersionPlan:
             Standing.IN_PROGRESS, Reason.RESOLVING, "the source is being looked up and its bytes hashed"
         )
         return VersionPlan(status, situation, resolve=True)
+    if tried.resolved is not None and (wrong := refusal(snapshot.spec, tried.resolved)):
+        event = Event(Reason.PICKLE_REFUSED, wrong, warning=True)
+        return VersionPlan(status, Situation(Standing.FAILED, Reason.PICKLE_REFUSED, wrong), events=(event,))
     if tried.resolved is not None:
         done = status.model_copy(update={"resolved": tried.resolved})
         message = _resolved(tried.resolved.digest)

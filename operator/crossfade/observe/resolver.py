@@ -20,7 +20,8 @@ from crossfade.model.moments import stamp
 from crossfade.model.snapshot import RegistryFacts, Resolution
 from crossfade.observe.contents import KEPT, facts_of
 from crossfade.observe.credentials import access_to, recorded
-from crossfade.observe.verify import Measured, measure
+from crossfade.observe.formats.inspection import Inspection
+from crossfade.observe.verify import Look, Measured, measure
 from crossfade.ports import Clock, Cluster, Opened, Reference, SourceError, Sources
 
 log = logging.getLogger(__name__)
@@ -123,8 +124,10 @@ class Resolver:
     async def _resolve(self, job: _Job, namespace: str, spec: ModelVersionSpec) -> Resolution:
         job.wait = 0.0
         try:
-            reference, measured = await self._read(namespace, spec, job.registry)
+            inspection = Inspection()
+            reference, measured = await self._read(namespace, spec, job.registry, inspection)
             read = await asyncio.to_thread(facts_of, measured.kept)
+            read = read.model_copy(update={"serialization": inspection.result()})
             resolved = self._frozen(reference, measured, read, job.registry)
         except SourceError as error:
             job.wait = error.wait
@@ -145,9 +148,9 @@ class Resolver:
         return Resolution(resolved=resolved)
 
     async def _read(
-        self, namespace: str, spec: ModelVersionSpec, registry: RegistryFacts | None
+        self, namespace: str, spec: ModelVersionSpec, registry: RegistryFacts | None, look: Look
     ) -> tuple[Reference, Measured]:
-        """What the source means now, and what its bytes are. Raises SourceError."""
+        """What the source means now, and what its bytes are, shown to `look`. Raises SourceError."""
         async with self._slotted(f"{namespace}/{registry.name}" if registry else "") as slots:
             async with slots.asking:
                 access = await self._access(namespace, spec, registry)
@@ -155,7 +158,7 @@ class Resolver:
                 async with slots.asking:
                     reference = await _followed(opened, spec)
                 async with slots.reading, self._hashing:
-                    return reference, await measure(opened.artifacts, reference.immutable_uri, KEPT)
+                    return reference, await measure(opened.artifacts, reference.immutable_uri, KEPT, look)
 
     async def _access(self, namespace: str, spec: ModelVersionSpec, registry: RegistryFacts | None) -> Access | None:
         """The way in, None for what the operator itself is configured with. Raises SourceError."""

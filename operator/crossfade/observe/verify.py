@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from crossfade.model.manifest import File, mvd1, safe_path
 from crossfade.observe.progress import Progress
@@ -44,12 +44,25 @@ class Measured:
     kept: Mapping[str, bytes] = field(default_factory=dict)
 
 
-async def measure(artifacts: Artifacts, uri: str, keep: Collection[str] = ()) -> Measured:
-    """Stream and hash all files. Of those that are small, the ones with a path in `keep` are kept, as they were hashed.
+class Look(Protocol):
+    """What sees the very bytes that are hashed."""
+
+    def create(self, path: str, size: int, into: BinaryIO) -> BinaryIO:
+        """The file of this path and size in bytes, whose bytes are looked at on their way to `into`."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """The file begins again."""
+        ...
+
+
+async def measure(artifacts: Artifacts, uri: str, keep: Collection[str] = (), look: Look | None = None) -> Measured:
+    """Stream and hash all files, before the eyes of `look`. Of those that are small, the ones with a path in `keep` are
+    kept, as they were hashed.
 
     Raises SourceError, also after an hour.
     """
-    nowhere = _Nowhere(keep)
+    nowhere = _Nowhere(keep, look)
     async with _limited(uri):
         listed = await _listed(artifacts, uri)
         try:
@@ -128,22 +141,29 @@ async def _listed(artifacts: Artifacts, uri: str) -> Sequence[StoredFile]:
 class _Nowhere:
     """Where the files of a model go that is only hashed. Small ones with a path in `keep` stay in memory."""
 
-    def __init__(self, keep: Collection[str]) -> None:
-        self._keep = keep
+    def __init__(self, keep: Collection[str], look: Look | None) -> None:
+        self._keep, self._look = keep, look
         self._kept: dict[str, _Kept] = {}
 
     def create(self, path: str, size: int) -> BinaryIO:
         """See Sink."""
         wanted = path in self._keep and size <= _KEPT_BYTES and path not in self._kept
-        return self._kept.setdefault(path, _Kept()) if wanted else Path(os.devnull).open("wb")
+        into = self._kept.setdefault(path, _Kept()) if wanted else _nowhere()
+        return self._look.create(path, size, into) if self._look is not None else into
 
     def remove(self, path: str) -> None:
         """See Sink."""
         self._kept.pop(path, None)
+        if self._look is not None:
+            self._look.remove(path)
 
     def content(self) -> Mapping[str, bytes]:
         """Of the files that were kept."""
         return {path: file.content for path, file in self._kept.items()}
+
+
+def _nowhere() -> BinaryIO:
+    return Path(os.devnull).open("wb")
 
 
 class _Kept(BytesIO):

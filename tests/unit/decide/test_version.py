@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1 import ModelVersionSpec, ModelVersionStatus
 from crossfade.api.v1alpha1.common import Condition
-from crossfade.api.v1alpha1.modelversion import Resolved
+from crossfade.api.v1alpha1.facts import Serialization
+from crossfade.api.v1alpha1.modelversion import Policy, Resolved
 from crossfade.decide.plan import Standing
 from crossfade.decide.version import plan_version
 from crossfade.model.snapshot import Resolution, VersionSnapshot
@@ -62,3 +64,54 @@ def test_other_bytes_than_pinned_are_refused_for_ever_also_after_a_restart() -> 
     restarted = plan_version(replace(FRESH, status=stored))
     assert not restarted.resolve
     assert restarted.situation == plan.situation
+
+
+UNSAFE = RESOLVED.model_copy(
+    update={
+        "serialization": Serialization(
+            origin="Artifact",
+            formats=["pickle"],
+            pickle="Unsafe",
+            imports=["posix.system"],
+            suspects={"model/model.pkl": "would import posix.system when it is loaded"},
+        )
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "pickle", "refused"),
+    [
+        *(("Allow", pickle, False) for pickle in ("None", "Known", "Unreadable", "Unsafe")),
+        *(
+            ("KnownOnly", pickle, pickle in ("Unreadable", "Unsafe"))
+            for pickle in ("None", "Known", "Unreadable", "Unsafe")
+        ),
+        *(("Forbid", pickle, pickle != "None") for pickle in ("None", "Known", "Unreadable", "Unsafe")),
+        ("KnownOnly", None, True),
+    ],
+)
+def test_pickles_are_let_in_as_the_policy_says(allowed: str, pickle: str | None, refused: bool) -> None:
+    spec = SPEC.model_copy(update={"policy": Policy.model_validate({"pickle": allowed})})
+    stored = Serialization.model_validate({"origin": "Artifact", "pickle": pickle}) if pickle else None
+    resolution = Resolution(resolved=RESOLVED.model_copy(update={"serialization": stored}))
+    plan = plan_version(replace(FRESH, spec=spec, resolution=resolution))
+    assert (plan.status.resolved is None) == refused
+    assert plan.situation.standing == (Standing.FAILED if refused else Standing.DONE)
+
+
+def test_a_refused_pickle_is_named_with_what_it_would_import_and_what_to_do_also_after_a_restart() -> None:
+    spec = SPEC.model_copy(update={"policy": Policy(pickle="KnownOnly")})
+    plan = plan_version(replace(FRESH, spec=spec, resolution=Resolution(resolved=UNSAFE)))
+    assert (plan.situation.reason, plan.resolve) == (Reason.PICKLE_REFUSED, False)
+    assert plan.situation.message == (
+        "the file 'model/model.pkl' would import posix.system when it is loaded, and `spec.policy.pickle` is"
+        " `KnownOnly`; store the model as safetensors or ONNX, or allow it in a new ModelVersion if you trust who made"
+        " it"
+    )
+    assert [(event.reason, event.warning) for event in plan.events] == [(Reason.PICKLE_REFUSED, True)]
+    stalled = Condition(
+        type="Stalled", status="True", reason="PickleRefused", message=plan.situation.message, last_transition_time=AT
+    )
+    stored = ModelVersionStatus(conditions=[stalled], observed_generation=1)
+    assert plan_version(replace(FRESH, spec=spec, status=stored)).situation == plan.situation

@@ -197,6 +197,22 @@ class Scan(ApiModel):
     """How bad a file is, as the registry says it, by the path; the first 128."""
 
 
+class Serialization(ApiModel):
+    """How the model is stored, told by the bytes of its files. Nothing of it was loaded or run for that."""
+
+    origin: Origin
+    """Who said so."""
+    formats: Lines = Field(default_factory=list)
+    """The formats of its files, such as `ONNX` or `PyTorch`."""
+    pickle: Literal["None", "Known", "Unreadable", "Unsafe"]
+    """What its pickles would import when they are loaded: nothing, as there are none; only what pickles of common
+    models do; something that cannot be told, as one cannot be read to its end; something else."""
+    imports: Lines = Field(default_factory=list)
+    """What they would import beside that; the first 64."""
+    suspects: Texts = Field(default_factory=dict)
+    """What is wrong with a file, by its path, and after a `!` by the path in it; the first 128."""
+
+
 class Facts(ApiModel):
     """All that was learnt of a model; what nobody says is left out."""
 
@@ -212,6 +228,8 @@ class Facts(ApiModel):
     """What people are told of it."""
     scan: Scan | None = None
     """What the registry's scanners found."""
+    serialization: Serialization | None = None
+    """How it is stored, and what would be run to load it."""
     tags: Tags | None = None
     """What people wrote beside it."""
     registry_url: Link | None = None

@@ -267,6 +267,15 @@ class Artifact(ApiModel):
     """mvd1 digest; other bytes are refused for ever."""
 
 
+class Policy(ApiModel):
+    """What the model's files may be, told by their bytes before any pod is started."""
+
+    pickle: Literal["Allow", "KnownOnly", "Forbid"] = "Allow"
+    """Whether they may be pickles, which can run any code when they are loaded: `Allow` records what they would import,
+    `KnownOnly` refuses those that import anything but what pickles of common models do, or cannot be read to their end,
+    `Forbid` refuses them all."""
+
+
 class ModelVersionSpec(ApiModel):
     """Which model this is and where its bytes are. Immutable once created."""
 
@@ -280,6 +289,8 @@ class ModelVersionSpec(ApiModel):
     """Where the bytes come from."""
     artifact: Artifact | None = None
     """What the bytes must be."""
+    policy: Policy = Field(default_factory=Policy)
+    """What the files may be."""
 
     @model_validator(mode="after")
     def _http_pinned(self) -> Self:
