@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import itertools
 import json
 import os
 import signal
@@ -169,7 +170,7 @@ class TestKilled:
         assert content(tmp_path / "to") == {"weights": SMALL[::-1]}
         assert server.sent == len(SMALL), "nothing was loaded twice"
 
-    @pytest.mark.parametrize("moved", [0, 1])
+    @pytest.mark.parametrize("moved", [0, 1, 2])
     def test_between_the_last_byte_and_the_last_file_in_its_place(
         self, server: ByteServer, tmp_path: Path, moved: int
     ) -> None:
@@ -178,6 +179,7 @@ class TestKilled:
         with loading(server, tmp_path / "to", [sys.executable, "-c", SETTLING, str(moved)]) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "settling\n"
+        assert sum(path.name != STAGING for path in (tmp_path / "to").iterdir()) == moved
         server.asked.clear()
         assert load(server, tmp_path / "to").returncode == 0
         assert content(tmp_path / "to") == content(server.folder)
@@ -311,6 +313,40 @@ class TestDisk:
             await fetch(store, URI, digest_of(server.folder), tmp_path / "to")
         assert list((tmp_path / "to").iterdir()) == []
 
+    @pytest.mark.parametrize(("step", "done"), [((Path, "rename"), 1), ((os, "fsync"), 3), ((Staging, "clear"), 0)])
+    async def test_a_disk_that_fails_while_files_are_moved_costs_no_byte(
+        self,
+        server: ByteServer,
+        store: HubArtifacts,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        step: tuple[object, str],
+        done: int,
+    ) -> None:
+        """The fourth sync is of the target, after two files and the folder of the parts."""
+        (server.folder / "a").write_bytes(b"small")
+        digest = digest_of(server.folder)
+        with monkeypatch.context() as broken:
+            broken.setattr(*step, failing(getattr(*step), after=done))
+            with pytest.raises(OSError, match="Input/output error"):
+                await fetch(store, URI, digest, tmp_path / "to")
+        server.asked.clear()
+        assert (await fetch(store, URI, digest, tmp_path / "to")).digest == digest
+        assert content(tmp_path / "to") == content(server.folder)
+        assert server.asked == []
+
+
+def failing(real: Callable[..., object], after: int) -> Callable[..., object]:
+    """The same, but with a failure of the disk after so many calls, once."""
+    calls = itertools.count()
+
+    def call(*told: object) -> object:
+        if next(calls) == after:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(*told)
+
+    return call
+
 
 class TestTelling:
     def test_how_far_it_is_can_be_read_beside_the_model_and_goes_with_the_load(
@@ -382,17 +418,24 @@ if len(sys.argv) > 1:
 """
 SETTLING = """
 import sys, time
+from pathlib import Path
 from crossfade.cli import app
 from crossfade.observe.staging import Staging
 
-def settle(self):
-    for entry in sorted(self._parts.iterdir())[: int(moved)]:
-        entry.rename(self._target / entry.name)
+def stop():
     print("settling", flush=True)
     time.sleep(600)
 
-moved = sys.argv.pop(1)
-Staging.settle = settle
+def counted(entry, target, rename=Path.rename):
+    global moved
+    if moved == 0:
+        stop()
+    moved -= 1
+    return rename(entry, target)
+
+moved = int(sys.argv.pop(1))
+Path.rename, Staging.clear = counted, lambda _: stop()
 sys.argv[1:1] = ["load"]
 app()
 """
+"""A loader that stops before it moves its next file, after so many, and before it clears up, after all."""
