@@ -220,6 +220,7 @@ _LIST = "<ListBucketResult>{}</ListBucketResult>"
         b"{}",
         b"<html><body>hello</body></html>",
         _LIST.format(_ENTRY.replace("1", "-1")).encode(),
+        _LIST.format(_ENTRY.replace("1", "1" * 5000)).encode(),
         _LIST.format("<IsTruncated>true</IsTruncated><NextContinuationToken>x</NextContinuationToken>").encode(),
         b'<!DOCTYPE x [<!ENTITY a "aaaa">]>' + _LIST.format(_ENTRY.replace("risk", "&a;")).encode(),
         _LIST.format(_ENTRY).encode("utf-16"),

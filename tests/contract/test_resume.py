@@ -283,14 +283,39 @@ class TestBroken:
 
         def change() -> None:
             server.version += "1"
-            (server.folder / "weights").write_bytes(os.urandom(len(SMALL)))
+            (new := server.folder.with_name("new")).write_bytes(os.urandom(len(SMALL)))
+            new.replace(server.folder / "weights")
 
         server.drops, server.on_drop = [3 * MIB] * times, change
 
     async def test_without_a_version_nothing_is_put_together(self, server: ByteServer, store: HubArtifacts) -> None:
-        server.validators, server.drops = False, [3 * MIB]
+        server.validators, server.drops = (), [3 * MIB]
         assert (await measure(store, URI)).digest == digest_of(server.folder)
         assert [asked for _, asked in server.asked] == ["", ""]
+
+    @pytest.mark.parametrize("names", [("ETag",), ("x-goog-generation",)])
+    @pytest.mark.parametrize("names_parts", [True, False])
+    async def test_a_server_that_goes_on_with_another_version_is_not_believed(
+        self, server: ByteServer, store: HubArtifacts, names: tuple[str, ...], names_parts: bool
+    ) -> None:
+        """Or with one that it does not name."""
+        server.conditions, server.validators, server.names_parts = False, names, names_parts
+        self.changing(server, 1)
+        assert (await measure(store, URI)).digest == digest_of(server.folder)
+        assert [asked for _, asked in server.asked] == ["", f"bytes={3 * MIB}-", ""]
+
+    @pytest.mark.parametrize(("age", "goes_on"), [(0.0, False), (1.0, False), (3600.0, True)])
+    async def test_a_file_that_was_written_a_moment_ago_may_be_written_again_in_it(
+        self, server: ByteServer, store: HubArtifacts, age: float, goes_on: bool
+    ) -> None:
+        server.validators, server.modified, server.drops = ("Last-Modified",), time.time() - age, [3 * MIB]
+        assert (await measure(store, URI)).digest == digest_of(server.folder)
+        assert [asked for _, asked in server.asked] == ["", f"bytes={3 * MIB}-" if goes_on else ""]
+
+    async def test_a_generation_is_gone_on_with(self, server: ByteServer, store: HubArtifacts) -> None:
+        server.validators, server.drops = ("x-goog-generation",), [3 * MIB]
+        assert (await measure(store, URI)).digest == digest_of(server.folder)
+        assert [asked for _, asked in server.asked] == ["", f"bytes={3 * MIB}-"]
 
 
 class TestDisk:

@@ -15,6 +15,7 @@ import httpx
 from crossfade.adapters.buckets.bucket import MOST_OBJECTS, PAGE, Refusal, StoredObject, strange, too_many
 from crossfade.adapters.buckets.xml import Element, parsed, text
 from crossfade.adapters.web import Guard, Reply, Signer, Web
+from crossfade.model.loose import count
 from crossfade.ports import WHOLE, Part, SourceError
 
 _VERSION: Final = {"x-ms-version": "2023-11-03"}
@@ -92,10 +93,10 @@ class AzureBucket:
         raise _REFUSAL.told(self.shown, f"container {container}", reply, code)
 
     def _object(self, entry: Element) -> StoredObject:
-        key, size = text(entry, "Name"), text(entry, "Properties/Content-Length")
-        if not key or not (size.isascii() and size.isdecimal()):
+        key, size = text(entry, "Name"), count(text(entry, "Properties/Content-Length"))
+        if not key or size is None:
             raise strange(self.shown)
-        return StoredObject(key, int(size))
+        return StoredObject(key, size)
 
 
 def _shared_key(account: str, key: bytes) -> Signer:

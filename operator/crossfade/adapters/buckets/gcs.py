@@ -8,7 +8,7 @@ from crossfade.adapters.buckets.bucket import MOST_OBJECTS, PAGE, Refusal, Store
 from crossfade.adapters.google_tokens import GoogleTokens
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.web import Guard, Web
-from crossfade.model.loose import objects, text
+from crossfade.model.loose import count, objects, text
 from crossfade.ports import WHOLE, Part
 
 _SCOPE: Final = "https://www.googleapis.com/auth/devstorage.read_only"
@@ -73,7 +73,7 @@ class GcsBucket:
         return page
 
     def _object(self, entry: Mapping[str, Any]) -> StoredObject:
-        key, size = text(entry.get("name")), str(entry.get("size"))
-        if key is None or not (size.isascii() and size.isdecimal()):
+        key, size = text(entry.get("name")), count(entry.get("size"))
+        if key is None or size is None:
             raise strange(self.shown)
-        return StoredObject(key, int(size))
+        return StoredObject(key, size)

@@ -9,6 +9,7 @@ from crossfade.adapters.buckets.bucket import MOST_OBJECTS, PAGE, Refusal, Store
 from crossfade.adapters.buckets.xml import Element, parsed, text
 from crossfade.adapters.sigv4 import AwsKeys, Scope, signer
 from crossfade.adapters.web import Guard, Reply, Web
+from crossfade.model.loose import count
 from crossfade.ports import WHOLE, Part, SourceError
 
 UNKNOWN: Final = frozenset(
@@ -84,7 +85,7 @@ class S3Bucket:
         raise _REFUSAL.told(self.shown, f"bucket {bucket}", reply, code)
 
     def _object(self, entry: Element) -> StoredObject:
-        key, size = text(entry, "Key"), text(entry, "Size")
-        if not key or not (size.isascii() and size.isdecimal()):
+        key, size = text(entry, "Key"), count(text(entry, "Size"))
+        if not key or size is None:
             raise strange(self.shown)
-        return StoredObject(key, int(size), text(entry, "ETag"))
+        return StoredObject(key, size, text(entry, "ETag"))
