@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from crossfade.adapters.sources import OpenSources
 from crossfade.model.access import Access, Secrets
-from crossfade.ports import SourceError
+from crossfade.ports import Opened, SourceError
 
 from tests.contract.registry_contract import opened, resolve
 from tests.contract.store_bench import Bench, GcsBench, a_model, in_store
-from tests.support.faults import Answer, Proxy, dripping, proxy, refusing
+from tests.support.faults import Answer, Proxy, dripping, proxy, refusing, truncating
 
 pytestmark = pytest.mark.parametrize("store_bench", ["gs"], indirect=True)
 
@@ -68,6 +68,39 @@ async def test_a_token_whose_life_is_over_is_renewed_before(gcs: GcsBench, token
         for _ in range(2):
             await found.registry.resolve(asked)
     assert len(tokens.told) == 2
+
+
+async def test_a_token_that_ends_while_a_file_is_read_is_renewed(gcs: GcsBench, tokens: Proxy) -> None:
+    folder = a_model(gcs)
+
+    def ended(answer: Answer) -> Answer:
+        gcs.door.tokens.clear()
+        return truncating(answer)
+
+    with proxy(gcs.url) as front:
+        async with opened(replace(by_way_of(gcs, f"{tokens.url}/token"), address=front.url)) as found:
+            whole = await read(found, folder)
+            front.inject(ended, where="alt=media", times=1)
+            assert await read(found, folder) == whole
+        ranges = [headers.get("range") for path, headers in front.seen if "alt=media" in path]
+    assert len(whole) == 3000
+    assert ranges == [None, None, "bytes=1500-", "bytes=1500-"]
+    assert len(tokens.told) == 2
+
+
+async def test_a_token_that_is_refused_at_once_is_not_shown_again(gcs: GcsBench, tokens: Proxy) -> None:
+    folder = a_model(gcs)
+    async with opened(by_way_of(gcs, f"{tokens.url}/token")) as found:
+        whole = await read(found, folder)
+        gcs.door.tokens.clear()
+        with pytest.raises(SourceError, match="answered with 401"):
+            await read(found, folder)
+        assert await read(found, folder) == whole
+
+
+async def read(found: Opened, folder: str) -> bytes:
+    """The weights."""
+    return b"".join([chunk async for chunk in found.artifacts.read(f"gs://models/{folder}", "weights.bin")])
 
 
 @pytest.mark.parametrize(

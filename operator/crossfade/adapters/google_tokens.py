@@ -47,12 +47,13 @@ class GoogleTokens:
         """Close all connections."""
         await self._web.close()
 
-    def forget(self) -> None:
-        """The token is not known any longer."""
-        self._kept = None
+    def forget(self, refused: Mapping[str, str]) -> None:
+        """See Tokens."""
+        if self._kept is not None and self._kept[0] == refused:  # else another request has renewed it meanwhile
+            self._kept = None
 
     async def headers(self) -> Mapping[str, str]:
-        """What to send. Raises SourceError."""
+        """See Tokens."""
         async with self._asking:
             if self._kept is None or time.monotonic() > self._kept[1]:
                 self._kept = await self._fetched()

@@ -68,9 +68,9 @@ class OciServer:
         """Stream the bytes of a part of a layer; whether they are those of the digest is for the reader to check. They
         may lie at another host, which gets no credentials. Raises SourceError."""
         what = f"the layer {digest} of {repository} at the OCI registry {self.shown}"
-        headers = await self._tokens.headers(repository)
+        tokens = self._tokens.of(repository)
         path = f"/v2/{repository}/blobs/{quote(digest, safe=':')}"
-        async for chunk in self._web.stream(what, path, headers, elsewhere=self._elsewhere, part=part):
+        async for chunk in self._web.stream(what, path, tokens=tokens, elsewhere=self._elsewhere, part=part):
             yield chunk
 
     async def _asked(self, repository: str, path: str) -> Reply:

@@ -54,17 +54,15 @@ class GcsBucket:
         """See Bucket."""
         what = f"the object gs://{bucket}/{key} of {self.shown}"
         path = f"/storage/v1/b/{bucket}/o/{quote(key, safe='')}?alt=media"
-        async for chunk in self._web.stream(what, path, await self._headers(), part=part):
+        async for chunk in self._web.stream(what, path, tokens=self._tokens, part=part):
             yield chunk
-
-    async def _headers(self) -> Mapping[str, str]:
-        return await self._tokens.headers() if self._tokens is not None else {}
 
     async def _page(self, bucket: str, asked: Mapping[str, str]) -> dict[str, Any]:
         wanted = {"fields": "items(name,size),nextPageToken", "maxResults": str(PAGE)}
-        reply = await self._web.ask(self.shown, f"/storage/v1/b/{bucket}/o", {**wanted, **asked}, await self._headers())
+        known = await self._tokens.headers() if self._tokens is not None else {}
+        reply = await self._web.ask(self.shown, f"/storage/v1/b/{bucket}/o", {**wanted, **asked}, known)
         if reply.status == 401 and self._tokens is not None:
-            self._tokens.forget()
+            self._tokens.forget(known)
         if reply.status != 200:
             raise _REFUSAL.told(self.shown, f"bucket {bucket}", reply, "")
         page = json_object(reply.content)
