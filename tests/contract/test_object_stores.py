@@ -56,6 +56,7 @@ def a_subject(bench: Bench) -> Subject:
         canaries=bench.canaries,
         asks=ASKS[scheme],
         reads="weights.bin",
+        nobody=partial(bench.access, who="", prefix="risk"),
     )
 
 
@@ -246,7 +247,7 @@ async def test_a_key_that_would_leave_the_models_folder_is_refused(s3: S3Bench, 
 @pytest.mark.parametrize("address", ["http://169.254.169.254", "http://[fd00:ec2::254]", "http://127.0.0.1:1"])
 async def test_an_endpoint_where_credentials_are_given_out_is_refused(bench: Bench, address: str) -> None:
     sources = OpenSources((), None)
-    async with sources.open(bench.access(address)) as found:
+    async with sources.open(bench.access(address, "")) as found:
         with pytest.raises(SourceError, match="where models must not come from"):
             await found.registry.resolve(in_store(f"{bench.bucket}/risk"))
     await sources.close()

@@ -123,8 +123,9 @@ class Web:
         part: Part = WHOLE,
     ) -> AsyncGenerator[bytes]:
         """The bytes of a part of the file behind a path, asked for with these headers besides, and gone on with where a
-        connection broke; the `tokens` are asked each time what to send. With `elsewhere` a redirect may lead to another server, at an address that this guard lets
-        pass, and which gets none of the headers. Raises SourceError, in which `what` is named, and FromStartError."""
+        connection broke; the `tokens` are asked each time what to send. With `elsewhere` a redirect may lead to another
+        server, at an address that this guard lets pass, and which gets none of the headers. Raises SourceError, in
+        which `what` is named, and FromStartError."""
         url = httpx.URL(f"{self._base}{path}")
 
         @asynccontextmanager
