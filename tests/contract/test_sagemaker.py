@@ -136,6 +136,21 @@ async def test_what_is_not_packed_is_taken_as_it_is(bench: S3Bench, group: Group
         assert await files_of(way_in(bench, bench.url), by_arn(arn), tmp_path / str(number)) == files
 
 
+async def test_a_key_may_have_any_letters(bench: S3Bench, group: Group, tmp_path: Path) -> None:
+    """A query's and a fragment's too, where there is another object at what is before them."""
+    bench.put(f"{group.name}/m", b"of another")
+    for number, name in enumerate(("m?as=object", "m#1", "m%3Fx", "m?as=object&packed=tar.gz&etag=%41#")):
+        bench.put(f"{group.name}/{name}", name.encode())
+        source = {
+            "S3Uri": f"s3://models/{group.name}/{name}",
+            "S3DataType": "S3Object",
+            "CompressionType": "None",
+        }
+        arn = group.register(container={"ModelDataSource": {"S3DataSource": source}})
+        found = await files_of(way_in(bench, bench.url), by_arn(arn), tmp_path / str(number))
+        assert found == {name: name.encode()}
+
+
 async def test_boto3_has_the_same_model(bench: S3Bench, subject: Subject) -> None:
     for asked in (subject.exact, subject.mutable):
         reference = await resolve(way_in(bench, bench.url), asked)
@@ -236,6 +251,38 @@ async def test_metrics_that_cannot_be_read_are_left_out(bench: S3Bench, group: G
     facts = (await resolve(way_in(bench, bench.url), by_arn(arn))).facts
     assert facts is not None
     assert facts.evaluation is None
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_store_on_a_bad_day_costs_no_evaluation(bench: S3Bench, group: Group, status: int) -> None:
+    arn = measured(bench, group)
+    with proxy(bench.url, keeps_host=True) as front:
+        front.inject(refusing(status, Retry_After="7"), where="evaluation.json", times=1)
+        with pytest.raises(SourceError, match=f"answered with {status}") as failure:
+            await resolve(way_in(bench, front.url), by_arn(arn))
+        assert (failure.value.retry, failure.value.wait) == (True, 7.0)
+        facts = (await resolve(way_in(bench, front.url), by_arn(arn))).facts
+    assert facts is not None
+    assert facts.evaluation is not None
+
+
+@pytest.mark.parametrize("status", [301, 400, 403, 404])
+async def test_metrics_that_are_elsewhere_or_not_for_the_reader_hold_nothing_up(
+    bench: S3Bench, group: Group, status: int
+) -> None:
+    arn = measured(bench, group)
+    with proxy(bench.url, keeps_host=True) as front:
+        front.inject(refusing(status), where="evaluation.json")
+        facts = (await resolve(way_in(bench, front.url), by_arn(arn))).facts
+    assert facts is not None
+    assert facts.evaluation is None
+
+
+def measured(bench: S3Bench, group: Group) -> str:
+    """A package with metrics."""
+    bench.put(f"{group.name}/evaluation.json", b'{"f1": 1}')
+    quality = {"Statistics": {"ContentType": "application/json", "S3Uri": f"s3://models/{group.name}/evaluation.json"}}
+    return group.register(ModelMetrics={"ModelQuality": quality})
 
 
 async def test_an_object_that_was_overwritten_since_it_was_registered_is_refused(

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 import httpx
 
-from crossfade.adapters.transfer import paced, source_errors, unread, wait_of
+from crossfade.adapters.transfer import UnreadError, paced, source_errors, wait_of
 from crossfade.model.loose import count
 from crossfade.ports import FromStartError, Part, SourceError
 
@@ -87,7 +87,7 @@ class _Reading:
         if status == 200 and not whole:
             raise self._from_start("its server gave the whole of it where a part was asked for, or it changed")
         if status != (200 if whole else 206):
-            raise unread(self._what, status, wait_of(response))
+            raise UnreadError(self._what, status, wait_of(response))
         found = _RANGE.fullmatch(response.headers.get("Content-Range", ""))
         if not whole and (found is None or count(found[1]) != self.at):
             raise self._from_start("its server gave another part of it than was asked for")

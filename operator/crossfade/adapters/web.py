@@ -14,7 +14,7 @@ import httpx
 from crossfade.adapters.address import shown
 from crossfade.adapters.artifacts.guard import allowed_address
 from crossfade.adapters.ranged import ranged
-from crossfade.adapters.transfer import paced, source_errors, wait_asked
+from crossfade.adapters.transfer import UnreadError, paced, source_errors, wait_asked
 from crossfade.ports import WHOLE, FromStartError, Part, SourceError
 
 _JSON_BYTES: Final = 4 << 20
@@ -176,7 +176,7 @@ class Web:
         try:
             async with opened(self._client, url, what, headers, self._guard, elsewhere, wanted, content) as response:
                 yield response
-        except FromStartError:
+        except (FromStartError, UnreadError):
             raise
         except SourceError as failure:
             raise SourceError(str(failure), wait=failure.wait) from None

@@ -9,7 +9,7 @@ from urllib.parse import unquote
 import httpx
 
 from crossfade.adapters.ranged import ranged
-from crossfade.adapters.transfer import source_errors, unread, wait_of
+from crossfade.adapters.transfer import UnreadError, source_errors, wait_of
 from crossfade.adapters.web import NOTHING, Guard, opened
 from crossfade.model.loose import count
 from crossfade.ports import WHOLE, Part, SourceError, StoredFile
@@ -35,7 +35,7 @@ class HttpArtifacts:
             async with AsyncExitStack() as stack:
                 response = await stack.enter_async_context(self._opened(uri, NOTHING))
                 if response.status_code != 200:
-                    raise unread(f"the file {uri!r}", response.status_code, wait_of(response))
+                    raise UnreadError(f"the file {uri!r}", response.status_code, wait_of(response))
                 size = count(response.headers.get("Content-Length"))
         if size is None:
             raise SourceError(
