@@ -27,7 +27,7 @@ Open = Callable[[Mapping[str, str]], AbstractAsyncContextManager[httpx.Response]
 """Asks for the file with these headers besides. Raises SourceError."""
 
 
-async def ranged(opened: Open, what: str, part: Part) -> AsyncGenerator[bytes, None]:
+async def ranged(opened: Open, what: str, part: Part) -> AsyncGenerator[bytes]:
     """The bytes of this part. A connection that breaks after some of them is followed by another, which asks for the
     rest; one that brings none is the caller's affair. Raises SourceError, in which `what` is named, and FromStartError
     when the server gives the whole where a part was asked for."""
@@ -58,7 +58,7 @@ class _Reading:
         self.at = part.start
         self._version: _Version | None = None
 
-    async def once(self, opened: Open) -> AsyncGenerator[bytes, None]:
+    async def once(self, opened: Open) -> AsyncGenerator[bytes]:
         """What one connection brings."""
         headers = self._headers()
         with source_errors(self._what):

@@ -1,7 +1,8 @@
 """Files in an object store: `s3://<bucket>/<prefix>`, `gs://…` and `az://…`, beneath one place that a ModelRegistry
 names."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 
 from crossfade.adapters.buckets.bucket import Bucket, Place, StoredObject, place
 from crossfade.ports import WHOLE, Part, SourceError, StoredFile
@@ -27,7 +28,7 @@ class BucketArtifacts:
             )
         return [StoredFile(where.key.rpartition("/")[2], single.size, parts=True)]
 
-    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """The bytes of a part of the object in chunks. Raises SourceError, and FromStartError as Artifacts has it."""
         where = self.place(uri)
         key = f"{where.key}/{path}"
@@ -36,8 +37,9 @@ class BucketArtifacts:
             and await the_object(self._store, Place(where.scheme, where.bucket, key)) is None
         ):
             key = where.key
-        async for chunk in self._store.read(where.bucket, key, part):
-            yield chunk
+        async with aclosing(self._store.read(where.bucket, key, part)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     def place(self, uri: str) -> Place:
         """The place of the model. Raises SourceError, also for what is elsewhere than the ModelRegistry says."""

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 
 from crossfade.adapters.oci_layout import layers
 from crossfade.adapters.oci_server import OciServer
@@ -31,8 +32,9 @@ class OciArtifacts:
         digests = self._kept.get(uri) or {file.path: digest for file, digest in await self._layers(uri)}
         if path not in digests:
             raise SourceError(f"there is no file {path!r} at {uri}", retry=False)
-        async for chunk in self._server.blob(self._place(uri)[0], digests[path], part):
-            yield chunk
+        async with aclosing(self._server.blob(self._place(uri)[0], digests[path], part)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def _layers(self, uri: str) -> list[tuple[StoredFile, str]]:
         repository, digest = self._place(uri)

@@ -30,14 +30,11 @@ class SageMakerArtifacts:
         archive = Archive("tar+gzip") if data.packed else None
         return [StoredFile(data.place.key.rpartition("/")[2], found.size, archive=archive, parts=archive is None)]
 
-    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+    def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
         """The bytes of a part of a file or an archive in chunks, as they are stored. Raises SourceError, and
         FromStartError as Artifacts has it."""
         data = parsed(uri)
         if data.single:
             etag = f'"{data.etag}"' if data.etag else ""
-            chunks: AsyncIterator[bytes] = self._store.read(data.place.bucket, data.place.key, part, etag=etag)
-        else:
-            chunks = BucketArtifacts(self._store, data.place).read(str(data.place), path, part)
-        async for chunk in chunks:
-            yield chunk
+            return self._store.read(data.place.bucket, data.place.key, part, etag=etag)
+        return BucketArtifacts(self._store, data.place).read(str(data.place), path, part)

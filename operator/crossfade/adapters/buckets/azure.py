@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Final
@@ -73,11 +73,10 @@ class AzureBucket:
             if not marker:
                 return
 
-    async def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+    def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """See Bucket."""
         what = f"the blob az://{bucket}/{key} of {self.shown}"
-        async for chunk in self._web.stream(what, self._path(f"{bucket}/{quote(key)}"), part=part):
-            yield chunk
+        return self._web.stream(what, self._path(f"{bucket}/{quote(key)}"), part=part)
 
     def _path(self, place: str, query: str = "") -> str:
         whole = "&".join(part for part in (query, self._sas) if part)

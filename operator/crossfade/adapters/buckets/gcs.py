@@ -1,6 +1,6 @@
 """Google Cloud Storage by its JSON API."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -50,12 +50,11 @@ class GcsBucket:
             if not token:
                 return
 
-    async def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+    def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """See Bucket."""
         what = f"the object gs://{bucket}/{key} of {self.shown}"
         path = f"/storage/v1/b/{bucket}/o/{quote(key, safe='')}?alt=media"
-        async for chunk in self._web.stream(what, path, tokens=self._tokens, part=part):
-            yield chunk
+        return self._web.stream(what, path, tokens=self._tokens, part=part)
 
     async def _page(self, bucket: str, asked: Mapping[str, str]) -> dict[str, Any]:
         wanted = {"fields": "items(name,size),nextPageToken", "maxResults": str(PAGE)}

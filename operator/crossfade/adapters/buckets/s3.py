@@ -1,7 +1,6 @@
 """S3, and what speaks as it does (MinIO, Ceph, R2, GCS with HMAC keys), by its REST API with the bucket in the path."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
 from typing import Final
 from urllib.parse import quote
 
@@ -60,13 +59,11 @@ class S3Bucket:
             if not token:
                 return
 
-    async def read(self, bucket: str, key: str, part: Part = WHOLE, *, etag: str = "") -> AsyncGenerator[bytes]:
+    def read(self, bucket: str, key: str, part: Part = WHOLE, *, etag: str = "") -> AsyncGenerator[bytes]:
         """See Bucket; with an `etag` only as long as that is the object's."""
         what = f"the object s3://{bucket}/{key} of {self.shown}"
         condition = {"If-Match": etag} if etag else None
-        async with aclosing(self._web.stream(what, f"/{bucket}/{quote(key)}", condition, part=part)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        return self._web.stream(what, f"/{bucket}/{quote(key)}", condition, part=part)
 
     def _page(self, bucket: str, reply: Reply) -> Element:
         found = parsed(reply.content)
@@ -78,7 +75,7 @@ class S3Bucket:
         if code in _ELSEWHERE or reply.status == 301:
             raise SourceError(
                 f"{self.shown} says that the bucket {bucket} is not in the region {self._region!r}"
-                f"{f' but in {where!r}' if where else ''}; correct its `region`"
+                f"{f' but in {where!r}' if where else ''}; correct `region` in the ModelRegistry"
             )
         if reply.status == 200:
             raise strange(self.shown)
