@@ -14,7 +14,7 @@ from crossfade.adapters.buckets.opening import opened_bucket
 from crossfade.adapters.sources import OpenSources
 from crossfade.adapters.web import Guard
 from crossfade.model.access import Access, Secrets, secret_keys, secrets_of
-from crossfade.ports import SourceError, StoredFile
+from crossfade.ports import Part, SourceError, StoredFile
 
 from tests.contract.registry_contract import SourceContract, Subject, digest, opened, resolve
 from tests.contract.store_bench import Bench, S3Bench, a_model, in_store
@@ -125,6 +125,30 @@ async def test_a_key_is_a_model_of_one_file_and_a_folder_may_hold_one_of_its_own
         assert await found.artifacts.files(f"{bench.bucket}/two") == [StoredFile("two", 5)]
     assert await content(access, f"{bench.bucket}/one/model.onnx", "model.onnx") == BIG
     assert await content(access, f"{bench.bucket}/two", "two") == b"inner"
+
+
+async def test_parts_of_one_object_are_asked_for_and_nothing_else(bench: Bench, front: Proxy) -> None:
+    name = uuid.uuid4().hex
+    bench.put(f"parts/{name}", BIG)
+    uri = f"{bench.bucket}/parts/{name}"
+    parts = [Part(at, at + 100_000) for at in range(0, len(BIG) - 100_000, 100_000)]
+    async with opened(bench.access(front.url)) as found:
+        await found.artifacts.files(uri)
+        front.seen.clear()
+        for part in parts:
+            got = b"".join([chunk async for chunk in found.artifacts.read(uri, name, part)])
+            assert got == BIG[part.start : part.end]
+    assert len(front.seen) == len(parts)
+
+
+async def test_a_key_that_becomes_a_folder_is_one_when_it_is_listed_again(bench: Bench) -> None:
+    name = uuid.uuid4().hex
+    uri = f"{bench.bucket}/parts/{name}"
+    async with opened(bench.access(bench.url)) as found:
+        for key, content in ((f"parts/{name}", b"one"), (f"parts/{name}/{name}", b"inner")):
+            bench.put(key, content)
+            await found.artifacts.files(uri)
+            assert b"".join([chunk async for chunk in found.artifacts.read(uri, name)]) == content
 
 
 async def test_a_folder_that_a_console_made_is_no_file(bench: Bench) -> None:

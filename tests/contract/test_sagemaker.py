@@ -2,6 +2,7 @@
 names."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 from crossfade.api.v1alpha1.modelversion import RegistryRef, SageMakerSource, Source
 from crossfade.model.access import Access, Secrets
+from crossfade.observe.ahead import PART_BYTES
 from crossfade.observe.verify import DigestMismatch, fetch
-from crossfade.ports import SourceError
+from crossfade.ports import Part, SourceError
 
 from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
 from tests.contract.sagemaker_bench import IMAGE, Group, as_amazon, packed, way_in
@@ -115,6 +117,16 @@ async def test_an_archive_is_its_files(bench: S3Bench, group: Group, tmp_path: P
     assert found == {"model.json": b'{"version": 7}', "code/serve.py": b"pass"}
 
 
+async def test_a_large_archive_is_asked_for_in_parts(bench: S3Bench, group: Group, tmp_path: Path) -> None:
+    weights = os.urandom(2 * PART_BYTES)
+    bench.put(group.key(1), packed(weights=weights))
+    arn = group.register(container={"ModelDataUrl": f"s3://models/{group.key(1)}"})
+    with proxy(bench.url, keeps_host=True) as front:
+        assert await files_of(way_in(bench, front.url), by_arn(arn), tmp_path / "m") == {"weights": weights}
+    ranges = [headers["range"] for _, headers in front.seen if "range" in headers]
+    assert [asked.partition("-")[0] for asked in ranges] == [f"bytes={at * PART_BYTES}" for at in range(3)]
+
+
 async def test_what_is_not_packed_is_taken_as_it_is(bench: S3Bench, group: Group, tmp_path: Path) -> None:
     for name, text in (("a/weights.bin", b"w"), ("a/conf/x.json", b"{}"), ("ab", b"of another")):
         bench.put(f"{group.name}/{name}", text)
@@ -149,6 +161,20 @@ async def test_a_key_may_have_any_letters(bench: S3Bench, group: Group, tmp_path
         arn = group.register(container={"ModelDataSource": {"S3DataSource": source}})
         found = await files_of(way_in(bench, bench.url), by_arn(arn), tmp_path / str(number))
         assert found == {name: name.encode()}
+
+
+async def test_a_file_that_is_named_as_its_folder_is_not_asked_for_twice(bench: S3Bench, group: Group) -> None:
+    bench.put(f"{group.name}/a/a", b"0123456789")
+    source = {"S3Uri": f"s3://models/{group.name}/a/", "S3DataType": "S3Prefix", "CompressionType": "None"}
+    arn = group.register(container={"ModelDataSource": {"S3DataSource": source}})
+    with proxy(bench.url, keeps_host=True) as front:
+        async with opened(way_in(bench, front.url)) as found:
+            uri = (await found.registry.resolve(by_arn(arn))).immutable_uri
+            await found.artifacts.files(uri)
+            front.seen.clear()
+            for at in range(9):
+                assert [chunk async for chunk in found.artifacts.read(uri, "a", Part(at, at + 1))] == [b"%d" % at]
+        assert len(front.seen) == 9
 
 
 async def test_boto3_has_the_same_model(bench: S3Bench, subject: Subject) -> None:

@@ -3,7 +3,9 @@ names."""
 
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
+from crossfade.adapters.artifacts.recent import Recent
 from crossfade.adapters.buckets.bucket import Bucket, Place, StoredObject, place
 from crossfade.ports import WHOLE, Part, SourceError, StoredFile
 
@@ -14,11 +16,13 @@ class BucketArtifacts:
     def __init__(self, store: Bucket, within: Place) -> None:
         self._store = store
         self._within = within
+        self._keys: Recent[str] = Recent()
 
     async def files(self, uri: str) -> Sequence[StoredFile]:
         """All objects below the prefix, or the one object of that key. Raises SourceError."""
         where = self.place(uri)
         found = [one async for one in self._store.objects(where.bucket, f"{where.key}/") if not _is_marker(one)]
+        self._keys[uri] = where.key if not found else f"{where.key}/{name_of(where)}"
         if found:
             return [StoredFile(one.key.removeprefix(f"{where.key}/"), one.size, parts=True) for one in found]
         single = await the_object(self._store, where)
@@ -26,20 +30,23 @@ class BucketArtifacts:
             raise SourceError(
                 f"{self._store.shown} has nothing at {uri!r}; upload the model there, or correct the address"
             )
-        return [StoredFile(where.key.rpartition("/")[2], single.size, parts=True)]
+        return [StoredFile(name_of(where), single.size, parts=True)]
 
     async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """The bytes of a part of the object in chunks. Raises SourceError, and FromStartError as Artifacts has it."""
         where = self.place(uri)
-        key = f"{where.key}/{path}"
-        if (
-            path == where.key.rpartition("/")[2]
-            and await the_object(self._store, Place(where.scheme, where.bucket, key)) is None
-        ):
-            key = where.key
+        key = f"{where.key}/{path}" if path != name_of(where) else await self._key_of_its_name(uri, where)
         async with aclosing(self._store.read(where.bucket, key, part)) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+    async def _key_of_its_name(self, uri: str, where: Place) -> str:
+        """The key of the file that is named as the place is: in the folder, or the place itself."""
+        found = self._keys.get(uri)
+        if found is None:
+            inner = replace(where, key=f"{where.key}/{name_of(where)}")
+            found = self._keys[uri] = where.key if await the_object(self._store, inner) is None else inner.key
+        return found
 
     def place(self, uri: str) -> Place:
         """The place of the model. Raises SourceError, also for what is elsewhere than the ModelRegistry says."""
@@ -52,6 +59,11 @@ class BucketArtifacts:
         if not found.key:
             raise SourceError(f"the address {uri!r} names a whole bucket; name the folder or the object of one model")
         return found
+
+
+def name_of(where: Place) -> str:
+    """The last part of its key."""
+    return where.key.rpartition("/")[2]
 
 
 async def the_object(store: Bucket, where: Place) -> StoredObject | None:

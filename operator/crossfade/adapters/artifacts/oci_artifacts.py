@@ -1,15 +1,12 @@
 """The layers of an OCI artifact or image: `oci://<host>/<repository>@sha256:<digest>`."""
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
+from crossfade.adapters.artifacts.recent import Recent
 from crossfade.adapters.oci_layout import layers
 from crossfade.adapters.oci_server import OciServer
 from crossfade.ports import WHOLE, Part, SourceError, StoredFile
-
-_MOST_KEPT = 8
-"""Artifacts whose layers are remembered between their listing and their reading. A digest means the same for ever."""
 
 
 class OciArtifacts:
@@ -17,14 +14,12 @@ class OciArtifacts:
 
     def __init__(self, server: OciServer) -> None:
         self._server = server
-        self._kept: OrderedDict[str, dict[str, str]] = OrderedDict()
+        self._kept: Recent[dict[str, str]] = Recent()  # a digest means the same for ever
 
     async def files(self, uri: str) -> Sequence[StoredFile]:
         """The layers that make files of the model. Raises SourceError."""
         found = await self._layers(uri)
         self._kept[uri] = {file.path: digest for file, digest in found}
-        while len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
         return [file for file, _ in found]
 
     async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
