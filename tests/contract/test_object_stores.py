@@ -1,6 +1,7 @@
 """Catches an object store that is asked as somebody else than the tenant, whose bad days end in wrong bytes, or whose
 own client would have another model."""
 
+import gzip
 import json
 import uuid
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 from crossfade.adapters.buckets.azure import AzureBucket
 from crossfade.adapters.buckets.opening import opened_bucket
@@ -17,7 +19,7 @@ from crossfade.model.access import Access, Secrets, secret_keys, secrets_of
 from crossfade.ports import Part, SourceError, StoredFile
 
 from tests.contract.registry_contract import SourceContract, Subject, digest, opened, resolve
-from tests.contract.store_bench import Bench, S3Bench, a_model, in_store
+from tests.contract.store_bench import Bench, GcsBench, S3Bench, a_model, in_store
 from tests.support.faults import Proxy, proxy, refusing
 
 BIG = bytes(range(256)) * 12_000
@@ -149,6 +151,30 @@ async def test_a_key_that_becomes_a_folder_is_one_when_it_is_listed_again(bench:
             bench.put(key, content)
             await found.artifacts.files(uri)
             assert b"".join([chunk async for chunk in found.artifacts.read(uri, name)]) == content
+
+
+@pytest.mark.parametrize("store_bench", ["gs"], indirect=True)
+async def test_what_google_unpacks_on_the_way_is_refused_where_it_is_of_the_model(store_bench: GcsBench) -> None:
+    folder, one = uuid.uuid4().hex, f"a-{uuid.uuid4().hex}"
+    store_bench.put(f"{folder}/weights.bin", BIG)
+    async with opened(store_bench.access(store_bench.url)) as found:
+        for key in (f"{folder}-other", one):
+            keep_packed(store_bench, key)
+        assert await found.artifacts.files(f"gs://models/{folder}") == [StoredFile("weights.bin", len(BIG))]
+        keep_packed(store_bench, f"{folder}/b.json")
+        for place, key in ((folder, f"{folder}/b.json"), (one, one)):
+            with pytest.raises(SourceError, match=f"'{key}'.*`Content-Encoding: gzip`; upload it as it is") as failure:
+                await found.artifacts.files(f"gs://models/{place}")
+            assert failure.value.retry
+        with pytest.raises(SourceError, match="has nothing at"):
+            await found.artifacts.files(f"gs://models/{one[:-1]}")
+
+
+def keep_packed(bench: GcsBench, key: str) -> None:
+    """As `gcloud storage cp --gzip-local` uploads it."""
+    told = {"uploadType": "media", "contentEncoding": "gzip", "name": key}
+    url = f"{bench.store}/upload/storage/v1/b/models/o"
+    httpx.post(url, params=told, content=gzip.compress(b"{}")).raise_for_status()
 
 
 async def test_a_folder_that_a_console_made_is_no_file(bench: Bench) -> None:

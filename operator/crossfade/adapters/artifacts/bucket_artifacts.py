@@ -24,13 +24,13 @@ class BucketArtifacts:
         found = [one async for one in self._store.objects(where.bucket, f"{where.key}/") if not _is_marker(one)]
         self._keys[uri] = where.key if not found else f"{where.key}/{name_of(where)}"
         if found:
-            return [StoredFile(one.key.removeprefix(f"{where.key}/"), one.size, parts=True) for one in found]
+            return [self._file(one, one.key.removeprefix(f"{where.key}/")) for one in found]
         single = await the_object(self._store, where)
         if single is None:
             raise SourceError(
                 f"{self._store.shown} has nothing at {uri!r}; upload the model there, or correct the address"
             )
-        return [StoredFile(name_of(where), single.size, parts=True)]
+        return [self._file(single, name_of(where))]
 
     async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """The bytes of a part of the object in chunks. Raises SourceError, and FromStartError as Artifacts has it."""
@@ -39,6 +39,14 @@ class BucketArtifacts:
         async with aclosing(self._store.read(where.bucket, key, part)) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+    def _file(self, stored: StoredObject, path: str) -> StoredFile:
+        if stored.unpacked:
+            raise SourceError(
+                f"{self._store.shown} unpacks the object {stored.key[:256]!r} on the way, as it has `Content-Encoding: "
+                "gzip`; upload it as it is, without"
+            )
+        return StoredFile(path, stored.size, parts=True)
 
     async def _key_of_its_name(self, uri: str, where: Place) -> str:
         """The key of the file that is named as the place is: in the folder, or the place itself."""

@@ -38,11 +38,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object: its whole key, its size in bytes, and the store's mark of what it holds now."""
+    """An object: its whole key, its size in bytes, the store's mark of what it holds now, and whether the store unpacks
+    it on the way, so that other bytes come than are stored."""
 
     key: str
     size: int
     etag: str = ""
+    unpacked: bool = False
 
 
 class Bucket(Protocol):

@@ -57,7 +57,7 @@ class GcsBucket:
         return self._web.stream(what, path, tokens=self._tokens, part=part)
 
     async def _page(self, bucket: str, asked: Mapping[str, str]) -> dict[str, Any]:
-        wanted = {"fields": "items(name,size),nextPageToken", "maxResults": str(PAGE)}
+        wanted = {"fields": "items(name,size,contentEncoding),nextPageToken", "maxResults": str(PAGE)}
         known = await self._tokens.headers() if self._tokens is not None else {}
         reply = await self._web.ask(self.shown, f"/storage/v1/b/{bucket}/o", {**wanted, **asked}, known)
         if reply.status == 401 and self._tokens is not None:
@@ -73,4 +73,4 @@ class GcsBucket:
         key, size = text(entry.get("name")), count(entry.get("size"))
         if key is None or size is None:
             raise strange(self.shown)
-        return StoredObject(key, size)
+        return StoredObject(key, size, unpacked=entry.get("contentEncoding") == "gzip")
