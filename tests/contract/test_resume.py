@@ -27,6 +27,7 @@ from crossfade.ports import SourceError
 
 from tests.contract.conftest import inherited_environment
 from tests.support.byte_server import URI, ByteServer, byte_server
+from tests.support.faults import proxy, refusing
 
 MIB = 1 << 20
 LOAD = [sys.executable, "-m", "crossfade", "load"]
@@ -392,6 +393,19 @@ class TestTelling:
         assert line.startswith("crossfade load: 2 of 5 MiB, 0 of 1 files, ")
         server.stall = None
         assert load(server, tmp_path / "to").returncode == 0
+        assert content(tmp_path / "to") == {"weights": SMALL}
+
+    def test_why_it_waits_can_be_read_before_anything_is_listed(self, server: ByteServer, tmp_path: Path) -> None:
+        status = tmp_path / "to" / STAGING / STATUS
+        with proxy(server.url) as front:
+            server.url = front.url
+            front.inject(refusing(503), times=3)
+            with loading(server, tmp_path / "to") as process:
+                until(status.exists)
+                found = json.loads(status.read_text())
+                assert process.wait(30) == 0
+        assert (found["state"], found["files"]) == ("Waiting", 0)
+        assert "refused tree of crossfade/model with 503" in found["message"]
         assert content(tmp_path / "to") == {"weights": SMALL}
 
     async def test_what_was_found_is_told_apart_from_what_came(
