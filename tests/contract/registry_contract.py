@@ -39,8 +39,8 @@ class Subject:
     `access` makes the way in by an address in front of `upstream`. `exact` and `mutable` mean the same version, until
     `move` lets `mutable` mean another one. `overwrite` changes bytes at this address in place, where the registry lets
     somebody. `stranger` is known to nobody, `outsider` may not read `exact`. `canaries` are the secrets. `asks` is
-    in the path of each question, and `reads` in that of every file.
-    """
+    in the path of each question, and `reads` in that of every file. `nobody` comes without credentials, where those
+    would lead to a server on this machine."""
 
     upstream: str
     access: Callable[[str], Access]
@@ -56,6 +56,7 @@ class Subject:
     canaries: tuple[str, ...]
     asks: str
     reads: str
+    nobody: Callable[[str], Access] | None = None
 
 
 @asynccontextmanager
@@ -239,7 +240,7 @@ class SourceContract:
     async def test_an_address_on_this_machine_is_refused(self, subject: Subject, front: Proxy) -> None:
         sources = OpenSources((), None)
         with pytest.raises(SourceError, match="must not come from") as failure:
-            async with sources.open(subject.access(front.url)) as found:
+            async with sources.open((subject.nobody or subject.access)(front.url)) as found:
                 await found.registry.resolve(subject.exact)
         await sources.close()
         assert failure.value.retry, "the ModelRegistry can be edited"

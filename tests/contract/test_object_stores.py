@@ -1,6 +1,7 @@
 """Catches an object store that is asked as somebody else than the tenant, whose bad days end in wrong bytes, or whose
 own client would have another model."""
 
+import gzip
 import json
 import uuid
 from collections.abc import Iterator
@@ -8,16 +9,17 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import httpx
 import pytest
 from crossfade.adapters.buckets.azure import AzureBucket
 from crossfade.adapters.buckets.opening import opened_bucket
 from crossfade.adapters.sources import OpenSources
 from crossfade.adapters.web import Guard
 from crossfade.model.access import Access, Secrets, secret_keys, secrets_of
-from crossfade.ports import SourceError, StoredFile
+from crossfade.ports import Part, SourceError, StoredFile
 
 from tests.contract.registry_contract import SourceContract, Subject, digest, opened, resolve
-from tests.contract.store_bench import Bench, S3Bench, a_model, in_store
+from tests.contract.store_bench import Bench, GcsBench, S3Bench, a_model, in_store
 from tests.support.faults import Proxy, proxy, refusing
 
 BIG = bytes(range(256)) * 12_000
@@ -56,6 +58,7 @@ def a_subject(bench: Bench) -> Subject:
         canaries=bench.canaries,
         asks=ASKS[scheme],
         reads="weights.bin",
+        nobody=partial(bench.access, who="", prefix="risk"),
     )
 
 
@@ -124,6 +127,54 @@ async def test_a_key_is_a_model_of_one_file_and_a_folder_may_hold_one_of_its_own
         assert await found.artifacts.files(f"{bench.bucket}/two") == [StoredFile("two", 5)]
     assert await content(access, f"{bench.bucket}/one/model.onnx", "model.onnx") == BIG
     assert await content(access, f"{bench.bucket}/two", "two") == b"inner"
+
+
+async def test_parts_of_one_object_are_asked_for_and_nothing_else(bench: Bench, front: Proxy) -> None:
+    name = uuid.uuid4().hex
+    bench.put(f"parts/{name}", BIG)
+    uri = f"{bench.bucket}/parts/{name}"
+    parts = [Part(at, at + 100_000) for at in range(0, len(BIG) - 100_000, 100_000)]
+    async with opened(bench.access(front.url)) as found:
+        await found.artifacts.files(uri)
+        front.seen.clear()
+        for part in parts:
+            got = b"".join([chunk async for chunk in found.artifacts.read(uri, name, part)])
+            assert got == BIG[part.start : part.end]
+    assert len(front.seen) == len(parts)
+
+
+async def test_a_key_that_becomes_a_folder_is_one_when_it_is_listed_again(bench: Bench) -> None:
+    name = uuid.uuid4().hex
+    uri = f"{bench.bucket}/parts/{name}"
+    async with opened(bench.access(bench.url)) as found:
+        for key, content in ((f"parts/{name}", b"one"), (f"parts/{name}/{name}", b"inner")):
+            bench.put(key, content)
+            await found.artifacts.files(uri)
+            assert b"".join([chunk async for chunk in found.artifacts.read(uri, name)]) == content
+
+
+@pytest.mark.parametrize("store_bench", ["gs"], indirect=True)
+async def test_what_google_unpacks_on_the_way_is_refused_where_it_is_of_the_model(store_bench: GcsBench) -> None:
+    folder, one = uuid.uuid4().hex, f"a-{uuid.uuid4().hex}"
+    store_bench.put(f"{folder}/weights.bin", BIG)
+    async with opened(store_bench.access(store_bench.url)) as found:
+        for key in (f"{folder}-other", one):
+            keep_packed(store_bench, key)
+        assert await found.artifacts.files(f"gs://models/{folder}") == [StoredFile("weights.bin", len(BIG))]
+        keep_packed(store_bench, f"{folder}/b.json")
+        for place, key in ((folder, f"{folder}/b.json"), (one, one)):
+            with pytest.raises(SourceError, match=f"'{key}'.*`Content-Encoding: gzip`; upload it as it is") as failure:
+                await found.artifacts.files(f"gs://models/{place}")
+            assert failure.value.retry
+        with pytest.raises(SourceError, match="has nothing at"):
+            await found.artifacts.files(f"gs://models/{one[:-1]}")
+
+
+def keep_packed(bench: GcsBench, key: str) -> None:
+    """As `gcloud storage cp --gzip-local` uploads it."""
+    told = {"uploadType": "media", "contentEncoding": "gzip", "name": key}
+    url = f"{bench.store}/upload/storage/v1/b/models/o"
+    httpx.post(url, params=told, content=gzip.compress(b"{}")).raise_for_status()
 
 
 async def test_a_folder_that_a_console_made_is_no_file(bench: Bench) -> None:
@@ -220,6 +271,7 @@ _LIST = "<ListBucketResult>{}</ListBucketResult>"
         b"{}",
         b"<html><body>hello</body></html>",
         _LIST.format(_ENTRY.replace("1", "-1")).encode(),
+        _LIST.format(_ENTRY.replace("1", "1" * 5000)).encode(),
         _LIST.format("<IsTruncated>true</IsTruncated><NextContinuationToken>x</NextContinuationToken>").encode(),
         b'<!DOCTYPE x [<!ENTITY a "aaaa">]>' + _LIST.format(_ENTRY.replace("risk", "&a;")).encode(),
         _LIST.format(_ENTRY).encode("utf-16"),
@@ -245,7 +297,7 @@ async def test_a_key_that_would_leave_the_models_folder_is_refused(s3: S3Bench, 
 @pytest.mark.parametrize("address", ["http://169.254.169.254", "http://[fd00:ec2::254]", "http://127.0.0.1:1"])
 async def test_an_endpoint_where_credentials_are_given_out_is_refused(bench: Bench, address: str) -> None:
     sources = OpenSources((), None)
-    async with sources.open(bench.access(address)) as found:
+    async with sources.open(bench.access(address, "")) as found:
         with pytest.raises(SourceError, match="where models must not come from"):
             await found.registry.resolve(in_store(f"{bench.bucket}/risk"))
     await sources.close()

@@ -36,7 +36,7 @@ from tests.contract.oci_bench import (
     with_tokens,
 )
 from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
-from tests.support.faults import Answer, proxy, refusing
+from tests.support.faults import Answer, proxy, refusing, truncating
 
 pytestmark = pytest.mark.cluster
 
@@ -104,6 +104,26 @@ def fresh(oci: OciBench) -> Subject:
 
 class TestContract(RegistryContract):
     """Debian's registry, with a token server."""
+
+
+async def test_a_token_that_ends_while_a_layer_is_read_is_renewed(oci: OciBench) -> None:
+    subject = a_subject(oci)
+    ended: set[str] = set()
+
+    def cut(answer: Answer) -> Answer:
+        ended.update(str(token) for token in front.sent("authorization") if token)
+        return truncating(answer)
+
+    with proxy(oci.url) as front:
+        front.refuses = lambda headers: 401 if headers.get("authorization") in ended else None
+        async with opened(subject.access(front.url)) as found:
+            where = (await found.registry.resolve(subject.exact)).immutable_uri
+            whole = await measure(found.artifacts, where)
+            front.inject(cut, where="/blobs/", times=1)
+            assert await measure(found.artifacts, where) == whole
+        ranges = {headers["range"] for _, headers in front.seen if "range" in headers}
+    assert ended
+    assert len(ranges) == 1
 
 
 async def contents(access: Access, reference: str, folder: Path) -> dict[str, bytes]:

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import itertools
 import json
 import os
 import signal
@@ -26,6 +27,7 @@ from crossfade.ports import SourceError
 
 from tests.contract.conftest import inherited_environment
 from tests.support.byte_server import URI, ByteServer, byte_server
+from tests.support.faults import proxy, refusing
 
 MIB = 1 << 20
 LOAD = [sys.executable, "-m", "crossfade", "load"]
@@ -169,7 +171,7 @@ class TestKilled:
         assert content(tmp_path / "to") == {"weights": SMALL[::-1]}
         assert server.sent == len(SMALL), "nothing was loaded twice"
 
-    @pytest.mark.parametrize("moved", [0, 1])
+    @pytest.mark.parametrize("moved", [0, 1, 2])
     def test_between_the_last_byte_and_the_last_file_in_its_place(
         self, server: ByteServer, tmp_path: Path, moved: int
     ) -> None:
@@ -178,6 +180,7 @@ class TestKilled:
         with loading(server, tmp_path / "to", [sys.executable, "-c", SETTLING, str(moved)]) as process:
             assert process.stdout is not None
             assert process.stdout.readline() == "settling\n"
+        assert sum(path.name != STAGING for path in (tmp_path / "to").iterdir()) == moved
         server.asked.clear()
         assert load(server, tmp_path / "to").returncode == 0
         assert content(tmp_path / "to") == content(server.folder)
@@ -281,14 +284,39 @@ class TestBroken:
 
         def change() -> None:
             server.version += "1"
-            (server.folder / "weights").write_bytes(os.urandom(len(SMALL)))
+            (new := server.folder.with_name("new")).write_bytes(os.urandom(len(SMALL)))
+            new.replace(server.folder / "weights")
 
         server.drops, server.on_drop = [3 * MIB] * times, change
 
     async def test_without_a_version_nothing_is_put_together(self, server: ByteServer, store: HubArtifacts) -> None:
-        server.validators, server.drops = False, [3 * MIB]
+        server.validators, server.drops = (), [3 * MIB]
         assert (await measure(store, URI)).digest == digest_of(server.folder)
         assert [asked for _, asked in server.asked] == ["", ""]
+
+    @pytest.mark.parametrize("names", [("ETag",), ("x-goog-generation",)])
+    @pytest.mark.parametrize("names_parts", [True, False])
+    async def test_a_server_that_goes_on_with_another_version_is_not_believed(
+        self, server: ByteServer, store: HubArtifacts, names: tuple[str, ...], names_parts: bool
+    ) -> None:
+        """Or with one that it does not name."""
+        server.conditions, server.validators, server.names_parts = False, names, names_parts
+        self.changing(server, 1)
+        assert (await measure(store, URI)).digest == digest_of(server.folder)
+        assert [asked for _, asked in server.asked] == ["", f"bytes={3 * MIB}-", ""]
+
+    @pytest.mark.parametrize(("age", "goes_on"), [(0.0, False), (1.0, False), (3600.0, True)])
+    async def test_a_file_that_was_written_a_moment_ago_may_be_written_again_in_it(
+        self, server: ByteServer, store: HubArtifacts, age: float, goes_on: bool
+    ) -> None:
+        server.validators, server.modified, server.drops = ("Last-Modified",), time.time() - age, [3 * MIB]
+        assert (await measure(store, URI)).digest == digest_of(server.folder)
+        assert [asked for _, asked in server.asked] == ["", f"bytes={3 * MIB}-" if goes_on else ""]
+
+    async def test_a_generation_is_gone_on_with(self, server: ByteServer, store: HubArtifacts) -> None:
+        server.validators, server.drops = ("x-goog-generation",), [3 * MIB]
+        assert (await measure(store, URI)).digest == digest_of(server.folder)
+        assert [asked for _, asked in server.asked] == ["", f"bytes={3 * MIB}-"]
 
 
 class TestDisk:
@@ -311,6 +339,40 @@ class TestDisk:
             await fetch(store, URI, digest_of(server.folder), tmp_path / "to")
         assert list((tmp_path / "to").iterdir()) == []
 
+    @pytest.mark.parametrize(("step", "done"), [((Path, "rename"), 1), ((os, "fsync"), 3), ((Staging, "clear"), 0)])
+    async def test_a_disk_that_fails_while_files_are_moved_costs_no_byte(
+        self,
+        server: ByteServer,
+        store: HubArtifacts,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        step: tuple[object, str],
+        done: int,
+    ) -> None:
+        """The fourth sync is of the target, after two files and the folder of the parts."""
+        (server.folder / "a").write_bytes(b"small")
+        digest = digest_of(server.folder)
+        with monkeypatch.context() as broken:
+            broken.setattr(*step, failing(getattr(*step), after=done))
+            with pytest.raises(OSError, match="Input/output error"):
+                await fetch(store, URI, digest, tmp_path / "to")
+        server.asked.clear()
+        assert (await fetch(store, URI, digest, tmp_path / "to")).digest == digest
+        assert content(tmp_path / "to") == content(server.folder)
+        assert server.asked == []
+
+
+def failing(real: Callable[..., object], after: int) -> Callable[..., object]:
+    """The same, but with a failure of the disk after so many calls, once."""
+    calls = itertools.count()
+
+    def call(*told: object) -> object:
+        if next(calls) == after:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return real(*told)
+
+    return call
+
 
 class TestTelling:
     def test_how_far_it_is_can_be_read_beside_the_model_and_goes_with_the_load(
@@ -331,6 +393,19 @@ class TestTelling:
         assert line.startswith("crossfade load: 2 of 5 MiB, 0 of 1 files, ")
         server.stall = None
         assert load(server, tmp_path / "to").returncode == 0
+        assert content(tmp_path / "to") == {"weights": SMALL}
+
+    def test_why_it_waits_can_be_read_before_anything_is_listed(self, server: ByteServer, tmp_path: Path) -> None:
+        status = tmp_path / "to" / STAGING / STATUS
+        with proxy(server.url) as front:
+            server.url = front.url
+            front.inject(refusing(503), times=3)
+            with loading(server, tmp_path / "to") as process:
+                until(status.exists)
+                found = json.loads(status.read_text())
+                assert process.wait(30) == 0
+        assert (found["state"], found["files"]) == ("Waiting", 0)
+        assert "refused tree of crossfade/model with 503" in found["message"]
         assert content(tmp_path / "to") == {"weights": SMALL}
 
     async def test_what_was_found_is_told_apart_from_what_came(
@@ -382,17 +457,24 @@ if len(sys.argv) > 1:
 """
 SETTLING = """
 import sys, time
+from pathlib import Path
 from crossfade.cli import app
 from crossfade.observe.staging import Staging
 
-def settle(self):
-    for entry in sorted(self._parts.iterdir())[: int(moved)]:
-        entry.rename(self._target / entry.name)
+def stop():
     print("settling", flush=True)
     time.sleep(600)
 
-moved = sys.argv.pop(1)
-Staging.settle = settle
+def counted(entry, target, rename=Path.rename):
+    global moved
+    if moved == 0:
+        stop()
+    moved -= 1
+    return rename(entry, target)
+
+moved = int(sys.argv.pop(1))
+Path.rename, Staging.clear = counted, lambda _: stop()
 sys.argv[1:1] = ["load"]
 app()
 """
+"""A loader that stops before it moves its next file, after so many, and before it clears up, after all."""

@@ -2,6 +2,7 @@
 names."""
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 from crossfade.api.v1alpha1.modelversion import RegistryRef, SageMakerSource, Source
 from crossfade.model.access import Access, Secrets
+from crossfade.observe.ahead import PART_BYTES
 from crossfade.observe.verify import DigestMismatch, fetch
-from crossfade.ports import SourceError
+from crossfade.ports import Part, SourceError
 
 from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
 from tests.contract.sagemaker_bench import IMAGE, Group, as_amazon, packed, way_in
@@ -115,6 +117,16 @@ async def test_an_archive_is_its_files(bench: S3Bench, group: Group, tmp_path: P
     assert found == {"model.json": b'{"version": 7}', "code/serve.py": b"pass"}
 
 
+async def test_a_large_archive_is_asked_for_in_parts(bench: S3Bench, group: Group, tmp_path: Path) -> None:
+    weights = os.urandom(2 * PART_BYTES)
+    bench.put(group.key(1), packed(weights=weights))
+    arn = group.register(container={"ModelDataUrl": f"s3://models/{group.key(1)}"})
+    with proxy(bench.url, keeps_host=True) as front:
+        assert await files_of(way_in(bench, front.url), by_arn(arn), tmp_path / "m") == {"weights": weights}
+    ranges = [headers["range"] for _, headers in front.seen if "range" in headers]
+    assert [asked.partition("-")[0] for asked in ranges] == [f"bytes={at * PART_BYTES}" for at in range(3)]
+
+
 async def test_what_is_not_packed_is_taken_as_it_is(bench: S3Bench, group: Group, tmp_path: Path) -> None:
     for name, text in (("a/weights.bin", b"w"), ("a/conf/x.json", b"{}"), ("ab", b"of another")):
         bench.put(f"{group.name}/{name}", text)
@@ -134,6 +146,35 @@ async def test_what_is_not_packed_is_taken_as_it_is(bench: S3Bench, group: Group
         source = {**told, "S3Uri": f"s3://models/{group.name}/{told['S3Uri']}"}
         arn = group.register(container={"ModelDataSource": {"S3DataSource": source}})
         assert await files_of(way_in(bench, bench.url), by_arn(arn), tmp_path / str(number)) == files
+
+
+async def test_a_key_may_have_any_letters(bench: S3Bench, group: Group, tmp_path: Path) -> None:
+    """A query's and a fragment's too, where there is another object at what is before them."""
+    bench.put(f"{group.name}/m", b"of another")
+    for number, name in enumerate(("m?as=object", "m#1", "m%3Fx", "m?as=object&packed=tar.gz&etag=%41#")):
+        bench.put(f"{group.name}/{name}", name.encode())
+        source = {
+            "S3Uri": f"s3://models/{group.name}/{name}",
+            "S3DataType": "S3Object",
+            "CompressionType": "None",
+        }
+        arn = group.register(container={"ModelDataSource": {"S3DataSource": source}})
+        found = await files_of(way_in(bench, bench.url), by_arn(arn), tmp_path / str(number))
+        assert found == {name: name.encode()}
+
+
+async def test_a_file_that_is_named_as_its_folder_is_not_asked_for_twice(bench: S3Bench, group: Group) -> None:
+    bench.put(f"{group.name}/a/a", b"0123456789")
+    source = {"S3Uri": f"s3://models/{group.name}/a/", "S3DataType": "S3Prefix", "CompressionType": "None"}
+    arn = group.register(container={"ModelDataSource": {"S3DataSource": source}})
+    with proxy(bench.url, keeps_host=True) as front:
+        async with opened(way_in(bench, front.url)) as found:
+            uri = (await found.registry.resolve(by_arn(arn))).immutable_uri
+            await found.artifacts.files(uri)
+            front.seen.clear()
+            for at in range(9):
+                assert [chunk async for chunk in found.artifacts.read(uri, "a", Part(at, at + 1))] == [b"%d" % at]
+        assert len(front.seen) == 9
 
 
 async def test_boto3_has_the_same_model(bench: S3Bench, subject: Subject) -> None:
@@ -236,6 +277,38 @@ async def test_metrics_that_cannot_be_read_are_left_out(bench: S3Bench, group: G
     facts = (await resolve(way_in(bench, bench.url), by_arn(arn))).facts
     assert facts is not None
     assert facts.evaluation is None
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+async def test_a_store_on_a_bad_day_costs_no_evaluation(bench: S3Bench, group: Group, status: int) -> None:
+    arn = measured(bench, group)
+    with proxy(bench.url, keeps_host=True) as front:
+        front.inject(refusing(status, Retry_After="7"), where="evaluation.json", times=1)
+        with pytest.raises(SourceError, match=f"answered with {status}") as failure:
+            await resolve(way_in(bench, front.url), by_arn(arn))
+        assert (failure.value.retry, failure.value.wait) == (True, 7.0)
+        facts = (await resolve(way_in(bench, front.url), by_arn(arn))).facts
+    assert facts is not None
+    assert facts.evaluation is not None
+
+
+@pytest.mark.parametrize("status", [301, 400, 403, 404])
+async def test_metrics_that_are_elsewhere_or_not_for_the_reader_hold_nothing_up(
+    bench: S3Bench, group: Group, status: int
+) -> None:
+    arn = measured(bench, group)
+    with proxy(bench.url, keeps_host=True) as front:
+        front.inject(refusing(status), where="evaluation.json")
+        facts = (await resolve(way_in(bench, front.url), by_arn(arn))).facts
+    assert facts is not None
+    assert facts.evaluation is None
+
+
+def measured(bench: S3Bench, group: Group) -> str:
+    """A package with metrics."""
+    bench.put(f"{group.name}/evaluation.json", b'{"f1": 1}')
+    quality = {"Statistics": {"ContentType": "application/json", "S3Uri": f"s3://models/{group.name}/evaluation.json"}}
+    return group.register(ModelMetrics={"ModelQuality": quality})
 
 
 async def test_an_object_that_was_overwritten_since_it_was_registered_is_refused(

@@ -2,10 +2,13 @@
 
 import asyncio
 import functools
+from collections.abc import Callable
 from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import httpx
+import obstore
 import pytest
 from crossfade.adapters.artifacts.http import HttpArtifacts
 from crossfade.adapters.artifacts.object_store import ObjectStoreArtifacts
@@ -44,6 +47,27 @@ class TestS3:
         for part in (Part(5), Part(5, 9_000_000), Part(9_000_000, len(BIG) + 5), Part(0, 1)):
             found = b"".join([chunk async for chunk in store.read("s3://models/churn/1", "model", part)])
             assert found == BIG[part.start : part.end]
+
+    async def test_a_part_costs_one_question(self, s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        put(s3, "churn/one", BIG)
+        asked: list[str] = []
+
+        def noted(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+            def call(*told: Any, **more: Any) -> Any:
+                asked.append(name)
+                return real(*told, **more)
+
+            return call
+
+        for name in ("get_async", "head_async"):
+            monkeypatch.setattr(obstore, name, noted(name, getattr(obstore, name)))
+        store, uri = ObjectStoreArtifacts(), "s3://models/churn/one"
+        await store.files(uri)
+        asked.clear()
+        for at in range(0, 9_000_000, 1_000_000):
+            part = Part(at, at + 1_000_000)
+            assert b"".join([chunk async for chunk in store.read(uri, "one", part)]) == BIG[part.start : part.end]
+        assert asked == ["get_async"] * 9
 
     async def test_an_object_that_is_replaced_while_it_is_read_is_to_be_begun_again(self, s3: str) -> None:
         put(s3, "churn/1/model", BIG)

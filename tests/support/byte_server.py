@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import unquote
@@ -37,14 +38,21 @@ class ByteServer:
     asked: list[tuple[str, str]] = field(default_factory=list)
     sent: int = 0
     ranges: bool = True
-    validators: bool = True
+    validators: tuple[str, ...] = ("ETag",)
+    """The headers that tell one version of a file from another."""
+    names_parts: bool = True
+    """Whether parts have them too."""
+    conditions: bool = True
+    """Whether If-Range is heeded."""
+    modified: float = 0.0
+    """What is in Last-Modified, in seconds since 1970."""
     drops: list[int] = field(default_factory=list)
     """After so many bytes of the next bodies their connections end; one for each."""
     on_drop: Callable[[], object] = lambda: None
     stall: int | None = None
     """After so many bytes of each body nothing more comes."""
     version: str = "1"
-    """What is in the ETag; whoever changes bytes in place changes it."""
+    """What is in the ETag and the generation; whoever changes bytes in place changes it."""
     bytes_second: float = float("inf")
     """Of one connection."""
     stretch: int = 0
@@ -57,15 +65,19 @@ class ByteServer:
     def part(self, handler: BaseHTTPRequestHandler, size: int) -> tuple[int, int] | None:
         """First byte and end of what is asked for, None for the whole."""
         found = _RANGE.fullmatch(handler.headers.get("Range", ""))
-        current = handler.headers.get("If-Range") in (None, self.tag)
+        current = not self.conditions or handler.headers.get("If-Range") in (None, *self.versions().values())
         if found is None or not self.ranges or not current or int(found[1]) >= size:
             return None
         return int(found[1]), min(int(found[2] or size - 1) + 1 + self.stretch, size)
 
-    @property
-    def tag(self) -> str:
-        """The ETag."""
-        return f'"{self.version}"'
+    def versions(self) -> dict[str, str]:
+        """What tells the version, by its header."""
+        known = {
+            "ETag": f'"{self.version}"',
+            "Last-Modified": formatdate(self.modified, usegmt=True),
+            "x-goog-generation": self.version,
+        }
+        return {name: known[name] for name in self.validators}
 
 
 @contextmanager
@@ -124,8 +136,8 @@ def _answer(handler: BaseHTTPRequestHandler, made: ByteServer, file: int) -> Non
     handler.send_response(206 if part else 200)
     if part:
         handler.send_header("Content-Range", f"bytes {start}-{end - 1}/{size}")
-    if made.validators:
-        handler.send_header("ETag", made.tag)
+    for name, told in (made.versions() if made.names_parts or part is None else {}).items():
+        handler.send_header(name, told)
     handler.send_header("Content-Length", str(end - start))
     handler.end_headers()
     handler.wfile.flush()

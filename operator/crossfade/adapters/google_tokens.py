@@ -9,6 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 import httpx
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -23,20 +24,31 @@ _GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _AUDIENCE: Final = "https://oauth2.googleapis.com/token"
 """Whom assertions are for, wherever the token server is asked: so Google's own client has it."""
+_MOST_BITS: Final = 4096
+_MOST_PEM: Final = 4000
+"""Letters; one of 4096 bits has 3272. What is longer can take minutes to load."""
 _LIFE_SECONDS: Final = 3600
 _MARGIN_SECONDS: Final = 60.0
 
 
 class GoogleTokens:
     """Tokens of this scope for a service account, by its key as Google gives it out in JSON. They are asked for at the
-    `token_uri` that the key names, past the guard. Raises SourceError when the key or `ca` cannot be used."""
+    `token_uri` that the key names, past the guard. Raises SourceError when the key or `ca` cannot be used; whether
+    its `private_key` can is known when the first token is wanted."""
 
     def __init__(self, key: str, scope: str, ca: str, guard: Guard | None, timeout: float) -> None:
         told = json_object(key) or {}
         email, place = text(told.get("client_email")), text(told.get("token_uri"))
-        self._signer = _private_key(told.get("private_key"))
-        if email is None or place is None or not _is_address(place):
+        self._pem = text(told.get("private_key")) or ""
+        if not self._pem or email is None or place is None or not _is_address(place):
             raise _unusable()
+        if len(self._pem) > _MOST_PEM:
+            raise _too_long()
+        if not (_is_googles(place) or guard is None or guard.allow_loopback):
+            raise SourceError(
+                "`token_uri` of the key `serviceAccountKey` of the Secret must be an https address of googleapis.com, "
+                "as Google gave it out; nobody else is asked for tokens"
+            )
         self._email = email
         self._scope = scope
         self._web = Web(place, ca=ca, guard=guard, timeout=timeout)
@@ -47,12 +59,13 @@ class GoogleTokens:
         """Close all connections."""
         await self._web.close()
 
-    def forget(self) -> None:
-        """The token is not known any longer."""
-        self._kept = None
+    def forget(self, refused: Mapping[str, str]) -> None:
+        """See Tokens."""
+        if self._kept is not None and self._kept[0] == refused:  # else another request has renewed it meanwhile
+            self._kept = None
 
     async def headers(self) -> Mapping[str, str]:
-        """What to send. Raises SourceError."""
+        """See Tokens."""
         async with self._asking:
             if self._kept is None or time.monotonic() > self._kept[1]:
                 self._kept = await self._fetched()
@@ -60,7 +73,8 @@ class GoogleTokens:
 
     async def _fetched(self) -> tuple[dict[str, str], float]:
         what = f"the token server at {self._web.shown}"
-        form = urlencode({"grant_type": _GRANT, "assertion": self._assertion()}).encode()
+        assertion = await asyncio.to_thread(self._assertion)
+        form = urlencode({"grant_type": _GRANT, "assertion": assertion}).encode()
         reply = await self._web.tell(what, "", form, _FORM)
         found = json_object(reply.content) or {}
         if reply.status in (400, 401, 403):
@@ -80,17 +94,18 @@ class GoogleTokens:
         now = int(time.time())
         claims = {"iss": self._email, "scope": self._scope, "aud": _AUDIENCE, "iat": now, "exp": now + _LIFE_SECONDS}
         told = f"{_packed({'alg': 'RS256', 'typ': 'JWT'})}.{_packed(claims)}"
-        return f"{told}.{_letters(self._signer.sign(told.encode(), PKCS1v15(), SHA256()))}"
+        return f"{told}.{_letters(_signature(self._pem, told.encode()))}"
 
 
-def _private_key(pem: object) -> RSAPrivateKey:
+def _signature(pem: str, told: bytes) -> bytes:
+    """Takes long for what tenants make up; not for the event loop. Raises SourceError."""
     try:
-        found = load_pem_private_key(str(pem).encode(), None)
-    except (ValueError, TypeError):
+        found = load_pem_private_key(pem.encode(), None)
+        if isinstance(found, RSAPrivateKey) and found.key_size <= _MOST_BITS:
+            return found.sign(told, PKCS1v15(), SHA256())
+    except (InternalError, TypeError, UnsupportedAlgorithm, ValueError):
         raise _unusable() from None
-    if not isinstance(found, RSAPrivateKey):
-        raise _unusable()
-    return found
+    raise _too_long() if isinstance(found, RSAPrivateKey) else _unusable()
 
 
 def _is_address(place: str) -> bool:
@@ -99,6 +114,18 @@ def _is_address(place: str) -> bool:
     except httpx.InvalidURL:
         return False
     return url.scheme in ("http", "https") and bool(url.host) and not url.userinfo
+
+
+def _is_googles(place: str) -> bool:
+    url = httpx.URL(place)
+    return url.scheme == "https" and url.host.endswith(".googleapis.com")
+
+
+def _too_long() -> SourceError:
+    return SourceError(
+        f"the key `serviceAccountKey` of the Secret must have a `private_key` of {_MOST_BITS} bits at most, as Google "
+        "gives them out"
+    )
 
 
 def _unusable() -> SourceError:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -63,12 +63,11 @@ class HubServer:
             for entry in page:
                 yield entry
 
-    async def download(self, repo: str, commit: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+    def download(self, repo: str, commit: str, path: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """Stream a part of the file at `path`. Raises SourceError."""
         what = f"the file {path!r} of {repo} at the Hugging Face Hub {self.shown}"
         place = f"/{repo}/resolve/{commit}/{quote(path)}"
-        async for chunk in self._web.stream(what, place, elsewhere=self._elsewhere, part=part):
-            yield chunk
+        return self._web.stream(what, place, elsewhere=self._elsewhere, part=part)
 
     async def _get(self, repo: str, path: str, parameters: Mapping[str, str]) -> tuple[Any, Mapping[str, str] | None]:
         """What is said in JSON, and the parameters that ask for the next page, None on the last."""

@@ -1,7 +1,7 @@
 """One MLflow server: its REST API and the files that it serves."""
 
 from base64 import b64encode
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -47,11 +47,10 @@ class MlflowServer:
             raise SourceError(f"{what} answered {path} with no JSON object; check that the address is MLflow's own")
         return answer
 
-    async def download(self, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+    def download(self, path: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """Stream a part of the served artifact at `path`. Raises SourceError."""
         what = f"the file {path!r} at MLflow {self.shown}"
-        async for chunk in self._web.stream(what, f"{_API}/mlflow-artifacts/artifacts/{quote(path)}", part=part):
-            yield chunk
+        return self._web.stream(what, f"{_API}/mlflow-artifacts/artifacts/{quote(path)}", part=part)
 
 
 def _headers(access: Access) -> dict[str, str]:

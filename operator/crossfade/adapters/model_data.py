@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, unquote, urlencode
 
 from crossfade.adapters.buckets.bucket import Place, place
 from crossfade.model.loose import member, objects, text
@@ -27,14 +27,19 @@ class ModelData:
         pairs = {"as": "object"} if self.single else {}
         pairs |= {"packed": _PACKED} if self.packed else {}
         pairs |= {"etag": self.etag} if self.etag else {}
-        return f"{self.place}{'?' if pairs else ''}{urlencode(pairs)}"
+        return f"{_written(str(self.place))}{'?' if pairs else ''}{urlencode(pairs)}"
+
+
+def _written(place: str) -> str:
+    """With the letters escaped that mean something else in an address; all others stay, for who reads it."""
+    return place.replace("%", "%25").replace("?", "%3F").replace("#", "%23")
 
 
 def parsed(uri: str) -> ModelData:
     """The place that is meant. Raises SourceError."""
     where, _, query = uri.partition("?")
     told = dict(parse_qsl(query))
-    return ModelData(place(where), "as" in told, told.get("packed") == _PACKED, told.get("etag", ""))
+    return ModelData(place(unquote(where)), "as" in told, told.get("packed") == _PACKED, told.get("etag", ""))
 
 
 def data_of(package: Mapping[str, Any], what: str) -> ModelData:

@@ -1,8 +1,8 @@
 """One OCI registry: manifests whole and blobs as streams, with the token that it wants to see."""
 
 import hashlib
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, aclosing
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -58,20 +58,22 @@ class OciServer:
     async def config(self, repository: str, digest: str) -> dict[str, Any]:
         """A small JSON object that a manifest names. Raises SourceError."""
         content = bytearray()
-        async for chunk in self.blob(repository, digest):
-            content += chunk
-            if len(content) > _CONFIG_BYTES:
-                raise SourceError(f"the config of {repository} has more than {_CONFIG_BYTES} bytes; push a smaller one")
+        async with aclosing(self.blob(repository, digest)) as chunks:
+            async for chunk in chunks:
+                content += chunk
+                if len(content) > _CONFIG_BYTES:
+                    raise SourceError(
+                        f"the config of {repository} has more than {_CONFIG_BYTES} bytes; push a smaller one"
+                    )
         return _checked(bytes(content), digest, f"the OCI registry at {self.shown} gave a config of {repository}")[1]
 
-    async def blob(self, repository: str, digest: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+    def blob(self, repository: str, digest: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """Stream the bytes of a part of a layer; whether they are those of the digest is for the reader to check. They
         may lie at another host, which gets no credentials. Raises SourceError."""
         what = f"the layer {digest} of {repository} at the OCI registry {self.shown}"
-        headers = await self._tokens.headers(repository)
+        tokens = self._tokens.of(repository)
         path = f"/v2/{repository}/blobs/{quote(digest, safe=':')}"
-        async for chunk in self._web.stream(what, path, headers, elsewhere=self._elsewhere, part=part):
-            yield chunk
+        return self._web.stream(what, path, tokens=tokens, elsewhere=self._elsewhere, part=part)
 
     async def _asked(self, repository: str, path: str) -> Reply:
         """The answer, after the registry was shown what it wants to see."""

@@ -5,6 +5,7 @@ import asyncio
 import re
 import time
 from base64 import b64decode, b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ import httpx
 
 from crossfade.adapters.address import shown
 from crossfade.adapters.json_object import json_object
-from crossfade.adapters.web import Guard, Reply, Web
+from crossfade.adapters.web import Guard, Reply, Tokens, Web
 from crossfade.model.access import DOCKER_CONFIG, Access
 from crossfade.ports import SourceError
 
@@ -67,14 +68,22 @@ class OciTokens:
                 kept = await self._fetched(self._realm, repository)
             return kept.headers
 
+    def of(self, repository: str) -> Tokens:
+        """The same of one repository."""
+        return _OfRepository(self, repository)
+
+    def forget(self, repository: str, refused: Mapping[str, str]) -> None:
+        """The registry does not know these headers any longer."""
+        kept = self._tokens.get(repository)
+        if kept is not None and kept.headers == refused:  # else another request has renewed it meanwhile
+            del self._tokens[repository]
+
     async def answer(self, challenge: str, repository: str, refused: dict[str, str]) -> dict[str, str]:
         """What to send to a registry that has refused these headers with this challenge. Raises SourceError."""
         self._challenged = True
         bearer = challenge[:7].lower() == "bearer "
         self._realm = self._told(dict(_PARAMETER.findall(challenge))) if bearer else None
-        kept = self._tokens.get(repository)
-        if kept is not None and kept.headers == refused:  # else another request has renewed it meanwhile
-            del self._tokens[repository]
+        self.forget(repository, refused)
         return await self.headers(repository)
 
     def unwelcome(self, what: str, repository: str, reply: Reply) -> SourceError:
@@ -134,6 +143,22 @@ class OciTokens:
             f"{what} does not accept who asks for {repository} (401); give `credentials` that it knows, or renew those "
             "that have expired"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _OfRepository:
+    """See OciTokens.of."""
+
+    tokens: OciTokens
+    repository: str
+
+    async def headers(self) -> Mapping[str, str]:
+        """See Tokens."""
+        return await self.tokens.headers(self.repository)
+
+    def forget(self, refused: Mapping[str, str]) -> None:
+        """See Tokens."""
+        self.tokens.forget(self.repository, refused)
 
 
 def _forbidden(what: str, repository: str, reply: Reply) -> SourceError:

@@ -2,17 +2,20 @@
 
 import json
 from collections.abc import Mapping
+from contextlib import aclosing
 from typing import Any, Final
 
 from crossfade.adapters.buckets.s3 import UNKNOWN, S3Bucket
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.sigv4 import Scope, aws_keys, signer
+from crossfade.adapters.transfer import UnreadError
 from crossfade.adapters.web import Guard, Reply, Web
 from crossfade.model.access import Access
 from crossfade.ports import SourceError
 
 _TYPE: Final = "application/x-amz-json-1.1"
 _SMALL_BYTES: Final = 256 << 10
+_PASSING: Final = (408, 429)
 _FORBIDDEN: Final = ("AccessDenied", "AccessDeniedException", "AccessDeniedError", "NotAuthorized")
 
 
@@ -68,14 +71,18 @@ class SageMakerServer:
         return answer
 
     async def small(self, bucket: str, key: str) -> bytes | None:
-        """The content of a small object; None of what is large or cannot be read."""
+        """The content of a small object; None of what is large, not there, elsewhere, or not for us. Raises
+        SourceError where another time may end better."""
         content = bytearray()
         try:
-            async for chunk in self.bucket.read(bucket, key):
-                content += chunk
-                if len(content) > _SMALL_BYTES:
-                    return None
-        except SourceError:
+            async with aclosing(self.bucket.read(bucket, key)) as chunks:
+                async for chunk in chunks:
+                    content += chunk
+                    if len(content) > _SMALL_BYTES:
+                        return None
+        except UnreadError as failure:
+            if failure.status in _PASSING or failure.status >= 500:
+                raise
             return None
         return bytes(content)
 

@@ -50,9 +50,12 @@ async def _fill(held: list[bytes], pieces: AsyncIterator[bytes]) -> bool:
     return False
 
 
-def unread(what: str, status: int, wait: float) -> SourceError:
-    """The failure of a file that a server did not give."""
-    return SourceError(f"{what} cannot be read: the server answered with {status}", wait=wait)
+class UnreadError(SourceError):
+    """A server did not give a file, and answered with this status."""
+
+    def __init__(self, what: str, status: int, wait: float) -> None:
+        super().__init__(f"{what} cannot be read: the server answered with {status}", wait=wait)
+        self.status = status
 
 
 @contextmanager

@@ -7,14 +7,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import httpx
 
 from crossfade.adapters.address import shown
 from crossfade.adapters.artifacts.guard import allowed_address
 from crossfade.adapters.ranged import ranged
-from crossfade.adapters.transfer import paced, source_errors, wait_asked
+from crossfade.adapters.transfer import UnreadError, paced, source_errors, wait_asked
 from crossfade.ports import WHOLE, FromStartError, Part, SourceError
 
 _JSON_BYTES: Final = 4 << 20
@@ -28,6 +28,18 @@ NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 Signer = Callable[[str, httpx.URL, Mapping[str, str], bytes], Mapping[str, str]]
 """The headers that vouch for one request: its method, its address with the name that was written, its other headers,
 and its body."""
+
+
+class Tokens(Protocol):
+    """What lets requests in for a while."""
+
+    async def headers(self) -> Mapping[str, str]:
+        """What to send now. Raises SourceError."""
+        ...
+
+    def forget(self, refused: Mapping[str, str]) -> None:
+        """The server does not know these headers any longer."""
+        ...
 
 
 class TooLargeError(ValueError):
@@ -106,17 +118,23 @@ class Web:
         path: str,
         headers: Mapping[str, str] | None = None,
         *,
+        tokens: Tokens | None = None,
         elsewhere: Guard | None = None,
         part: Part = WHOLE,
     ) -> AsyncGenerator[bytes]:
         """The bytes of a part of the file behind a path, asked for with these headers besides, and gone on with where a
-        connection broke. With `elsewhere` a redirect may lead to another server, at an address that this guard lets
-        pass, and which gets none of the headers. Raises SourceError, in which `what` is named, and FromStartError."""
+        connection broke; the `tokens` are asked each time what to send. With `elsewhere` a redirect may lead to another
+        server, at an address that this guard lets pass, and which gets none of the headers. Raises SourceError, in
+        which `what` is named, and FromStartError."""
         url = httpx.URL(f"{self._base}{path}")
 
         @asynccontextmanager
         async def asked(wanted: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
-            async with self._slots, self._opened(url, what, headers or {}, elsewhere, wanted) as response:
+            known = await tokens.headers() if tokens is not None else {}
+            more = {**(headers or {}), **known}
+            async with self._slots, self._opened(url, what, more, elsewhere, wanted) as response:
+                if response.status_code == 401 and tokens is not None:
+                    tokens.forget(known)
                 yield response
 
         async with aclosing(ranged(asked, what, part)) as chunks:
@@ -158,7 +176,7 @@ class Web:
         try:
             async with opened(self._client, url, what, headers, self._guard, elsewhere, wanted, content) as response:
                 yield response
-        except FromStartError:
+        except (FromStartError, UnreadError):
             raise
         except SourceError as failure:
             raise SourceError(str(failure), wait=failure.wait) from None

@@ -89,7 +89,10 @@ async def _load(uri: str, digest: str, to: Path, sources: "Sources", way_in: Way
             return await fetch(opened.artifacts, uri, digest, to, progress)
 
     async with telling(progress, to, digest) as teller:
-        return await _tried(load_once, to, progress, teller)
+        status, sentence = await _tried(load_once, to, progress, teller)
+        if status:
+            teller.failed(sentence)
+        return status, sentence
 
 
 async def _tried(

@@ -12,7 +12,7 @@ from typing import Any, Final
 import typer
 
 from crossfade.observe.progress import Progress
-from crossfade.observe.staging import STAGING, STATUS
+from crossfade.observe.staging import STATUS, told_in
 
 _FILE_SECONDS: Final = 1.0
 _LINE_SECONDS: Final = 5.0
@@ -24,27 +24,33 @@ class Teller:
 
     def __init__(self, progress: Progress, target: Path, digest: str) -> None:
         self._progress, self._digest = progress, digest
-        self._file = target / STAGING / STATUS
-        self._message = ""
+        self._target = target
+        self._state, self._message = "Loading", ""
         self._told = (time.monotonic(), 0)
 
     async def tell(self) -> None:
         """For ever."""
         while True:
             await asyncio.sleep(_FILE_SECONDS)
-            self._write()
+            if self._progress.open:
+                self._write()
             if self._progress.open and not self._message and time.monotonic() - self._told[0] >= _LINE_SECONDS:
                 self._line()
 
     def waits(self, why: str, seconds: float) -> None:
         """The source failed, and is tried again after so many seconds."""
-        self._message = why
-        self._write()
+        self._state, self._message = "Waiting", why
+        self._write(make=True)
         typer.echo(f"crossfade load: {why}; trying again in {seconds:.0f} s")
 
     def goes_on(self) -> None:
         """It is tried again now."""
-        self._message = ""
+        self._state, self._message = "Loading", ""
+
+    def failed(self, why: str) -> None:
+        """It is not tried again."""
+        self._state, self._message = "Failed", why
+        self._write()
 
     def _line(self) -> None:
         found, rate = self._progress, self._rate()
@@ -63,7 +69,7 @@ class Teller:
     def _status(self) -> dict[str, Any]:
         found = self._progress
         return {
-            "state": "Waiting" if self._message else "Loading",
+            "state": self._state,
             "message": self._message,
             "digest": self._digest,
             "files": found.files,
@@ -75,12 +81,13 @@ class Teller:
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
         }
 
-    def _write(self) -> None:
-        if self._progress.open:
-            new = self._file.with_suffix(".new")
-            with suppress(OSError):  # a load is not ended by what only tells of it
+    def _write(self, *, make: bool = False) -> None:
+        with suppress(OSError):  # a load is not ended by what only tells of it
+            folder = told_in(self._target, make=make)
+            if folder is not None:
+                new = (folder / STATUS).with_suffix(".new")
                 new.write_text(json.dumps(self._status()) + "\n")
-                new.replace(self._file)
+                new.replace(folder / STATUS)
 
 
 @asynccontextmanager

@@ -1,12 +1,20 @@
 """Parts of what others wrote, of which nothing is certain: what is not as expected is as if it were not there."""
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
+
+_DIGITS: Final = re.compile(r"[0-9]{1,19}")
 
 
 def text(value: object) -> str | None:
     """The value if it is a text with something in it."""
     return value if isinstance(value, str) and value else None
+
+
+def count(value: object) -> int | None:
+    """The number if it is a text of digits, and no longer than that of any bytes can be."""
+    return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else None
 
 
 def member(holder: Mapping[str, Any], name: str) -> dict[str, Any]:

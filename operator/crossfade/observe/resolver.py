@@ -30,6 +30,8 @@ _ASKED_AT_ONCE = 20
 """ModelVersions for which one registry is asked side by side: one that hangs holds up only its own."""
 _READ_AT_ONCE = 2
 """Models of one registry that are read side by side."""
+_READ_AT_ONCE_OF_A_NAMESPACE = 4
+"""Of all its registries: whatever hangs there, the others have as many places left."""
 _HASHED_AT_ONCE = 8
 """Hashing is bound by the CPU and the network; more at once would only starve the reconcile loop."""
 _LONGEST_WAIT_SECONDS = 300.0
@@ -53,10 +55,11 @@ class _Job:
 
 @dataclass(slots=True)
 class _Slots:
-    """How much one registry is given to do at once."""
+    """How much one registry is given to do at once, or with `together` all of a namespace."""
 
     asking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_ASKED_AT_ONCE))
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READ_AT_ONCE))
+    together: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READ_AT_ONCE_OF_A_NAMESPACE))
     users: int = 0
 
 
@@ -151,13 +154,14 @@ class Resolver:
         self, namespace: str, spec: ModelVersionSpec, registry: RegistryFacts | None, look: Look
     ) -> tuple[Reference, Measured]:
         """What the source means now, and what its bytes are, shown to `look`. Raises SourceError."""
-        async with self._slotted(f"{namespace}/{registry.name}" if registry else "") as slots:
+        one = f"{namespace}/{registry.name}" if registry else ""
+        async with self._slotted(namespace) as shared, self._slotted(one) as slots:
             async with slots.asking:
                 access = await self._access(namespace, spec, registry)
             async with self._sources.open(access) as opened:
                 async with slots.asking:
                     reference = await _followed(opened, spec)
-                async with slots.reading, self._hashing:
+                async with slots.reading, shared.together, self._hashing:
                     return reference, await measure(opened.artifacts, reference.immutable_uri, KEPT, look)
 
     async def _access(self, namespace: str, spec: ModelVersionSpec, registry: RegistryFacts | None) -> Access | None:
@@ -173,16 +177,16 @@ class Resolver:
         return access
 
     @asynccontextmanager
-    async def _slotted(self, registry: str) -> AsyncIterator[_Slots]:
-        """The registry's slots, which are there while anybody wants them."""
-        slots = self._slots[registry]
+    async def _slotted(self, whose: str) -> AsyncIterator[_Slots]:
+        """The slots of a registry or a namespace, which are there while anybody wants them."""
+        slots = self._slots[whose]
         slots.users += 1
         try:
             yield slots
         finally:
             slots.users -= 1
             if not slots.users:
-                del self._slots[registry]
+                del self._slots[whose]
 
     def _frozen(
         self, reference: Reference, measured: Measured, read: Facts, registry: RegistryFacts | None

@@ -90,6 +90,17 @@ class Staging:
         _sync_folder(self._target)
 
 
+def told_in(target: Path, *, make: bool) -> Path | None:
+    """Where it may be told how a load is doing: the staging folder, which an empty target gets with `make`. None where
+    there is none. Raises OSError."""
+    root = target / STAGING
+    if make:
+        target.mkdir(parents=True, exist_ok=True)
+        if not any(target.iterdir()):
+            root.mkdir()
+    return root if _is_folder(root) else None
+
+
 def _parts_of(root: Path, sizes: dict[str, int]) -> dict[str, int]:
     """Size by path of the files that are no longer than these; all else goes. A link, to whatever, is no part."""
     found: dict[str, int] = {}

@@ -103,7 +103,8 @@ class _Loading:
             try:
                 return await self._once(file, writes, lanes)
             except FromStartError as failure:
-                await asyncio.to_thread(writes.undo)
+                undone = await asyncio.to_thread(writes.undo)
+                self._made -= undone
                 lanes = 1
                 if begun == _BEGINNINGS:
                     raise SourceError(f"{failure}; it was begun {_BEGINNINGS} times") from None
@@ -198,9 +199,10 @@ class _Writes:
         self._bytes += count
         self._progress.add(count)
 
-    def undo(self) -> None:
-        """As if nothing were done."""
+    def undo(self) -> int:
+        """As if nothing were done. Returns how many files are gone."""
         self._progress.bytes_found -= self._found
         self._progress.add(-self._bytes)
         for path in self._paths:
             self._remove(path)
+        return len(self._paths)

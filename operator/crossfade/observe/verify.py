@@ -88,13 +88,13 @@ async def fetch(
     try:
         async with _limited(uri):
             found = await _load(artifacts, uri, digest, staging, progress)
-        progress.open = False
-        await asyncio.to_thread(staging.settle)
     except (DigestMismatch, OSError, SourceError) as failure:
         if not isinstance(failure, SourceError) or not failure.retry:
             progress.open = False
             await asyncio.to_thread(staging.clear)
         raise
+    progress.open = False
+    await asyncio.to_thread(staging.settle)  # what it moved before it failed comes back when the next load begins
     return found
 
 

@@ -1,6 +1,7 @@
 """Would catch a ModelVersion that hangs as Resolving because what a source said of itself cannot be recorded."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 from crossfade.api.conditions import Reason
@@ -8,11 +9,11 @@ from crossfade.api.v1alpha1 import ModelRegistrySpec, ModelVersionSpec
 from crossfade.api.v1alpha1.modelversion import Source
 from crossfade.model.snapshot import RegistryFacts, Resolution
 from crossfade.observe.resolver import Resolver
-from crossfade.ports import Reference
+from crossfade.ports import Reference, StoredFile
 
 from tests.unit.fakes.clock import FakeClock
 from tests.unit.fakes.cluster import FakeCluster
-from tests.unit.fakes.loop import Given
+from tests.unit.fakes.loop import Given, OneFile
 
 PLACE = ("ml", "v1")
 REGISTRY = ModelRegistrySpec.model_validate({"mlflow": {"address": "http://mlflow"}})
@@ -117,5 +118,43 @@ async def test_one_registry_is_asked_twenty_times_at_once_and_holds_up_no_other(
     assert found is not None
     assert found.resolved is not None
     assert (hanging.asked, at_rest.is_set()) == (20, False)
+    await resolver.close()
+    assert resolver._slots == {}
+
+
+class Stalling(OneFile):
+    """The Artifacts port: models below `s3://stalls` never come. `asked` is how many wait."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.four = asyncio.Event()
+
+    async def files(self, uri: str) -> Sequence[StoredFile]:
+        if uri == "s3://stalls":
+            self.asked += 1
+            if self.asked == 4:
+                self.four.set()
+            await asyncio.Event().wait()
+        return await super().files(uri)
+
+
+async def test_stores_that_hang_hold_up_no_other_namespace() -> None:
+    stalling, done, at_rest = Stalling(), asyncio.Event(), asyncio.Event()
+    sources = Given(Answering(immutable_uri="s3://stalls"))
+    sources.artifacts = stalling
+    resolver = Resolver(sources, FakeCluster(), FakeClock(), lambda: 0.0)
+    spec = ModelVersionSpec.model_validate(SPEC)
+    async with asyncio.timeout(5):
+        for number in range(20):
+            registry = RegistryFacts(f"hangs-{number % 5}", "u", REGISTRY)
+            resolver.request(("ml", f"v{number}"), "uid", spec, registry, at_rest.set)
+        await stalling.four.wait()
+        sources.registry = Answering()
+        resolver.request(("risk", "v"), "uid", spec, RegistryFacts("answers", "u", REGISTRY), done.set)
+        await done.wait()
+    found = resolver.result(("risk", "v"), "uid")
+    assert found is not None
+    assert found.resolved is not None
+    assert (stalling.asked, at_rest.is_set()) == (4, False)
     await resolver.close()
     assert resolver._slots == {}

@@ -9,8 +9,9 @@ from urllib.parse import unquote
 import httpx
 
 from crossfade.adapters.ranged import ranged
-from crossfade.adapters.transfer import source_errors, unread, wait_of
+from crossfade.adapters.transfer import UnreadError, source_errors, wait_of
 from crossfade.adapters.web import NOTHING, Guard, opened
+from crossfade.model.loose import count
 from crossfade.ports import WHOLE, Part, SourceError, StoredFile
 
 _SCHEMES: Final = ("http", "https")
@@ -34,13 +35,13 @@ class HttpArtifacts:
             async with AsyncExitStack() as stack:
                 response = await stack.enter_async_context(self._opened(uri, NOTHING))
                 if response.status_code != 200:
-                    raise unread(f"the file {uri!r}", response.status_code, wait_of(response))
-                size = response.headers.get("Content-Length", "")
-        if not size.isdecimal():
+                    raise UnreadError(f"the file {uri!r}", response.status_code, wait_of(response))
+                size = count(response.headers.get("Content-Length"))
+        if size is None:
             raise SourceError(
                 f"the server of {uri!r} does not say how long the file is; serve it with a Content-Length", retry=False
             )
-        return [StoredFile(name, int(size), parts=True)]
+        return [StoredFile(name, size, parts=True)]
 
     async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """The part's bytes in chunks; `path` is the file's name, as `files` gave it. Raises SourceError."""

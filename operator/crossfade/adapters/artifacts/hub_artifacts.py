@@ -1,7 +1,7 @@
 """Files on a Hugging Face Hub: `hf://<repo>@<commit>`."""
 
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any, Final
 
 from crossfade.adapters.hub_address import parsed
@@ -38,11 +38,10 @@ class HubArtifacts:
             )
         return found
 
-    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+    def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """The part's bytes in chunks. Raises SourceError."""
         address = parsed(uri)
-        async for chunk in self._server.download(address.repo, address.commit, path, part):
-            yield chunk
+        return self._server.download(address.repo, address.commit, path, part)
 
     def _file(self, entry: Mapping[str, Any]) -> StoredFile:
         lfs = entry.get("lfs")

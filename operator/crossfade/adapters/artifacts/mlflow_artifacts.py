@@ -1,6 +1,6 @@
 """Files that an MLflow server serves itself: `mlflow-artifacts:/<path>`."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any
 
 from crossfade.adapters.mlflow_server import MlflowError, MlflowServer
@@ -33,10 +33,9 @@ class MlflowArtifacts:
             )
         return found
 
-    async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+    def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """The part's bytes in chunks. Raises SourceError."""
-        async for chunk in self._server.download(f"{_path(uri)}/{path}", part):
-            yield chunk
+        return self._server.download(f"{_path(uri)}/{path}", part)
 
     async def _entries(self, path: str) -> list[dict[str, Any]]:
         try:

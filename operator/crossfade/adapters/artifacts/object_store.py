@@ -3,14 +3,15 @@
 import functools
 import os
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from datetime import timedelta
 
 import obstore
 from obstore import exceptions
 from obstore.store import S3Store
 
+from crossfade.adapters.artifacts.recent import Recent
 from crossfade.ports import WHOLE, FromStartError, Part, SourceError, StoredFile
 
 _CHUNK_BYTES = 1 << 20
@@ -26,6 +27,7 @@ class ObjectStoreArtifacts:
 
     def __init__(self) -> None:
         self._store = functools.lru_cache(maxsize=16)(_open)
+        self._keys: Recent[str] = Recent()
 
     async def files(self, uri: str) -> Sequence[StoredFile]:
         """All objects below the prefix, or the one object of that key. Raises SourceError."""
@@ -39,10 +41,12 @@ class ObjectStoreArtifacts:
                 found += [
                     StoredFile(item["path"].removeprefix(f"{key}/"), item["size"], parts=True) for item in objects
                 ]
+            name = key.rpartition("/")[2]
+            self._keys[uri] = f"{key}/{name}" if found else key
             if found:
                 return found
             single = await obstore.head_async(store, key)
-            return [StoredFile(key.rpartition("/")[2], single["size"], parts=True)]
+            return [StoredFile(name, single["size"], parts=True)]
 
     async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
         """The bytes of a part of the object in chunks, all of one and the same version. Raises SourceError."""
@@ -50,15 +54,33 @@ class ObjectStoreArtifacts:
         with _source_errors(uri):
             store = self._store(bucket)
             full = f"{key}/{path}"
-            if path == key.rpartition("/")[2] and not await _exists(store, full):
-                full = key
-            meta = await obstore.head_async(store, full)
-            for start in range(part.start, last := min(part.end or meta["size"], meta["size"]), _RANGE_BYTES):
-                end = min(start + _RANGE_BYTES, last)
-                options: obstore.GetOptions = {"range": (start, end), "if_match": meta["e_tag"]}
-                found = await obstore.get_async(store, full, options=options)
-                async for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
-                    yield bytes(chunk)
+            if path == key.rpartition("/")[2]:
+                full = self._keys.get(uri) or await self._key_of_its_name(uri, store, key, full)
+            async with aclosing(_read(store, full, part)) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def _key_of_its_name(self, uri: str, store: S3Store, key: str, inner: str) -> str:
+        """The key of the file that is named as its folder is: in the folder, or that key itself."""
+        found = self._keys[uri] = inner if await _exists(store, inner) else key
+        return found
+
+
+async def _read(store: S3Store, key: str, part: Part) -> AsyncGenerator[bytes, None]:
+    """Without an end it is asked for first, as the library cannot ask for the rest of an object that may be empty."""
+    start, last, version = part.start, part.end, None
+    if last is None:
+        known = await obstore.head_async(store, key)
+        last, version = known["size"], known["e_tag"]
+    while start < last:
+        options: obstore.GetOptions = {"range": (start, min(start + _RANGE_BYTES, last))}
+        if version is not None:
+            options["if_match"] = version
+        found = await obstore.get_async(store, key, options=options)
+        last, version = min(last, found.meta["size"]), found.meta["e_tag"]
+        async for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
+            yield bytes(chunk)
+        start += _RANGE_BYTES
 
 
 async def _exists(store: S3Store, key: str) -> bool:

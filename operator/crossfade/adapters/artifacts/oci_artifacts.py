@@ -1,14 +1,12 @@
 """The layers of an OCI artifact or image: `oci://<host>/<repository>@sha256:<digest>`."""
 
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 
+from crossfade.adapters.artifacts.recent import Recent
 from crossfade.adapters.oci_layout import layers
 from crossfade.adapters.oci_server import OciServer
 from crossfade.ports import WHOLE, Part, SourceError, StoredFile
-
-_MOST_KEPT = 8
-"""Artifacts whose layers are remembered between their listing and their reading. A digest means the same for ever."""
 
 
 class OciArtifacts:
@@ -16,14 +14,12 @@ class OciArtifacts:
 
     def __init__(self, server: OciServer) -> None:
         self._server = server
-        self._kept: OrderedDict[str, dict[str, str]] = OrderedDict()
+        self._kept: Recent[dict[str, str]] = Recent()  # a digest means the same for ever
 
     async def files(self, uri: str) -> Sequence[StoredFile]:
         """The layers that make files of the model. Raises SourceError."""
         found = await self._layers(uri)
         self._kept[uri] = {file.path: digest for file, digest in found}
-        while len(self._kept) > _MOST_KEPT:
-            self._kept.popitem(last=False)
         return [file for file, _ in found]
 
     async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
@@ -31,8 +27,9 @@ class OciArtifacts:
         digests = self._kept.get(uri) or {file.path: digest for file, digest in await self._layers(uri)}
         if path not in digests:
             raise SourceError(f"there is no file {path!r} at {uri}", retry=False)
-        async for chunk in self._server.blob(self._place(uri)[0], digests[path], part):
-            yield chunk
+        async with aclosing(self._server.blob(self._place(uri)[0], digests[path], part)) as chunks:
+            async for chunk in chunks:
+                yield chunk
 
     async def _layers(self, uri: str) -> list[tuple[StoredFile, str]]:
         repository, digest = self._place(uri)

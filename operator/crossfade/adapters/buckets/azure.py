@@ -4,7 +4,7 @@ import hashlib
 import hmac
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Final
@@ -15,6 +15,7 @@ import httpx
 from crossfade.adapters.buckets.bucket import MOST_OBJECTS, PAGE, Refusal, StoredObject, strange, too_many
 from crossfade.adapters.buckets.xml import Element, parsed, text
 from crossfade.adapters.web import Guard, Reply, Signer, Web
+from crossfade.model.loose import count
 from crossfade.ports import WHOLE, Part, SourceError
 
 _VERSION: Final = {"x-ms-version": "2023-11-03"}
@@ -72,11 +73,10 @@ class AzureBucket:
             if not marker:
                 return
 
-    async def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+    def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """See Bucket."""
         what = f"the blob az://{bucket}/{key} of {self.shown}"
-        async for chunk in self._web.stream(what, self._path(f"{bucket}/{quote(key)}"), part=part):
-            yield chunk
+        return self._web.stream(what, self._path(f"{bucket}/{quote(key)}"), part=part)
 
     def _path(self, place: str, query: str = "") -> str:
         whole = "&".join(part for part in (query, self._sas) if part)
@@ -92,10 +92,10 @@ class AzureBucket:
         raise _REFUSAL.told(self.shown, f"container {container}", reply, code)
 
     def _object(self, entry: Element) -> StoredObject:
-        key, size = text(entry, "Name"), text(entry, "Properties/Content-Length")
-        if not key or not (size.isascii() and size.isdecimal()):
+        key, size = text(entry, "Name"), count(text(entry, "Properties/Content-Length"))
+        if not key or size is None:
             raise strange(self.shown)
-        return StoredObject(key, int(size))
+        return StoredObject(key, size)
 
 
 def _shared_key(account: str, key: bytes) -> Signer:

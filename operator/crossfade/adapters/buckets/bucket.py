@@ -1,7 +1,7 @@
 """What all object stores have in common: places, objects, and how a refusal is told."""
 
 import re
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -38,11 +38,13 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object: its whole key, its size in bytes, and the store's mark of what it holds now."""
+    """An object: its whole key, its size in bytes, the store's mark of what it holds now, and whether the store unpacks
+    it on the way, so that other bytes come than are stored."""
 
     key: str
     size: int
     etag: str = ""
+    unpacked: bool = False
 
 
 class Bucket(Protocol):
@@ -57,7 +59,7 @@ class Bucket(Protocol):
         """All whose keys begin so, in the order of their keys. Raises SourceError."""
         ...
 
-    def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+    def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """The bytes of a part of an object in chunks. Raises SourceError, and FromStartError as Artifacts has it."""
         ...
 

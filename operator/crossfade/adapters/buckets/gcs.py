@@ -1,6 +1,6 @@
 """Google Cloud Storage by its JSON API."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -8,7 +8,7 @@ from crossfade.adapters.buckets.bucket import MOST_OBJECTS, PAGE, Refusal, Store
 from crossfade.adapters.google_tokens import GoogleTokens
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.web import Guard, Web
-from crossfade.model.loose import objects, text
+from crossfade.model.loose import count, objects, text
 from crossfade.ports import WHOLE, Part
 
 _SCOPE: Final = "https://www.googleapis.com/auth/devstorage.read_only"
@@ -50,21 +50,18 @@ class GcsBucket:
             if not token:
                 return
 
-    async def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
+    def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """See Bucket."""
         what = f"the object gs://{bucket}/{key} of {self.shown}"
         path = f"/storage/v1/b/{bucket}/o/{quote(key, safe='')}?alt=media"
-        async for chunk in self._web.stream(what, path, await self._headers(), part=part):
-            yield chunk
-
-    async def _headers(self) -> Mapping[str, str]:
-        return await self._tokens.headers() if self._tokens is not None else {}
+        return self._web.stream(what, path, tokens=self._tokens, part=part)
 
     async def _page(self, bucket: str, asked: Mapping[str, str]) -> dict[str, Any]:
-        wanted = {"fields": "items(name,size),nextPageToken", "maxResults": str(PAGE)}
-        reply = await self._web.ask(self.shown, f"/storage/v1/b/{bucket}/o", {**wanted, **asked}, await self._headers())
+        wanted = {"fields": "items(name,size,contentEncoding),nextPageToken", "maxResults": str(PAGE)}
+        known = await self._tokens.headers() if self._tokens is not None else {}
+        reply = await self._web.ask(self.shown, f"/storage/v1/b/{bucket}/o", {**wanted, **asked}, known)
         if reply.status == 401 and self._tokens is not None:
-            self._tokens.forget()
+            self._tokens.forget(known)
         if reply.status != 200:
             raise _REFUSAL.told(self.shown, f"bucket {bucket}", reply, "")
         page = json_object(reply.content)
@@ -73,7 +70,7 @@ class GcsBucket:
         return page
 
     def _object(self, entry: Mapping[str, Any]) -> StoredObject:
-        key, size = text(entry.get("name")), str(entry.get("size"))
-        if key is None or not (size.isascii() and size.isdecimal()):
+        key, size = text(entry.get("name")), count(entry.get("size"))
+        if key is None or size is None:
             raise strange(self.shown)
-        return StoredObject(key, int(size))
+        return StoredObject(key, size, unpacked=entry.get("contentEncoding") == "gzip")

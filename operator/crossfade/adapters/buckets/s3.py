@@ -1,7 +1,6 @@
 """S3, and what speaks as it does (MinIO, Ceph, R2, GCS with HMAC keys), by its REST API with the bucket in the path."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
 from typing import Final
 from urllib.parse import quote
 
@@ -9,6 +8,7 @@ from crossfade.adapters.buckets.bucket import MOST_OBJECTS, PAGE, Refusal, Store
 from crossfade.adapters.buckets.xml import Element, parsed, text
 from crossfade.adapters.sigv4 import AwsKeys, Scope, signer
 from crossfade.adapters.web import Guard, Reply, Web
+from crossfade.model.loose import count
 from crossfade.ports import WHOLE, Part, SourceError
 
 UNKNOWN: Final = frozenset(
@@ -59,13 +59,11 @@ class S3Bucket:
             if not token:
                 return
 
-    async def read(self, bucket: str, key: str, part: Part = WHOLE, *, etag: str = "") -> AsyncGenerator[bytes]:
+    def read(self, bucket: str, key: str, part: Part = WHOLE, *, etag: str = "") -> AsyncGenerator[bytes]:
         """See Bucket; with an `etag` only as long as that is the object's."""
         what = f"the object s3://{bucket}/{key} of {self.shown}"
         condition = {"If-Match": etag} if etag else None
-        async with aclosing(self._web.stream(what, f"/{bucket}/{quote(key)}", condition, part=part)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        return self._web.stream(what, f"/{bucket}/{quote(key)}", condition, part=part)
 
     def _page(self, bucket: str, reply: Reply) -> Element:
         found = parsed(reply.content)
@@ -77,14 +75,14 @@ class S3Bucket:
         if code in _ELSEWHERE or reply.status == 301:
             raise SourceError(
                 f"{self.shown} says that the bucket {bucket} is not in the region {self._region!r}"
-                f"{f' but in {where!r}' if where else ''}; correct its `region`"
+                f"{f' but in {where!r}' if where else ''}; correct `region` in the ModelRegistry"
             )
         if reply.status == 200:
             raise strange(self.shown)
         raise _REFUSAL.told(self.shown, f"bucket {bucket}", reply, code)
 
     def _object(self, entry: Element) -> StoredObject:
-        key, size = text(entry, "Key"), text(entry, "Size")
-        if not key or not (size.isascii() and size.isdecimal()):
+        key, size = text(entry, "Key"), count(text(entry, "Size"))
+        if not key or size is None:
             raise strange(self.shown)
-        return StoredObject(key, int(size), text(entry, "ETag"))
+        return StoredObject(key, size, text(entry, "ETag"))
