@@ -3,15 +3,14 @@ an edit of its size in the middle ends, starts anew or costs a request.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from testbed import envoy_objects, gateway_api
 from testbed.bed import Bed
-from testbed.load import LoadGenerator
 from tests.support import objects
 from tests.support.endpoint import (
-    BODY,
     NAME,
     Endpoint,
     answered_by,
@@ -23,7 +22,7 @@ from tests.support.endpoint import (
     started,
     weights,
 )
-from tests.support.gateways import ENVOY
+from tests.support.gateways import ENVOY, TRAEFIK
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import collection
 from tests.support.statuses import conditions
@@ -54,8 +53,9 @@ async def test_behind_two_gateways_each_step_waits_for_both(
     await endpoint.model(2)
     strategy = objects.stages(10, 50, seconds=2)
     await endpoint.serve(1, traffic=behind_both(endpoint), strategy=strategy)
-    traefik = LoadGenerator(bed.gateway_url("traefik") + objects.INFER, RATE, [BODY], {"host": endpoint.host})
-    async with endpoint.load(RATE) as envoy, traefik:
+    other = replace(endpoint, gateway=bed.gateway_url(TRAEFIK), loads=[])
+    await other.until_answered()
+    async with endpoint.load(RATE) as envoy, other.load(RATE) as traefik:
         await at_least(envoy, 50)
         control = ("deployment/envoy-gateway", "--namespace", "envoy-gateway-system")
         bed.kubectl("scale", *control, "--replicas=0", "--timeout=60s")

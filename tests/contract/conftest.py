@@ -49,6 +49,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     environments = {
         "git": ("dvc",),
+        "hub": ("hub",),
         "s3": ("moto",),
         "real_servers": ("mlserver", "kserve", "asgi", "envoy"),
         "mlserver_environment": ("mlserver",),
