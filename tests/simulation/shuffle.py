@@ -88,7 +88,7 @@ class Shuffled(Story):
     def _act(self, action: Action) -> None:
         before = self.route_generation
         super()._act(action)
-        if self.route_generation != before and self.serve_seconds < 10:
+        if self.route_generation != before and max(self.serve_seconds, self.ack_seconds) < 10:
             self.ack_seconds = self.dice.uniform(0.0, 1.5)
             self.serve_seconds = self.ack_seconds + self.dice.uniform(0.1, 1.5)
 
