@@ -195,7 +195,7 @@ async def test_many_objects_are_listed_page_by_page(
         names = [file.path for file in await found.artifacts.files(f"{bench.bucket}/many")]
         assert names == [f"{number}.json" for number in range(5)]
         assert len(front.seen) == 3
-        monkeypatch.setattr(f"crossfade.adapters.buckets.{module}.MOST_OBJECTS", 4)
+        monkeypatch.setattr("crossfade.adapters.buckets.bucket._MOST_OBJECTS", 4)
         with pytest.raises(SourceError, match="has more than"):
             await found.artifacts.files(f"{bench.bucket}/many")
 

@@ -2,8 +2,8 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
 from typing import Final
 
 from crossfade.adapters.artifacts.bucket_artifacts import the_object
@@ -11,6 +11,7 @@ from crossfade.adapters.artifacts.http import HttpArtifacts
 from crossfade.adapters.buckets.bucket import place
 from crossfade.adapters.buckets.s3 import S3Bucket
 from crossfade.adapters.dvc_layout import Out, Remote
+from crossfade.adapters.kept_open import KeptOpen
 from crossfade.adapters.sigv4 import AwsKeys, aws_keys
 from crossfade.adapters.web import Guard
 from crossfade.model.access import Access
@@ -34,12 +35,12 @@ class DvcStore:
         self._guard = guard
         self._timeout = timeout
         self._http = HttpArtifacts(allow_loopback=guard.allow_loopback)
-        self._buckets: dict[tuple[str, str], _Open] = {}
+        self._buckets: KeptOpen[tuple[str, str], S3Bucket] = KeptOpen(_MOST_OPEN)
 
     async def close(self) -> None:
         """Close all connections."""
         await self._http.close()
-        await self._close_idle(0)
+        await self._buckets.close()
 
     async def size(self, remote: Remote, out: Out) -> int:
         """In bytes. Raises SourceError."""
@@ -96,34 +97,10 @@ class DvcStore:
             async for chunk in chunks:
                 yield chunk
 
-    @asynccontextmanager
-    async def _bucket(self, remote: Remote) -> AsyncIterator[S3Bucket]:
+    def _bucket(self, remote: Remote) -> AbstractAsyncContextManager[S3Bucket]:
         """The client of the remote's server."""
-        named = (remote.server, remote.region)
-        found = self._buckets.get(named)
-        if found is None:
-            made = S3Bucket(remote.server, remote.region, self._keys, "", self._guard, self._timeout)
-            found = self._buckets[named] = _Open(made)
-        found.users += 1
-        try:
-            yield found.bucket
-        finally:
-            found.users -= 1
-            await self._close_idle(_MOST_OPEN)
-
-    async def _close_idle(self, most: int) -> None:
-        idle = [named for named, one in self._buckets.items() if not one.users]
-        falling = [self._buckets.pop(named) for named in idle[: max(len(self._buckets) - most, 0)]]
-        for one in falling:
-            await one.bucket.close()
-
-
-class _Open:
-    """A client, and how many use it."""
-
-    def __init__(self, bucket: S3Bucket) -> None:
-        self.bucket = bucket
-        self.users = 0
+        where = (remote.server, remote.region)
+        return self._buckets.use(where, lambda: S3Bucket(*where, self._keys, "", self._guard, self._timeout))
 
 
 def _keys(access: Access) -> AwsKeys | None:

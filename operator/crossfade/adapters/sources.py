@@ -1,14 +1,14 @@
 """Which class belongs to which system, and what is open. Modules are imported when their system is first used."""
 
-from collections import OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossfade.adapters.artifacts.router import ArtifactStore, Stores, plain_stores
+from crossfade.adapters.kept_open import KeptOpen
 from crossfade.model.access import Access
 from crossfade.ports import Artifacts, Reference, Registry, SourceError
 
@@ -44,7 +44,6 @@ class OpenSource:
     def __init__(self, parts: Parts, stores: Stores) -> None:
         self._parts = parts
         self.artifacts: Artifacts = ArtifactStore({**stores, **parts.stores})
-        self.users = 0
 
     @cached_property
     def registry(self) -> Registry:
@@ -68,31 +67,15 @@ class OpenSources:
         self._allow_loopback = allow_loopback
         self._timeout = timeout
         self._stores = plain_stores(file_root, allow_loopback=allow_loopback)
-        self._open: OrderedDict[Access | None, OpenSource] = OrderedDict()
+        self._open: KeptOpen[Access | None, OpenSource] = KeptOpen(_MOST_OPEN)
 
-    @asynccontextmanager
-    async def open(self, access: Access | None) -> AsyncIterator[OpenSource]:
+    def open(self, access: Access | None) -> AbstractAsyncContextManager[OpenSource]:
         """See ports.Sources."""
-        found = self._open.get(access)
-        if found is None:
-            found = self._open[access] = OpenSource(self._parts(access), self._stores)
-        self._open.move_to_end(access)
-        found.users += 1
-        try:
-            yield found
-        finally:
-            found.users -= 1
-            await self._close_idle(_MOST_OPEN)
+        return self._open.use(access, lambda: OpenSource(self._parts(access), self._stores))
 
     async def close(self) -> None:
         """Close all that nobody uses."""
-        await self._close_idle(0)
-
-    async def _close_idle(self, most: int) -> None:
-        idle = [access for access, one in self._open.items() if not one.users]
-        falling = [self._open.pop(access) for access in idle[: max(len(self._open) - most, 0)]]
-        for one in falling:
-            await one.close()
+        await self._open.close()
 
     def _parts(self, access: Access | None) -> Parts:
         if access is not None:

@@ -109,7 +109,7 @@ async def test_one_registry_is_asked_twenty_times_at_once_and_holds_up_no_other(
     registries = {name: RegistryFacts(name, name, REGISTRY) for name in ("hangs", "answers")}
     async with asyncio.timeout(5):
         for number in range(1000):
-            resolver.request(("ml", f"v{number}"), "uid", spec, registries["hangs"], at_rest.set)
+            resolver.request(("ml", f"hangs-{number}"), "uid", spec, registries["hangs"], at_rest.set)
         await hanging.most.wait()
         sources.registry = Answering()
         resolver.request(PLACE, "other", spec, registries["answers"], done.set)

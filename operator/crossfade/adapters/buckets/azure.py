@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, quote
 
 import httpx
 
-from crossfade.adapters.buckets.bucket import MOST_OBJECTS, PAGE, Refusal, StoredObject, strange, too_many
+from crossfade.adapters.buckets.bucket import PAGE, Page, Refusal, StoredObject, paged, strange
 from crossfade.adapters.buckets.xml import Element, parsed, text
 from crossfade.adapters.web import Guard, Reply, Signer, Web
 from crossfade.model.loose import count
@@ -52,26 +52,18 @@ class AzureBucket:
         """Close all connections."""
         await self._web.close()
 
-    async def objects(self, bucket: str, prefix: str) -> AsyncIterator[StoredObject]:
+    def objects(self, bucket: str, prefix: str) -> AsyncIterator[StoredObject]:
         """See Bucket."""
-        marker, listed = "", 0
-        while True:
+
+        async def page(marker: str) -> Page:
             query = f"comp=list&maxresults={PAGE}&prefix={quote(prefix, safe='')}&restype=container"
             query += f"&marker={quote(marker, safe='')}" if marker else ""
-            reply = await self._web.ask(self.shown, self._path(bucket, query), {})
-            page = self._page(bucket, reply)
-            entries = page.findall("Blobs/Blob")
-            listed += len(entries)
-            marker = text(page, "NextMarker")
-            if listed > MOST_OBJECTS:
-                raise too_many(self.shown)
-            if marker and not entries:
-                raise strange(self.shown)
-            for entry in entries:
-                if text(entry, "Properties/ResourceType") != "directory":
-                    yield self._object(entry)
-            if not marker:
-                return
+            found = self._listed(bucket, await self._web.ask(self.shown, self._path(bucket, query), {}))
+            entries = found.findall("Blobs/Blob")
+            files = (one for one in entries if text(one, "Properties/ResourceType") != "directory")
+            return Page(map(self._object, files), len(entries), text(found, "NextMarker"))
+
+        return paged(self.shown, page)
 
     def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """See Bucket."""
@@ -82,7 +74,7 @@ class AzureBucket:
         whole = "&".join(part for part in (query, self._sas) if part)
         return f"/{place}?{whole}" if whole else f"/{place}"
 
-    def _page(self, container: str, reply: Reply) -> Element:
+    def _listed(self, container: str, reply: Reply) -> Element:
         found = parsed(reply.content)
         if reply.status == 200 and found is not None and found.tag == "EnumerationResults":
             return found

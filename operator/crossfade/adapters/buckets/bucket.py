@@ -1,14 +1,14 @@
 """What all object stores have in common: places, objects, and how a refusal is told."""
 
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from crossfade.adapters.web import Reply
 from crossfade.ports import WHOLE, Part, SourceError
 
-MOST_OBJECTS: Final = 200_000
+_MOST_OBJECTS: Final = 200_000
 """Where a list ends, whatever its store goes on to say."""
 PAGE: Final = 1000
 """How many objects a store is asked for at a time; all three give as many."""
@@ -45,6 +45,32 @@ class StoredObject:
     size: int
     etag: str = ""
     unpacked: bool = False
+
+
+class Page(NamedTuple):
+    """A piece of a list: its objects, how many entries it has with those that are none, and the token for the next one,
+    empty after the last."""
+
+    objects: Iterable[StoredObject]
+    entries: int
+    token: str
+
+
+async def paged(what: str, page: Callable[[str], Awaitable[Page]]) -> AsyncIterator[StoredObject]:
+    """All objects of a list, whose pages are asked for by their tokens, the first by an empty one. Raises SourceError,
+    in which `what` is named, also for a list without end."""
+    token, listed = "", 0
+    while True:
+        found = await page(token)
+        listed, token = listed + found.entries, found.token
+        if listed > _MOST_OBJECTS:
+            raise SourceError(f"{what} has more than {_MOST_OBJECTS} objects there; name a folder with the model alone")
+        if token and not found.entries:
+            raise strange(what)
+        for one in found.objects:
+            yield one
+        if not token:
+            return
 
 
 class Bucket(Protocol):
@@ -114,8 +140,3 @@ class Refusal:
 def strange(what: str) -> SourceError:
     """The failure of an answer that makes no sense."""
     return SourceError(f"{what} gave a list that cannot be understood; check that its address is an object store's")
-
-
-def too_many(what: str) -> SourceError:
-    """The failure of a list that does not end."""
-    return SourceError(f"{what} has more than {MOST_OBJECTS} objects there; name a folder with the model alone")

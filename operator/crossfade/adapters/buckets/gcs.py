@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any, Final
 from urllib.parse import quote
 
-from crossfade.adapters.buckets.bucket import MOST_OBJECTS, PAGE, Refusal, StoredObject, strange, too_many
+from crossfade.adapters.buckets.bucket import PAGE, Page, Refusal, StoredObject, paged, strange
 from crossfade.adapters.google_tokens import GoogleTokens
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.web import Guard, Web
@@ -33,22 +33,15 @@ class GcsBucket:
         if self._tokens is not None:
             await self._tokens.close()
 
-    async def objects(self, bucket: str, prefix: str) -> AsyncIterator[StoredObject]:
+    def objects(self, bucket: str, prefix: str) -> AsyncIterator[StoredObject]:
         """See Bucket."""
-        token, listed = "", 0
-        while True:
-            page = await self._page(bucket, {"prefix": prefix} | ({"pageToken": token} if token else {}))
-            entries = objects(page.get("items"))
-            listed += len(entries)
-            token = text(page.get("nextPageToken")) or ""
-            if listed > MOST_OBJECTS:
-                raise too_many(self.shown)
-            if token and not entries:
-                raise strange(self.shown)
-            for entry in entries:
-                yield self._object(entry)
-            if not token:
-                return
+
+        async def page(token: str) -> Page:
+            found = await self._listed(bucket, {"prefix": prefix} | ({"pageToken": token} if token else {}))
+            entries = objects(found.get("items"))
+            return Page(map(self._object, entries), len(entries), text(found.get("nextPageToken")) or "")
+
+        return paged(self.shown, page)
 
     def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """See Bucket."""
@@ -56,7 +49,7 @@ class GcsBucket:
         path = f"/storage/v1/b/{bucket}/o/{quote(key, safe='')}?alt=media"
         return self._web.stream(what, path, tokens=self._tokens, part=part)
 
-    async def _page(self, bucket: str, asked: Mapping[str, str]) -> dict[str, Any]:
+    async def _listed(self, bucket: str, asked: Mapping[str, str]) -> dict[str, Any]:
         wanted = {"fields": "items(name,size,contentEncoding),nextPageToken", "maxResults": str(PAGE)}
         known = await self._tokens.headers() if self._tokens is not None else {}
         reply = await self._web.ask(self.shown, f"/storage/v1/b/{bucket}/o", {**wanted, **asked}, known)

@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Final
 from urllib.parse import quote
 
-from crossfade.adapters.buckets.bucket import MOST_OBJECTS, PAGE, Refusal, StoredObject, strange, too_many
+from crossfade.adapters.buckets.bucket import PAGE, Page, Refusal, StoredObject, paged, strange
 from crossfade.adapters.buckets.xml import Element, parsed, text
 from crossfade.adapters.sigv4 import AwsKeys, Scope, signer
 from crossfade.adapters.web import Guard, Reply, Web
@@ -39,25 +39,18 @@ class S3Bucket:
         """Close all connections."""
         await self._web.close()
 
-    async def objects(self, bucket: str, prefix: str) -> AsyncIterator[StoredObject]:
+    def objects(self, bucket: str, prefix: str) -> AsyncIterator[StoredObject]:
         """See Bucket."""
-        token, listed = "", 0
-        while True:
+
+        async def page(token: str) -> Page:
             more = f"&continuation-token={quote(token, safe='')}" if token else ""
             query = f"list-type=2{more}&max-keys={PAGE}&prefix={quote(prefix, safe='')}"
-            reply = await self._web.ask(self.shown, f"/{bucket}?{query}", {})
-            page = self._page(bucket, reply)
-            entries = page.findall("Contents")
-            listed += len(entries)
-            token = text(page, "NextContinuationToken") if text(page, "IsTruncated") == "true" else ""
-            if listed > MOST_OBJECTS:
-                raise too_many(self.shown)
-            if token and not entries:
-                raise strange(self.shown)
-            for entry in entries:
-                yield self._object(entry)
-            if not token:
-                return
+            found = self._listed(bucket, await self._web.ask(self.shown, f"/{bucket}?{query}", {}))
+            entries = found.findall("Contents")
+            following = text(found, "NextContinuationToken") if text(found, "IsTruncated") == "true" else ""
+            return Page(map(self._object, entries), len(entries), following)
+
+        return paged(self.shown, page)
 
     def read(self, bucket: str, key: str, part: Part = WHOLE, *, etag: str = "") -> AsyncGenerator[bytes]:
         """See Bucket; with an `etag` only as long as that is the object's."""
@@ -65,7 +58,7 @@ class S3Bucket:
         condition = {"If-Match": etag} if etag else None
         return self._web.stream(what, f"/{bucket}/{quote(key)}", condition, part=part)
 
-    def _page(self, bucket: str, reply: Reply) -> Element:
+    def _listed(self, bucket: str, reply: Reply) -> Element:
         found = parsed(reply.content)
         if reply.status == 200 and found is not None and found.tag == "ListBucketResult":
             return found
