@@ -5,7 +5,7 @@ from typing import Any
 
 from crossfade.api.meta import API_VERSION
 
-from tests.cluster.crd_mutations import PACKAGE, VALID
+from tests.cluster.crd_valid import PACKAGE, VALID
 
 Object = dict[str, Any]
 

@@ -11,6 +11,7 @@ from tests.cluster.test_quiet import writes_of_a_restart
 from tests.support import objects
 from tests.support.endpoint import (
     NAME,
+    NOTICED_SECONDS,
     Endpoint,
     at_least,
     at_rest,
@@ -23,13 +24,11 @@ from tests.support.endpoint import (
 )
 from tests.support.gateways import on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
-from tests.support.recorder import Object, collection
+from tests.support.recorder import Object
 
 pytestmark = pytest.mark.cluster
 
 RATE = 100.0
-NOTICED_SECONDS = 3.0
-"""A pod that dies is missed by its node, the EndpointSlice and the gateway, one after the other: that long it drops."""
 
 StartOperator = Callable[..., OperatorProcess]
 
@@ -104,8 +103,7 @@ async def test_weight_follows_a_pod_that_dies_and_comes_back_with_it(
         candidate = (await endpoint.until(at_stage("at-50")))["status"]["candidate"]["revision"]
         one, _ = await endpoint.pods(candidate)
         died, at = load.samples[-1].wall, version((await endpoint.items("HTTPRoute"))[0])
-        url = f"{collection('Pod', endpoint.namespace)}/{one['metadata']['name']}"
-        assert (await endpoint.http.delete(url, params={"gracePeriodSeconds": "0"})).is_success
+        await endpoint.kill(one)
         less = await endpoint.until(lambda found: ready(found) == ("Unknown", "WaitingForCapacity"))
         await endpoint.until(at_stage("at-50"))
         await at_least(load, round(3 * RATE))

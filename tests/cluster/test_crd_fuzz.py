@@ -17,7 +17,8 @@ from crossfade.codegen.crd import object_schema
 from kubernetes.aio import client, config
 
 from testbed.handle import ClusterHandle
-from tests.cluster.crd_mutations import VALID, mutated
+from tests.cluster.crd_mutations import mutated
+from tests.cluster.crd_valid import VALID
 
 pytestmark = pytest.mark.cluster
 

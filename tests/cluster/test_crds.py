@@ -14,7 +14,6 @@ from crossfade.api.v1alpha1 import RolloutStatus
 
 from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle
-from tests.cluster.crd_mutations import VALID
 from tests.cluster.crd_refused import (
     ADOPTED,
     REFUSED,
@@ -26,6 +25,7 @@ from tests.cluster.crd_refused import (
     routed,
     stages,
 )
+from tests.cluster.crd_valid import VALID
 
 pytestmark = pytest.mark.cluster
 

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,7 +13,7 @@ from tests.support import objects
 from tests.support.endpoint import Endpoint, serves
 from tests.support.git_repositories import Repositories, serving
 from tests.support.operator_process import OperatorProcess
-from tests.support.verified import assert_hidden, is_resolved, never_serves
+from tests.support.verified import assert_hidden, flip_a_bit, is_resolved, never_serves
 
 pytestmark = pytest.mark.cluster
 
@@ -70,8 +69,8 @@ async def test_a_model_of_dvc_serves_and_once_a_bit_of_it_has_changed_never(
     endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], served: Repositories, tmp_path: Path
 ) -> None:
     operator = start_operator(endpoint.namespace)
-    await endpoint.create(registry(served))
-    await endpoint.create(secret())
+    await endpoint.create(objects.model_registry("git", git={"address": f"{served.url}/{NAME}"}))
+    await endpoint.create(objects.secret("git", {"username": READER[0], "password": READER[1]}))
     content = b""
     for number in (1, 2):
         objects.write_model(tmp_path / str(number), f"{number}.0.0")
@@ -85,20 +84,3 @@ async def test_a_model_of_dvc_serves_and_once_a_bit_of_it_has_changed_never(
     flip_a_bit(kept(served, hashlib.md5(content).hexdigest()))
     await never_serves(endpoint, 2, stable)
     assert_hidden(endpoint, operator, READER[1], ":".join(READER))
-
-
-def flip_a_bit(file: Path) -> None:
-    raw = bytearray(file.read_bytes())
-    raw[len(raw) // 2] ^= 1
-    file.write_bytes(raw)
-
-
-def registry(served: Repositories) -> dict[str, Any]:
-    spec = {"git": {"address": f"{served.url}/{NAME}"}, "credentials": {"secretRef": {"name": "git"}}}
-    named = {"apiVersion": "crossfade.dev/v1alpha1", "kind": "ModelRegistry", "metadata": {"name": "git"}}
-    return {**named, "spec": spec}
-
-
-def secret() -> dict[str, Any]:
-    named = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "git"}}
-    return {**named, "stringData": {"username": READER[0], "password": READER[1]}}

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -68,9 +67,8 @@ async def test_a_model_of_the_hub_serves_and_one_with_a_byte_changed_never_does(
     operator = start_operator(endpoint.namespace)
     with proxy(served.url, address=HOST) as front, proxy(served.url, address=HOST) as cdn:
         served.elsewhere = cdn.url
-        await endpoint.create(objects_of("Secret", "hub", stringData={"token": TOKEN}))
-        spec = {"huggingFace": {"address": front.url}, "credentials": {"secretRef": {"name": "hub"}}}
-        await endpoint.create(objects_of("ModelRegistry", "hub", spec=spec))
+        await endpoint.create(objects.secret("hub", {"token": TOKEN}))
+        await endpoint.create(objects.model_registry("hub", huggingFace={"address": front.url}))
         commits = {number: pushed(served, number) for number in (1, 2)}
         for number, commit in commits.items():
             source = {"huggingFace": {"repo": REPO, "revision": commit}, "registryRef": {"name": "hub"}}
@@ -85,8 +83,3 @@ async def test_a_model_of_the_hub_serves_and_one_with_a_byte_changed_never_does(
         assert front.sent("authorization") == {f"Bearer {TOKEN}"}
         assert cdn.sent("authorization") == {None}
     assert_hidden(endpoint, operator, TOKEN)
-
-
-def objects_of(kind: str, name: str, **content: Any) -> dict[str, Any]:
-    group = "v1" if kind == "Secret" else "crossfade.dev/v1alpha1"
-    return {"apiVersion": group, "kind": kind, "metadata": {"name": name}, **content}

@@ -12,6 +12,7 @@ from testbed.bed import Bed
 from tests.support import objects
 from tests.support.endpoint import (
     NAME,
+    NOTICED_SECONDS,
     Endpoint,
     answered_by,
     at_least,
@@ -24,14 +25,11 @@ from tests.support.endpoint import (
 )
 from tests.support.gateways import ENVOY, TRAEFIK
 from tests.support.operator_process import OperatorProcess
-from tests.support.recorder import collection
 from tests.support.statuses import conditions
 
 pytestmark = pytest.mark.cluster
 
 RATE = 50.0
-NOTICED_SECONDS = 3.0
-"""A pod that dies is missed by its node, the EndpointSlice and the gateway, one after the other: that long it drops."""
 
 StartOperator = Callable[..., OperatorProcess]
 
@@ -90,7 +88,7 @@ async def test_while_stable_could_not_take_everything_back_nothing_goes_forward(
         await endpoint.ask(2)
         await endpoint.until(at_stage("at-30"))
         died = load.samples[-1].wall
-        await kill(endpoint, stable)
+        await endpoint.kill((await endpoint.pods(stable))[0])
         held = await endpoint.until(lambda found: ready(found) == ("Unknown", "WaitingForCapacity"))
         route = (await endpoint.items("HTTPRoute"))[0]
         back = await endpoint.until(lambda found: ready(found)[1] != "WaitingForCapacity")
@@ -101,13 +99,6 @@ async def test_while_stable_could_not_take_everything_back_nothing_goes_forward(
     assert done["status"]["stable"]["modelVersion"] == f"{NAME}-2"
     assert failed_by_route([one for one in load.samples if one.wall > died + NOTICED_SECONDS]) == {}
     assert sum(failed_by_route(load.samples).values()) <= NOTICED_SECONDS * RATE / 2
-
-
-async def kill(endpoint: Endpoint, revision: str) -> None:
-    """One pod dies without a word: no hook, no drain."""
-    (one, *_) = await endpoint.pods(revision)
-    url = f"{collection('Pod', endpoint.namespace)}/{one['metadata']['name']}"
-    assert (await endpoint.http.delete(url, params={"gracePeriodSeconds": "0"})).is_success
 
 
 @pytest.mark.slow

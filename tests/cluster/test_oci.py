@@ -16,7 +16,7 @@ from tests.contract.oci_bench import EXAMPLE, MODELPACK, READER, Layer, OciBench
 from tests.support import objects
 from tests.support.endpoint import Endpoint, serves
 from tests.support.operator_process import OperatorProcess
-from tests.support.verified import assert_hidden, is_resolved, never_serves
+from tests.support.verified import assert_hidden, flip_a_bit, is_resolved, never_serves
 
 pytestmark = pytest.mark.cluster
 
@@ -49,7 +49,7 @@ async def test_a_layer_serves_and_once_a_bit_of_it_has_changed_never(
     bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], oci: OciBench, tmp_path: Path
 ) -> None:
     operator = start_operator(endpoint.namespace)
-    await endpoint.create(registry())
+    await endpoint.create(objects.model_registry("models", oci={"address": f"http://{ADDRESS}"}))
     await endpoint.create(secret(oci))
     for number in (1, 2):
         objects.write_model(tmp_path / str(number), f"{number}.0.0")
@@ -59,7 +59,7 @@ async def test_a_layer_serves_and_once_a_bit_of_it_has_changed_never(
         found = await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
     await endpoint.create(objects.rollout("fraud", "fraud-1", endpoint.host, endpoint.parent))
     stable = (await endpoint.until(lambda one: serves(one, 1), 60))["status"]["stable"]["revision"]
-    flip_a_bit(oci, found["status"]["resolved"]["immutableUri"])
+    flip_a_bit(first_layer(oci, found["status"]["resolved"]["immutableUri"]))
     await never_serves(endpoint, 2, stable)
     assert_hidden(endpoint, operator, READER[1], ":".join(READER))
 
@@ -68,25 +68,14 @@ def packed(content: bytes) -> Layer:
     return Layer(gzip.compress(tar({"model.json": content})), f"{MODELPACK}.weight.v1.tar+gzip", {})
 
 
-def flip_a_bit(oci: OciBench, uri: str) -> None:
-    """In the artifact's first layer, as it lies on the registry's disk."""
+def first_layer(oci: OciBench, uri: str) -> Path:
+    """Of the artifact, as it lies on the registry's disk."""
     manifest = json.loads(oci.blob(uri.partition("@")[2]).read_bytes())
-    path = oci.blob(manifest["layers"][0]["digest"])
-    raw = bytearray(path.read_bytes())
-    raw[len(raw) // 2] ^= 1
-    path.write_bytes(raw)
-
-
-def registry() -> dict[str, Any]:
-    spec = {"oci": {"address": f"http://{ADDRESS}"}, "credentials": {"secretRef": {"name": "models"}}}
-    named = {"apiVersion": "crossfade.dev/v1alpha1", "kind": "ModelRegistry", "metadata": {"name": "models"}}
-    return {**named, "spec": spec}
+    return oci.blob(manifest["layers"][0]["digest"])
 
 
 def secret(oci: OciBench) -> dict[str, Any]:
     """Of the kind that pulls images."""
     auth = base64.b64encode(":".join(READER).encode()).decode()
     config = json.dumps({"auths": {oci.host: {"auth": auth}}}, indent=2)
-    kind = "kubernetes.io/dockerconfigjson"
-    named = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "models"}, "type": kind}
-    return {**named, "stringData": {".dockerconfigjson": config}}
+    return objects.secret("models", {".dockerconfigjson": config}, "kubernetes.io/dockerconfigjson")

@@ -63,9 +63,9 @@ async def test_a_model_behind_credentials_serves_and_nobody_but_the_loader_sees_
         source = {"mlflow": {"name": name, "version": version}, "registryRef": {"name": "risk"}}
         await endpoint.create(objects.model_version("fraud-1", "1.0.0", source))
         await endpoint.recorder.until("ModelVersion", "fraud-1", says("there is no ModelRegistry risk"), 30)
-        await endpoint.create(registry(front.url))
-        await endpoint.recorder.until("ModelVersion", "fraud-1", says("Secret mlflow, which"), 30)
-        await endpoint.create(secret(CANARY))
+        await endpoint.create(objects.model_registry("risk", mlflow={"address": front.url}))
+        await endpoint.recorder.until("ModelVersion", "fraud-1", says("Secret risk, which"), 30)
+        await endpoint.create(objects.secret("risk", {"token": CANARY}))
         await endpoint.recorder.until("ModelVersion", "fraud-1", is_resolved, 60)
         await endpoint.create(objects.rollout("fraud", "fraud-1", endpoint.host, endpoint.parent))
         await endpoint.until(lambda found: serves(found, 1), 60)
@@ -73,12 +73,3 @@ async def test_a_model_behind_credentials_serves_and_nobody_but_the_loader_sees_
     seen = json.dumps([found for found in endpoint.recorder.history if found["kind"] != "Secret"])
     assert "crossfade-registry" in seen, "the loader's pod is among what was seen"
     assert_hidden(endpoint, operator, CANARY)
-
-
-def registry(address: str) -> dict[str, Any]:
-    spec = {"mlflow": {"address": address}, "credentials": {"secretRef": {"name": "mlflow"}}}
-    return {"apiVersion": "crossfade.dev/v1alpha1", "kind": "ModelRegistry", "metadata": {"name": "risk"}, "spec": spec}
-
-
-def secret(token: str) -> dict[str, Any]:
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "mlflow"}, "stringData": {"token": token}}

@@ -77,8 +77,10 @@ async def test_a_model_of_a_bucket_serves_and_one_with_a_byte_changed_never_does
     endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], s3: S3Bench, tmp_path: Path
 ) -> None:
     operator = start_operator(endpoint.namespace)
-    await endpoint.create(registry(s3))
-    await endpoint.create(secret(s3))
+    system = {"uri": "s3://models/team", "endpoint": s3.url}
+    await endpoint.create(objects.model_registry("store", objectStore=system))
+    keys = dict(zip(("accessKeyId", "secretAccessKey"), s3.keys["reader"], strict=True))
+    await endpoint.create(objects.secret("store", keys))
     for number in (1, 2):
         objects.write_model(tmp_path / str(number), f"{number}.0.0")
         s3.put(f"team/fraud/{number}/model.json", (tmp_path / str(number) / "model.json").read_bytes())
@@ -98,21 +100,3 @@ async def test_a_model_of_a_bucket_serves_and_one_with_a_byte_changed_never_does
 def version(number: int, uri: str) -> dict[str, Any]:
     source = {"uri": {"uri": uri}, "registryRef": {"name": "store"}}
     return objects.model_version(f"fraud-{number}", f"{number}.0.0", source)
-
-
-def registry(s3: S3Bench) -> dict[str, Any]:
-    spec = {
-        "objectStore": {"uri": "s3://models/team", "endpoint": s3.url},
-        "credentials": {"secretRef": {"name": "store"}},
-    }
-    return {
-        "apiVersion": "crossfade.dev/v1alpha1",
-        "kind": "ModelRegistry",
-        "metadata": {"name": "store"},
-        "spec": spec,
-    }
-
-
-def secret(s3: S3Bench) -> dict[str, Any]:
-    keys = dict(zip(("accessKeyId", "secretAccessKey"), s3.keys["reader"], strict=True))
-    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "store"}, "stringData": keys}

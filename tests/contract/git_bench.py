@@ -17,6 +17,7 @@ from crossfade.ports import Reference
 from testbed.binaries.environments import python_env
 from tests.contract.registry_contract import opened
 from tests.support.faults import Proxy
+from tests.support.folders import on_disk
 from tests.support.git_repositories import CALM, Repositories
 
 READER = ("reader", "canary-of-the-reader")
@@ -121,13 +122,6 @@ def pushing(branch: str = "main") -> list[Step]:
         ["dvc", "push", "--quiet"],
         ["git", "push", "--quiet", "--force", "origin", f"HEAD:refs/heads/{branch}", "--tags"],
     ]
-
-
-def on_disk(folder: Path) -> dict[str, bytes]:
-    """All files below a folder; those of one that is a file by its name."""
-    if folder.is_file():
-        return {folder.name: folder.read_bytes()}
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 async def loaded(access: Access, reference: Reference, folder: Path) -> dict[str, bytes]:

@@ -10,15 +10,18 @@ import subprocess
 import tarfile
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
+from crossfade.api.v1alpha1.modelversion import OciSource, RegistryRef, Source
 from crossfade.model.access import Access, Secrets
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, utils
@@ -30,6 +33,7 @@ from testbed.binaries.locate import locate
 from testbed.certificates import Authority
 from testbed.progress import silent
 from tests.contract.conftest import free_port, serving
+from tests.contract.registry_contract import Subject
 
 PUSHER = ("pusher", "canary-of-the-pusher")
 READER = ("reader", "canary-of-the-reader")
@@ -262,3 +266,43 @@ def _jwt(signer: ec.EllipticCurvePrivateKey, chain: list[str], user: str, audien
 
 def _url64(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+
+
+def source(reference: str) -> Source:
+    return Source(oci=OciSource(reference=reference), registry_ref=RegistryRef(name="models"))
+
+
+def a_subject(oci: OciBench) -> Subject:
+    """A ModelPack of two versions, read by a user who may pull and nothing else."""
+    name = f"risk/model-{uuid.uuid4().hex[:8]}"
+    one, two = (f"{version} of {name}".encode() for version in "12")  # equal layers are one file of the registry
+    first = oci.modelpack(f"{name}:1.0.0", weight("weights", one), weight("config.json", b"{}"))
+    second = oci.modelpack(f"{name}:2.0.0", weight("weights", two), weight("config.json", b"{}"))
+    oci.modelpack(f"{name}:champion", weight("weights", one), weight("config.json", b"{}"))
+    oci.modelpack(f"{name}:unicode", weight("poids é/模型", b"3" * 64))
+    assert oci.digest(f"{name}:champion") == first != second
+
+    def move() -> None:
+        oci.modelpack(f"{name}:champion", weight("weights", two), weight("config.json", b"{}"))
+
+    return Subject(
+        upstream=oci.url,
+        access=partial(by_password, READER),
+        stranger=partial(by_password, STRANGER),
+        outsider=partial(by_password, OUTSIDER),
+        exact=source(f"{name}@{first}"),
+        mutable=source(f"{name}:champion"),
+        missing=(source(f"{name}:none"), source(f"{name}@sha256:{'0' * 64}"), source("no/such:1.0.0")),
+        unicode=source(f"{name}:unicode"),
+        move=move,
+        overwrite=oci.overwrite,
+        permission="permission to pull from the repository",
+        canaries=tuple(shape for who in (READER, OUTSIDER, STRANGER, PUSHER) for shape in shapes(who)),
+        asks="/manifests/",
+        reads="/blobs/",
+    )
+
+
+def shapes(who: tuple[str, str]) -> tuple[str, str]:
+    """The secret as it is, and as it is sent."""
+    return who[1], base64.b64encode(":".join(who).encode()).decode()

@@ -6,8 +6,10 @@ import tarfile
 import uuid
 from typing import Any
 
+from crossfade.api.v1alpha1.modelversion import RegistryRef, SageMakerSource, Source
 from crossfade.model.access import Access, Secrets
 
+from tests.contract.registry_contract import Subject
 from tests.contract.store_bench import S3Bench
 from tests.support.faults import Answer
 
@@ -83,3 +85,43 @@ def way_in(bench: S3Bench, address: str, who: str = "reader") -> Access:
     names = ("accessKeyId", "secretAccessKey")
     options = (("region", "us-east-1"), ("s3", address))
     return Access("sageMaker", address, options, Secrets(dict(zip(names, bench.keys[who], strict=True))))
+
+
+def by_arn(arn: str) -> Source:
+    return Source(sage_maker=SageMakerSource(package_arn=arn), registry_ref=RegistryRef(name="sagemaker"))
+
+
+def by_group(group: str, approval: Any = "Approved") -> Source:
+    asked = SageMakerSource(group=group, approval_status=approval)
+    return Source(sage_maker=asked, registry_ref=RegistryRef(name="sagemaker"))
+
+
+def a_subject(bench: S3Bench) -> Subject:
+    """A group whose newest approved version is its first."""
+    group, empty = Group(bench), Group(bench)
+    first = group.version(1)
+    group.register("PendingManualApproval")
+    group.register("Rejected")
+    bench.put(f"{group.name}/größe/模型+&=%41/poids é.bin", b"weights")
+    folder = {
+        "S3Uri": f"s3://models/{group.name}/größe/模型+&=%41",
+        "S3DataType": "S3Prefix",
+        "CompressionType": "None",
+    }
+    spelled = empty.register("PendingManualApproval", {"ModelDataSource": {"S3DataSource": folder}})
+    return Subject(
+        upstream=bench.url,
+        access=lambda address: way_in(bench, address),
+        stranger=lambda address: way_in(bench, address, "stranger"),
+        outsider=lambda address: way_in(bench, address, "outsider"),
+        exact=by_arn(first),
+        mutable=by_group(group.name),
+        missing=(by_arn(first.replace("/1", "/99")), by_group(empty.name), by_group("none")),
+        unicode=by_arn(spelled),
+        move=lambda: str(group.version(2)),
+        overwrite=lambda _: bench.put(group.key(1), packed(**{"model.json": b'{"version": 9}'})),
+        permission="`sagemaker:DescribeModelPackage`",
+        canaries=bench.canaries,
+        asks="/",
+        reads="/output/model.tar.gz",
+    )

@@ -18,7 +18,6 @@ from tests.contract.git_bench import (
     GitBench,
     getting,
     loaded,
-    on_disk,
     pushing,
     reader,
     source,
@@ -27,6 +26,7 @@ from tests.contract.git_bench import (
 )
 from tests.contract.registry_contract import digest, opened, resolve
 from tests.support.faults import refusing
+from tests.support.folders import on_disk
 
 _TRAIN = """
 import json, os

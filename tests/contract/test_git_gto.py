@@ -15,13 +15,13 @@ from tests.contract.git_bench import (
     by_password,
     getting,
     loaded,
-    on_disk,
     reader,
     source,
     steps_in,
 )
 from tests.contract.registry_contract import resolve
 from tests.support.faults import proxy
+from tests.support.folders import on_disk
 
 
 async def test_what_gto_registers_and_assigns_is_followed(git: GitBench, tmp_path: Path) -> None:

@@ -6,13 +6,11 @@ import gzip
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from functools import partial
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 import zstandard
-from crossfade.api.v1alpha1.modelversion import OciSource, RegistryRef, Source
 from crossfade.model.access import Access, Secrets
 from crossfade.observe.verify import DigestMismatch, fetch, measure
 from crossfade.ports import SourceError
@@ -20,16 +18,16 @@ from crossfade.ports import SourceError
 from tests.contract.conftest import serving
 from tests.contract.oci_bench import (
     MODELPACK,
-    OUTSIDER,
-    PUSHER,
     READER,
     STRANGER,
     Json,
     Layer,
     OciBench,
+    a_subject,
     by_password,
     descriptor,
     registry,
+    source,
     tar,
     weight,
     with_passwords,
@@ -37,14 +35,11 @@ from tests.contract.oci_bench import (
 )
 from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
 from tests.support.faults import Answer, proxy, refusing, truncating
+from tests.support.folders import on_disk
 
 pytestmark = pytest.mark.cluster
 
 IMAGE = "application/vnd.oci.image"
-
-
-def source(reference: str) -> Source:
-    return Source(oci=OciSource(reference=reference), registry_ref=RegistryRef(name="models"))
 
 
 @pytest.fixture(scope="module")
@@ -52,42 +47,6 @@ def oci(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OciBench]:
     """The registry with a token server."""
     with with_tokens(tmp_path_factory.mktemp("registry")) as made:
         yield made
-
-
-def a_subject(oci: OciBench) -> Subject:
-    """A ModelPack of two versions, read by a user who may pull and nothing else."""
-    name = f"risk/model-{uuid.uuid4().hex[:8]}"
-    one, two = (f"{version} of {name}".encode() for version in "12")  # equal layers are one file of the registry
-    first = oci.modelpack(f"{name}:1.0.0", weight("weights", one), weight("config.json", b"{}"))
-    second = oci.modelpack(f"{name}:2.0.0", weight("weights", two), weight("config.json", b"{}"))
-    oci.modelpack(f"{name}:champion", weight("weights", one), weight("config.json", b"{}"))
-    oci.modelpack(f"{name}:unicode", weight("poids é/模型", b"3" * 64))
-    assert oci.digest(f"{name}:champion") == first != second
-
-    def move() -> None:
-        oci.modelpack(f"{name}:champion", weight("weights", two), weight("config.json", b"{}"))
-
-    return Subject(
-        upstream=oci.url,
-        access=partial(by_password, READER),
-        stranger=partial(by_password, STRANGER),
-        outsider=partial(by_password, OUTSIDER),
-        exact=source(f"{name}@{first}"),
-        mutable=source(f"{name}:champion"),
-        missing=(source(f"{name}:none"), source(f"{name}@sha256:{'0' * 64}"), source("no/such:1.0.0")),
-        unicode=source(f"{name}:unicode"),
-        move=move,
-        overwrite=oci.overwrite,
-        permission="permission to pull from the repository",
-        canaries=tuple(shape for who in (READER, OUTSIDER, STRANGER, PUSHER) for shape in shapes(who)),
-        asks="/manifests/",
-        reads="/blobs/",
-    )
-
-
-def shapes(who: tuple[str, str]) -> tuple[str, str]:
-    """The secret as it is, and as it is sent."""
-    return who[1], base64.b64encode(":".join(who).encode()).decode()
 
 
 @pytest.fixture(scope="module")
@@ -133,10 +92,6 @@ async def contents(access: Access, reference: str, folder: Path) -> dict[str, by
         measured = await measure(one.artifacts, found.immutable_uri)
         await fetch(one.artifacts, found.immutable_uri, measured.digest, folder)
     return on_disk(folder)
-
-
-def on_disk(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def reader(oci: OciBench) -> Access:

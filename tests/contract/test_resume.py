@@ -5,12 +5,10 @@ import hashlib
 import itertools
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -26,28 +24,26 @@ from crossfade.observe.verify import DigestMismatch, fetch, measure
 from crossfade.ports import SourceError
 
 from tests.contract.conftest import inherited_environment
+from tests.contract.loads import (
+    MIB,
+    PEAK,
+    SETTLING,
+    arguments,
+    digest_of,
+    killed_in_the_middle,
+    load,
+    loading,
+    peak,
+    until,
+)
 from tests.support.byte_server import URI, ByteServer, byte_server
 from tests.support.faults import proxy, refusing
+from tests.support.folders import on_disk
 
-MIB = 1 << 20
-LOAD = [sys.executable, "-m", "crossfade", "load"]
 SMALL = os.urandom(5 * MIB + 7)
 """Asked for at once."""
 LARGE = os.urandom(3 * PART_BYTES + 5)
 """Asked for in parts."""
-
-
-def digest_of(folder: Path) -> str:
-    """The mvd1 digest, by its definition."""
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    return mvd1(
-        File(str(path.relative_to(folder)), path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
-        for path in files
-    )
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture
@@ -67,59 +63,6 @@ async def store(server: ByteServer) -> AsyncIterator[HubArtifacts]:
     await hub.close()
 
 
-def arguments(server: ByteServer, to: Path, digest: str | None = None) -> list[str]:
-    return ["--uri", URI, "--digest", digest or digest_of(server.folder), "--to", str(to)]
-
-
-def load(server: ByteServer, to: Path, digest: str | None = None) -> "subprocess.CompletedProcess[str]":
-    """Run the loader to its end."""
-    environment = inherited_environment(CROSSFADE_HUGGING_FACE_ADDRESS=server.url)
-    return subprocess.run(
-        [*LOAD, *arguments(server, to, digest)], env=environment, capture_output=True, text=True, check=False
-    )
-
-
-@contextmanager
-def loading(server: ByteServer, to: Path, command: list[str] = LOAD) -> Iterator["subprocess.Popen[str]"]:
-    """A loader that is under way, and is killed in the end as nothing can prepare for."""
-    environment = inherited_environment(CROSSFADE_HUGGING_FACE_ADDRESS=server.url)
-    with subprocess.Popen(
-        [*command, *arguments(server, to)], env=environment, stdout=subprocess.PIPE, text=True
-    ) as process:
-        yield process
-        process.send_signal(signal.SIGKILL)
-
-
-def until(held: Callable[[], bool]) -> None:
-    """Return once it is so."""
-    end = time.monotonic() + 15
-    while not held():
-        assert time.monotonic() < end
-        time.sleep(0.01)
-
-
-def part_of(to: Path, server: ByteServer, name: str = "weights") -> Path:
-    return to / STAGING / digest_of(server.folder).removeprefix("sha256:") / name
-
-
-def killed_in_the_middle(server: ByteServer, to: Path) -> Path:
-    """A loader was killed when 2 MiB or more of the weights were on disk, and all of the rest. Returns the part."""
-    part = part_of(to, server)
-    rest = {name: whole for name, whole in content(server.folder).items() if name != "weights"}
-
-    def there() -> bool:
-        found = content(part.parent) if part.exists() else {}
-        return len(found.get("weights", b"")) >= 2 * MIB and found.items() >= rest.items()
-
-    server.stall = 3 * MIB
-    with loading(server, to):
-        until(there)
-    server.stall = None
-    server.asked.clear()
-    server.sent = 0
-    return part
-
-
 class TestKilled:
     @pytest.mark.parametrize("whole", [SMALL, LARGE], ids=["at once", "in parts"])
     def test_the_next_start_asks_only_for_the_rest(self, server: ByteServer, tmp_path: Path, whole: bytes) -> None:
@@ -128,7 +71,7 @@ class TestKilled:
         there = part.stat().st_size
         done = load(server, tmp_path / "to")
         assert (done.returncode, done.stderr) == (0, "")
-        assert content(tmp_path / "to") == {"weights": whole}
+        assert on_disk(tmp_path / "to") == {"weights": whole}
         assert server.asked[0][1].startswith(f"bytes={there}-")
         assert server.sent == len(whole) - there
 
@@ -136,7 +79,7 @@ class TestKilled:
         (server.folder / "a").write_bytes(b"small")
         killed_in_the_middle(server, tmp_path / "to")
         assert load(server, tmp_path / "to").returncode == 0
-        assert content(tmp_path / "to") == content(server.folder)
+        assert on_disk(tmp_path / "to") == on_disk(server.folder)
         assert [path.rpartition("/")[2] for path, _ in server.asked] == ["weights"]
 
     @pytest.mark.parametrize("tamper", ["flip", "grow", "link", "hard link", "folder link", "extra"])
@@ -161,14 +104,14 @@ class TestKilled:
             (part.symlink_to if tamper == "link" else part.hardlink_to)(victim / "weights")
         done = load(server, tmp_path / "to")
         assert (done.returncode, done.stderr) == (0, "")
-        assert content(tmp_path / "to") == {"weights": SMALL}
-        assert content(victim) == {"weights": b"not the loader's"}
+        assert on_disk(tmp_path / "to") == {"weights": SMALL}
+        assert on_disk(victim) == {"weights": b"not the loader's"}
 
     def test_parts_of_another_model_are_no_parts_of_this_one(self, server: ByteServer, tmp_path: Path) -> None:
         killed_in_the_middle(server, tmp_path / "to")
         (server.folder / "weights").write_bytes(SMALL[::-1])
         assert load(server, tmp_path / "to").returncode == 0
-        assert content(tmp_path / "to") == {"weights": SMALL[::-1]}
+        assert on_disk(tmp_path / "to") == {"weights": SMALL[::-1]}
         assert server.sent == len(SMALL), "nothing was loaded twice"
 
     @pytest.mark.parametrize("moved", [0, 1, 2])
@@ -183,7 +126,7 @@ class TestKilled:
         assert sum(path.name != STAGING for path in (tmp_path / "to").iterdir()) == moved
         server.asked.clear()
         assert load(server, tmp_path / "to").returncode == 0
-        assert content(tmp_path / "to") == content(server.folder)
+        assert on_disk(tmp_path / "to") == on_disk(server.folder)
         assert server.asked == []
 
     def test_bytes_that_were_changed_at_that_moment_never_serve(self, server: ByteServer, tmp_path: Path) -> None:
@@ -192,7 +135,7 @@ class TestKilled:
             process.stdout.readline()
         (tmp_path / "to" / "weights").write_bytes(SMALL[::-1])
         assert load(server, tmp_path / "to").returncode == 0
-        assert content(tmp_path / "to") == {"weights": SMALL}
+        assert on_disk(tmp_path / "to") == {"weights": SMALL}
 
 
 class TestBroken:
@@ -206,7 +149,7 @@ class TestBroken:
         assert len(server.asked) == 11
         server.drops = [1, 2, 1000, 65_535, 65_536, MIB - 1, MIB, 3, 500_000, MIB + 1]
         await fetch(store, URI, digest, tmp_path / "to")
-        assert content(tmp_path / "to") == {"weights": SMALL}
+        assert on_disk(tmp_path / "to") == {"weights": SMALL}
         assert server.sent == 2 * len(SMALL)
 
     async def test_parts_side_by_side_are_gone_on_with_too(
@@ -215,7 +158,7 @@ class TestBroken:
         (server.folder / "weights").write_bytes(LARGE)
         server.drops = [100_000] * 6
         await fetch(store, URI, digest_of(server.folder), tmp_path / "to")
-        assert content(tmp_path / "to") == {"weights": LARGE}
+        assert on_disk(tmp_path / "to") == {"weights": LARGE}
         assert server.sent == len(LARGE)
         assert server.asked[0][1] == f"bytes=0-{PART_BYTES - 1}"
 
@@ -236,7 +179,7 @@ class TestBroken:
             (server.folder / "weights").write_bytes(LARGE)
         server.ranges, server.drops = False, [] if parts else [3 * MIB]
         await fetch(store, URI, digest_of(server.folder), tmp_path / "to")
-        assert content(tmp_path / "to") == content(server.folder)
+        assert on_disk(tmp_path / "to") == on_disk(server.folder)
         assert server.asked[-1][1] == ""
 
     async def test_a_server_that_gives_more_than_a_part_fills_no_memory(
@@ -245,7 +188,7 @@ class TestBroken:
         (server.folder / "weights").write_bytes(LARGE)
         server.stretch = 1
         await fetch(store, URI, digest_of(server.folder), tmp_path / "to")
-        assert content(tmp_path / "to") == {"weights": LARGE}
+        assert on_disk(tmp_path / "to") == {"weights": LARGE}
         assert [asked for _, asked in server.asked] == [f"bytes=0-{PART_BYTES - 1}", ""]
 
     async def test_a_server_that_gives_less_than_a_part_is_asked_for_the_rest(
@@ -257,7 +200,7 @@ class TestBroken:
             await fetch(store, URI, digest_of(server.folder), tmp_path / "to")
         server.stretch = 0
         await fetch(store, URI, digest_of(server.folder), tmp_path / "to")
-        assert content(tmp_path / "to") == {"weights": LARGE}
+        assert on_disk(tmp_path / "to") == {"weights": LARGE}
 
     async def test_a_file_that_changes_between_two_connections_is_begun_again(
         self, server: ByteServer, store: HubArtifacts, tmp_path: Path
@@ -358,7 +301,7 @@ class TestDisk:
                 await fetch(store, URI, digest, tmp_path / "to")
         server.asked.clear()
         assert (await fetch(store, URI, digest, tmp_path / "to")).digest == digest
-        assert content(tmp_path / "to") == content(server.folder)
+        assert on_disk(tmp_path / "to") == on_disk(server.folder)
         assert server.asked == []
 
 
@@ -393,7 +336,7 @@ class TestTelling:
         assert line.startswith("crossfade load: 2 of 5 MiB, 0 of 1 files, ")
         server.stall = None
         assert load(server, tmp_path / "to").returncode == 0
-        assert content(tmp_path / "to") == {"weights": SMALL}
+        assert on_disk(tmp_path / "to") == {"weights": SMALL}
 
     def test_why_it_waits_can_be_read_before_anything_is_listed(self, server: ByteServer, tmp_path: Path) -> None:
         status = tmp_path / "to" / STAGING / STATUS
@@ -406,7 +349,7 @@ class TestTelling:
                 assert process.wait(30) == 0
         assert (found["state"], found["files"]) == ("Waiting", 0)
         assert "refused tree of crossfade/model with 503" in found["message"]
-        assert content(tmp_path / "to") == {"weights": SMALL}
+        assert on_disk(tmp_path / "to") == {"weights": SMALL}
 
     async def test_what_was_found_is_told_apart_from_what_came(
         self, server: ByteServer, store: HubArtifacts, tmp_path: Path
@@ -434,47 +377,3 @@ class TestMemory:
         buffers = 5 * PART_BYTES
         assert peak(done.stdout) - peak(idle.stdout) < 64 * MIB + buffers
         assert (tmp_path / "to" / "weights").stat().st_size == size
-
-
-def peak(output: str) -> int:
-    """Bytes of resident memory that a process said it had at most."""
-    return int(output.split()[-1]) * 1024
-
-
-PEAK = """
-import atexit, sys
-from pathlib import Path
-
-def tell():
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
-    print(line.split()[1])
-
-atexit.register(tell)
-if len(sys.argv) > 1:
-    from crossfade.cli import app
-    sys.argv[1:1] = ["load"]
-    app()
-"""
-SETTLING = """
-import sys, time
-from pathlib import Path
-from crossfade.cli import app
-from crossfade.observe.staging import Staging
-
-def stop():
-    print("settling", flush=True)
-    time.sleep(600)
-
-def counted(entry, target, rename=Path.rename):
-    global moved
-    if moved == 0:
-        stop()
-    moved -= 1
-    return rename(entry, target)
-
-moved = int(sys.argv.pop(1))
-Path.rename, Staging.clear = counted, lambda _: stop()
-sys.argv[1:1] = ["load"]
-app()
-"""
-"""A loader that stops before it moves its next file, after so many, and before it clears up, after all."""

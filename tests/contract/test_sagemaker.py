@@ -9,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crossfade.api.v1alpha1.modelversion import RegistryRef, SageMakerSource, Source
+from crossfade.api.v1alpha1.modelversion import Source
 from crossfade.model.access import Access, Secrets
 from crossfade.observe.ahead import PART_BYTES
 from crossfade.observe.verify import DigestMismatch, fetch
 from crossfade.ports import Part, SourceError
 
 from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
-from tests.contract.sagemaker_bench import IMAGE, Group, as_amazon, packed, way_in
+from tests.contract.sagemaker_bench import Group, a_subject, as_amazon, by_arn, by_group, packed, way_in
 from tests.contract.store_bench import S3Bench
 from tests.support.faults import Answer, Proxy, proxy, refusing
+from tests.support.folders import on_disk
 
 Json = dict[str, Any]
 
@@ -27,46 +28,6 @@ Json = dict[str, Any]
 def bench(users_of_s3: S3Bench) -> S3Bench:
     """moto, with users whose signatures it checks."""
     return users_of_s3
-
-
-def by_arn(arn: str) -> Source:
-    return Source(sage_maker=SageMakerSource(package_arn=arn), registry_ref=RegistryRef(name="sagemaker"))
-
-
-def by_group(group: str, approval: Any = "Approved") -> Source:
-    asked = SageMakerSource(group=group, approval_status=approval)
-    return Source(sage_maker=asked, registry_ref=RegistryRef(name="sagemaker"))
-
-
-def a_subject(bench: S3Bench) -> Subject:
-    """A group whose newest approved version is its first."""
-    group, empty = Group(bench), Group(bench)
-    first = group.version(1)
-    group.register("PendingManualApproval")
-    group.register("Rejected")
-    bench.put(f"{group.name}/größe/模型+&=%41/poids é.bin", b"weights")
-    folder = {
-        "S3Uri": f"s3://models/{group.name}/größe/模型+&=%41",
-        "S3DataType": "S3Prefix",
-        "CompressionType": "None",
-    }
-    spelled = empty.register("PendingManualApproval", {"ModelDataSource": {"S3DataSource": folder}})
-    return Subject(
-        upstream=bench.url,
-        access=lambda address: way_in(bench, address),
-        stranger=lambda address: way_in(bench, address, "stranger"),
-        outsider=lambda address: way_in(bench, address, "outsider"),
-        exact=by_arn(first),
-        mutable=by_group(group.name),
-        missing=(by_arn(first.replace("/1", "/99")), by_group(empty.name), by_group("none")),
-        unicode=by_arn(spelled),
-        move=lambda: str(group.version(2)),
-        overwrite=lambda _: bench.put(group.key(1), packed(**{"model.json": b'{"version": 9}'})),
-        permission="`sagemaker:DescribeModelPackage`",
-        canaries=bench.canaries,
-        asks="/",
-        reads="/output/model.tar.gz",
-    )
 
 
 @pytest.fixture(scope="module")
@@ -106,10 +67,6 @@ async def files_of(access: Access, asked: Source, folder: Path) -> dict[str, byt
     async with opened(access) as found:
         await fetch(found.artifacts, reference.immutable_uri, await digest(access, reference), folder)
     return on_disk(folder)
-
-
-def on_disk(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 async def test_an_archive_is_its_files(bench: S3Bench, group: Group, tmp_path: Path) -> None:
@@ -216,99 +173,6 @@ async def test_another_approval_may_be_asked_for(bench: S3Bench, group: Group) -
     assert facts is not None
     assert facts.tags is not None
     assert facts.tags.values["ModelApprovalStatus"] == "Rejected", "who names a version has it, and sees this"
-
-
-async def test_what_the_package_says_of_the_model_is_known(bench: S3Bench, group: Group) -> None:
-    bench.put(
-        f"{group.name}/evaluation.json",
-        b'{"binary_classification_metrics": {"auc": {"value": 0.93}}, "f1": 1, "x": []}',
-    )
-    quality = {"Statistics": {"ContentType": "application/json", "S3Uri": f"s3://models/{group.name}/evaluation.json"}}
-    made = {
-        "CommitId": "a" * 40,
-        "Repository": "https://user:secret@git.example.com/risk/fraud",
-        "GeneratedBy": "job-1",
-    }
-    arn = group.register(
-        container={"ModelDataUrl": group.put(1), "Framework": "XGBOOST"},
-        MetadataProperties={**made, "ProjectId": "p-1"},
-        ModelMetrics={"ModelQuality": quality},
-        CustomerMetadataProperties={"team": "risk"},
-        Domain="MACHINE_LEARNING",
-    )
-    facts = (await resolve(way_in(bench, bench.url), by_arn(arn))).facts
-    assert facts is not None
-    assert facts.to_json() == {
-        "lineage": {
-            "origin": "Registry",
-            "runId": "job-1",
-            "gitCommit": "a" * 40,
-            "gitRepository": "https://git.example.com/risk/fraud",
-            "user": "fake-user-profile-name",
-            "datasets": [],
-            "parameters": {},
-        },
-        "evaluation": {
-            "origin": "Registry",
-            "scores": [{"metric": "auc", "value": "0.93"}, {"metric": "f1", "value": "1"}],
-        },
-        "tags": {
-            "origin": "Registry",
-            "values": {
-                "team": "risk",
-                "ModelApprovalStatus": "Approved",
-                "Domain": "MACHINE_LEARNING",
-                "ProjectId": "p-1",
-                "ContentTypes": "application/json, text/csv",
-                "ResponseTypes": "application/json",
-                "Framework": "XGBOOST",
-                "Image": IMAGE,
-            },
-        },
-    }
-
-
-@pytest.mark.parametrize("content", [b"[]", b"{", b"x" * (300 << 10), None])
-async def test_metrics_that_cannot_be_read_are_left_out(bench: S3Bench, group: Group, content: bytes | None) -> None:
-    if content is not None:
-        bench.put(f"{group.name}/evaluation.json", content)
-    quality = {"Statistics": {"ContentType": "application/json", "S3Uri": f"s3://models/{group.name}/evaluation.json"}}
-    arn = group.register(ModelMetrics={"ModelQuality": quality})
-    facts = (await resolve(way_in(bench, bench.url), by_arn(arn))).facts
-    assert facts is not None
-    assert facts.evaluation is None
-
-
-@pytest.mark.parametrize("status", [429, 500, 503])
-async def test_a_store_on_a_bad_day_costs_no_evaluation(bench: S3Bench, group: Group, status: int) -> None:
-    arn = measured(bench, group)
-    with proxy(bench.url, keeps_host=True) as front:
-        front.inject(refusing(status, Retry_After="7"), where="evaluation.json", times=1)
-        with pytest.raises(SourceError, match=f"answered with {status}") as failure:
-            await resolve(way_in(bench, front.url), by_arn(arn))
-        assert (failure.value.retry, failure.value.wait) == (True, 7.0)
-        facts = (await resolve(way_in(bench, front.url), by_arn(arn))).facts
-    assert facts is not None
-    assert facts.evaluation is not None
-
-
-@pytest.mark.parametrize("status", [301, 400, 403, 404])
-async def test_metrics_that_are_elsewhere_or_not_for_the_reader_hold_nothing_up(
-    bench: S3Bench, group: Group, status: int
-) -> None:
-    arn = measured(bench, group)
-    with proxy(bench.url, keeps_host=True) as front:
-        front.inject(refusing(status), where="evaluation.json")
-        facts = (await resolve(way_in(bench, front.url), by_arn(arn))).facts
-    assert facts is not None
-    assert facts.evaluation is None
-
-
-def measured(bench: S3Bench, group: Group) -> str:
-    """A package with metrics."""
-    bench.put(f"{group.name}/evaluation.json", b'{"f1": 1}')
-    quality = {"Statistics": {"ContentType": "application/json", "S3Uri": f"s3://models/{group.name}/evaluation.json"}}
-    return group.register(ModelMetrics={"ModelQuality": quality})
 
 
 async def test_an_object_that_was_overwritten_since_it_was_registered_is_refused(

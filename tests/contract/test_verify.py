@@ -15,6 +15,7 @@ from crossfade.observe.verify import DigestMismatch, Measured, fetch, measure
 from crossfade.ports import WHOLE, Artifacts, Part, SourceError, StoredFile
 
 from tests.contract.conftest import S3_OWNER, MlflowBench, resolved, store
+from tests.support.folders import on_disk
 
 MD5_OF_X = "9dd4e461268c8034f5c8564e155c67a6"
 FILES = {"MLmodel": b"flavors: {}", "data/model.bin": b"0123456789" * 300_000, "data/empty": b""}
@@ -73,10 +74,6 @@ def place(request: pytest.FixtureRequest, s3: str, mlflow: MlflowBench) -> Place
     for path, content in FILES.items():
         found.write(path, content)
     return found
-
-
-def on_disk(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 def entries(folder: Path) -> list[str]:

@@ -20,6 +20,8 @@ NAME = objects.MODEL
 FAILING = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[13]}]}'
 """A request on which a model with `failsWhen` at 13 raises."""
 BODY = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[0.5]}]}'
+NOTICED_SECONDS = 3.0
+"""A pod that dies is missed by its node, the EndpointSlice and the gateway, one after the other: that long it drops."""
 _SERVED_SECONDS = 20.0
 _PAUSE = 0.02
 
@@ -124,6 +126,12 @@ class Endpoint:
         """The pods of a revision that are not on their way out."""
         found = await self.items("Pod", f"crossfade.dev/revision={revision}")
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
+
+    async def kill(self, pod: Object) -> None:
+        """The pod dies without a word: no hook, no drain. Requests may fail for NOTICED_SECONDS."""
+        url = f"{collection('Pod', self.namespace)}/{pod['metadata']['name']}"
+        answer = await self.http.delete(url, params={"gracePeriodSeconds": "0"})
+        assert answer.is_success, answer.text
 
     def load(self, rate: float, *, keep: bool = True, body: bytes = BODY) -> LoadGenerator:
         """Inference requests through the gateway, `rate` per second, on kept connections or on new ones."""

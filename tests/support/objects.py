@@ -1,6 +1,7 @@
 """Builders of the objects that tests create: a model of the programmable server and the Rollout that serves it."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,23 @@ def rollout(name: str, version: str, host: str, parent: str = gateway_api.GATEWA
         **changes,
     }
     return {"apiVersion": "crossfade.dev/v1alpha1", "kind": "Rollout", "metadata": {"name": name}, "spec": spec}
+
+
+def model_registry(name: str, **system: Object) -> Object:
+    """A ModelRegistry of a system; its credentials are in the Secret of the same name."""
+    spec = {**system, "credentials": {"secretRef": {"name": name}}}
+    return {"apiVersion": "crossfade.dev/v1alpha1", "kind": "ModelRegistry", "metadata": {"name": name}, "spec": spec}
+
+
+def secret(name: str, data: Mapping[str, str], kind: str = "Opaque") -> Object:
+    """A Secret."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name},
+        "type": kind,
+        "stringData": dict(data),
+    }
 
 
 def model_version(name: str, version: str, source: Object) -> Object:

@@ -31,6 +31,13 @@ async def never_serves(endpoint: Endpoint, number: int, stable: str) -> Object:
     return dict(outcome)
 
 
+def flip_a_bit(file: Path) -> None:
+    """In its middle."""
+    raw = bytearray(file.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    file.write_bytes(raw)
+
+
 def assert_hidden(endpoint: Endpoint, operator: OperatorProcess, *secrets: str) -> None:
     """None of these is in an object but a Secret, in the operator's log, or in what `ps` shows of anybody."""
     seen = json.dumps([one for one in endpoint.recorder.history if one["kind"] != "Secret"])
