@@ -12,9 +12,10 @@ import pytest
 from testbed.address import HOST
 from testbed.bed import Bed
 from tests.cluster.test_registries import EXAMPLES
-from tests.contract.oci_bench import EXAMPLE, MODELPACK, READER, Layer, OciBench, tar, with_passwords
+from tests.contract.oci_bench import EXAMPLE, MODELPACK, READER, Layer, OciBench, with_passwords
 from tests.support import objects
 from tests.support.endpoint import Endpoint, serves
+from tests.support.folders import tar
 from tests.support.operator_process import OperatorProcess
 from tests.support.verified import assert_hidden, flip_a_bit, is_resolved, never_serves
 

@@ -3,11 +3,9 @@ ORAS's own client to push to it."""
 
 import base64
 import hashlib
-import io
 import json
 import os
 import subprocess
-import tarfile
 import tempfile
 import time
 import uuid
@@ -151,17 +149,6 @@ class OciBench:
         )
         if done.returncode:
             raise AssertionError(done.stderr[-2000:])
-
-
-def tar(files: dict[str, bytes]) -> bytes:
-    """An archive of these files."""
-    kept = io.BytesIO()
-    with tarfile.open(fileobj=kept, mode="w") as made:
-        for name, content in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(content)
-            made.addfile(info, io.BytesIO(content))
-    return kept.getvalue()
 
 
 def by_password(who: tuple[str, str], address: str) -> Access:

@@ -1,8 +1,7 @@
 """Groups of model packages in moto, whose bytes are in its S3."""
 
-import io
+import gzip
 import json
-import tarfile
 import uuid
 from typing import Any
 
@@ -12,6 +11,7 @@ from crossfade.model.access import Access, Secrets
 from tests.contract.registry_contract import Subject
 from tests.contract.store_bench import S3Bench
 from tests.support.faults import Answer
+from tests.support.folders import tar
 
 IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/serve:1"
 Json = dict[str, Any]
@@ -30,13 +30,7 @@ def as_amazon(answer: Answer) -> Answer:
 
 def packed(**files: bytes) -> bytes:
     """A model.tar.gz."""
-    content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode="w:gz") as archive:
-        for name, text in files.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(text)
-            archive.addfile(entry, io.BytesIO(text))
-    return content.getvalue()
+    return gzip.compress(tar(files))
 
 
 class Group:

@@ -28,14 +28,13 @@ from tests.contract.oci_bench import (
     descriptor,
     registry,
     source,
-    tar,
     weight,
     with_passwords,
     with_tokens,
 )
 from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
 from tests.support.faults import Answer, proxy, refusing, truncating
-from tests.support.folders import on_disk
+from tests.support.folders import on_disk, tar
 
 pytestmark = pytest.mark.cluster
 

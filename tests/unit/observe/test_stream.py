@@ -1,7 +1,5 @@
 """Catches a model that is refused for ever on account of what was undone."""
 
-import io
-import tarfile
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -9,16 +7,14 @@ from crossfade.observe import stream
 from crossfade.observe.verify import measure
 from crossfade.ports import WHOLE, Archive, FromStartError, Part, SourceError, StoredFile
 
+from tests.support.folders import tar
+
 
 class Breaking:
     """A store of one archive of so many files, whose connection breaks `breaks` times near its end."""
 
     def __init__(self, files: int, breaks: int) -> None:
-        content = io.BytesIO()
-        with tarfile.open(fileobj=content, mode="w") as archive:
-            for number in range(files):
-                archive.addfile(tarfile.TarInfo(f"file-{number}"))
-        self.content = content.getvalue()
+        self.content = tar({f"file-{number}": b"" for number in range(files)})
         self.breaks = breaks
 
     async def files(self, uri: str) -> Sequence[StoredFile]:
