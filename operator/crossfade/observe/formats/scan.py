@@ -289,7 +289,7 @@ def _has_objects(header: bytes) -> bool:
     try:
         said = ast.literal_eval(header.decode("latin-1").strip())
         return _objects(said["descr"])
-    except (ValueError, SyntaxError, TypeError, KeyError, RecursionError, MemoryError):
+    except (ValueError, SyntaxError, TypeError, LookupError, RecursionError, MemoryError):
         return True
 
 

@@ -72,6 +72,14 @@ def test_broken_archives_do_not_hide_what_is_in_them(canary: Path) -> None:
         assert (found.pickle, told in found.imports) == ("Unsafe", True), found
 
 
+@pytest.mark.parametrize("descr", ["[[]]", "[['O']]", "[()]", "[1]", "[{}]", "{}", "None", "((),)", "'" + "O" * 99])
+def test_an_array_whose_header_makes_no_sense_hides_nothing(descr: str, canary: Path) -> None:
+    content, told = corpus(str(canary))["a call of protocol 0"]
+    header = f"{{'descr': {descr}}}\n".encode()
+    found = looked_at(b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + content, "weights.npy")
+    assert (found.pickle, told in found.imports) == ("Unsafe", True), found
+
+
 def test_an_import_alone_runs_a_module() -> None:
     assert looked_at(b"cantigravity\nfly\n.", "weights.bin").imports == ["antigravity.fly"]
 
