@@ -63,10 +63,12 @@ def test_its_metrics_are_scraped(bed: ClusterHandle, release: Release) -> None:
 
 
 def test_the_service_leads_to_the_operator(bed: ClusterHandle, release: Release) -> None:
-    selector = f"kubernetes.io/service-name={release.name}"
-    answer = bed.kubectl("get", "endpointslices", "-n", release.namespace, "-l", selector, "--output=json")
-    (found,) = json.loads(answer)["items"]
-    assert [endpoint["conditions"]["ready"] for endpoint in found["endpoints"]] == [True, True]
+    """To both pods, as soon as the control plane has written down that they are ready, which is after helm saw it."""
+    slices = ["endpointslices", "-n", release.namespace, "-l", f"kubernetes.io/service-name={release.name}"]
+    for pod in range(2):
+        bed.kubectl("wait", *slices, f"--for=jsonpath={{.endpoints[{pod}].conditions.ready}}=true", "--timeout=60s")
+    (found,) = json.loads(bed.kubectl("get", *slices, "--output=json"))["items"]
+    assert len(found["endpoints"]) == 2
     assert [(port["name"], port["port"]) for port in found["ports"]] == [("metrics", 8080)]
 
 
