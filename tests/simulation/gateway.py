@@ -87,8 +87,8 @@ class Gateway:
             if taken
             else ()
         )
-        spec, labels = self.route["spec"], self.route["metadata"]["labels"]
-        return RouteFacts(1, {}, frozenset(), parents, spec, labels, self.route["kind"])
+        stored = self.route["spec"], self.route["metadata"]["labels"], self.route["kind"]
+        return RouteFacts(1, {}, frozenset(), parents, *stored, written_at=self.route_written_at)
 
     def attend(self, plan: Plan, now: float) -> None:
         """Do in the background what the plan asks for."""

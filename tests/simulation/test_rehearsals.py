@@ -283,6 +283,21 @@ def test_a_gateway_that_rejects_the_rule_leaves_the_users_route_alone() -> None:
     assert at("copy")(world), transcript(world)
 
 
+@pytest.mark.parametrize("stage", [SHADOW, COHORT])
+def test_a_gateway_that_says_nothing_of_the_rule_is_a_standstill_after_two_minutes(stage: dict[str, Any]) -> None:
+    world = asked(stage, TEN, ack_seconds=inf)
+    world.run(60, until=lambda one: one.gateway.route is not None)
+    world.run(119)
+    assert not refused("RehearsalFailed")(world), transcript(world)
+    world.run(2, until=refused("RehearsalFailed"))
+    assert refused("RehearsalFailed")(world), transcript(world)
+    assert "Gateway gateways/public has not looked at the route yet" in said(world)
+    assert untouched(world)
+    world.gateway.ack_seconds = 0.1
+    world.run(30, until=at(stage["name"]))
+    assert at(stage["name"])(world), transcript(world)
+
+
 def test_a_shape_that_an_edit_brings_in_is_rehearsed_as_well() -> None:
     world = asked({"name": "sign-off", "gate": "Manual"}, TEN, mirror_works=False)
     world.run(60, until=at("sign-off"))

@@ -375,7 +375,8 @@ class World:
         generation = self.route_generation if taken else self.route_generation - 1
         parents = self.gateway.parents(self.route, generation, taken=taken) if generation else ()
         stored = self.route["spec"], self.route["metadata"]["labels"], self.route["kind"]
-        return RouteFacts(self.route_generation, weights(self.route), reached(self.route), parents, *stored, self.ours)
+        given = weights(self.route), reached(self.route)
+        return RouteFacts(self.route_generation, *given, parents, *stored, self.ours, self.route_written_at)
 
     def _evidence(self, ledger: Ledger | None) -> Evidence | None:
         if not self.prometheus_up:

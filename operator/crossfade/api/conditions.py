@@ -91,6 +91,10 @@ class Reason(Documented):
         "NotAdmitted",
         "a Gateway that the spec names would not take the route; what serves keeps serving as it was",
     )
+    NOT_ACKNOWLEDGED = (
+        "NotAcknowledged",
+        "a parent of the route has not accepted it for two minutes, and nothing forbids it; what is given stays",
+    )
     FEATURE_MISSING = (
         "FeatureMissing",
         "a stage needs a feature that a Gateway's class does not list; the stable version serves",

@@ -10,6 +10,7 @@ from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.decide import settle
 from crossfade.decide.entrances import Entrance, entrances
 from crossfade.decide.features import missing
+from crossfade.decide.overdue import PATIENCE_SECONDS, patience
 from crossfade.decide.plan import Apply, Event, Plan, Situation, Standing, Target
 from crossfade.decide.reading import is_read
 from crossfade.decide.route_kinds import kind_of
@@ -189,8 +190,18 @@ def _try(way: Way, trials: list[Trial], left: list[Trial]) -> Plan:
         told = (Event(Reason.REHEARSAL_FAILED, message, warning=True),)
         return replace(_waiting(way, words), situation=_failed(message), events=told, rehearse=unsent)
     if (late := unacknowledged(snapshot.rollout, live)) is not None:
-        return replace(_waiting(way, f"{words}: {late}"), rehearse=unsent)
+        return replace(_late(way, f"{words}: {late}", patience(live, snapshot.now)), rehearse=unsent)
     return replace(_waiting(way, words), rehearse=tuple(one.rehearsal for one in left))
+
+
+def _late(way: Way, message: str, left: float) -> Plan:
+    """A gateway does not take the route that tries it: waited for, and then a standstill until it does."""
+    plan = _waiting(way, message)
+    if left:
+        return replace(plan, look_again=min(left, LOOK_AGAIN_SECONDS))
+    message = f"{message}. That lasts for more than {PATIENCE_SECONDS:.0f} s; no user met it"
+    told = Event(Reason.REHEARSAL_FAILED, message, warning=True)
+    return replace(plan, situation=_failed(message), events=(*plan.events, told))
 
 
 def _waiting(way: Way, message: str) -> Plan:

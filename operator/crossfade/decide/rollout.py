@@ -12,6 +12,7 @@ from crossfade.decide.entry import tended
 from crossfade.decide.front import moves
 from crossfade.decide.going_back import bounded
 from crossfade.decide.orders import echoed
+from crossfade.decide.overdue import given_notice
 from crossfade.decide.plan import Action, Apply, Delete, Plan, Target
 from crossfade.decide.previous import with_previous
 from crossfade.decide.reading import AGAIN_SECONDS, is_due
@@ -38,7 +39,7 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
         plan = replace(plan, then=(*plan.then, gone))
     if not any(_is_of_entry(one, snapshot.rollout.name) for one in (*plan.first, *plan.then)):
         plan = replace(plan, first=(*tended(snapshot), *plan.first))
-    plan = still_stalled(snapshot, put_right(snapshot, plan))
+    plan = given_notice(snapshot, still_stalled(snapshot, put_right(snapshot, plan)))
     return _scouting(snapshot, replace(plan, ledger=ledger if plan.status.stage else None))
 
 

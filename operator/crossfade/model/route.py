@@ -25,7 +25,8 @@ class RouteFacts:
     """The route as stored. `weights` maps a revision to its weight in the users' rules; an absent one gets nothing.
 
     `reached` are all revisions that any request may get to, be it a copy or one with the cohort's headers.
-    `ours` is the generation that we wrote last, 0 when this process wrote none.
+    `ours` is the generation that we wrote last, 0 when this process wrote none; `written_at` is when anybody wrote its
+    rules last (unix seconds), None when that is not known.
     Of a Service in front of both versions the weights are numbers of pods, and its EndpointSlices are the one parent.
     """
 
@@ -37,6 +38,7 @@ class RouteFacts:
     labels: Mapping[str, str]
     kind: str = "HTTPRoute"
     ours: int = 0
+    written_at: float | None = None
 
     @property
     def is_service(self) -> bool:

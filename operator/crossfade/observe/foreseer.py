@@ -72,8 +72,8 @@ class Foreseer:
 
     async def _foresee(self, key: Key, subject: Subject, on_done: Callable[[], None]) -> None:
         async with self._slot:
-            past = await self._read(subject)
             try:
+                past = await self._read(subject)
                 self.found[key] = await asyncio.to_thread(_foresight, subject, past)
             except Exception:
                 log.exception("the past of %s cannot be made use of", subject.stable)

@@ -8,6 +8,7 @@ from crossfade.api import meta
 from crossfade.decide.entry import disagreement, weights_of
 from crossfade.decide.routes import is_cohort
 from crossfade.decide.slots import revision_weights, slot_names
+from crossfade.model.moments import moment
 from crossfade.model.route import Adoption, ParentFacts, RouteFacts, Writer
 from crossfade.model.workload import RevisionFacts
 from crossfade.observe.cache import Cache
@@ -33,6 +34,7 @@ def read_route(route: Object, ours: Object | None = None) -> RouteFacts:
         labels=metadata.get("labels", {}),
         kind=route["kind"],
         ours=int(ours["metadata"].get("generation", 0)) if ours else 0,
+        written_at=_written_at(metadata.get("managedFields", ())),
     )
 
 
@@ -83,6 +85,11 @@ def _selected(cache: Cache, namespace: str, slot: str) -> str | None:
     service = cache.get("Service", namespace, slot)
     selector = (service.get("spec", {}).get("selector") or {}) if service else {}
     return selector.get(meta.LABEL_REVISION)
+
+
+def _written_at(owners: Iterable[Object]) -> float | None:
+    """When its rules were written last, by the API server's clock."""
+    return max((moment(one["time"]) for one in owners if one.get("time")), default=None)
 
 
 def _writer(route: Object, rollout: str) -> Writer | None:

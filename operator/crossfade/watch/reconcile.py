@@ -224,7 +224,9 @@ class Reconciler:
         current = self._world.cache.get(*key)
         if current is None:
             return
-        stuck = Situation(Standing.IN_PROGRESS, plan.situation.reason, str(error))
+        said = plan.situation  # a standstill is none the less one because of this
+        standing = Standing.FAILED if said.standing is Standing.FAILED else Standing.IN_PROGRESS
+        stuck = Situation(standing, said.reason, str(error))
         snapshot = gather_rollout(self._world.cache, self._platform, {}, {}, {}, current, self._clock.now())
         try:
             await self._write(snapshot, current, replace(plan, status=snapshot.rollout.status), stuck)

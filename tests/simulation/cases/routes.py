@@ -76,10 +76,12 @@ def weights_set_by_hand_are_put_right(story: Story) -> None:
 
 @case("E9", "S27")
 def a_gateway_that_does_not_take_the_route(story: Story) -> None:
-    """The stage does not begin, the reason names the gateway; when it takes it the rollout goes on."""
+    """The stage does not begin, the reason names the gateway, after two minutes it is a standstill; when it takes it
+    the rollout goes on."""
     story.happens("the gateway takes no new route", gateway_up=False)
     story.asks("v2", weight(10))
     story.reaches(says("WaitingForGateway")).rests(90)
+    story.reaches(says("NotAcknowledged"), within=40.0).rests(30)
     story.happens("the gateway takes routes again", gateway_up=True)
     story.reaches(promoted).rests(15)
 

@@ -104,7 +104,9 @@ class Adopted(Story):
         generation = self.route_generation if taken else self.route_generation - 1
         parents = (ParentFacts("public", "gateways", None, None, True, True, False, generation),)
         weights = revision_weights(self._adoption(), self.theirs)
-        return RouteFacts(self.route_generation, weights, frozenset(weights), parents, self.theirs, {})
+        stored = self.theirs, {}
+        given = weights, frozenset(weights)
+        return RouteFacts(self.route_generation, *given, parents, *stored, written_at=self.route_written_at)
 
     def end(self) -> str:
         """How it ended: also whose the Services are."""

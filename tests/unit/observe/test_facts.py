@@ -10,6 +10,7 @@ from crossfade.model.workload import Loss, RevisionFacts
 from crossfade.observe.cache import Cache
 from crossfade.observe.gather import gather_rollout
 from crossfade.observe.pods import read_pod
+from crossfade.observe.prune import prune
 from crossfade.observe.routes import adoption_of, read_adopted, read_route
 
 from tests.unit.fakes.objects import pod, rollout
@@ -131,6 +132,19 @@ def test_weights_are_as_they_are_stored_and_default_to_equal_shares() -> None:
     assert (fine.weights, fine.share("b")) == ({"a": 995, "b": 5}, 0.005)
     assert read_route(route({"name": "a", "weight": 0}, {"name": "b", "weight": 7})).weights == {"b": 7}
     assert (read_route(route()).weights, read_route(route()).share("a")) == ({}, 0.0)
+
+
+def test_when_the_rules_were_written_last_survives_what_is_kept_in_memory() -> None:
+    """As the API server writes it down: whose status it is does not count."""
+    rules, status = {"f:spec": {"f:rules": {}}}, {"f:status": {"f:parents": {}}}
+    managed = [
+        {"manager": "crossfade", "time": "2026-01-01T00:00:07Z", "fieldsV1": rules},
+        {"manager": "traefik", "time": "2026-01-01T00:00:09Z", "fieldsV1": status},
+    ]
+    stored = route()
+    stored["metadata"] |= {"managedFields": managed, "labels": {"crossfade.dev/rollout": "demo"}}
+    assert read_route(prune(stored)).written_at == moment("2026-01-01T00:00:07Z")
+    assert read_route(route()).written_at is None
 
 
 def test_a_revision_is_reached_by_a_copy_or_a_cohort_as_well_as_by_its_weight() -> None:

@@ -71,6 +71,15 @@ async def test_a_past_that_is_too_much_is_asked_for_once_more_and_shorter() -> N
     assert "errors" in found.histories
 
 
+async def test_a_past_that_nothing_can_be_made_of_holds_no_rollout_up() -> None:
+    class Broken(Past):
+        async def window(self, selector: str, seconds: int) -> Sequence[RawSeries]:
+            raise KeyError("pod")
+
+    found = (await foreseen(Broken())).found[KEY]
+    assert (found.histories, found.plan) == ({}, None)
+
+
 @pytest.mark.parametrize("name", [None, "nobodys"])
 async def test_without_a_past_the_rollout_goes_on_and_the_plan_says_so(name: str | None) -> None:
     found = (await foreseen(Past(longest=0), name)).found[KEY]

@@ -155,6 +155,25 @@ async def test_a_repair_that_is_refused_again_and_again_is_said_once() -> None:
     assert len({*said}) == 1
 
 
+async def test_a_standstill_stays_one_while_a_write_is_refused() -> None:
+    cluster, clock = await promoted()
+    loop = await before_its_first_stage(cluster, clock)
+    found = cluster.objects["Rollout", "ml", "demo"]
+    order = {"crossfade.dev/abort": "token-1", "crossfade.dev/abort-by": "jo", "crossfade.dev/abort-reason": "a trial"}
+    cluster.create({**found, "metadata": {**found["metadata"], "annotations": order}})
+    loop.watch()
+    await until_idle(loop)
+    assert (ready(cluster)["status"], ready(cluster)["reason"]) == ("False", "Aborted")
+    cluster.refuse = lambda verb, kind, name: kind == "HTTPRoute"
+    route = cluster.objects["HTTPRoute", "ml", "demo"]
+    cluster.create({**route, "spec": {**route["spec"], "rules": [{**route["spec"]["rules"][0], "backendRefs": []}]}})
+    loop.watch()
+    with pytest.raises(ActionError):
+        await until_idle(loop)
+    assert (ready(cluster)["status"], ready(cluster)["reason"]) == ("False", "Aborted")
+    assert "could not be written" in ready(cluster)["message"]
+
+
 async def test_a_repair_is_told_although_the_status_after_it_was_refused() -> None:
     cluster, loop = await changed_by_others()
     cluster.refuse = lambda verb, kind, name: verb == "status"
