@@ -23,12 +23,22 @@ def test_each_case_has_one_row_and_a_verdict() -> None:
     assert {verdict for _, verdict, *_ in ROWS} == VERDICTS
 
 
-def docstring_of(file: str, function: str) -> str:
-    """What a test says of itself; it must be there."""
+def written(file: str, function: str) -> ast.FunctionDef | ast.AsyncFunctionDef:
+    """A test as it is written; it must be there."""
     found = (node for node in ast.walk(_parsed(file)) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
     one = next((node for node in found if node.name == function), None)
     assert one is not None, f"{file} has no {function}"
-    return ast.get_docstring(one) or ""
+    return one
+
+
+def docstring_of(file: str, function: str) -> str:
+    """What a test says of itself."""
+    return ast.get_docstring(written(file, function)) or ""
+
+
+def is_long(file: str, function: str) -> bool:
+    """Whether `make test-long` alone runs it."""
+    return any(ast.unparse(one) == "pytest.mark.slow" for one in written(file, function).decorator_list)
 
 
 @cache
@@ -45,6 +55,8 @@ def test_what_is_claimed_is_shown(number: str, verdict: str, shown: str) -> None
         about = re.findall(r"\b[A-FS]\d+\b", docstring_of(file, function)) if function else PLAYED[name]
         assert number in about, f"{name} is not about {number}"
     assert tests or verdict == "not applicable", f"{number} is {verdict}, and nothing shows it"
+    long = [name for name in tests if ": " in name and is_long(*name.split(": "))]
+    assert re.findall(r"`([^`]+)` \(long\)", shown) == long
 
 
 def test_every_rollout_is_named_by_its_numbers() -> None:
