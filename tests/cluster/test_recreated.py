@@ -1,10 +1,12 @@
 """Catches a Rollout that cannot go with its namespace, or one made again that does not take over what serves."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from testbed.load.verdict import Blame
 from tests.support import objects
 from tests.support.endpoint import NAME, Endpoint, at_least, at_stage, failed_by_route, ready, serves, settled
 from tests.support.gateways import on_both_gateways_at_length
@@ -96,6 +98,32 @@ async def test_deleted_and_made_again_it_takes_over_the_pods_that_serve_without_
         await at_least(load, 200)
     assert failed_by_route(load.samples) == {}
     assert before.items() <= (await pods(serving)).items(), "a pod of what serves was made again"
+
+
+@pytest.mark.slow
+@on_both_gateways_at_length
+async def test_under_delete_all_goes_with_it_and_until_then_everybody_is_answered(
+    endpoint: Endpoint, start_operator: StartOperator
+) -> None:
+    """In the middle of a split. What fails afterwards has no model any more, as was asked for."""
+    start_operator(endpoint.namespace)
+    await endpoint.model(1)
+    await endpoint.model(2)
+    await endpoint.serve(1, deletionPolicy="Delete")
+    await split(endpoint)
+    revisions = {one["metadata"]["name"] for one in await endpoint.items("Deployment")}
+    async with endpoint.load(RATE) as load:
+        await at_least(load, 200)
+        await endpoint.delete("Rollout", NAME)
+        await endpoint.recorder.until_gone("Rollout", NAME, 60)
+        gone = time.time()
+    early = [one for one in load.samples if one.blame not in (None, Blame.MODEL) and one.wall + one.latency < gone]
+    assert early == []
+    assert len(revisions) == 2
+    for kind, names in (("HTTPRoute", {NAME}), ("Service", revisions), ("Deployment", revisions)):
+        for name in names:
+            await endpoint.recorder.until_gone(kind, name, 60)
+    assert await endpoint.items("PodDisruptionBudget") == []
 
 
 @pytest.mark.slow

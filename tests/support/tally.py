@@ -23,6 +23,7 @@ TAKES_PODS_AWAY = frozenset(
         "test_a_candidate_that_is_no_longer_ready_under_traffic_is_left",
         "test_a_good_version_is_promoted_pod_by_pod_and_no_request_fails",
         "test_back_to_the_version_before_is_one_write_when_all_its_pods_are_there",
+        "test_under_delete_all_goes_with_it_and_until_then_everybody_is_answered",
         "test_users_keep_their_gateway_until_the_next_one_has_taken_the_route",
         "test_weight_follows_a_pod_that_dies_and_comes_back_with_it",
     )
