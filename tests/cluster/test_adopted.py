@@ -24,7 +24,7 @@ from tests.support.endpoint import (
     settled,
     started,
 )
-from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
+from tests.support.gateways import on_both_gateways_at_length, on_envoy_and_both_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -125,7 +125,7 @@ async def hold(endpoint: Endpoint, number: int) -> None:
     await endpoint.until(at_stage("held"))
 
 
-@on_both_gateways
+@on_envoy_and_both_at_length
 async def test_two_promotions_move_two_weights_and_nothing_else(serving: Endpoint, git: Git) -> None:
     """Case E4."""
     async with serving.load(RATE) as load:

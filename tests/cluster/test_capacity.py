@@ -132,6 +132,7 @@ async def scaler(endpoint: Endpoint, revision: str) -> Object:
     return dict(found["spec"])
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_each_version_has_an_autoscaler_and_a_budget_of_its_own(
     endpoint: Endpoint, start_operator: StartOperator, bed: Bed
@@ -180,6 +181,7 @@ async def test_each_version_has_an_autoscaler_and_a_budget_of_its_own(
     assert writes_of_a_restart(operator, bed, 3) == []
 
 
+@pytest.mark.slow
 async def test_a_budget_is_for_more_than_one_pod(endpoint: Endpoint, start_operator: StartOperator) -> None:
     start_operator(endpoint.namespace)
     await endpoint.model(1)

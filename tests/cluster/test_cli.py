@@ -24,6 +24,7 @@ def crossfade(bed: Bed, *words: str, text: str | None = None) -> str:
     return bed.run([sys.executable, "-m", "crossfade", *words], text=text)
 
 
+@pytest.mark.slow
 async def test_a_rollback_is_explained_and_its_windows_judged_again_bit_for_bit(
     endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], bed: Bed, tmp_path: Path
 ) -> None:

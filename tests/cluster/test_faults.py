@@ -25,7 +25,7 @@ from tests.support.endpoint import (
     serves,
     weights,
 )
-from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
+from tests.support.gateways import on_both_gateways_at_length, on_envoy_and_both_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -95,7 +95,7 @@ def prometheus_process(bed: Bed) -> int:
 
 
 @on_both_gateways_at_length
-@pytest.mark.parametrize("breakage", [killed, hanging])
+@pytest.mark.parametrize("breakage", [killed, pytest.param(hanging, marks=pytest.mark.slow)])
 async def test_without_metrics_no_weight_moves_and_with_them_the_rollout_goes_on(
     serving: Endpoint, bed: Bed, breakage: Breakage
 ) -> None:
@@ -172,7 +172,10 @@ async def test_a_model_version_and_a_gateway_that_are_missing_are_waited_for(
 
 @pytest.mark.parametrize(
     ("behaviour", "timeout", "cause"),
-    [({"crashAtStart": True}, "10m", "CrashLoop"), ({"loadSeconds": 3600}, "20s", "LoadTimeout")],
+    [
+        ({"crashAtStart": True}, "10m", "CrashLoop"),
+        pytest.param({"loadSeconds": 3600}, "20s", "LoadTimeout", marks=pytest.mark.slow),
+    ],
     ids=["crashes", "never ready"],
 )
 async def test_a_candidate_that_does_not_start_never_gets_a_request(
@@ -234,7 +237,7 @@ async def test_the_record_of_an_evicted_pod_speaks_against_nobody(serving: Endpo
     assert failed_by_route(load.samples) == {}
 
 
-@on_both_gateways
+@on_envoy_and_both_at_length
 async def test_deleting_a_rollout_mid_way_leaves_the_stable_version_serving(serving: Endpoint) -> None:
     await serving.model(2)
     stable = stable_of(await current(serving))

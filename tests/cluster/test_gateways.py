@@ -6,7 +6,13 @@ import pytest
 
 from testbed.bed import Bed
 from tests.support.endpoint import Endpoint, answered_by, at_least, failed_by_route
-from tests.support.gateways import ENVOY, TRAEFIK, on_both_gateways, on_both_gateways_at_length
+from tests.support.gateways import (
+    ENVOY,
+    TRAEFIK,
+    on_both_gateways,
+    on_both_gateways_at_length,
+    on_envoy_and_both_at_length,
+)
 from tests.support.pair import NEW, OLD, Pair
 from tests.support.queries import asked
 from tests.support.reweighing import (
@@ -53,7 +59,7 @@ async def test_how_long_three_hundred_changes_take(pair: Pair, report: Report) -
     report.changes(pair, load.samples, "request")
 
 
-@on_both_gateways
+@on_envoy_and_both_at_length
 async def test_an_arm_that_is_new_to_a_route_costs_no_request(pair: Pair, report: Report) -> None:
     """With a filter on each backend it did on Envoy: 31 of 11,650 requests in 150 changes (docs/gateways.md)."""
     async with pair.endpoint.load(2 * RATE) as load:

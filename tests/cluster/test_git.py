@@ -46,6 +46,7 @@ def kept(served: Repositories, md5: str) -> Path:
     return served.kept / "files" / "md5" / md5[:2] / md5[2:]
 
 
+@pytest.mark.slow
 async def test_the_example_is_resolved_as_it_is(
     bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], served: Repositories
 ) -> None:

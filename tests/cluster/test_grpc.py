@@ -26,7 +26,7 @@ from tests.support.endpoint import (
     started,
     weights,
 )
-from tests.support.gateways import ENVOY, on_both_gateways, on_both_gateways_at_length
+from tests.support.gateways import ENVOY, on_both_gateways_at_length, on_envoy_and_both_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -71,7 +71,7 @@ async def serve(endpoint: Endpoint, number: int, **changes: Any) -> str:
     return str(found["status"]["stable"]["revision"])
 
 
-@on_both_gateways
+@on_envoy_and_both_at_length
 async def test_a_good_version_is_promoted_under_calls_and_streams_and_none_fails(
     endpoint: Endpoint, gateway: str, start_operator: Callable[..., OperatorProcess]
 ) -> None:
@@ -102,6 +102,7 @@ async def test_a_good_version_is_promoted_under_calls_and_streams_and_none_fails
     print(f"{gateway}: {counts} calls, calls on new connections and streams of 5 s: none failed in a promotion")
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_a_bad_version_is_rolled_back_under_calls_and_the_route_fails_none(
     endpoint: Endpoint, gateway: str, start_operator: Callable[..., OperatorProcess]
@@ -141,7 +142,7 @@ async def asked(endpoint: Endpoint, *stages: Object) -> str:
     return stable
 
 
-@on_both_gateways
+@on_envoy_and_both_at_length
 async def test_calls_are_copied_where_that_is_proven_and_nowhere_else(
     endpoint: Endpoint, gateway: str, start_operator: Callable[..., OperatorProcess]
 ) -> None:

@@ -165,6 +165,7 @@ async def test_one_that_was_stopped_for_longer_than_its_lease_writes_nothing_sta
     print(f"the next one led {seconds:.1f} s after the stop; {len(load.samples)} requests")
 
 
+@pytest.mark.slow
 async def test_one_that_is_told_to_end_is_followed_at_once(endpoint: Endpoint, both: Replicas, bed: Bed) -> None:
     begun = time.monotonic()
     both.first.stop()

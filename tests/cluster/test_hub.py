@@ -44,6 +44,7 @@ def pushed(hub: Hub, number: int) -> str:
     return hub.push(REPO, {"model.json": model, "README.md": CARD}, ("model.json",))
 
 
+@pytest.mark.slow
 async def test_the_example_for_the_hub_is_resolved_as_it_is(
     bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], hub: Hub
 ) -> None:

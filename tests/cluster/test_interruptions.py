@@ -22,7 +22,11 @@ from tests.support.endpoint import (
     settled,
     weights,
 )
-from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
+from tests.support.gateways import (
+    on_both_gateways,
+    on_both_gateways_at_length,
+    on_envoy_and_both_at_length,
+)
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 
@@ -93,7 +97,7 @@ async def test_an_abort_reaches_users_at_once_although_the_rollout_is_suspended(
     assert last < LATE_SECONDS
 
 
-@on_both_gateways
+@on_envoy_and_both_at_length
 async def test_the_next_version_never_gets_what_the_last_one_had(serving: Endpoint) -> None:
     """Cases C2 and S14: A, B at forty percent, then C."""
     async with rolling_out(serving, HELD, until="held") as load:
@@ -122,6 +126,7 @@ async def test_going_back_to_stable_is_an_immediate_return_and_no_failure(servin
     assert "RolledBack" not in said
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_a_gate_waits_for_its_word_and_the_bake_ends_by_its_time(serving: Endpoint) -> None:
     gate, bake = {"name": "sign-off", "gate": "Manual"}, {"duration": "3s", "holdback": 100}

@@ -41,6 +41,7 @@ def behind_both(endpoint: Endpoint) -> objects.Object:
     return {"gatewayAPI": {"parentRefs": refs, "hostnames": [endpoint.host]}}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gateway", [ENVOY])
 async def test_behind_two_gateways_each_step_waits_for_both(
     endpoint: Endpoint, start_operator: StartOperator, bed: Bed

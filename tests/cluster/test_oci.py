@@ -32,6 +32,7 @@ def oci(bed: Bed, tmp_path: Path) -> Iterator[OciBench]:
         yield made
 
 
+@pytest.mark.slow
 async def test_the_example_is_resolved_as_it_is(
     bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], oci: OciBench
 ) -> None:

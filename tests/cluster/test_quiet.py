@@ -42,6 +42,7 @@ def changes(endpoint: Endpoint, made: list[Write]) -> str:
     return "\n".join(told)
 
 
+@pytest.mark.slow
 async def test_a_restart_writes_nothing_for_a_promoted_and_a_rolled_back_rollout(
     new_endpoint: NewEndpoint, start_operator: Callable[..., OperatorProcess], bed: Bed
 ) -> None:

@@ -82,7 +82,11 @@ async def refused(endpoint: Endpoint) -> None:
 
 
 @on_both_gateways_at_length
-@pytest.mark.parametrize("begun", [at_rest, split, starting, aborted], ids=lambda begun: begun.__name__)
+@pytest.mark.parametrize(
+    "begun",
+    [split, *(pytest.param(begun, marks=pytest.mark.slow) for begun in (at_rest, starting, aborted))],
+    ids=lambda begun: begun.__name__,
+)
 async def test_deleted_and_made_again_it_takes_over_the_pods_that_serve_without_a_gap(
     serving: Endpoint, begun: Callable[[Endpoint], Any]
 ) -> None:

@@ -13,7 +13,7 @@ from testbed.cluster import ClusterClient
 from testbed.load import LoadGenerator
 from tests.support import objects
 from tests.support.endpoint import NAME, Endpoint, at_least, at_rest, at_stage, failed_by_route, ready, serves, weights
-from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
+from tests.support.gateways import on_both_gateways_at_length, on_envoy_and_both_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object, collection
 from tests.support.statuses import conditions
@@ -126,6 +126,7 @@ async def test_what_no_gateway_would_take_starts_nothing_and_leaves_users_what_t
         await serving.until(lambda found: serves(found, 2), 90)
 
 
+@pytest.mark.slow
 async def test_a_first_version_without_a_gateway_waits_without_a_pod_until_it_is_there(
     endpoint: Endpoint, start_operator: StartOperator, admin: ClusterClient
 ) -> None:
@@ -139,7 +140,7 @@ async def test_a_first_version_without_a_gateway_waits_without_a_pod_until_it_is
         await endpoint.until_answered()
 
 
-@on_both_gateways
+@on_envoy_and_both_at_length
 async def test_users_keep_their_gateway_until_the_next_one_has_taken_the_route(
     serving: Endpoint, admin: ClusterClient
 ) -> None:
@@ -221,6 +222,7 @@ async def test_a_route_of_others_with_the_same_host_is_named_and_loses_nothing(s
     assert failed_by_route(load.samples) == {}
 
 
+@pytest.mark.slow
 async def test_a_template_without_the_port_for_requests_starts_nothing(serving: Endpoint) -> None:
     (container,) = objects.serving()["template"]["spec"]["containers"]
     container["ports"] = [{"name": "rest", "containerPort": 8080}]

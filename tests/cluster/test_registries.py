@@ -32,6 +32,7 @@ def says(text: str) -> Callable[[dict[str, Any]], bool]:
     return lambda found: text in json.dumps(found.get("status", {}).get("conditions", []))
 
 
+@pytest.mark.slow
 async def test_the_example_for_mlflow_is_resolved_as_it_is(
     bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], mlflow: MlflowBench
 ) -> None:

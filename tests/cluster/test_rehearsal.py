@@ -24,7 +24,7 @@ from tests.support.endpoint import (
     ready,
     serves,
 )
-from tests.support.gateways import ENVOY, on_both_gateways, on_both_gateways_at_length
+from tests.support.gateways import ENVOY, on_both_gateways_at_length, on_envoy_and_both_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -139,7 +139,7 @@ async def test_a_shadow_that_works_is_proven_first_and_gives_users_nothing_of_th
     print(sorted({str(one["status"]["traffic"]) for one in copied}))
 
 
-@on_both_gateways
+@on_envoy_and_both_at_length
 async def test_a_cohort_gets_the_candidate_and_nobody_else_does(serving: Endpoint) -> None:
     """No request of either fails, not even while the cohort's rule comes and goes."""
     async with team(serving) as cohort, asked(serving, COHORT, TEN) as load:
@@ -174,6 +174,7 @@ async def test_blue_green_is_passed_by_a_word_and_fails_no_request(serving: Endp
     assert {one.arm for one in load.samples[-100:]} == {candidate}
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_what_is_tried_is_out_of_reach_for_users(
     serving: Endpoint, record_property: Callable[[str, object], None]

@@ -125,6 +125,7 @@ async def test_a_good_version_is_promoted_pod_by_pod_and_no_request_fails(
     print(f"{len(load.samples)} requests on new connections, {len(kept.samples)} on kept ones, none failed")
 
 
+@pytest.mark.slow
 async def test_a_bad_version_goes_at_once_and_no_request_fails_by_the_service(
     endpoint: Endpoint, start_operator: StartOperator, record_property: Callable[[str, object], None]
 ) -> None:

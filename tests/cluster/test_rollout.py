@@ -21,7 +21,7 @@ from tests.support.endpoint import (
     started,
     weights,
 )
-from tests.support.gateways import on_both_gateways
+from tests.support.gateways import on_both_gateways, on_envoy_and_both_at_length
 from tests.support.operator_process import ACCOUNT, Installation, OperatorProcess
 from tests.support.recorder import Object
 from tests.support.reweighing import plain_delay
@@ -67,7 +67,7 @@ async def test_a_good_version_is_promoted_under_load_and_no_request_fails(
     assert {one.arm for one in load.samples[-100:]} == {candidate}
 
 
-@on_both_gateways
+@on_envoy_and_both_at_length
 async def test_a_bad_version_is_rolled_back_under_load_and_no_request_fails_by_the_route(
     new_endpoint: NewEndpoint,
     installation: Installation,

@@ -33,6 +33,7 @@ def s3(cloud_clients: Clients) -> Iterator[S3Bench]:
         yield made
 
 
+@pytest.mark.slow
 async def test_the_examples_are_resolved_as_they_are(
     bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], s3: S3Bench
 ) -> None:
@@ -73,6 +74,7 @@ async def test_the_examples_are_resolved_as_they_are(
     assert resolved["environment"]["requirements"] == {"numpy": "2.0.0"}
 
 
+@pytest.mark.slow
 async def test_a_model_of_a_bucket_serves_and_one_with_a_byte_changed_never_does(
     endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], s3: S3Bench, tmp_path: Path
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from testbed.load import LoadGenerator
 from tests.support import objects
 from tests.support.endpoint import FAILING, NAME, Endpoint, at_least, failed_by_route, rolled_back, serves, settled
-from tests.support.gateways import on_both_gateways
+from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -37,7 +37,7 @@ def assert_each_came_whole(streams: LoadGenerator) -> None:
     assert min(one.latency for one in streams.samples) > 4.5, "streams that ended early were no streams"
 
 
-@on_both_gateways
+@on_both_gateways_at_length
 async def test_a_promotion_cuts_off_no_stream_and_fails_no_new_connection(serving: Endpoint) -> None:
     first = (await serving.until(lambda _: True))["status"]["stable"]["revision"]
     await serving.model(2, **MODEL)

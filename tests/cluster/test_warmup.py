@@ -147,19 +147,27 @@ async def test_a_body_that_is_not_there_is_named_and_waited_for(
 @pytest.mark.parametrize(
     ("behaviour", "changes", "cause", "says"),
     [
-        (
+        pytest.param(
             {"errorRate": 1.0},
             {"startup": {"timeout": "5m", "warmUp": "25s"}},
             "WarmUpTimeout",
             "is not warm: the model server answered 500 to warm-up request 1 of 3",
+            marks=pytest.mark.slow,
         ),
         ({"loadSeconds": 3600}, {"startup": {"timeout": "5m", "load": "5s"}}, "LoadTimeout", "is not ready yet"),
-        ({}, {"startup": {"timeout": "5s"}, "spec": {"nodeSelector": {"no": "such"}}}, "NoRoom", "finds no node: 0/1"),
-        (
+        pytest.param(
+            {},
+            {"startup": {"timeout": "5s"}, "spec": {"nodeSelector": {"no": "such"}}},
+            "NoRoom",
+            "finds no node: 0/1",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
             {},
             {"startup": {"timeout": "5m", "prefetch": "5s"}, "image": "registry.example/none:1"},
             "ImagePullTimeout",
             "does not get the image registry.example/none:1",
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["warm-up fails", "never loads", "no node", "no image"],

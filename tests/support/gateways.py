@@ -13,3 +13,6 @@ on_both_gateways = pytest.mark.parametrize("gateway", [TRAEFIK, ENVOY])
 
 on_both_gateways_at_length = pytest.mark.parametrize("gateway", [TRAEFIK, pytest.param(ENVOY, marks=pytest.mark.slow)])
 """The same, behind the second by `make test-long` alone: for what `on_both_gateways` shows of it in shorter tests."""
+
+on_envoy_and_both_at_length = pytest.mark.parametrize("gateway", [pytest.param(TRAEFIK, marks=pytest.mark.slow), ENVOY])
+"""The same, behind the first by `make test-long` alone."""
