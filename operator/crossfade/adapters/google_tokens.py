@@ -5,6 +5,7 @@ import json
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -44,10 +45,11 @@ class GoogleTokens:
             raise _unusable()
         if len(self._pem) > _MOST_PEM:
             raise _too_long()
-        if not (_is_googles(place) or guard is None or guard.allow_loopback):
+        if not (_is_googles(place) or guard is None or _is_listed(place, guard)):
             raise SourceError(
                 "`token_uri` of the key `serviceAccountKey` of the Secret must be an https address of googleapis.com, "
-                "as Google gave it out; nobody else is asked for tokens"
+                "as Google gave it out, or an IP address in a network that the operator's configuration lists; nobody "
+                "else is asked for tokens"
             )
         self._email = email
         self._scope = scope
@@ -119,6 +121,15 @@ def _is_address(place: str) -> bool:
 def _is_googles(place: str) -> bool:
     url = httpx.URL(place)
     return url.scheme == "https" and url.host.endswith(".googleapis.com")
+
+
+def _is_listed(place: str, guard: Guard) -> bool:
+    """Whether it is the IP address of somebody whom the operator's configuration knows."""
+    try:
+        host = ip_address(httpx.URL(place).host)
+    except ValueError:
+        return False
+    return any(host in network for network in guard.allowed)
 
 
 def _too_long() -> SourceError:

@@ -267,10 +267,14 @@ class Artifact(ApiModel):
     """mvd1 digest; other bytes are refused for ever."""
 
 
+PicklePolicy = Literal["Allow", "KnownOnly", "Forbid"]
+"""Which pickles are let in, the weakest first."""
+
+
 class Policy(ApiModel):
     """What the model's files may be, told by their bytes before any pod is started."""
 
-    pickle: Literal["Allow", "KnownOnly", "Forbid"] = "Allow"
+    pickle: PicklePolicy = "Allow"
     """Whether they may be pickles, which can run any code when they are loaded: `Allow` records what they would import,
     `KnownOnly` refuses those that import anything but what pickles of common models do, or cannot be read to their end,
     `Forbid` refuses them all."""
