@@ -100,6 +100,21 @@ def _together(own: Mapping[str, Parts]) -> Parts:
     return Parts(lambda: _Own(registries), stores, close)
 
 
+def _azure_ml(access: Access, guard: "Guard", timeout: float) -> Parts:
+    from crossfade.adapters.artifacts.azureml_artifacts import AzureMlArtifacts
+    from crossfade.adapters.azureml_server import AzureMlServer
+
+    server = AzureMlServer(access, guard, timeout)
+    artifacts = AzureMlArtifacts(server)
+
+    def registry() -> Registry:
+        from crossfade.adapters.registries.azureml import AzureMlRegistry
+
+        return AzureMlRegistry(server)
+
+    return Parts(registry, {"azureml": lambda: artifacts}, server.close)
+
+
 def _git(access: Access, guard: "Guard", timeout: float) -> Parts:
     from crossfade.adapters.artifacts.git_artifacts import GitArtifacts
     from crossfade.adapters.dvc_store import DvcStore
@@ -201,6 +216,7 @@ def _sage_maker(access: Access, guard: "Guard", timeout: float) -> Parts:
 
 
 _SYSTEMS: Mapping[str, Callable[[Access, "Guard", float], Parts]] = {
+    "azureML": _azure_ml,
     "git": _git,
     "huggingFace": _hugging_face,
     "mlflow": _mlflow,
