@@ -141,7 +141,8 @@ class Azure:
         return _json(200, found[0]) if found else _refused(404, "UserError")
 
     def _listed(self, path: str, query: Mapping[str, str]) -> Said:
-        found = [one for one in self.models[path] if not one["properties"]["isArchived"]]
+        every = query.get("listViewType", "ActiveOnly") == "All"
+        found = [one for one in self.models[path] if every or not one["properties"]["isArchived"]]
         if query.get("$orderBy") == "createdtime desc":
             found.reverse()
         at, top = int(query.get("$skip", 0)), int(query.get("$top", len(found)))

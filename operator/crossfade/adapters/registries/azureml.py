@@ -54,7 +54,7 @@ class AzureMlRegistry:
         async for one in self._server.versions(asked.name):
             told = member(one, "properties")
             version = text(one.get("name"))
-            if version is None or told.get("isArchived") is True:
+            if version is None:
                 continue
             if asked.label or (asked.stage and told.get("stage") == asked.stage):
                 return version
