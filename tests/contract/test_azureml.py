@@ -269,7 +269,7 @@ async def test_tokens_are_asked_for_once_and_anew_when_they_are_refused(bench: A
         ),
         ("azureml://datastores/files/paths/m", "of the type 'AzureFile'; register it from one of type AzureBlob"),
         ("azureml://datastores/evil/paths/m", "is at no address of Azure's blob storage"),
-        ("azureml://datastores/none/paths/m", "answered with 404"),
+        ("azureml://datastores/none/paths/m", "has no datastore none .404 UserError.; register it there"),
         ("http://devstoreaccount1.blob.core.windows.net/models/m", "is at no address of Azure's blob storage"),
         ("https://devstoreaccount1.blob.example.com/models/m", "is at no address of Azure's blob storage"),
         ("https://devstoreaccount1.blob.core.windows.net.example.com/models/m", "is at no address of Azure's"),
@@ -288,6 +288,16 @@ async def test_no_token_for_the_storage_goes_anywhere_else(bench: AzureMlBench, 
     with pytest.raises(SourceError, match=told):
         await digest(access, reference)
     assert not [path for path in bench.azure.asked if path.startswith("/blob/")]
+
+
+async def test_a_loader_that_may_not_ask_any_longer_says_what_it_may_not(bench: AzureMlBench) -> None:
+    for owner, right in ((WORKSPACE, "workspaces/models/versions/read"), (REGISTRY, "registries/assets/read")):
+        model = bench.model(owner)
+        model.register("1")
+        reference = await resolve(bench.access(bench.azure.url, owner=owner), model.asked(version="1"))
+        told = f"read the version 1 of the model {model.name} .* allow .* `Microsoft.MachineLearningServices/{right}`"
+        with pytest.raises(SourceError, match=told):
+            await digest(bench.access(bench.azure.url, "outsider", owner), reference)
 
 
 async def test_a_signature_for_another_container_is_not_used(

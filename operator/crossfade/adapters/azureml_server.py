@@ -24,13 +24,18 @@ _MOST_PAGES: Final = 200
 _MOST_STORES: Final = 4
 
 
-class AzureMlError(SourceError):
-    """Azure refused. `code` is its name for why, such as AuthorizationFailed; empty when it gave none."""
+_RIGHTS: Final = {
+    "workspaces": "Microsoft.MachineLearningServices/workspaces/{}/read",
+    "registries": "Microsoft.MachineLearningServices/registries/assets/read",
+}
 
-    def __init__(self, message: str, status: int, code: str, wait: float = 0.0) -> None:
+
+class AzureMlError(SourceError):
+    """Azure refused."""
+
+    def __init__(self, message: str, status: int, wait: float = 0.0) -> None:
         super().__init__(message, wait=wait)
         self.status = status
-        self.code = code
 
 
 class AzureMlServer:
@@ -64,13 +69,15 @@ class AzureMlServer:
     async def version(self, name: str, version: str) -> Json:
         """What is known of a model's version. Raises AzureMlError when refused, SourceError when there is no proper
         answer."""
-        return await self._asked(f"/models/{quote(name)}/versions/{quote(version)}", {})
+        thing = f"version {version} of the model {name}"
+        return await self._asked(f"/models/{_versioned(name, version)}", {}, thing, "models/versions")
 
     async def versions(self, name: str) -> AsyncIterator[Json]:
         """All of a model's versions that are not archived, the newest first. Raises AzureMlError and SourceError."""
         parameters = {"$orderBy": "createdtime desc", "listViewType": "ActiveOnly"}
         for _ in range(_MOST_PAGES):
-            page = await self._asked(f"/models/{quote(name)}/versions", parameters)
+            thing = f"model {name}"
+            page = await self._asked(f"/models/{quote(name)}/versions", parameters, thing, "models/versions")
             for one in objects(page.get("value")):
                 yield one
             following = text(page.get("nextLink"))
@@ -81,22 +88,25 @@ class AzureMlServer:
 
     async def datastore(self, name: str) -> Json:
         """A datastore of the workspace, without its secrets. Raises AzureMlError and SourceError."""
-        return member(await self._asked(f"/datastores/{quote(name, safe='')}", {}), "properties")
+        found = await self._asked(f"/datastores/{quote(name, safe='')}", {}, f"datastore {name}", "datastores")
+        return member(found, "properties")
 
     async def job(self, name: str) -> Json | None:
         """The job that made a model; None where it is not there any longer, or not for us. Raises SourceError."""
         try:
-            return member(await self._asked(f"/jobs/{quote(name, safe='')}", {}), "properties")
+            found = await self._asked(f"/jobs/{quote(name, safe='')}", {}, f"job {name}", "jobs")
         except AzureMlError as failure:
             if failure.status in (403, 404):
                 return None
             raise
+        return member(found, "properties")
 
     async def signature(self, name: str, version: str, blobs: str) -> str:
         """An address of a registry's blobs that has a signature to read them with. Raises AzureMlError and
         SourceError."""
         told = {"assetId": f"azureml://registries/{self.name}/models/{name}/versions/{version}", "blobUri": blobs}
-        found = await self._asked(f"/datareferences/{quote(name)}/versions/{quote(version)}", {}, told)
+        thing = f"signature for the model {name}"
+        found = await self._asked(f"/datareferences/{_versioned(name, version)}", {}, thing, "", told)
         given = text(member(member(found, "blobReferenceForConsumption"), "credential").get("sasUri"))
         if given is None:
             raise SourceError(f"{self.shown} gives no signature for the blobs of {name}; register the model anew")
@@ -114,7 +124,10 @@ class AzureMlServer:
 
         return self._stores.use((blobs.host, blobs.signature), made)
 
-    async def _asked(self, path: str, parameters: Mapping[str, str], told: Json | None = None) -> Json:
+    async def _asked(
+        self, path: str, parameters: Mapping[str, str], thing: str, right: str, told: Json | None = None
+    ) -> Json:
+        """The answer about a thing, for which a workspace wants this right. With `told` it is a POST."""
         what = f"{self.shown} at {self._web.shown}"
         known = await self._tokens.headers()
         if told is None:
@@ -126,8 +139,27 @@ class AzureMlServer:
             self._tokens.forget(known)
         answer = json_object(reply.content)
         if reply.status != 200:
-            code = (text(member(answer or {}, "error").get("code")) or "")[:64]
-            raise AzureMlError(f"{what} answered with {reply.status} {code}".rstrip(), reply.status, code, reply.wait)
+            sentence = _refusal(what, thing, _RIGHTS[self.kind].format(right), reply.status, answer or {})
+            raise AzureMlError(sentence, reply.status, reply.wait)
         if answer is None:
             raise SourceError(f"{what} answered with no JSON object; check that its address is Azure's")
         return answer
+
+
+def _versioned(name: str, version: str) -> str:
+    return f"{quote(name)}/versions/{quote(version, safe='')}"
+
+
+def _refusal(what: str, thing: str, right: str, status: int, answer: Json) -> str:
+    """The sentence; of what Azure says its name for why is told, such as AuthorizationFailed."""
+    said = f"{status} {(text(member(answer, 'error').get('code')) or '')[:64]}".rstrip()
+    if status == 401:
+        return (
+            f"{what} does not accept who asks for the {thing} ({said}); give `credentials` that it knows, or renew "
+            "those that have expired"
+        )
+    if status == 403:
+        return f"{what} does not let the operator read the {thing} ({said}); allow its service principal `{right}`"
+    if status == 404:
+        return f"{what} has no {thing} ({said}); register it there, or correct `source.azureML`"
+    return f"{what} answered with {said}"

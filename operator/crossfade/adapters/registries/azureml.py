@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from crossfade.adapters.azureml_places import model_uri
-from crossfade.adapters.azureml_server import AzureMlError, AzureMlServer
+from crossfade.adapters.azureml_server import AzureMlServer
 from crossfade.adapters.registries.azureml_facts import facts
 from crossfade.model.loose import member, text
 from crossfade.ports import Reference, SourceError
@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from crossfade.api.v1alpha1.modelversion import AzureMlSource, Source
 
 Json = dict[str, Any]
-_RIGHTS: Final = {
-    "registries": "Microsoft.MachineLearningServices/registries/assets/read",
-    "workspaces": "Microsoft.MachineLearningServices/workspaces/models/versions/read",
-}
 _MEND: Final = "register it there, or correct `source.azureML`"
 
 
@@ -31,11 +27,8 @@ class AzureMlRegistry:
         asked = source.azure_ml
         if asked is None:
             raise SourceError("the source is in no Azure ML; name a model in `source.azureML`", retry=False)
-        try:
-            version = asked.version or await self._newest(asked)
-            found = await self._server.version(asked.name, version)
-        except AzureMlError as failure:
-            raise self._explained(asked.name, failure) from None
+        version = asked.version or await self._newest(asked)
+        found = await self._server.version(asked.name, version)
         told = member(found, "properties")
         if found.get("name") != version:
             raise SourceError(f"{self._server.shown} answered with another version than {version}; check its address")
@@ -69,20 +62,3 @@ class AzureMlRegistry:
         if name is None or self._server.kind == "registries":
             return {}
         return await self._server.job(name) or {}
-
-    def _explained(self, name: str, failure: AzureMlError) -> SourceError:
-        said = f"{failure.status} {failure.code}".rstrip()
-        what = self._server.shown
-        if failure.status == 401:
-            return SourceError(
-                f"{what} does not accept who asks for the model {name} ({said}); give `credentials` that it knows, or "
-                "renew those that have expired"
-            )
-        if failure.status == 403:
-            return SourceError(
-                f"{what} does not let the operator read the model {name} ({said}); allow its service principal "
-                f"`{_RIGHTS[self._server.kind]}`"
-            )
-        if failure.status == 404:
-            return SourceError(f"{what} has no such version of the model {name} ({said}); {_MEND}")
-        return failure
