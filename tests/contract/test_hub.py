@@ -217,7 +217,11 @@ async def test_a_large_file_elsewhere_is_read_there_without_the_token(
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["http://169.254.169.254", "http://[fe80::1]", "http://0.0.0.0", "http://[::ffff:169.254.169.254]"]
+    "elsewhere",
+    [
+        *("http://169.254.169.254", "http://[fe80::1]", "http://0.0.0.0", "http://[::ffff:169.254.169.254]"),
+        *("http://192.168.7.7", "http://[fd12::5]"),
+    ],
 )
 async def test_a_large_file_at_an_address_that_is_guarded_is_not_read(
     hub: Hub, subject: Subject, monkeypatch: pytest.MonkeyPatch, elsewhere: str
