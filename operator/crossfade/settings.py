@@ -10,6 +10,7 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
@@ -18,6 +19,9 @@ from pydantic import (
     model_validator,
 )
 from pydantic.alias_generators import to_camel
+
+from crossfade.api.v1alpha1.modelversion import PicklePolicy
+from crossfade.model.networks import Networks, networks
 
 
 def _web_address(value: str) -> str:
@@ -137,6 +141,10 @@ class Settings(BaseModel):
     """The Hugging Face Hub that ModelVersions with `source.huggingFace` mean, asked as nobody."""
     mlflow_address: Address | None = None
     """The MLflow server that ModelVersions with `source.mlflow` mean."""
+    allowed_networks: Annotated[Networks, BeforeValidator(networks)] = ()
+    """Networks that are not public, to which the addresses that tenants write may lead."""
+    pickle_policy: PicklePolicy = "Allow"
+    """The weakest `spec.policy.pickle` that is accepted of ModelVersions."""
     file_root: str | None = Field(default=None, pattern="^/")
     """The folder below which `file://` sources may lie; none may when left out."""
     loader_image: str = Field(min_length=1)

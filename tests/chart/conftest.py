@@ -1,5 +1,6 @@
 """The chart, installed as a user installs it: once for the tests of this folder."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from testbed.binaries import TOOLS, locate
 from testbed.handle import ClusterHandle
 from testbed.progress import silent
+from tests.support.networks import BED
 
 CHART = Path(__file__).parents[2] / "charts" / "crossfade"
 
@@ -40,6 +42,7 @@ def release(bed: ClusterHandle) -> Iterator[Release]:
     bed.kubectl("create", "namespace", found.namespace)
     bed.kubectl("label", "namespace", found.namespace, "pod-security.kubernetes.io/enforce=restricted")
     settings = [f"--set=prometheus.address={bed.prometheus}", "--set=metrics.interval=1"]
+    settings.append(f"--set-json=registries.allowedNetworks={json.dumps(BED.split(','))}")
     place = ["--namespace", found.namespace, "--take-ownership", "--force-conflicts", "--wait", "--timeout", "60s"]
     bed.helm("install", found.name, str(CHART), *place, *settings)
     yield found

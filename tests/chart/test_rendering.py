@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 from crossfade.cli.run import run
-from crossfade.settings import metrics_sources
+from crossfade.settings import Settings, metrics_sources
 
 from tests.chart.conftest import CHART
 
@@ -149,6 +149,21 @@ def test_settings_reach_the_operator(render: Render) -> None:
     assert not {"CROSSFADE_MLFLOW_ADDRESS", "CROSSFADE_HUGGING_FACE_ADDRESS"} & operator(render())["env"].keys()
 
 
+def test_what_tenants_may_do_reaches_the_operator(render: Render) -> None:
+    env = operator(render('registries.allowedNetworks=["10.0.0.0/8","fd00::/8"]', 'models.pickle="KnownOnly"'))["env"]
+    read = Settings.model_validate(
+        {
+            "prometheus_address": env["CROSSFADE_PROMETHEUS_ADDRESS"],
+            "loader_image": "crossfade",
+            "allowed_networks": env["CROSSFADE_ALLOWED_NETWORKS"],
+            "pickle_policy": env["CROSSFADE_PICKLE_POLICY"],
+        }
+    )
+    assert list(map(str, read.allowed_networks)) == ["10.0.0.0/8", "fd00::/8"]
+    assert read.pickle_policy == "KnownOnly"
+    assert "CROSSFADE_ALLOWED_NETWORKS" not in operator(render())["env"]
+
+
 def test_of_two_replicas_the_one_that_holds_the_releases_own_lease_writes(render: Render) -> None:
     """With one replica too: an upgrade starts the next one before it ends the last."""
     for values, replicas in (((), 2), (("replicas=1",), 1)):
@@ -245,6 +260,8 @@ def test_uninstalling_leaves_the_crds(render: Render) -> None:
         ('mlflow.address="mlflow"', "/mlflow/address"),
         ("metrics.interval=0", "/metrics/interval.*got 0, want 0.5"),
         ('metrics.interval="5s"', "/metrics/interval.*want number"),
+        ('registries.allowedNetworks=["private"]', "/registries/allowedNetworks/0.*'private'"),
+        ('models.pickle="None"', "/models/pickle"),
         ('namespaces=["Ml"]', "/namespaces/0.*'Ml'"),
         ("replicas=0", "/replicas.*got 0, want 1"),
         ("replicaCount=2", "'replicaCount' not allowed"),

@@ -41,6 +41,11 @@ _TEXTS = [
     *("s3://b k", "s3://名", "s3://b\u00a0c", "s3://b\u0085c", "http:", "https:", "1.2", "1.2.3", "01.2.3"),
     *("1.2.3-", "1.2.3-01", "1.2.3-a.b+c", "v1.2.3", "1.2.3+", "sha256:" + "A" * 64, "sha256:" + "a" * 63, DIGEST),
     *(
+        "champion=yes",
+        "champion",
+        "=yes",
+        "latest",
+        "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
         "500ms",
         "0.02",
         "0.99",

@@ -5,7 +5,7 @@ from typing import Any
 
 from crossfade.api.meta import API_VERSION
 
-from tests.cluster.crd_valid import PACKAGE, VALID
+from tests.cluster.crd_valid import AZURE, PACKAGE, VALID
 
 Object = dict[str, Any]
 
@@ -324,7 +324,29 @@ REFUSED = {
     "two selectors": (model_version(source=_TWO_SELECTORS), "must have exactly one of `version`, `alias` and `stage`"),
     "no source": (
         model_version(source={}),
-        "must have exactly one of `git`, `huggingFace`, `mlflow`, `oci`, `sageMaker` and `uri`",
+        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `oci`, `sageMaker` and `uri`",
+    ),
+    "an Azure model in no registry": (
+        model_version(source={"azureML": {"name": "fraud", "version": "7"}}),
+        "must have `registryRef` beside `azureML`",
+    ),
+    "an Azure model of a version and a stage": (
+        model_version(
+            source={"azureML": {"name": "f", "version": "7", "stage": "Production"}, "registryRef": {"name": "azure"}}
+        ),
+        "must have exactly one of `version`, `label`, `stage` and `tag`",
+    ),
+    "a tag without a value": (
+        model_version(source={"azureML": {"name": "f", "tag": "champion"}, "registryRef": {"name": "azure"}}),
+        "spec.source.azureML.tag in body should match",
+    ),
+    "a workspace and a registry": (
+        an_object("ModelRegistry", "risk", {"azureML": {**AZURE, "workspace": "w", "registry": "r"}}),
+        "must have exactly one of `workspace` and `registry`",
+    ),
+    "a subscription by its name": (
+        an_object("ModelRegistry", "risk", {"azureML": {**AZURE, "workspace": "w", "subscription": "Risk"}}),
+        "spec.azureML.subscription in body should match",
     ),
     "a registry for what is in none": (
         model_version(source={"uri": {"uri": "file:///m"}, "registryRef": {"name": "risk"}}),
@@ -364,11 +386,11 @@ REFUSED = {
     ),
     "a registry of no system": (
         an_object("ModelRegistry", "risk", {}),
-        "must have exactly one of `git`, `huggingFace`, `mlflow`, `objectStore`, `oci` and `sageMaker`",
+        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `objectStore`, `oci` and `sageMaker`",
     ),
     "a registry of two systems": (
         an_object("ModelRegistry", "risk", {"huggingFace": {}, "mlflow": {"address": "https://mlflow"}}),
-        "must have exactly one of `git`, `huggingFace`, `mlflow`, `objectStore`, `oci` and `sageMaker`",
+        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `objectStore`, `oci` and `sageMaker`",
     ),
     "a repository that leads elsewhere": (
         model_version(source={"huggingFace": {"repo": "../x", "revision": "main"}}),

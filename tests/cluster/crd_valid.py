@@ -5,6 +5,7 @@ from typing import Any
 Spec = dict[str, Any]
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
+AZURE = {"subscription": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "resourceGroup": "rg-risk"}
 PACKAGE = "arn:aws:sagemaker:eu-central-1:123456789012:model-package/fraud/7"
 VALID: dict[str, list[Spec]] = {
     "Rollout": [
@@ -222,6 +223,16 @@ VALID: dict[str, list[Spec]] = {
         },
         {"objectStore": {"uri": "gs://models/risk"}, "credentials": {"secretRef": {"name": "store"}}},
         {"objectStore": {"uri": "az://models", "account": "riskteam"}},
+        {"azureML": {**AZURE, "workspace": "ws-risk"}, "credentials": {"secretRef": {"name": "azure"}}},
+        {
+            "azureML": {
+                **AZURE,
+                "registry": "reg-risk",
+                "endpoint": "https://management.chinacloudapi.cn",
+                "loginEndpoint": "https://login.chinacloudapi.cn",
+                "blobEndpoint": "http://azurite:10000",
+            }
+        },
         {"git": {"address": "https://git.example.com/team/models.git", "dvcRemote": "store"}},
         {"oci": {"address": "https://ghcr.io/"}, "credentials": {"secretRef": {"name": "ghcr"}}},
         {"sageMaker": {"region": "eu-central-1"}, "credentials": {"secretRef": {"name": "aws"}}},
@@ -265,6 +276,14 @@ VALID: dict[str, list[Spec]] = {
             "version": "2.0.2",
             "source": {"oci": {"reference": f"fraud@{DIGEST}"}, "registryRef": {"name": "ghcr"}},
         },
+        *(
+            {
+                "modelName": "fraud",
+                "version": "2.0.5",
+                "source": {"azureML": {"name": "Fraud", **selector}, "registryRef": {"name": "azure"}},
+            }
+            for selector in ({"version": "7"}, {"label": "latest"}, {"stage": "Production"}, {"tag": "champion=yes"})
+        ),
         {
             "modelName": "fraud",
             "version": "2.0.3",
@@ -300,6 +319,14 @@ VALID: dict[str, list[Spec]] = {
                 "source": {"uri": {"uri": f"{scheme}://bucket/a/b"}, "registryRef": {"name": "store"}},
             }
             for scheme in ("s3", "gs", "az")
+        ),
+        *(
+            {
+                "modelName": "fraud",
+                "version": "2.0.5",
+                "source": {"azureML": {"name": "Fraud", **selector}, "registryRef": {"name": "azure"}},
+            }
+            for selector in ({"version": "7"}, {"label": "latest"}, {"stage": "Production"}, {"tag": "champion=yes"})
         ),
         {
             "modelName": "fraud",

@@ -30,6 +30,7 @@ from tests.support.faults import (
     swelling,
     truncating,
 )
+from tests.support.networks import HERE
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Subject:
 @asynccontextmanager
 async def opened(access: Access, timeout: float = 30.0) -> AsyncIterator[Opened]:
     """The registry as the operator has it."""
-    sources = OpenSources((), None, allow_loopback=True, timeout=timeout)
+    sources = OpenSources((), None, allowed=HERE, timeout=timeout)
     try:
         async with sources.open(access) as found:
             yield found

@@ -26,6 +26,7 @@ from tests.contract.registry_contract import RegistryContract, Subject, digest, 
 from tests.contract.test_loader import load
 from tests.support.faults import proxy, refusing, truncating
 from tests.support.hub import Hub, serving
+from tests.support.networks import HERE
 
 READER, OUTSIDER, STRANGER = "hf_canaryReader", "hf_canaryOutsider", "hf_canaryStranger"
 WEIGHTS = "model.safetensors"
@@ -216,7 +217,11 @@ async def test_a_large_file_elsewhere_is_read_there_without_the_token(
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["http://169.254.169.254", "http://[fe80::1]", "http://0.0.0.0", "http://[::ffff:169.254.169.254]"]
+    "elsewhere",
+    [
+        *("http://169.254.169.254", "http://[fe80::1]", "http://0.0.0.0", "http://[::ffff:169.254.169.254]"),
+        *("http://192.168.7.7", "http://[fd12::5]"),
+    ],
 )
 async def test_a_large_file_at_an_address_that_is_guarded_is_not_read(
     hub: Hub, subject: Subject, monkeypatch: pytest.MonkeyPatch, elsewhere: str
@@ -241,6 +246,21 @@ async def test_what_the_administrator_configured_may_be_on_this_machine_and_what
             with pytest.raises(SourceError, match=r"leads to 127\.0\.0\.1, where models must not come from"):
                 [_ async for _ in found.artifacts.read(reference.immutable_uri, WEIGHTS)]
             assert cdn.seen == []
+    await sources.close()
+
+
+async def test_what_the_administrators_hub_redirects_to_may_be_in_a_network_that_is_listed(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo = a_repo()
+    pushed(hub, 1, repo)
+    sources = OpenSources(own_registries(hugging_face_address=hub.url), None, allowed=HERE)
+    async with sources.open(None) as found:
+        reference = await found.registry.resolve(source(repo))
+        with proxy(hub.url) as cdn:
+            monkeypatch.setattr(hub, "elsewhere", cdn.url)
+            assert [_ async for _ in found.artifacts.read(reference.immutable_uri, WEIGHTS)]
+            assert cdn.seen
     await sources.close()
 
 

@@ -1,5 +1,6 @@
 """Catches a loader that ends well without verified bytes, or badly without the status and sentence that say why."""
 
+import asyncio
 import hashlib
 import json
 import subprocess
@@ -23,6 +24,7 @@ from crossfade.observe.verify import measure
 from crossfade.ports import WHOLE, Part, SourceError, StoredFile
 
 from tests.contract.conftest import MlflowBench, inherited_environment, resolved, store
+from tests.support.networks import HERE
 
 ZERO = "sha256:" + "0" * 64
 
@@ -101,7 +103,11 @@ async def test_a_source_that_may_come_is_tried_again_until_the_time_is_up(
     monkeypatch.setattr(loader, "_FIRST_WAIT_SECONDS", 0.01)
     monkeypatch.setattr(loader, "_TRY_SECONDS", 0.1)
     status, sentence = await loader._load(
-        f"file://{folder}/absent", ZERO, tmp_path / "mnt", loader._sources(None, None, folder), WayIn(None, tmp_path)
+        f"file://{folder}/absent",
+        ZERO,
+        tmp_path / "mnt",
+        loader._sources(None, None, folder, ()),
+        WayIn(None, tmp_path),
     )
     assert (status, "No such file" in sentence) == (4, True)
 
@@ -152,7 +158,7 @@ async def test_credentials_that_are_refused_are_not_repeated(web: tuple[str, Pat
     (tmp_path / "credentials").mkdir()
     (tmp_path / "credentials" / "token").write_text("canary\n")
     told = json.dumps({"name": "risk", "system": "mlflow", "address": web[0], "secret": "mlflow"})
-    sources = OpenSources((), None, allow_loopback=True)
+    sources = OpenSources((), None, allowed=HERE)
     status, sentence = await loader._load(
         "mlflow-artifacts:/1/m", ZERO, tmp_path / "mnt", sources, WayIn(told, tmp_path)
     )
@@ -173,6 +179,23 @@ def test_a_digest_that_is_none_is_a_wrong_use(folder: Path, tmp_path: Path) -> N
     done = load(f"file://{folder}/m", "sha256:short", tmp_path / "mnt", CROSSFADE_FILE_ROOT=str(folder))
     assert done.returncode == 2
     assert "64 hex digits" in done.stderr
+
+
+def test_a_network_that_is_none_is_a_wrong_use(folder: Path, tmp_path: Path) -> None:
+    done = load(f"file://{folder}/m", ZERO, tmp_path / "mnt", CROSSFADE_ALLOWED_NETWORKS="10.0.0.1/8")
+    assert done.returncode == 2
+    assert "10.0.0.0/8" in done.stderr
+
+
+async def test_a_pod_loads_from_no_network_that_it_was_not_told_of(web: tuple[str, Path], tmp_path: Path) -> None:
+    url, folder = web
+    (folder / "weights").write_bytes(b"abc")
+    digest = mvd1([File("weights", 3, hashlib.sha256(b"abc").hexdigest())])
+    refused = await asyncio.to_thread(load, f"{url}/weights", digest, tmp_path / "mnt")
+    listed = {"CROSSFADE_ALLOWED_NETWORKS": "10.0.0.0/8,127.0.0.0/8"}
+    done = await asyncio.to_thread(load, f"{url}/weights", digest, tmp_path / "mnt", **listed)
+    assert (refused.returncode, done.returncode) == (loader.EXIT_SOURCE_UNREACHABLE, 0)
+    assert "leads to 127.0.0.1, where models must not come from (loopback, 127.0.0.0/8)" in refused.stderr
 
 
 async def test_the_sentence_reaches_the_termination_log_cut_to_what_is_read(

@@ -16,6 +16,7 @@ from testbed.certificates import Authority
 from tests.contract.conftest import MLFLOW_ADMIN, MlflowBench
 from tests.contract.registry_contract import RegistryContract, Subject, digest, resolve
 from tests.support.faults import proxy
+from tests.support.networks import HERE
 
 pytestmark = pytest.mark.cluster
 
@@ -113,7 +114,7 @@ async def test_a_token_goes_with_every_request(mlflow: MlflowBench) -> None:
     name, version = mlflow.model({"weights": b"1"})
     with proxy(mlflow.url) as front:
         access = Access("mlflow", front.url, secrets=Secrets({"token": "canary-token"}))
-        sources = OpenSources((), None, allow_loopback=True)
+        sources = OpenSources((), None, allowed=HERE)
         async with sources.open(access) as opened:
             reference = await opened.registry.resolve(source(name, version=version))
             assert len(await opened.artifacts.files(reference.immutable_uri)) == 1

@@ -21,6 +21,7 @@ from crossfade.ports import Part, SourceError, StoredFile
 from tests.contract.registry_contract import SourceContract, Subject, digest, opened, resolve
 from tests.contract.store_bench import Bench, GcsBench, S3Bench, a_model, in_store
 from tests.support.faults import Proxy, proxy, refusing
+from tests.support.networks import HERE
 
 BIG = bytes(range(256)) * 12_000
 PERMISSIONS = {"s3": "`s3:ListBucket`", "gs": "`storage.objects.list`", "az": "permissions Read and List"}
@@ -329,7 +330,7 @@ async def test_secrets_that_are_of_no_use_are_said_to_be_and_not_repeated(
 @pytest.mark.parametrize("store_bench", ["az"], indirect=True)
 async def test_azures_key_signs_a_range_as_well(bench: Bench) -> None:
     bench.put("ranged/model.bin", b"0123456789")
-    store = opened_bucket("az", bench.access(bench.url, "owner"), Guard(allow_loopback=True), 30.0)
+    store = opened_bucket("az", bench.access(bench.url, "owner"), Guard(HERE), 30.0)
     assert isinstance(store, AzureBucket)
     asked = {"Range": "bytes=2-4"}
     reply = await store._web.ask("it", "/models/ranged/model.bin", {}, asked)

@@ -15,6 +15,7 @@ from crossfade.adapters.artifacts.object_store import ObjectStoreArtifacts
 from crossfade.ports import Artifacts, FromStartError, Part, SourceError, StoredFile
 
 from tests.contract.conftest import S3_OWNER, serving, store
+from tests.support.networks import HERE
 
 BIG = bytes(range(256)) * 40_000  # beyond one request's range and many chunks
 
@@ -123,7 +124,7 @@ class TestHttp:
     async def test_one_file_is_streamed(self, web: tuple[str, Path]) -> None:
         url, folder = web
         (folder / "model é.onnx").write_bytes(BIG)
-        store = HttpArtifacts(allow_loopback=True)
+        store = HttpArtifacts(HERE)
         uri = f"{url}/model%20%C3%A9.onnx"
         assert await store.files(uri) == [StoredFile("model é.onnx", len(BIG))]
         assert await content(store, uri, "model é.onnx") == BIG
@@ -139,7 +140,7 @@ class TestHttp:
 
     async def test_a_redirect_within_the_host_is_followed(self) -> None:
         with serving(functools.partial(_Redirecting, "/final/model")) as url:
-            store = HttpArtifacts(allow_loopback=True)
+            store = HttpArtifacts(HERE)
             assert await store.files(f"{url}/model") == [StoredFile("model", 4)]
             assert await content(store, f"{url}/model", "model") == b"onnx"
             await store.close()
@@ -149,7 +150,7 @@ class TestHttp:
     )
     async def test_a_redirect_elsewhere_is_not_followed(self, location: str) -> None:
         with serving(functools.partial(_Redirecting, location)) as url:
-            store = HttpArtifacts(allow_loopback=True)
+            store = HttpArtifacts(HERE)
             with pytest.raises(SourceError, match="which is not followed") as failure:
                 await store.files(f"{url}/model")
             await store.close()
@@ -157,13 +158,13 @@ class TestHttp:
 
     async def test_redirects_in_a_circle_end(self) -> None:
         with serving(functools.partial(_Redirecting, "/model")) as url:
-            store = HttpArtifacts(allow_loopback=True)
+            store = HttpArtifacts(HERE)
             with pytest.raises(SourceError, match="more than 3 times"):
                 await store.files(f"{url}/model")
             await store.close()
 
     async def test_a_missing_file_may_still_appear(self, web: tuple[str, Path]) -> None:
-        store = HttpArtifacts(allow_loopback=True)
+        store = HttpArtifacts(HERE)
         with pytest.raises(SourceError, match="answered with 404") as failure:
             await store.files(f"{web[0]}/absent")
         await store.close()
@@ -176,7 +177,7 @@ class TestHttp:
 
     async def test_a_folder_s_address_names_no_file(self, web: tuple[str, Path]) -> None:
         with pytest.raises(SourceError, match="names no file"):
-            await HttpArtifacts(allow_loopback=True).files(f"{web[0]}/folder/")
+            await HttpArtifacts(HERE).files(f"{web[0]}/folder/")
 
     async def test_a_server_that_sends_headers_and_then_nothing_is_given_up(self) -> None:
         ended = asyncio.Event()
@@ -188,7 +189,7 @@ class TestHttp:
             writer.close()
 
         server = await asyncio.start_server(stall, "127.0.0.1", 0)
-        store = HttpArtifacts(allow_loopback=True, timeout=0.2)
+        store = HttpArtifacts(HERE, timeout=0.2)
         uri = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/model"
         with pytest.raises(SourceError, match="did not answer in time"):
             await content(store, uri, "model")

@@ -15,6 +15,7 @@ from typing import Any, Self
 import httpx
 
 from testbed.bed import Bed
+from tests.support.networks import BED
 
 ACCOUNT = "system:serviceaccount:crossfade-system:crossfade"
 _START_SECONDS = 60.0
@@ -102,6 +103,7 @@ class OperatorProcess:
             "CROSSFADE_PROMETHEUS_ADDRESS": bed.prometheus,
             "CROSSFADE_METRICS_INTERVAL": "1",
             "CROSSFADE_FILE_ROOT": str(self.installation.file_root),
+            "CROSSFADE_ALLOWED_NETWORKS": BED,
             "CROSSFADE_LOADER_IMAGE": "crossfade",
             "CROSSFADE_HEALTH_PORT": str(self.port),
             "CROSSFADE_NAMESPACES": " ".join(self.namespaces),

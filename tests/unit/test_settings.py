@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from crossfade.cli.run import run
-from crossfade.settings import MetricsSource, metrics_sources
+from crossfade.settings import MetricsSource, Settings, metrics_sources
 
 GOOD = """
 - name: mimir
@@ -82,6 +82,26 @@ def test_the_operator_does_not_start_on_a_mistake(tmp_path: Path, capsys: pytest
     with pytest.raises(BaseException, match="2"):
         run(prometheus_address="http://prometheus", metrics_sources=file)
     assert capsys.readouterr().err == f"--metrics-sources: {file}: [0].address Field required\n"
+
+
+def test_networks_are_read_as_documented() -> None:
+    settings = {"prometheus_address": "http://prometheus", "loader_image": "crossfade"}
+    found = Settings.model_validate(settings | {"allowed_networks": "10.0.0.0/8,fd00::/8"})
+    assert list(map(str, found.allowed_networks)) == ["10.0.0.0/8", "fd00::/8"]
+    assert Settings.model_validate(settings | {"allowed_networks": ""}).allowed_networks == ()
+
+
+def test_a_network_that_is_none_is_refused_with_what_would_be_right(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(BaseException, match="2"):
+        run(prometheus_address="http://prometheus", allowed_networks="10.0.0.1/8")
+    told = "'10.0.0.1/8' must be a network such as 10.0.0.0/8, with zeros behind its length"
+    assert capsys.readouterr().err == f"--allowed-networks: Value error, {told}\n"
+
+
+def test_a_policy_that_is_none_is_refused_with_what_would_be_right(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(BaseException, match="2"):
+        run(prometheus_address="http://prometheus", pickle_policy="None")
+    assert capsys.readouterr().err == "--pickle-policy: Input should be 'Allow', 'KnownOnly' or 'Forbid'\n"
 
 
 def test_a_lease_without_a_namespace_is_refused_with_what_would_be_right(capsys: pytest.CaptureFixture[str]) -> None:

@@ -34,7 +34,7 @@ class DvcStore:
         self._keys = _keys(access)
         self._guard = guard
         self._timeout = timeout
-        self._http = HttpArtifacts(allow_loopback=guard.allow_loopback)
+        self._http = HttpArtifacts(guard.allowed)
         self._buckets: KeptOpen[tuple[str, str], S3Bucket] = KeptOpen(_MOST_OPEN)
 
     async def close(self) -> None:

@@ -5,8 +5,8 @@ import json
 import time
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
+from ipaddress import ip_address
 from typing import Any, Final
-from urllib.parse import urlencode
 
 import httpx
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
@@ -16,19 +16,17 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from crossfade.adapters.json_object import json_object
+from crossfade.adapters.oauth_tokens import LIFE_SECONDS, OAuthTokens
 from crossfade.adapters.web import Guard, Web
 from crossfade.model.loose import text
 from crossfade.ports import SourceError
 
 _GRANT: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
-_FORM: Final = {"Content-Type": "application/x-www-form-urlencoded"}
 _AUDIENCE: Final = "https://oauth2.googleapis.com/token"
 """Whom assertions are for, wherever the token server is asked: so Google's own client has it."""
 _MOST_BITS: Final = 4096
 _MOST_PEM: Final = 4000
 """Letters; one of 4096 bits has 3272. What is longer can take minutes to load."""
-_LIFE_SECONDS: Final = 3600
-_MARGIN_SECONDS: Final = 60.0
 
 
 class GoogleTokens:
@@ -44,55 +42,35 @@ class GoogleTokens:
             raise _unusable()
         if len(self._pem) > _MOST_PEM:
             raise _too_long()
-        if not (_is_googles(place) or guard is None or guard.allow_loopback):
+        if not (_is_googles(place) or guard is None or _is_listed(place, guard)):
             raise SourceError(
                 "`token_uri` of the key `serviceAccountKey` of the Secret must be an https address of googleapis.com, "
-                "as Google gave it out; nobody else is asked for tokens"
+                "as Google gave it out, or an IP address in a network that the operator's configuration lists; nobody "
+                "else is asked for tokens"
             )
         self._email = email
         self._scope = scope
-        self._web = Web(place, ca=ca, guard=guard, timeout=timeout)
-        self._asking = asyncio.Lock()
-        self._kept: tuple[dict[str, str], float] | None = None
+        web = Web(place, ca=ca, guard=guard, timeout=timeout)
+        self._tokens = OAuthTokens(web, "", self._form, "`token_uri` in the service account's key")
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._web.close()
+        await self._tokens.close()
 
     def forget(self, refused: Mapping[str, str]) -> None:
         """See Tokens."""
-        if self._kept is not None and self._kept[0] == refused:  # else another request has renewed it meanwhile
-            self._kept = None
+        self._tokens.forget(refused)
 
     async def headers(self) -> Mapping[str, str]:
         """See Tokens."""
-        async with self._asking:
-            if self._kept is None or time.monotonic() > self._kept[1]:
-                self._kept = await self._fetched()
-            return self._kept[0]
+        return await self._tokens.headers()
 
-    async def _fetched(self) -> tuple[dict[str, str], float]:
-        what = f"the token server at {self._web.shown}"
-        assertion = await asyncio.to_thread(self._assertion)
-        form = urlencode({"grant_type": _GRANT, "assertion": assertion}).encode()
-        reply = await self._web.tell(what, "", form, _FORM)
-        found = json_object(reply.content) or {}
-        if reply.status in (400, 401, 403):
-            raise SourceError(
-                f"{what} does not accept who asks ({reply.status}); give `credentials` that it knows, or renew those "
-                "that have expired"
-            )
-        token, lasts = found.get("access_token"), found.get("expires_in")
-        if reply.status != 200:
-            raise SourceError(f"{what} answered with {reply.status}", wait=reply.wait)
-        if not isinstance(token, str) or not (token.isascii() and token.isprintable()):
-            raise SourceError(f"{what} gave no token; check `token_uri` in the service account's key")
-        seconds = lasts if isinstance(lasts, int) else _LIFE_SECONDS
-        return {"Authorization": f"Bearer {token}"}, time.monotonic() + min(seconds, _LIFE_SECONDS) - _MARGIN_SECONDS
+    async def _form(self) -> Mapping[str, str]:
+        return {"grant_type": _GRANT, "assertion": await asyncio.to_thread(self._assertion)}
 
     def _assertion(self) -> str:
         now = int(time.time())
-        claims = {"iss": self._email, "scope": self._scope, "aud": _AUDIENCE, "iat": now, "exp": now + _LIFE_SECONDS}
+        claims = {"iss": self._email, "scope": self._scope, "aud": _AUDIENCE, "iat": now, "exp": now + LIFE_SECONDS}
         told = f"{_packed({'alg': 'RS256', 'typ': 'JWT'})}.{_packed(claims)}"
         return f"{told}.{_letters(_signature(self._pem, told.encode()))}"
 
@@ -119,6 +97,15 @@ def _is_address(place: str) -> bool:
 def _is_googles(place: str) -> bool:
     url = httpx.URL(place)
     return url.scheme == "https" and url.host.endswith(".googleapis.com")
+
+
+def _is_listed(place: str, guard: Guard) -> bool:
+    """Whether it is the IP address of somebody whom the operator's configuration knows."""
+    try:
+        host = ip_address(httpx.URL(place).host)
+    except ValueError:
+        return False
+    return any(host in network for network in guard.allowed)
 
 
 def _too_long() -> SourceError:

@@ -32,7 +32,7 @@ class HubServer:
     def __init__(self, access: Access, guard: Guard | None = None, timeout: float = 30.0) -> None:
         headers = _headers(access)
         self._web = Web(access.address, headers=headers, ca=access.ca, guard=guard, timeout=timeout)
-        self._elsewhere = guard or Guard()
+        self._elsewhere = guard.beyond if guard else Guard()
         self.shown = self._web.shown
         self.known = bool(headers)
         """Whether there is a token."""

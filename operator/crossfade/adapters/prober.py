@@ -6,8 +6,9 @@ from urllib.parse import quote
 
 import httpx
 
-from crossfade.adapters.artifacts.guard import allowed_address
+from crossfade.adapters.artifacts.guard import PRIVATE, allowed_address
 from crossfade.api import meta
+from crossfade.model.networks import Networks
 from crossfade.model.rehearsal import Probe
 from crossfade.ports import Answer, ProbeError, SourceError
 
@@ -18,11 +19,12 @@ _NO_MESSAGE: Final = b"\0\0\0\0\0"
 
 
 class HttpProber:
-    """The Prober port. `timeout` is in seconds for a whole request; each has a connection of its own."""
+    """The Prober port. `timeout` is in seconds for a whole request; each has a connection of its own, to what is public
+    or in the `allowed` networks: Gateways are in private ones, and of their answers only the first lines are told."""
 
-    def __init__(self, timeout: float = 3.0, *, allow_loopback: bool = False) -> None:
+    def __init__(self, timeout: float = 3.0, *, allowed: Networks = PRIVATE) -> None:
         self._timeout = timeout
-        self._allow_loopback = allow_loopback
+        self._allowed = allowed
 
     async def ask(self, probe: Probe) -> Answer:
         """Send the probe once, to the address that the guard has seen. Raises ProbeError when nobody answered it."""
@@ -38,7 +40,7 @@ class HttpProber:
             raise ProbeError(f"{where} could not be asked: {type(failure).__name__}") from None
 
     async def _ask(self, probe: Probe) -> Answer:
-        address = await allowed_address(probe.address, probe.port, allow_loopback=self._allow_loopback)
+        address = await allowed_address(probe.address, probe.port, self._allowed)
         place = f"[{address}]" if ":" in address else address
         url = f"{probe.scheme}://{place}:{probe.port}{quote(probe.path, safe=_PATH_SAFE)}"
         # Whose certificate it is does not matter: nothing is told but a token that lives for seconds.

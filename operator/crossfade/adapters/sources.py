@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from crossfade.adapters.artifacts.router import ArtifactStore, Stores, plain_stores
 from crossfade.adapters.kept_open import KeptOpen
 from crossfade.model.access import Access
+from crossfade.model.networks import Networks
 from crossfade.ports import Artifacts, Reference, Registry, SourceError
 
 if TYPE_CHECKING:  # the loader starts in every pod and needs none of the API's types
@@ -57,16 +58,17 @@ class OpenSource:
 
 class OpenSources:
     """The Sources port. `own` are the registries of the operator's own configuration, whose addresses its administrator
-    wrote; all others are written by tenants and pass the egress guard, which `allow_loopback` widens for tests.
-    `timeout` is in seconds for a whole request with its answer, and generous: MLflow asks slow stores itself first."""
+    wrote; all others are written by tenants and pass the egress guard, which lets them lead to the `allowed`
+    networks. `timeout` is in seconds for a whole request with its answer, and generous: MLflow asks slow stores itself
+    first."""
 
     def __init__(
-        self, own: Sequence[Access], file_root: Path | None, *, allow_loopback: bool = False, timeout: float = 30.0
+        self, own: Sequence[Access], file_root: Path | None, *, allowed: Networks = (), timeout: float = 30.0
     ) -> None:
         self._own = own
-        self._allow_loopback = allow_loopback
+        self._allowed = allowed
         self._timeout = timeout
-        self._stores = plain_stores(file_root, allow_loopback=allow_loopback)
+        self._stores = plain_stores(file_root, allowed)
         self._open: KeptOpen[Access | None, OpenSource] = KeptOpen(_MOST_OPEN)
 
     def open(self, access: Access | None) -> AbstractAsyncContextManager[OpenSource]:
@@ -78,11 +80,12 @@ class OpenSources:
         await self._open.close()
 
     def _parts(self, access: Access | None) -> Parts:
-        if access is not None:
-            from crossfade.adapters.web import Guard
+        from crossfade.adapters.web import Guard
 
-            return _SYSTEMS[access.system](access, Guard(self._allow_loopback), self._timeout)
-        return _together({own.system: _SYSTEMS[own.system](own, None, self._timeout) for own in self._own})
+        if access is not None:
+            return _SYSTEMS[access.system](access, Guard(self._allowed), self._timeout)
+        guard = Guard(self._allowed, configured=True)
+        return _together({own.system: _SYSTEMS[own.system](own, guard, self._timeout) for own in self._own})
 
 
 def _together(own: Mapping[str, Parts]) -> Parts:
@@ -97,16 +100,30 @@ def _together(own: Mapping[str, Parts]) -> Parts:
     return Parts(lambda: _Own(registries), stores, close)
 
 
-def _git(access: Access, guard: "Guard | None", timeout: float) -> Parts:
+def _azure_ml(access: Access, guard: "Guard", timeout: float) -> Parts:
+    from crossfade.adapters.artifacts.azureml_artifacts import AzureMlArtifacts
+    from crossfade.adapters.azureml_server import AzureMlServer
+
+    server = AzureMlServer(access, guard, timeout)
+    artifacts = AzureMlArtifacts(server)
+
+    def registry() -> Registry:
+        from crossfade.adapters.registries.azureml import AzureMlRegistry
+
+        return AzureMlRegistry(server)
+
+    return Parts(registry, {"azureml": lambda: artifacts}, server.close)
+
+
+def _git(access: Access, guard: "Guard", timeout: float) -> Parts:
     from crossfade.adapters.artifacts.git_artifacts import GitArtifacts
     from crossfade.adapters.dvc_store import DvcStore
     from crossfade.adapters.git_address import SCHEMES
     from crossfade.adapters.git_models import GitModels
     from crossfade.adapters.git_server import GitServer
-    from crossfade.adapters.web import Guard
 
     server = GitServer(access, guard, timeout)
-    store = DvcStore(access, guard or Guard(), timeout)
+    store = DvcStore(access, guard, timeout)
     models = GitModels(server, store, access.option("dvcRemote"))
     artifacts = GitArtifacts(models, store)
 
@@ -122,7 +139,7 @@ def _git(access: Access, guard: "Guard | None", timeout: float) -> Parts:
     return Parts(registry, dict.fromkeys(SCHEMES, lambda: artifacts), close)
 
 
-def _hugging_face(access: Access, guard: "Guard | None", timeout: float) -> Parts:
+def _hugging_face(access: Access, guard: "Guard", timeout: float) -> Parts:
     from crossfade.adapters.artifacts.hub_artifacts import HubArtifacts
     from crossfade.adapters.hub_server import HubServer
 
@@ -137,7 +154,7 @@ def _hugging_face(access: Access, guard: "Guard | None", timeout: float) -> Part
     return Parts(registry, {"hf": lambda: artifacts}, server.close)
 
 
-def _mlflow(access: Access, guard: "Guard | None", timeout: float) -> Parts:
+def _mlflow(access: Access, guard: "Guard", timeout: float) -> Parts:
     from crossfade.adapters.artifacts.mlflow_artifacts import MlflowArtifacts
     from crossfade.adapters.mlflow_server import MlflowServer
 
@@ -152,7 +169,7 @@ def _mlflow(access: Access, guard: "Guard | None", timeout: float) -> Parts:
     return Parts(registry, {"mlflow-artifacts": lambda: artifacts}, server.close)
 
 
-def _oci(access: Access, guard: "Guard | None", timeout: float) -> Parts:
+def _oci(access: Access, guard: "Guard", timeout: float) -> Parts:
     from crossfade.adapters.artifacts.oci_artifacts import OciArtifacts
     from crossfade.adapters.oci_server import OciServer
 
@@ -167,7 +184,7 @@ def _oci(access: Access, guard: "Guard | None", timeout: float) -> Parts:
     return Parts(registry, {"oci": lambda: artifacts}, server.close)
 
 
-def _object_store(access: Access, guard: "Guard | None", timeout: float) -> Parts:
+def _object_store(access: Access, guard: "Guard", timeout: float) -> Parts:
     from crossfade.adapters.artifacts.bucket_artifacts import BucketArtifacts
     from crossfade.adapters.buckets.opening import opened_bucket, registrys_place
 
@@ -183,7 +200,7 @@ def _object_store(access: Access, guard: "Guard | None", timeout: float) -> Part
     return Parts(registry, {within.scheme: lambda: artifacts}, store.close)
 
 
-def _sage_maker(access: Access, guard: "Guard | None", timeout: float) -> Parts:
+def _sage_maker(access: Access, guard: "Guard", timeout: float) -> Parts:
     from crossfade.adapters.artifacts.sagemaker_artifacts import SageMakerArtifacts
     from crossfade.adapters.sagemaker_server import SageMakerServer
 
@@ -198,7 +215,8 @@ def _sage_maker(access: Access, guard: "Guard | None", timeout: float) -> Parts:
     return Parts(registry, {"s3": lambda: artifacts}, server.close)
 
 
-_SYSTEMS: Mapping[str, Callable[[Access, "Guard | None", float], Parts]] = {
+_SYSTEMS: Mapping[str, Callable[[Access, "Guard", float], Parts]] = {
+    "azureML": _azure_ml,
     "git": _git,
     "huggingFace": _hugging_face,
     "mlflow": _mlflow,

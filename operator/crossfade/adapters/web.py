@@ -15,6 +15,7 @@ from crossfade.adapters.address import shown
 from crossfade.adapters.artifacts.guard import allowed_address
 from crossfade.adapters.ranged import ranged
 from crossfade.adapters.transfer import UnreadError, paced, source_errors, wait_asked
+from crossfade.model.networks import Networks
 from crossfade.ports import WHOLE, FromStartError, Part, SourceError
 
 _JSON_BYTES: Final = 4 << 20
@@ -48,9 +49,16 @@ class TooLargeError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """Addresses that tenants write pass the egress guard; `allow_loopback` is for tests on one machine."""
+    """What holds for addresses that tenants write. `allowed` are the networks that the operator's configuration lists;
+    with `configured` the server's own address is configuration too, and only where it leads us is not."""
 
-    allow_loopback: bool = False
+    allowed: Networks = ()
+    configured: bool = False
+
+    @property
+    def beyond(self) -> "Guard":
+        """What holds for where the server leads us."""
+        return Guard(self.allowed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +95,7 @@ class Web:
     ) -> None:
         self.shown = shown(address)
         self._base = address.rstrip("/")
-        self._guard = guard
+        self._guard = None if guard is not None and guard.configured else guard
         self._timeout = timeout
         self._headers = dict(headers or {})
         self._signer = signer
@@ -223,7 +231,7 @@ async def _request(
     method = "GET" if content is None else "POST"
     if guard is None:
         return client.build_request(method, url, headers=plain, content=content)
-    address = await allowed_address(url.host, url.port or _PORTS[url.scheme], allow_loopback=guard.allow_loopback)
+    address = await allowed_address(url.host, url.port or _PORTS[url.scheme], guard.allowed)
     return client.build_request(
         method,
         url.copy_with(host=address),

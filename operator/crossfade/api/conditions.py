@@ -114,7 +114,7 @@ class Reason(Documented):
     DIGEST_MISMATCH = "DigestMismatch", "the bytes are not the bytes that were pinned"
     PICKLE_REFUSED = (
         "PickleRefused",
-        "to load a file of the model could run code, which the ModelVersion does not allow",
+        "to load a file of the model could run code, which the ModelVersion or the operator does not allow",
     )
     SOURCE_REFUSED = "SourceRefused", "the source can never resolve as written"
     NOT_SERVING = "NotServing", "no revision of this Rollout has a ready pod behind the route"

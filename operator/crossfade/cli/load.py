@@ -13,6 +13,7 @@ import typer
 from crossfade.cli.access import WayIn
 from crossfade.cli.last_words import tell_kubelet
 from crossfade.model.access import ACCESS_FOLDER
+from crossfade.model.networks import Networks, networks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -42,6 +43,12 @@ def load(
     file_root: Annotated[
         Path | None, typer.Option(envvar="CROSSFADE_FILE_ROOT", help="The folder that file:// addresses may lead to.")
     ] = None,
+    allowed_networks: Annotated[
+        str,
+        typer.Option(
+            envvar="CROSSFADE_ALLOWED_NETWORKS", help="Networks that are not public, to which addresses may lead."
+        ),
+    ] = "",
     access: Annotated[
         str | None, typer.Option(help="The ModelRegistry, as JSON; without it the operator's own servers.")
     ] = None,
@@ -57,7 +64,11 @@ def load(
     if not re.fullmatch(r"sha256:[a-f0-9]{64}", digest):
         raise typer.BadParameter("must be sha256: and 64 hex digits", param_hint="--digest")
     try:
-        sources = _sources(mlflow_address, hugging_face_address, file_root)
+        allowed = networks(allowed_networks)
+    except ValueError as wrong:
+        raise typer.BadParameter(str(wrong), param_hint="--allowed-networks") from None
+    try:
+        sources = _sources(mlflow_address, hugging_face_address, file_root, allowed)
         way_in = WayIn(access, access_folder)
         status, sentence = asyncio.run(_load(uri, digest, to, sources, way_in))
     except asyncio.CancelledError:
@@ -68,10 +79,12 @@ def load(
         raise typer.Exit(status)
 
 
-def _sources(mlflow_address: str | None, hugging_face_address: str | None, file_root: Path | None) -> "Sources":
+def _sources(
+    mlflow_address: str | None, hugging_face_address: str | None, file_root: Path | None, allowed: Networks
+) -> "Sources":
     from crossfade.adapters.sources import OpenSources, own_registries
 
-    return OpenSources(own_registries(mlflow_address, hugging_face_address), file_root)
+    return OpenSources(own_registries(mlflow_address, hugging_face_address), file_root, allowed=allowed)
 
 
 async def _load(uri: str, digest: str, to: Path, sources: "Sources", way_in: WayIn) -> tuple[int, str]:

@@ -32,6 +32,20 @@ _HuggingFaceAddress = Annotated[
 _MlflowAddress = Annotated[
     str | None, typer.Option(envvar="CROSSFADE_MLFLOW_ADDRESS", help="The MLflow server of `source.mlflow`.")
 ]
+_AllowedNetworks = Annotated[
+    str,
+    typer.Option(
+        envvar="CROSSFADE_ALLOWED_NETWORKS",
+        help="Networks that are not public, to which addresses of tenants may lead, such as 10.0.0.0/8,fd00::/8.",
+    ),
+]
+_PicklePolicy = Annotated[
+    str,
+    typer.Option(
+        envvar="CROSSFADE_PICKLE_POLICY",
+        help="The weakest `spec.policy.pickle` that is accepted: Allow, KnownOnly or Forbid.",
+    ),
+]
 _FileRoot = Annotated[
     str | None, typer.Option(envvar="CROSSFADE_FILE_ROOT", help="The folder below which file:// sources may lie.")
 ]
@@ -57,6 +71,8 @@ def run(
     metrics_sources: _MetricsSources = None,
     hugging_face_address: _HuggingFaceAddress = None,
     mlflow_address: _MlflowAddress = None,
+    allowed_networks: _AllowedNetworks = "",
+    pickle_policy: _PicklePolicy = "Allow",
     file_root: _FileRoot = None,
     loader_image: _LoaderImage = _DEFAULT_IMAGE,
     namespace: _Namespaces = None,
@@ -70,6 +86,8 @@ def run(
         metrics_sources=_sources(metrics_sources),
         hugging_face_address=hugging_face_address,
         mlflow_address=mlflow_address,
+        allowed_networks=allowed_networks,
+        pickle_policy=pickle_policy,
         file_root=file_root,
         loader_image=loader_image,
         namespaces=tuple(namespace or ()),
@@ -128,7 +146,7 @@ async def _serve(settings: "Settings") -> int:
     metrics = _prometheuses(settings)
     file_root = Path(settings.file_root) if settings.file_root else None
     own = own_registries(settings.mlflow_address, settings.hugging_face_address)
-    sources = OpenSources(own, file_root)
+    sources = OpenSources(own, file_root, allowed=settings.allowed_networks)
     try:
         await Operator(settings, cluster, Outside(metrics, sources, HttpProber(), SystemClock())).run()
     except Exception:

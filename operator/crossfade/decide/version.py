@@ -26,7 +26,7 @@ def plan_version(snapshot: VersionSnapshot) -> VersionPlan:
             Standing.IN_PROGRESS, Reason.RESOLVING, "the source is being looked up and its bytes hashed"
         )
         return VersionPlan(status, situation, resolve=True)
-    if tried.resolved is not None and (wrong := refusal(snapshot.spec, tried.resolved)):
+    if tried.resolved is not None and (wrong := refusal(snapshot.spec, tried.resolved, snapshot.pickle_floor)):
         event = Event(Reason.PICKLE_REFUSED, wrong, warning=True)
         return VersionPlan(status, Situation(Standing.FAILED, Reason.PICKLE_REFUSED, wrong), events=(event,))
     if tried.resolved is not None:

@@ -197,6 +197,8 @@ def _loader(resolved: Resolved, platform: Platform) -> Json:
     env = _own_registry(resolved, platform) if resolved.access is None else []
     if platform.file_root:
         env.append({"name": "CROSSFADE_FILE_ROOT", "value": platform.file_root})
+    if platform.allowed_networks:
+        env.append({"name": "CROSSFADE_ALLOWED_NETWORKS", "value": ",".join(map(str, platform.allowed_networks))})
     return {
         "name": "load",
         "image": platform.loader_image,

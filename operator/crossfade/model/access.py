@@ -11,6 +11,7 @@ GOOGLE_KEY = "serviceAccountKey"
 _JSON = (DOCKER_CONFIG, GOOGLE_KEY)
 _AWS = ("accessKeyId", "secretAccessKey")
 WAYS_IN: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "azureML": (("tenantId", "clientId", "clientSecret"),),
     "git": (("token",), ("username", "password"), _AWS),
     "huggingFace": (("token",),),
     "mlflow": (("token",), ("username", "password")),

@@ -5,6 +5,12 @@ from typing import Final
 _DEFAULT_REGION: Final = "us-east-1"
 
 
+AZURE: Final = "https://management.azure.com"
+"""Azure's resource manager, in the public cloud."""
+AZURE_LOGIN: Final = "https://login.microsoftonline.com"
+"""Where service principals get tokens for it."""
+
+
 def store_endpoint(uri: str, region: str | None, account: str | None) -> str:
     """The server that has the objects of an s3, gs or az address."""
     if uri.startswith("gs:"):

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from crossfade.api.v1alpha1.modelregistry import ModelRegistrySpec
-from crossfade.api.v1alpha1.modelversion import ModelVersionSpec, ModelVersionStatus, Resolved
+from crossfade.api.v1alpha1.modelversion import ModelVersionSpec, ModelVersionStatus, PicklePolicy, Resolved
 from crossfade.api.v1alpha1.plan import PlanStatus
 from crossfade.api.v1alpha1.rollout import RolloutSpec, RolloutStatus
 from crossfade.model.claim import Rival
 from crossfade.model.evidence import Evidence
 from crossfade.model.gateway import GatewayFacts
 from crossfade.model.ledger import History, Ledger
+from crossfade.model.networks import Networks
 from crossfade.model.order import Order, Verb
 from crossfade.model.rehearsal import Rehearsed
 from crossfade.model.route import Adoption, RouteFacts
@@ -21,12 +22,15 @@ from crossfade.model.workload import RevisionFacts
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """What the operator's own configuration says: the loader's image and the addresses that pods need."""
+    """What the operator's own configuration says: the loader's image, and which addresses pods need and may ask; and
+    the weakest `spec.policy.pickle` that is accepted."""
 
     loader_image: str
     mlflow_address: str | None = None
     hugging_face_address: str | None = None
     file_root: str | None = None
+    allowed_networks: Networks = ()
+    pickle_policy: PicklePolicy = "Allow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,8 @@ class VersionSnapshot:
     """The world around one ModelVersion. `resolution` is None while none was tried in this process.
 
     `registry` is the ModelRegistry that the source names; None where it names none, where there is none of that name,
-    and where it cannot be read, and `registry_error` then says why.
+    and where it cannot be read, and `registry_error` then says why. `pickle_floor` is the weakest `spec.policy.pickle`
+    that the operator's configuration accepts.
     """
 
     now: float
@@ -139,3 +144,4 @@ class VersionSnapshot:
     resolution: Resolution | None
     registry: RegistryFacts | None = None
     registry_error: str = ""
+    pickle_floor: PicklePolicy = "Allow"

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from crossfade.api.v1alpha1.modelregistry import ConfigMapKeyRef, ModelRegistrySpec
 from crossfade.api.v1alpha1.modelversion import ResolvedAccess
 from crossfade.model.access import Access, Secrets, secret_keys, secrets_of
-from crossfade.model.endpoints import s3_endpoint, sagemaker_endpoint, store_endpoint
+from crossfade.model.endpoints import AZURE, AZURE_LOGIN, s3_endpoint, sagemaker_endpoint, store_endpoint
 from crossfade.model.snapshot import RegistryFacts
 from crossfade.ports import CONFIG_MAPS, SECRETS, Cluster, ClusterError, Kind, Object, SourceError
 
@@ -40,6 +40,10 @@ def recorded(registry: RegistryFacts) -> ResolvedAccess:
 
 def _system(spec: ModelRegistrySpec) -> tuple[str, str, dict[str, str]]:
     """The member that says which system it is: its name, its address, and what else is sent."""
+    if (azure := spec.azure_ml) is not None:
+        told = _told(subscription=azure.subscription, workspace=azure.workspace, registry=azure.registry)
+        told |= _told(resourceGroup=azure.resource_group, blobs=azure.blob_endpoint)
+        return "azureML", azure.endpoint or AZURE, told | {"login": azure.login_endpoint or AZURE_LOGIN}
     if spec.git is not None:
         remote = {"dvcRemote": spec.git.dvc_remote} if spec.git.dvc_remote else {}
         return "git", spec.git.address, remote

@@ -157,7 +157,9 @@ def templates_of(cache: Cache, namespace: str, spec: RolloutSpec | None) -> Mapp
     return {name: template for name, template in read.items() if template is not None}
 
 
-def gather_version(cache: Cache, raw: Object, resolution: Resolution | None, now: float) -> VersionSnapshot:
+def gather_version(
+    cache: Cache, platform: Platform, raw: Object, resolution: Resolution | None, now: float
+) -> VersionSnapshot:
     """Everything a decision about this ModelVersion may look at. Raises UnreadableStatusError."""
     spec, error = _spec(ModelVersionSpec, raw)
     metadata = raw["metadata"]
@@ -175,6 +177,7 @@ def gather_version(cache: Cache, raw: Object, resolution: Resolution | None, now
         resolution=resolution,
         registry=registry,
         registry_error=missing,
+        pickle_floor=platform.pickle_policy,
     )
 
 

@@ -38,7 +38,12 @@ class Office:
     def __init__(self, settings: Settings, world: World, cluster: Cluster, outside: Outside) -> None:
         clock, prometheuses = outside.clock, outside.prometheuses
         platform = Platform(
-            settings.loader_image, settings.mlflow_address, settings.hugging_face_address, settings.file_root
+            settings.loader_image,
+            settings.mlflow_address,
+            settings.hugging_face_address,
+            settings.file_root,
+            settings.allowed_networks,
+            settings.pickle_policy,
         )
         self._world = world
         self._resolver = Resolver(outside.sources, cluster, clock, _jitter)

@@ -190,7 +190,7 @@ class Reconciler:
     async def _version(self, raw: Object) -> float | None:
         now, uid, generation = self._clock.now(), raw["metadata"]["uid"], int(raw["metadata"]["generation"])
         place = raw["metadata"]["namespace"], raw["metadata"]["name"]
-        snapshot = gather_version(self._world.cache, raw, self._resolver.result(place, uid), now)
+        snapshot = gather_version(self._world.cache, self._platform, raw, self._resolver.result(place, uid), now)
         plan = plan_version(snapshot)
         facts = version_facts(resolved=plan.status.resolved is not None, situation=plan.situation)
         found = conditions(plan.situation, facts, snapshot.status.conditions, generation, now)

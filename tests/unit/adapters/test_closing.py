@@ -4,11 +4,14 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 import pytest
+from crossfade.adapters.artifacts.azureml_artifacts import AzureMlArtifacts, _Store
 from crossfade.adapters.artifacts.bucket_artifacts import BucketArtifacts
 from crossfade.adapters.artifacts.hub_artifacts import HubArtifacts
 from crossfade.adapters.artifacts.mlflow_artifacts import MlflowArtifacts
 from crossfade.adapters.artifacts.oci_artifacts import OciArtifacts
 from crossfade.adapters.artifacts.sagemaker_artifacts import SageMakerArtifacts
+from crossfade.adapters.azureml_places import Blobs
+from crossfade.adapters.azureml_server import AzureMlServer
 from crossfade.adapters.buckets.bucket import place
 from crossfade.adapters.buckets.opening import opened_bucket
 from crossfade.adapters.hub_server import HubServer
@@ -16,13 +19,22 @@ from crossfade.adapters.mlflow_server import MlflowServer
 from crossfade.adapters.oci_server import OciServer
 from crossfade.adapters.sagemaker_server import SageMakerServer
 from crossfade.adapters.web import Web
-from crossfade.model.access import Access
+from crossfade.model.access import Access, Secrets
 from crossfade.ports import Artifacts, SourceError
 
 URL = "http://store.invalid"
+AZURE = "azureml://workspaces/w/models/m/versions/1"
 LAYER = f"sha256:{'1' * 64}"
 OCI = f"oci://store.invalid/risk/model@{LAYER}"
 SAGE_MAKER = Access("sageMaker", URL, (("region", "eu-central-1"), ("s3", URL)))
+
+
+def in_azure_ml() -> Artifacts:
+    secrets = Secrets({"tenantId": "t", "clientId": "c", "clientSecret": "s"})
+    made = AzureMlArtifacts(AzureMlServer(Access("azureML", URL, (("login", URL), ("workspace", "w")), secrets)))
+    blobs = Blobs("models", "models.blob.core.windows.net", place("az://models/risk"))
+    made._folders[AZURE] = blobs, BucketArtifacts(_Store(made._server, blobs), blobs.place)
+    return made
 
 
 def in_oci() -> Artifacts:
@@ -39,6 +51,7 @@ def in_bucket(scheme: str) -> Artifacts:
 ALL: dict[str, Callable[[], Artifacts]] = {
     f"hf://risk/model@{'c' * 40}": lambda: HubArtifacts(HubServer(Access("huggingFace", URL))),
     "mlflow-artifacts:/1/model": lambda: MlflowArtifacts(MlflowServer(Access("mlflow", URL))),
+    AZURE: in_azure_ml,
     OCI: in_oci,
     "s3://models/risk": lambda: in_bucket("s3"),
     "gs://models/risk": lambda: in_bucket("gs"),

@@ -9,6 +9,7 @@ from crossfade.adapters.prober import HttpProber
 from crossfade.model.rehearsal import Probe
 from crossfade.ports import Answer, ProbeError
 
+from tests.support.networks import HERE
 from tests.unit.observe.test_rehearser import probe
 
 _MARKED = b"X-Crossfade-Revision: fraud-2\r\nX-Crossfade-Rehearsal: secret\r\n\r\n"
@@ -42,7 +43,7 @@ def local(port: int, path: str = "/v2/models/fraud") -> Probe:
 
 async def test_an_answer_counts_from_its_first_lines_and_its_body_is_not_waited_for() -> None:
     async with server(ENDLESS) as (port, came):
-        found = await HttpProber(allow_loopback=True).ask(local(port))
+        found = await HttpProber(allowed=HERE).ask(local(port))
     assert found == Answer(404, "fraud-2", "secret")
     first, *lines = came[0].lower().splitlines()
     assert first == "get /v2/models/fraud http/1.1"
@@ -52,21 +53,21 @@ async def test_an_answer_counts_from_its_first_lines_and_its_body_is_not_waited_
 
 async def test_a_path_cannot_become_another_request() -> None:
     async with server(ENDLESS) as (port, came):
-        await HttpProber(allow_loopback=True).ask(local(port, "/a b/é?x=1#y"))
+        await HttpProber(allowed=HERE).ask(local(port, "/a b/é?x=1#y"))
     assert came[0].splitlines()[0] == "GET /a%20b/%C3%A9%3Fx=1%23y HTTP/1.1"
 
 
 async def test_a_redirect_is_an_answer() -> None:
     moved = b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n"
     async with server(moved) as (port, came):
-        assert await HttpProber(allow_loopback=True).ask(local(port)) == Answer(302)
+        assert await HttpProber(allowed=HERE).ask(local(port)) == Answer(302)
     assert len(came) == 1
 
 
 async def test_silence_ends_after_the_time_out() -> None:
     async with server(None) as (port, _):
         with pytest.raises(ProbeError, match=r"did not answer within 0\.2 s"):
-            await HttpProber(0.2, allow_loopback=True).ask(local(port))
+            await HttpProber(0.2, allowed=HERE).ask(local(port))
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "::1", "0.0.0.0"])
@@ -79,5 +80,5 @@ async def test_nobody_at_the_address_is_said_without_what_was_sent() -> None:
     async with server(None) as (port, _):
         pass
     with pytest.raises(ProbeError) as failure:
-        await HttpProber(allow_loopback=True).ask(local(port))
+        await HttpProber(allowed=HERE).ask(local(port))
     assert str(failure.value) == f"127.0.0.1:{port} could not be asked: ConnectError"

@@ -14,6 +14,8 @@ from crossfade.api.v1alpha1.modelversion import HuggingFaceSource, MlflowSource,
 from crossfade.model.access import Access, Secrets
 from crossfade.ports import Reference, SourceError
 
+from tests.support.networks import HERE
+
 MODEL = Source(mlflow=MlflowSource(name="churn", version="1"))
 
 
@@ -113,7 +115,10 @@ def server() -> Iterator[int]:
             thread.join()
 
 
-async def test_a_name_is_looked_up_once_and_the_connection_goes_where_it_led(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("later", ["169.254.169.254", "192.168.0.1"])
+async def test_a_name_is_looked_up_once_and_the_connection_goes_where_it_led(
+    monkeypatch: pytest.MonkeyPatch, later: str
+) -> None:
     """A name server that answers another address a second time leads nobody there."""
     asked: list[Any] = []
     real = socket.getaddrinfo
@@ -122,15 +127,15 @@ async def test_a_name_is_looked_up_once_and_the_connection_goes_where_it_led(mon
         if host != "mlflow.example":
             return real(host, *more, **named)
         asked.append(host)
-        return real("127.0.0.1" if len(asked) == 1 else "169.254.169.254", *more, **named)
+        return real("127.0.0.1" if len(asked) == 1 else later, *more, **named)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    sources = OpenSources((), None, allow_loopback=True)
+    sources = OpenSources((), None, allowed=HERE)
     with server() as port:
         async with sources.open(to(f"http://mlflow.example:{port}")) as opened:
             with pytest.raises(SourceError, match="refused mlflow/model-versions/get with 404"):
                 await opened.registry.resolve(MODEL)
             assert len(asked) == 1
-            with pytest.raises(SourceError, match=r"leads to 169\.254\.169\.254, where models must not come from"):
+            with pytest.raises(SourceError, match=rf"leads to {later}, where models must not come from"):
                 await opened.registry.resolve(MODEL)
     await sources.close()

@@ -7,6 +7,7 @@ from crossfade.api.v1alpha1.modelversion import ResolvedAccess
 from crossfade.cli.access import WayIn
 from crossfade.decide.workloads import deployment, target_arm
 from crossfade.model.access import ACCESS_FOLDER
+from crossfade.model.networks import networks
 from crossfade.model.snapshot import Platform
 from crossfade.ports import SourceError
 
@@ -42,6 +43,19 @@ def test_a_loader_is_told_of_the_operators_own_registry_that_its_bytes_are_in() 
         read, resolved = asked(), RESOLVED.model_copy(update={"immutable_uri": uri})
         made = deployment(rollout_of(read), read, target_arm(rollout_of(read), read, resolved), resolved, platform, 1)
         assert made["spec"]["template"]["spec"]["initContainers"][0]["env"] == [env]
+
+
+def test_a_loader_may_go_where_the_operator_may_and_without_a_list_its_pod_is_as_it_was() -> None:
+    read = asked()
+    arm = target_arm(rollout_of(read), read, RESOLVED)
+    for listed, env in (
+        ("10.0.0.0/8,fd00::/8", [{"name": "CROSSFADE_ALLOWED_NETWORKS", "value": "10.0.0.0/8,fd00::/8"}]),
+        ("", []),
+    ):
+        platform = Platform("crossfade:1", allowed_networks=networks(listed))
+        made = deployment(rollout_of(read), read, arm, RESOLVED, platform, 1)
+        assert made["spec"]["template"]["spec"]["initContainers"][0]["env"] == env
+        assert made["metadata"]["name"] == arm.revision
 
 
 def test_the_loader_alone_gets_the_files_and_only_the_keys_that_are_read() -> None:

@@ -1,6 +1,7 @@
 """Would catch: a reference resolved twice, a hopeless one tried for ever, or an outage taken for an answer."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from crossfade.api.conditions import Reason
@@ -98,6 +99,37 @@ def test_pickles_are_let_in_as_the_policy_says(allowed: str, pickle: str | None,
     plan = plan_version(replace(FRESH, spec=spec, resolution=resolution))
     assert (plan.status.resolved is None) == refused
     assert plan.situation.standing == (Standing.FAILED if refused else Standing.DONE)
+
+
+@pytest.mark.parametrize("asked", ["Allow", "KnownOnly", "Forbid"])
+@pytest.mark.parametrize("floor", ["Allow", "KnownOnly", "Forbid"])
+@pytest.mark.parametrize("pickle", ["None", "Known", "Unreadable", "Unsafe"])
+def test_an_author_asks_for_more_than_the_operator_does_and_never_for_less(floor: Any, asked: str, pickle: str) -> None:
+    served = {"Allow": 4, "KnownOnly": 2, "Forbid": 1}
+    spec = SPEC.model_copy(update={"policy": Policy.model_validate({"pickle": asked})})
+    stored = Serialization.model_validate({"origin": "Artifact", "pickle": pickle})
+    resolution = Resolution(resolved=RESOLVED.model_copy(update={"serialization": stored}))
+    plan = plan_version(replace(FRESH, spec=spec, resolution=resolution, pickle_floor=floor))
+    known = ["None", "Known", "Unreadable", "Unsafe"][: min(served[floor], served[asked])]
+    assert (plan.status.resolved is not None) == (pickle in known)
+
+
+@pytest.mark.parametrize("asked", ["Allow", "KnownOnly"])
+def test_what_the_operator_refuses_is_said_to_be_its_configuration_and_no_new_version_is_proposed(asked: str) -> None:
+    spec = SPEC.model_copy(update={"policy": Policy.model_validate({"pickle": asked})})
+    plan = plan_version(replace(FRESH, spec=spec, resolution=Resolution(resolved=UNSAFE), pickle_floor="KnownOnly"))
+    assert (plan.situation.reason, plan.resolve) == (Reason.PICKLE_REFUSED, False)
+    assert plan.situation.message == (
+        "the file 'model/model.pkl' would import posix.system when it is loaded, and the operator's configuration"
+        " accepts no `spec.policy.pickle` weaker than `KnownOnly` (--pickle-policy, `models.pickle` in the chart's"
+        " values); store the model as safetensors or ONNX"
+    )
+
+
+def test_what_was_resolved_before_the_operator_asked_for_more_goes_on_being_served() -> None:
+    status = ModelVersionStatus(resolved=UNSAFE)
+    plan = plan_version(replace(FRESH, status=status, pickle_floor="Forbid"))
+    assert (plan.status, plan.situation.standing) == (status, Standing.DONE)
 
 
 def test_a_refused_pickle_is_named_with_what_it_would_import_and_what_to_do_also_after_a_restart() -> None:

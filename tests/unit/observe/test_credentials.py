@@ -124,6 +124,20 @@ async def test_sagemaker_is_amazons_own_unless_it_says_another() -> None:
     assert (found.address, found.option("s3")) == ("https://vpce", "https://s3")
 
 
+async def test_azure_is_the_public_cloud_unless_it_says_another() -> None:
+    spec = {"mlflow": None, "tls": None}
+    keys = secret(tenantId=b"t", clientId=b"c", clientSecret=b"s", other=b"x")
+    place = {"subscription": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee", "resourceGroup": "rg"}
+    found = await access(keys, azureML={**place, "workspace": "w"}, **spec)
+    assert (found.system, found.address) == ("azureML", "https://management.azure.com")
+    assert dict(found.options) == {**place, "workspace": "w", "login": "https://login.microsoftonline.com"}
+    assert dict(found.secrets) == {"tenantId": "t", "clientId": "c", "clientSecret": "s"}
+    own = {"endpoint": "https://manager", "loginEndpoint": "https://login", "blobEndpoint": "https://blobs"}
+    found = await access(keys, azureML={**place, "registry": "r", **own}, **spec)
+    assert (found.address, found.option("login"), found.option("blobs")) == (*own.values(),)
+    assert (found.option("registry"), found.option("workspace")) == ("r", None)
+
+
 async def test_a_registry_that_wants_neither_is_asked_as_nobody() -> None:
     assert dict((await access(credentials=None, tls=None)).secrets) == {}
 

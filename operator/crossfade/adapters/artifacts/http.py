@@ -12,16 +12,18 @@ from crossfade.adapters.ranged import ranged
 from crossfade.adapters.transfer import UnreadError, source_errors, wait_of
 from crossfade.adapters.web import NOTHING, Guard, opened
 from crossfade.model.loose import count
+from crossfade.model.networks import Networks
 from crossfade.ports import WHOLE, Part, SourceError, StoredFile
 
 _SCHEMES: Final = ("http", "https")
 
 
 class HttpArtifacts:
-    """The Artifacts port for addresses that users write. `timeout` is in seconds for each wait on the network."""
+    """The Artifacts port for addresses that users write, which are public or in the `allowed` networks. `timeout` is in
+    seconds for each wait on the network."""
 
-    def __init__(self, *, allow_loopback: bool = False, timeout: float = 30.0) -> None:
-        self._guard = Guard(allow_loopback)
+    def __init__(self, allowed: Networks = (), timeout: float = 30.0) -> None:
+        self._guard = Guard(allowed)
         self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)
 
     async def close(self) -> None:

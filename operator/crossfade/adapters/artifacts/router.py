@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 from crossfade.adapters.address import shown
+from crossfade.model.networks import Networks
 from crossfade.ports import WHOLE, Artifacts, Part, SourceError, StoredFile
 
 _HOW = {
@@ -40,22 +41,22 @@ class ArtifactStore:
         return self._stores[scheme]()
 
 
-def plain_stores(file_root: Path | None, *, allow_loopback: bool = False) -> Stores:
-    """The stores that belong to no registry. `allow_loopback` lets http addresses lead to this machine.
+def plain_stores(file_root: Path | None, allowed: Networks = ()) -> Stores:
+    """The stores that belong to no registry. http addresses may lead to the `allowed` networks.
 
     Modules are imported when their scheme is first used: the loader starts in every pod.
     """
-    http = functools.cache(lambda: _http(allow_loopback))
+    http = functools.cache(lambda: _http(allowed))
     stores: dict[str, Callable[[], Artifacts]] = {"s3": functools.cache(_object_store), "http": http, "https": http}
     if file_root:
         stores["file"] = functools.cache(lambda: _local(file_root))
     return stores
 
 
-def _http(allow_loopback: bool) -> Artifacts:
+def _http(allowed: Networks) -> Artifacts:
     from crossfade.adapters.artifacts.http import HttpArtifacts
 
-    return HttpArtifacts(allow_loopback=allow_loopback)
+    return HttpArtifacts(allowed)
 
 
 def _object_store() -> Artifacts:

@@ -1,4 +1,4 @@
-"""Azure Blob Storage by its REST API, with a shared key or a shared access signature."""
+"""Azure Blob Storage by its REST API, with a shared key, a shared access signature, or tokens."""
 
 import hashlib
 import hmac
@@ -14,7 +14,7 @@ import httpx
 
 from crossfade.adapters.buckets.bucket import PAGE, Page, Refusal, StoredObject, paged, strange
 from crossfade.adapters.buckets.xml import Element, parsed, text
-from crossfade.adapters.web import Guard, Reply, Signer, Web
+from crossfade.adapters.web import Guard, Reply, Signer, Tokens, Web
 from crossfade.model.loose import count
 from crossfade.ports import WHOLE, Part, SourceError
 
@@ -26,17 +26,29 @@ _REFUSAL: Final = Refusal(
     "the permissions Read and List on the container",
     {"AuthorizationFailure": ", or let the operator through the account's firewall"},
 )
+_ROLE: Final = Refusal(
+    frozenset({"InvalidAuthenticationInfo", "NoAuthenticationInformation"}),
+    "the role Storage Blob Data Reader on the container",
+    {"AuthorizationFailure": ", or let the operator through the account's firewall"},
+)
 _BEFORE_RANGE: Final = 10
 """The headers that are signed between the verb and Range, from Content-Encoding on, of which we send none."""
 
 
 class AzureBucket:
-    """A client of the blob service of `account` at `address`; without `secrets` it asks as nobody: no metadata server
-    is asked. `timeout` is in seconds for a whole request with its answer. Raises SourceError when the secrets or `ca`
-    cannot be used as they are."""
+    """A client of the blob service of `account` at `address`; without `secrets` it shows `tokens`, which are another's
+    to close, and without these it asks as nobody: no metadata server is asked. `timeout` is in seconds for a whole
+    request with its answer. Raises SourceError when the secrets or `ca` cannot be used as they are."""
 
     def __init__(
-        self, address: str, account: str, secrets: Mapping[str, str], ca: str, guard: Guard | None, timeout: float
+        self,
+        address: str,
+        account: str,
+        secrets: Mapping[str, str],
+        ca: str,
+        guard: Guard | None,
+        timeout: float,
+        tokens: Tokens | None = None,
     ) -> None:
         key, sas = secrets.get("accountKey", ""), secrets.get("sasToken", "").lstrip("?")
         if secrets and not key and not sas:
@@ -45,6 +57,8 @@ class AzureBucket:
             raise SourceError("the key `sasToken` of the Secret must be plain ASCII, as Azure gave it out")
         sign = _shared_key(account, _decoded(key)) if key else None
         self._sas = "" if key else sas
+        self._tokens = tokens
+        self._refusal = _REFUSAL if tokens is None else _ROLE
         self._web = Web(address, headers=_VERSION, signer=sign, ca=ca, guard=guard, timeout=timeout)
         self.shown = f"Azure Blob Storage at {self._web.shown}"
 
@@ -58,7 +72,7 @@ class AzureBucket:
         async def page(marker: str) -> Page:
             query = f"comp=list&maxresults={PAGE}&prefix={quote(prefix, safe='')}&restype=container"
             query += f"&marker={quote(marker, safe='')}" if marker else ""
-            found = self._listed(bucket, await self._web.ask(self.shown, self._path(bucket, query), {}))
+            found = await self._listed(bucket, query)
             entries = found.findall("Blobs/Blob")
             files = (one for one in entries if text(one, "Properties/ResourceType") != "directory")
             return Page(map(self._object, files), len(entries), text(found, "NextMarker"))
@@ -68,20 +82,27 @@ class AzureBucket:
     def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """See Bucket."""
         what = f"the blob az://{bucket}/{key} of {self.shown}"
-        return self._web.stream(what, self._path(f"{bucket}/{quote(key)}"), part=part)
+        return self._web.stream(what, self._path(f"{bucket}/{quote(key)}"), tokens=self._tokens, part=part)
 
     def _path(self, place: str, query: str = "") -> str:
         whole = "&".join(part for part in (query, self._sas) if part)
         return f"/{place}?{whole}" if whole else f"/{place}"
 
-    def _listed(self, container: str, reply: Reply) -> Element:
+    async def _listed(self, container: str, query: str) -> Element:
+        known = await self._tokens.headers() if self._tokens is not None else {}
+        reply = await self._web.ask(self.shown, self._path(container, query), {}, known)
+        if reply.status == 401 and self._tokens is not None:
+            self._tokens.forget(known)
+        return self._understood(container, reply)
+
+    def _understood(self, container: str, reply: Reply) -> Element:
         found = parsed(reply.content)
         if reply.status == 200 and found is not None and found.tag == "EnumerationResults":
             return found
         if reply.status == 200:
             raise strange(self.shown)
         code = reply.headers.get("x-ms-error-code", "")[:64]
-        raise _REFUSAL.told(self.shown, f"container {container}", reply, code)
+        raise self._refusal.told(self.shown, f"container {container}", reply, code)
 
     def _object(self, entry: Element) -> StoredObject:
         key, size = text(entry, "Name"), count(text(entry, "Properties/Content-Length"))

@@ -2,14 +2,16 @@
 
 from typing import Annotated, Self
 
-from pydantic import ConfigDict, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
 from crossfade.api.v1alpha1.common import ApiModel, DnsLabel, ObjectName, cel, given, one_of, validations
 
-SYSTEMS = ("git", "huggingFace", "mlflow", "objectStore", "oci", "sageMaker")
+SYSTEMS = ("azureML", "git", "huggingFace", "mlflow", "objectStore", "oci", "sageMaker")
 """The members that say which system it is; ModelVersions' sources have them by the same names, but for `objectStore`,
 whose sources are `uri`."""
 _ONE_SYSTEM = one_of(*SYSTEMS)
+_HOLDERS = ("workspace", "registry")
+_ONE_HOLDER = one_of(*_HOLDERS)
 
 Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\x00-\x20\x7f?#@]+$", max_length=2048)]
 """An http(s) address without user, query and fragment, which is where credentials hide."""
@@ -19,6 +21,39 @@ _REGION_OF_S3 = cel("!has(self.region) || self.uri.startsWith('s3:')", "must hav
 _ACCOUNT_OF_AZURE = cel(
     "has(self.account) == self.uri.startsWith('az:')", "must have `account` beside an az address, and beside no other"
 )
+
+
+_AzureName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", max_length=260)]
+
+
+class AzureMlRegistry(ApiModel):
+    """A workspace or a registry of Azure Machine Learning."""
+
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_HOLDER))
+
+    subscription: Annotated[
+        str, StringConstraints(pattern=r"^[a-f0-9]{8}(-[a-f0-9]{4}){3}-[a-f0-9]{12}$", max_length=36)
+    ]
+    """The subscription's ID."""
+    resource_group: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_()-][a-zA-Z0-9_().-]*$", max_length=90)]
+    """The resource group that it is in."""
+    workspace: _AzureName | None = None
+    """The workspace's name."""
+    registry: _AzureName | None = None
+    """The registry's name, where it is one that workspaces share."""
+    endpoint: Address | None = None
+    """Azure's resource manager, where it is not the public cloud's."""
+    login_endpoint: Address | None = None
+    """Where the service principal gets its tokens, where it is not the public cloud's."""
+    blob_endpoint: Address | None = None
+    """The storage, where accounts are not below `blob.core.windows.net` or another cloud's; the account's name is
+    added to its path, as Azurite has it."""
+
+    @model_validator(mode="after")
+    def _one_holder(self) -> Self:
+        if len(given(self, _HOLDERS)) != 1:
+            raise ValueError(_ONE_HOLDER["message"])
+        return self
 
 
 class GitRegistry(ApiModel):
@@ -125,6 +160,8 @@ class ModelRegistrySpec(ApiModel):
 
     model_config = ConfigDict(json_schema_extra=validations(_ONE_SYSTEM))
 
+    azure_ml: Annotated[AzureMlRegistry | None, Field(alias="azureML")] = None
+    """A workspace or a registry of Azure Machine Learning."""
     git: GitRegistry | None = None
     """A Git repository."""
     hugging_face: HuggingFaceRegistry | None = None

@@ -51,6 +51,12 @@ _STATUS_OF_GROUP = cel(
 _IN_REGISTRY = cel(
     "!has(self.oci) || has(self.registryRef)", "must have `registryRef` beside `oci`: it says which registry it is in"
 )
+_AZURE_IN_REGISTRY = cel(
+    "!has(self.azureML) || has(self.registryRef)",
+    "must have `registryRef` beside `azureML`: it says which workspace or registry it is in",
+)
+_AZURE_SELECTORS = ("version", "label", "stage", "tag")
+_ONE_AZURE_SELECTOR = one_of(*_AZURE_SELECTORS)
 _GIT_IN_REGISTRY = cel(
     "!has(self.git) || has(self.registryRef)", "must have `registryRef` beside `git`: it says which repository it is in"
 )
@@ -80,6 +86,32 @@ _Patterns = Annotated[
 _Revision = Annotated[
     str, StringConstraints(pattern=r"^[^\x00-\x20\x7f~^:?*\[\\#%./-][^\x00-\x20\x7f~^:?*\[\\#%]*$", max_length=255)
 ]
+
+
+class AzureMlSource(ApiModel):
+    """A model in Azure Machine Learning, of the workspace or registry that `registryRef` names."""
+
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_AZURE_SELECTOR))
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=255)]
+    """The model's name."""
+    version: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=64)] | None = None
+    """The version, such as `7`."""
+    label: Annotated[str, StringConstraints(pattern="^latest$", max_length=6)] | None = None
+    """Azure's only one, `latest`: the version that was made last and is not archived; resolved once and frozen: when
+    another is made, make another ModelVersion."""
+    stage: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=255)] | None = None
+    """The one that was made last of those in this stage, such as `Production`; resolved once and frozen."""
+    tag: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f=]+=[^\x00-\x1f\x7f]*$", max_length=512)] | None = (
+        None
+    )
+    """The one that was made last of those with this tag, such as `champion=yes`; resolved once and frozen."""
+
+    @model_validator(mode="after")
+    def _one_selector(self) -> Self:
+        if len(given(self, _AZURE_SELECTORS)) != 1:
+            raise ValueError(_ONE_AZURE_SELECTOR["message"])
+        return self
 
 
 class GitSource(ApiModel):
@@ -211,10 +243,18 @@ class Source(ApiModel):
 
     model_config = ConfigDict(
         json_schema_extra=validations(
-            _ONE_SOURCE, _OF_REGISTRY, _IN_REGISTRY, _GIT_IN_REGISTRY, _CLOUD_IN_REGISTRY, _PACKAGE_OF_REGISTRY
+            _ONE_SOURCE,
+            _OF_REGISTRY,
+            _IN_REGISTRY,
+            _AZURE_IN_REGISTRY,
+            _GIT_IN_REGISTRY,
+            _CLOUD_IN_REGISTRY,
+            _PACKAGE_OF_REGISTRY,
         )
     )
 
+    azure_ml: Annotated[AzureMlSource | None, Field(alias="azureML")] = None
+    """A model in Azure Machine Learning."""
     git: GitSource | None = None
     """A model in a Git repository."""
     hugging_face: HuggingFaceSource | None = None
@@ -244,6 +284,7 @@ class Source(ApiModel):
         rules = (
             (_OF_REGISTRY, not known or scheme not in ("http", "https", "file")),
             (_IN_REGISTRY, known or self.oci is None),
+            (_AZURE_IN_REGISTRY, known or self.azure_ml is None),
             (_GIT_IN_REGISTRY, known or self.git is None),
             (_CLOUD_IN_REGISTRY, known or scheme not in ("gs", "az")),
             (_PACKAGE_OF_REGISTRY, known or self.sage_maker is None),
@@ -267,10 +308,14 @@ class Artifact(ApiModel):
     """mvd1 digest; other bytes are refused for ever."""
 
 
+PicklePolicy = Literal["Allow", "KnownOnly", "Forbid"]
+"""Which pickles are let in, the weakest first."""
+
+
 class Policy(ApiModel):
     """What the model's files may be, told by their bytes before any pod is started."""
 
-    pickle: Literal["Allow", "KnownOnly", "Forbid"] = "Allow"
+    pickle: PicklePolicy = "Allow"
     """Whether they may be pickles, which can run any code when they are loaded: `Allow` records what they would import,
     `KnownOnly` refuses those that import anything but what pickles of common models do, or cannot be read to their end,
     `Forbid` refuses them all."""
