@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from crossfade.api import meta
 from crossfade.model.access import Access
@@ -14,6 +14,7 @@ from crossfade.model.rehearsal import Probe
 if TYPE_CHECKING:  # the loader starts in every pod and needs none of the API's types
     from crossfade.api.v1alpha1.facts import Facts
     from crossfade.api.v1alpha1.modelversion import Source
+    from crossfade.model.writing import Deed
 
 Object = dict[str, Any]
 """A Kubernetes object as JSON; typed models would drop fields that they do not know."""
@@ -47,6 +48,10 @@ class SourceError(Exception):
 
 class DamagedError(SourceError):
     """A store's list of a model's files is another one than its registry has promised."""
+
+
+class RefusedError(SourceError):
+    """A registry refused one write for a reason of that model alone: others may go well."""
 
 
 class FromStartError(SourceError):
@@ -198,6 +203,25 @@ class Registry(Protocol):
 
     async def resolve(self, source: "Source") -> Reference:
         """Follow a version, or whatever else `source` has of this registry, once. Raises SourceError."""
+        ...
+
+
+@runtime_checkable
+class Asked(Protocol):
+    """A registry that can be asked whether it is there and knows who asks, without any further right."""
+
+    async def check(self) -> None:
+        """Ask once. Raises SourceError."""
+        ...
+
+
+@runtime_checkable
+class WriteBack(Protocol):
+    """A registry that can be told of rollouts."""
+
+    async def record(self, deed: "Deed") -> None:
+        """See to it that this is so: read, compare, and write where it is not. A version that is not there any more
+        needs no tags. Raises RefusedError where this one thing cannot be, SourceError where nothing can."""
         ...
 
 

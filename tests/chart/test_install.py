@@ -83,6 +83,7 @@ def test_the_service_leads_to_the_operator(bed: ClusterHandle, release: Release)
         (False, ("delete", "rollouts.crossfade.dev")),
         (True, ("watch", "modelregistries.crossfade.dev")),
         (False, ("patch", "modelregistries.crossfade.dev")),
+        (True, ("patch", "modelregistries.crossfade.dev/anything", "--subresource=status")),
         (True, ("get", "secrets")),
         (False, ("list", "secrets")),
         (False, ("watch", "secrets")),

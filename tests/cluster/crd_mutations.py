@@ -111,6 +111,7 @@ _TEXTS = [
     *("gs://b", "az://b", "gs://b/", "az://b/ ", "s3:///", "s3://b//", "gs://b@c", "az://c/a@b", "eu-central-1", "-eu"),
     *("risk1", "Risk1", "ab", "Approved", "Rejected", PACKAGE, f"{PACKAGE}0", PACKAGE.rpartition("/")[0], "a--b", "a-"),
     *("v1.2.3", "v01.2.3", "a:b", "a/b:c-d_e", ":a", "a:", "a-", "a/", "a//b/c", "a/b c", "a\\b"),
+    *("latest", "LATEST", "v7", "V07", "v", "v7a", "champion", "challenger", "Outcome"),
     *("/a//b", "/.", "/a/..", "/..a", "/a/./b", "/a.", "/%2F", "/%2e", "/%", "/%zz", "/a;b=c,d", "/a|b"),
 ]
 _NEIGHBOURS = [1, 2, 3, 4, 5, 6, 10, 20, 24, 25, 26, 50]  # the weights of the valid specs, and those beside them

@@ -35,6 +35,11 @@ def metric_template(**changes: Any) -> Object:
     return an_object("MetricTemplate", "errors", {**copy.deepcopy(VALID["MetricTemplate"][0]), **changes})
 
 
+def _told(**asked: str) -> Object:
+    """A ModelRegistry that is to be told this."""
+    return an_object("ModelRegistry", "risk", {"mlflow": {"address": "https://mlflow"}, "writeBack": asked})
+
+
 def stages(*weights: int, **more: Any) -> Object:
     """A strategy with these weights."""
     return {"stages": [{"name": f"s{index}", "weight": weight, **more} for index, weight in enumerate(weights)]}
@@ -392,6 +397,17 @@ REFUSED = {
         an_object("ModelRegistry", "risk", {"huggingFace": {}, "mlflow": {"address": "https://mlflow"}}),
         "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `objectStore`, `oci` and `sageMaker`",
     ),
+    "something to be told to a registry that is told nothing": (
+        an_object("ModelRegistry", "risk", {"huggingFace": {}, "writeBack": {"tags": "Outcome"}}),
+        "must have `writeBack` beside `mlflow` alone",
+    ),
+    "nothing to be told": (_told(), "must have at least one of `champion`, `challenger` and `tags`"),
+    "one alias for two": (
+        _told(champion="live", challenger="live"),
+        "must have different aliases in `champion` and `challenger`",
+    ),
+    "an alias of MLflow's own": (_told(challenger="V7"), "must not be `latest`, nor `v` and a number"),
+    "an alias that MLflow refuses": (_told(champion="a b"), "spec.writeBack.champion in body should match"),
     "a repository that leads elsewhere": (
         model_version(source={"huggingFace": {"repo": "../x", "revision": "main"}}),
         "spec.source.huggingFace.repo in body should match",

@@ -216,6 +216,11 @@ VALID: dict[str, list[Spec]] = {
             "tls": {"caConfigMapRef": {"name": "ca", "key": "tls.crt"}},
         },
         {"mlflow": {"address": "https://mlflow"}, "tls": {"caConfigMapRef": {"name": "ca"}}},
+        {
+            "mlflow": {"address": "https://mlflow"},
+            "writeBack": {"champion": "champion", "challenger": "vNext", "tags": "Outcome"},
+        },
+        {"mlflow": {"address": "https://mlflow"}, "writeBack": {"champion": "latest-good"}},
         {"objectStore": {"uri": "s3://models"}},
         {
             "objectStore": {"uri": "s3://models/risk/", "endpoint": "http://minio:9000", "region": "eu-central-1"},

@@ -1,16 +1,18 @@
 """One MLflow server: its REST API and the files that it serves."""
 
+import json
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from urllib.parse import quote
 
 from crossfade.adapters.json_object import json_object
-from crossfade.adapters.web import Guard, Web
+from crossfade.adapters.web import Guard, Reply, Web
 from crossfade.model.access import Access
 from crossfade.ports import WHOLE, Part, SourceError
 
 _API = "/api/2.0"
+_JSON = {"Content-Type": "application/json"}
 
 
 class MlflowError(SourceError):
@@ -29,6 +31,7 @@ class MlflowServer:
     def __init__(self, access: Access, guard: Guard | None = None, timeout: float = 30.0) -> None:
         self._web = Web(access.address, headers=_headers(access), ca=access.ca, guard=guard, timeout=timeout)
         self.shown = self._web.shown
+        self._what = f"MLflow at {self.shown}"
 
     async def close(self) -> None:
         """Close all connections."""
@@ -36,15 +39,26 @@ class MlflowServer:
 
     async def get(self, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         """GET `/api/2.0/<path>`. Raises MlflowError when refused, SourceError when there is no proper answer."""
-        what = f"MLflow at {self.shown}"
-        reply = await self._web.ask(what, f"{_API}/{path}", parameters)
+        return self._read(path, await self._web.ask(self._what, f"{_API}/{path}", parameters))
+
+    async def post(self, path: str, told: Mapping[str, str]) -> None:
+        """POST to `/api/2.0/<path>`. Raises as `get`."""
+        self._read(path, await self._web.tell(self._what, f"{_API}/{path}", json.dumps(told).encode(), _JSON))
+
+    async def delete(self, path: str, told: Mapping[str, str]) -> None:
+        """DELETE at `/api/2.0/<path>`, which MLflow wants told in a body. Raises as `get`."""
+        self._read(path, await self._web.delete(self._what, f"{_API}/{path}", json.dumps(told).encode(), _JSON))
+
+    def _read(self, path: str, reply: Reply) -> dict[str, Any]:
         answer = json_object(reply.content)
         if reply.status >= 300:
             code = str((answer or {}).get("error_code", ""))[:64]
-            sentence = f"{what} refused {path} with {reply.status} {code}".rstrip()
+            sentence = f"{self._what} refused {path} with {reply.status} {code}".rstrip()
             raise MlflowError(sentence, reply.status, code, reply.wait)
         if answer is None:
-            raise SourceError(f"{what} answered {path} with no JSON object; check that the address is MLflow's own")
+            raise SourceError(
+                f"{self._what} answered {path} with no JSON object; check that the address is MLflow's own"
+            )
         return answer
 
     def download(self, path: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:

@@ -120,6 +120,10 @@ class Web:
         `what` is named."""
         return await self._answer(what, httpx.URL(f"{self._base}{path}"), headers or {}, content)
 
+    async def delete(self, what: str, path: str, content: bytes, headers: Mapping[str, str] | None = None) -> Reply:
+        """As `tell`, by DELETE."""
+        return await self._answer(what, httpx.URL(f"{self._base}{path}"), headers or {}, content, "DELETE")
+
     async def stream(
         self,
         what: str,
@@ -149,10 +153,14 @@ class Web:
             async for chunk in chunks:
                 yield chunk
 
-    async def _answer(self, what: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None) -> Reply:
+    async def _answer(
+        self, what: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None, method: str = "POST"
+    ) -> Reply:
         with source_errors(what):
             async with self._slots, asyncio.timeout(self._timeout), AsyncExitStack() as stack:
-                response = await stack.enter_async_context(self._opened(url, what, headers, content=content))
+                response = await stack.enter_async_context(
+                    self._opened(url, what, headers, content=content, method=method)
+                )
                 return Reply(response.status_code, dict(response.headers), await _plain_body(response, what))
 
     @asynccontextmanager
@@ -175,14 +183,17 @@ class Web:
         elsewhere: Guard | None = None,
         wanted: Mapping[str, str] = NOTHING,
         content: bytes | None = None,
+        method: str = "POST",
     ) -> AsyncIterator[httpx.Response]:
         """As `opened`; nothing is refused for ever, for the server's address can be edited."""
         headers = self._headers | dict(more)
         if self._signer is not None:
-            method = "GET" if content is None else "POST"
-            headers |= self._signer(method, url, {**headers, **wanted}, content or b"")
+            headers |= self._signer(
+                method if content is not None else "GET", url, {**headers, **wanted}, content or b""
+            )
         try:
-            async with opened(self._client, url, what, headers, self._guard, elsewhere, wanted, content) as response:
+            answering = opened(self._client, url, what, headers, self._guard, elsewhere, wanted, content, method)
+            async with answering as response:
                 yield response
         except (FromStartError, UnreadError):
             raise
@@ -200,12 +211,14 @@ async def opened(
     elsewhere: Guard | None = None,
     wanted: Mapping[str, str] = NOTHING,
     content: bytes | None = None,
+    method: str = "POST",
 ) -> AsyncIterator[httpx.Response]:
     """GET, following redirects within the same host, and with `elsewhere` to others, which this guard must let pass and
-    which get no `headers`, but what is `wanted`; each hop passes its guard anew. With `content` it is a POST, which is
-    followed only as a POST. Raises SourceError."""
+    which get no `headers`, but what is `wanted`; each hop passes its guard anew. With `content` it is a POST, or
+    another `method`, which is followed only as what it is. Raises SourceError."""
     for _ in range(_MAX_REDIRECTS + 1):
-        response = await client.send(await _request(client, url, {**headers, **wanted}, guard, content), stream=True)
+        request = await _request(client, url, {**headers, **wanted}, guard, content, method)
+        response = await client.send(request, stream=True)
         try:
             if response.next_request is None:
                 yield response
@@ -224,11 +237,16 @@ async def opened(
 
 
 async def _request(
-    client: httpx.AsyncClient, url: httpx.URL, headers: Mapping[str, str], guard: Guard | None, content: bytes | None
+    client: httpx.AsyncClient,
+    url: httpx.URL,
+    headers: Mapping[str, str],
+    guard: Guard | None,
+    content: bytes | None,
+    method: str,
 ) -> httpx.Request:
     """A request; with a guard to the very IP address that it has seen, with the name for TLS and the Host header."""
     plain = {**headers, "Accept-Encoding": "identity"}
-    method = "GET" if content is None else "POST"
+    method = method if content is not None else "GET"
     if guard is None:
         return client.build_request(method, url, headers=plain, content=content)
     address = await allowed_address(url.host, url.port or _PORTS[url.scheme], guard.allowed)

@@ -26,6 +26,7 @@ class ConditionType(Documented):
     AVAILABLE = "Available", "requests are answered, by whichever version; independent of how the rollout goes"
     TRAFFIC_PROVEN = "TrafficProven", "the share that the candidate is seen to get agrees with the weight"
     RESOLVED = "Resolved", "the reference of a ModelVersion is frozen to a digest"
+    WRITTEN_BACK = "WrittenBack", "the registry has been told all that `writeBack` asks for"
 
 
 class Reason(Documented):
@@ -74,11 +75,15 @@ class Reason(Documented):
     INCONCLUSIVE = "Inconclusive", "`maxDuration` is over and the evidence says neither worse nor good enough"
     DRAINING = "Draining", "an arm without weight is finishing its requests"
     SUSPENDED = "Suspended", "`spec.suspend` is true; progress is frozen, a rollback is not"
+    WRITING_BACK = "WritingBack", "the registry is being told how rollouts go"
     # good ends
     PROMOTED = "Promoted", "the version of the spec is the stable one and gets all requests"
     RESOLVED = "Resolved", "the bytes were read, hashed and pinned to a digest"
     SERVING = "Serving", "a revision with ready pods is behind the route"
     PROVEN = "Proven", "the observed share agrees with the weight"
+    REACHED = "Reached", "the registry answers and lets the operator in"
+    NOT_ASKED = "NotAsked", "what the ModelRegistry names is there; its registry is asked first when a model needs it"
+    WRITTEN_BACK = "WrittenBack", "the registry has acknowledged all that it is to be told"
     # bad ends
     ROLLED_BACK = "RolledBack", "the candidate was worse, or did not start; the stable version serves"
     ABORTED = "Aborted", "somebody took the candidate back; the stable version serves"
@@ -117,5 +122,14 @@ class Reason(Documented):
         "to load a file of the model could run code, which the ModelVersion or the operator does not allow",
     )
     SOURCE_REFUSED = "SourceRefused", "the source can never resolve as written"
+    WRITE_BACK_DELAYED = (
+        "WriteBackDelayed",
+        "the registry could not be told everything yet; it is tried again, and no rollout waits for it",
+    )
+    VERSIONS_DIFFER = (
+        "VersionsDiffer",
+        "Rollouts of one model have different versions, so no alias can mean the one; it stays where it is",
+    )
+    TOO_MANY = "TooMany", "there are more models or outcomes than the registry is told of"
     NOT_SERVING = "NotServing", "no revision of this Rollout has a ready pod behind the route"
     UNPROVEN = "Unproven", "the observed share does not agree with the weight, or cannot be seen"

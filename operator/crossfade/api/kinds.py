@@ -9,6 +9,7 @@ from crossfade.api.meta import GROUP
 from crossfade.api.v1alpha1 import (
     MetricTemplateSpec,
     ModelRegistrySpec,
+    ModelRegistryStatus,
     ModelVersionSpec,
     ModelVersionStatus,
     RolloutSpec,
@@ -119,14 +120,17 @@ MODEL_REGISTRY = Kind(
     short_name="mreg",
     summary="A model registry that ModelVersions of its namespace may name: where it is and how to be let in.",
     spec=ModelRegistrySpec,
-    status=None,
+    status=ModelRegistryStatus,
     columns=(
         Column("Git", ".spec.git.address"),
         Column("Hub", ".spec.huggingFace.address"),
         Column("MLflow", ".spec.mlflow.address"),
         Column("OCI", ".spec.oci.address"),
+        *_READY,
+        Column("Written back", '.status.conditions[?(@.type=="WrittenBack")].status'),
         Column("Secret", ".spec.credentials.secretRef.name", wide=True),
         _AGE,
+        _MESSAGE,
     ),
 )
 KINDS = MappingProxyType({kind.name: kind for kind in (ROLLOUT, MODEL_VERSION, MODEL_REGISTRY, METRIC_TEMPLATE)})

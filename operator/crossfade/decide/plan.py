@@ -6,11 +6,13 @@ from enum import StrEnum
 from typing import Any
 
 from crossfade.api.conditions import Reason
+from crossfade.api.v1alpha1.modelregistry import ModelRegistryStatus
 from crossfade.api.v1alpha1.modelversion import ModelVersionStatus
 from crossfade.api.v1alpha1.rollout import RolloutStatus
 from crossfade.model.ledger import Ledger
 from crossfade.model.order import Verb
 from crossfade.model.rehearsal import Rehearsal
+from crossfade.model.writing import Deed
 
 
 class Target(StrEnum):
@@ -159,4 +161,27 @@ class VersionPlan:
     situation: Situation
     resolve: bool = False
     events: tuple[Event, ...] = ()
+    look_again: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a further condition says; `holds` is None for what is not known yet."""
+
+    holds: bool | None
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryPlan:
+    """What to do for a ModelRegistry: of the cluster only its status is written. `said` is its condition WrittenBack,
+    None where nothing is to be written back. `check` asks for a question to the registry, `deeds` for these writes to
+    it, both in the background."""
+
+    status: ModelRegistryStatus
+    situation: Situation
+    said: Said | None = None
+    check: bool = False
+    deeds: tuple[Deed, ...] = ()
     look_again: float | None = None

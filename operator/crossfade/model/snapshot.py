@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.metrictemplate import MetricTemplateSpec
-from crossfade.api.v1alpha1.modelregistry import ModelRegistrySpec
+from crossfade.api.v1alpha1.modelregistry import ModelRegistrySpec, ModelRegistryStatus
 from crossfade.api.v1alpha1.modelversion import ModelVersionSpec, ModelVersionStatus, PicklePolicy, Resolved
 from crossfade.api.v1alpha1.plan import PlanStatus
 from crossfade.api.v1alpha1.rollout import RolloutSpec, RolloutStatus
@@ -18,6 +18,7 @@ from crossfade.model.order import Order, Verb
 from crossfade.model.rehearsal import Rehearsed
 from crossfade.model.route import Adoption, RouteFacts
 from crossfade.model.workload import RevisionFacts
+from crossfade.model.writing import Attempt, Told
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,3 +146,21 @@ class VersionSnapshot:
     registry: RegistryFacts | None = None
     registry_error: str = ""
     pickle_floor: PicklePolicy = "Allow"
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrySnapshot:
+    """The world around one ModelRegistry. `place` says which registry it means, without secrets; `told` is what the
+    Rollouts have to say that serve models of it. `attempt` is None while this process has not tried to reach it, and
+    `asked_at` is then when that one began."""
+
+    now: float
+    uid: str
+    generation: int
+    spec: ModelRegistrySpec | None
+    spec_error: str
+    status: ModelRegistryStatus
+    place: str
+    told: tuple[Told, ...]
+    attempt: Attempt | None
+    asked_at: float

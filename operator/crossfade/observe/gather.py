@@ -153,7 +153,7 @@ def templates_of(cache: Cache, namespace: str, spec: RolloutSpec | None) -> Mapp
     if spec is None or all(metric.template is None or metric.template in BUILT_IN for metric in spec.analysis.metrics):
         return {}
     found = (raw for raw in cache.all("MetricTemplate") if raw["metadata"]["namespace"] == namespace)
-    read = {raw["metadata"]["name"]: _spec(MetricTemplateSpec, raw)[0] for raw in found}
+    read = {raw["metadata"]["name"]: read_spec(MetricTemplateSpec, raw)[0] for raw in found}
     return {name: template for name, template in read.items() if template is not None}
 
 
@@ -161,7 +161,7 @@ def gather_version(
     cache: Cache, platform: Platform, raw: Object, resolution: Resolution | None, now: float
 ) -> VersionSnapshot:
     """Everything a decision about this ModelVersion may look at. Raises UnreadableStatusError."""
-    spec, error = _spec(ModelVersionSpec, raw)
+    spec, error = read_spec(ModelVersionSpec, raw)
     metadata = raw["metadata"]
     ref = spec.source.registry_ref if spec else None
     registry, missing = _registry(cache, metadata["namespace"], ref.name) if ref else (None, "")
@@ -173,7 +173,7 @@ def gather_version(
         generation=int(metadata["generation"]),
         spec=spec,
         spec_error=error,
-        status=_status(ModelVersionStatus, raw),
+        status=read_status(ModelVersionStatus, raw),
         resolution=resolution,
         registry=registry,
         registry_error=missing,
@@ -186,14 +186,14 @@ def _registry(cache: Cache, namespace: str, name: str) -> tuple[RegistryFacts | 
     raw = cache.get("ModelRegistry", namespace, name)
     if raw is None:
         return None, f"there is no ModelRegistry {name} in the namespace {namespace}, which `source.registryRef` names"
-    spec, error = _spec(ModelRegistrySpec, raw)
+    spec, error = read_spec(ModelRegistrySpec, raw)
     if spec is None:
         return None, f"the ModelRegistry {name} cannot be read: {error}"
     return RegistryFacts(name, raw["metadata"]["uid"], spec), ""
 
 
 def _rollout(raw: Object) -> RolloutFacts:
-    spec, error = _spec(RolloutSpec, raw)
+    spec, error = read_spec(RolloutSpec, raw)
     metadata = raw["metadata"]
     return RolloutFacts(
         name=metadata["name"],
@@ -206,7 +206,7 @@ def _rollout(raw: Object) -> RolloutFacts:
         orders=_orders(metadata.get("annotations") or {}),
         spec=spec,
         spec_error=error,
-        status=_status(RolloutStatus, raw),
+        status=read_status(RolloutStatus, raw),
     )
 
 
@@ -221,14 +221,16 @@ def _orders(annotations: Mapping[str, str]) -> dict[Verb, Order]:
     return found
 
 
-def _spec(kind: type[Spec], raw: Object) -> tuple[Spec | None, str]:
+def read_spec(kind: type[Spec], raw: Object) -> tuple[Spec | None, str]:
+    """The spec, or why it cannot be read."""
     try:
         return kind.model_validate(raw.get("spec", {})), ""
     except ValidationError as error:
         return None, "; ".join(sentences(error, "spec"))
 
 
-def _status(kind: type[Status], raw: Object) -> Status:
+def read_status(kind: type[Status], raw: Object) -> Status:
+    """The stored status. Raises UnreadableStatusError."""
     try:
         return kind.model_validate(raw.get("status", {}))
     except ValidationError as error:
@@ -240,7 +242,7 @@ def _status(kind: type[Status], raw: Object) -> Status:
 
 
 def _version(raw: Object) -> VersionFacts:
-    status = _status(ModelVersionStatus, raw)
+    status = read_status(ModelVersionStatus, raw)
     said = {condition.type: condition for condition in status.conditions}
     message = said["Ready"].message if "Ready" in said else "it was not looked at yet"
     stalled = "Stalled" in said and said["Stalled"].status == "True"

@@ -1,11 +1,11 @@
 """The one function that sets conditions. Ready, Reconciling and Stalled follow kstatus to the letter."""
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from crossfade.api.conditions import ConditionType, Reason
 from crossfade.api.v1alpha1.common import Condition
-from crossfade.decide.plan import Situation, Standing
+from crossfade.decide.plan import Said, Situation, Standing
 from crossfade.model.moments import stamp
 
 _LONGEST = 1024
@@ -15,8 +15,19 @@ _READY: dict[Standing, Truth] = {
     Standing.IN_PROGRESS: "Unknown",
     Standing.FAILED: "False",
 }
-Fact = tuple[ConditionType, bool, Reason]
-"""A further condition: its type, whether it holds, and why."""
+
+
+class Fact(NamedTuple):
+    """A further condition: its type, whether it holds (None for not known yet), and why; in the reason's own words
+    where there is no `message`."""
+
+    kind: ConditionType
+    holds: bool | None
+    reason: Reason
+    message: str = ""
+
+
+_TRUTH: dict[bool | None, Truth] = {True: "True", False: "False", None: "Unknown"}
 
 
 def conditions(
@@ -46,21 +57,26 @@ def conditions(
         found.append(condition(ConditionType.RECONCILING, "True", reason, message))
     if situation.standing is Standing.FAILED:
         found.append(condition(ConditionType.STALLED, "True", reason, message))
-    for kind, holds, why in facts:
-        found.append(condition(kind, "True" if holds else "False", why, why.meaning))
+    for kind, holds, why, text in facts:
+        found.append(condition(kind, _TRUTH[holds], why, text or why.meaning))
     return found
 
 
 def rollout_facts(*, available: bool, proven: bool | None) -> list[Fact]:
     """Available, and TrafficProven while there is a split to prove."""
     facts: list[Fact] = [
-        (ConditionType.AVAILABLE, available, Reason.SERVING if available else Reason.NOT_SERVING),
+        Fact(ConditionType.AVAILABLE, available, Reason.SERVING if available else Reason.NOT_SERVING),
     ]
     if proven is not None:
-        facts.append((ConditionType.TRAFFIC_PROVEN, proven, Reason.PROVEN if proven else Reason.UNPROVEN))
+        facts.append(Fact(ConditionType.TRAFFIC_PROVEN, proven, Reason.PROVEN if proven else Reason.UNPROVEN))
     return facts
 
 
 def version_facts(*, resolved: bool, situation: Situation) -> list[Fact]:
     """Resolved."""
-    return [(ConditionType.RESOLVED, resolved, Reason.RESOLVED if resolved else situation.reason)]
+    return [Fact(ConditionType.RESOLVED, resolved, Reason.RESOLVED if resolved else situation.reason)]
+
+
+def registry_facts(said: Said | None) -> list[Fact]:
+    """WrittenBack where something is asked to be."""
+    return [Fact(ConditionType.WRITTEN_BACK, said.holds, said.reason, said.message)] if said is not None else []

@@ -16,6 +16,8 @@ from crossfade.ports import Clock, Cluster, Metrics, Prober, Sources
 from crossfade.settings import Settings
 from crossfade.status.events import Events
 from crossfade.watch.reconcile import Reconciler
+from crossfade.watch.registrar import Registrar
+from crossfade.watch.registries import Registries
 from crossfade.watch.workers import Workers
 from crossfade.watch.world import World
 
@@ -51,6 +53,7 @@ class Office:
         self._foreseer = Foreseer(prometheuses, clock)
         self._scout = Scout(cluster, clock)
         self._rehearser = Rehearser(outside.prober, clock)
+        self._registrar = Registrar(outside.sources, cluster, clock, _jitter)
         reconciler = Reconciler(
             world,
             cluster,
@@ -62,6 +65,7 @@ class Office:
             self._scout,
             self._rehearser,
             Events(cluster, socket.gethostname()),
+            Registries(world, cluster, clock, self._registrar),
         )
         self._workers = Workers(world.queue, reconciler.reconcile, asyncio.get_running_loop().time)
 
@@ -73,6 +77,7 @@ class Office:
                 parts.create_task(self._workers.run(), name="workers")
                 parts.create_task(self._poller.run(), name="poller")
         finally:
+            await self._registrar.close()
             await self._rehearser.close()
             await self._scout.close()
             await self._foreseer.close()

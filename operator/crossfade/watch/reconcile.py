@@ -32,6 +32,7 @@ from crossfade.telemetry.metrics import (
     ROUTE_REPAIRS,
 )
 from crossfade.watch.queue import Key
+from crossfade.watch.registries import Registries
 from crossfade.watch.world import World
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,7 @@ class Reconciler:
         scout: Scout,
         rehearser: Rehearser,
         events: Events,
+        registries: Registries,
     ) -> None:
         self._world = world
         self._cluster = cluster
@@ -85,17 +87,18 @@ class Reconciler:
         self._scout = scout
         self._rehearser = rehearser
         self._events = events
+        self._registries = registries
 
     async def reconcile(self, key: Key) -> float | None:
         """Look at one object. Returns the seconds until the next look, None when only a change can matter."""
         raw = self._world.cache.get(*key)
         if raw is None:
-            if key.kind == "ModelVersion":
-                self._resolver.forget((key.namespace, key.name))
+            self._forget(key)
             return None
         started, result = perf_counter(), "error"
         try:
-            again = await (self._rollout(raw) if key.kind == "Rollout" else self._version(raw))
+            looks = {"Rollout": self._rollout, "ModelVersion": self._version, "ModelRegistry": self._registries.look}
+            again = await looks[key.kind](raw)
             result = "ok"
         except (ClusterError, ActionError, UnreadableStatusError):
             raise
@@ -107,6 +110,12 @@ class Reconciler:
             RECONCILE_SECONDS.labels(kind=key.kind).observe(perf_counter() - started)
             QUEUE_DEPTH.set(len(self._world.queue))
         return again
+
+    def _forget(self, gone: Key) -> None:
+        if gone.kind == "ModelVersion":
+            self._resolver.forget((gone.namespace, gone.name))
+        elif gone.kind == "ModelRegistry":
+            self._registries.forget(gone.namespace, gone.name)
 
     async def _rollout(self, raw: Object) -> float | None:
         now = self._clock.now()

@@ -13,14 +13,15 @@ Wake = tuple[Key, Priority]
 
 
 class Wakes:
-    """Knows which Rollouts name a ModelVersion or a route, and which ModelVersions wait for a ModelRegistry; kept up
-    with the cache's changes."""
+    """Knows which Rollouts name a ModelVersion or a route, which ModelVersions wait for a ModelRegistry, and which of
+    those are told of rollouts; kept up with the cache's changes."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
         self._naming: dict[tuple[str, str], set[str]] = {}
         self._adopting: dict[tuple[str, str], set[str]] = {}
         self._waiting: dict[tuple[str, str], set[str]] = {}
+        self._told: dict[tuple[str, str], set[str]] = {}
 
     def of(self, change: Change) -> list[Wake]:
         """The keys to look at because of `change`, each with its urgency."""
@@ -29,6 +30,7 @@ class Wakes:
         if change.kind == "ModelVersion":
             self._index_waiting(change)
         if change.kind == "ModelRegistry":
+            self._index_told(change)
             return list(self._wakes_of_registry(change))
         return list(self._wakes(change))
 
@@ -41,6 +43,7 @@ class Wakes:
             if change.kind == "ModelVersion" and _resolution(change.before) != _resolution(change.after):
                 for rollout in self._naming.get((namespace, name), ()):
                     yield Key("Rollout", namespace, rollout), Priority.CHANGE
+            yield from self._tellings(change, namespace)
         elif _content(change.before) != _content(change.after):
             for rollout in self._adopting.get((namespace, name), ()) if change.kind == "HTTPRoute" else ():
                 yield Key("Rollout", namespace, rollout), Priority.CHANGE
@@ -48,9 +51,15 @@ class Wakes:
                 if self._cache.get("Rollout", namespace, str(label)) is not None:
                     yield Key("Rollout", namespace, str(label)), Priority.CHANGE
 
+    def _tellings(self, change: Change, namespace: str) -> Iterator[Wake]:
+        if change.kind == "Rollout" and _progress(change.before) != _progress(change.after):
+            for registry in self._told.get((namespace, ""), ()):
+                yield Key("ModelRegistry", namespace, registry), Priority.PERIODIC
+
     def _wakes_of_registry(self, change: Change) -> Iterator[Wake]:
         namespace, name = change.subject["metadata"]["namespace"], change.subject["metadata"]["name"]
         if _intent(change.before) != _intent(change.after):
+            yield Key("ModelRegistry", namespace, name), Priority.CHANGE
             for version in self._waiting.get((namespace, name), ()):
                 yield Key("ModelVersion", namespace, version), Priority.CHANGE
 
@@ -64,6 +73,12 @@ class Wakes:
             gateway = (spec.get("traffic") or {}).get("gatewayAPI") or {}
             if (adopted := gateway.get("adopted")) is not None:
                 _note(self._adopting, (namespace, adopted.get("name", "")), name, add=add)
+
+    def _index_told(self, change: Change) -> None:
+        """By namespace, for any Rollout there may speak of them."""
+        for raw, add in ((change.before, False), (change.after, True)):
+            if raw is not None and (raw.get("spec") or {}).get("writeBack"):
+                _note(self._told, (raw["metadata"]["namespace"], ""), raw["metadata"]["name"], add=add)
 
     def _index_waiting(self, change: Change) -> None:
         for raw, add in ((change.before, False), (change.after, True)):
@@ -97,6 +112,13 @@ def _intent(raw: Object | None) -> Any:
 
 def _resolution(raw: Object | None) -> Any:
     return None if raw is None else (raw["metadata"].get("uid"), raw.get("status"))
+
+
+def _progress(raw: Object | None) -> Any:
+    """What a Rollout has to tell registries."""
+    status = (raw or {}).get("status") or {}
+    arms = (status.get("stable") or {}, status.get("candidate") or {})
+    return (*(arm.get("modelVersion") for arm in arms), [end.get("at") for end in status.get("history") or ()])
 
 
 def _content(raw: Object | None) -> Any:

@@ -20,6 +20,8 @@ from crossfade.status.events import Events
 from crossfade.watch.listing import WATCHED
 from crossfade.watch.queue import Key, WorkQueue
 from crossfade.watch.reconcile import Reconciler
+from crossfade.watch.registrar import Registrar
+from crossfade.watch.registries import Registries
 from crossfade.watch.world import World
 
 from tests.unit.fakes.clock import FakeClock
@@ -91,6 +93,7 @@ class Loop:
         self.foreseer = Foreseer({DEFAULT: Silence()}, clock)
         self.scout = Scout(cluster, clock)
         self.rehearser = Rehearser(Nobody(), clock)
+        self.registrar = Registrar(self.sources, cluster, clock, lambda: 1.0)
         events = Events(cluster, "test")
         platform = Platform("crossfade:test")
         self.reconciler = Reconciler(
@@ -104,6 +107,7 @@ class Loop:
             self.scout,
             self.rehearser,
             events,
+            Registries(self.world, cluster, clock, self.registrar),
         )
         for one in (GATEWAY, GATEWAY_CLASS):
             if (one["kind"], one["metadata"]["namespace"], one["metadata"]["name"]) not in cluster.objects:
@@ -130,13 +134,16 @@ class Loop:
             self.queue.add(key, delay=again)
         return True
 
-    async def settle(self) -> None:
-        """Reconcile and let Kubernetes answer until neither has anything to do at this moment of the clock."""
+    async def settle(self, *, registries: bool = True) -> None:
+        """Reconcile and let Kubernetes answer until neither has anything to do at this moment of the clock; without
+        `registries` nobody waits for what is asked of those or told to them."""
         while True:
             worked = False
             while await self.step():
                 worked = True
             attempts = [job.task for job in self.resolver._jobs.values() if job.task is not None]
+            if registries:
+                attempts += [job.task for job in self.registrar._jobs.values() if job.task is not None]
             attempts += self.scout._tasks.values()
             await asyncio.gather(*attempts)
             answered = answer(self.cluster)

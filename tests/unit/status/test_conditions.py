@@ -67,7 +67,7 @@ def test_a_transition_time_stays_until_the_status_flips() -> None:
 def test_proof_is_claimed_only_while_there_is_a_split() -> None:
     """Case E7."""
     assert [kind for kind, *_ in rollout_facts(available=True, proven=None)] == ["Available"]
-    assert rollout_facts(available=False, proven=False)[1][1:] == (False, Reason.UNPROVEN)
+    assert rollout_facts(available=False, proven=False)[1][1:3] == (False, Reason.UNPROVEN)
     situation = Situation(Standing.FAILED, Reason.DIGEST_MISMATCH, "")
     assert version_facts(resolved=False, situation=situation)[0][2] is Reason.DIGEST_MISMATCH
 

@@ -5,11 +5,13 @@ from urllib.parse import quote, urlsplit
 
 from crossfade.adapters.mlflow_server import MlflowError, MlflowServer
 from crossfade.adapters.registries.mlflow_facts import evaluation, lineage, tags
+from crossfade.adapters.registries.mlflow_writing import MlflowWriting
 from crossfade.api.v1alpha1.facts import Facts
 from crossfade.ports import Reference, SourceError
 
 if TYPE_CHECKING:
     from crossfade.api.v1alpha1.modelversion import MlflowSource, Source
+    from crossfade.model.writing import Deed
 
 _MISSING_ALIAS = "INVALID_PARAMETER_VALUE"
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
@@ -22,6 +24,25 @@ class MlflowRegistry:
 
     def __init__(self, server: MlflowServer) -> None:
         self._server = server
+        self._writing = MlflowWriting(server)
+
+    async def check(self) -> None:
+        """See ports.Asked: a search that needs no permission, and finds what the user may read."""
+        try:
+            await self._server.get("mlflow/registered-models/search", {"max_results": "1"})
+        except MlflowError as failure:
+            if failure.status == 401:
+                raise SourceError(
+                    f"MLflow at {self._server.shown} does not accept who asks (401); give `credentials` that it knows, "
+                    "or renew those that have expired"
+                ) from None
+            if failure.code == _NO_WORKSPACES:
+                raise self._without_workspaces() from None
+            raise
+
+    async def record(self, deed: "Deed") -> None:
+        """See ports.WriteBack."""
+        await self._writing.record(deed)
 
     async def resolve(self, source: "Source") -> Reference:
         """Follow version, alias or stage once. Raises SourceError; what is missing may still appear, so that is
@@ -121,8 +142,13 @@ class MlflowRegistry:
                 "READ on the registered model"
             )
         if failure.code == _NO_WORKSPACES:
-            return SourceError(f"{what} has no workspaces; leave `mlflow.workspace` out of the ModelRegistry")
+            return self._without_workspaces()
         return failure
+
+    def _without_workspaces(self) -> SourceError:
+        return SourceError(
+            f"MLflow at {self._server.shown} has no workspaces; leave `mlflow.workspace` out of the ModelRegistry"
+        )
 
     def _missing(self, asked: "MlflowSource") -> SourceError:
         return SourceError(

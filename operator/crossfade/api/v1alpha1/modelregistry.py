@@ -4,7 +4,18 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
 
-from crossfade.api.v1alpha1.common import ApiModel, DnsLabel, ObjectName, cel, given, one_of, validations
+from crossfade.api.v1alpha1.common import (
+    ApiModel,
+    Conditions,
+    DnsLabel,
+    Generation,
+    ObjectName,
+    cel,
+    given,
+    one_of,
+    validations,
+)
+from crossfade.api.v1alpha1.writeback import MOST_MODELS, WriteBack, Written
 
 SYSTEMS = ("azureML", "git", "huggingFace", "mlflow", "objectStore", "oci", "sageMaker")
 """The members that say which system it is; ModelVersions' sources have them by the same names, but for `objectStore`,
@@ -20,6 +31,10 @@ Region = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9]
 _REGION_OF_S3 = cel("!has(self.region) || self.uri.startsWith('s3:')", "must have `region` beside an s3 address alone")
 _ACCOUNT_OF_AZURE = cel(
     "has(self.account) == self.uri.startsWith('az:')", "must have `account` beside an az address, and beside no other"
+)
+_WRITES = cel(
+    "!has(self.writeBack) || has(self.mlflow)",
+    "must have `writeBack` beside `mlflow` alone: other systems are told nothing",
 )
 
 
@@ -158,7 +173,7 @@ class Tls(ApiModel):
 class ModelRegistrySpec(ApiModel):
     """One registry. It may be edited: ModelVersions that are resolved keep what they were resolved with."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_ONE_SYSTEM))
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_SYSTEM, _WRITES))
 
     azure_ml: Annotated[AzureMlRegistry | None, Field(alias="azureML")] = None
     """A workspace or a registry of Azure Machine Learning."""
@@ -178,9 +193,32 @@ class ModelRegistrySpec(ApiModel):
     """Who to be; nobody when left out."""
     tls: Tls | None = None
     """Whom to trust; the authorities that everybody trusts when left out."""
+    write_back: WriteBack | None = None
+    """What the registry is told of rollouts; nothing when left out."""
 
     @model_validator(mode="after")
     def _one_system(self) -> Self:
         if len(given(self, SYSTEMS)) != 1:
             raise ValueError(_ONE_SYSTEM["message"])
+        if self.write_back is not None and self.mlflow is None:
+            raise ValueError(_WRITES["message"])
         return self
+
+
+class ModelRegistryStatus(ApiModel):
+    """Observed state; written by the operator alone."""
+
+    conditions: Conditions = Field(default_factory=list)
+    """Ready, WrittenBack where `writeBack` asks for something and, while they hold, Reconciling and Stalled."""
+    observed_generation: Generation = -1
+    """The `metadata.generation` that this status speaks of."""
+    written_to: Annotated[str, StringConstraints(max_length=4096)] | None = None
+    """Which registry has acknowledged what is `written`."""
+    written: Annotated[
+        list[Written],
+        Field(
+            max_length=MOST_MODELS,
+            json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+        ),
+    ] = Field(default_factory=list)
+    """What it has acknowledged, by model."""

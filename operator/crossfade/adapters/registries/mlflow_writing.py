@@ -1,0 +1,79 @@
+"""MLflow told of rollouts: aliases and tags, each read first and written only where it is another."""
+
+from typing import Final
+
+from crossfade.adapters.mlflow_server import MlflowError, MlflowServer
+from crossfade.model.loose import objects
+from crossfade.model.writing import Deed, Point, Release, Tag
+from crossfade.ports import RefusedError, SourceError
+
+_ALIAS: Final = "mlflow/registered-models/alias"
+_MISSING: Final = "RESOURCE_DOES_NOT_EXIST"
+_MISSING_ALIAS: Final = "INVALID_PARAMETER_VALUE"
+
+
+class MlflowWriting:
+    """What writes to one MLflow server."""
+
+    def __init__(self, server: MlflowServer) -> None:
+        self._server = server
+
+    async def record(self, deed: Deed) -> None:
+        """See ports.WriteBack."""
+        try:
+            match deed:
+                case Point():
+                    await self._point(deed)
+                case Release():
+                    await self._release(deed)
+                case Tag():
+                    await self._tag(deed)
+        except MlflowError as failure:
+            raise self._explained(deed, failure) from None
+
+    async def _point(self, deed: Point) -> None:
+        if await self._meaning(deed.model, deed.alias) != deed.version:
+            await self._server.post(_ALIAS, {"name": deed.model, "alias": deed.alias, "version": deed.version})
+
+    async def _release(self, deed: Release) -> None:
+        if await self._meaning(deed.model, deed.alias) == deed.version:
+            await self._server.delete(_ALIAS, {"name": deed.model, "alias": deed.alias})
+
+    async def _tag(self, deed: Tag) -> None:
+        which = {"name": deed.model, "version": deed.version}
+        try:
+            found = (await self._server.get("mlflow/model-versions/get", which)).get("model_version")
+        except MlflowError as failure:
+            if failure.code == _MISSING:
+                return
+            raise
+        known = {tag.get("key"): tag.get("value") for tag in objects((found or {}).get("tags"))}
+        for key, value in deed.tags.items():
+            if known.get(key) != value:
+                await self._server.post("mlflow/model-versions/set-tag", {**which, "key": key, "value": value})
+
+    async def _meaning(self, model: str, alias: str) -> str | None:
+        """The version that the alias means, None where it means none."""
+        try:
+            found = (await self._server.get(_ALIAS, {"name": model, "alias": alias})).get("model_version")
+        except MlflowError as failure:
+            if failure.code in (_MISSING_ALIAS, _MISSING):
+                return None
+            raise
+        return str(found.get("version")) if isinstance(found, dict) else None
+
+    def _explained(self, deed: Deed, failure: MlflowError) -> SourceError:
+        what = f"MLflow at {self._server.shown}"
+        if failure.status == 401:
+            return SourceError(
+                f"{what} does not accept who writes to it (401); give `credentials` that it knows, or renew those that "
+                "have expired"
+            )
+        if failure.status == 403:
+            return RefusedError(
+                f"{what} does not let the operator write to the model {deed.model!r} (403); give its user the "
+                "permission EDIT on the registered model, or leave `writeBack` out"
+            )
+        if failure.status == 429 or failure.status >= 500:
+            return failure
+        return RefusedError(f"{failure}; check that version {deed.version} of the model {deed.model!r} is still there")

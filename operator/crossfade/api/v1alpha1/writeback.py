@@ -1,0 +1,81 @@
+"""What a ModelRegistry's registry is told of rollouts, and what it has acknowledged."""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from crossfade.api.v1alpha1.common import ApiModel, cel, validations
+
+_RESERVED = r"[lL][aA][tT][eE][sS][tT]|[vV][0-9]+"
+_FREE = cel(f"!self.matches('^({_RESERVED})$')", "must not be `latest`, nor `v` and a number: those are MLflow's own")
+_AT_LEAST_ONE = cel(
+    "has(self.champion) || has(self.challenger) || has(self.tags)",
+    "must have at least one of `champion`, `challenger` and `tags`; leave `writeBack` out to write nothing",
+)
+_TWO_ALIASES = cel(
+    "!has(self.champion) || !has(self.challenger) || self.champion != self.challenger",
+    "must have different aliases in `champion` and `challenger`",
+)
+MOST_MODELS = 128
+MOST_OUTCOMES = 32
+
+
+def _is_free(alias: str) -> str:
+    if re.fullmatch(_RESERVED, alias):
+        raise ValueError(_FREE["message"])
+    return alias
+
+
+Alias = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-zA-Z0-9_-]+$", max_length=255),
+    AfterValidator(_is_free),
+    Field(json_schema_extra=validations(_FREE)),
+]
+RegistryVersion = Annotated[str, StringConstraints(max_length=64)]
+
+
+class WriteBack(ApiModel):
+    """What the registry is told. Everything that is left out is not written."""
+
+    model_config = ConfigDict(json_schema_extra=validations(_AT_LEAST_ONE, _TWO_ALIASES))
+
+    champion: Alias | None = None
+    """The alias of the version that the Rollouts of a model have as stable."""
+    challenger: Alias | None = None
+    """The alias of the version that is being rolled out; taken away when that ends."""
+    tags: Literal["Outcome"] | None = None
+    """`Outcome`: how its rollout ended, as tags `crossfade.dev/…` of the version."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.champion is None and self.challenger is None and self.tags is None:
+            raise ValueError(_AT_LEAST_ONE["message"])
+        if self.champion is not None and self.champion == self.challenger:
+            raise ValueError(_TWO_ALIASES["message"])
+        return self
+
+
+class GivenAlias(ApiModel):
+    """An alias, and what it was given to."""
+
+    alias: Annotated[str, StringConstraints(max_length=255)]
+    """The alias."""
+    version: RegistryVersion
+    """The registry's version."""
+
+
+class Written(ApiModel):
+    """What a registry has acknowledged about one model. It is not looked at again, whoever changes it there."""
+
+    name: Annotated[str, StringConstraints(max_length=256)]
+    """The model's name in the registry."""
+    champion: GivenAlias | None = None
+    """The alias of what is stable."""
+    challenger: GivenAlias | None = None
+    """The alias of what is being rolled out."""
+    tags: Annotated[
+        dict[RegistryVersion, Annotated[str, StringConstraints(max_length=16)]], Field(max_length=MOST_OUTCOMES)
+    ] = Field(default_factory=dict)
+    """Fingerprints of the tags, by version."""

@@ -1,0 +1,99 @@
+"""What a registry is told of rollouts: what Rollouts have come to, and the single writes that follow from it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from crossfade.api.conditions import Reason
+
+Role = Literal["champion", "challenger"]
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A version of a model, by the registry's own names, and the mvd1 digest of its bytes."""
+
+    model: str
+    version: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the rollout of a registered version ended. `at` is RFC 3339."""
+
+    what: Registered
+    result: str
+    cause: str
+    message: str
+    revision: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What one Rollout, by namespace and name, has to say to a registry; `ends` are newest first."""
+
+    rollout: str
+    stable: Registered | None
+    candidate: Registered | None
+    ends: tuple[Ended, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Let an alias mean a version."""
+
+    model: str
+    role: Role
+    alias: str
+    version: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"alias {self.alias} of {self.model} to version {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Take an alias away, if it still means this version."""
+
+    model: str
+    role: Role
+    alias: str
+    version: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"alias {self.alias} of {self.model} away from version {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """Write these tags to a version, and leave all others; `fingerprint` is of them."""
+
+    model: str
+    version: str
+    tags: Mapping[str, str]
+    fingerprint: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"outcome to version {self.version} of {self.model}"
+
+
+Deed = Point | Release | Tag
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What came of one try at unix second `at`. `reached` is how the registry was found, None where it was not, and
+    `error` then says why. `done` was acknowledged; `refused` says why something else was not. The next try is `within`
+    so many seconds."""
+
+    at: float
+    reached: Reason | None
+    error: str = ""
+    done: tuple[Deed, ...] = ()
+    refused: str = ""
+    within: float = 0.0

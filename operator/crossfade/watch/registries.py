@@ -1,0 +1,44 @@
+"""One look at one ModelRegistry: gather, decide, write its status, and have the registry asked and told."""
+
+from dataclasses import dataclass
+
+from crossfade.decide.registry import plan_registry
+from crossfade.model.snapshot import RegistryFacts
+from crossfade.observe.gather_registry import gather_registry
+from crossfade.ports import MODEL_REGISTRIES, Clock, Cluster, Object
+from crossfade.status.conditions import conditions, registry_facts
+from crossfade.status.patch import write_status
+from crossfade.watch.queue import Key
+from crossfade.watch.registrar import Registrar
+from crossfade.watch.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Registries:
+    """Looks at ModelRegistries. Idempotent, and never waits for a registry."""
+
+    world: World
+    cluster: Cluster
+    clock: Clock
+    registrar: Registrar
+
+    async def look(self, raw: Object) -> float | None:
+        """Returns the seconds until the next look, None when only a change can matter. Raises ClusterError."""
+        place = raw["metadata"]["namespace"], raw["metadata"]["name"]
+        snapshot = gather_registry(self.world.cache, raw, self.registrar.result, self.registrar.began, self.clock.now())
+        plan = plan_registry(snapshot)
+        found = conditions(
+            plan.situation, registry_facts(plan.said), snapshot.status.conditions, snapshot.generation, snapshot.now
+        )
+        status = plan.status.model_copy(update={"conditions": found, "observed_generation": snapshot.generation})
+        stored = await write_status(self.cluster, MODEL_REGISTRIES, raw, status)
+        if stored is not None:
+            self.world.absorb(stored)
+        if snapshot.spec is not None and (plan.check or plan.deeds):
+            facts, key = RegistryFacts(place[1], snapshot.uid, snapshot.spec), Key("ModelRegistry", *place)
+            self.registrar.request(place, facts, plan.deeds, lambda: self.world.queue.add(key))
+        return plan.look_again
+
+    def forget(self, namespace: str, name: str) -> None:
+        """It is gone."""
+        self.registrar.forget((namespace, name))
