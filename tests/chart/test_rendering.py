@@ -117,7 +117,8 @@ def test_of_specs_that_belong_to_people_it_writes_the_finalizer_alone(render: Re
     written = {
         name: rule["verbs"] for rule in ours for name in rule["resources"] if set(rule["verbs"]) - {"list", "watch"}
     }
-    assert written == {"rollouts": ["patch"], "rollouts/status": ["patch"], "modelversions/status": ["patch"]}
+    statuses = ("rollouts/status", "modelversions/status", "modelregistries/status")
+    assert written == {resource: ["patch"] for resource in ("rollouts", *statuses)}
 
 
 def test_one_role_and_many_grant_the_same(render: Render) -> None:

@@ -73,7 +73,7 @@ class Proxy:
     refuses: Callable[[Mapping[str, str]], int | None] = lambda _: None
     """The status for requests with such headers, where the server behind asks nobody; None for those that pass."""
     told: list[bytes] = field(default_factory=list)
-    """The bodies of all that was posted."""
+    """The bodies of all that was posted, or sent to be deleted."""
     keeps_host: bool = False
     """Whether the server behind is told the name that was asked for, which signatures may be of."""
 
@@ -85,7 +85,14 @@ class Proxy:
         """All values that requests had in this header."""
         return {headers.get(name.lower()) for _, headers in self.seen}
 
-    def answer(self, client: httpx.Client, path: str, headers: dict[str, str], content: bytes | None = None) -> Answer:
+    def answer(
+        self,
+        client: httpx.Client,
+        path: str,
+        headers: dict[str, str],
+        content: bytes | None = None,
+        method: str = "POST",
+    ) -> Answer:
         """What the server says, or what the fault makes of it."""
         self.seen.append((path, headers))
         self.told += [content] if content is not None else []
@@ -93,7 +100,7 @@ class Proxy:
             return Answer(refusal, {}, b"{}")
         dropped = ("connection",) if self.keeps_host else ("host", "connection")
         passed = {name: text for name, text in headers.items() if name not in dropped}
-        method = "GET" if content is None else "POST"
+        method = "GET" if content is None else method
         found = client.request(method, f"{self.upstream}{path}", headers=passed, content=content)
         kept = {name: text for name, text in found.headers.items() if name not in _DROPPED}
         answer = Answer(found.status_code, kept, found.content)
@@ -123,7 +130,9 @@ def proxy(
             def do_POST(self) -> None:
                 headers = {name.lower(): text for name, text in self.headers.items()}
                 content = self.rfile.read(int(headers["content-length"]))
-                _write(self, made.answer(client, self.path, headers, content))
+                _write(self, made.answer(client, self.path, headers, content, self.command))
+
+            do_DELETE = do_POST  # noqa: N815 - the library's name
 
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""

@@ -133,11 +133,10 @@ def test_a_fresh_object_counts_as_not_yet_seen(kind: Kind) -> None:
 
 def test_only_a_kind_that_nobody_acts_on_is_without_status() -> None:
     """A status that is never written would keep every tool that waits for it waiting."""
-    assert [kind.name for kind in KINDS.values() if not kind.status] == ["ModelRegistry", "MetricTemplate"]
-    for kind in ("ModelRegistry", "MetricTemplate"):
-        served = definition(KINDS[kind])["spec"]["versions"][0]
-        assert "subresources" not in served
-        assert "status" not in served["schema"]["openAPIV3Schema"]["properties"]
+    assert [kind.name for kind in KINDS.values() if not kind.status] == ["MetricTemplate"]
+    served = definition(KINDS["MetricTemplate"])["spec"]["versions"][0]
+    assert "subresources" not in served
+    assert "status" not in served["schema"]["openAPIV3Schema"]["properties"]
 
 
 @every_kind
@@ -150,7 +149,7 @@ def test_columns_and_selectors_lead_to_fields_that_exist(kind: Kind) -> None:
     known = {f".{path}" for path, _ in fields(kind)}
     plain = [column.json_path for column in kind.columns if not column.json_path.startswith(".metadata.")]
     for path in [*plain, *kind.selectable]:
-        assert re.sub(r"\[\?\(@\.type==\"Ready\"\)\]", "[]", path) in known
+        assert re.sub(r"\[\?\(@\.type==\"[A-Za-z]+\"\)\]", "[]", path) in known
 
 
 @every_kind

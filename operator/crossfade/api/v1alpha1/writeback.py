@@ -17,7 +17,7 @@ _TWO_ALIASES = cel(
     "!has(self.champion) || !has(self.challenger) || self.champion != self.challenger",
     "must have different aliases in `champion` and `challenger`",
 )
-MOST_MODELS = 128
+MOST_MODELS = 64
 MOST_OUTCOMES = 32
 
 
