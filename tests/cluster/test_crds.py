@@ -89,10 +89,10 @@ def test_a_metric_template_cannot_be_edited(apply: Callable[..., str]) -> None:
         apply(metric_template(ratio={"bad": "other", "total": "t"}))
 
 
-def test_a_model_registry_can_be_edited_and_has_no_status(apply: Callable[..., str]) -> None:
+def test_a_model_registry_can_be_edited_and_counts_as_not_yet_seen(apply: Callable[..., str]) -> None:
     for spec in VALID["ModelRegistry"]:
         stored = json.loads(apply(an_object("ModelRegistry", "risk", spec), "--output=json"))
-        assert "status" not in stored
+        assert stored["status"] == {"observedGeneration": -1}
         assert stored["spec"].keys() == spec.keys()
 
 

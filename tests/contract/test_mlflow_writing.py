@@ -124,19 +124,21 @@ async def test_who_may_read_and_not_write_is_told_so_and_it_is_about_this_model_
 ) -> None:
     model, number = mlflow_with_users.model({"weights": b"1"})
     password, ways = "canary-of-a-user", []
-    for may in ("READ", "EDIT"):
+    for may in ("READ", "EDIT", "MANAGE"):
         name = f"user-{uuid.uuid4().hex[:8]}"
         mlflow_with_users.user(name, password)
         mlflow_with_users.grant(name, "registered_model", model, may)
         ways.append(by_password((name, password), mlflow_with_users.url))
         await check(ways[-1])
-    access, editor = ways
+    access, editor, manager = ways
     for deed in (Point(model, "champion", "champion", number), Tag(model, number, TAGS, "f")):
         failure = await refused(access, deed, password)
         assert isinstance(failure, RefusedError)
         assert "permission EDIT on the registered model" in str(failure)
     await tell(editor, Point(model, "champion", "champion", number), Tag(model, number, TAGS, "f"))
-    await tell(editor, Release(model, "challenger", "champion", number))
+    over = Release(model, "challenger", "champion", number)
+    assert "permission MANAGE on the registered model" in str(await refused(editor, over, password))
+    await tell(manager, over)
     assert tags(mlflow_with_users, model, number) == TAGS
 
 

@@ -112,12 +112,18 @@ class Proxy:
 
 @contextmanager
 def proxy(
-    upstream: str, certificate: tuple[Path, Path] | None = None, address: str = "127.0.0.1", *, keeps_host: bool = False
+    upstream: str,
+    certificate: tuple[Path, Path] | None = None,
+    address: str = "127.0.0.1",
+    port: int = 0,
+    *,
+    keeps_host: bool = False,
 ) -> Iterator[Proxy]:
-    """A proxy at an address of this machine; with a certificate and its key it speaks TLS."""
+    """A proxy at an address of this machine, and at this port or any that is free; with a certificate and its key it
+    speaks TLS."""
     with (
         httpx.Client(timeout=60, trust_env=False) as client,
-        ThreadingHTTPServer((address, 0), BaseHTTPRequestHandler) as server,
+        ThreadingHTTPServer((address, port), BaseHTTPRequestHandler) as server,
     ):
         made = Proxy(f"{'https' if certificate else 'http'}://{address}:{server.server_port}", upstream)
         made.keeps_host = keeps_host

@@ -70,6 +70,12 @@ class MlflowWriting:
                 "have expired"
             )
         if failure.status == 403:
+            if isinstance(deed, Release):
+                return RefusedError(
+                    f"{what} does not let the operator take the alias {deed.alias} of the model {deed.model!r} away "
+                    "(403); give its user the permission MANAGE on the registered model, or leave "
+                    "`writeBack.challenger` out"
+                )
             return RefusedError(
                 f"{what} does not let the operator write to the model {deed.model!r} (403); give its user the "
                 "permission EDIT on the registered model, or leave `writeBack` out"
