@@ -399,9 +399,15 @@ REFUSED = {
     ),
     "something to be told to a registry that is told nothing": (
         an_object("ModelRegistry", "risk", {"huggingFace": {}, "writeBack": {"tags": "Outcome"}}),
-        "must have `writeBack` beside `mlflow` alone",
+        "must have `writeBack` beside `mlflow` or `sageMaker`",
     ),
-    "nothing to be told": (_told(), "must have at least one of `champion`, `challenger` and `tags`"),
+    "nothing to be told": (_told(), "must have at least one of `champion`, `challenger`, `tags` and `approval`"),
+    "an approval where there is none": (_told(approval="Outcome"), "must have `writeBack.approval` beside `sageMaker`"),
+    "an alias where there is none": (
+        an_object("ModelRegistry", "risk", {"sageMaker": {"region": "x"}, "writeBack": {"champion": "live"}}),
+        "must have `writeBack.approval` beside `sageMaker`, and beside nothing else",
+    ),
+    "an approval and an alias": (_told(approval="Outcome", champion="live"), "must have nothing beside `approval`"),
     "one alias for two": (
         _told(champion="live", challenger="live"),
         "must have different aliases in `champion` and `challenger`",

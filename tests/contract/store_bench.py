@@ -181,11 +181,12 @@ READS = policy(
     ("sagemaker:DescribeModelPackage", "*"),
     ("sagemaker:ListModelPackages", "*"),
 )
+WRITES = policy(("sagemaker:DescribeModelPackage", "*"), ("sagemaker:UpdateModelPackage", "*"))
 
 
 @contextmanager
 def s3_bench(speaking: Clients, address: str = "127.0.0.1", port: int = 0) -> Iterator[S3Bench]:
-    """A server with the bucket `models`, an owner, a reader, and users who may do less."""
+    """A server with the bucket `models`, an owner, a reader, a writer of approvals, and users who may do less."""
     port = port or free_port()
     url = f"http://{address}:{port}"
     server = python_env("moto") / "bin" / "moto_server"
@@ -194,6 +195,7 @@ def s3_bench(speaking: Clients, address: str = "127.0.0.1", port: int = 0) -> It
         for user, rights in (
             ("owner", policy(("*", "*"))),
             ("reader", READS),
+            ("writer", WRITES),
             ("outsider", policy(("s3:ListAllMyBuckets", "*"))),
         ):
             _user(made, user, rights)

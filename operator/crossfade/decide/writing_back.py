@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 
 from crossfade.api import meta
 from crossfade.api.v1alpha1.writeback import MOST_MODELS, MOST_OUTCOMES, GivenAlias, WriteBack, Written
-from crossfade.model.writing import Deed, Ended, Point, Registered, Release, Role, Tag, Told
+from crossfade.model.writing import Approve, Deed, Ended, Point, Registered, Release, Role, Tag, Told
 
 _Holders = dict[str, list[str]]
 """Rollouts by the version that they have."""
+_VERDICTS: Mapping[str, bool] = {"Promoted": True, "FastPromoted": True, "FastRolledBack": True, "RolledBack": False}
+"""Whether a version is good by the way its rollout ended; one that others were taken back to was promoted before."""
+_LONGEST_WHY = 1024
 
 
 @dataclass(slots=True)
@@ -66,8 +69,8 @@ def _news(before: Written, deed: Deed) -> dict[str, object]:
             return {role: GivenAlias(alias=alias, version=version)}
         case Release(role=role):
             return {role: None}
-        case Tag(version=version, fingerprint=fingerprint):
-            return {"tags": {**before.tags, version: fingerprint}}
+        case Tag(version=version, fingerprint=fingerprint) | Approve(version=version, fingerprint=fingerprint):
+            return {"outcomes": {**before.outcomes, version: fingerprint}}
 
 
 def _wanted(told: Iterable[Told]) -> dict[str, Wanted]:
@@ -99,12 +102,10 @@ def _deeds(asked: WriteBack, model: str, wanted: Wanted, known: Written | None) 
     yield from _pointing(model, "champion", asked.champion, wanted.champion, known.champion)
     yield from _releasing(model, asked.challenger, wanted.challenger, known.challenger)
     yield from _pointing(model, "challenger", asked.challenger, wanted.challenger, known.challenger)
-    if asked.tags is not None:
-        for version, (rollout, end) in wanted.ends.items():
-            tags = _tags(rollout, end)
-            fingerprint = _fingerprint(tags)
-            if known.tags.get(version) != fingerprint:
-                yield Tag(model, version, tags, fingerprint)
+    for version, (rollout, end) in wanted.ends.items():
+        deed = _outcome(asked, model, rollout, end)
+        if deed is not None and known.outcomes.get(version) != deed.fingerprint:
+            yield deed
 
 
 def _pointing(model: str, role: Role, alias: str | None, holders: _Holders, known: GivenAlias | None) -> Iterator[Deed]:
@@ -119,6 +120,19 @@ def _releasing(model: str, alias: str | None, holders: _Holders, known: GivenAli
     """A challenger's alias that is over, or that has another name by now."""
     if known is not None and (not holders or known.alias != alias):
         yield Release(model, "challenger", known.alias, known.version)
+
+
+def _outcome(asked: WriteBack, model: str, rollout: str, end: Ended) -> Tag | Approve | None:
+    """What is said of how a rollout ended. An order of people, or another version, is no verdict on the model."""
+    if asked.tags is not None:
+        tags = _tags(rollout, end)
+        return Tag(model, end.what.version, tags, _fingerprint(tags))
+    if asked.approval is not None and end.result in _VERDICTS:
+        approved = _VERDICTS[end.result]
+        why = f"{end.result} by the Rollout {rollout} at {end.at}: {end.message}"[:_LONGEST_WHY]
+        fingerprint = _fingerprint({"approved": str(approved), "why": why})
+        return Approve(model, end.what.version, end.what.uri, approved, why, fingerprint)
+    return None
 
 
 def _tags(rollout: str, end: Ended) -> Mapping[str, str]:
@@ -139,7 +153,7 @@ def _fingerprint(tags: Mapping[str, str]) -> str:
 
 def _pruned(known: Written, wanted: Wanted) -> Written:
     return known.model_copy(
-        update={"tags": {version: mark for version, mark in known.tags.items() if version in wanted.ends}}
+        update={"outcomes": {version: mark for version, mark in known.outcomes.items() if version in wanted.ends}}
     )
 
 
@@ -164,6 +178,6 @@ def _left_out(asked: WriteBack, wanted: Mapping[str, Wanted]) -> str:
         most = f"only the first {MOST_MODELS} of {len(wanted)} models are written back"
         return f"{most}; spread them over several ModelRegistries"
     crowded = next((name for name in sorted(wanted) if wanted[name].more), None)
-    if asked.tags is not None and crowded is not None:
+    if (asked.tags or asked.approval) is not None and crowded is not None:
         return f"only the newest {MOST_OUTCOMES} outcomes of the model {crowded} are written back"
     return ""

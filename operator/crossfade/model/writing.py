@@ -11,11 +11,12 @@ Role = Literal["champion", "challenger"]
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A version of a model, by the registry's own names, and the mvd1 digest of its bytes."""
+    """A version of a model, by the registry's own names and its own address, and the mvd1 digest of its bytes."""
 
     model: str
     version: str
     digest: str
+    uri: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,23 @@ class Tag:
         return f"outcome to version {self.version} of {self.model}"
 
 
-Deed = Point | Release | Tag
+@dataclass(frozen=True, slots=True)
+class Approve:
+    """Let the version at this address be approved, or rejected, because of `why`; `fingerprint` is of both."""
+
+    model: str
+    version: str
+    uri: str
+    approved: bool
+    why: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{'approval' if self.approved else 'rejection'} of version {self.version} of {self.model}"
+
+
+Deed = Point | Release | Tag | Approve
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,12 +69,14 @@ def _registered(cache: Cache, namespace: str, name: str, access: ResolvedAccess)
     """What a ModelVersion is in this very registry; None for one that was resolved by another, or is gone."""
     raw = cache.get("ModelVersion", namespace, name) or {}
     resolved = (raw.get("status") or {}).get("resolved") or {}
-    known, asked = resolved.get("access") or {}, raw.get("spec", {}).get("source", {}).get(access.system) or {}
+    known = resolved.get("access") or {}
     here = (access.name, access.system, access.address, access.options)
     same = (known.get("name"), known.get("system"), known.get("address"), known.get("options") or {}) == here
-    if not same or "name" not in asked or "registryVersion" not in resolved:
+    if not same or "registryVersion" not in resolved:
         return None
-    return Registered(asked["name"], resolved["registryVersion"], resolved["digest"])
+    # `models:/<name>/<version>` of MLflow; of SageMaker the address of the group, and the version's number
+    model = resolved["uri"].rpartition("/")[0].removeprefix("models:/")
+    return Registered(model, resolved["registryVersion"], resolved["digest"], resolved["uri"])
 
 
 def _ended(what: Registered, end: Object) -> Ended:

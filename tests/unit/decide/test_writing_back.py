@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 from crossfade.api.v1alpha1.writeback import MOST_MODELS, MOST_OUTCOMES, WriteBack, Written
 from crossfade.decide.writing_back import Telling, acknowledged, telling
-from crossfade.model.writing import Deed, Ended, Point, Registered, Release, Tag, Told
+from crossfade.model.writing import Approve, Deed, Ended, Point, Registered, Release, Tag, Told
 
 ALL = WriteBack(champion="champion", challenger="challenger", tags="Outcome")
 ALIASES = WriteBack(champion="champion", challenger="challenger")
 
 
 def of(version: int, model: str = "churn") -> Registered:
-    return Registered(model, str(version), f"sha256:{version:064x}")
+    return Registered(model, str(version), f"sha256:{version:064x}", f"models:/{model}/{version}")
 
 
 def ended(version: int, result: str = "Promoted", at: int = 0, model: str = "churn") -> Ended:
@@ -91,6 +91,24 @@ def test_the_outcome_is_in_the_tags_of_its_version_with_what_shows_it() -> None:
     }
 
 
+def test_a_verdict_is_an_approval_and_an_order_of_people_is_none() -> None:
+    ends = [
+        ended(number, result, number)
+        for number, result in enumerate(("Promoted", "RolledBack", "Aborted", "Superseded", "FastRolledBack"), 1)
+    ]
+    left, deeds = after(WriteBack(approval="Outcome"), says(1, None, *ends))
+    approved = {deed.version: deed.approved for deed in deeds if isinstance(deed, Approve)}
+    assert approved == {"1": True, "2": False, "5": True}
+    assert len(deeds) == 3
+    assert left.deeds == ()
+    (deed,) = telling(WriteBack(approval="Outcome"), [says(1, None, ended(2, "RolledBack", 7))], []).deeds
+    assert isinstance(deed, Approve)
+    assert (deed.uri, deed.why) == (
+        "models:/churn/2",
+        "RolledBack by the Rollout ml/fraud at 2026-01-01T00:07Z: it was good",
+    )
+
+
 def test_of_several_outcomes_of_a_version_the_newest_is_told_whoever_had_it() -> None:
     told = [
         says(1, None, ended(2, "RolledBack", 1), rollout="ml/a"),
@@ -154,7 +172,7 @@ def test_there_is_an_end_to_how_many_models_are_told_and_it_is_said(count: int) 
 def test_of_many_outcomes_the_newest_are_told() -> None:
     ends = [ended(number, at=number) for number in range(1, MOST_OUTCOMES + 3)]
     left, deeds = after(ALL, says(None, None, *ends))
-    assert len(deeds) == MOST_OUTCOMES == len(left.kept[0].tags)
-    assert "1" not in left.kept[0].tags
+    assert len(deeds) == MOST_OUTCOMES == len(left.kept[0].outcomes)
+    assert "1" not in left.kept[0].outcomes
     assert f"newest {MOST_OUTCOMES} outcomes" in left.left_out
     assert left.deeds == ()

@@ -4,7 +4,7 @@ from typing import Final
 
 from crossfade.adapters.mlflow_server import MlflowError, MlflowServer
 from crossfade.model.loose import objects
-from crossfade.model.writing import Deed, Point, Release, Tag
+from crossfade.model.writing import Approve, Deed, Point, Release, Tag
 from crossfade.ports import RefusedError, SourceError
 
 _ALIAS: Final = "mlflow/registered-models/alias"
@@ -28,6 +28,8 @@ class MlflowWriting:
                     await self._release(deed)
                 case Tag():
                     await self._tag(deed)
+                case Approve():
+                    raise RefusedError("MLflow knows no approvals; leave `writeBack.approval` out")
         except MlflowError as failure:
             raise self._explained(deed, failure) from None
 

@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any, Final
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.model_data import data_of
 from crossfade.adapters.registries.sagemaker_facts import facts, metrics_place
+from crossfade.adapters.registries.sagemaker_writing import SageMakerWriting
 from crossfade.adapters.sagemaker_server import SageMakerError, SageMakerServer
 from crossfade.model.loose import objects, text
 from crossfade.ports import Reference, SourceError
 
 if TYPE_CHECKING:
     from crossfade.api.v1alpha1.modelversion import SageMakerSource, Source
+    from crossfade.model.writing import Deed
 
 Json = dict[str, Any]
 _MOST_PAGES: Final = 100
@@ -22,7 +24,12 @@ class SageMakerRegistry:
 
     def __init__(self, server: SageMakerServer) -> None:
         self._server = server
+        self._writing = SageMakerWriting(server)
         self._what = f"SageMaker at {server.shown}"
+
+    async def record(self, deed: "Deed") -> None:
+        """See ports.WriteBack."""
+        await self._writing.record(deed)
 
     async def resolve(self, source: "Source") -> Reference:
         """Follow a group's approval once, and describe the package. Raises SourceError; what is missing may still

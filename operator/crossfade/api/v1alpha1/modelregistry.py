@@ -33,8 +33,12 @@ _ACCOUNT_OF_AZURE = cel(
     "has(self.account) == self.uri.startsWith('az:')", "must have `account` beside an az address, and beside no other"
 )
 _WRITES = cel(
-    "!has(self.writeBack) || has(self.mlflow)",
-    "must have `writeBack` beside `mlflow` alone: other systems are told nothing",
+    "!has(self.writeBack) || has(self.mlflow) || has(self.sageMaker)",
+    "must have `writeBack` beside `mlflow` or `sageMaker`: other systems are told nothing",
+)
+_APPROVES = cel(
+    "!has(self.writeBack) || has(self.writeBack.approval) == has(self.sageMaker)",
+    "must have `writeBack.approval` beside `sageMaker`, and beside nothing else",
 )
 
 
@@ -173,7 +177,7 @@ class Tls(ApiModel):
 class ModelRegistrySpec(ApiModel):
     """One registry. It may be edited: ModelVersions that are resolved keep what they were resolved with."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_ONE_SYSTEM, _WRITES))
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_SYSTEM, _WRITES, _APPROVES))
 
     azure_ml: Annotated[AzureMlRegistry | None, Field(alias="azureML")] = None
     """A workspace or a registry of Azure Machine Learning."""
@@ -200,8 +204,10 @@ class ModelRegistrySpec(ApiModel):
     def _one_system(self) -> Self:
         if len(given(self, SYSTEMS)) != 1:
             raise ValueError(_ONE_SYSTEM["message"])
-        if self.write_back is not None and self.mlflow is None:
+        if self.write_back is not None and self.mlflow is None and self.sage_maker is None:
             raise ValueError(_WRITES["message"])
+        if self.write_back is not None and (self.write_back.approval is None) != (self.sage_maker is None):
+            raise ValueError(_APPROVES["message"])
         return self
 
 

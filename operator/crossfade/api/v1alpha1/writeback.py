@@ -10,8 +10,12 @@ from crossfade.api.v1alpha1.common import ApiModel, cel, validations
 _RESERVED = r"[lL][aA][tT][eE][sS][tT]|[vV][0-9]+"
 _FREE = cel(f"!self.matches('^({_RESERVED})$')", "must not be `latest`, nor `v` and a number: those are MLflow's own")
 _AT_LEAST_ONE = cel(
-    "has(self.champion) || has(self.challenger) || has(self.tags)",
-    "must have at least one of `champion`, `challenger` and `tags`; leave `writeBack` out to write nothing",
+    "has(self.champion) || has(self.challenger) || has(self.tags) || has(self.approval)",
+    "must have at least one of `champion`, `challenger`, `tags` and `approval`; leave `writeBack` out to write nothing",
+)
+_APPROVAL_ALONE = cel(
+    "!has(self.approval) || !(has(self.champion) || has(self.challenger) || has(self.tags))",
+    "must have nothing beside `approval`: no system has both",
 )
 _TWO_ALIASES = cel(
     "!has(self.champion) || !has(self.challenger) || self.champion != self.challenger",
@@ -39,7 +43,7 @@ RegistryVersion = Annotated[str, StringConstraints(max_length=64)]
 class WriteBack(ApiModel):
     """What the registry is told. Everything that is left out is not written."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_AT_LEAST_ONE, _TWO_ALIASES))
+    model_config = ConfigDict(json_schema_extra=validations(_AT_LEAST_ONE, _TWO_ALIASES, _APPROVAL_ALONE))
 
     champion: Alias | None = None
     """The alias of the version that the Rollouts of a model have as stable."""
@@ -47,11 +51,16 @@ class WriteBack(ApiModel):
     """The alias of the version that is being rolled out; taken away when that ends."""
     tags: Literal["Outcome"] | None = None
     """`Outcome`: how its rollout ended, as tags `crossfade.dev/…` of the version."""
+    approval: Literal["Outcome"] | None = None
+    """`Outcome`: a version that was promoted is approved, one that was rolled back is rejected."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.champion is None and self.challenger is None and self.tags is None:
+        told = (self.champion, self.challenger, self.tags)
+        if (*told, self.approval) == (None,) * 4:
             raise ValueError(_AT_LEAST_ONE["message"])
+        if self.approval is not None and told != (None,) * 3:
+            raise ValueError(_APPROVAL_ALONE["message"])
         if self.champion is not None and self.champion == self.challenger:
             raise ValueError(_TWO_ALIASES["message"])
         return self
@@ -75,7 +84,7 @@ class Written(ApiModel):
     """The alias of what is stable."""
     challenger: GivenAlias | None = None
     """The alias of what is being rolled out."""
-    tags: Annotated[
+    outcomes: Annotated[
         dict[RegistryVersion, Annotated[str, StringConstraints(max_length=16)]], Field(max_length=MOST_OUTCOMES)
     ] = Field(default_factory=dict)
-    """Fingerprints of the tags, by version."""
+    """Fingerprints of what was said of their rollouts, by version."""
