@@ -17,7 +17,7 @@ from crossfade.api.v1alpha1.modelversion import Source
 from crossfade.model.access import Access
 from crossfade.observe.staging import STAGING
 from crossfade.observe.verify import DigestMismatch, fetch, measure
-from crossfade.ports import Opened, Reference, SourceError
+from crossfade.ports import Asked, Opened, Reference, SourceError
 
 from tests.support.faults import (
     Fault,
@@ -139,6 +139,17 @@ class SourceContract:
     async def test_a_permission_that_is_missing_is_named(self, subject: Subject, front: Proxy) -> None:
         failure = await self.refused(subject, subject.outsider(front.url), subject.exact)
         assert subject.permission in str(failure)
+
+    async def test_whether_it_is_there_and_knows_who_asks_is_told(self, subject: Subject, front: Proxy) -> None:
+        async with opened(subject.access(front.url)) as found:
+            if not isinstance(found.registry, Asked):
+                pytest.skip("it has no question that needs no further right")
+            await found.registry.check()
+        async with opened(subject.stranger(front.url)) as found:
+            assert isinstance(found.registry, Asked)
+            with pytest.raises(SourceError, match="does not accept who asks") as failure:
+                await found.registry.check()
+        assert [secret for secret in subject.canaries if secret in repr(failure.value)] == []
 
     @pytest.mark.parametrize("status", [429, 503])
     async def test_a_registry_that_asks_for_time_gets_it(self, subject: Subject, front: Proxy, status: int) -> None:

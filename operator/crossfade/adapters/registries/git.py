@@ -28,6 +28,10 @@ class GitRegistry:
         self._models = models
         self._server = models.server
 
+    async def check(self) -> None:
+        """See ports.Asked: who may read the repository may ask for its branches."""
+        await self._server.refs(["HEAD"])
+
     async def resolve(self, source: "Source") -> Reference:
         """Follow the revision, or what GTO's tags say, once. Raises SourceError; what is missing may still appear, so
         that is retried."""

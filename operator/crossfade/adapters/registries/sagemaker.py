@@ -27,6 +27,14 @@ class SageMakerRegistry:
         self._writing = SageMakerWriting(server)
         self._what = f"SageMaker at {server.shown}"
 
+    async def check(self) -> None:
+        """See ports.Asked: whoever may not be told is known all the same."""
+        try:
+            await self._server.call("ListModelPackageGroups", {"MaxResults": 1})
+        except SageMakerError as failure:
+            if not failure.forbidden:
+                raise self._explained("ListModelPackageGroups", "model package groups", failure) from None
+
     async def record(self, deed: "Deed") -> None:
         """See ports.WriteBack."""
         await self._writing.record(deed)
