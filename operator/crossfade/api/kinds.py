@@ -127,7 +127,7 @@ MODEL_REGISTRY = Kind(
         Column("MLflow", ".spec.mlflow.address"),
         Column("OCI", ".spec.oci.address"),
         *_READY,
-        Column("Written back", '.status.conditions[?(@.type=="WrittenBack")].status'),
+        Column("WrittenBack", '.status.conditions[?(@.type=="WrittenBack")].status'),
         Column("Secret", ".spec.credentials.secretRef.name", wide=True),
         _AGE,
         _MESSAGE,
