@@ -2,11 +2,14 @@
 
 import asyncio
 import logging
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from crossfade.model.writing import Deed, Point, Release, Tag
 from crossfade.ports import MODEL_REGISTRIES, RefusedError, SourceError
+from crossfade.watch import registrar
+from crossfade.watch.queue import Key
 
 from tests.unit.fakes.clock import FakeClock
 from tests.unit.fakes.cluster import FakeCluster
@@ -66,6 +69,18 @@ async def until_tried(loop: Loop) -> None:
     await job.task
     while await loop.step():
         pass
+
+
+async def until_told(loop: Loop, alias: str) -> None:
+    """Look and try until the registry was told of this alias."""
+    key = Key("ModelRegistry", "ml", "risk")
+    await loop.reconciler.reconcile(key)
+    job = loop.registrar._jobs["ml", "risk"]
+    assert job.task is not None
+    await job.task
+    await loop.reconciler.reconcile(key)
+    (written,) = loop.cluster.objects["ModelRegistry", "ml", "risk"]["status"]["written"]
+    assert alias in written
 
 
 async def serving(book: Book, **spec: Any) -> tuple[FakeCluster, FakeClock, Loop]:
@@ -132,7 +147,14 @@ async def test_a_refusal_is_about_one_model_and_the_registry_is_there_all_the_sa
     await loop.registrar.close()
 
 
-async def test_a_registry_that_asks_for_time_gets_it() -> None:
+async def test_a_registry_that_asks_for_time_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(registrar, "asyncio", SimpleNamespace(**vars(asyncio) | {"sleep": sleep}))
     book = Book()
     book.failure = SourceError("MLflow refused with 429", wait=120.0)
     cluster = FakeCluster()
@@ -142,7 +164,7 @@ async def test_a_registry_that_asks_for_time_gets_it() -> None:
     job = loop.registrar._jobs["ml", "risk"]
     assert (job.wait, job.result.within if job.result else 0) == (120.0, 120.0)
     await asyncio.sleep(0)
-    assert book.checks == 1
+    assert (book.checks, slept) == (1, [120.0])
     await loop.registrar.close()
 
 
@@ -182,6 +204,48 @@ async def test_a_registry_at_another_address_is_told_nothing_of_versions_of_the_
     loop.watch()
     await loop.settle()
     assert len(book.told) == 2 * told, "the first one may have forgotten since"
+
+
+async def test_a_challenger_of_the_address_before_is_not_taken_away_at_the_next_one() -> None:
+    book = Book()
+    cluster, _, loop = await serving(book)
+    cluster.create(version("v2", source=NAMING | {"mlflow": {"name": "churn", "version": "2"}}))
+    loop.watch()
+    await loop.settle()
+    status = cluster.objects["Rollout", "ml", "demo"]["status"]
+    raw = cluster.objects["Rollout", "ml", "demo"]
+    cluster.create({**raw, "spec": {**raw["spec"], "suspend": True}, "status": {**status, "candidate": BEGUN}})
+    again = Loop(cluster, FakeClock(), book)
+    await until_told(again, "challenger")
+    told = len(book.told)
+    cluster.create(registry(writeBack=ALL, mlflow={"address": "http://elsewhere"}))
+    await until_tried(Loop(cluster, FakeClock(), book))
+    assert len(book.told) == told
+
+
+async def test_a_restart_in_an_outage_says_what_it_said_before_until_it_has_tried() -> None:
+    book = Book()
+    book.refusal = SourceError("MLflow did not answer in time")
+    cluster, clock = FakeCluster(), FakeClock()
+    cluster.create(registry(writeBack=ALL))
+    cluster.create(version(source=NAMING))
+    cluster.create(rollout())
+    loop = Loop(cluster, clock, book)
+    await loop.settle(registries=False)
+    await until_tried(loop)
+    await loop.registrar.close()
+    before = cluster.objects["ModelRegistry", "ml", "risk"]["status"]
+    again = Loop(cluster, clock, book)
+    while await again.step():
+        pass
+    assert cluster.objects["ModelRegistry", "ml", "risk"]["status"] == before
+    await again.registrar.close()
+
+
+async def test_a_term_of_office_begins_with_a_look_at_all_registries() -> None:
+    _, _, loop = await serving(Book())
+    loop.world.look_anew()
+    assert ("ModelRegistry", "ml", "risk") in {taken[0] for taken in iter(loop.queue.take, None)}
 
 
 async def test_a_system_that_cannot_be_asked_is_ready_when_what_it_names_is_there() -> None:

@@ -1,0 +1,39 @@
+"""Would catch a refusal about one model that holds up another, and a registry that is away and asked on and on."""
+
+from crossfade.act.record import record
+from crossfade.model.writing import Deed, Point, Release
+from crossfade.ports import RefusedError, SourceError
+
+
+class Registry:
+    """The WriteBack port: fails for models as `failures` says; `asked` lists all deeds."""
+
+    def __init__(self, **failures: SourceError) -> None:
+        self.failures = failures
+        self.asked: list[Deed] = []
+
+    async def record(self, deed: Deed) -> None:
+        """See ports.WriteBack."""
+        self.asked.append(deed)
+        if deed.model in self.failures:
+            raise self.failures[deed.model]
+
+
+def point(model: str, role: str = "champion") -> Point:
+    return Point(model, "champion", role, "1")
+
+
+async def test_a_refusal_spares_the_same_of_its_model_and_nothing_else() -> None:
+    registry = Registry(a=RefusedError("no"))
+    over = Release("a", "challenger", "challenger", "2")
+    recorded = await record(registry, [point("a"), point("a", "live"), over, point("b")])
+    assert registry.asked == [point("a"), over, point("b")]
+    assert (recorded.done, recorded.refused, recorded.failure) == ((point("b"),), "no", None)
+
+
+async def test_a_registry_that_is_away_is_left_alone_and_what_was_done_is_known() -> None:
+    away = SourceError("away", wait=7.0)
+    registry = Registry(b=away)
+    recorded = await record(registry, [point("a"), point("b"), point("c")])
+    assert registry.asked == [point("a"), point("b")]
+    assert (recorded.done, recorded.failure) == ((point("a"),), away)
