@@ -243,6 +243,8 @@ VALID: dict[str, list[Spec]] = {
                 "s3Endpoint": "https://s3.example.com",
             }
         },
+        {"wandb": {}},
+        {"wandb": {"address": "https://wandb.example.com"}, "credentials": {"secretRef": {"name": "wandb"}}},
     ],
     "ModelVersion": [
         {"modelName": "f", "version": "1.0.0", "source": {"huggingFace": {"repo": "gpt2", "revision": "refs/pr/1"}}},
@@ -337,6 +339,22 @@ VALID: dict[str, list[Spec]] = {
             "modelName": "fraud",
             "version": "2.0.4",
             "source": {"sageMaker": {"group": "Fraud-1", "approvalStatus": "Approved"}, "registryRef": {"name": "aws"}},
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.5",
+            "source": {
+                "wandb": {"entity": "risk", "project": "fraud", "collection": "détecteur v2", "version": "v0"},
+                "registryRef": {"name": "wandb"},
+            },
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.6",
+            "source": {
+                "wandb": {"entity": "acme", "registry": "RAG Models", "collection": "fraud", "alias": "production"},
+                "registryRef": {"name": "wandb"},
+            },
         },
         {
             "modelName": "fraud",

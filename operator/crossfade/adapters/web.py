@@ -43,6 +43,10 @@ class Tokens(Protocol):
         ...
 
 
+class LargeAnswerError(SourceError):
+    """A server's answer is larger than any that is read."""
+
+
 class TooLargeError(ValueError):
     """A body was larger than its limit."""
 
@@ -100,7 +104,7 @@ class Web:
         self._headers = dict(headers or {})
         self._signer = signer
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False, verify=_trust(ca))
+        self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False, verify=trust(ca))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -153,7 +157,7 @@ class Web:
         with source_errors(what):
             async with self._slots, asyncio.timeout(self._timeout), AsyncExitStack() as stack:
                 response = await stack.enter_async_context(self._opened(url, what, headers, content=content))
-                return Reply(response.status_code, dict(response.headers), await _plain_body(response, what))
+                return Reply(response.status_code, dict(response.headers), await plain_body(response, what))
 
     @asynccontextmanager
     async def post(
@@ -184,7 +188,7 @@ class Web:
         try:
             async with opened(self._client, url, what, headers, self._guard, elsewhere, wanted, content) as response:
                 yield response
-        except (FromStartError, UnreadError):
+        except (FromStartError, LargeAnswerError, UnreadError):
             raise
         except SourceError as failure:
             raise SourceError(str(failure), wait=failure.wait) from None
@@ -278,18 +282,19 @@ async def body(response: httpx.Response, limit: int) -> bytes:
     return bytes(content)
 
 
-async def _plain_body(response: httpx.Response, what: str) -> bytes:
-    """The body as it was sent: what is compressed, although we asked for what is not, can grow without bounds."""
+async def plain_body(response: httpx.Response, what: str) -> bytes:
+    """The body as it was sent: what is compressed, although we asked for what is not, can grow without bounds. Raises
+    SourceError, in which `what` is named."""
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise SourceError(f"{what} compresses its answers although it was asked not to; serve them plain")
     try:
         return await body(response, _JSON_BYTES)
     except TooLargeError as failure:
-        raise SourceError(f"{what} cannot be read: {failure}") from None
+        raise LargeAnswerError(f"{what} cannot be read: {failure}") from None
 
 
-def _trust(ca: str) -> Any:
-    """What httpx is to verify with: the authorities in PEM, or those that everybody trusts."""
+def trust(ca: str) -> Any:
+    """What httpx is to verify with: the authorities in PEM, or those that everybody trusts. Raises SourceError."""
     if not ca:
         return True
     try:

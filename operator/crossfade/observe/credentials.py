@@ -60,6 +60,8 @@ def _system(spec: ModelRegistrySpec) -> tuple[str, str, dict[str, str]]:
     if (maker := spec.sage_maker) is not None:
         address = maker.endpoint or sagemaker_endpoint(maker.region)
         return "sageMaker", address, _told(region=maker.region, s3=maker.s3_endpoint or s3_endpoint(maker.region))
+    if spec.wandb is not None:
+        return "wandb", spec.wandb.address, {}
     raise SourceError("the ModelRegistry has no system that this release knows; upgrade the operator")
 
 

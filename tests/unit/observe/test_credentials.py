@@ -138,6 +138,16 @@ async def test_azure_is_the_public_cloud_unless_it_says_another() -> None:
     assert (found.option("registry"), found.option("workspace")) == ("r", None)
 
 
+async def test_wandb_is_the_public_one_unless_it_says_another_and_wants_a_key() -> None:
+    spec: dict[str, object] = {"mlflow": None, "tls": None}
+    found = await access(secret(apiKey=b"k\n", token=b"x"), wandb={}, **spec)
+    assert (found.system, found.address, dict(found.secrets)) == ("wandb", "https://api.wandb.ai", {"apiKey": "k"})
+    found = await access(secret(apiKey=b"k"), wandb={"address": "https://wandb.example.com"}, **spec)
+    assert (found.address, found.options) == ("https://wandb.example.com", ())
+    with pytest.raises(SourceError, match=r"must have `apiKey`$"):
+        await access(secret(token=b"x"), wandb={}, **spec)
+
+
 async def test_a_registry_that_wants_neither_is_asked_as_nobody() -> None:
     assert dict((await access(credentials=None, tls=None)).secrets) == {}
 

@@ -60,6 +60,13 @@ _ONE_AZURE_SELECTOR = one_of(*_AZURE_SELECTORS)
 _GIT_IN_REGISTRY = cel(
     "!has(self.git) || has(self.registryRef)", "must have `registryRef` beside `git`: it says which repository it is in"
 )
+_WANDB_IN_REGISTRY = cel(
+    "!has(self.wandb) || has(self.registryRef)", "must have `registryRef` beside `wandb`: it says which server it is on"
+)
+_KEPT_IN = ("project", "registry")
+_ONE_PLACE = one_of(*_KEPT_IN)
+_NAMED_BY = ("version", "alias")
+_ONE_NAME = one_of(*_NAMED_BY)
 _PATH_OR_ARTIFACT = cel(
     "has(self.path) && has(self.revision) && !has(self.artifact) && !has(self.version) && !has(self.stage)"
     " || has(self.artifact) && !has(self.path) && !has(self.revision) && has(self.version) != has(self.stage)",
@@ -112,6 +119,10 @@ class AzureMlSource(ApiModel):
         if len(given(self, _AZURE_SELECTORS)) != 1:
             raise ValueError(_ONE_AZURE_SELECTOR["message"])
         return self
+
+
+_WANDB_NAME = r"^[^\x00-\x1f\x7f/\\#?%:]+$"
+_WANDB_TITLE = r"^[^\x00-\x1f\x7f/:]+$"
 
 
 class GitSource(ApiModel):
@@ -222,6 +233,32 @@ class SageMakerSource(ApiModel):
         return self
 
 
+class WandbSource(ApiModel):
+    """A version of an artifact on Weights & Biases: in the project that it was logged to, or linked into a registry."""
+
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_PLACE, _ONE_NAME))
+
+    entity: Annotated[str, StringConstraints(pattern=_WANDB_NAME, max_length=128)]
+    """The team or the user that has the project, or the organization that has the registry."""
+    project: Annotated[str, StringConstraints(pattern=_WANDB_NAME, max_length=128)] | None = None
+    """The project."""
+    registry: Annotated[str, StringConstraints(pattern=_WANDB_NAME, max_length=113)] | None = None
+    """The registry, such as `model`: its name without `wandb-registry-`."""
+    collection: Annotated[str, StringConstraints(pattern=_WANDB_TITLE, max_length=128)]
+    """The artifact's name, or that of the collection in the registry."""
+    version: Annotated[str, StringConstraints(pattern=r"^v(0|[1-9][0-9]{0,8})$", max_length=10)] | None = None
+    """The version in the project or the registry, such as `v7`."""
+    alias: Annotated[str, StringConstraints(pattern=_WANDB_TITLE, max_length=128)] | None = None
+    """Resolved once and frozen: when the alias moves, make another ModelVersion."""
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        for names, rule in ((_KEPT_IN, _ONE_PLACE), (_NAMED_BY, _ONE_NAME)):
+            if len(given(self, names)) != 1:
+                raise ValueError(rule["message"])
+        return self
+
+
 class UriSource(ApiModel):
     """A file or a folder of files behind a URI: s3, gs, az, http(s) or, where the operator allows it, file."""
 
@@ -250,6 +287,7 @@ class Source(ApiModel):
             _GIT_IN_REGISTRY,
             _CLOUD_IN_REGISTRY,
             _PACKAGE_OF_REGISTRY,
+            _WANDB_IN_REGISTRY,
         )
     )
 
@@ -267,6 +305,8 @@ class Source(ApiModel):
     """A model package in a registry of Amazon SageMaker."""
     uri: UriSource | None = None
     """A file or a folder of files."""
+    wandb: WandbSource | None = None
+    """A version of an artifact on Weights & Biases."""
     registry_ref: RegistryRef | None = None
     """The ModelRegistry to ask; what the operator itself is configured with when left out. Beside `uri` its
     `objectStore`, beneath whose address the URI is."""
@@ -288,6 +328,7 @@ class Source(ApiModel):
             (_GIT_IN_REGISTRY, known or self.git is None),
             (_CLOUD_IN_REGISTRY, known or scheme not in ("gs", "az")),
             (_PACKAGE_OF_REGISTRY, known or self.sage_maker is None),
+            (_WANDB_IN_REGISTRY, known or self.wandb is None),
         )
         if broken := [rule["message"] for rule, holds in rules if not holds]:
             raise ValueError(broken[0])
