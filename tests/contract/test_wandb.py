@@ -2,106 +2,40 @@
 that goes where it has no business, and bad days that end in wrong bytes."""
 
 import json
-import subprocess
 import uuid
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from crossfade.adapters.sources import OpenSources
 from crossfade.adapters.wandb_address import parsed
-from crossfade.api.v1alpha1.modelversion import RegistryRef, Source, WandbSource
-from crossfade.model.access import Access, Secrets
 from crossfade.observe.verify import DigestMismatch, fetch
 from crossfade.ports import SourceError
 
-from testbed.binaries.environments import python_env
-from tests.contract.loads import digest_of
 from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
+from tests.contract.wandb_bench import (
+    ITS_ENTITY,
+    ORGANIZATION,
+    READER,
+    a_cloud,
+    a_link,
+    a_path,
+    a_subject,
+    anybody,
+    logged,
+    source,
+    way_in,
+)
 from tests.support.faults import Fault, compressing, proxy, refusing, swelling, truncating
-from tests.support.wandb_cloud import SIGNATURE, Artifact, Cloud, Run, serving
-
-READER, OUTSIDER, STRANGER = (f"canary{who}".ljust(40, "0") for who in ("reader", "outsider", "stranger"))
-ORGANIZATION, ITS_ENTITY = "acme", "acme-org-entity"
-_CLIENT = Path(__file__).parents[1] / "support" / "wandb_client.py"
+from tests.support.wandb_cloud import SIGNATURE, Cloud
 
 
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
-    """W&B with two users, who are in one organization."""
-    made = Cloud(keys={READER: "reader", OUTSIDER: "outsider"}, organizations={ORGANIZATION: ITS_ENTITY})
-    with serving(made):
+    """W&B with two users."""
+    with a_cloud() as made:
         yield made
-
-
-@pytest.fixture(scope="session")
-def wandb_environment() -> Path:
-    """The folder of its client's virtual environment."""
-    return python_env("wandb")
-
-
-def way_in(key: str, address: str) -> Access:
-    return Access("wandb", address, secrets=Secrets({"apiKey": key}))
-
-
-def anybody(address: str) -> Access:
-    return Access("wandb", address)
-
-
-def source(path: str, name: str = "v0") -> Source:
-    """A version or an alias of the artifact at `<entity>/<project>/<name>`, in a registry where the project is one."""
-    entity, project, collection = path.split("/")
-    registry = project.removeprefix("wandb-registry-")
-    where = {"project": project} if registry == project else {"registry": registry}
-    selector = "version" if name.startswith("v") else "alias"
-    asked = WandbSource.model_validate({"entity": entity, "collection": collection, **where, selector: name})
-    return Source(wandb=asked, registry_ref=RegistryRef(name="wandb"))
-
-
-def a_path(name: str = "model") -> str:
-    return f"team/fraud-{uuid.uuid4().hex[:8]}/{name}"
-
-
-def logged(cloud: Cloud, path: str, number: int, **more: Any) -> Artifact:
-    files = {"model.bin": f"{path} {number}".encode() * 20, "config.json": b'{"version": %d}' % number}
-    return cloud.log(path, files, **more)
-
-
-def a_subject(cloud: Cloud) -> Subject:
-    """A model of one version, that two aliases mean; one of them moves."""
-    path, spelled = a_path(), a_path("modèle 模型")
-    logged(cloud, path, 1)
-    cloud.alias(path, "champion", 0)
-    cloud.log(spelled, {"poids é/模型.json": b"{}", "a b+c%20.bin": b"1" * 300})
-    cloud.alias(spelled, "añejo", 0)
-    entity, project, _ = path.split("/")
-    cloud.readers[entity, project] = {"reader"}
-
-    def move() -> None:
-        cloud.alias(path, "champion", logged(cloud, path, 2).version)
-
-    def overwrite(uri: str) -> None:
-        number = next(one.number for one in cloud.artifacts if one.id == parsed(uri).artifact)
-        cloud.artifacts[number].files["model.bin"] = b"\x09" * len(cloud.artifacts[number].files["model.bin"])
-
-    return Subject(
-        upstream=cloud.url,
-        access=partial(way_in, READER),
-        stranger=partial(way_in, STRANGER),
-        outsider=partial(way_in, OUTSIDER),
-        exact=source(path),
-        mutable=source(path, "champion"),
-        missing=(source(path, "v9"), source(path, "none"), source(f"{path}x"), source("team/none/model")),
-        unicode=source(spelled, "añejo"),
-        move=move,
-        overwrite=overwrite,
-        permission="a role that may read it",
-        canaries=(READER, OUTSIDER, STRANGER, SIGNATURE),
-        asks="/graphql",
-        reads="/model.bin",
-    )
 
 
 @pytest.fixture(scope="module")
@@ -124,13 +58,8 @@ class TestContract(RegistryContract):
 
 @pytest.fixture
 def linked(cloud: Cloud) -> str:
-    """The path of a collection in a registry, whose second version is the first of a project that few may read."""
-    path, registry = a_path(), f"{ITS_ENTITY}/wandb-registry-model/fraud-{uuid.uuid4().hex[:8]}"
-    data = cloud.log(a_path("payments"), {"x.csv": b"1"}, kind="dataset")
-    logged(cloud, registry, 1)
-    cloud.link(logged(cloud, path, 2, run=Run(inputs=[data]), used=["serve1", "serve2"]), registry)
-    cloud.alias(registry, "production", 1)
-    return registry
+    """The path of a collection in a registry."""
+    return a_link(cloud)
 
 
 async def test_a_registry_is_its_organizations_by_either_name(cloud: Cloud, linked: str) -> None:
@@ -359,61 +288,56 @@ async def test_a_key_that_no_header_can_carry_is_refused_unshown() -> None:
     assert "canary" not in str(failure.value)
 
 
-def by_the_client(cloud: Cloud, name: str, key: str, folder: Path, environment: Path) -> dict[str, Any]:
-    """What W&B's own client makes of it."""
-    told = json.dumps({"address": cloud.url, "key": key, "name": name, "folder": str(folder / "files")})
-    folders = {name: str(folder / name) for name in ("HOME", "WANDB_CACHE_DIR", "WANDB_DATA_DIR", "WANDB_DIR")}
-    quiet = {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true", "PYTHONDONTWRITEBYTECODE": "1"}
-    variables = {**folders, **quiet, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
-    command = [str(environment / "bin" / "python"), str(_CLIENT), told]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
+_ENTRY = {"digest": "AAAAAAAAAAAAAAAAAAAAAA==", "size": 1}
 
 
-@pytest.mark.slow
-async def test_wandbs_own_client_has_the_same_model(
-    cloud: Cloud, subject: Subject, linked: str, tmp_path: Path, wandb_environment: Path
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        ([], "is none; check that the address is W&B's API"),
+        ({"version": 2, "contents": {"a": _ENTRY}}, "a list of files of .* that cannot be understood"),
+        ({"version": 1}, "that cannot be understood"),
+        ({"version": 1, "contents": {"a": 1}}, "that cannot be understood"),
+        ({"version": 1, "contents": {"a": {**_ENTRY, "size": None}}}, "that cannot be understood"),
+        ({"version": 1, "contents": {"a": {**_ENTRY, "size": -1}}}, "that cannot be understood"),
+        ({"version": 1, "contents": {"a": {**_ENTRY, "size": True}}}, "that cannot be understood"),
+        ({"version": 1, "contents": {"../a": _ENTRY}}, "must be relative UTF-8"),
+        ({"version": 1, "contents": {"\ud800": _ENTRY}}, "must be relative UTF-8"),
+        ({"version": 1, "contents": {"a": _ENTRY}}, "the file 'a' of .* is not there any longer"),
+        ({"version": 1, "contents": {"a": {"ref": "x://[", "size": 1}}}, "is a reference to 'elsewhere'"),
+    ],
+)
+async def test_a_list_of_files_that_makes_no_sense_is_refused(subject: Subject, answer: Any, sentence: str) -> None:
+    with proxy(subject.upstream, keeps_host=True) as front:
+        access = subject.access(front.url)
+        reference = await resolve(access, subject.exact)
+        front.inject(lambda real: type(real)(200, {}, json.dumps(answer).encode()), "wandb_manifest.json")
+        with pytest.raises(SourceError, match=sentence):
+            await digest(access, reference)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ((b'"digest": "', b'"digest": "x'), "answered without an artifact, its digest or its version"),
+        ((b'"versionIndex": 0', b'"versionIndex": true'), "answered without an artifact"),
+        ((b'"versionIndex": 0', b'"versionIndex": -1'), "answered without an artifact"),
+        ((b'"versionIndex": 0', b'"versionIndex": 3'), "answered with v3 where v0 was asked for"),
+        ((b'"data"', b'"date"'), "answered Membership with no data"),
+        ((b"{", b"["), "answered Membership with no data"),
+    ],
+)
+async def test_an_answer_that_makes_no_sense_is_refused(
+    subject: Subject, change: tuple[bytes, bytes], sentence: str
 ) -> None:
-    by_organization = source(linked.replace(ITS_ENTITY, ORGANIZATION), "production")
-    for number, asked in enumerate((subject.exact, subject.mutable, subject.unicode, by_organization)):
-        model = asked.wandb
-        assert model is not None
-        project = model.project or f"wandb-registry-{model.registry}"
-        name = f"{model.entity}/{project}/{model.collection}:{model.version or model.alias}"
-        folder = tmp_path / str(number)
-        theirs = by_the_client(cloud, name, READER, folder, wandb_environment)
-        access = way_in(READER, cloud.url)
-        reference = await resolve(access, asked)
-        address = parsed(reference.immutable_uri)
-        assert (theirs["version"], theirs["id"], theirs["digest"], theirs["manifestDigest"]) == (
-            *(reference.registry_version, address.artifact),
-            *(address.digest, address.digest),
-        )
-        async with opened(access) as found:
-            ours = await found.artifacts.files(reference.immutable_uri)
-        assert {file.path: [file.size, file.md5] for file in ours} == theirs["files"]
-        assert digest_of(folder / "files") == await digest(access, reference)
-    assert reference.facts is not None
-    assert reference.facts.lineage is not None
-    assert (theirs["run"], theirs["commit"]) == (reference.facts.lineage.run_id, reference.facts.lineage.git_commit)
-    assert {name: str(value) for name, value in theirs["config"].items()} == reference.facts.lineage.parameters
-    assert reference.facts.tags is not None
-    assert ", ".join(theirs["usedBy"]) == reference.facts.tags.values["usedBy"]
-    assert ", ".join(theirs["aliases"]) == reference.facts.tags.values["aliases"]
+    with proxy(subject.upstream, keeps_host=True) as front:
+        front.inject(lambda real: type(real)(200, {}, real.content.replace(*change)))
+        with pytest.raises(SourceError, match=sentence):
+            await resolve(subject.access(front.url), subject.exact)
 
 
-@pytest.mark.slow
-def test_wandbs_own_client_is_refused_as_we_are(
-    cloud: Cloud, subject: Subject, tmp_path: Path, wandb_environment: Path
-) -> None:
-    model = subject.exact.wandb
-    assert model is not None
-    place = f"{model.entity}/{model.project}"
-    for name, key, error in (
-        (f"{place}/model:v9", READER, "artifact membership 'model:v9' not found"),
-        ("team/none/model:v0", READER, "project 'none' not found"),
-        (f"{place}/model:v0", OUTSIDER, "permission denied"),
-        (f"{place}/model:v0", STRANGER, "user is not logged in"),
-    ):
-        assert error in by_the_client(cloud, name, key, tmp_path, wandb_environment)["error"]
+async def test_names_that_make_too_long_an_address_are_refused(cloud: Cloud) -> None:
+    path = f"{'團' * 128}/{'隊' * 128}/{'模' * 128}"
+    logged(cloud, path, 1)
+    with pytest.raises(SourceError, match="are too long together; shorten them"):
+        await resolve(way_in(READER, cloud.url), source(path))
