@@ -325,7 +325,8 @@ REFUSED = {
     "two selectors": (model_version(source=_TWO_SELECTORS), "must have exactly one of `version`, `alias` and `stage`"),
     "no source": (
         model_version(source={}),
-        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `oci`, `sageMaker`, `wandb` and `uri`",
+        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `oci`, `sageMaker`, `vertexAI`, "
+        "`wandb` and `uri`",
     ),
     "an Azure model in no registry": (
         model_version(source={"azureML": {"name": "fraud", "version": "7"}}),
@@ -396,6 +397,28 @@ REFUSED = {
         ),
         "spec.source.wandb.collection in body should match",
     ),
+    "a model of Vertex AI in no registry": (
+        model_version(source={"vertexAI": {"model": "fraud", "version": "1"}}),
+        "must have `registryRef` beside `vertexAI`",
+    ),
+    "a model of Vertex AI by a version and an alias": (
+        model_version(
+            source={
+                "vertexAI": {"model": "fraud", "version": "1", "alias": "default"},
+                "registryRef": {"name": "vertex"},
+            }
+        ),
+        "must have exactly one of `version` and `alias`",
+    ),
+    "a model of Vertex AI by its whole name": (
+        model_version(
+            source={
+                "vertexAI": {"model": "projects/risk/locations/eu/models/fraud", "version": "1"},
+                "registryRef": {"name": "vertex"},
+            }
+        ),
+        "spec.source.vertexAI.model in body should match",
+    ),
     "a region of no store that has such": (
         an_object("ModelRegistry", "risk", {"objectStore": {"uri": "gs://models", "region": "eu"}}),
         "must have `region` beside an s3 address alone",
@@ -411,12 +434,12 @@ REFUSED = {
     "a registry of no system": (
         an_object("ModelRegistry", "risk", {}),
         "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `objectStore`, `oci`, "
-        "`sageMaker` and `wandb`",
+        "`sageMaker`, `vertexAI` and `wandb`",
     ),
     "a registry of two systems": (
         an_object("ModelRegistry", "risk", {"huggingFace": {}, "mlflow": {"address": "https://mlflow"}}),
         "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `objectStore`, `oci`, "
-        "`sageMaker` and `wandb`",
+        "`sageMaker`, `vertexAI` and `wandb`",
     ),
     "a repository that leads elsewhere": (
         model_version(source={"huggingFace": {"repo": "../x", "revision": "main"}}),

@@ -243,6 +243,15 @@ VALID: dict[str, list[Spec]] = {
                 "s3Endpoint": "https://s3.example.com",
             }
         },
+        {"vertexAI": {"project": "risk-1", "location": "europe-west4"}, "credentials": {"secretRef": {"name": "v"}}},
+        {
+            "vertexAI": {
+                "project": "example.com:risk",
+                "location": "x",
+                "endpoint": "https://vertex.example.com",
+                "storageEndpoint": "https://storage.example.com",
+            }
+        },
         {"wandb": {}},
         {"wandb": {"address": "https://wandb.example.com"}, "credentials": {"secretRef": {"name": "wandb"}}},
     ],
@@ -355,6 +364,16 @@ VALID: dict[str, list[Spec]] = {
                 "wandb": {"entity": "acme", "registry": "RAG Models", "collection": "fraud", "alias": "production"},
                 "registryRef": {"name": "wandb"},
             },
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.7",
+            "source": {"vertexAI": {"model": "4711", "version": "12"}, "registryRef": {"name": "vertex"}},
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.8",
+            "source": {"vertexAI": {"model": "fraud_1-x", "alias": "champion-A1"}, "registryRef": {"name": "vertex"}},
         },
         {
             "modelName": "fraud",

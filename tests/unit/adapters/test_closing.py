@@ -10,6 +10,7 @@ from crossfade.adapters.artifacts.hub_artifacts import HubArtifacts
 from crossfade.adapters.artifacts.mlflow_artifacts import MlflowArtifacts
 from crossfade.adapters.artifacts.oci_artifacts import OciArtifacts
 from crossfade.adapters.artifacts.sagemaker_artifacts import SageMakerArtifacts
+from crossfade.adapters.artifacts.vertex_artifacts import VertexArtifacts
 from crossfade.adapters.artifacts.wandb_artifacts import WandbArtifacts
 from crossfade.adapters.azureml_places import Blobs
 from crossfade.adapters.azureml_server import AzureMlServer
@@ -20,6 +21,7 @@ from crossfade.adapters.mlflow_server import MlflowServer
 from crossfade.adapters.oci_server import OciServer
 from crossfade.adapters.sagemaker_server import SageMakerServer
 from crossfade.adapters.signed import SignedFiles
+from crossfade.adapters.vertex_server import VertexServer
 from crossfade.adapters.wandb_server import WandbServer
 from crossfade.adapters.web import Web
 from crossfade.model.access import Access, Secrets
@@ -62,6 +64,7 @@ ALL: dict[str, Callable[[], Artifacts]] = {
     "az://models/risk": lambda: in_bucket("az"),
     "s3://models/risk/one": lambda: SageMakerArtifacts(SageMakerServer(SAGE_MAKER)),
     "s3://models/risk/one?as=object": lambda: SageMakerArtifacts(SageMakerServer(SAGE_MAKER)),
+    "gs://models/risk/one": lambda: VertexArtifacts(VertexServer(Access("vertexAI", URL, (("storage", URL),)))),
     WANDB: lambda: WandbArtifacts(WandbServer(Access("wandb", URL))),
 }
 

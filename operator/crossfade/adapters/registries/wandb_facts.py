@@ -3,8 +3,6 @@
 Nothing here can fail: what is not as expected is left out.
 """
 
-import json
-import re
 from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
@@ -12,14 +10,13 @@ from urllib.parse import quote
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.wandb_address import REGISTRY_PREFIX, WandbAddress
 from crossfade.api.v1alpha1.facts import Dataset, Evaluation, Facts, Lineage, Score, Tags
-from crossfade.model.loose import member, objects, text
+from crossfade.model.loose import member, moment, objects, plain, text
 
 Json = dict[str, Any]
 _API: Final = "https://api.wandb.ai"
 _APP: Final = "https://wandb.ai"
 _MOST_SCORES: Final = 64
 _MOST_RUNS: Final = 16
-_MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?")
 
 
 def facts(membership: Json, address: WandbAddress, run: Json, used: Json, page: str) -> Facts:
@@ -38,13 +35,13 @@ def _lineage(run: Json) -> Lineage | None:
     path = _path(run, text(run.get("name")))
     if path is None:
         return None
-    ended = str(run.get("heartbeatAt")).removesuffix("Z")
+    seen = f"{str(run.get('heartbeatAt')).removesuffix('Z')}Z"
     return Lineage(
         origin="Registry",
         run_id=path,
         git_commit=text(run.get("commit")),
         user=text(member(run, "user").get("username")),
-        trained_at=f"{ended}Z" if run.get("state") == "finished" and _MOMENT.fullmatch(ended) else None,
+        trained_at=moment(seen) if run.get("state") == "finished" else None,
         datasets=list(_datasets(member(run, "inputArtifacts"))),
         parameters=dict(_parameters(_object(run.get("config")))),
     )
@@ -62,7 +59,7 @@ def _datasets(connection: Json) -> Iterator[Dataset]:
 def _parameters(config: Json) -> Iterator[tuple[str, str]]:
     """`{"lr": {"value": 0.1, "desc": null}}`, without W&B's own notes."""
     for name, told in config.items():
-        value = _plain(told["value"] if isinstance(told, dict) and "value" in told else told)
+        value = plain(told["value"] if isinstance(told, dict) and "value" in told else told)
         if value and not name.startswith("_wandb"):
             yield name, value
 
@@ -80,7 +77,7 @@ def _tags(address: WandbAddress, membership: Json, used: Json) -> dict[str, str]
     source = _named(artifact)
     runs = [path for edge in objects(used.get("edges")) if (path := _run(edge)) is not None]
     found = {
-        **{name: _plain(value) for name, value in _object(artifact.get("metadata")).items()},
+        **{name: plain(value) for name, value in _object(artifact.get("metadata")).items()},
         "aliases": _listed(membership.get("aliases"), "alias"),
         "description": text(artifact.get("description")),
         "digest": address.digest,
@@ -135,16 +132,6 @@ def _app(shown: str) -> str:
 
 def _object(told: object) -> Json:
     return (json_object(told) if isinstance(told, str) else None) or {}
-
-
-def _plain(value: object) -> str | None:
-    """A text as it is, and the JSON of anything else."""
-    if isinstance(value, str):
-        return value
-    try:
-        return None if value is None else json.dumps(value, ensure_ascii=False)
-    except (RecursionError, ValueError):
-        return None
 
 
 def _listed(values: object, name: str) -> str | None:

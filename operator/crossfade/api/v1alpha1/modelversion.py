@@ -60,6 +60,10 @@ _ONE_AZURE_SELECTOR = one_of(*_AZURE_SELECTORS)
 _GIT_IN_REGISTRY = cel(
     "!has(self.git) || has(self.registryRef)", "must have `registryRef` beside `git`: it says which repository it is in"
 )
+_VERTEX_IN_REGISTRY = cel(
+    "!has(self.vertexAI) || has(self.registryRef)",
+    "must have `registryRef` beside `vertexAI`: it says which project it is in",
+)
 _WANDB_IN_REGISTRY = cel(
     "!has(self.wandb) || has(self.registryRef)", "must have `registryRef` beside `wandb`: it says which server it is on"
 )
@@ -233,6 +237,27 @@ class SageMakerSource(ApiModel):
         return self
 
 
+class VertexSource(ApiModel):
+    """A version of a model in the registry of Vertex AI."""
+
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_NAME))
+
+    model: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_][a-z0-9_-]*$", max_length=63)]
+    """The model's id, such as `4567891234567891234` or `fraud-detector`."""
+    version: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$", max_length=19)] | None = None
+    """The version's number."""
+    alias: Annotated[str, StringConstraints(pattern=r"^[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]$", max_length=128)] | None = (
+        None
+    )
+    """Such as `default`; resolved once and frozen: when the alias moves, make another ModelVersion."""
+
+    @model_validator(mode="after")
+    def _one_name(self) -> Self:
+        if len(given(self, _NAMED_BY)) != 1:
+            raise ValueError(_ONE_NAME["message"])
+        return self
+
+
 class WandbSource(ApiModel):
     """A version of an artifact on Weights & Biases: in the project that it was logged to, or linked into a registry."""
 
@@ -287,6 +312,7 @@ class Source(ApiModel):
             _GIT_IN_REGISTRY,
             _CLOUD_IN_REGISTRY,
             _PACKAGE_OF_REGISTRY,
+            _VERTEX_IN_REGISTRY,
             _WANDB_IN_REGISTRY,
         )
     )
@@ -305,6 +331,8 @@ class Source(ApiModel):
     """A model package in a registry of Amazon SageMaker."""
     uri: UriSource | None = None
     """A file or a folder of files."""
+    vertex_ai: Annotated[VertexSource | None, Field(alias="vertexAI")] = None
+    """A version of a model in the registry of Vertex AI."""
     wandb: WandbSource | None = None
     """A version of an artifact on Weights & Biases."""
     registry_ref: RegistryRef | None = None
@@ -328,6 +356,7 @@ class Source(ApiModel):
             (_GIT_IN_REGISTRY, known or self.git is None),
             (_CLOUD_IN_REGISTRY, known or scheme not in ("gs", "az")),
             (_PACKAGE_OF_REGISTRY, known or self.sage_maker is None),
+            (_VERTEX_IN_REGISTRY, known or self.vertex_ai is None),
             (_WANDB_IN_REGISTRY, known or self.wandb is None),
         )
         if broken := [rule["message"] for rule, holds in rules if not holds]:
