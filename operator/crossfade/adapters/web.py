@@ -6,8 +6,9 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import httpx
 
@@ -293,11 +294,17 @@ async def plain_body(response: httpx.Response, what: str) -> bytes:
         raise LargeAnswerError(f"{what} cannot be read: {failure}") from None
 
 
-def trust(ca: str) -> Any:
+def trust(ca: str) -> ssl.SSLContext:
     """What httpx is to verify with: the authorities in PEM, or those that everybody trusts. Raises SourceError."""
     if not ca:
-        return True
+        return _everybodys()
     try:
         return ssl.create_default_context(cadata=ca)
     except (ssl.SSLError, ValueError):
         raise SourceError("the certificate authority is no PEM certificate; put one there") from None
+
+
+@cache
+def _everybodys() -> ssl.SSLContext:
+    """Loaded once: it takes 23 ms and a MiB, and a registry has several clients."""
+    return httpx.create_ssl_context(trust_env=False)
