@@ -27,7 +27,7 @@ from tests.contract.wandb_bench import (
     source,
     way_in,
 )
-from tests.support.faults import Fault, compressing, proxy, refusing, swelling, truncating
+from tests.support.faults import Answer, Fault, compressing, proxy, refusing, swelling, truncating
 from tests.support.wandb_cloud import SIGNATURE, Cloud
 
 
@@ -74,6 +74,19 @@ async def test_a_registry_is_its_organizations_by_either_name(cloud: Cloud, link
     assert await digest(access, found[0])
     with pytest.raises(SourceError, match="shows no registry 'model' of 'other'; register it there"):
         await resolve(access, source(linked.replace(ITS_ENTITY, "other"), "production"))
+
+
+async def test_the_question_that_was_refused_is_named(cloud: Cloud, linked: str) -> None:
+    with proxy(cloud.url) as front:
+        for times, name in ((0, "Viewer"), (1, "Organizations"), (2, "Membership")):
+            front.told.clear()
+
+            def failing(answer: Answer, times: int = times) -> Answer:
+                return refusing(502)(answer) if len(front.told) > times else answer
+
+            front.inject(failing)
+            with pytest.raises(SourceError, match=rf"refused the question {name} with 502$"):
+                await resolve(way_in(READER, front.url), source(linked, "production"))
 
 
 async def test_what_made_a_model_and_who_used_it_is_known(cloud: Cloud, linked: str) -> None:

@@ -1,6 +1,6 @@
 """A stand-in for Weights & Biases: its GraphQL as far as artifacts go, and a store that asks for signed addresses.
 
-W&B's own client is held against it in tests/contract/test_wandb.py: where the two disagree, this is what is wrong.
+W&B's own client is held against it in tests/contract/test_wandb_client.py: where they disagree, this is wrong.
 """
 
 import hashlib

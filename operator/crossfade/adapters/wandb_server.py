@@ -150,4 +150,4 @@ def _until_reset(reply: Reply) -> float:
 
 
 def _name(query: str) -> str:
-    return query.partition("(")[0].removeprefix("query ")
+    return query.split()[1].partition("(")[0]
