@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from crossfade.adapters.buckets.bucket import place
-from crossfade.api.v1alpha1.modelversion import RegistryRef, Source, VertexSource
+from crossfade.api.v1alpha1.hosted import VertexSource
+from crossfade.api.v1alpha1.modelversion import RegistryRef, Source
 from crossfade.model.access import Access, Secrets
 
 from tests.contract.google_door import GoogleDoor

@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from crossfade.adapters.wandb_address import parsed
-from crossfade.api.v1alpha1.modelversion import RegistryRef, Source, WandbSource
+from crossfade.api.v1alpha1.hosted import WandbSource
+from crossfade.api.v1alpha1.modelversion import RegistryRef, Source
 from crossfade.model.access import Access, Secrets
 
 from tests.contract.registry_contract import Subject

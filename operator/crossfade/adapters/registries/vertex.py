@@ -11,7 +11,8 @@ from crossfade.model.loose import text
 from crossfade.ports import Reference, SourceError
 
 if TYPE_CHECKING:
-    from crossfade.api.v1alpha1.modelversion import Source, VertexSource
+    from crossfade.api.v1alpha1.hosted import VertexSource
+    from crossfade.api.v1alpha1.modelversion import Source
 
 Json = dict[str, Any]
 _MEND: Final = "register it there, or correct `source.vertexAI`"

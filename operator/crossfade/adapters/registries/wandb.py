@@ -10,7 +10,8 @@ from crossfade.model.loose import member, objects, text
 from crossfade.ports import Reference, SourceError
 
 if TYPE_CHECKING:
-    from crossfade.api.v1alpha1.modelversion import Source, WandbSource
+    from crossfade.api.v1alpha1.hosted import WandbSource
+    from crossfade.api.v1alpha1.modelversion import Source
 
 Json = dict[str, Any]
 _MEND: Final = "register it there, or correct `source.wandb`"
