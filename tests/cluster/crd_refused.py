@@ -72,6 +72,7 @@ def at_path(value: str) -> Object:
 
 
 _BY_URI = {"uri": {"uri": "https://models.example.com/f.tar"}}
+_ARTIFACT = {"entity": "risk", "project": "fraud", "collection": "detector"}
 _TWO_SELECTORS = {"mlflow": {"name": "f", "version": "1", "alias": "champion"}}
 _TWO_OF_A_NAME = {"stages": [{"name": "five", "weight": 5}, {"name": "five", "weight": 50}]}
 _RATIO = {"bad": "a", "total": "b"}
@@ -324,7 +325,8 @@ REFUSED = {
     "two selectors": (model_version(source=_TWO_SELECTORS), "must have exactly one of `version`, `alias` and `stage`"),
     "no source": (
         model_version(source={}),
-        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `oci`, `sageMaker` and `uri`",
+        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `oci`, `sageMaker`, `vertexAI`, "
+        "`wandb` and `uri`",
     ),
     "an Azure model in no registry": (
         model_version(source={"azureML": {"name": "fraud", "version": "7"}}),
@@ -372,6 +374,51 @@ REFUSED = {
         model_version(source={"sageMaker": {"packageArn": PACKAGE.rpartition("/")[0]}, "registryRef": {"name": "aws"}}),
         "spec.source.sageMaker.packageArn in body should match",
     ),
+    "an artifact of W&B in no registry": (
+        model_version(source={"wandb": _ARTIFACT | {"alias": "champion"}}),
+        "must have `registryRef` beside `wandb`",
+    ),
+    "an artifact of W&B in a project and a registry": (
+        model_version(
+            source={"wandb": _ARTIFACT | {"registry": "model", "version": "v1"}, "registryRef": {"name": "wandb"}}
+        ),
+        "must have exactly one of `project` and `registry`",
+    ),
+    "an artifact of W&B without version": (
+        model_version(source={"wandb": _ARTIFACT, "registryRef": {"name": "wandb"}}),
+        "must have exactly one of `version` and `alias`",
+    ),
+    "an artifact of W&B by a path": (
+        model_version(
+            source={
+                "wandb": _ARTIFACT | {"collection": "fraud/detector", "version": "v1"},
+                "registryRef": {"name": "wandb"},
+            }
+        ),
+        "spec.source.wandb.collection in body should match",
+    ),
+    "a model of Vertex AI in no registry": (
+        model_version(source={"vertexAI": {"model": "fraud", "version": "1"}}),
+        "must have `registryRef` beside `vertexAI`",
+    ),
+    "a model of Vertex AI by a version and an alias": (
+        model_version(
+            source={
+                "vertexAI": {"model": "fraud", "version": "1", "alias": "default"},
+                "registryRef": {"name": "vertex"},
+            }
+        ),
+        "must have exactly one of `version` and `alias`",
+    ),
+    "a model of Vertex AI by its whole name": (
+        model_version(
+            source={
+                "vertexAI": {"model": "projects/risk/locations/eu/models/fraud", "version": "1"},
+                "registryRef": {"name": "vertex"},
+            }
+        ),
+        "spec.source.vertexAI.model in body should match",
+    ),
     "a region of no store that has such": (
         an_object("ModelRegistry", "risk", {"objectStore": {"uri": "gs://models", "region": "eu"}}),
         "must have `region` beside an s3 address alone",
@@ -386,11 +433,13 @@ REFUSED = {
     ),
     "a registry of no system": (
         an_object("ModelRegistry", "risk", {}),
-        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `objectStore`, `oci` and `sageMaker`",
+        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `objectStore`, `oci`, "
+        "`sageMaker`, `vertexAI` and `wandb`",
     ),
     "a registry of two systems": (
         an_object("ModelRegistry", "risk", {"huggingFace": {}, "mlflow": {"address": "https://mlflow"}}),
-        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `objectStore`, `oci` and `sageMaker`",
+        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `objectStore`, `oci`, "
+        "`sageMaker`, `vertexAI` and `wandb`",
     ),
     "a repository that leads elsewhere": (
         model_version(source={"huggingFace": {"repo": "../x", "revision": "main"}}),

@@ -243,6 +243,17 @@ VALID: dict[str, list[Spec]] = {
                 "s3Endpoint": "https://s3.example.com",
             }
         },
+        {"vertexAI": {"project": "risk-1", "location": "europe-west4"}, "credentials": {"secretRef": {"name": "v"}}},
+        {
+            "vertexAI": {
+                "project": "example.com:risk",
+                "location": "x",
+                "endpoint": "https://vertex.example.com",
+                "storageEndpoint": "https://storage.example.com",
+            }
+        },
+        {"wandb": {}},
+        {"wandb": {"address": "https://wandb.example.com"}, "credentials": {"secretRef": {"name": "wandb"}}},
     ],
     "ModelVersion": [
         {"modelName": "f", "version": "1.0.0", "source": {"huggingFace": {"repo": "gpt2", "revision": "refs/pr/1"}}},
@@ -337,6 +348,32 @@ VALID: dict[str, list[Spec]] = {
             "modelName": "fraud",
             "version": "2.0.4",
             "source": {"sageMaker": {"group": "Fraud-1", "approvalStatus": "Approved"}, "registryRef": {"name": "aws"}},
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.5",
+            "source": {
+                "wandb": {"entity": "risk", "project": "fraud", "collection": "détecteur v2", "version": "v0"},
+                "registryRef": {"name": "wandb"},
+            },
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.6",
+            "source": {
+                "wandb": {"entity": "acme", "registry": "RAG Models", "collection": "fraud", "alias": "production"},
+                "registryRef": {"name": "wandb"},
+            },
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.7",
+            "source": {"vertexAI": {"model": "4711", "version": "12"}, "registryRef": {"name": "vertex"}},
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.8",
+            "source": {"vertexAI": {"model": "fraud_1-x", "alias": "champion-A1"}, "registryRef": {"name": "vertex"}},
         },
         {
             "modelName": "fraud",

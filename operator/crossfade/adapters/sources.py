@@ -215,6 +215,36 @@ def _sage_maker(access: Access, guard: "Guard", timeout: float) -> Parts:
     return Parts(registry, {"s3": lambda: artifacts}, server.close)
 
 
+def _vertex_ai(access: Access, guard: "Guard", timeout: float) -> Parts:
+    from crossfade.adapters.artifacts.vertex_artifacts import VertexArtifacts
+    from crossfade.adapters.vertex_server import VertexServer
+
+    server = VertexServer(access, guard, timeout)
+    artifacts = VertexArtifacts(server)
+
+    def registry() -> Registry:
+        from crossfade.adapters.registries.vertex import VertexRegistry
+
+        return VertexRegistry(server)
+
+    return Parts(registry, {"gs": lambda: artifacts}, server.close)
+
+
+def _wandb(access: Access, guard: "Guard", timeout: float) -> Parts:
+    from crossfade.adapters.artifacts.wandb_artifacts import WandbArtifacts
+    from crossfade.adapters.wandb_server import WandbServer
+
+    server = WandbServer(access, guard, timeout)
+    artifacts = WandbArtifacts(server)
+
+    def registry() -> Registry:
+        from crossfade.adapters.registries.wandb import WandbRegistry
+
+        return WandbRegistry(server)
+
+    return Parts(registry, {"wandb": lambda: artifacts}, server.close)
+
+
 _SYSTEMS: Mapping[str, Callable[[Access, "Guard", float], Parts]] = {
     "azureML": _azure_ml,
     "git": _git,
@@ -223,6 +253,8 @@ _SYSTEMS: Mapping[str, Callable[[Access, "Guard", float], Parts]] = {
     "objectStore": _object_store,
     "oci": _oci,
     "sageMaker": _sage_maker,
+    "vertexAI": _vertex_ai,
+    "wandb": _wandb,
 }
 
 

@@ -6,8 +6,9 @@ import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 import httpx
 
@@ -41,6 +42,10 @@ class Tokens(Protocol):
     def forget(self, refused: Mapping[str, str]) -> None:
         """The server does not know these headers any longer."""
         ...
+
+
+class LargeAnswerError(SourceError):
+    """A server's answer is larger than any that is read."""
 
 
 class TooLargeError(ValueError):
@@ -100,7 +105,7 @@ class Web:
         self._headers = dict(headers or {})
         self._signer = signer
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False, verify=_trust(ca))
+        self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False, verify=trust(ca))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -153,7 +158,7 @@ class Web:
         with source_errors(what):
             async with self._slots, asyncio.timeout(self._timeout), AsyncExitStack() as stack:
                 response = await stack.enter_async_context(self._opened(url, what, headers, content=content))
-                return Reply(response.status_code, dict(response.headers), await _plain_body(response, what))
+                return Reply(response.status_code, dict(response.headers), await plain_body(response, what))
 
     @asynccontextmanager
     async def post(
@@ -184,7 +189,7 @@ class Web:
         try:
             async with opened(self._client, url, what, headers, self._guard, elsewhere, wanted, content) as response:
                 yield response
-        except (FromStartError, UnreadError):
+        except (FromStartError, LargeAnswerError, UnreadError):
             raise
         except SourceError as failure:
             raise SourceError(str(failure), wait=failure.wait) from None
@@ -278,21 +283,28 @@ async def body(response: httpx.Response, limit: int) -> bytes:
     return bytes(content)
 
 
-async def _plain_body(response: httpx.Response, what: str) -> bytes:
-    """The body as it was sent: what is compressed, although we asked for what is not, can grow without bounds."""
+async def plain_body(response: httpx.Response, what: str) -> bytes:
+    """The body as it was sent: what is compressed, although we asked for what is not, can grow without bounds. Raises
+    SourceError, in which `what` is named."""
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise SourceError(f"{what} compresses its answers although it was asked not to; serve them plain")
     try:
         return await body(response, _JSON_BYTES)
     except TooLargeError as failure:
-        raise SourceError(f"{what} cannot be read: {failure}") from None
+        raise LargeAnswerError(f"{what} cannot be read: {failure}") from None
 
 
-def _trust(ca: str) -> Any:
-    """What httpx is to verify with: the authorities in PEM, or those that everybody trusts."""
+def trust(ca: str) -> ssl.SSLContext:
+    """What httpx is to verify with: the authorities in PEM, or those that everybody trusts. Raises SourceError."""
     if not ca:
-        return True
+        return _everybodys()
     try:
         return ssl.create_default_context(cadata=ca)
     except (ssl.SSLError, ValueError):
         raise SourceError("the certificate authority is no PEM certificate; put one there") from None
+
+
+@cache
+def _everybodys() -> ssl.SSLContext:
+    """Loaded once: it takes 23 ms and a MiB, and a registry has several clients."""
+    return httpx.create_ssl_context(trust_env=False)

@@ -19,6 +19,7 @@ from crossfade.api.v1alpha1.common import (
     validations,
 )
 from crossfade.api.v1alpha1.facts import Facts, Line, Link, Word
+from crossfade.api.v1alpha1.hosted import VertexSource, WandbSource
 from crossfade.api.v1alpha1.modelregistry import SYSTEMS, ConfigMapKeyRef
 
 _SEMVER = (
@@ -59,6 +60,13 @@ _AZURE_SELECTORS = ("version", "label", "stage", "tag")
 _ONE_AZURE_SELECTOR = one_of(*_AZURE_SELECTORS)
 _GIT_IN_REGISTRY = cel(
     "!has(self.git) || has(self.registryRef)", "must have `registryRef` beside `git`: it says which repository it is in"
+)
+_VERTEX_IN_REGISTRY = cel(
+    "!has(self.vertexAI) || has(self.registryRef)",
+    "must have `registryRef` beside `vertexAI`: it says which project it is in",
+)
+_WANDB_IN_REGISTRY = cel(
+    "!has(self.wandb) || has(self.registryRef)", "must have `registryRef` beside `wandb`: it says which server it is on"
 )
 _PATH_OR_ARTIFACT = cel(
     "has(self.path) && has(self.revision) && !has(self.artifact) && !has(self.version) && !has(self.stage)"
@@ -250,6 +258,8 @@ class Source(ApiModel):
             _GIT_IN_REGISTRY,
             _CLOUD_IN_REGISTRY,
             _PACKAGE_OF_REGISTRY,
+            _VERTEX_IN_REGISTRY,
+            _WANDB_IN_REGISTRY,
         )
     )
 
@@ -267,6 +277,10 @@ class Source(ApiModel):
     """A model package in a registry of Amazon SageMaker."""
     uri: UriSource | None = None
     """A file or a folder of files."""
+    vertex_ai: Annotated[VertexSource | None, Field(alias="vertexAI")] = None
+    """A version of a model in the registry of Vertex AI."""
+    wandb: WandbSource | None = None
+    """A version of an artifact on Weights & Biases."""
     registry_ref: RegistryRef | None = None
     """The ModelRegistry to ask; what the operator itself is configured with when left out. Beside `uri` its
     `objectStore`, beneath whose address the URI is."""
@@ -288,6 +302,8 @@ class Source(ApiModel):
             (_GIT_IN_REGISTRY, known or self.git is None),
             (_CLOUD_IN_REGISTRY, known or scheme not in ("gs", "az")),
             (_PACKAGE_OF_REGISTRY, known or self.sage_maker is None),
+            (_VERTEX_IN_REGISTRY, known or self.vertex_ai is None),
+            (_WANDB_IN_REGISTRY, known or self.wandb is None),
         )
         if broken := [rule["message"] for rule, holds in rules if not holds]:
             raise ValueError(broken[0])
