@@ -12,6 +12,7 @@ from crossfade.observe.poller import Poller
 from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.resolver import Resolver
 from crossfade.observe.scout import Scout
+from crossfade.observe.turns import Turns
 from crossfade.ports import Clock, Cluster, Metrics, Prober, Sources
 from crossfade.settings import Settings
 from crossfade.status.events import Events
@@ -46,7 +47,7 @@ class Office:
             settings.pickle_policy,
         )
         self._world = world
-        self._resolver = Resolver(outside.sources, cluster, clock, _jitter)
+        self._resolver = Resolver(Turns(outside.sources, cluster), clock, _jitter)
         self._poller = Poller(prometheuses, clock, settings.metrics_interval, world.under_way, world.breach)
         self._foreseer = Foreseer(prometheuses, clock)
         self._scout = Scout(cluster, clock)

@@ -15,6 +15,7 @@ from crossfade.observe.poller import Poller
 from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.resolver import Resolver
 from crossfade.observe.scout import Scout
+from crossfade.observe.turns import Turns
 from crossfade.ports import WHOLE, Answer, Part, ProbeError, RawSeries, Reference, Registry, SourceError, StoredFile
 from crossfade.status.events import Events
 from crossfade.watch.listing import WATCHED
@@ -87,7 +88,7 @@ class Loop:
         self.queue = WorkQueue(clock, lambda: 0.0)
         self.world = World(self.queue)
         self.poller = Poller({DEFAULT: Silence()}, clock, 5.0, self.world.under_way, self.world.breach)
-        self.resolver = Resolver(self.sources, cluster, clock, lambda: 1.0)
+        self.resolver = Resolver(Turns(self.sources, cluster), clock, lambda: 1.0)
         self.foreseer = Foreseer({DEFAULT: Silence()}, clock)
         self.scout = Scout(cluster, clock)
         self.rehearser = Rehearser(Nobody(), clock)
