@@ -65,6 +65,7 @@ class Kind:
 
 ROLLOUTS = Kind(meta.API_VERSION, "rollouts", "Rollout")
 MODEL_VERSIONS = Kind(meta.API_VERSION, "modelversions", "ModelVersion")
+MODEL_SOURCES = Kind(meta.API_VERSION, "modelsources", "ModelSource")
 MODEL_REGISTRIES = Kind(meta.API_VERSION, "modelregistries", "ModelRegistry")
 METRIC_TEMPLATES = Kind(meta.API_VERSION, "metrictemplates", "MetricTemplate")
 DEPLOYMENTS = Kind("apps/v1", "deployments", "Deployment")
@@ -90,8 +91,8 @@ Marks = Mapping[str, str | None]
 
 
 class Cluster(Protocol):
-    """The Kubernetes API. All writes to what is ours are server-side apply by fixed field managers, but for deletes and
-    scaling."""
+    """The Kubernetes API. All writes to what is ours are server-side apply by fixed field managers, but for deletes,
+    scaling and what is made once."""
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Object:
         """One object as stored now. `namespace` is None for kinds without. Raises ClusterError."""
@@ -102,6 +103,15 @@ class Cluster(Protocol):
 
         With `force` our fields are taken from whoever set them to something else; without, that is a 409.
         """
+        ...
+
+    async def claim(self, kind: Kind, body: Object, manager: str) -> Object:
+        """Apply as this field manager, and take nothing from anybody. Returns the stored object. Raises ClusterError,
+        with 409 when somebody else has set one of the fields to something else."""
+        ...
+
+    async def make(self, kind: Kind, body: Object) -> Object:
+        """Create, as `crossfade`. Returns the stored object. Raises ClusterError, with 409 when the name is taken."""
         ...
 
     async def apply_status(self, kind: Kind, body: Object) -> Object:
@@ -184,13 +194,15 @@ class Metrics(Protocol):
 class Reference:
     """What a registry says a reference means: the immutable place of the bytes, and what it knows of them.
 
-    `registry_version` is empty where the source is in no registry, and `facts` None where nothing is known.
+    `registry_version` is empty where the source is in no registry, and `facts` None where nothing is known. `pinned` is
+    the source that means this and never anything else; None where there is none.
     """
 
     uri: str
     immutable_uri: str
     registry_version: str = ""
     facts: "Facts | None" = None
+    pinned: "Source | None" = None
 
 
 class Registry(Protocol):

@@ -43,7 +43,9 @@ class GitRegistry:
         if not address.fits():
             raise SourceError("`source.git.path` is too long to be recorded; shorten it", retry=False)
         known = await facts(self._models, commit, path, tags)
-        return Reference(str(address), str(address), commit.oid, known)
+        exact = {"path": path, "revision": commit.oid, "artifact": None, "version": None, "stage": None}
+        pinned = source.model_copy(update={"git": asked.model_copy(update=exact)})
+        return Reference(str(address), str(address), commit.oid, known, pinned)
 
     async def _at(self, revision: str) -> Commit:
         """The commit of a commit, a tag or a branch; of a tag where both have the name, as Git has it."""

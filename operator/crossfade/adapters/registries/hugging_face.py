@@ -44,7 +44,9 @@ class HuggingFaceRegistry:
         if not address.fits():
             raise SourceError("`allowPatterns` and `ignorePatterns` are too long together; shorten them", retry=False)
         plain = str(HubAddress(address.repo, address.commit))
-        return Reference(plain, str(address), address.commit, self._facts(address, found))
+        exact = asked.model_copy(update={"revision": address.commit})
+        pinned = source.model_copy(update={"hugging_face": exact})
+        return Reference(plain, str(address), address.commit, self._facts(address, found), pinned)
 
     def _commit(self, asked: "HuggingFaceSource", found: Mapping[str, Any]) -> str:
         commit = found.get("sha")

@@ -33,7 +33,11 @@ class MlflowRegistry:
         version = str(found.get("version", ""))
         self._require_ready(asked, version, str(found.get("status", "READY")))
         uri = await self._place(asked, version)
-        return Reference(f"models:/{asked.name}/{version}", uri, version, await self._facts(asked, version, found))
+        exact = asked.model_copy(update={"version": version, "alias": None, "stage": None})
+        pinned = source.model_copy(update={"mlflow": exact})
+        return Reference(
+            f"models:/{asked.name}/{version}", uri, version, await self._facts(asked, version, found), pinned
+        )
 
     async def _place(self, asked: "MlflowSource", version: str) -> str:
         """Where the files are: an address that may be shown."""

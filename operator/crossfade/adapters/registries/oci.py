@@ -29,7 +29,9 @@ class OciRegistry:
         layers(manifest, what)
         uri = f"oci://{self._server.host}/{repository}@{digest}"
         known = facts(manifest, await self._config(repository, manifest))
-        return Reference(uri, uri, digest.removeprefix("sha256:"), known)
+        exact = source.oci.model_copy(update={"reference": f"{repository}@{digest}"})
+        pinned = source.model_copy(update={"oci": exact})
+        return Reference(uri, uri, digest.removeprefix("sha256:"), known, pinned)
 
     async def _config(self, repository: str, manifest: dict[str, Any]) -> dict[str, Any]:
         """What the artifact says of its model; empty where it says nothing of the kind."""
