@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from crossfade.api import meta
 from crossfade.model.access import Access
@@ -13,6 +13,7 @@ from crossfade.model.rehearsal import Probe
 
 if TYPE_CHECKING:  # the loader starts in every pod and needs none of the API's types
     from crossfade.api.v1alpha1.facts import Facts
+    from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
     from crossfade.api.v1alpha1.modelversion import Source
 
 Object = dict[str, Any]
@@ -213,6 +214,33 @@ class Registry(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A version that a registry has, by what may be its semantic version, and the source to resolve it by."""
+
+    name: str
+    source: "Source"
+
+
+@runtime_checkable
+class Catalogue(Protocol):
+    """A registry that can say which versions there are."""
+
+    async def versions(self, spec: "ModelSourceSpec") -> Sequence[Listed]:
+        """All versions of the model that is followed; what has no name that could be a version may be left out. Raises
+        SourceError."""
+        ...
+
+
+def catalogue(registry: Registry, system: str) -> Catalogue:
+    """The registry as one that lists. Raises SourceError where it is none."""
+    if not isinstance(registry, Catalogue):
+        raise SourceError(f"versions in `{system}` cannot be listed; follow something else than `semver`")
+    return registry
+
+
+MOST_LISTED = 20_000
+"""Versions of one model that are looked at to find the newest in a range."""
 Packing = Literal["tar", "tar+gzip", "tar+zstd"]
 
 

@@ -2,12 +2,14 @@
 sentence that repeats nothing secret."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
@@ -19,6 +21,7 @@ from crossfade.model.networks import Networks
 from crossfade.ports import WHOLE, FromStartError, Part, SourceError
 
 _JSON_BYTES: Final = 4 << 20
+_NEXT: Final = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 _AT_ONCE: Final = 20
 """Requests to one registry side by side."""
 _MAX_REDIRECTS: Final = 3
@@ -296,3 +299,10 @@ def _trust(ca: str) -> Any:
         return ssl.create_default_context(cadata=ca)
     except (ssl.SSLError, ValueError):
         raise SourceError("the certificate authority is no PEM certificate; put one there") from None
+
+
+def next_page(link: str) -> Mapping[str, str] | None:
+    """Of the address that a header `Link` names as the next page what follows its `?`, None when it names none:
+    whatever host that is, this server is asked."""
+    found = _NEXT.search(link)
+    return dict(parse_qsl(urlsplit(found[1]).query)) if found else None

@@ -3,16 +3,19 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from traceback import format_tb
 
 from pydantic import ValidationError
 
+from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
 from crossfade.api.v1alpha1.modelversion import Source
+from crossfade.decide.following import followed
+from crossfade.decide.ranges import newest
 from crossfade.model.snapshot import RegistryFacts
 from crossfade.model.sourcing import Answer, Meaning
 from crossfade.observe.turns import Turns
-from crossfade.ports import Clock, Reference, SourceError
+from crossfade.ports import Clock, Reference, Registry, SourceError, catalogue
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +31,7 @@ class Question:
 
     uid: str
     generation: int
-    source: Source
+    spec: ModelSourceSpec
     registry: RegistryFacts | None
 
 
@@ -88,9 +91,8 @@ class Asker:
     async def _meaning(self, namespace: str, question: Question) -> tuple[Meaning | None, str, float]:
         """What it means, or why it is not known, and for how long the registry is to be left alone."""
         try:
-            async with self._turns.opened(namespace, question.source, question.registry) as turn, turn.asking:
-                reference = await turn.opened.registry.resolve(question.source)
-            return _understood(reference), "", 0.0
+            async with self._turns.opened(namespace, question.spec.system, question.registry) as turn, turn.asking:
+                return await _asked(turn.opened.registry, question.spec), "", 0.0
         except SourceError as error:
             return None, _in_words_of_its_spec(str(error)), error.wait
         except Exception as error:
@@ -98,6 +100,21 @@ class Asker:
             where = "".join(format_tb(error.__traceback__))
             log.error("asking for a ModelSource failed: %s at\n%s", type(error).__name__, where)  # noqa: TRY400
             return None, "the registry could not be asked because of a fault in the operator; see its log", 0.0
+
+
+async def _asked(registry: Registry, spec: ModelSourceSpec) -> Meaning:
+    """What is followed means this. Raises SourceError."""
+    if spec.semver is None:
+        return _understood(await registry.resolve(followed(spec)))
+    listed = await catalogue(registry, spec.system).versions(spec)
+    chosen = await asyncio.to_thread(newest, spec.semver, [one.name for one in listed])
+    if chosen is None:
+        raise SourceError(
+            f"of {len(listed)} versions of what is followed none is in the range `{spec.semver}`; register one, or "
+            "widen the range"
+        )
+    source = next(one.source for one in listed if one.name == chosen)
+    return replace(_understood(await registry.resolve(source)), tag=chosen)
 
 
 def _understood(reference: Reference) -> Meaning:

@@ -134,7 +134,7 @@ class Resolver:
         self, namespace: str, spec: ModelVersionSpec, registry: RegistryFacts | None, look: Look
     ) -> tuple[Reference, Measured]:
         """What the source means now, and what its bytes are, shown to `look`. Raises SourceError."""
-        async with self._turns.opened(namespace, spec.source, registry) as turn:
+        async with self._turns.opened(namespace, spec.source.system, registry) as turn:
             async with turn.asking:
                 reference = await _followed(turn.opened, spec)
             async with turn.reading(), self._hashing:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from crossfade.api.v1alpha1.modelversion import Source
 from crossfade.model.access import Access
 from crossfade.model.snapshot import RegistryFacts
 from crossfade.observe.credentials import access_to
@@ -55,25 +54,25 @@ class Turns:
         self._slots: defaultdict[str, _Slots] = defaultdict(_Slots)
 
     @asynccontextmanager
-    async def opened(self, namespace: str, source: Source, registry: RegistryFacts | None) -> AsyncIterator[Turn]:
-        """The registry that the source is in; None for those of the operator's own configuration. Entering raises
-        SourceError."""
+    async def opened(self, namespace: str, system: str | None, registry: RegistryFacts | None) -> AsyncIterator[Turn]:
+        """The registry that a source of this system is in; None for those of the operator's own configuration.
+        Entering raises SourceError."""
         one = f"{namespace}/{registry.name}" if registry else ""
         async with self._slotted(namespace) as shared, self._slotted(one) as slots:
             async with slots.asking:
-                access = await self._access(namespace, source, registry)
+                access = await self._access(namespace, system, registry)
             async with self._sources.open(access) as opened:
                 yield Turn(opened, slots.asking, slots.reading, shared.together)
 
-    async def _access(self, namespace: str, source: Source, registry: RegistryFacts | None) -> Access | None:
+    async def _access(self, namespace: str, system: str | None, registry: RegistryFacts | None) -> Access | None:
         """The way in, None for what the operator itself is configured with. Raises SourceError."""
         if registry is None:
             return None
         access = await access_to(self._cluster, namespace, registry)
-        if access.system != source.system:
+        if access.system != system:
             raise SourceError(
-                f"the source is `{source.system}`, but the ModelRegistry {registry.name} is "
-                f"`{access.system}`; name one in `source.registryRef` that is `{source.system}`"
+                f"the source is `{system}`, but the ModelRegistry {registry.name} is "
+                f"`{access.system}`; name one in `source.registryRef` that is `{system}`"
             )
         return access
 

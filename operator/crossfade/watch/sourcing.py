@@ -5,7 +5,6 @@ from http import HTTPStatus
 
 from crossfade.act.execute import StaleError
 from crossfade.act.moving import OwnedError, move_rollout
-from crossfade.decide.following import followed
 from crossfade.decide.sourcing import SourcePlan, not_made, not_moved, plan_source
 from crossfade.model.sourcing import SourceSnapshot
 from crossfade.observe.asker import Asker, Question
@@ -91,5 +90,5 @@ class Sourcing:
 
     def _ask(self, key: Key, snapshot: SourceSnapshot, plan: SourcePlan) -> None:
         if plan.ask and snapshot.spec is not None:
-            question = Question(snapshot.uid, snapshot.generation, followed(snapshot.spec), snapshot.registry)
+            question = Question(snapshot.uid, snapshot.generation, snapshot.spec, snapshot.registry)
             self._asker.ask((key.namespace, key.name), question, lambda: self._world.queue.add(key))

@@ -35,6 +35,7 @@ from crossfade.api.v1alpha1.spelling import (
     Revision,
     SageMakerApproval,
     SageMakerGroup,
+    VersionRange,
 )
 
 FOLLOWED = ("git", "huggingFace", "mlflow", "oci", "sageMaker")
@@ -44,12 +45,16 @@ _NEEDS_REGISTRY = cel(
     "has(self.registryRef) || has(self.huggingFace) || has(self.mlflow)",
     "must have `registryRef` beside `git`, `oci` and `sageMaker`: it says which registry it is in",
 )
-_MLFLOW_SELECTORS = ("alias", "stage")
+_MLFLOW_SELECTORS = ("alias", "stage", "semver")
 _ONE_OF_MLFLOW = one_of(*_MLFLOW_SELECTORS)
+_HUB_SELECTORS = ("revision", "semver")
+_ONE_OF_HUB = one_of(*_HUB_SELECTORS)
+_OCI_SELECTORS = ("tag", "semver")
+_ONE_OF_OCI = one_of(*_OCI_SELECTORS)
 _GIT_PLACE = cel(
-    "has(self.path) && has(self.revision) && !has(self.artifact) && !has(self.stage)"
-    " || has(self.artifact) && has(self.stage) && !has(self.path) && !has(self.revision)",
-    "must have `path` and `revision`, or `artifact` and `stage`",
+    "has(self.path) && !has(self.artifact) && !has(self.stage) && has(self.revision) != has(self.semver)"
+    " || has(self.artifact) && !has(self.path) && !has(self.revision) && has(self.stage) != has(self.semver)",
+    "must have `path` and one of `revision` and `semver`, or `artifact` and one of `stage` and `semver`",
 )
 _NO_COMMIT = cel("!self.matches('^[0-9a-f]{40}$')", "must be a branch or a tag: a commit never means anything else")
 _INTERVAL = cel(
@@ -88,27 +93,40 @@ class FollowedGit(ApiModel):
     """An artifact that GTO knows, such as `fraud-detector`."""
     stage: GtoStage | None = None
     """Follows the version that GTO assigned last to this stage."""
+    semver: VersionRange | None = None
+    """Follows the newest of the repository's tags, or of GTO's versions of the artifact, in this range."""
 
     @model_validator(mode="after")
     def _path_or_artifact(self) -> Self:
-        by_path = (self.path is not None, self.revision is not None)
-        by_gto = (self.artifact is not None, self.stage is not None)
-        if not ((all(by_path) and not any(by_gto)) or (all(by_gto) and not any(by_path))):
-            raise ValueError(_GIT_PLACE["message"])
-        return self
+        ranged = self.semver is not None
+        by_path, by_gto = (self.path, self.revision), (self.artifact, self.stage)
+        for (place, selector), other in ((by_path, by_gto), (by_gto, by_path)):
+            if place is not None and (selector is not None) != ranged and other == (None, None):
+                return self
+        raise ValueError(_GIT_PLACE["message"])
 
 
 class FollowedHub(ApiModel):
     """A model on the Hugging Face Hub."""
 
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_OF_HUB))
+
     repo: HubRepo
     """The repository, such as `google-bert/bert-base-uncased`."""
-    revision: MovingRevision
+    revision: MovingRevision | None = None
     """The branch or the tag, such as `main`."""
+    semver: VersionRange | None = None
+    """Follows the newest of the repository's tags in this range."""
     allow_patterns: Patterns = Field(default_factory=list)
     """As in a ModelVersion."""
     ignore_patterns: Patterns = Field(default_factory=list)
     """As in a ModelVersion."""
+
+    @model_validator(mode="after")
+    def _one_selector(self) -> Self:
+        if len(given(self, _HUB_SELECTORS)) != 1:
+            raise ValueError(_ONE_OF_HUB["message"])
+        return self
 
 
 class FollowedMlflow(ApiModel):
@@ -122,6 +140,8 @@ class FollowedMlflow(ApiModel):
     """Follows the version that has this alias, such as `champion`."""
     stage: MlflowStage | None = None
     """Follows the newest version in this stage."""
+    semver: VersionRange | None = None
+    """Follows the version whose tag `version` is the newest in this range, such as `^1.2`."""
 
     @model_validator(mode="after")
     def _one_selector(self) -> Self:
@@ -133,10 +153,20 @@ class FollowedMlflow(ApiModel):
 class FollowedOci(ApiModel):
     """An artifact or an image in an OCI registry."""
 
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_OF_OCI))
+
     repository: OciRepository
     """The repository, such as `risk/fraud`."""
-    tag: OciTag
+    tag: OciTag | None = None
     """Follows the manifest that has this tag, such as `stable`."""
+    semver: VersionRange | None = None
+    """Follows the newest of the repository's tags in this range."""
+
+    @model_validator(mode="after")
+    def _one_selector(self) -> Self:
+        if len(given(self, _OCI_SELECTORS)) != 1:
+            raise ValueError(_ONE_OF_OCI["message"])
+        return self
 
 
 class FollowedSageMaker(ApiModel):
@@ -198,6 +228,17 @@ class ModelSourceSpec(ApiModel):
     """What is moved to them; nothing when left out, they are proposed."""
     suspend: bool = False
     """Whether to leave registry and Rollout alone for now."""
+
+    @property
+    def system(self) -> str:
+        """The system that the model is in, by its member's name."""
+        return given(self, FOLLOWED)[0]
+
+    @property
+    def semver(self) -> str | None:
+        """The range that is followed; None where something else is."""
+        ranged = (self.git, self.hugging_face, self.mlflow, self.oci)
+        return next((one.semver for one in ranged if one is not None), None)
 
     @model_validator(mode="after")
     def _one_followed(self) -> Self:
