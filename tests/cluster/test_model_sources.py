@@ -109,4 +109,9 @@ async def test_an_alias_that_moves_moves_the_rollout_that_was_handed_over_and_no
     command = said.partition("or run: kubectl ")[2]
     bed.kubectl(*[word.strip("'") for word in command.split(" ")])
     await until("ModelSource", "other", ready("Moved"), 30)
+    handed["metadata"] = {"name": "kept"}
+    bed.kubectl("apply", "--namespace", namespace, *words, "-f", "-", input=json.dumps(handed))
+    kept = json.loads(bed.kubectl("get", "rollout", "kept", "-n", namespace, "-o=json", "--show-managed-fields"))
+    ours = [one["fieldsV1"]["f:spec"] for one in kept["metadata"]["managedFields"] if one["manager"] == MANAGER]
+    assert "f:serving" in ours[0], "why the Rollout is read before: an apply of one field would take this away"
     assert len(await endpoint.items("ModelVersion")) == 2

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from crossfade.adapters import oci_server
 from crossfade.model.access import Access, Secrets
 from crossfade.observe.verify import DigestMismatch, fetch, measure
 from crossfade.ports import SourceError
@@ -18,6 +19,7 @@ from crossfade.ports import SourceError
 from tests.contract.conftest import serving
 from tests.contract.oci_bench import (
     MODELPACK,
+    OUTSIDER,
     READER,
     STRANGER,
     Json,
@@ -32,7 +34,7 @@ from tests.contract.oci_bench import (
     with_passwords,
     with_tokens,
 )
-from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
+from tests.contract.registry_contract import RegistryContract, Subject, digest, listed, opened, resolve
 from tests.support.faults import Answer, proxy, refusing, truncating
 from tests.support.folders import on_disk, tar
 
@@ -360,3 +362,21 @@ async def test_a_registry_that_asks_nobody_is_told_no_secret(tmp_path: Path) -> 
         found = await resolve(by_password(READER, front.url), source("churn:1"))
         assert (await digest(by_password(READER, front.url), found)).startswith("sha256:")
         assert front.sent("authorization") == {None}
+
+
+async def test_tags_that_are_versions_are_listed_page_by_page(oci: OciBench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(oci_server, "_TAGS", 2)
+    name = a_name()
+    for tag in ("1.2.0", "v1.10.0", "champion", "2.0.0-rc.1", "1.3"):
+        oci.modelpack(f"{name}:{tag}", weight("weights", tag.encode()))
+    followed = {"oci": {"repository": name, "semver": "^1"}, "registryRef": {"name": "models"}}
+    with proxy(oci.url) as front:
+        found = await listed(by_password(READER, front.url), **followed)
+        assert sum("/tags/list" in path for path, _ in front.seen) >= 3
+    assert {tag: one.oci and one.oci.reference for tag, one in found.items()} == {
+        tag: f"{name}:{tag}" for tag in ("1.2.0", "v1.10.0", "2.0.0-rc.1")
+    }
+    with pytest.raises(SourceError, match="has no repository"):
+        await listed(by_password(READER, oci.url), **followed | {"oci": {"repository": a_name(), "semver": "^1"}})
+    with pytest.raises(SourceError, match="permission to pull from the repository"):
+        await listed(by_password(OUTSIDER, oci.url), **followed)
