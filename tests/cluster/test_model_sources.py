@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crossfade.api.meta import API_VERSION
 
 from testbed.bed import Bed
+from testbed.errors import TestbedError
 from tests.contract.conftest import MlflowBench
 from tests.support import objects
 from tests.support.endpoint import Endpoint
@@ -49,6 +51,30 @@ def promoted(found: Object) -> bool:
     return conditions(found).get("Ready", {}).get("status") == "True"
 
 
+def claimed(name: str, version: str) -> str:
+    """What a ModelSource applies to a Rollout."""
+    metadata, spec = {"name": name}, {"modelVersion": version}
+    return json.dumps({"apiVersion": API_VERSION, "kind": "Rollout", "metadata": metadata, "spec": spec})
+
+
+@pytest.mark.parametrize(
+    ("words", "owner"),
+    [
+        (("create", "--field-manager=helm"), "helm"),
+        (("apply", "--server-side", "--field-manager=argocd-controller"), "argocd-controller"),
+        (("apply",), "kubectl-client-side-apply"),
+    ],
+)
+def test_whoever_made_a_rollout_owns_what_it_names(
+    bed: Bed, endpoint: Endpoint, words: tuple[str, ...], owner: str
+) -> None:
+    one, here = objects.rollout("made", "none-yet", endpoint.host), ("--namespace", endpoint.namespace, "-f", "-")
+    bed.kubectl(*words, *here, input=json.dumps(one))
+    claim = ("apply", "--server-side", f"--field-manager={MANAGER}", "--dry-run=server", *here)
+    with pytest.raises(TestbedError, match=rf'conflict with "{owner}"'):
+        bed.kubectl(*claim, input=claimed("made", "other"))
+
+
 async def test_an_alias_that_moves_moves_the_rollout_that_was_handed_over_and_no_other(
     bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], mlflow: MlflowBench, tmp_path: Path
 ) -> None:
@@ -76,20 +102,14 @@ async def test_an_alias_that_moves_moves_the_rollout_that_was_handed_over_and_no
     other = json.loads(bed.kubectl("get", "modelsource", "fraud-detector", "-n", namespace, "-o", "json"))["spec"]
     await endpoint.create(
         {
-            "apiVersion": "crossfade.dev/v1alpha1",
+            "apiVersion": API_VERSION,
             "kind": "ModelSource",
             "metadata": {"name": "other"},
             "spec": {**other, "moves": {"rollout": "kept"}},
         }
     )
-    handed = {
-        "apiVersion": "crossfade.dev/v1alpha1",
-        "kind": "Rollout",
-        "metadata": {"name": "fraud"},
-        "spec": {"modelVersion": first},
-    }
     words = ("--server-side", "--force-conflicts", f"--field-manager={MANAGER}")
-    bed.kubectl("apply", "--namespace", namespace, *words, "-f", "-", input=json.dumps(handed))
+    bed.kubectl("apply", "--namespace", namespace, *words, "-f", "-", input=claimed("fraud", first))
     for rollout in ("fraud", "kept"):
         await until("Rollout", rollout, promoted, 60)
     before = (await until("Rollout", "kept", promoted, 5))["spec"]
@@ -109,8 +129,7 @@ async def test_an_alias_that_moves_moves_the_rollout_that_was_handed_over_and_no
     command = said.partition("or run: kubectl ")[2]
     bed.kubectl(*[word.strip("'") for word in command.split(" ")])
     await until("ModelSource", "other", ready("Moved"), 30)
-    handed["metadata"] = {"name": "kept"}
-    bed.kubectl("apply", "--namespace", namespace, *words, "-f", "-", input=json.dumps(handed))
+    bed.kubectl("apply", "--namespace", namespace, *words, "-f", "-", input=claimed("kept", first))
     kept = json.loads(bed.kubectl("get", "rollout", "kept", "-n", namespace, "-o=json", "--show-managed-fields"))
     ours = [one["fieldsV1"]["f:spec"] for one in kept["metadata"]["managedFields"] if one["manager"] == MANAGER]
     assert "f:serving" in ours[0], "why the Rollout is read before: an apply of one field would take this away"

@@ -90,7 +90,7 @@ def _heard(snapshot: SourceSnapshot, spec: ModelSourceSpec) -> ModelSourceStatus
     status, answer = snapshot.status, asked(snapshot)
     if status.observed_generation != snapshot.generation or (answer is None and snapshot.answer is not None):
         status = status.model_copy(update={"next_check": None, "failure": None})
-    if answer is None or stamp(answer.at) == status.last_checked:
+    if answer is None or (status.next_check is not None and stamp(answer.at) == status.last_checked):
         return status
     wait = max(_stretched(snapshot, spec), min(answer.wait, _LONGEST_WAIT_SECONDS))
     times = {"last_checked": stamp(answer.at), "next_check": stamp(answer.at + wait)}
