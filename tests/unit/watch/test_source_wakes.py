@@ -38,10 +38,11 @@ def test_its_registry_its_version_and_its_rollout_wake_it() -> None:
     found = watcher(registry(), version(), rollout())
     assert woken(found, "risk", metadata={"generation": 2})
     assert woken(found, "v1", status={"resolved": {"digest": "x"}})
-    assert woken(found, "demo", metadata={"generation": 2})
-    assert woken(found, "demo", status={"candidate": {"ready": 0}})
-    assert not woken(found, "demo", status={"candidate": {"ready": 1}})
-    assert woken(found, "demo", status={"outcome": {"result": "Promoted"}})
+    edited = {"generation": 2}
+    assert woken(found, "demo", metadata=edited)
+    assert woken(found, "demo", metadata=edited, status={"candidate": {"ready": 0}})
+    assert not woken(found, "demo", metadata=edited, status={"candidate": {"ready": 1}})
+    assert woken(found, "demo", metadata=edited, status={"outcome": {"result": "Promoted"}})
 
 
 def test_others_do_not() -> None:
