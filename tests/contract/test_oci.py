@@ -8,12 +8,9 @@ import uuid
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import zstandard
-from crossfade.adapters import oci_server
-from crossfade.adapters.web import Guard
 from crossfade.model.access import Access, Secrets
 from crossfade.observe.verify import DigestMismatch, fetch, measure
 from crossfade.ports import SourceError
@@ -379,31 +376,3 @@ async def test_tags_that_are_versions_are_listed(oci: OciBench) -> None:
         await listed(by_password(READER, oci.url), **followed | {"oci": {"repository": a_name(), "semver": "^1"}})
     with pytest.raises(SourceError, match="permission to pull from the repository"):
         await listed(by_password(OUTSIDER, oci.url), **followed)
-
-
-class Paging(BaseHTTPRequestHandler):
-    """A registry that gives two tags at a time, as the distribution specification has it; Debian gives all at once."""
-
-    tags: tuple[str, ...] = ("a", "b", "c", "d", "e")
-
-    def do_GET(self) -> None:
-        asked = dict(parse_qsl(urlsplit(self.path).query))
-        later = [tag for tag in self.tags if tag > asked.get("last", "")]
-        page = later[: min(int(asked["n"]), 2)]
-        self.send_response(200)
-        if len(later) > len(page):
-            self.send_header("Link", f'</v2/m/tags/list?n=2&last={page[-1]}>; rel="next"')
-        self.end_headers()
-        self.wfile.write(json.dumps({"name": "m", "tags": page}).encode())
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
-
-
-async def test_tags_come_page_by_page_and_no_more_than_are_wanted() -> None:
-    with serving(Paging) as address:
-        server = oci_server.OciServer(Access("oci", address), Guard(allow_loopback=True))
-        assert await server.tags("m", 5) == list(Paging.tags)
-        with pytest.raises(SourceError, match="has more than 4 tags of m; remove old ones"):
-            await server.tags("m", 4)
-        await server.close()
