@@ -11,6 +11,7 @@ from crossfade.decide.following import described
 from crossfade.decide.moving import Move, movement, owned
 from crossfade.decide.plan import Event, Situation, Standing
 from crossfade.decide.proposing import Proposal, body, proposal
+from crossfade.decide.stalled import stalled
 from crossfade.model.moments import clock, moment, stamp
 from crossfade.model.snapshot import VersionFacts
 from crossfade.model.sourcing import Answer, Meaning, SourceSnapshot
@@ -135,6 +136,11 @@ def _due(snapshot: SourceSnapshot, spec: ModelSourceSpec, status: ModelSourceSta
     return due
 
 
+def _is_old(snapshot: SourceSnapshot, status: ModelSourceStatus) -> bool:
+    """Whether what was heard is to be asked for again first: an operator that was away may have missed the next."""
+    return status.next_check is None or moment(status.next_check) <= snapshot.now
+
+
 def _stretched(snapshot: SourceSnapshot, spec: ModelSourceSpec) -> float:
     return seconds(spec.interval) * (1.0 + _STRETCH * _place(snapshot.uid))
 
@@ -193,6 +199,10 @@ def _moving(snapshot: SourceSnapshot, rollout: str, plan: SourcePlan, version: V
     found = movement(snapshot.rollout, version.name, version.resolved.digest)
     if isinstance(found, Situation):
         return replace(plan, situation=found)
+    if _is_old(snapshot, plan.status):
+        before = snapshot.status
+        known = stalled(before.conditions, before.observed_generation, snapshot.generation)
+        return replace(plan, situation=known or _standing(snapshot, plan.status))
     text = f"the Rollout {rollout} names {version.name}"
     moved = f"the Rollout {rollout} was moved to {version.name}"
     events = (Event(Reason.MOVED, moved),)

@@ -13,6 +13,7 @@ from crossfade.decide.sourcing import SourcePlan, not_made, not_moved, plan_sour
 from crossfade.model.moments import moment, stamp
 from crossfade.model.snapshot import RolloutFacts, VersionFacts
 from crossfade.model.sourcing import Answer, Meaning, SourceSnapshot, StoredRollout, StoredVersion
+from crossfade.status.conditions import conditions
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -289,6 +290,37 @@ def test_a_rollout_that_rests_is_moved_to_the_version_that_is_meant() -> None:
     plan = moving(rollout())
     assert plan.move == Move("ml", "demo", "ru", "77", NAME)
     assert plan.situation.reason == "Moved"
+
+
+def heard_then(later: float, **more: Any) -> SourcePlan:
+    """The plan so many seconds after version 7 was heard of, when the Rollout has come to rest."""
+    first = snapshot(spec=spec(moves={"rollout": "demo"}), answer=answer("7"), rollout=rollout(suspend=True))
+    there = settled(first, plan_source(first), now=NOW + later, version=stored(NAME, means("7")), **more)
+    return plan_source(replace(there, rollout=rollout()))
+
+
+def test_nothing_is_moved_by_what_may_mean_something_else_by_now() -> None:
+    assert heard_then(59.0).move is not None
+    for known in (answer("7"), None):
+        plan = heard_then(9000.0, answer=known, began=NOW + 9000.0)
+        assert (plan.move, plan.situation.reason) == (None, "Asking")
+
+
+def test_a_field_that_is_owned_is_said_to_be_while_the_registry_is_asked_again() -> None:
+    first = moving(rollout())
+    assert first.move is not None
+    refused = not_moved(first, first.move, ("helm",))
+    found = conditions(refused.situation, (), (), 1, NOW)
+    status = refused.status.model_copy(update={"conditions": found, "observed_generation": 1})
+    look = snapshot(
+        spec=spec(moves={"rollout": "demo"}),
+        answer=answer("7"),
+        version=stored(NAME, means("7")),
+        rollout=rollout(),
+        status=status,
+    )
+    plan = plan_source(replace(look, now=NOW + 70.0))
+    assert (plan.ask, plan.move, plan.situation) == (True, None, refused.situation)
 
 
 def test_nothing_is_moved_unless_it_is_asked_for() -> None:
