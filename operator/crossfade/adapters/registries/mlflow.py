@@ -47,13 +47,13 @@ class MlflowRegistry:
         )
 
     async def versions(self, spec: "ModelSourceSpec") -> Sequence[Listed]:
-        """All versions that have a tag `version`, by its value. Raises SourceError."""
+        """All versions that have a tag `version`, by its value; of equal ones the latest. Raises SourceError."""
         from crossfade.api.v1alpha1.modelversion import MlflowSource, Source
 
         name = spec.mlflow.name if spec.mlflow else ""
         asked = MlflowSource(name=name, version="1")  # for the words of a failure
         which = {"filter": f"name='{name}'", "max_results": str(_PAGE)}
-        found: list[Listed] = []
+        found: dict[str, int] = {}
         for _ in range(MOST_LISTED // _PAGE):
             try:
                 page = await self._server.get("mlflow/model-versions/search", which)
@@ -63,11 +63,11 @@ class MlflowRegistry:
                 noted = {text(tag.get("key")): text(tag.get("value")) for tag in objects(one.get("tags"))}
                 number = str(one.get("version", ""))
                 if (said := noted.get(_VERSION_TAG)) and _NUMBER.fullmatch(number):
-                    exact = MlflowSource(name=name, version=number)
-                    found.append(Listed(said, Source(mlflow=exact, registry_ref=spec.registry_ref)))
+                    found[said] = max(int(number), found.get(said, 0))
             token = text(page.get("next_page_token"))
             if token is None:
-                return found
+                exact = {said: MlflowSource(name=name, version=str(number)) for said, number in found.items()}
+                return [Listed(said, Source(mlflow=one, registry_ref=spec.registry_ref)) for said, one in exact.items()]
             which["page_token"] = token
         raise SourceError(f"the model {name!r} has more than {MOST_LISTED} versions; remove old ones")
 
