@@ -124,7 +124,7 @@ class Reason(Documented):
     )
     TAKEN_BACK = "TakenBack", "the Rollout was taken back from what is followed, and is not moved there again"
     NAME_TAKEN = "NameTaken", "there is another object of the name that is wanted"
-    NOT_MADE = "NotMade", "the API server did not take the ModelVersion"
+    NOT_WRITTEN = "NotWritten", "the API server did not take the ModelVersion, or the move of the Rollout"
     DIGEST_MISMATCH = "DigestMismatch", "the bytes are not the bytes that were pinned"
     PICKLE_REFUSED = (
         "PickleRefused",

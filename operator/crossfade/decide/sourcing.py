@@ -74,10 +74,11 @@ def wanted(snapshot: SourceSnapshot) -> str | None:
     return snapshot.status.observed.model_version if snapshot.status.observed else None
 
 
-def not_made(plan: SourcePlan, why: str) -> SourcePlan:
-    """The plan when the API server did not take the ModelVersion."""
-    situation = Situation(Standing.IN_PROGRESS, Reason.NOT_MADE, f"the ModelVersion could not be made: {why}")
-    return replace(plan, situation=situation, events=(Event(Reason.NOT_MADE, situation.message, warning=True),))
+def not_written(plan: SourcePlan, why: str) -> SourcePlan:
+    """The plan when the API server did not take what it makes, or moves."""
+    what = "the ModelVersion could not be made" if plan.make else "the Rollout could not be moved"
+    situation = Situation(Standing.IN_PROGRESS, Reason.NOT_WRITTEN, f"{what}: {why}")
+    return replace(plan, situation=situation, events=(Event(situation.reason, situation.message, warning=True),))
 
 
 def not_moved(plan: SourcePlan, move: Move, managers: tuple[str, ...]) -> SourcePlan:

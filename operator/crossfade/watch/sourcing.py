@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from crossfade.act.execute import StaleError
 from crossfade.act.moving import OwnedError, move_rollout
-from crossfade.decide.sourcing import SourcePlan, not_made, not_moved, plan_source
+from crossfade.decide.sourcing import SourcePlan, not_moved, not_written, plan_source
 from crossfade.model.sourcing import SourceSnapshot
 from crossfade.observe.asker import Asker, Question
 from crossfade.observe.gather_source import gather_source
@@ -65,7 +65,7 @@ class Sourcing:
             if error.status not in _REFUSED:
                 raise
             log.warning("a ModelVersion was not made: %s", error)
-            return not_made(plan, str(error))
+            return not_written(plan, str(error))
         WRITES.labels(kind=MODEL_VERSIONS.kind).inc()
         self._world.absorb(stored)
         return plan
@@ -77,6 +77,11 @@ class Sourcing:
             stored = await move_rollout(self._cluster, plan.move)
         except OwnedError as error:
             return not_moved(plan, plan.move, error.managers)
+        except ClusterError as error:
+            if error.status not in _REFUSED:
+                raise
+            log.warning("a Rollout was not moved: %s", error)
+            return not_written(plan, str(error))
         self._world.absorb(stored)
         return plan
 

@@ -9,7 +9,7 @@ from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.modelversion import Resolved, Source
 from crossfade.decide.moving import Move
 from crossfade.decide.proposing import proposal, semantic
-from crossfade.decide.sourcing import SourcePlan, not_made, not_moved, plan_source
+from crossfade.decide.sourcing import SourcePlan, not_moved, not_written, plan_source
 from crossfade.model.moments import moment, stamp
 from crossfade.model.snapshot import RolloutFacts, VersionFacts
 from crossfade.model.sourcing import Answer, Meaning, SourceSnapshot, StoredRollout, StoredVersion
@@ -393,5 +393,6 @@ def test_who_owns_the_field_is_told_with_the_change_to_make() -> None:
 
 
 def test_a_version_that_the_api_server_refuses_is_told() -> None:
-    plan = not_made(plan_source(snapshot(answer=answer("7"))), "quota")
-    assert (plan.situation.reason, plan.situation.message) == ("NotMade", "the ModelVersion could not be made: quota")
+    said = not_written(plan_source(snapshot(answer=answer("7"))), "quota").situation
+    assert (said.reason, said.message) == ("NotWritten", "the ModelVersion could not be made: quota")
+    assert not_written(moving(rollout()), "no").situation.message == "the Rollout could not be moved: no"

@@ -214,3 +214,26 @@ async def test_a_source_that_is_deleted_takes_no_version_along_and_asks_no_more(
     loop.world.remove({**raw, "metadata": {**raw["metadata"], "resourceVersion": "9001"}})
     await settled(loop, 70.0)
     assert (made(cluster), registry.asked, loop.asker._answers) == (["7"], 1, {})
+
+
+async def test_what_the_api_server_refuses_is_said_and_asked_again_an_interval_later() -> None:
+    for verb, words in (("make", "the ModelVersion could not be made"), ("claim", "the Rollout could not be moved")):
+        cluster, registry = FakeCluster(), Aliases()
+        cluster.create(version())
+        cluster.create(managed(rollout(), GRANTED))
+        loop = Loop(cluster, FakeClock(), registry)
+        await settled(loop)
+        cluster.refuse = lambda done, kind, name, verb=verb: done == verb
+        cluster.create(source(moves={"rollout": "demo"}))
+        loop.watch()
+        await settled(loop)
+        (ready,) = [
+            one
+            for one in cluster.objects["ModelSource", "ml", "fraud"]["status"]["conditions"]
+            if one["type"] == "Ready"
+        ]
+        assert (ready["reason"], ready["message"].partition(":")[0]) == ("NotWritten", words)
+        assert (named(cluster), registry.asked) == ("v1", 1)
+        cluster.refuse = lambda done, kind, name: False
+        await settled(loop, 70.0)
+        assert (said(cluster), registry.asked) == ("Moved", 2)
