@@ -57,6 +57,7 @@ def claimed(name: str, version: str) -> str:
     return json.dumps({"apiVersion": API_VERSION, "kind": "Rollout", "metadata": metadata, "spec": spec})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("words", "owner"),
     [
