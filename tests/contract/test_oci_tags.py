@@ -11,6 +11,7 @@ from crossfade.model.access import Access
 from crossfade.ports import SourceError
 
 from tests.contract.conftest import serving
+from tests.support.networks import HERE
 
 
 class Paging(BaseHTTPRequestHandler):
@@ -34,7 +35,7 @@ class Paging(BaseHTTPRequestHandler):
 
 async def test_tags_come_page_by_page_and_no_more_than_are_wanted() -> None:
     with serving(Paging) as address:
-        server = OciServer(Access("oci", address), Guard(allow_loopback=True))
+        server = OciServer(Access("oci", address), Guard(HERE))
         assert await server.tags("m", 5) == list(Paging.tags)
         with pytest.raises(SourceError, match="has more than 4 tags of m; remove old ones"):
             await server.tags("m", 4)
