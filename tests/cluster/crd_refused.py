@@ -5,7 +5,7 @@ from typing import Any
 
 from crossfade.api.meta import API_VERSION
 
-from tests.cluster.crd_valid import AZURE, PACKAGE, VALID
+from tests.cluster.crd_valid import AZURE, DIGEST, PACKAGE, VALID
 
 Object = dict[str, Any]
 
@@ -23,6 +23,12 @@ def rollout(**changes: Any) -> Object:
 def model_version(**changes: Any) -> Object:
     """A valid ModelVersion but for the changes to its spec."""
     return an_object("ModelVersion", "fraud-1", {**copy.deepcopy(VALID["ModelVersion"][0]), **changes})
+
+
+def model_source(**changes: Any) -> Object:
+    """A valid ModelSource but for the changes to its spec; what is None is left out."""
+    spec = {**copy.deepcopy(VALID["ModelSource"][0]), **changes}
+    return an_object("ModelSource", "fraud", {key: value for key, value in spec.items() if value is not None})
 
 
 def _custom(port: Object) -> Object:
@@ -495,6 +501,40 @@ REFUSED = {
     "a credential in a registry's address": (
         an_object("ModelRegistry", "risk", {"mlflow": {"address": "https://user:secret@mlflow.example.com"}}),
         "spec.mlflow.address in body should match",
+    ),
+    "a source that follows nothing": (
+        model_source(mlflow={"name": "fraud"}),
+        "must have exactly one of `alias`, `stage` and `semver`",
+    ),
+    "a source that follows a commit": (
+        model_source(mlflow=None, huggingFace={"repo": "o/m", "revision": "a" * 40}),
+        "must be a branch or a tag: a commit never means anything else",
+    ),
+    "a source in two systems": (
+        model_source(huggingFace={"repo": "o/m", "revision": "main"}),
+        "must have exactly one of `git`, `huggingFace`, `mlflow`, `oci` and `sageMaker`",
+    ),
+    "a source in no registry": (
+        model_source(mlflow=None, oci={"repository": "risk/fraud", "tag": "stable"}),
+        "must have `registryRef` beside `git`, `oci` and `sageMaker`",
+    ),
+    "a source that follows a digest": (
+        model_source(mlflow=None, registryRef={"name": "r"}, oci={"repository": f"risk/fraud@{DIGEST}", "tag": "x"}),
+        "spec.oci.repository in body should match",
+    ),
+    "a stage without artifact": (
+        model_source(mlflow=None, registryRef={"name": "r"}, git={"path": "m", "stage": "prod"}),
+        "must have `path` and one of `revision` and `semver`, or `artifact` and one of `stage` and `semver`",
+    ),
+    "a range with a word": (
+        model_source(mlflow={"name": "fraud", "semver": "latest"}),
+        "spec.mlflow.semver in body should match",
+    ),
+    "a source in a hurry": (model_source(interval="9s"), "must be at least `10s` and at most `24h`"),
+    "a source that sleeps": (model_source(interval="25h"), "must be at least `10s` and at most `24h`"),
+    "a source whose name is no label": (
+        an_object("ModelSource", "fraud.detector", VALID["ModelSource"][0]),
+        "must have a `metadata.name` of at most 63 lower-case letters, digits and dashes",
     ),
     "unpinned web address": (model_version(source=_BY_URI), "must pin `artifact.digest` when `source.uri.uri` is http"),
     "no semantic version": (model_version(version="1.3"), "spec.version.*should match"),

@@ -206,6 +206,53 @@ VALID: dict[str, list[Spec]] = {
             "arm": {"label": "service", "contains": "-svc-{namespace}-{revision}-"},
         },
     ],
+    "ModelSource": [
+        {"mlflow": {"name": "fraud", "alias": "champion"}, "template": {"modelName": "fraud"}},
+        {"mlflow": {"name": "fraud", "semver": ">=1.2.x <2 || ^3.0.0-rc.1"}, "template": {"modelName": "fraud"}},
+        {
+            "registryRef": {"name": "git"},
+            "git": {"artifact": "fraud", "semver": "~1.2"},
+            "template": {"modelName": "fraud"},
+        },
+        {
+            "registryRef": {"name": "mlflow"},
+            "mlflow": {"name": "fraud detector", "stage": "Production"},
+            "interval": "90s",
+            "template": {
+                "modelName": "fraud",
+                "policy": {"pickle": "Forbid"},
+                "labels": {"team": "risk", "example.com/tier": "", "a": "B_c.d-1"},
+            },
+            "moves": {"rollout": "fraud"},
+            "suspend": True,
+        },
+        {
+            "huggingFace": {"repo": "org/model", "revision": "main", "allowPatterns": ["*.safetensors"]},
+            "interval": "24h",
+            "template": {"modelName": "m"},
+        },
+        {
+            "registryRef": {"name": "ghcr"},
+            "oci": {"repository": "risk/fraud", "tag": "stable"},
+            "interval": "10s",
+            "template": {"modelName": "fraud"},
+        },
+        {
+            "registryRef": {"name": "git"},
+            "git": {"path": "models/fraud", "revision": "main"},
+            "template": {"modelName": "fraud"},
+        },
+        {
+            "registryRef": {"name": "git"},
+            "git": {"artifact": "risk:fraud", "stage": "prod"},
+            "template": {"modelName": "fraud"},
+        },
+        {
+            "registryRef": {"name": "aws"},
+            "sageMaker": {"group": "Fraud-1", "approvalStatus": "Approved"},
+            "template": {"modelName": "fraud"},
+        },
+    ],
     "ModelRegistry": [
         {"huggingFace": {}},
         {"huggingFace": {"address": "https://hub.example.com/hf"}, "credentials": {"secretRef": {"name": "hub"}}},

@@ -2,13 +2,15 @@
 sentence that repeats nothing secret."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
@@ -20,6 +22,7 @@ from crossfade.model.networks import Networks
 from crossfade.ports import WHOLE, FromStartError, Part, SourceError
 
 _JSON_BYTES: Final = 4 << 20
+_NEXT: Final = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 _AT_ONCE: Final = 20
 """Requests to one registry side by side."""
 _MAX_REDIRECTS: Final = 3
@@ -308,3 +311,10 @@ def trust(ca: str) -> ssl.SSLContext:
 def _everybodys() -> ssl.SSLContext:
     """Loaded once: it takes 23 ms and a MiB, and a registry has several clients."""
     return httpx.create_ssl_context(trust_env=False)
+
+
+def next_page(link: str) -> Mapping[str, str] | None:
+    """Of the address that a header `Link` names as the next page what follows its `?`, None when it names none:
+    whatever host that is, this server is asked."""
+    found = _NEXT.search(link)
+    return dict(parse_qsl(urlsplit(found[1]).query)) if found else None

@@ -73,7 +73,7 @@ def gather_rollout(
 ) -> Snapshot:
     """Everything a decision about this Rollout may look at; `ledgers` are by uid, `foresights` by uid and
     generation. Raises UnreadableStatusError."""
-    rollout = _rollout(raw)
+    rollout = rollout_facts(raw)
     version = cache.get("ModelVersion", rollout.namespace, raw.get("spec", {}).get("modelVersion", ""))
     adoption = adoption_of(cache, raw)
     revisions, by_pods = _revisions(cache, rollout), replicas_asked(raw)
@@ -81,7 +81,7 @@ def gather_rollout(
         now=now,
         rollout=rollout,
         platform=platform,
-        version=_version(version) if version else None,
+        version=version_facts(version) if version else None,
         revisions=revisions,
         route=_entry(cache, rollout, adoption, revisions, by_pods=by_pods),
         evidence=evidence.get((rollout.namespace, rollout.name)),
@@ -153,7 +153,7 @@ def templates_of(cache: Cache, namespace: str, spec: RolloutSpec | None) -> Mapp
     if spec is None or all(metric.template is None or metric.template in BUILT_IN for metric in spec.analysis.metrics):
         return {}
     found = (raw for raw in cache.all("MetricTemplate") if raw["metadata"]["namespace"] == namespace)
-    read = {raw["metadata"]["name"]: _spec(MetricTemplateSpec, raw)[0] for raw in found}
+    read = {raw["metadata"]["name"]: read_spec(MetricTemplateSpec, raw)[0] for raw in found}
     return {name: template for name, template in read.items() if template is not None}
 
 
@@ -161,10 +161,10 @@ def gather_version(
     cache: Cache, platform: Platform, raw: Object, resolution: Resolution | None, now: float
 ) -> VersionSnapshot:
     """Everything a decision about this ModelVersion may look at. Raises UnreadableStatusError."""
-    spec, error = _spec(ModelVersionSpec, raw)
+    spec, error = read_spec(ModelVersionSpec, raw)
     metadata = raw["metadata"]
     ref = spec.source.registry_ref if spec else None
-    registry, missing = _registry(cache, metadata["namespace"], ref.name) if ref else (None, "")
+    registry, missing = registry_facts(cache, metadata["namespace"], ref.name) if ref else (None, "")
     return VersionSnapshot(
         now=now,
         name=metadata["name"],
@@ -173,7 +173,7 @@ def gather_version(
         generation=int(metadata["generation"]),
         spec=spec,
         spec_error=error,
-        status=_status(ModelVersionStatus, raw),
+        status=read_status(ModelVersionStatus, raw),
         resolution=resolution,
         registry=registry,
         registry_error=missing,
@@ -181,19 +181,22 @@ def gather_version(
     )
 
 
-def _registry(cache: Cache, namespace: str, name: str) -> tuple[RegistryFacts | None, str]:
+def registry_facts(
+    cache: Cache, namespace: str, name: str, field: str = "source.registryRef"
+) -> tuple[RegistryFacts | None, str]:
     """The ModelRegistry of this name, or why there is none to be used."""
     raw = cache.get("ModelRegistry", namespace, name)
     if raw is None:
-        return None, f"there is no ModelRegistry {name} in the namespace {namespace}, which `source.registryRef` names"
-    spec, error = _spec(ModelRegistrySpec, raw)
+        return None, f"there is no ModelRegistry {name} in the namespace {namespace}, which `{field}` names"
+    spec, error = read_spec(ModelRegistrySpec, raw)
     if spec is None:
         return None, f"the ModelRegistry {name} cannot be read: {error}"
     return RegistryFacts(name, raw["metadata"]["uid"], spec), ""
 
 
-def _rollout(raw: Object) -> RolloutFacts:
-    spec, error = _spec(RolloutSpec, raw)
+def rollout_facts(raw: Object) -> RolloutFacts:
+    """The Rollout as stored. Raises UnreadableStatusError."""
+    spec, error = read_spec(RolloutSpec, raw)
     metadata = raw["metadata"]
     return RolloutFacts(
         name=metadata["name"],
@@ -206,7 +209,7 @@ def _rollout(raw: Object) -> RolloutFacts:
         orders=_orders(metadata.get("annotations") or {}),
         spec=spec,
         spec_error=error,
-        status=_status(RolloutStatus, raw),
+        status=read_status(RolloutStatus, raw),
     )
 
 
@@ -221,14 +224,16 @@ def _orders(annotations: Mapping[str, str]) -> dict[Verb, Order]:
     return found
 
 
-def _spec(kind: type[Spec], raw: Object) -> tuple[Spec | None, str]:
+def read_spec(kind: type[Spec], raw: Object) -> tuple[Spec | None, str]:
+    """The spec, or why it cannot be read."""
     try:
         return kind.model_validate(raw.get("spec", {})), ""
     except ValidationError as error:
         return None, "; ".join(sentences(error, "spec"))
 
 
-def _status(kind: type[Status], raw: Object) -> Status:
+def read_status(kind: type[Status], raw: Object) -> Status:
+    """The stored status. Raises UnreadableStatusError."""
     try:
         return kind.model_validate(raw.get("status", {}))
     except ValidationError as error:
@@ -239,8 +244,9 @@ def _status(kind: type[Status], raw: Object) -> Status:
         ) from error
 
 
-def _version(raw: Object) -> VersionFacts:
-    status = _status(ModelVersionStatus, raw)
+def version_facts(raw: Object) -> VersionFacts:
+    """The ModelVersion as a Rollout sees it. Raises UnreadableStatusError."""
+    status = read_status(ModelVersionStatus, raw)
     said = {condition.type: condition for condition in status.conditions}
     message = said["Ready"].message if "Ready" in said else "it was not looked at yet"
     stalled = "Stalled" in said and said["Stalled"].status == "True"

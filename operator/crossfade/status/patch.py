@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-from crossfade.api.v1alpha1 import ModelVersionStatus, RolloutStatus
+from crossfade.api.v1alpha1 import ModelSourceStatus, ModelVersionStatus, RolloutStatus
 from crossfade.ports import Cluster, Kind, Object
 from crossfade.telemetry.metrics import WRITES
 
-Status = RolloutStatus | ModelVersionStatus
+Status = RolloutStatus | ModelVersionStatus | ModelSourceStatus
 
 
 async def write_status(cluster: Cluster, kind: Kind, raw: Object, status: Status) -> Object | None:

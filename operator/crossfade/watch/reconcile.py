@@ -1,7 +1,7 @@
 """One look at one object: gather what is known, decide, write. Everything else in this package serves these lines."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
@@ -13,6 +13,7 @@ from crossfade.decide.rollout import plan_rollout
 from crossfade.decide.version import plan_version
 from crossfade.model.moments import moment
 from crossfade.model.snapshot import Platform, Snapshot
+from crossfade.observe.asker import Asker
 from crossfade.observe.foreseer import Foreseer, Subject
 from crossfade.observe.gather import UnreadableStatusError, gather_rollout, gather_version
 from crossfade.observe.poller import Poller
@@ -32,6 +33,7 @@ from crossfade.telemetry.metrics import (
     ROUTE_REPAIRS,
 )
 from crossfade.watch.queue import Key
+from crossfade.watch.sourcing import Sourcing
 from crossfade.watch.world import World
 
 log = logging.getLogger(__name__)
@@ -74,6 +76,7 @@ class Reconciler:
         scout: Scout,
         rehearser: Rehearser,
         events: Events,
+        asker: Asker,
     ) -> None:
         self._world = world
         self._cluster = cluster
@@ -85,6 +88,12 @@ class Reconciler:
         self._scout = scout
         self._rehearser = rehearser
         self._events = events
+        self._sourcing = Sourcing(world, cluster, clock, asker, events)
+        self._looks: Mapping[str, Callable[[Object], Awaitable[float | None]]] = {
+            "Rollout": self._rollout,
+            "ModelVersion": self._version,
+            "ModelSource": self._sourcing.look,
+        }
 
     async def reconcile(self, key: Key) -> float | None:
         """Look at one object. Returns the seconds until the next look, None when only a change can matter."""
@@ -92,10 +101,12 @@ class Reconciler:
         if raw is None:
             if key.kind == "ModelVersion":
                 self._resolver.forget((key.namespace, key.name))
+            if key.kind == "ModelSource":
+                self._sourcing.forget(key)
             return None
         started, result = perf_counter(), "error"
         try:
-            again = await (self._rollout(raw) if key.kind == "Rollout" else self._version(raw))
+            again = await self._looks[key.kind](raw)
             result = "ok"
         except (ClusterError, ActionError, UnreadableStatusError):
             raise

@@ -2,12 +2,15 @@
 
 from crossfade.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from crossfade.api.v1alpha1.modelregistry import ModelRegistrySpec
+from crossfade.api.v1alpha1.modelsource import ModelSourceSpec, ModelSourceStatus
 from crossfade.api.v1alpha1.modelversion import ModelVersionSpec, ModelVersionStatus
 from crossfade.api.v1alpha1.rollout import RolloutSpec, RolloutStatus
 
 __all__ = [
     "MetricTemplateSpec",
     "ModelRegistrySpec",
+    "ModelSourceSpec",
+    "ModelSourceStatus",
     "ModelVersionSpec",
     "ModelVersionStatus",
     "RolloutSpec",
