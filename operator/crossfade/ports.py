@@ -13,6 +13,7 @@ from crossfade.model.rehearsal import Probe
 
 if TYPE_CHECKING:  # the loader starts in every pod and needs none of the API's types
     from crossfade.api.v1alpha1.facts import Facts
+    from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
     from crossfade.api.v1alpha1.modelversion import Source
     from crossfade.model.writing import Deed
 
@@ -70,6 +71,7 @@ class Kind:
 
 ROLLOUTS = Kind(meta.API_VERSION, "rollouts", "Rollout")
 MODEL_VERSIONS = Kind(meta.API_VERSION, "modelversions", "ModelVersion")
+MODEL_SOURCES = Kind(meta.API_VERSION, "modelsources", "ModelSource")
 MODEL_REGISTRIES = Kind(meta.API_VERSION, "modelregistries", "ModelRegistry")
 METRIC_TEMPLATES = Kind(meta.API_VERSION, "metrictemplates", "MetricTemplate")
 DEPLOYMENTS = Kind("apps/v1", "deployments", "Deployment")
@@ -95,8 +97,8 @@ Marks = Mapping[str, str | None]
 
 
 class Cluster(Protocol):
-    """The Kubernetes API. All writes to what is ours are server-side apply by fixed field managers, but for deletes and
-    scaling."""
+    """The Kubernetes API. All writes to what is ours are server-side apply by fixed field managers, but for deletes,
+    scaling and what is made once."""
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Object:
         """One object as stored now. `namespace` is None for kinds without. Raises ClusterError."""
@@ -107,6 +109,15 @@ class Cluster(Protocol):
 
         With `force` our fields are taken from whoever set them to something else; without, that is a 409.
         """
+        ...
+
+    async def claim(self, kind: Kind, body: Object, manager: str) -> Object:
+        """Apply as this field manager, and take nothing from anybody. Returns the stored object. Raises ClusterError,
+        with 409 when somebody else has set one of the fields to something else."""
+        ...
+
+    async def make(self, kind: Kind, body: Object) -> Object:
+        """Create, as `crossfade`. Returns the stored object. Raises ClusterError, with 409 when the name is taken."""
         ...
 
     async def apply_status(self, kind: Kind, body: Object) -> Object:
@@ -189,13 +200,15 @@ class Metrics(Protocol):
 class Reference:
     """What a registry says a reference means: the immutable place of the bytes, and what it knows of them.
 
-    `registry_version` is empty where the source is in no registry, and `facts` None where nothing is known.
+    `registry_version` is empty where the source is in no registry, and `facts` None where nothing is known. `pinned` is
+    the source that means this and never anything else; None where there is none.
     """
 
     uri: str
     immutable_uri: str
     registry_version: str = ""
     facts: "Facts | None" = None
+    pinned: "Source | None" = None
 
 
 class Registry(Protocol):
@@ -225,6 +238,33 @@ class WriteBack(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A version that a registry has, by what may be its semantic version, and the source to resolve it by."""
+
+    name: str
+    source: "Source"
+
+
+@runtime_checkable
+class Catalogue(Protocol):
+    """A registry that can say which versions there are."""
+
+    async def versions(self, spec: "ModelSourceSpec") -> Sequence[Listed]:
+        """All versions of the model that is followed; what has no name that could be a version may be left out. Raises
+        SourceError."""
+        ...
+
+
+def catalogue(registry: Registry, system: str) -> Catalogue:
+    """The registry as one that lists. Raises SourceError where it is none."""
+    if not isinstance(registry, Catalogue):
+        raise SourceError(f"versions in `{system}` cannot be listed; follow something else than `semver`")
+    return registry
+
+
+MOST_LISTED = 20_000
+"""Versions of one model that are looked at to find the newest in a range."""
 Packing = Literal["tar", "tar+gzip", "tar+zstd"]
 
 

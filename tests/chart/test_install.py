@@ -79,7 +79,10 @@ def test_the_service_leads_to_the_operator(bed: ClusterHandle, release: Release)
         (True, ("create", "httproutes.gateway.networking.k8s.io")),
         (True, ("watch", "metrictemplates.crossfade.dev")),
         (False, ("patch", "metrictemplates.crossfade.dev")),
+        (True, ("create", "modelversions.crossfade.dev")),
         (False, ("patch", "modelversions.crossfade.dev")),
+        (True, ("patch", "modelsources.crossfade.dev/anything", "--subresource=status")),
+        (False, ("patch", "modelsources.crossfade.dev")),
         (False, ("delete", "rollouts.crossfade.dev")),
         (True, ("watch", "modelregistries.crossfade.dev")),
         (False, ("patch", "modelregistries.crossfade.dev")),
@@ -110,6 +113,7 @@ def test_whoever_may_view_or_edit_a_namespace_may_do_so_with_our_kinds(bed: Clus
     assert can(bed, "edna", "patch", "rollouts.crossfade.dev", here)
     assert can(bed, "edna", "create", "modelversions.crossfade.dev", here)
     assert can(bed, "edna", "create", "metrictemplates.crossfade.dev", here)
+    assert can(bed, "edna", "create", "modelsources.crossfade.dev", here)
     assert not can(bed, "vera", "create", "metrictemplates.crossfade.dev", here)
     assert not can(bed, "edna", "patch", "rollouts.crossfade.dev", "--subresource=status", here)
     assert not can(bed, "edna", "patch", "rollouts.crossfade.dev", "--namespace=default")

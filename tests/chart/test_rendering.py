@@ -111,14 +111,18 @@ def test_the_secrets_that_it_may_read_can_be_named(render: Render) -> None:
     ]
 
 
-def test_of_specs_that_belong_to_people_it_writes_the_finalizer_alone(render: Render) -> None:
-    """RBAC knows no fields: `patch` on rollouts is the price of a finalizer; ModelVersions have none."""
+def test_of_what_belongs_to_people_it_changes_rollouts_alone_and_makes_versions(render: Render) -> None:
+    """RBAC knows no fields: `patch` on rollouts is for a finalizer, and for the version that a ModelSource names."""
     ours = [rule for rule in rules(render()) if rule["apiGroups"] == ["crossfade.dev"]]
     written = {
         name: rule["verbs"] for rule in ours for name in rule["resources"] if set(rule["verbs"]) - {"list", "watch"}
     }
-    statuses = ("rollouts/status", "modelversions/status", "modelregistries/status")
-    assert written == {resource: ["patch"] for resource in ("rollouts", *statuses)}
+    kinds = ("rollouts", "modelversions", "modelregistries", "modelsources")
+    assert written == {
+        "rollouts": ["get", "patch"],
+        "modelversions": ["create"],
+        **{f"{kind}/status": ["patch"] for kind in kinds},
+    }
 
 
 def test_one_role_and_many_grant_the_same(render: Render) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from crossfade.api.meta import API_VERSION
 
-from tests.cluster.crd_valid import AZURE, PACKAGE, VALID
+from tests.cluster.crd_valid import AZURE, DIGEST, PACKAGE, VALID
 
 Object = dict[str, Any]
 
@@ -23,6 +23,12 @@ def rollout(**changes: Any) -> Object:
 def model_version(**changes: Any) -> Object:
     """A valid ModelVersion but for the changes to its spec."""
     return an_object("ModelVersion", "fraud-1", {**copy.deepcopy(VALID["ModelVersion"][0]), **changes})
+
+
+def model_source(**changes: Any) -> Object:
+    """A valid ModelSource but for the changes to its spec; what is None is left out."""
+    spec = {**copy.deepcopy(VALID["ModelSource"][0]), **changes}
+    return an_object("ModelSource", "fraud", {key: value for key, value in spec.items() if value is not None})
 
 
 def _custom(port: Object) -> Object:
@@ -77,6 +83,7 @@ def at_path(value: str) -> Object:
 
 
 _BY_URI = {"uri": {"uri": "https://models.example.com/f.tar"}}
+_ARTIFACT = {"entity": "risk", "project": "fraud", "collection": "detector"}
 _TWO_SELECTORS = {"mlflow": {"name": "f", "version": "1", "alias": "champion"}}
 _TWO_OF_A_NAME = {"stages": [{"name": "five", "weight": 5}, {"name": "five", "weight": 50}]}
 _RATIO = {"bad": "a", "total": "b"}
@@ -329,7 +336,8 @@ REFUSED = {
     "two selectors": (model_version(source=_TWO_SELECTORS), "must have exactly one of `version`, `alias` and `stage`"),
     "no source": (
         model_version(source={}),
-        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `oci`, `sageMaker` and `uri`",
+        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `oci`, `sageMaker`, `vertexAI`, "
+        "`wandb` and `uri`",
     ),
     "an Azure model in no registry": (
         model_version(source={"azureML": {"name": "fraud", "version": "7"}}),
@@ -377,6 +385,51 @@ REFUSED = {
         model_version(source={"sageMaker": {"packageArn": PACKAGE.rpartition("/")[0]}, "registryRef": {"name": "aws"}}),
         "spec.source.sageMaker.packageArn in body should match",
     ),
+    "an artifact of W&B in no registry": (
+        model_version(source={"wandb": _ARTIFACT | {"alias": "champion"}}),
+        "must have `registryRef` beside `wandb`",
+    ),
+    "an artifact of W&B in a project and a registry": (
+        model_version(
+            source={"wandb": _ARTIFACT | {"registry": "model", "version": "v1"}, "registryRef": {"name": "wandb"}}
+        ),
+        "must have exactly one of `project` and `registry`",
+    ),
+    "an artifact of W&B without version": (
+        model_version(source={"wandb": _ARTIFACT, "registryRef": {"name": "wandb"}}),
+        "must have exactly one of `version` and `alias`",
+    ),
+    "an artifact of W&B by a path": (
+        model_version(
+            source={
+                "wandb": _ARTIFACT | {"collection": "fraud/detector", "version": "v1"},
+                "registryRef": {"name": "wandb"},
+            }
+        ),
+        "spec.source.wandb.collection in body should match",
+    ),
+    "a model of Vertex AI in no registry": (
+        model_version(source={"vertexAI": {"model": "fraud", "version": "1"}}),
+        "must have `registryRef` beside `vertexAI`",
+    ),
+    "a model of Vertex AI by a version and an alias": (
+        model_version(
+            source={
+                "vertexAI": {"model": "fraud", "version": "1", "alias": "default"},
+                "registryRef": {"name": "vertex"},
+            }
+        ),
+        "must have exactly one of `version` and `alias`",
+    ),
+    "a model of Vertex AI by its whole name": (
+        model_version(
+            source={
+                "vertexAI": {"model": "projects/risk/locations/eu/models/fraud", "version": "1"},
+                "registryRef": {"name": "vertex"},
+            }
+        ),
+        "spec.source.vertexAI.model in body should match",
+    ),
     "a region of no store that has such": (
         an_object("ModelRegistry", "risk", {"objectStore": {"uri": "gs://models", "region": "eu"}}),
         "must have `region` beside an s3 address alone",
@@ -391,11 +444,13 @@ REFUSED = {
     ),
     "a registry of no system": (
         an_object("ModelRegistry", "risk", {}),
-        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `objectStore`, `oci` and `sageMaker`",
+        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `objectStore`, `oci`, "
+        "`sageMaker`, `vertexAI` and `wandb`",
     ),
     "a registry of two systems": (
         an_object("ModelRegistry", "risk", {"huggingFace": {}, "mlflow": {"address": "https://mlflow"}}),
-        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `objectStore`, `oci` and `sageMaker`",
+        "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `objectStore`, `oci`, "
+        "`sageMaker`, `vertexAI` and `wandb`",
     ),
     "something to be told to a registry that is told nothing": (
         an_object("ModelRegistry", "risk", {"huggingFace": {}, "writeBack": {"tags": "Outcome"}}),
@@ -468,6 +523,40 @@ REFUSED = {
     "a credential in a registry's address": (
         an_object("ModelRegistry", "risk", {"mlflow": {"address": "https://user:secret@mlflow.example.com"}}),
         "spec.mlflow.address in body should match",
+    ),
+    "a source that follows nothing": (
+        model_source(mlflow={"name": "fraud"}),
+        "must have exactly one of `alias`, `stage` and `semver`",
+    ),
+    "a source that follows a commit": (
+        model_source(mlflow=None, huggingFace={"repo": "o/m", "revision": "a" * 40}),
+        "must be a branch or a tag: a commit never means anything else",
+    ),
+    "a source in two systems": (
+        model_source(huggingFace={"repo": "o/m", "revision": "main"}),
+        "must have exactly one of `git`, `huggingFace`, `mlflow`, `oci` and `sageMaker`",
+    ),
+    "a source in no registry": (
+        model_source(mlflow=None, oci={"repository": "risk/fraud", "tag": "stable"}),
+        "must have `registryRef` beside `git`, `oci` and `sageMaker`",
+    ),
+    "a source that follows a digest": (
+        model_source(mlflow=None, registryRef={"name": "r"}, oci={"repository": f"risk/fraud@{DIGEST}", "tag": "x"}),
+        "spec.oci.repository in body should match",
+    ),
+    "a stage without artifact": (
+        model_source(mlflow=None, registryRef={"name": "r"}, git={"path": "m", "stage": "prod"}),
+        "must have `path` and one of `revision` and `semver`, or `artifact` and one of `stage` and `semver`",
+    ),
+    "a range with a word": (
+        model_source(mlflow={"name": "fraud", "semver": "latest"}),
+        "spec.mlflow.semver in body should match",
+    ),
+    "a source in a hurry": (model_source(interval="9s"), "must be at least `10s` and at most `24h`"),
+    "a source that sleeps": (model_source(interval="25h"), "must be at least `10s` and at most `24h`"),
+    "a source whose name is no label": (
+        an_object("ModelSource", "fraud.detector", VALID["ModelSource"][0]),
+        "must have a `metadata.name` of at most 63 lower-case letters, digits and dashes",
     ),
     "unpinned web address": (model_version(source=_BY_URI), "must pin `artifact.digest` when `source.uri.uri` is http"),
     "no semantic version": (model_version(version="1.3"), "spec.version.*should match"),

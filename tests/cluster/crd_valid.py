@@ -206,6 +206,53 @@ VALID: dict[str, list[Spec]] = {
             "arm": {"label": "service", "contains": "-svc-{namespace}-{revision}-"},
         },
     ],
+    "ModelSource": [
+        {"mlflow": {"name": "fraud", "alias": "champion"}, "template": {"modelName": "fraud"}},
+        {"mlflow": {"name": "fraud", "semver": ">=1.2.x <2 || ^3.0.0-rc.1"}, "template": {"modelName": "fraud"}},
+        {
+            "registryRef": {"name": "git"},
+            "git": {"artifact": "fraud", "semver": "~1.2"},
+            "template": {"modelName": "fraud"},
+        },
+        {
+            "registryRef": {"name": "mlflow"},
+            "mlflow": {"name": "fraud detector", "stage": "Production"},
+            "interval": "90s",
+            "template": {
+                "modelName": "fraud",
+                "policy": {"pickle": "Forbid"},
+                "labels": {"team": "risk", "example.com/tier": "", "a": "B_c.d-1"},
+            },
+            "moves": {"rollout": "fraud"},
+            "suspend": True,
+        },
+        {
+            "huggingFace": {"repo": "org/model", "revision": "main", "allowPatterns": ["*.safetensors"]},
+            "interval": "24h",
+            "template": {"modelName": "m"},
+        },
+        {
+            "registryRef": {"name": "ghcr"},
+            "oci": {"repository": "risk/fraud", "tag": "stable"},
+            "interval": "10s",
+            "template": {"modelName": "fraud"},
+        },
+        {
+            "registryRef": {"name": "git"},
+            "git": {"path": "models/fraud", "revision": "main"},
+            "template": {"modelName": "fraud"},
+        },
+        {
+            "registryRef": {"name": "git"},
+            "git": {"artifact": "risk:fraud", "stage": "prod"},
+            "template": {"modelName": "fraud"},
+        },
+        {
+            "registryRef": {"name": "aws"},
+            "sageMaker": {"group": "Fraud-1", "approvalStatus": "Approved"},
+            "template": {"modelName": "fraud"},
+        },
+    ],
     "ModelRegistry": [
         {"huggingFace": {}},
         {"huggingFace": {"address": "https://hub.example.com/hf"}, "credentials": {"secretRef": {"name": "hub"}}},
@@ -249,6 +296,17 @@ VALID: dict[str, list[Spec]] = {
                 "s3Endpoint": "https://s3.example.com",
             }
         },
+        {"vertexAI": {"project": "risk-1", "location": "europe-west4"}, "credentials": {"secretRef": {"name": "v"}}},
+        {
+            "vertexAI": {
+                "project": "example.com:risk",
+                "location": "x",
+                "endpoint": "https://vertex.example.com",
+                "storageEndpoint": "https://storage.example.com",
+            }
+        },
+        {"wandb": {}},
+        {"wandb": {"address": "https://wandb.example.com"}, "credentials": {"secretRef": {"name": "wandb"}}},
     ],
     "ModelVersion": [
         {"modelName": "f", "version": "1.0.0", "source": {"huggingFace": {"repo": "gpt2", "revision": "refs/pr/1"}}},
@@ -343,6 +401,32 @@ VALID: dict[str, list[Spec]] = {
             "modelName": "fraud",
             "version": "2.0.4",
             "source": {"sageMaker": {"group": "Fraud-1", "approvalStatus": "Approved"}, "registryRef": {"name": "aws"}},
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.5",
+            "source": {
+                "wandb": {"entity": "risk", "project": "fraud", "collection": "détecteur v2", "version": "v0"},
+                "registryRef": {"name": "wandb"},
+            },
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.6",
+            "source": {
+                "wandb": {"entity": "acme", "registry": "RAG Models", "collection": "fraud", "alias": "production"},
+                "registryRef": {"name": "wandb"},
+            },
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.7",
+            "source": {"vertexAI": {"model": "4711", "version": "12"}, "registryRef": {"name": "vertex"}},
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.0.8",
+            "source": {"vertexAI": {"model": "fraud_1-x", "alias": "champion-A1"}, "registryRef": {"name": "vertex"}},
         },
         {
             "modelName": "fraud",

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.cluster
 _CRDS = Path(__file__).parents[2] / "crds"
 
 _SEED = 20261122
-_PER_KIND = {"Rollout": 1500, "ModelVersion": 500, "ModelRegistry": 300, "MetricTemplate": 300}
+_PER_KIND = {"Rollout": 1500, "ModelVersion": 500, "ModelSource": 400, "ModelRegistry": 300, "MetricTemplate": 300}
 _IN_FLIGHT = 24
 
 

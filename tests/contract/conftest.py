@@ -54,6 +54,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         "real_servers": ("mlserver", "kserve", "asgi", "envoy"),
         "mlserver_environment": ("mlserver",),
         "mlflow_with_users": ("mlflow",),
+        "vertex_environment": ("vertex",),
+        "wandb_environment": ("wandb",),
     }
     for name in (name for fixture, names in environments.items() if fixture in wanted for name in names):
         if not session.config.option.collectonly:

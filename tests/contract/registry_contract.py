@@ -9,15 +9,17 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from crossfade.adapters import transfer
 from crossfade.adapters.sources import OpenSources
+from crossfade.api.v1alpha1.modelsource import FOLLOWED, ModelSourceSpec
 from crossfade.api.v1alpha1.modelversion import Source
 from crossfade.model.access import Access
 from crossfade.observe.staging import STAGING
 from crossfade.observe.verify import DigestMismatch, fetch, measure
-from crossfade.ports import Asked, Opened, Reference, SourceError
+from crossfade.ports import Asked, Opened, Reference, SourceError, catalogue
 
 from tests.support.faults import (
     Fault,
@@ -75,6 +77,17 @@ async def resolve(access: Access, source: Source, timeout: float = 30.0) -> Refe
     """Ask once."""
     async with opened(access, timeout) as found:
         return await found.registry.resolve(source)
+
+
+async def listed(access: Access, **followed: Any) -> dict[str, Source]:
+    """The versions of what is followed, by what may be their semantic version."""
+    spec = ModelSourceSpec.model_validate({**followed, "template": {"modelName": "m"}})
+    async with opened(access) as found:
+        versions = await catalogue(found.registry, spec.system).versions(spec)
+        for one in versions:
+            await found.registry.resolve(one.source)
+    assert len({one.name for one in versions}) == len(versions)
+    return {one.name: one.source for one in versions}
 
 
 async def digest(access: Access, reference: Reference) -> str:
@@ -278,5 +291,8 @@ class RegistryContract(SourceContract):
         bytes_before = await digest(access, before)
         fresh.move()
         after = await resolve(access, fresh.mutable)
+        if fresh.mutable.system in FOLLOWED:
+            assert before.pinned is not None
+            assert await resolve(access, before.pinned) == before, "what a ModelSource pins is what was meant"
         assert after.immutable_uri != before.immutable_uri
         assert await digest(access, before) == bytes_before != await digest(access, after)

@@ -31,7 +31,7 @@ from tests.contract.git_bench import (
     reader,
     source,
 )
-from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
+from tests.contract.registry_contract import RegistryContract, Subject, digest, listed, opened, resolve
 from tests.support.faults import (
     Answer,
     Fault,
@@ -297,3 +297,20 @@ async def test_a_model_at_one_commit_is_asked_for_once(subject: Subject) -> None
             assert await found.registry.resolve(subject.exact) == first
             assert (await measure(found.artifacts, first.immutable_uri)).files == 3
         assert len(front.seen) - asked <= 2 * 2, "the sizes and the bytes of two files of Git's"
+
+
+async def test_tags_that_are_versions_are_listed_of_a_path_and_of_an_artifact(git: GitBench) -> None:
+    name, registry = git.create(), {"registryRef": {"name": "git"}}
+    files = {f"{MODEL}/config.json": b"{}", "artifacts.yaml": f"fraud: {{path: {MODEL}}}".encode()}
+    commit = git.served.commit(name, files)
+    for tag in ("v1.2.0", "1.10.0", "champion", "fraud@v1.0.0", "fraud@v1.1.0", "fraud#prod"):
+        git.served.git(name, "tag", "--annotate", "--message", "m", tag, commit)
+    access = by_password(READER, f"{git.served.url}/{name}")
+    found = await listed(access, git={"path": MODEL, "semver": "^1"}, **registry)
+    assert {tag: one.git and one.git.revision for tag, one in found.items()} == {
+        tag: tag for tag in ("v1.2.0", "1.10.0")
+    }
+    found = await listed(access, git={"artifact": "fraud", "semver": "^1"}, **registry)
+    assert {tag: one.git and one.git.version for tag, one in found.items()} == {
+        tag: tag for tag in ("v1.0.0", "v1.1.0")
+    }

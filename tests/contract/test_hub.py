@@ -22,7 +22,7 @@ from crossfade.observe.verify import DigestMismatch, fetch
 from crossfade.ports import SourceError
 
 from testbed.binaries.environments import python_env
-from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
+from tests.contract.registry_contract import RegistryContract, Subject, digest, listed, opened, resolve
 from tests.contract.test_loader import load
 from tests.support.faults import proxy, refusing, truncating
 from tests.support.hub import Hub, serving
@@ -405,3 +405,14 @@ async def test_a_loader_refuses_a_large_file_that_was_changed_afterwards(hub: Hu
         with pytest.raises(DigestMismatch, match="but its store says"):
             await fetch(found.artifacts, reference.immutable_uri, promised, tmp_path / "m")
     assert list((tmp_path / "m").iterdir()) == []
+
+
+async def test_tags_that_are_versions_are_listed(hub: Hub) -> None:
+    repo = a_repo()
+    for number, tag in enumerate(("v1.2.0", "v1.10.0", "champion"), 1):
+        commit = pushed(hub, number, repo)
+        hub.git(repo, "tag", tag, commit)
+    found = await listed(way_in(READER, hub.url), huggingFace={"repo": repo, "semver": "^1", "allowPatterns": ["a*"]})
+    assert found == {tag: source(repo, tag, allowPatterns=["a*"]) for tag in ("v1.2.0", "v1.10.0")}
+    with pytest.raises(SourceError, match="shows no model"):
+        await listed(way_in(READER, hub.url), huggingFace={"repo": "org/none", "semver": "^1"})

@@ -122,6 +122,33 @@ async def test_without_force_our_own_object_is_mended_where_others_took_a_label_
     assert found["metadata"]["labels"] == {"ours": "yes"}
 
 
+async def test_a_claim_takes_a_field_from_nobody_and_touches_no_other(
+    cluster: KubeCluster, namespace: str, bed: ClusterHandle
+) -> None:
+    await cluster.apply(CONFIG_MAPS, config_map(namespace, theirs="1"), force=True)
+    found = await cluster.claim(CONFIG_MAPS, config_map(namespace, ours="1"), "claimant")
+    assert found["data"] == {"theirs": "1", "ours": "1"}
+    assert ("claimant", "Apply", "") in managers(found)
+    with pytest.raises(ClusterError, match='conflict with "crossfade"') as failure:
+        await cluster.claim(CONFIG_MAPS, config_map(namespace, theirs="2"), "claimant")
+    assert failure.value.status == 409
+    moved = config_map(namespace, ours="2")
+    moved["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
+    bed.kubectl("label", "configmap", "facts", "-n", namespace, "changed=since")
+    with pytest.raises(ClusterError) as failure:
+        await cluster.claim(CONFIG_MAPS, moved, "claimant")
+    assert failure.value.status == 409, "not the version that was seen"
+
+
+async def test_what_is_made_is_made_once(cluster: KubeCluster, namespace: str) -> None:
+    found = await cluster.make(CONFIG_MAPS, config_map(namespace, a="1"))
+    assert managers(found) == {("crossfade", "Update", "")}
+    with pytest.raises(ClusterError) as failure:
+        await cluster.make(CONFIG_MAPS, config_map(namespace, a="2"))
+    assert failure.value.status == 409
+    assert (await cluster.get(CONFIG_MAPS, namespace, "facts"))["data"] == {"a": "1"}
+
+
 async def test_applying_the_same_again_writes_nothing(cluster: KubeCluster, namespace: str) -> None:
     first = await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1"), force=True)
     again = await cluster.apply(CONFIG_MAPS, config_map(namespace, a="1"), force=True)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from crossfade.adapters.registries import mlflow as mlflow_registry
 from crossfade.adapters.sources import OpenSources
 from crossfade.api.v1alpha1.modelversion import MlflowSource, Source
 from crossfade.model.access import Access, Secrets
@@ -14,7 +15,7 @@ from crossfade.ports import SourceError
 
 from testbed.certificates import Authority
 from tests.contract.conftest import MLFLOW_ADMIN, MlflowBench
-from tests.contract.registry_contract import RegistryContract, Subject, digest, resolve
+from tests.contract.registry_contract import RegistryContract, Subject, digest, listed, resolve
 from tests.support.faults import proxy
 from tests.support.networks import HERE
 
@@ -169,3 +170,27 @@ async def test_who_may_not_read_the_experiment_knows_the_model_and_is_told_what_
     with pytest.raises(SourceError, match="permission READ on the experiment of its run") as failure:
         await digest(access, found)
     assert failure.value.retry
+
+
+async def test_versions_are_listed_by_their_tag_page_by_page(
+    users: MlflowBench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mlflow_registry, "_PAGE", 2)
+    name = f"model é {uuid.uuid4().hex[:8]}"
+    for said in ("1.10.0", None, "1.10.0", "latest", "2.0.0-rc.1"):
+        _, version = readable(users, {"weights": b"1"}, name)
+        if said:
+            users.post("model-versions/set-tag", name=name, version=version, key="version", value=said)
+    with proxy(users.url) as front:
+        access = by_password(READER, front.url)
+        found = await listed(access, mlflow={"name": name, "semver": "^1"})
+        assert {said: one.mlflow and one.mlflow.version for said, one in found.items()} == {
+            "1.10.0": "3",
+            "latest": "4",
+            "2.0.0-rc.1": "5",
+        }
+        assert sum("/model-versions/search" in path for path, _ in front.seen) == 3
+    assert await listed(by_password(READER, users.url), mlflow={"name": f"none-{name}", "semver": "^1"}) == {}
+    assert await listed(by_password(OUTSIDER, users.url), mlflow={"name": name, "semver": "^1"}) == {}
+    with pytest.raises(SourceError, match="does not accept who asks"):
+        await listed(by_password(STRANGER, users.url), mlflow={"name": name, "semver": "^1"})

@@ -18,6 +18,7 @@ from crossfade.ports import SourceError
 from tests.contract.conftest import serving
 from tests.contract.oci_bench import (
     MODELPACK,
+    OUTSIDER,
     READER,
     STRANGER,
     Json,
@@ -32,7 +33,7 @@ from tests.contract.oci_bench import (
     with_passwords,
     with_tokens,
 )
-from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
+from tests.contract.registry_contract import RegistryContract, Subject, digest, listed, opened, resolve
 from tests.support.faults import Answer, proxy, refusing, truncating
 from tests.support.folders import on_disk, tar
 
@@ -360,3 +361,18 @@ async def test_a_registry_that_asks_nobody_is_told_no_secret(tmp_path: Path) -> 
         found = await resolve(by_password(READER, front.url), source("churn:1"))
         assert (await digest(by_password(READER, front.url), found)).startswith("sha256:")
         assert front.sent("authorization") == {None}
+
+
+async def test_tags_that_are_versions_are_listed(oci: OciBench) -> None:
+    name = a_name()
+    for tag in ("1.2.0", "v1.10.0", "champion", "2.0.0-rc.1", "1.3"):
+        oci.modelpack(f"{name}:{tag}", weight("weights", tag.encode()))
+    followed = {"oci": {"repository": name, "semver": "^1"}, "registryRef": {"name": "models"}}
+    found = await listed(by_password(READER, oci.url), **followed)
+    assert {tag: one.oci and one.oci.reference for tag, one in found.items()} == {
+        tag: f"{name}:{tag}" for tag in ("1.2.0", "v1.10.0", "2.0.0-rc.1")
+    }
+    with pytest.raises(SourceError, match="has no repository"):
+        await listed(by_password(READER, oci.url), **followed | {"oci": {"repository": a_name(), "semver": "^1"}})
+    with pytest.raises(SourceError, match="permission to pull from the repository"):
+        await listed(by_password(OUTSIDER, oci.url), **followed)

@@ -121,6 +121,8 @@ class Hub:
             return self._barred(repo, user) or self._file(repo, rest[1], "/".join(rest[2:]))
         if api and rest == ["auth-check"]:
             return self._barred(repo, user) or Said(200, b"OK")
+        if api and rest == ["refs"]:
+            return self._barred(repo, user) or self._refs(repo)
         if api and rest[0] in ("revision", "tree"):
             return self._read(repo, rest[0], rest[1], parse_qs(parts.query), parts.path)
         return Said.no(404, "", "Not Found")
@@ -170,6 +172,14 @@ class Hub:
                 if pointed:
                     entry |= {"size": pointed[1], "lfs": {"oid": pointed[0], "size": pointed[1], "pointerSize": size}}
             yield entry
+
+    def _refs(self, repo: str) -> Said:
+        listed: dict[str, list[dict[str, str]]] = {"branches": [], "converts": [], "tags": []}
+        for line in self.git(repo, "for-each-ref", "--format=%(refname) %(objectname)").decode().splitlines():
+            ref, commit = line.split(" ")
+            kind = "tags" if ref.startswith("refs/tags/") else "branches"
+            listed[kind].append({"name": ref.split("/", 2)[2], "ref": ref, "targetCommit": commit})
+        return Said.json(listed)
 
     def _file(self, repo: str, revision: str, path: str) -> Said:
         commit = self._commit(repo, revision)

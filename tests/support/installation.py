@@ -18,7 +18,8 @@ from tests.support.recorder import Recorder, collection
 _ROOT = Path(__file__).parents[2]
 _NAMESPACE = "crossfade-system"
 _WATCHED = (
-    *("Rollout", "ModelVersion", "ModelRegistry", "HTTPRoute", "GRPCRoute", "Service", "Deployment", "Pod"),
+    *("Rollout", "ModelVersion", "ModelRegistry", "ModelSource", "HTTPRoute", "GRPCRoute"),
+    *("Service", "Deployment", "Pod"),
     *("HorizontalPodAutoscaler", "PodDisruptionBudget", "Event"),
 )
 

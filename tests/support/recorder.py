@@ -16,6 +16,7 @@ ROUTES = "/apis/gateway.networking.k8s.io/v1"
 PATHS = {
     "Rollout": (GROUP, "rollouts"),
     "ModelVersion": (GROUP, "modelversions"),
+    "ModelSource": (GROUP, "modelsources"),
     "ModelRegistry": (GROUP, "modelregistries"),
     "HTTPRoute": (ROUTES, "httproutes"),
     "GRPCRoute": (ROUTES, "grpcroutes"),

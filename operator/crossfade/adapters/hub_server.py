@@ -4,13 +4,12 @@ import json
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote
 
-from crossfade.adapters.web import Guard, Reply, Web
+from crossfade.adapters.web import Guard, Reply, Web, next_page
 from crossfade.model.access import Access
 from crossfade.ports import WHOLE, Part, SourceError
 
-_NEXT = re.compile(r'<([^>]*)>\s*;\s*rel="next"')
 _RESET = re.compile(r";\s*t=([0-9]{1,6})")
 _LONGEST_WAIT = 300.0
 
@@ -73,7 +72,7 @@ class HubServer:
         """What is said in JSON, and the parameters that ask for the next page, None on the last."""
         reply = await self._asked(repo, path, parameters)
         try:
-            return json.loads(reply.content), _next(reply)
+            return json.loads(reply.content), next_page(reply.headers.get("link", ""))
         except (ValueError, RecursionError):
             raise self._strange(path) from None
 
@@ -96,12 +95,6 @@ def _headers(access: Access) -> dict[str, str]:
     if token and not token.isascii():
         raise SourceError("the key `token` of the Secret must be plain ASCII, as the Hub gave it out")
     return {"Authorization": f"Bearer {token}"} if token else {}
-
-
-def _next(reply: Reply) -> Mapping[str, str] | None:
-    """Of the address of the next page what follows its `?`: whatever host it names, this server is asked."""
-    found = _NEXT.search(reply.headers.get("link", ""))
-    return dict(parse_qsl(urlsplit(found[1]).query)) if found else None
 
 
 def _until_reset(reply: Reply) -> float:

@@ -46,6 +46,17 @@ class KubeCluster:
         """
         return await self._apply(kind, body, "", meta.FIELD_MANAGER, force=force)
 
+    async def claim(self, kind: Kind, body: Object, manager: str) -> Object:
+        """Apply as this field manager, and take nothing from anybody. Returns the stored object. Raises ClusterError,
+        with 409 when somebody else has set one of the fields to something else."""
+        return await self._apply(kind, body, "", manager, force=False)
+
+    async def make(self, kind: Kind, body: Object) -> Object:
+        """Create, as `crossfade`. Returns the stored object. Raises ClusterError, with 409 when the name is taken."""
+        typed = {"apiVersion": kind.api_version, "kind": kind.kind} | body
+        path = collection_path(kind, body["metadata"]["namespace"])
+        return await self.request("POST", path, typed, query={"fieldManager": meta.FIELD_MANAGER})
+
     async def apply_status(self, kind: Kind, body: Object) -> Object:
         """Apply the status subresource as `crossfade-status`. Returns the stored object. Raises ClusterError."""
         return await self._apply(kind, body, "/status", meta.STATUS_MANAGER, force=True)

@@ -1,18 +1,19 @@
 """One OCI registry: manifests whole and blobs as streams, with the token that it wants to see."""
 
 import hashlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, Final
 from urllib.parse import quote
 
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.oci_tokens import OciTokens
-from crossfade.adapters.web import Guard, Reply, Web
+from crossfade.adapters.web import Guard, Reply, Web, next_page
 from crossfade.model.access import Access
 from crossfade.ports import WHOLE, Part, SourceError
 
 _CONFIG_BYTES: Final = 1 << 20
+_TAGS: Final = 1000
 _ACCEPTED: Final = {
     "Accept": ", ".join(
         (
@@ -55,6 +56,25 @@ class OciServer:
             )
         return _checked(reply.content, reference, f"{what} gave a manifest of {repository}")
 
+    async def tags(self, repository: str, most: int) -> list[str]:
+        """All tags of a repository, page by page. Raises SourceError, also where there are more than `most`."""
+        what = f"the OCI registry at {self.shown}"
+        found: list[str] = []
+        parameters: Mapping[str, str] | None = {"n": str(_TAGS)}
+        while parameters is not None:
+            reply = await self._asked(repository, f"/v2/{repository}/tags/list", parameters)
+            if reply.status == 404:
+                raise SourceError(
+                    f"{what} has no repository {repository}; push to it, or correct `spec.oci.repository`"
+                )
+            page = (json_object(reply.content) or {}).get("tags")
+            listed = [tag for tag in page if isinstance(tag, str)] if isinstance(page, list) else []
+            found += listed
+            parameters = next_page(reply.headers.get("link", "")) if listed else None
+            if len(found) > most:
+                raise SourceError(f"{what} has more than {most} tags of {repository}; remove old ones")
+        return found
+
     async def config(self, repository: str, digest: str) -> dict[str, Any]:
         """A small JSON object that a manifest names. Raises SourceError."""
         content = bytearray()
@@ -75,14 +95,14 @@ class OciServer:
         path = f"/v2/{repository}/blobs/{quote(digest, safe=':')}"
         return self._web.stream(what, path, tokens=tokens, elsewhere=self._elsewhere, part=part)
 
-    async def _asked(self, repository: str, path: str) -> Reply:
+    async def _asked(self, repository: str, path: str, parameters: Mapping[str, str] | None = None) -> Reply:
         """The answer, after the registry was shown what it wants to see."""
         what = f"the OCI registry at {self.shown}"
         known = await self._tokens.headers(repository)
-        reply = await self._web.ask(what, path, {}, _ACCEPTED | known)
+        reply = await self._web.ask(what, path, parameters or {}, _ACCEPTED | known)
         if reply.status == 401:
             answer = await self._tokens.answer(reply.headers.get("www-authenticate", ""), repository, known)
-            reply = await self._web.ask(what, path, {}, _ACCEPTED | answer)
+            reply = await self._web.ask(what, path, parameters or {}, _ACCEPTED | answer)
         if reply.status in (401, 403):
             raise self._tokens.unwelcome(what, repository, reply)
         if reply.status not in (200, 404):

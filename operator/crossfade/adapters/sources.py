@@ -11,10 +11,11 @@ from crossfade.adapters.artifacts.router import ArtifactStore, Stores, plain_sto
 from crossfade.adapters.kept_open import KeptOpen
 from crossfade.model.access import Access
 from crossfade.model.networks import Networks
-from crossfade.ports import Artifacts, Reference, Registry, SourceError
+from crossfade.ports import Artifacts, Listed, Reference, Registry, SourceError, catalogue
 
 if TYPE_CHECKING:  # the loader starts in every pod and needs none of the API's types
     from crossfade.adapters.web import Guard
+    from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
     from crossfade.api.v1alpha1.modelversion import Source
 
 _MOST_OPEN = 64
@@ -215,6 +216,36 @@ def _sage_maker(access: Access, guard: "Guard", timeout: float) -> Parts:
     return Parts(registry, {"s3": lambda: artifacts}, server.close)
 
 
+def _vertex_ai(access: Access, guard: "Guard", timeout: float) -> Parts:
+    from crossfade.adapters.artifacts.vertex_artifacts import VertexArtifacts
+    from crossfade.adapters.vertex_server import VertexServer
+
+    server = VertexServer(access, guard, timeout)
+    artifacts = VertexArtifacts(server)
+
+    def registry() -> Registry:
+        from crossfade.adapters.registries.vertex import VertexRegistry
+
+        return VertexRegistry(server)
+
+    return Parts(registry, {"gs": lambda: artifacts}, server.close)
+
+
+def _wandb(access: Access, guard: "Guard", timeout: float) -> Parts:
+    from crossfade.adapters.artifacts.wandb_artifacts import WandbArtifacts
+    from crossfade.adapters.wandb_server import WandbServer
+
+    server = WandbServer(access, guard, timeout)
+    artifacts = WandbArtifacts(server)
+
+    def registry() -> Registry:
+        from crossfade.adapters.registries.wandb import WandbRegistry
+
+        return WandbRegistry(server)
+
+    return Parts(registry, {"wandb": lambda: artifacts}, server.close)
+
+
 _SYSTEMS: Mapping[str, Callable[[Access, "Guard", float], Parts]] = {
     "azureML": _azure_ml,
     "git": _git,
@@ -223,6 +254,8 @@ _SYSTEMS: Mapping[str, Callable[[Access, "Guard", float], Parts]] = {
     "objectStore": _object_store,
     "oci": _oci,
     "sageMaker": _sage_maker,
+    "vertexAI": _vertex_ai,
+    "wandb": _wandb,
 }
 
 
@@ -234,10 +267,16 @@ class _Own:
 
     async def resolve(self, source: "Source") -> Reference:
         """See ports.Registry."""
-        system = source.system or ""
+        return await self._of(source.system or "").resolve(source)
+
+    async def versions(self, spec: "ModelSourceSpec") -> Sequence[Listed]:
+        """See ports.Catalogue."""
+        return await catalogue(self._of(spec.system), spec.system).versions(spec)
+
+    def _of(self, system: str) -> Registry:
         if system not in self._registries:
             raise SourceError(
                 f"the operator is configured with no registry for `source.{system}`; name a ModelRegistry in "
                 f"`source.registryRef`, or start the operator with {_FLAGS.get(system, 'its address')}"
             )
-        return await self._registries[system]().resolve(source)
+        return self._registries[system]()

@@ -2,12 +2,15 @@
 sentence that repeats nothing secret."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
+from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
@@ -19,6 +22,7 @@ from crossfade.model.networks import Networks
 from crossfade.ports import WHOLE, FromStartError, Part, SourceError
 
 _JSON_BYTES: Final = 4 << 20
+_NEXT: Final = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
 _AT_ONCE: Final = 20
 """Requests to one registry side by side."""
 _MAX_REDIRECTS: Final = 3
@@ -41,6 +45,10 @@ class Tokens(Protocol):
     def forget(self, refused: Mapping[str, str]) -> None:
         """The server does not know these headers any longer."""
         ...
+
+
+class LargeAnswerError(SourceError):
+    """A server's answer is larger than any that is read."""
 
 
 class TooLargeError(ValueError):
@@ -100,7 +108,7 @@ class Web:
         self._headers = dict(headers or {})
         self._signer = signer
         self._slots = asyncio.Semaphore(_AT_ONCE)
-        self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False, verify=_trust(ca))
+        self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False, verify=trust(ca))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -161,7 +169,7 @@ class Web:
                 response = await stack.enter_async_context(
                     self._opened(url, what, headers, content=content, method=method)
                 )
-                return Reply(response.status_code, dict(response.headers), await _plain_body(response, what))
+                return Reply(response.status_code, dict(response.headers), await plain_body(response, what))
 
     @asynccontextmanager
     async def post(
@@ -195,7 +203,7 @@ class Web:
             answering = opened(self._client, url, what, headers, self._guard, elsewhere, wanted, content, method)
             async with answering as response:
                 yield response
-        except (FromStartError, UnreadError):
+        except (FromStartError, LargeAnswerError, UnreadError):
             raise
         except SourceError as failure:
             raise SourceError(str(failure), wait=failure.wait) from None
@@ -296,21 +304,35 @@ async def body(response: httpx.Response, limit: int) -> bytes:
     return bytes(content)
 
 
-async def _plain_body(response: httpx.Response, what: str) -> bytes:
-    """The body as it was sent: what is compressed, although we asked for what is not, can grow without bounds."""
+async def plain_body(response: httpx.Response, what: str) -> bytes:
+    """The body as it was sent: what is compressed, although we asked for what is not, can grow without bounds. Raises
+    SourceError, in which `what` is named."""
     if response.headers.get("Content-Encoding", "identity") != "identity":
         raise SourceError(f"{what} compresses its answers although it was asked not to; serve them plain")
     try:
         return await body(response, _JSON_BYTES)
     except TooLargeError as failure:
-        raise SourceError(f"{what} cannot be read: {failure}") from None
+        raise LargeAnswerError(f"{what} cannot be read: {failure}") from None
 
 
-def _trust(ca: str) -> Any:
-    """What httpx is to verify with: the authorities in PEM, or those that everybody trusts."""
+def trust(ca: str) -> ssl.SSLContext:
+    """What httpx is to verify with: the authorities in PEM, or those that everybody trusts. Raises SourceError."""
     if not ca:
-        return True
+        return _everybodys()
     try:
         return ssl.create_default_context(cadata=ca)
     except (ssl.SSLError, ValueError):
         raise SourceError("the certificate authority is no PEM certificate; put one there") from None
+
+
+@cache
+def _everybodys() -> ssl.SSLContext:
+    """Loaded once: it takes 23 ms and a MiB, and a registry has several clients."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def next_page(link: str) -> Mapping[str, str] | None:
+    """Of the address that a header `Link` names as the next page what follows its `?`, None when it names none:
+    whatever host that is, this server is asked."""
+    found = _NEXT.search(link)
+    return dict(parse_qsl(urlsplit(found[1]).query)) if found else None

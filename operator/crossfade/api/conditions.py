@@ -44,6 +44,11 @@ class Reason(Documented):
         "WaitingForRegistry",
         "the registry does not answer or let the operator in, does not know the version yet, or is not described yet",
     )
+    ASKING = "Asking", "the registry is being asked what is followed"
+    WAITING_FOR_ROLLOUT = (
+        "WaitingForRollout",
+        "the Rollout that `spec.moves` names is missing, suspended, or has a rollout under way; it is not moved before",
+    )
     RESOLVING = "Resolving", "bytes are being read and hashed"
     STARTING = "Starting", "pods of a revision are loading or not ready yet"
     NO_ROOM = "NoRoom", "pods of a revision cannot be made, or find no node"
@@ -79,6 +84,8 @@ class Reason(Documented):
     # good ends
     PROMOTED = "Promoted", "the version of the spec is the stable one and gets all requests"
     RESOLVED = "Resolved", "the bytes were read, hashed and pinned to a digest"
+    PROPOSED = "Proposed", "there is a ModelVersion of what is followed"
+    MOVED = "Moved", "the Rollout names the ModelVersion of what is followed"
     SERVING = "Serving", "a revision with ready pods is behind the route"
     PROVEN = "Proven", "the observed share agrees with the weight"
     REACHED = "Reached", "the registry answers and lets the operator in"
@@ -116,6 +123,13 @@ class Reason(Documented):
         "RouteContested",
         "somebody else wrote other weights into the adopted route; none is written against them, the rollout holds",
     )
+    FIELD_OWNED = (
+        "FieldOwned",
+        "somebody else owns `spec.modelVersion` of the Rollout, so nothing was written there",
+    )
+    TAKEN_BACK = "TakenBack", "the Rollout was taken back from what is followed, and is not moved there again"
+    NAME_TAKEN = "NameTaken", "there is another object of the name that is wanted"
+    NOT_WRITTEN = "NotWritten", "the API server did not take the ModelVersion, or the move of the Rollout"
     DIGEST_MISMATCH = "DigestMismatch", "the bytes are not the bytes that were pinned"
     PICKLE_REFUSED = (
         "PickleRefused",

@@ -10,6 +10,8 @@ from crossfade.api.v1alpha1 import (
     MetricTemplateSpec,
     ModelRegistrySpec,
     ModelRegistryStatus,
+    ModelSourceSpec,
+    ModelSourceStatus,
     ModelVersionSpec,
     ModelVersionStatus,
     RolloutSpec,
@@ -133,5 +135,31 @@ MODEL_REGISTRY = Kind(
         _MESSAGE,
     ),
 )
-KINDS = MappingProxyType({kind.name: kind for kind in (ROLLOUT, MODEL_VERSION, MODEL_REGISTRY, METRIC_TEMPLATE)})
+MODEL_SOURCE = Kind(
+    name="ModelSource",
+    plural="modelsources",
+    short_name="msrc",
+    summary="Follows an alias, a stage, a tag or a branch in a registry, and proposes the ModelVersions that it means.",
+    spec=ModelSourceSpec,
+    status=ModelSourceStatus,
+    columns=(
+        Column("Follows", ".status.observed.reference", wide=True),
+        Column("Version", ".status.observed.version"),
+        Column("ModelVersion", ".status.observed.modelVersion"),
+        Column("Moves", ".spec.moves.rollout"),
+        *_READY,
+        Column("Checked", ".status.lastChecked", "date"),
+        _AGE,
+        _MESSAGE,
+    ),
+    rules=(
+        # its name is a label of what it makes
+        cel(
+            "self.metadata.name.matches('^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$')",
+            "must have a `metadata.name` of at most 63 lower-case letters, digits and dashes",
+        ),
+    ),
+)
+_ALL = (ROLLOUT, MODEL_VERSION, MODEL_SOURCE, MODEL_REGISTRY, METRIC_TEMPLATE)
+KINDS = MappingProxyType({kind.name: kind for kind in _ALL})
 """By name."""

@@ -30,7 +30,8 @@ def refuse(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan | None:
     why = _why(snapshot, target)
     if why is None:
         return rehearsal.unsupported(snapshot, stable)
-    return _turned_away(hold(snapshot, stable, why))
+    begins = why.standing is Standing.IN_PROGRESS  # pods that waited while stable could not answer may be there
+    return _turned_away(hold(snapshot, stable, why, beside=target if begins else None))
 
 
 def _why(snapshot: Snapshot, target: Arm) -> Situation | None:

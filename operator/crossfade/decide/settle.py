@@ -33,8 +33,9 @@ def settle(
     *,
     sticky: bool = False,
     otherwise: Situation | None = None,
+    beside: Arm | None = None,
 ) -> Plan:
-    """One arm serves all: keep the route there, remove every other revision once they have drained, the
+    """One arm serves all: keep the route there, remove every other revision but `beside` once they have drained, the
     version before when its time is over.
 
     `resolved` is given when the spec asks for the stable arm itself, so that its pods can be made again; `sticky` when
@@ -49,9 +50,10 @@ def settle(
     moving = route or slots or _last_ready(snapshot, stable)
     left = inf if moving else max(undrained(snapshot), kept_seconds(snapshot))
     before = kept(snapshot)
-    keep = roles(snapshot, stable)
+    keep = roles(snapshot, stable, *((beside,) if beside else ()))
     gone = leftovers(snapshot, keep)
-    clean = (*removal(snapshot, keep), *finalizer(rollout, wanted=before is not None))
+    waits = beside is not None and beside.revision in snapshot.revisions
+    clean = (*removal(snapshot, keep), *finalizer(rollout, wanted=waits or before is not None))
     if rest or (gone and left):
         clean = ()
     waiting = _waiting(snapshot, alone(stable.revision), route)
@@ -141,13 +143,16 @@ def supersede(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
     )
 
 
-def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation) -> Plan:
-    """What the spec asks for is not known, so nothing moves forward; what serves is kept serving."""
+def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation, beside: Arm | None = None) -> Plan:
+    """What the spec asks for is not known, so nothing moves forward; what serves is kept serving.
+
+    Pods of `beside`, if there are any, have been started already and stay.
+    """
     rollout, candidate = snapshot.rollout, snapshot.rollout.status.candidate
     if stable is None:
         return Plan(status=rollout.status, situation=situation)
     if candidate is None:
-        return settle(snapshot, stable, None, otherwise=situation)
+        return settle(snapshot, stable, None, otherwise=situation, beside=beside)
     stable, candidate = counted(snapshot, stable), counted(snapshot, candidate)
     traffic = None if is_relieved(snapshot, stable, candidate) else rollout.status.traffic
     route = traffic_of(snapshot).backends(snapshot, stable)

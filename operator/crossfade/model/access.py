@@ -18,6 +18,8 @@ WAYS_IN: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "objectStore": (_AWS, (GOOGLE_KEY,), ("accountKey",), ("sasToken",)),
     "oci": ((DOCKER_CONFIG,), ("username", "password")),
     "sageMaker": (_AWS,),
+    "vertexAI": ((GOOGLE_KEY,),),
+    "wandb": (("apiKey",),),
 }
 """The keys that are read of a Secret, by system: those of one way to be let in must be there together. No other key
 leaves the Secret, but those of BESIDE."""

@@ -2,6 +2,8 @@
 
 from typing import Final
 
+GCS: Final = "https://storage.googleapis.com"
+"""Google Cloud Storage."""
 _DEFAULT_REGION: Final = "us-east-1"
 
 
@@ -14,7 +16,7 @@ AZURE_LOGIN: Final = "https://login.microsoftonline.com"
 def store_endpoint(uri: str, region: str | None, account: str | None) -> str:
     """The server that has the objects of an s3, gs or az address."""
     if uri.startswith("gs:"):
-        return "https://storage.googleapis.com"
+        return GCS
     if uri.startswith("az:"):
         return f"https://{account}.blob.core.windows.net"
     return s3_endpoint(region or _DEFAULT_REGION)
@@ -28,6 +30,11 @@ def s3_endpoint(region: str) -> str:
 def sagemaker_endpoint(region: str) -> str:
     """SageMaker's API in a region."""
     return f"https://api.sagemaker.{region}.{_amazon(region)}"
+
+
+def vertex_endpoint(location: str) -> str:
+    """Vertex AI's API in a location."""
+    return f"https://{location}-aiplatform.googleapis.com"
 
 
 def region_of(told: str | None) -> str:

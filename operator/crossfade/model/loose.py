@@ -1,10 +1,12 @@
 """Parts of what others wrote, of which nothing is certain: what is not as expected is as if it were not there."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Final
 
 _DIGITS: Final = re.compile(r"[0-9]{1,19}")
+_MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
 
 
 def text(value: object) -> str | None:
@@ -15,6 +17,21 @@ def text(value: object) -> str | None:
 def count(value: object) -> int | None:
     """The number if it is a text of digits, and no longer than that of any bytes can be."""
     return int(value) if isinstance(value, str) and _DIGITS.fullmatch(value) else None
+
+
+def plain(value: object) -> str | None:
+    """A text as it is, the JSON of anything else, and None of nothing."""
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return json.dumps(value, ensure_ascii=False)
+    except (RecursionError, ValueError):
+        return None
+
+
+def moment(value: object) -> str | None:
+    """The value if it is a time in UTC (RFC 3339)."""
+    return value if isinstance(value, str) and _MOMENT.fullmatch(value) else None
 
 
 def member(holder: Mapping[str, Any], name: str) -> dict[str, Any]:

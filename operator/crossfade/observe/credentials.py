@@ -7,7 +7,15 @@ from http import HTTPStatus
 from crossfade.api.v1alpha1.modelregistry import ConfigMapKeyRef, ModelRegistrySpec
 from crossfade.api.v1alpha1.modelversion import ResolvedAccess
 from crossfade.model.access import Access, Secrets, secret_keys, secrets_of
-from crossfade.model.endpoints import AZURE, AZURE_LOGIN, s3_endpoint, sagemaker_endpoint, store_endpoint
+from crossfade.model.endpoints import (
+    AZURE,
+    AZURE_LOGIN,
+    GCS,
+    s3_endpoint,
+    sagemaker_endpoint,
+    store_endpoint,
+    vertex_endpoint,
+)
 from crossfade.model.snapshot import RegistryFacts
 from crossfade.ports import CONFIG_MAPS, SECRETS, Cluster, ClusterError, Kind, Object, SourceError
 
@@ -60,6 +68,12 @@ def _system(spec: ModelRegistrySpec) -> tuple[str, str, dict[str, str]]:
     if (maker := spec.sage_maker) is not None:
         address = maker.endpoint or sagemaker_endpoint(maker.region)
         return "sageMaker", address, _told(region=maker.region, s3=maker.s3_endpoint or s3_endpoint(maker.region))
+    if (vertex := spec.vertex_ai) is not None:
+        address = vertex.endpoint or vertex_endpoint(vertex.location)
+        kept = vertex.storage_endpoint or GCS
+        return "vertexAI", address, _told(location=vertex.location, project=vertex.project, storage=kept)
+    if spec.wandb is not None:
+        return "wandb", spec.wandb.address, {}
     raise SourceError("the ModelRegistry has no system that this release knows; upgrade the operator")
 
 

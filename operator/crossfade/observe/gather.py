@@ -73,7 +73,7 @@ def gather_rollout(
 ) -> Snapshot:
     """Everything a decision about this Rollout may look at; `ledgers` are by uid, `foresights` by uid and
     generation. Raises UnreadableStatusError."""
-    rollout = _rollout(raw)
+    rollout = rollout_facts(raw)
     version = cache.get("ModelVersion", rollout.namespace, raw.get("spec", {}).get("modelVersion", ""))
     adoption = adoption_of(cache, raw)
     revisions, by_pods = _revisions(cache, rollout), replicas_asked(raw)
@@ -81,7 +81,7 @@ def gather_rollout(
         now=now,
         rollout=rollout,
         platform=platform,
-        version=_version(version) if version else None,
+        version=version_facts(version) if version else None,
         revisions=revisions,
         route=_entry(cache, rollout, adoption, revisions, by_pods=by_pods),
         evidence=evidence.get((rollout.namespace, rollout.name)),
@@ -164,7 +164,7 @@ def gather_version(
     spec, error = read_spec(ModelVersionSpec, raw)
     metadata = raw["metadata"]
     ref = spec.source.registry_ref if spec else None
-    registry, missing = _registry(cache, metadata["namespace"], ref.name) if ref else (None, "")
+    registry, missing = registry_facts(cache, metadata["namespace"], ref.name) if ref else (None, "")
     return VersionSnapshot(
         now=now,
         name=metadata["name"],
@@ -181,18 +181,21 @@ def gather_version(
     )
 
 
-def _registry(cache: Cache, namespace: str, name: str) -> tuple[RegistryFacts | None, str]:
+def registry_facts(
+    cache: Cache, namespace: str, name: str, field: str = "source.registryRef"
+) -> tuple[RegistryFacts | None, str]:
     """The ModelRegistry of this name, or why there is none to be used."""
     raw = cache.get("ModelRegistry", namespace, name)
     if raw is None:
-        return None, f"there is no ModelRegistry {name} in the namespace {namespace}, which `source.registryRef` names"
+        return None, f"there is no ModelRegistry {name} in the namespace {namespace}, which `{field}` names"
     spec, error = read_spec(ModelRegistrySpec, raw)
     if spec is None:
         return None, f"the ModelRegistry {name} cannot be read: {error}"
     return RegistryFacts(name, raw["metadata"]["uid"], spec), ""
 
 
-def _rollout(raw: Object) -> RolloutFacts:
+def rollout_facts(raw: Object) -> RolloutFacts:
+    """The Rollout as stored. Raises UnreadableStatusError."""
     spec, error = read_spec(RolloutSpec, raw)
     metadata = raw["metadata"]
     return RolloutFacts(
@@ -241,7 +244,8 @@ def read_status(kind: type[Status], raw: Object) -> Status:
         ) from error
 
 
-def _version(raw: Object) -> VersionFacts:
+def version_facts(raw: Object) -> VersionFacts:
+    """The ModelVersion as a Rollout sees it. Raises UnreadableStatusError."""
     status = read_status(ModelVersionStatus, raw)
     said = {condition.type: condition for condition in status.conditions}
     message = said["Ready"].message if "Ready" in said else "it was not looked at yet"

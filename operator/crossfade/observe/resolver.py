@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from traceback import format_tb
 
 from pydantic import ValidationError
@@ -15,23 +13,17 @@ from crossfade.api.problems import sentences
 from crossfade.api.v1alpha1 import ModelVersionSpec
 from crossfade.api.v1alpha1.facts import Facts
 from crossfade.api.v1alpha1.modelversion import Resolved
-from crossfade.model.access import Access
 from crossfade.model.moments import stamp
 from crossfade.model.snapshot import RegistryFacts, Resolution
 from crossfade.observe.contents import KEPT, facts_of
-from crossfade.observe.credentials import access_to, recorded
+from crossfade.observe.credentials import recorded
 from crossfade.observe.formats.inspection import Inspection
+from crossfade.observe.turns import Turns
 from crossfade.observe.verify import Look, Measured, measure
-from crossfade.ports import Clock, Cluster, Opened, Reference, SourceError, Sources
+from crossfade.ports import Clock, Opened, Reference, SourceError
 
 log = logging.getLogger(__name__)
 
-_ASKED_AT_ONCE = 20
-"""ModelVersions for which one registry is asked side by side: one that hangs holds up only its own."""
-_READ_AT_ONCE = 2
-"""Models of one registry that are read side by side."""
-_READ_AT_ONCE_OF_A_NAMESPACE = 4
-"""Of all its registries: whatever hangs there, the others have as many places left."""
 _HASHED_AT_ONCE = 8
 """Hashing is bound by the CPU and the network; more at once would only starve the reconcile loop."""
 _LONGEST_WAIT_SECONDS = 300.0
@@ -53,26 +45,14 @@ class _Job:
     task: asyncio.Task[None] | None = None
 
 
-@dataclass(slots=True)
-class _Slots:
-    """How much one registry is given to do at once, or with `together` all of a namespace."""
-
-    asking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_ASKED_AT_ONCE))
-    reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READ_AT_ONCE))
-    together: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READ_AT_ONCE_OF_A_NAMESPACE))
-    users: int = 0
-
-
 class Resolver:
     """Resolutions of ModelVersions by place; `jitter` gives a number from 0 to 1."""
 
-    def __init__(self, sources: Sources, cluster: Cluster, clock: Clock, jitter: Callable[[], float]) -> None:
-        self._sources = sources
-        self._cluster = cluster
+    def __init__(self, turns: Turns, clock: Clock, jitter: Callable[[], float]) -> None:
+        self._turns = turns
         self._clock = clock
         self._jitter = jitter
         self._hashing = asyncio.Semaphore(_HASHED_AT_ONCE)
-        self._slots: defaultdict[str, _Slots] = defaultdict(_Slots)
         self._jobs: dict[Place, _Job] = {}
 
     def result(self, place: Place, uid: str) -> Resolution | None:
@@ -154,39 +134,11 @@ class Resolver:
         self, namespace: str, spec: ModelVersionSpec, registry: RegistryFacts | None, look: Look
     ) -> tuple[Reference, Measured]:
         """What the source means now, and what its bytes are, shown to `look`. Raises SourceError."""
-        one = f"{namespace}/{registry.name}" if registry else ""
-        async with self._slotted(namespace) as shared, self._slotted(one) as slots:
-            async with slots.asking:
-                access = await self._access(namespace, spec, registry)
-            async with self._sources.open(access) as opened:
-                async with slots.asking:
-                    reference = await _followed(opened, spec)
-                async with slots.reading, shared.together, self._hashing:
-                    return reference, await measure(opened.artifacts, reference.immutable_uri, KEPT, look)
-
-    async def _access(self, namespace: str, spec: ModelVersionSpec, registry: RegistryFacts | None) -> Access | None:
-        """The way in, None for what the operator itself is configured with. Raises SourceError."""
-        if registry is None:
-            return None
-        access = await access_to(self._cluster, namespace, registry)
-        if access.system != spec.source.system:
-            raise SourceError(
-                f"the source is `{spec.source.system}`, but the ModelRegistry {registry.name} is "
-                f"`{access.system}`; name one in `source.registryRef` that is `{spec.source.system}`"
-            )
-        return access
-
-    @asynccontextmanager
-    async def _slotted(self, whose: str) -> AsyncIterator[_Slots]:
-        """The slots of a registry or a namespace, which are there while anybody wants them."""
-        slots = self._slots[whose]
-        slots.users += 1
-        try:
-            yield slots
-        finally:
-            slots.users -= 1
-            if not slots.users:
-                del self._slots[whose]
+        async with self._turns.opened(namespace, spec.source.system, registry) as turn:
+            async with turn.asking:
+                reference = await _followed(turn.opened, spec)
+            async with turn.reading(), self._hashing:
+                return reference, await measure(turn.opened.artifacts, reference.immutable_uri, KEPT, look)
 
     def _frozen(
         self, reference: Reference, measured: Measured, read: Facts, registry: RegistryFacts | None

@@ -3,11 +3,11 @@
 import json
 from typing import Any
 
-from crossfade.api.v1alpha1 import ModelRegistryStatus, ModelVersionStatus, RolloutStatus
+from crossfade.api.v1alpha1 import ModelRegistryStatus, ModelSourceStatus, ModelVersionStatus, RolloutStatus
 from crossfade.ports import Cluster, Kind, Object
 from crossfade.telemetry.metrics import WRITES
 
-Status = RolloutStatus | ModelVersionStatus | ModelRegistryStatus
+Status = RolloutStatus | ModelVersionStatus | ModelRegistryStatus | ModelSourceStatus
 
 
 async def write_status(cluster: Cluster, kind: Kind, raw: Object, status: Status) -> Object | None:

@@ -29,6 +29,14 @@ class Fence:
         """See ports.Cluster."""
         return await self._write(lambda: self._cluster.apply(kind, body, force=force))
 
+    async def claim(self, kind: Kind, body: Object, manager: str) -> Object:
+        """See ports.Cluster."""
+        return await self._write(lambda: self._cluster.claim(kind, body, manager))
+
+    async def make(self, kind: Kind, body: Object) -> Object:
+        """See ports.Cluster."""
+        return await self._write(lambda: self._cluster.make(kind, body))
+
     async def apply_status(self, kind: Kind, body: Object) -> Object:
         """See ports.Cluster."""
         return await self._write(lambda: self._cluster.apply_status(kind, body))

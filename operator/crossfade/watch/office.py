@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from crossfade.model.snapshot import Platform
+from crossfade.observe.asker import Asker
 from crossfade.observe.foreseer import Foreseer
 from crossfade.observe.poller import Poller
 from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.resolver import Resolver
 from crossfade.observe.scout import Scout
+from crossfade.observe.turns import Turns
 from crossfade.ports import Clock, Cluster, Metrics, Prober, Sources
 from crossfade.settings import Settings
 from crossfade.status.events import Events
@@ -48,7 +50,9 @@ class Office:
             settings.pickle_policy,
         )
         self._world = world
-        self._resolver = Resolver(outside.sources, cluster, clock, _jitter)
+        turns = Turns(outside.sources, cluster)
+        self._resolver = Resolver(turns, clock, _jitter)
+        self._asker = Asker(turns, clock)
         self._poller = Poller(prometheuses, clock, settings.metrics_interval, world.under_way, world.breach)
         self._foreseer = Foreseer(prometheuses, clock)
         self._scout = Scout(cluster, clock)
@@ -65,6 +69,7 @@ class Office:
             self._scout,
             self._rehearser,
             Events(cluster, socket.gethostname()),
+            self._asker,
             Registries(world, cluster, clock, self._registrar),
         )
         self._workers = Workers(world.queue, reconciler.reconcile, asyncio.get_running_loop().time)
@@ -82,3 +87,4 @@ class Office:
             await self._scout.close()
             await self._foreseer.close()
             await self._resolver.close()
+            await self._asker.close()

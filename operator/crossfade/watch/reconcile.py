@@ -1,7 +1,7 @@
 """One look at one object: gather what is known, decide, write. Everything else in this package serves these lines."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
@@ -13,6 +13,7 @@ from crossfade.decide.rollout import plan_rollout
 from crossfade.decide.version import plan_version
 from crossfade.model.moments import moment
 from crossfade.model.snapshot import Platform, Snapshot
+from crossfade.observe.asker import Asker
 from crossfade.observe.foreseer import Foreseer, Subject
 from crossfade.observe.gather import UnreadableStatusError, gather_rollout, gather_version
 from crossfade.observe.poller import Poller
@@ -33,6 +34,7 @@ from crossfade.telemetry.metrics import (
 )
 from crossfade.watch.queue import Key
 from crossfade.watch.registries import Registries
+from crossfade.watch.sourcing import Sourcing
 from crossfade.watch.world import World
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,7 @@ class Reconciler:
         scout: Scout,
         rehearser: Rehearser,
         events: Events,
+        asker: Asker,
         registries: Registries,
     ) -> None:
         self._world = world
@@ -87,7 +90,14 @@ class Reconciler:
         self._scout = scout
         self._rehearser = rehearser
         self._events = events
+        self._sourcing = Sourcing(world, cluster, clock, asker, events)
         self._registries = registries
+        self._looks: Mapping[str, Callable[[Object], Awaitable[float | None]]] = {
+            "Rollout": self._rollout,
+            "ModelVersion": self._version,
+            "ModelSource": self._sourcing.look,
+            "ModelRegistry": registries.look,
+        }
 
     async def reconcile(self, key: Key) -> float | None:
         """Look at one object. Returns the seconds until the next look, None when only a change can matter."""
@@ -97,8 +107,7 @@ class Reconciler:
             return None
         started, result = perf_counter(), "error"
         try:
-            looks = {"Rollout": self._rollout, "ModelVersion": self._version, "ModelRegistry": self._registries.look}
-            again = await looks[key.kind](raw)
+            again = await self._looks[key.kind](raw)
             result = "ok"
         except (ClusterError, ActionError, UnreadableStatusError):
             raise
@@ -116,6 +125,8 @@ class Reconciler:
             self._resolver.forget((gone.namespace, gone.name))
         elif gone.kind == "ModelRegistry":
             self._registries.forget(gone.namespace, gone.name)
+        elif gone.kind == "ModelSource":
+            self._sourcing.forget(gone)
 
     async def _rollout(self, raw: Object) -> float | None:
         now = self._clock.now()

@@ -8,8 +8,7 @@ from crossfade.model.order import VERBS
 from crossfade.observe.cache import Cache, Change
 from crossfade.ports import Object
 from crossfade.watch.queue import Key, Priority
-
-Wake = tuple[Key, Priority]
+from crossfade.watch.source_wakes import SourceWakes, Wake, note
 
 
 class Wakes:
@@ -22,6 +21,7 @@ class Wakes:
         self._adopting: dict[tuple[str, str], set[str]] = {}
         self._waiting: dict[tuple[str, str], set[str]] = {}
         self._told: dict[tuple[str, str], set[str]] = {}
+        self._sources = SourceWakes()
 
     def of(self, change: Change) -> list[Wake]:
         """The keys to look at because of `change`, each with its urgency."""
@@ -29,15 +29,16 @@ class Wakes:
             self._index(change)
         if change.kind == "ModelVersion":
             self._index_waiting(change)
+        sources = self._sources.of(change)
         if change.kind == "ModelRegistry":
             self._index_told(change)
-            return list(self._wakes_of_registry(change))
-        return list(self._wakes(change))
+            return [*self._wakes_of_registry(change), *sources]
+        return [*self._wakes(change), *sources]
 
     def _wakes(self, change: Change) -> Iterator[Wake]:
         namespace, name = change.subject["metadata"]["namespace"], change.subject["metadata"]["name"]
         known = change.before is not None
-        if change.kind in ("Rollout", "ModelVersion"):
+        if change.kind in ("Rollout", "ModelVersion", "ModelSource"):
             if _intent(change.before) != _intent(change.after):
                 yield Key(change.kind, namespace, name), Priority.USER if known else Priority.CHANGE
             if change.kind == "ModelVersion" and _resolution(change.before) != _resolution(change.after):
@@ -69,31 +70,24 @@ class Wakes:
                 continue
             namespace, name = raw["metadata"]["namespace"], raw["metadata"]["name"]
             spec = raw.get("spec", {})
-            _note(self._naming, (namespace, spec.get("modelVersion", "")), name, add=add)
+            note(self._naming, (namespace, spec.get("modelVersion", "")), name, add=add)
             gateway = (spec.get("traffic") or {}).get("gatewayAPI") or {}
             if (adopted := gateway.get("adopted")) is not None:
-                _note(self._adopting, (namespace, adopted.get("name", "")), name, add=add)
+                note(self._adopting, (namespace, adopted.get("name", "")), name, add=add)
 
     def _index_told(self, change: Change) -> None:
         """By namespace, for any Rollout there may speak of them."""
         for raw, add in ((change.before, False), (change.after, True)):
             if raw is not None and (raw.get("spec") or {}).get("writeBack"):
-                _note(self._told, (raw["metadata"]["namespace"], ""), raw["metadata"]["name"], add=add)
+                note(self._told, (raw["metadata"]["namespace"], ""), raw["metadata"]["name"], add=add)
 
     def _index_waiting(self, change: Change) -> None:
         for raw, add in ((change.before, False), (change.after, True)):
             ref = ((raw or {}).get("spec", {}).get("source") or {}).get("registryRef")
             if raw is not None and ref and not (raw.get("status") or {}).get("resolved"):
-                _note(
+                note(
                     self._waiting, (raw["metadata"]["namespace"], ref.get("name", "")), raw["metadata"]["name"], add=add
                 )
-
-
-def _note(index: dict[tuple[str, str], set[str]], place: tuple[str, str], name: str, *, add: bool) -> None:
-    names = index.setdefault(place, set())
-    (names.add if add else names.discard)(name)
-    if not names:
-        del index[place]
 
 
 def _intent(raw: Object | None) -> Any:

@@ -10,6 +10,8 @@ from crossfade.adapters.artifacts.hub_artifacts import HubArtifacts
 from crossfade.adapters.artifacts.mlflow_artifacts import MlflowArtifacts
 from crossfade.adapters.artifacts.oci_artifacts import OciArtifacts
 from crossfade.adapters.artifacts.sagemaker_artifacts import SageMakerArtifacts
+from crossfade.adapters.artifacts.vertex_artifacts import VertexArtifacts
+from crossfade.adapters.artifacts.wandb_artifacts import WandbArtifacts
 from crossfade.adapters.azureml_places import Blobs
 from crossfade.adapters.azureml_server import AzureMlServer
 from crossfade.adapters.buckets.bucket import place
@@ -18,6 +20,9 @@ from crossfade.adapters.hub_server import HubServer
 from crossfade.adapters.mlflow_server import MlflowServer
 from crossfade.adapters.oci_server import OciServer
 from crossfade.adapters.sagemaker_server import SageMakerServer
+from crossfade.adapters.signed import SignedFiles
+from crossfade.adapters.vertex_server import VertexServer
+from crossfade.adapters.wandb_server import WandbServer
 from crossfade.adapters.web import Web
 from crossfade.model.access import Access, Secrets
 from crossfade.ports import Artifacts, SourceError
@@ -26,6 +31,7 @@ URL = "http://store.invalid"
 AZURE = "azureml://workspaces/w/models/m/versions/1"
 LAYER = f"sha256:{'1' * 64}"
 OCI = f"oci://store.invalid/risk/model@{LAYER}"
+WANDB = f"wandb://risk/fraud/model/v1?artifact=a&digest={'0' * 32}"
 SAGE_MAKER = Access("sageMaker", URL, (("region", "eu-central-1"), ("s3", URL)))
 
 
@@ -58,6 +64,8 @@ ALL: dict[str, Callable[[], Artifacts]] = {
     "az://models/risk": lambda: in_bucket("az"),
     "s3://models/risk/one": lambda: SageMakerArtifacts(SageMakerServer(SAGE_MAKER)),
     "s3://models/risk/one?as=object": lambda: SageMakerArtifacts(SageMakerServer(SAGE_MAKER)),
+    "gs://models/risk/one": lambda: VertexArtifacts(VertexServer(Access("vertexAI", URL, (("storage", URL),)))),
+    WANDB: lambda: WandbArtifacts(WandbServer(Access("wandb", URL))),
 }
 
 
@@ -75,6 +83,7 @@ def open_streams(monkeypatch: pytest.MonkeyPatch) -> list[object]:
             found.pop()
 
     monkeypatch.setattr(Web, "stream", stream)
+    monkeypatch.setattr(SignedFiles, "read", stream)
     return found
 
 

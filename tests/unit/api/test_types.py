@@ -121,7 +121,8 @@ def test_a_refusal_names_the_field_and_the_rule() -> None:
         "spec.serving.template must fit a pod template: spec.containers[0].name must be set"
     ]
     assert refusals(MODEL_VERSION, {"modelName": "m", "version": "1.0.0", "source": {}}) == [
-        "spec.source must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `oci`, `sageMaker` and `uri`"
+        "spec.source must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `oci`, `sageMaker`, "
+        "`vertexAI`, `wandb` and `uri`"
     ]
 
 

@@ -33,6 +33,23 @@ class FakeCluster:
             raise ClusterError('conflict with "others"', 409)
         return self._write("apply", kind, body, lambda old: {**old, **_without_status(body)}, generation=1)
 
+    async def claim(self, kind: Kind, body: Object, manager: str) -> Object:
+        """See ports.Cluster. Who owns the model version of a Rollout is in its managed fields."""
+        metadata = body["metadata"]
+        stored = self.objects[kind.kind, metadata["namespace"], metadata["name"]]["metadata"]
+        owners = {one["manager"] for one in stored.get("managedFields", ()) if "f:modelVersion" in str(one)}
+        if owners - {manager} or metadata["resourceVersion"] != stored["resourceVersion"]:
+            raise ClusterError("Apply failed with 1 conflict", 409)
+        return self._write(
+            "claim", kind, body, lambda old: {**old, "spec": {**old["spec"], **body["spec"]}}, generation=1
+        )
+
+    async def make(self, kind: Kind, body: Object) -> Object:
+        """See ports.Cluster."""
+        if (kind.kind, body["metadata"]["namespace"], body["metadata"]["name"]) in self.objects:
+            raise ClusterError("already exists", 409)
+        return self._write("make", kind, body, lambda old: {**old, **_without_status(body)}, generation=1)
+
     async def apply_status(self, kind: Kind, body: Object) -> Object:
         """See ports.Cluster."""
         return self._write("status", kind, body, lambda old: {**old, "status": body["status"]})

@@ -10,11 +10,13 @@ from crossfade.model.access import Access
 from crossfade.model.rehearsal import Probe
 from crossfade.model.snapshot import Platform
 from crossfade.observe.answers import DEFAULT
+from crossfade.observe.asker import Asker
 from crossfade.observe.foreseer import Foreseer
 from crossfade.observe.poller import Poller
 from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.resolver import Resolver
 from crossfade.observe.scout import Scout
+from crossfade.observe.turns import Turns
 from crossfade.ports import WHOLE, Answer, Part, ProbeError, RawSeries, Reference, Registry, SourceError, StoredFile
 from crossfade.status.events import Events
 from crossfade.watch.listing import WATCHED
@@ -89,7 +91,9 @@ class Loop:
         self.queue = WorkQueue(clock, lambda: 0.0)
         self.world = World(self.queue)
         self.poller = Poller({DEFAULT: Silence()}, clock, 5.0, self.world.under_way, self.world.breach)
-        self.resolver = Resolver(self.sources, cluster, clock, lambda: 1.0)
+        turns = Turns(self.sources, cluster)
+        self.resolver = Resolver(turns, clock, lambda: 1.0)
+        self.asker = Asker(turns, clock)
         self.foreseer = Foreseer({DEFAULT: Silence()}, clock)
         self.scout = Scout(cluster, clock)
         self.rehearser = Rehearser(Nobody(), clock)
@@ -107,6 +111,7 @@ class Loop:
             self.scout,
             self.rehearser,
             events,
+            self.asker,
             Registries(self.world, cluster, clock, self.registrar),
         )
         for one in (GATEWAY, GATEWAY_CLASS):
@@ -145,6 +150,7 @@ class Loop:
             if registries:
                 attempts += [job.task for job in self.registrar._jobs.values() if job.task is not None]
             attempts += self.scout._tasks.values()
+            attempts += [job.task for job in self.asker._jobs.values()]
             await asyncio.gather(*attempts)
             answered = answer(self.cluster)
             self.watch()

@@ -1,7 +1,7 @@
-"""Catches a number in an answer that no integer is made of."""
+"""Catches a number in an answer that no integer is made of, and what others wrote that is taken for what it is not."""
 
 import pytest
-from crossfade.model.loose import count
+from crossfade.model.loose import count, moment, plain
 
 
 @pytest.mark.parametrize(("told", "meant"), [("0", 0), ("012", 12), ("9" * 19, 10**19 - 1)])
@@ -14,3 +14,20 @@ def test_digits_are_a_count(told: str, meant: int) -> None:
 )
 def test_anything_else_is_none(told: object) -> None:
     assert count(told) is None
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [("x", "x"), ("", ""), (None, None), (1, "1"), (True, "true"), ({"é": [1]}, '{"é": [1]}')],
+)
+def test_anything_is_a_text(value: object, told: str | None) -> None:
+    assert plain(value) == told
+
+
+@pytest.mark.parametrize("value", [None, 1, "", "yesterday", "2026-11-01T10:00:00", "2026-11-01T10:00:00Z\n"])
+def test_what_is_no_time_in_utc_is_none(value: object) -> None:
+    assert moment(value) is None
+
+
+def test_a_time_in_utc_is_itself() -> None:
+    assert moment("2026-11-01T10:00:00.25Z") == "2026-11-01T10:00:00.25Z"

@@ -138,6 +138,31 @@ async def test_azure_is_the_public_cloud_unless_it_says_another() -> None:
     assert (found.option("registry"), found.option("workspace")) == ("r", None)
 
 
+async def test_vertex_is_googles_own_unless_it_says_another_and_wants_a_service_accounts_key() -> None:
+    spec: dict[str, object] = {"mlflow": None, "tls": None}
+    where = {"project": "risk-1", "location": "europe-west4"}
+    key = secret(serviceAccountKey=b'{\n "type": "service_account"\n}\n', token=b"x")
+    found = await access(key, vertexAI=where, **spec)
+    assert (found.system, found.address) == ("vertexAI", "https://europe-west4-aiplatform.googleapis.com")
+    assert dict(found.options) == where | {"storage": "https://storage.googleapis.com"}
+    assert dict(found.secrets) == {"serviceAccountKey": '{ "type": "service_account" }'}
+    own = {"endpoint": "https://vertex", "storageEndpoint": "https://storage"}
+    found = await access(key, vertexAI=where | own, **spec)
+    assert (found.address, found.option("storage")) == ("https://vertex", "https://storage")
+    with pytest.raises(SourceError, match=r"must have `serviceAccountKey`$"):
+        await access(secret(token=b"x"), vertexAI=where, **spec)
+
+
+async def test_wandb_is_the_public_one_unless_it_says_another_and_wants_a_key() -> None:
+    spec: dict[str, object] = {"mlflow": None, "tls": None}
+    found = await access(secret(apiKey=b"k\n", token=b"x"), wandb={}, **spec)
+    assert (found.system, found.address, dict(found.secrets)) == ("wandb", "https://api.wandb.ai", {"apiKey": "k"})
+    found = await access(secret(apiKey=b"k"), wandb={"address": "https://wandb.example.com"}, **spec)
+    assert (found.address, found.options) == ("https://wandb.example.com", ())
+    with pytest.raises(SourceError, match=r"must have `apiKey`$"):
+        await access(secret(token=b"x"), wandb={}, **spec)
+
+
 async def test_a_registry_that_wants_neither_is_asked_as_nobody() -> None:
     assert dict((await access(credentials=None, tls=None)).secrets) == {}
 

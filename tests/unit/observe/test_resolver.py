@@ -9,6 +9,7 @@ from crossfade.api.v1alpha1 import ModelRegistrySpec, ModelVersionSpec
 from crossfade.api.v1alpha1.modelversion import Source
 from crossfade.model.snapshot import RegistryFacts, Resolution
 from crossfade.observe.resolver import Resolver
+from crossfade.observe.turns import Turns
 from crossfade.ports import Reference, StoredFile
 
 from tests.unit.fakes.clock import FakeClock
@@ -32,7 +33,7 @@ class Answering:
 
 async def resolved(**said: str) -> Resolution | None:
     done = asyncio.Event()
-    resolver = Resolver(Given(Answering(**said)), FakeCluster(), FakeClock(), lambda: 0.0)
+    resolver = Resolver(Turns(Given(Answering(**said)), FakeCluster()), FakeClock(), lambda: 0.0)
     resolver.request(PLACE, "uid", ModelVersionSpec.model_validate(SPEC), None, done.set)
     async with asyncio.timeout(5):
         await done.wait()
@@ -57,7 +58,7 @@ async def test_what_is_too_long_to_be_recorded_is_refused_with_its_field(said: d
 
 async def test_a_source_of_another_system_than_its_registry_is_told_so_and_may_be_mended() -> None:
     done = asyncio.Event()
-    resolver = Resolver(Given(Answering()), FakeCluster(), FakeClock(), lambda: 0.0)
+    resolver = Resolver(Turns(Given(Answering()), FakeCluster()), FakeClock(), lambda: 0.0)
     hub = ModelRegistrySpec.model_validate({"huggingFace": {}})
     spec = ModelVersionSpec.model_validate(SPEC)
     async with asyncio.timeout(5):
@@ -72,7 +73,7 @@ async def test_a_source_of_another_system_than_its_registry_is_told_so_and_may_b
 async def test_an_address_in_a_registry_is_asked_of_it_and_of_no_registry_that_is_another() -> None:
     for system, error in (({"objectStore": {"uri": "s3://m"}}, ""), ({"huggingFace": {}}, "is `objectStore`, but")):
         done = asyncio.Event()
-        resolver = Resolver(Given(Answering()), FakeCluster(), FakeClock(), lambda: 0.0)
+        resolver = Resolver(Turns(Given(Answering()), FakeCluster()), FakeClock(), lambda: 0.0)
         source = {"uri": {"uri": "s3://m/elsewhere"}, "registryRef": {"name": "store"}}
         spec = ModelVersionSpec.model_validate(SPEC | {"source": source})
         async with asyncio.timeout(5):
@@ -104,7 +105,7 @@ class Hanging:
 async def test_one_registry_is_asked_twenty_times_at_once_and_holds_up_no_other() -> None:
     hanging, done, at_rest = Hanging(), asyncio.Event(), asyncio.Event()
     sources = Given(hanging)
-    resolver = Resolver(sources, FakeCluster(), FakeClock(), lambda: 0.0)
+    resolver = Resolver(Turns(sources, FakeCluster()), FakeClock(), lambda: 0.0)
     spec = ModelVersionSpec.model_validate(SPEC)
     registries = {name: RegistryFacts(name, name, REGISTRY) for name in ("hangs", "answers")}
     async with asyncio.timeout(5):
@@ -119,7 +120,7 @@ async def test_one_registry_is_asked_twenty_times_at_once_and_holds_up_no_other(
     assert found.resolved is not None
     assert (hanging.asked, at_rest.is_set()) == (20, False)
     await resolver.close()
-    assert resolver._slots == {}
+    assert resolver._turns._slots == {}
 
 
 class Stalling(OneFile):
@@ -142,7 +143,7 @@ async def test_stores_that_hang_hold_up_no_other_namespace() -> None:
     stalling, done, at_rest = Stalling(), asyncio.Event(), asyncio.Event()
     sources = Given(Answering(immutable_uri="s3://stalls"))
     sources.artifacts = stalling
-    resolver = Resolver(sources, FakeCluster(), FakeClock(), lambda: 0.0)
+    resolver = Resolver(Turns(sources, FakeCluster()), FakeClock(), lambda: 0.0)
     spec = ModelVersionSpec.model_validate(SPEC)
     async with asyncio.timeout(5):
         for number in range(20):
@@ -157,4 +158,4 @@ async def test_stores_that_hang_hold_up_no_other_namespace() -> None:
     assert found.resolved is not None
     assert (stalling.asked, at_rest.is_set()) == (4, False)
     await resolver.close()
-    assert resolver._slots == {}
+    assert resolver._turns._slots == {}

@@ -11,10 +11,12 @@ from crossfade.adapters.git_address import GitAddress
 from crossfade.adapters.git_models import Commit, GitModels
 from crossfade.adapters.git_server import tag_facts
 from crossfade.adapters.registries.git_facts import facts
+from crossfade.api.v1alpha1.spelling import is_version
 from crossfade.model.loose import text
-from crossfade.ports import Reference, SourceError
+from crossfade.ports import Listed, Reference, SourceError
 
 if TYPE_CHECKING:
+    from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
     from crossfade.api.v1alpha1.modelversion import GitSource, Source
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -47,7 +49,30 @@ class GitRegistry:
         if not address.fits():
             raise SourceError("`source.git.path` is too long to be recorded; shorten it", retry=False)
         known = await facts(self._models, commit, path, tags)
-        return Reference(str(address), str(address), commit.oid, known)
+        exact = {"path": path, "revision": commit.oid, "artifact": None, "version": None, "stage": None}
+        pinned = source.model_copy(update={"git": asked.model_copy(update=exact)})
+        return Reference(str(address), str(address), commit.oid, known, pinned)
+
+    async def versions(self, spec: "ModelSourceSpec") -> Sequence[Listed]:
+        """All tags that are semantic versions, or of an artifact those that GTO has registered. Raises SourceError."""
+        from crossfade.api.v1alpha1.modelversion import GitSource, Source
+
+        asked = spec.git
+        if asked is None:
+            return []
+        if asked.artifact is not None:
+            events, _ = await self._events(asked.artifact)
+            versions = {event.version for event in events if event.version and gto.registered(events, event.version)}
+            found = {
+                name: GitSource(artifact=asked.artifact, version=name)
+                for name in versions
+                if name.startswith("v") and is_version(name)
+            }
+        else:
+            refs = await self._server.refs(["refs/tags/"])
+            tags = (ref.name.removeprefix("refs/tags/") for ref in refs)
+            found = {name: GitSource(path=asked.path, revision=name) for name in tags if is_version(name)}
+        return [Listed(name, Source(git=one, registry_ref=spec.registry_ref)) for name, one in found.items()]
 
     async def _at(self, revision: str) -> Commit:
         """The commit of a commit, a tag or a branch; of a tag where both have the name, as Git has it."""

@@ -1,18 +1,20 @@
 """The Hugging Face Hub: a branch, tag or commit of a repository to the commit that it means, by the REST API alone."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from crossfade.adapters.hub_address import HubAddress
 from crossfade.adapters.hub_server import HubError, HubServer
 from crossfade.api.v1alpha1.facts import Facts, Scan
+from crossfade.api.v1alpha1.spelling import is_version
 from crossfade.model.card import card_facts
-from crossfade.model.loose import member, objects
-from crossfade.ports import Reference, SourceError
+from crossfade.model.loose import member, objects, text
+from crossfade.ports import MOST_LISTED, Listed, Reference, SourceError
 
 if TYPE_CHECKING:
+    from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
     from crossfade.api.v1alpha1.modelversion import HuggingFaceSource, Source
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
@@ -44,7 +46,30 @@ class HuggingFaceRegistry:
         if not address.fits():
             raise SourceError("`allowPatterns` and `ignorePatterns` are too long together; shorten them", retry=False)
         plain = str(HubAddress(address.repo, address.commit))
-        return Reference(plain, str(address), address.commit, self._facts(address, found))
+        exact = asked.model_copy(update={"revision": address.commit})
+        pinned = source.model_copy(update={"hugging_face": exact})
+        return Reference(plain, str(address), address.commit, self._facts(address, found), pinned)
+
+    async def versions(self, spec: "ModelSourceSpec") -> Sequence[Listed]:
+        """All tags that are semantic versions. Raises SourceError."""
+        from crossfade.api.v1alpha1.modelversion import HuggingFaceSource, Source
+
+        asked = spec.hugging_face
+        if asked is None:
+            return []
+        whole = HuggingFaceSource(
+            repo=asked.repo,
+            revision="main",
+            allow_patterns=asked.allow_patterns,
+            ignore_patterns=asked.ignore_patterns,
+        )
+        try:
+            found = await self._server.model(asked.repo, "refs", {})
+        except HubError as failure:
+            raise self._explained(whole, failure) from None
+        names = [name for tag in objects(found.get("tags")) if is_version(name := text(tag.get("name")) or "")]
+        exact = {name: whole.model_copy(update={"revision": name}) for name in names[:MOST_LISTED]}
+        return [Listed(name, Source(hugging_face=one, registry_ref=spec.registry_ref)) for name, one in exact.items()]
 
     def _commit(self, asked: "HuggingFaceSource", found: Mapping[str, Any]) -> str:
         commit = found.get("sha")

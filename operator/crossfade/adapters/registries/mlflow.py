@@ -1,18 +1,25 @@
 """MLflow's model registry: version, alias or stage to the place of the bytes, over the REST API alone."""
 
-from typing import TYPE_CHECKING, Any
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from crossfade.adapters.mlflow_server import MlflowError, MlflowServer
 from crossfade.adapters.registries.mlflow_facts import evaluation, lineage, tags
 from crossfade.adapters.registries.mlflow_writing import MlflowWriting
 from crossfade.api.v1alpha1.facts import Facts
-from crossfade.ports import Reference, SourceError
+from crossfade.model.loose import objects, text
+from crossfade.ports import MOST_LISTED, Listed, Reference, SourceError
 
 if TYPE_CHECKING:
+    from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
     from crossfade.api.v1alpha1.modelversion import MlflowSource, Source
     from crossfade.model.writing import Deed
 
+_PAGE: Final = 500
+_VERSION_TAG: Final = "version"
+_NUMBER: Final = re.compile("[1-9][0-9]{0,9}")
 _MISSING_ALIAS = "INVALID_PARAMETER_VALUE"
 _MISSING = "RESOURCE_DOES_NOT_EXIST"
 _NO_WORKSPACES = "FEATURE_DISABLED"
@@ -54,7 +61,36 @@ class MlflowRegistry:
         version = str(found.get("version", ""))
         self._require_ready(asked, version, str(found.get("status", "READY")))
         uri = await self._place(asked, version)
-        return Reference(f"models:/{asked.name}/{version}", uri, version, await self._facts(asked, version, found))
+        exact = asked.model_copy(update={"version": version, "alias": None, "stage": None})
+        pinned = source.model_copy(update={"mlflow": exact})
+        return Reference(
+            f"models:/{asked.name}/{version}", uri, version, await self._facts(asked, version, found), pinned
+        )
+
+    async def versions(self, spec: "ModelSourceSpec") -> Sequence[Listed]:
+        """All versions that have a tag `version`, by its value; of equal ones the latest. Raises SourceError."""
+        from crossfade.api.v1alpha1.modelversion import MlflowSource, Source
+
+        name = spec.mlflow.name if spec.mlflow else ""
+        asked = MlflowSource(name=name, version="1")  # for the words of a failure
+        which = {"filter": f"name='{name}'", "max_results": str(_PAGE)}
+        found: dict[str, int] = {}
+        for _ in range(MOST_LISTED // _PAGE):
+            try:
+                page = await self._server.get("mlflow/model-versions/search", which)
+            except MlflowError as failure:
+                raise self._explained(asked, failure) from None
+            for one in objects(page.get("model_versions")):
+                noted = {text(tag.get("key")): text(tag.get("value")) for tag in objects(one.get("tags"))}
+                number = str(one.get("version", ""))
+                if (said := noted.get(_VERSION_TAG)) and _NUMBER.fullmatch(number):
+                    found[said] = max(int(number), found.get(said, 0))
+            token = text(page.get("next_page_token"))
+            if token is None:
+                exact = {said: MlflowSource(name=name, version=str(number)) for said, number in found.items()}
+                return [Listed(said, Source(mlflow=one, registry_ref=spec.registry_ref)) for said, one in exact.items()]
+            which["page_token"] = token
+        raise SourceError(f"the model {name!r} has more than {MOST_LISTED} versions; remove old ones")
 
     async def _place(self, asked: "MlflowSource", version: str) -> str:
         """Where the files are: an address that may be shown."""

@@ -1,13 +1,16 @@
 """OCI registries: a tag or a digest to the manifest's digest, over the distribution API alone."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from crossfade.adapters.oci_layout import KITFILE, MODELPACK_CONFIG, is_index, layers, the_one
 from crossfade.adapters.oci_server import OciServer
 from crossfade.adapters.registries.oci_facts import facts
-from crossfade.ports import Reference, SourceError
+from crossfade.api.v1alpha1.spelling import is_version
+from crossfade.ports import MOST_LISTED, Listed, Reference, SourceError
 
 if TYPE_CHECKING:
+    from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
     from crossfade.api.v1alpha1.modelversion import Source
 
 
@@ -29,7 +32,20 @@ class OciRegistry:
         layers(manifest, what)
         uri = f"oci://{self._server.host}/{repository}@{digest}"
         known = facts(manifest, await self._config(repository, manifest))
-        return Reference(uri, uri, digest.removeprefix("sha256:"), known)
+        exact = source.oci.model_copy(update={"reference": f"{repository}@{digest}"})
+        pinned = source.model_copy(update={"oci": exact})
+        return Reference(uri, uri, digest.removeprefix("sha256:"), known, pinned)
+
+    async def versions(self, spec: "ModelSourceSpec") -> Sequence[Listed]:
+        """All tags that are semantic versions. Raises SourceError."""
+        from crossfade.api.v1alpha1.modelversion import OciSource, Source
+
+        repository = spec.oci.repository if spec.oci else ""
+        tags = [tag for tag in await self._server.tags(repository, MOST_LISTED) if is_version(tag)]
+        sources = (
+            Source(oci=OciSource(reference=f"{repository}:{tag}"), registry_ref=spec.registry_ref) for tag in tags
+        )
+        return [Listed(tag, source) for tag, source in zip(tags, sources, strict=True)]
 
     async def _config(self, repository: str, manifest: dict[str, Any]) -> dict[str, Any]:
         """What the artifact says of its model; empty where it says nothing of the kind."""

@@ -49,7 +49,10 @@ class SageMakerRegistry:
         self._in_region(arn)
         package = await self._described(arn)
         data = data_of(package, f"the model package {arn}")
-        return Reference(arn, str(data), arn.rpartition("/")[2], facts(package, await self._metrics(package)))
+        exact = asked.model_copy(update={"package_arn": arn, "group": None, "approval_status": None})
+        pinned = source.model_copy(update={"sage_maker": exact})
+        version = arn.rpartition("/")[2]
+        return Reference(arn, str(data), version, facts(package, await self._metrics(package)), pinned)
 
     async def _newest(self, asked: "SageMakerSource") -> str:
         """The newest version of the group with this approval, which SageMaker lists first."""

@@ -17,7 +17,7 @@ from crossfade.api.v1alpha1.common import (
 )
 from crossfade.api.v1alpha1.writeback import MOST_MODELS, WriteBack, Written
 
-SYSTEMS = ("azureML", "git", "huggingFace", "mlflow", "objectStore", "oci", "sageMaker")
+SYSTEMS = ("azureML", "git", "huggingFace", "mlflow", "objectStore", "oci", "sageMaker", "vertexAI", "wandb")
 """The members that say which system it is; ModelVersions' sources have them by the same names, but for `objectStore`,
 whose sources are `uri`."""
 _ONE_SYSTEM = one_of(*SYSTEMS)
@@ -144,6 +144,26 @@ class SageMakerRegistry(ApiModel):
     """The same for S3, which has the models' files."""
 
 
+class VertexRegistry(ApiModel):
+    """The model registry of Google's Vertex AI, in one location of one project."""
+
+    project: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.:-]*[a-z0-9])?$", max_length=100)]
+    """The project that has the models, by its id or its number."""
+    location: Region
+    """The location, such as `europe-west4`."""
+    endpoint: Address | None = None
+    """Vertex AI's API, where it is not the location's public one: a private endpoint."""
+    storage_endpoint: Address | None = None
+    """The same for Google Cloud Storage, which has the models' files."""
+
+
+class WandbRegistry(ApiModel):
+    """Weights & Biases, or a server of it that a company runs itself."""
+
+    address: Address = "https://api.wandb.ai"
+    """Where its API is; a path may follow."""
+
+
 class SecretRef(ApiModel):
     """A Secret of the same namespace."""
 
@@ -193,6 +213,10 @@ class ModelRegistrySpec(ApiModel):
     """A registry of container images and other artifacts."""
     sage_maker: SageMakerRegistry | None = None
     """The model registry of Amazon SageMaker."""
+    vertex_ai: Annotated[VertexRegistry | None, Field(alias="vertexAI")] = None
+    """The model registry of Google's Vertex AI."""
+    wandb: WandbRegistry | None = None
+    """Weights & Biases."""
     credentials: Credentials | None = None
     """Who to be; nobody when left out."""
     tls: Tls | None = None

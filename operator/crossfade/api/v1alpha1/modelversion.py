@@ -19,13 +19,26 @@ from crossfade.api.v1alpha1.common import (
     validations,
 )
 from crossfade.api.v1alpha1.facts import Facts, Line, Link, Word
+from crossfade.api.v1alpha1.hosted import VertexSource, WandbSource
 from crossfade.api.v1alpha1.modelregistry import SYSTEMS, ConfigMapKeyRef
-
-_SEMVER = (
-    r"^(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)\.(0|[1-9][0-9]*)"
-    r"(-(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*)(\.(0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*))*)?"
-    r"(\+[0-9a-zA-Z-]+(\.[0-9a-zA-Z-]+)*)?$"
+from crossfade.api.v1alpha1.spelling import (
+    SEMVER,
+    GitPath,
+    GtoArtifact,
+    GtoStage,
+    GtoVersion,
+    HubRepo,
+    MlflowAlias,
+    MlflowName,
+    MlflowStage,
+    ModelName,
+    OciReference,
+    Patterns,
+    Revision,
+    SageMakerApproval,
+    SageMakerGroup,
 )
+
 _SELECTORS = ("version", "alias", "stage")
 _ONE_SELECTOR = one_of(*_SELECTORS)
 _REGISTERED = tuple(system for system in SYSTEMS if system != "objectStore")
@@ -60,32 +73,24 @@ _ONE_AZURE_SELECTOR = one_of(*_AZURE_SELECTORS)
 _GIT_IN_REGISTRY = cel(
     "!has(self.git) || has(self.registryRef)", "must have `registryRef` beside `git`: it says which repository it is in"
 )
+_VERTEX_IN_REGISTRY = cel(
+    "!has(self.vertexAI) || has(self.registryRef)",
+    "must have `registryRef` beside `vertexAI`: it says which project it is in",
+)
+_WANDB_IN_REGISTRY = cel(
+    "!has(self.wandb) || has(self.registryRef)", "must have `registryRef` beside `wandb`: it says which server it is on"
+)
 _PATH_OR_ARTIFACT = cel(
     "has(self.path) && has(self.revision) && !has(self.artifact) && !has(self.version) && !has(self.stage)"
     " || has(self.artifact) && !has(self.path) && !has(self.revision) && has(self.version) != has(self.stage)",
     "must have `path` and `revision`, or `artifact` and exactly one of `version` and `stage`",
 )
-_GTO_NAME = r"[a-zA-Z0-9]([a-zA-Z0-9-/_]*[a-zA-Z0-9])?"
-_OCI_NAME = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
-_OCI_REFERENCE = rf"^{_OCI_NAME}(/{_OCI_NAME})*(:[a-zA-Z0-9_][a-zA-Z0-9._-]{{0,127}}|@sha256:[a-f0-9]{{64}})$"
 _IMMUTABLE = cel("self == oldSelf", "must not change: a ModelVersion is immutable, create another one instead")
 _HTTP_PINNED = cel(
     "!has(self.source.uri) || !(self.source.uri.uri.startsWith('http:') || self.source.uri.uri.startsWith('https:'))"
     " || (has(self.artifact) && has(self.artifact.digest))",
     "must pin `artifact.digest` when `source.uri.uri` is http(s): the bytes behind such an address can change",
 )
-
-
-_REPO_PART = "[A-Za-z0-9_][A-Za-z0-9._-]{0,95}"
-_Patterns = Annotated[
-    list[Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=128)]],
-    Field(max_length=32, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
-]
-
-
-_Revision = Annotated[
-    str, StringConstraints(pattern=r"^[^\x00-\x20\x7f~^:?*\[\\#%./-][^\x00-\x20\x7f~^:?*\[\\#%]*$", max_length=255)
-]
 
 
 class AzureMlSource(ApiModel):
@@ -119,20 +124,15 @@ class GitSource(ApiModel):
 
     model_config = ConfigDict(json_schema_extra=validations(_PATH_OR_ARTIFACT))
 
-    path: (
-        Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f\\/]+(/[^\x00-\x1f\x7f\\/]+)*$", max_length=512)]
-        | None
-    ) = None
+    path: GitPath | None = None
     """A file or a folder in the repository, such as `models/fraud`, kept by Git, by DVC or by both."""
-    revision: _Revision | None = None
+    revision: Revision | None = None
     """A commit of 40 hex digits, or a branch or a tag, which is resolved to its commit once and frozen."""
-    artifact: (
-        Annotated[str, StringConstraints(pattern=rf"^([a-zA-Z0-9_./-]+:)?{_GTO_NAME}$", max_length=253)] | None
-    ) = None
+    artifact: GtoArtifact | None = None
     """An artifact that GTO knows, such as `fraud-detector`, or `risk:fraud-detector` of the folder `risk`."""
-    version: Annotated[str, StringConstraints(pattern=_SEMVER.replace("^", "^v", 1), max_length=64)] | None = None
+    version: GtoVersion | None = None
     """The version that GTO registered, such as `v1.2.3`."""
-    stage: Annotated[str, StringConstraints(pattern=rf"^{_GTO_NAME}$", max_length=63)] | None = None
+    stage: GtoStage | None = None
     """The version that GTO assigned last to this stage; resolved once and frozen."""
 
     @model_validator(mode="after")
@@ -149,14 +149,14 @@ class HuggingFaceSource(ApiModel):
     """A model on the Hugging Face Hub: of the ModelRegistry that `registryRef` names, else of the Hub that the operator
     is configured with."""
 
-    repo: Annotated[str, StringConstraints(pattern=rf"^({_REPO_PART}/)?{_REPO_PART}$", max_length=193)]
+    repo: HubRepo
     """The repository, such as `google-bert/bert-base-uncased`."""
-    revision: _Revision
+    revision: Revision
     """A commit, or a branch or a tag, which is resolved to its commit once and frozen."""
-    allow_patterns: _Patterns = Field(default_factory=list)
+    allow_patterns: Patterns = Field(default_factory=list)
     """Only files whose paths match one of these are part of the model, such as `*.safetensors` or `onnx/*`, where `*`
     stands for slashes as well; all when left out."""
-    ignore_patterns: _Patterns = Field(default_factory=list)
+    ignore_patterns: Patterns = Field(default_factory=list)
     """Files whose paths match one of these are not, whatever `allowPatterns` says."""
 
 
@@ -166,13 +166,13 @@ class MlflowSource(ApiModel):
 
     model_config = ConfigDict(json_schema_extra=validations(_ONE_SELECTOR))
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^/:.%\"'@]+$")]
+    name: MlflowName
     """The registered model's name."""
     version: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,9}$", max_length=10)] | None = None
     """The registry's version number."""
-    alias: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9_-]+$", max_length=255)] | None = None
+    alias: MlflowAlias | None = None
     """Resolved once and frozen: when the alias moves, make another ModelVersion."""
-    stage: Literal["Staging", "Production", "Archived"] | None = None
+    stage: MlflowStage | None = None
     """The newest version in this stage; resolved once and frozen like an alias."""
 
     @model_validator(mode="after")
@@ -185,7 +185,7 @@ class MlflowSource(ApiModel):
 class OciSource(ApiModel):
     """An artifact or an image in an OCI registry."""
 
-    reference: Annotated[str, StringConstraints(pattern=_OCI_REFERENCE, max_length=512)]
+    reference: OciReference
     """Repository and tag or digest, such as `risk/fraud:1.3.0` or `risk/fraud@sha256:<64 hex digits>`. A tag is
     resolved once and frozen: when it moves, make another ModelVersion."""
 
@@ -207,10 +207,10 @@ class SageMakerSource(ApiModel):
         | None
     ) = None
     """The version of a model package, whatever its approval."""
-    group: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$", max_length=63)] | None = None
+    group: SageMakerGroup | None = None
     """The group whose newest version of this approval is meant; resolved once and frozen: when another is approved,
     make another ModelVersion."""
-    approval_status: Literal["Approved", "PendingManualApproval"] | None = None
+    approval_status: SageMakerApproval | None = None
     """The approval that a version of the group must have."""
 
     @model_validator(mode="after")
@@ -250,6 +250,8 @@ class Source(ApiModel):
             _GIT_IN_REGISTRY,
             _CLOUD_IN_REGISTRY,
             _PACKAGE_OF_REGISTRY,
+            _VERTEX_IN_REGISTRY,
+            _WANDB_IN_REGISTRY,
         )
     )
 
@@ -267,6 +269,10 @@ class Source(ApiModel):
     """A model package in a registry of Amazon SageMaker."""
     uri: UriSource | None = None
     """A file or a folder of files."""
+    vertex_ai: Annotated[VertexSource | None, Field(alias="vertexAI")] = None
+    """A version of a model in the registry of Vertex AI."""
+    wandb: WandbSource | None = None
+    """A version of an artifact on Weights & Biases."""
     registry_ref: RegistryRef | None = None
     """The ModelRegistry to ask; what the operator itself is configured with when left out. Beside `uri` its
     `objectStore`, beneath whose address the URI is."""
@@ -288,6 +294,8 @@ class Source(ApiModel):
             (_GIT_IN_REGISTRY, known or self.git is None),
             (_CLOUD_IN_REGISTRY, known or scheme not in ("gs", "az")),
             (_PACKAGE_OF_REGISTRY, known or self.sage_maker is None),
+            (_VERTEX_IN_REGISTRY, known or self.vertex_ai is None),
+            (_WANDB_IN_REGISTRY, known or self.wandb is None),
         )
         if broken := [rule["message"] for rule, holds in rules if not holds]:
             raise ValueError(broken[0])
@@ -326,9 +334,9 @@ class ModelVersionSpec(ApiModel):
 
     model_config = ConfigDict(json_schema_extra=validations(_HTTP_PINNED, _IMMUTABLE))
 
-    model_name: Annotated[str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=40)]
+    model_name: ModelName
     """What the model is called; the same for all its versions."""
-    version: Annotated[str, StringConstraints(pattern=_SEMVER, max_length=64)]
+    version: Annotated[str, StringConstraints(pattern=SEMVER, max_length=64)]
     """A semantic version, such as `1.3.0`."""
     source: Source
     """Where the bytes come from."""

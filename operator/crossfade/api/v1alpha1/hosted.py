@@ -1,0 +1,61 @@
+"""Sources in registries that Google and Weights & Biases run: a version, by its number or by an alias."""
+
+from typing import Annotated, Self
+
+from pydantic import ConfigDict, StringConstraints, model_validator
+
+from crossfade.api.v1alpha1.common import ApiModel, given, one_of, validations
+
+_KEPT_IN = ("project", "registry")
+_ONE_PLACE = one_of(*_KEPT_IN)
+_NAMED_BY = ("version", "alias")
+_ONE_NAME = one_of(*_NAMED_BY)
+_WANDB_NAME = r"^[^\x00-\x1f\x7f/\\#?%:]+$"
+_WANDB_TITLE = r"^[^\x00-\x1f\x7f/:]+$"
+
+
+class VertexSource(ApiModel):
+    """A version of a model in the registry of Vertex AI."""
+
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_NAME))
+
+    model: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_][a-z0-9_-]*$", max_length=63)]
+    """The model's id, such as `4567891234567891234` or `fraud-detector`."""
+    version: Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,18}$", max_length=19)] | None = None
+    """The version's number."""
+    alias: Annotated[str, StringConstraints(pattern=r"^[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]$", max_length=128)] | None = (
+        None
+    )
+    """Such as `default`; resolved once and frozen: when the alias moves, make another ModelVersion."""
+
+    @model_validator(mode="after")
+    def _one_name(self) -> Self:
+        if len(given(self, _NAMED_BY)) != 1:
+            raise ValueError(_ONE_NAME["message"])
+        return self
+
+
+class WandbSource(ApiModel):
+    """A version of an artifact on Weights & Biases: in the project that it was logged to, or linked into a registry."""
+
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_PLACE, _ONE_NAME))
+
+    entity: Annotated[str, StringConstraints(pattern=_WANDB_NAME, max_length=128)]
+    """The team or the user that has the project, or the organization that has the registry."""
+    project: Annotated[str, StringConstraints(pattern=_WANDB_NAME, max_length=128)] | None = None
+    """The project."""
+    registry: Annotated[str, StringConstraints(pattern=_WANDB_NAME, max_length=113)] | None = None
+    """The registry, such as `model`: its name without `wandb-registry-`."""
+    collection: Annotated[str, StringConstraints(pattern=_WANDB_TITLE, max_length=128)]
+    """The artifact's name, or that of the collection in the registry."""
+    version: Annotated[str, StringConstraints(pattern=r"^v(0|[1-9][0-9]{0,8})$", max_length=10)] | None = None
+    """The version in the project or the registry, such as `v7`."""
+    alias: Annotated[str, StringConstraints(pattern=_WANDB_TITLE, max_length=128)] | None = None
+    """Resolved once and frozen: when the alias moves, make another ModelVersion."""
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        for names, rule in ((_KEPT_IN, _ONE_PLACE), (_NAMED_BY, _ONE_NAME)):
+            if len(given(self, names)) != 1:
+                raise ValueError(rule["message"])
+        return self

@@ -1,0 +1,45 @@
+"""What a ModelSource follows: as the source to ask for, and in words."""
+
+from typing import Any
+
+from crossfade.api.v1alpha1.modelsource import FOLLOWED, ModelSourceSpec
+from crossfade.api.v1alpha1.modelversion import Source
+
+
+def followed(spec: ModelSourceSpec) -> Source:
+    """The source whose meaning moves, of a spec without `semver`. Its members are those of the spec, but that OCI has a
+    reference."""
+    said: dict[str, Any] = {key: value for key, value in spec.to_json().items() if key in (*FOLLOWED, "registryRef")}
+    if (oci := spec.oci) is not None:
+        said["oci"] = {"reference": f"{oci.repository}:{oci.tag}"}
+    return Source.model_validate(said)
+
+
+def described(spec: ModelSourceSpec) -> str:
+    """Such as `alias champion of fraud-detector`; 512 letters at most."""
+    return _described(spec)[:512]
+
+
+def _described(spec: ModelSourceSpec) -> str:
+    if spec.semver is not None:
+        return f"{spec.semver} of {_model(spec)}"
+    if (git := spec.git) is not None:
+        return f"stage {git.stage} of {git.artifact}" if git.artifact else f"{git.path} at {git.revision}"
+    if (hub := spec.hugging_face) is not None:
+        return f"{hub.repo} at {hub.revision}"
+    if (mlflow := spec.mlflow) is not None:
+        return f"alias {mlflow.alias} of {mlflow.name}" if mlflow.alias else f"stage {mlflow.stage} of {mlflow.name}"
+    if (oci := spec.oci) is not None:
+        return f"{oci.repository}:{oci.tag}"
+    maker = spec.sage_maker
+    return f"the newest {maker.approval_status} of {maker.group}" if maker else ""
+
+
+def _model(spec: ModelSourceSpec) -> str:
+    if spec.git is not None:
+        return spec.git.artifact or spec.git.path or ""
+    if spec.hugging_face is not None:
+        return spec.hugging_face.repo
+    if spec.mlflow is not None:
+        return spec.mlflow.name
+    return spec.oci.repository if spec.oci else ""

@@ -1,0 +1,88 @@
+"""Whether a Rollout may be moved to the ModelVersion that a ModelSource follows, and why not."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from crossfade.api.conditions import ConditionType, Reason
+from crossfade.decide.plan import Situation, Standing
+from crossfade.decide.records import was_taken_back
+from crossfade.model.snapshot import RolloutFacts
+from crossfade.model.sourcing import StoredRollout
+
+_LONGEST_LINE: Final = 120
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """Have the Rollout name the ModelVersion, if it is still the object of this `uid` and resource `version`."""
+
+    namespace: str
+    rollout: str
+    uid: str
+    version: str
+    model_version: str
+
+
+def movement(rollout: StoredRollout, wanted: str, digest: str) -> Situation | Move:
+    """The move to the ModelVersion `wanted`, whose bytes have this mvd1 digest; or where things stand without one."""
+    facts = rollout.facts
+    name = facts.name
+    if facts.spec is None:
+        return _waits(f"the Rollout {name} cannot be read: {facts.spec_error}")
+    arms = (facts.status.stable, facts.status.candidate)
+    named = facts.spec.model_version
+    serves = named == wanted and any(arm is not None and arm.model_version == wanted for arm in arms)
+    if not serves and _was_taken_back(rollout, wanted, digest):
+        return Situation(
+            Standing.FAILED,
+            Reason.TAKEN_BACK,
+            f"the Rollout {name} was taken back from {wanted}, or from a ModelVersion of the same bytes, and is not "
+            "moved there again; let what is followed mean another version, or set `spec.modelVersion` by hand",
+        )
+    if named == wanted:
+        return Situation(Standing.DONE, Reason.MOVED, f"the Rollout {name} names {wanted}")
+    if rollout.digests.get(named) == digest:
+        return Situation(
+            Standing.DONE, Reason.MOVED, f"the Rollout {name} names {named}, which has the same bytes as {wanted}"
+        )
+    if wait := _under_way(facts):
+        return _waits(f"{wait}; it is moved to {wanted} after that")
+    return Move(facts.namespace, name, facts.uid, rollout.version, wanted)
+
+
+def owned(move: Move, managers: tuple[str, ...]) -> Situation:
+    """Where things stand when somebody else owns the field: what is to be written there, and how."""
+    patch = f'{{"spec":{{"modelVersion":"{move.model_version}"}}}}'
+    owners = ", ".join(manager[:_LONGEST_LINE] for manager in managers)
+    return Situation(
+        Standing.FAILED,
+        Reason.FIELD_OWNED,
+        f"`spec.modelVersion` of the Rollout {move.rollout} is owned by {owners}, so nothing was written. Where that "
+        f"has it from, write `modelVersion: {move.model_version}`; or run: kubectl -n {move.namespace} patch "
+        f"rollouts.crossfade.dev {move.rollout} --type merge -p '{patch}'",
+    )
+
+
+def _waits(message: str) -> Situation:
+    return Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_ROLLOUT, message)
+
+
+def _under_way(facts: RolloutFacts) -> str:
+    """Why the Rollout is not to be touched just now; empty when it rests."""
+    if facts.deleting:
+        return f"the Rollout {facts.name} is being deleted"
+    if facts.spec is not None and facts.spec.suspend:
+        return f"the Rollout {facts.name} is suspended"
+    status = facts.status
+    ready = next((one for one in status.conditions if one.type == ConditionType.READY), None)
+    seen = status.observed_generation == facts.generation
+    if not seen or status.candidate is not None or ready is None or ready.status == "Unknown":
+        return f"the Rollout {facts.name} has a rollout under way"
+    return ""
+
+
+def _was_taken_back(rollout: StoredRollout, wanted: str, digest: str) -> bool:
+    """Whether the newest end of a rollout of these bytes was that they were taken back."""
+    ends = (end for end in rollout.facts.status.history if end.result != "Superseded")
+    same = (end for end in ends if wanted == end.model_version or rollout.digests.get(end.model_version) == digest)
+    return was_taken_back(next(same, None))

@@ -1,0 +1,134 @@
+"""Asks registries in the background what ModelSources follow: that may take half a minute, a reconcile must not."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from traceback import format_tb
+
+from pydantic import ValidationError
+
+from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
+from crossfade.api.v1alpha1.modelversion import Source
+from crossfade.decide.following import followed
+from crossfade.decide.ranges import newest
+from crossfade.model.snapshot import RegistryFacts
+from crossfade.model.sourcing import Answer, Meaning
+from crossfade.observe.turns import Turns
+from crossfade.ports import Clock, Reference, Registry, SourceError, catalogue
+
+log = logging.getLogger(__name__)
+
+_TAG = "version"
+"""What people call the tag in which they write a semantic version; GTO's versions come by the same name."""
+Place = tuple[str, str]
+"""Namespace and name of a ModelSource."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a ModelSource of this `uid` and `generation` follows, and the ModelRegistry that it is in."""
+
+    uid: str
+    generation: int
+    spec: ModelSourceSpec
+    registry: RegistryFacts | None
+
+
+@dataclass(slots=True)
+class _Job:
+    question: Question
+    task: asyncio.Task[None]
+
+
+class Asker:
+    """One question of a ModelSource at a time, and the newest answer."""
+
+    def __init__(self, turns: Turns, clock: Clock) -> None:
+        self._turns = turns
+        self._clock = clock
+        self._jobs: dict[Place, _Job] = {}
+        self._answers: dict[Place, tuple[str, Answer]] = {}
+        self.began = clock.now()
+        """When this process began to look, in unix seconds."""
+
+    def answer(self, place: Place, uid: str) -> Answer | None:
+        """What came last of a question of this object; None when none came."""
+        of, answer = self._answers.get(place, ("", None))
+        return answer if of == uid else None
+
+    def ask(self, place: Place, question: Question, on_done: Callable[[], None]) -> None:
+        """Have it asked, unless it is being asked, and `on_done` called after it."""
+        job = self._jobs.get(place)
+        if job is not None and job.question == question:
+            return
+        if job is not None:
+            job.task.cancel()
+        asking = self._ask(place, question, on_done)
+        self._jobs[place] = _Job(question, asyncio.create_task(asking, name=f"ask-{'/'.join(place)}"))
+
+    def forget(self, place: Place) -> None:
+        """The ModelSource is gone."""
+        self._answers.pop(place, None)
+        job = self._jobs.pop(place, None)
+        if job is not None:
+            job.task.cancel()
+
+    async def close(self) -> None:
+        """Cancel all questions."""
+        tasks = [job.task for job in self._jobs.values()]
+        for place in list(self._jobs):
+            self.forget(place)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ask(self, place: Place, question: Question, on_done: Callable[[], None]) -> None:
+        meaning, error, wait = await self._meaning(place[0], question)
+        about = question.generation, question.registry
+        self._answers[place] = question.uid, Answer(self._clock.now(), *about, meaning, error, wait)
+        del self._jobs[place]
+        on_done()
+
+    async def _meaning(self, namespace: str, question: Question) -> tuple[Meaning | None, str, float]:
+        """What it means, or why it is not known, and for how long the registry is to be left alone."""
+        try:
+            async with self._turns.opened(namespace, question.spec.system, question.registry) as turn, turn.asking:
+                return await _asked(turn.opened.registry, question.spec), "", 0.0
+        except SourceError as error:
+            return None, _in_words_of_its_spec(str(error)), error.wait
+        except Exception as error:
+            # where it happened, and not what the error says: libraries repeat what they were given
+            where = "".join(format_tb(error.__traceback__))
+            log.error("asking for a ModelSource failed: %s at\n%s", type(error).__name__, where)  # noqa: TRY400
+            return None, "the registry could not be asked because of a fault in the operator; see its log", 0.0
+
+
+async def _asked(registry: Registry, spec: ModelSourceSpec) -> Meaning:
+    """What is followed means this. Raises SourceError."""
+    if spec.semver is None:
+        return _understood(await registry.resolve(followed(spec)))
+    listed = await catalogue(registry, spec.system).versions(spec)
+    chosen = await asyncio.to_thread(newest, spec.semver, [one.name for one in listed])
+    if chosen is None:
+        raise SourceError(
+            f"of {len(listed)} versions of what is followed none is in the range `{spec.semver}`; register one, or "
+            "widen the range"
+        )
+    source = next(one.source for one in listed if one.name == chosen)
+    return replace(_understood(await registry.resolve(source)), tag=chosen)
+
+
+def _understood(reference: Reference) -> Meaning:
+    """Raises SourceError."""
+    if reference.pinned is None:
+        raise SourceError("what is followed has no version that stays what it is; follow another registry")
+    try:
+        pinned = Source.model_validate(reference.pinned.to_json())
+    except ValidationError:
+        raise SourceError("the registry answered with a version that no ModelVersion can name") from None
+    tags = reference.facts.tags if reference.facts else None
+    return Meaning(pinned, reference.registry_version, tags.values.get(_TAG, "") if tags else "")
+
+
+def _in_words_of_its_spec(sentence: str) -> str:
+    """Registries speak of a ModelVersion's fields, which a ModelSource has by the same names without `source`."""
+    return sentence.replace("`source.", "`spec.")

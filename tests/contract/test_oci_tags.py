@@ -1,0 +1,42 @@
+"""Catches an OCI registry of whose tags only the first page is seen."""
+
+import json
+from http.server import BaseHTTPRequestHandler
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from crossfade.adapters.oci_server import OciServer
+from crossfade.adapters.web import Guard
+from crossfade.model.access import Access
+from crossfade.ports import SourceError
+
+from tests.contract.conftest import serving
+from tests.support.networks import HERE
+
+
+class Paging(BaseHTTPRequestHandler):
+    """A registry that gives two tags at a time, as the distribution specification has it; Debian gives all at once."""
+
+    tags: tuple[str, ...] = ("a", "b", "c", "d", "e")
+
+    def do_GET(self) -> None:
+        asked = dict(parse_qsl(urlsplit(self.path).query))
+        later = [tag for tag in self.tags if tag > asked.get("last", "")]
+        page = later[: min(int(asked["n"]), 2)]
+        self.send_response(200)
+        if len(later) > len(page):
+            self.send_header("Link", f'</v2/m/tags/list?n=2&last={page[-1]}>; rel="next"')
+        self.end_headers()
+        self.wfile.write(json.dumps({"name": "m", "tags": page}).encode())
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+async def test_tags_come_page_by_page_and_no_more_than_are_wanted() -> None:
+    with serving(Paging) as address:
+        server = OciServer(Access("oci", address), Guard(HERE))
+        assert await server.tags("m", 5) == list(Paging.tags)
+        with pytest.raises(SourceError, match="has more than 4 tags of m; remove old ones"):
+            await server.tags("m", 4)
+        await server.close()

@@ -1,0 +1,91 @@
+"""Catches a stand-in for Vertex AI that Google's own clients would not have, or that has another model for them."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crossfade.model.manifest import File, mvd1
+
+from testbed.binaries.environments import python_env
+from tests.contract.registry_contract import digest, opened, resolve
+from tests.contract.vertex_bench import LOCATION, PROJECT, VertexBench, a_bench, source
+
+pytestmark = pytest.mark.slow
+
+JOB = f"projects/{PROJECT}/locations/{LOCATION}/pipelineJobs/train-7"
+_CLIENT = Path(__file__).parents[1] / "support" / "vertex_client.py"
+
+
+@pytest.fixture(scope="module")
+def bench() -> Iterator[VertexBench]:
+    """Vertex AI with two users."""
+    with a_bench() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def vertex_environment() -> Path:
+    """The folder of its clients' virtual environment."""
+    return python_env("vertex")
+
+
+def by_the_client(bench: VertexBench, name: str, who: str, home: Path, environment: Path) -> dict[str, Any]:
+    """What Google's own clients make of it."""
+    where = f"projects/{PROJECT}/locations/{LOCATION}/models/{name}"
+    told = json.dumps({"address": bench.url, "key": bench.door.key(who), "name": where})
+    variables = {"HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [str(environment / "bin" / "python"), str(_CLIENT), told]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stderr
+    return dict(json.loads(done.stdout))
+
+
+async def test_googles_own_clients_have_the_same_model(
+    bench: VertexBench, tmp_path: Path, vertex_environment: Path
+) -> None:
+    bench.cloud.jobs[JOB] = {"runtimeConfig": {"parameterValues": {"data": "gs://data/1", "lr": 0.1}}}
+    more = {"labels": {"team": "risk"}, "pipelineJob": JOB}
+    bench.version("fraud", 1)
+    bench.version("fraud", 2, more=more, metrics=[{"metrics": {"auRoc": 0.97}}], aliases={"champion", "default"})
+    bench.cloud.register("unicode", {"poids é/模型.json": b"{}", "a b+c%20.bin": b"1" * 300})
+    for asked, name in (
+        (source("unicode"), "unicode@1"),
+        (source("fraud", "2"), "fraud@2"),
+        (source("fraud", "champion"), "fraud@champion"),
+    ):
+        theirs = by_the_client(bench, name, "reader", tmp_path, vertex_environment)
+        access = bench.access(bench.url)
+        reference = await resolve(access, asked)
+        assert (theirs["version"], theirs["uri"]) == (reference.registry_version, reference.immutable_uri)
+        async with opened(access) as found:
+            sizes = {file.path: file.size for file in await found.artifacts.files(reference.immutable_uri)}
+        assert sizes.keys() == theirs["files"].keys()
+        files = (File(path, sizes[path], sha256) for path, sha256 in theirs["files"].items())
+        assert mvd1(files) == await digest(access, reference)
+    facts = reference.facts
+    assert facts is not None
+    assert facts.tags is not None
+    assert facts.lineage is not None
+    assert facts.evaluation is not None
+    assert ", ".join(theirs["aliases"]) == facts.tags.values["versionAliases"]
+    assert theirs["labels"].items() <= facts.tags.values.items()
+    assert {name: str(value) for name, value in theirs["parameters"].items()} == facts.lineage.parameters
+    assert {name: str(value) for name, value in theirs["scores"].items()} == {
+        score.metric: score.value for score in facts.evaluation.scores
+    }
+
+
+def test_googles_own_clients_are_refused_as_we_are(
+    bench: VertexBench, tmp_path: Path, vertex_environment: Path
+) -> None:
+    bench.version("refused", 1)
+    for name, who, error in (
+        ("refused@9", "reader", "NotFound"),
+        ("none@1", "reader", "NotFound"),
+        ("refused@1", "outsider", "Forbidden"),
+        ("refused@1", "stranger", "RefreshError"),
+    ):
+        assert by_the_client(bench, name, who, tmp_path, vertex_environment) == {"error": error}

@@ -1,0 +1,176 @@
+"""A stand-in for Google's Vertex AI, the Cloud Storage that has its models, and the token server of both.
+
+Google's own clients are held against it in tests/contract/test_vertex_client.py: where they disagree, this is wrong.
+"""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+Json = dict[str, Any]
+Said = tuple[int, bytes, dict[str, str]]
+_MODEL = re.compile(r"/v1/(projects/[^/]+/locations/[^/]+)/models/([^/@]+)@([^/]+)(/evaluations)?")
+_JOB = re.compile(r"/v1/(projects/[^/]+/locations/[^/]+/pipelineJobs/[^/]+)")
+_OBJECTS = re.compile(r"/storage/v1/b/([^/]+)/o")
+_OBJECT = re.compile(r"(?:/download)?/storage/v1/b/([^/]+)/o/([^/]+)")
+_RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
+_WORDS = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
+
+
+@dataclass
+class Version:
+    """One of a model; its folder is `uri`."""
+
+    uri: str
+    aliases: set[str] = field(default_factory=set)
+    more: Json = field(default_factory=dict)
+    metrics: list[Json] = field(default_factory=list)
+
+
+@dataclass
+class Cloud:
+    """`refuses` says the status for requests with such headers, None for those that pass; `token` what the token server
+    gives for a form. Lists of objects have `page` of them."""
+
+    refuses: Callable[[Mapping[str, str]], int | None]
+    token: Callable[[str], str | None]
+    place: str = "projects/risk-1/locations/europe-west4"
+    models: dict[str, list[Version]] = field(default_factory=dict)
+    jobs: dict[str, Json] = field(default_factory=dict)
+    objects: dict[tuple[str, str], tuple[int, bytes]] = field(default_factory=dict)
+    page: int = 1000
+    url: str = ""
+
+    def put(self, uri: str, content: bytes) -> None:
+        """Write an object, over what is there."""
+        bucket, _, key = uri.removeprefix("gs://").partition("/")
+        self.objects[bucket, key] = (len(self.objects) + 1 + self.objects.get((bucket, key), (0, b""))[0], content)
+
+    def register(self, model: str, files: Mapping[str, bytes], **more: Any) -> int:
+        """A new version of the model with these files; returns its number."""
+        versions = self.models.setdefault(model, [])
+        uri = f"gs://models/{model}/{len(versions) + 1}"
+        for path, content in files.items():
+            self.put(f"{uri}/{path}", content)
+        versions.append(Version(uri, **more))
+        return len(versions)
+
+    def alias(self, model: str, alias: str, number: int) -> None:
+        """Let the alias mean the version."""
+        for at, version in enumerate(self.models[model], 1):
+            (version.aliases.add if at == number else version.aliases.discard)(alias)
+
+    def answer(self, path: str, headers: Mapping[str, str]) -> Said:
+        """What is said to GET."""
+        if status := self.refuses(headers):
+            return _refused(status)
+        parts = urlsplit(path)
+        asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
+        if found := _MODEL.fullmatch(unquote(parts.path)):
+            return self._model(found[1], found[2], found[3], evaluations=bool(found[4]))
+        if found := _JOB.fullmatch(parts.path):
+            job = self.jobs.get(found[1])
+            return _json({"name": found[1], **job}) if job is not None else _refused(404)
+        if found := _OBJECTS.fullmatch(parts.path):
+            return _json(self._listed(found[1], asked.get("prefix", ""), asked.get("pageToken", "")))
+        if found := _OBJECT.fullmatch(parts.path):
+            return self._object(found[1], unquote(found[2]), headers)
+        return _refused(404)
+
+    def _model(self, place: str, model: str, name: str, *, evaluations: bool) -> Said:
+        for number, version in enumerate(self.models.get(model, []), 1):
+            if place == self.place and (name == str(number) or name in version.aliases):
+                path = f"projects/4711/{place.split('/', 2)[2]}"  # Google answers with a project's number
+                listed = [
+                    {"name": f"{path}/models/{model}/evaluations/{at}", **one} for at, one in enumerate(version.metrics)
+                ]
+                return _json({"modelEvaluations": listed} if evaluations else _told(path, model, number, version))
+        return _refused(404)
+
+    def _listed(self, bucket: str, prefix: str, token: str) -> Json:
+        keys = sorted(key for of, key in self.objects if of == bucket and key.startswith(prefix) and key >= token)
+        items = [self._item(bucket, key) for key in keys[: self.page]]
+        return {"kind": "storage#objects", "items": items} | (
+            {"nextPageToken": keys[self.page]} if len(keys) > self.page else {}
+        )
+
+    def _item(self, bucket: str, key: str) -> Json:
+        generation, content = self.objects[bucket, key]
+        return {"name": key, "bucket": bucket, "size": str(len(content)), "generation": str(generation)}
+
+    def _object(self, bucket: str, key: str, headers: Mapping[str, str]) -> Said:
+        if (bucket, key) not in self.objects:
+            return _refused(404)
+        generation, content = self.objects[bucket, key]
+        told = {"ETag": f'"{generation}"', "x-goog-generation": str(generation)}
+        asked = _RANGE.fullmatch(headers.get("range", ""))
+        if asked is None or headers.get("if-range") not in (None, told["ETag"]):
+            return 200, content, told
+        first, last = int(asked[1]), min(int(asked[2] or len(content)), len(content) - 1)
+        told["Content-Range"] = f"bytes {first}-{last}/{len(content)}"
+        return 206, content[first : last + 1], told
+
+
+def _told(path: str, model: str, number: int, version: Version) -> Json:
+    return {
+        "name": f"{path}/models/{model}",
+        "displayName": model,
+        "versionId": str(number),
+        "versionAliases": sorted(version.aliases),
+        "artifactUri": version.uri,
+        "containerSpec": {"imageUri": "europe-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-5:latest"},
+        **version.more,
+    }
+
+
+def _json(told: Json) -> Said:
+    return 200, json.dumps(told).encode(), {"Content-Type": "application/json"}
+
+
+def _refused(status: int) -> Said:
+    said = {"code": status, "status": _WORDS[status], "message": "Not for you."}
+    return status, json.dumps({"error": said}).encode(), {"Content-Type": "application/json"}
+
+
+@contextmanager
+def serving(cloud: Cloud, address: str = "127.0.0.1", port: int = 0) -> Iterator[Cloud]:
+    """The cloud at an address of this machine, at its `url`."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            token = cloud.token(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            said = {"access_token": token, "expires_in": 3599} if token else {"error": "invalid_grant"}
+            self._send(200 if token else 400, json.dumps(said).encode(), {"Content-Type": "application/json"})
+
+        def do_GET(self) -> None:
+            self._send(*cloud.answer(self.path, {name.lower(): text for name, text in self.headers.items()}))
+
+        def _send(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
+            self.send_response(status)
+            for name, text in headers.items():
+                self.send_header(name, text)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has seen enough
+                self.wfile.write(content)
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer((address, port), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        thread.start()
+        cloud.url = cloud.url or f"http://{address}:{server.server_port}"
+        try:
+            yield cloud
+        finally:
+            server.shutdown()
+            thread.join()
