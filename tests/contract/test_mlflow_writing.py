@@ -17,6 +17,7 @@ from tests.support.faults import Proxy, proxy, refusing
 
 pytestmark = pytest.mark.cluster
 
+AT = "2026-01-01T00:00:00Z"
 TAGS = {"crossfade.dev/outcome": "Promoted", "crossfade.dev/reason": "StagesPassed: é, it was good"}
 
 
@@ -103,17 +104,17 @@ async def test_tags_are_written_where_they_differ_and_those_of_others_stay(
 ) -> None:
     access = Access("mlflow", front.url)
     mlflow.post("model-versions/set-tag", name=model, version="2", key="team/owner", value="risk")
-    await tell(access, Tag(model, "2", TAGS, "f"))
+    await tell(access, Tag(model, "2", TAGS, "f", AT))
     front.told.clear()
     again = {**TAGS, "crossfade.dev/outcome": "RolledBack"}
-    await tell(access, Tag(model, "2", again, "g"), Tag(model, "2", again, "g"))
+    await tell(access, Tag(model, "2", again, "g", AT), Tag(model, "2", again, "g", AT))
     assert len(front.told) == 1
     assert tags(mlflow, model, "2") == {"team/owner": "risk", **again}
 
 
 async def test_a_version_that_is_gone_needs_no_tags_and_gets_no_alias(front: Proxy, model: str) -> None:
     access = Access("mlflow", front.url)
-    await tell(access, Tag(model, "9", TAGS, "f"), Tag("nobody's", "1", TAGS, "f"))
+    await tell(access, Tag(model, "9", TAGS, "f", AT), Tag("nobody's", "1", TAGS, "f", AT))
     failure = await refused(access, Point(model, "champion", "champion", "9"))
     assert isinstance(failure, RefusedError)
     assert "check that version 9" in str(failure)
@@ -131,11 +132,11 @@ async def test_who_may_read_and_not_write_is_told_so_and_it_is_about_this_model_
         ways.append(by_password((name, password), mlflow_with_users.url))
         await check(ways[-1])
     access, editor, manager = ways
-    for deed in (Point(model, "champion", "champion", number), Tag(model, number, TAGS, "f")):
+    for deed in (Point(model, "champion", "champion", number), Tag(model, number, TAGS, "f", AT)):
         failure = await refused(access, deed, password)
         assert isinstance(failure, RefusedError)
         assert "permission EDIT on the registered model" in str(failure)
-    await tell(editor, Point(model, "champion", "champion", number), Tag(model, number, TAGS, "f"))
+    await tell(editor, Point(model, "champion", "champion", number), Tag(model, number, TAGS, "f", AT))
     over = Release(model, "challenger", "champion", number)
     assert "permission MANAGE on the registered model" in str(await refused(editor, over, password))
     await tell(manager, over)

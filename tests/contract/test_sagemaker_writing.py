@@ -42,7 +42,7 @@ async def refused(access: Access, deed: Deed, *canaries: str) -> SourceError:
 
 def verdict(arn: str, *, approved: bool, why: str = "Promoted: é") -> Approve:
     group, _, number = arn.rpartition("/")
-    return Approve(group, number, arn, approved, why, "f")
+    return Approve(group, number, arn, approved, why, "f", "2026-01-01T00:00:00Z")
 
 
 def stored(bench: S3Bench, arn: str) -> tuple[str, str]:

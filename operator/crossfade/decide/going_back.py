@@ -6,7 +6,7 @@ from crossfade.api.v1alpha1.rollout import Outcome, RolloutStatus
 from crossfade.decide.stages import FULL
 from crossfade.model.snapshot import Snapshot
 
-_MOST = 10
+MOST_ENDS = 10
 """Ends of rollouts that a status has room for."""
 
 
@@ -44,7 +44,7 @@ def bounded(snapshot: Snapshot, status: RolloutStatus) -> RolloutStatus:
     outlast ends that lead nowhere, such as failed tries; without a window the last one before stable does."""
     spec, history = snapshot.rollout.spec, list(status.history)
     window = spec.strategy.rollback_window if spec else None
-    while len(history) > _MOST:
+    while len(history) > MOST_ENDS:
         history = _shortened(history, 1 + (window.revisions if window else 1))
     return status if len(history) == len(status.history) else status.model_copy(update={"history": history})
 

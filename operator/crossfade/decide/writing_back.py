@@ -7,23 +7,33 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from crossfade.api import meta
-from crossfade.api.v1alpha1.writeback import MOST_MODELS, MOST_OUTCOMES, GivenAlias, WriteBack, Written
+from crossfade.api.v1alpha1.writeback import MOST_MODELS, MOST_OUTCOMES, GivenAlias, ToldOutcome, WriteBack, Written
+from crossfade.decide.going_back import MOST_ENDS
 from crossfade.model.writing import Approve, Deed, Ended, Point, Registered, Release, Role, Tag, Told
 
 _Holders = dict[str, list[str]]
 """Rollouts by the version that they have."""
 _VERDICTS: Mapping[str, bool] = {"Promoted": True, "FastPromoted": True, "FastRolledBack": True, "RolledBack": False}
 """Whether a version is good by the way its rollout ended; one that others were taken back to was promoted before."""
+_PROMOTIONS = frozenset(result for result, good in _VERDICTS.items() if good)
 _LONGEST_WHY = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    rollout: str
+    what: Registered
+    end: Ended
 
 
 @dataclass(slots=True)
 class Wanted:
-    """What one model's Rollouts have come to. `ends` has the newest of each version, the newest first."""
+    """What one model's Rollouts have come to. `ends` has the newest of each version, the newest first; an end of what
+    was stable already is none."""
 
     champion: _Holders = field(default_factory=dict)
     challenger: _Holders = field(default_factory=dict)
-    ends: dict[str, tuple[str, Ended]] = field(default_factory=dict)
+    ends: dict[str, _End] = field(default_factory=dict)
     more: bool = False
 
     def holders(self, role: Role) -> _Holders:
@@ -33,8 +43,8 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """`deeds` are what the registry has not acknowledged yet; `kept` is what it has, without what nobody speaks of any
-    more. `differing` names Rollouts that disagree, `left_out` what there is no room for; both empty where all is well.
+    """`deeds` are what the registry has not acknowledged yet; `kept` is what it has, without what there is no room for.
+    `differing` names Rollouts that disagree, `left_out` what there is no room for; both empty where all is well.
     """
 
     deeds: tuple[Deed, ...]
@@ -48,7 +58,7 @@ def telling(asked: WriteBack, told: Iterable[Told], written: Sequence[Written]) 
     wanted = _wanted(told)
     known = {one.name: one for one in written}
     open_ends = [one.name for one in written if one.challenger is not None and one.name not in wanted]
-    names = [*open_ends, *sorted(wanted)][:MOST_MODELS]
+    names = list(dict.fromkeys([*open_ends, *sorted(wanted), *sorted(known)]))[:MOST_MODELS]
     deeds = [deed for name in names for deed in _deeds(asked, name, wanted.get(name, Wanted()), known.get(name))]
     kept = tuple(_pruned(known[name], wanted.get(name, Wanted())) for name in sorted(names) if name in known)
     return Telling(tuple(deeds), kept, _differing(asked, wanted), _left_out(asked, wanted))
@@ -69,8 +79,9 @@ def _news(before: Written, deed: Deed) -> dict[str, object]:
             return {role: GivenAlias(alias=alias, version=version)}
         case Release(role=role):
             return {role: None}
-        case Tag(version=version, fingerprint=fingerprint) | Approve(version=version, fingerprint=fingerprint):
-            return {"outcomes": {**before.outcomes, version: fingerprint}}
+        case Tag() | Approve():
+            said = ToldOutcome(fingerprint=deed.fingerprint, at=deed.at)
+            return {"outcomes": _newest({**before.outcomes, deed.version: said}, MOST_OUTCOMES)}
 
 
 def _wanted(told: Iterable[Told]) -> dict[str, Wanted]:
@@ -78,18 +89,37 @@ def _wanted(told: Iterable[Told]) -> dict[str, Wanted]:
     for one in sorted(told, key=lambda one: one.rollout):
         if one.stable is not None:
             _hold(found[one.stable.model].champion, one.stable, one.rollout)
-        if one.candidate is not None:
+        if one.candidate is not None and one.candidate != one.stable:
             _hold(found[one.candidate.model].challenger, one.candidate, one.rollout)
-        for end in one.ends:
-            ends = found[end.what.model].ends
-            known = ends.get(end.what.version)
-            if known is None or known[1].at < end.at:
-                ends[end.what.version] = (one.rollout, end)
+        for what, end in _verdicts(one):
+            ends = found[what.model].ends
+            known = ends.get(what.version)
+            if known is None or known.end.at < end.at:
+                ends[what.version] = _End(one.rollout, what, end)
     for wanted in found.values():
-        newest = sorted(wanted.ends.items(), key=lambda item: (item[1][1].at, item[0]), reverse=True)
+        newest = sorted(wanted.ends.items(), key=lambda item: (item[1].end.at, item[0]), reverse=True)
         wanted.more = len(newest) > MOST_OUTCOMES
         wanted.ends = dict(newest[:MOST_OUTCOMES])
     return dict(found)
+
+
+def _verdicts(told: Told) -> Iterator[tuple[Registered, Ended]]:
+    """The ends that say something of a model. What was stable already when its rollout began was rolled out to be
+    served otherwise, and the model may be as good as ever."""
+    for number, end in enumerate(told.ends):
+        if end.what is not None and not _was_stable(end.what, told, number):
+            yield end.what, end
+
+
+def _was_stable(what: Registered, told: Told, number: int) -> bool:
+    """Whether this version was stable when the rollout of this number began. It may have been where the promotion
+    before has no room in the history any more."""
+    before = next((end for end in told.ends[number + 1 :] if end.result in _PROMOTIONS), None)
+    if before is not None:
+        return before.what == what
+    if any(end.result in _PROMOTIONS for end in told.ends[: number + 1]):
+        return len(told.ends) >= MOST_ENDS
+    return told.stable == what
 
 
 def _hold(holders: _Holders, what: Registered, rollout: str) -> None:
@@ -100,11 +130,13 @@ def _deeds(asked: WriteBack, model: str, wanted: Wanted, known: Written | None) 
     """Aliases first: they are what others act upon."""
     known = known or Written(name=model)
     yield from _pointing(model, "champion", asked.champion, wanted.champion, known.champion)
-    yield from _releasing(model, asked.challenger, wanted.challenger, known.challenger)
-    yield from _pointing(model, "challenger", asked.challenger, wanted.challenger, known.challenger)
-    for version, (rollout, end) in wanted.ends.items():
-        deed = _outcome(asked, model, rollout, end)
-        if deed is not None and known.outcomes.get(version) != deed.fingerprint:
+    releases = tuple(_releasing(model, asked.challenger, wanted.challenger, known.challenger))
+    yield from releases
+    if not releases:  # what is acknowledged has room for one alias, and one that is left behind must go on being said
+        yield from _pointing(model, "challenger", asked.challenger, wanted.challenger, known.challenger)
+    for version, one in wanted.ends.items():
+        deed, said = _outcome(asked, one), known.outcomes.get(version)
+        if deed is not None and (said is None or (said.fingerprint != deed.fingerprint and said.at <= deed.at)):
             yield deed
 
 
@@ -122,27 +154,29 @@ def _releasing(model: str, alias: str | None, holders: _Holders, known: GivenAli
         yield Release(model, "challenger", known.alias, known.version)
 
 
-def _outcome(asked: WriteBack, model: str, rollout: str, end: Ended) -> Tag | Approve | None:
+def _outcome(asked: WriteBack, one: _End) -> Tag | Approve | None:
     """What is said of how a rollout ended. An order of people, or another version, is no verdict on the model."""
+    what, end = one.what, one.end
     if asked.tags is not None:
-        tags = _tags(rollout, end)
-        return Tag(model, end.what.version, tags, _fingerprint(tags))
+        tags = _tags(one)
+        return Tag(what.model, what.version, tags, _fingerprint(tags), end.at)
     if asked.approval is not None and end.result in _VERDICTS:
         approved = _VERDICTS[end.result]
-        why = f"{end.result} by the Rollout {rollout} at {end.at}: {end.message}"[:_LONGEST_WHY]
+        why = f"{end.result} by the Rollout {one.rollout} at {end.at}: {end.message}"[:_LONGEST_WHY]
         fingerprint = _fingerprint({"approved": str(approved), "why": why})
-        return Approve(model, end.what.version, end.what.uri, approved, why, fingerprint)
+        return Approve(what.model, what.version, what.uri, approved, why, fingerprint, end.at)
     return None
 
 
-def _tags(rollout: str, end: Ended) -> Mapping[str, str]:
+def _tags(one: _End) -> Mapping[str, str]:
+    end = one.end
     said = {
         "outcome": end.result,
         "reason": f"{end.cause}: {end.message}",
-        "rollout": rollout,
-        "evidence": f"{rollout}/{end.revision}",
+        "rollout": one.rollout,
+        "evidence": f"{one.rollout}/{end.revision}",
         "at": end.at,
-        "digest": end.what.digest,
+        "digest": one.what.digest,
     }
     return {f"{meta.GROUP}/{name}": text for name, text in said.items()}
 
@@ -152,9 +186,16 @@ def _fingerprint(tags: Mapping[str, str]) -> str:
 
 
 def _pruned(known: Written, wanted: Wanted) -> Written:
-    return known.model_copy(
-        update={"outcomes": {version: mark for version, mark in known.outcomes.items() if version in wanted.ends}}
-    )
+    """What nobody speaks of any more is kept as long as there is room beside what is: it may be spoken of again."""
+    spoken = {version: said for version, said in known.outcomes.items() if version in wanted.ends}
+    others = {version: said for version, said in known.outcomes.items() if version not in wanted.ends}
+    room = MOST_OUTCOMES - len(wanted.ends)
+    return known.model_copy(update={"outcomes": {**spoken, **_newest(others, room)}})
+
+
+def _newest(outcomes: Mapping[str, ToldOutcome], most: int) -> dict[str, ToldOutcome]:
+    found = sorted(outcomes.items(), key=lambda item: (item[1].at, item[0]), reverse=True)
+    return dict(sorted(found[:most]))
 
 
 def _differing(asked: WriteBack, wanted: Mapping[str, Wanted]) -> str:

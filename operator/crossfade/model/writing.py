@@ -1,7 +1,7 @@
 """What a registry is told of rollouts: what Rollouts have come to, and the single writes that follow from it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from crossfade.api.conditions import Reason
@@ -21,9 +21,10 @@ class Registered:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the rollout of a registered version ended. `at` is RFC 3339."""
+    """How a rollout ended. `what` is the registered version that it was of, None for what is not in the registry, or
+    not there any more. `at` is RFC 3339."""
 
-    what: Registered
+    what: Registered | None
     result: str
     cause: str
     message: str
@@ -33,7 +34,8 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What one Rollout, by namespace and name, has to say to a registry; `ends` are newest first."""
+    """What one Rollout, by namespace and name, has to say to a registry; `ends` are all that it knows of,
+    newest first."""
 
     rollout: str
     stable: Registered | None
@@ -71,12 +73,13 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """Write these tags to a version, and leave all others; `fingerprint` is of them."""
+    """Write these tags to a version, and leave all others; `fingerprint` is of them, `at` is when the rollout ended."""
 
     model: str
     version: str
-    tags: Mapping[str, str]
+    tags: Mapping[str, str] = field(hash=False)
     fingerprint: str
+    at: str
 
     def __str__(self) -> str:
         """For people."""
@@ -85,7 +88,8 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """Let the version at this address be approved, or rejected, because of `why`; `fingerprint` is of both."""
+    """Let the version at this address be approved, or rejected, because of `why`; `fingerprint` is of both, `at` is
+    when the rollout ended."""
 
     model: str
     version: str
@@ -93,6 +97,7 @@ class Approve:
     approved: bool
     why: str
     fingerprint: str
+    at: str
 
     def __str__(self) -> str:
         """For people."""

@@ -61,7 +61,7 @@ def _told(cache: Cache, namespace: str, access: ResolvedAccess) -> Iterator[Told
         if names:
             stable, candidate = (names.get(arm.get("modelVersion", "")) for arm in arms)
             candidate = candidate if arms[0] else None  # a first version challenges nobody
-            told = tuple(_ended(names[end["modelVersion"]], end) for end in ends if end["modelVersion"] in names)
+            told = tuple(_ended(names.get(end["modelVersion"]), end) for end in ends)
             yield Told(f"{namespace}/{raw['metadata']['name']}", stable, candidate, told)
 
 
@@ -79,5 +79,5 @@ def _registered(cache: Cache, namespace: str, name: str, access: ResolvedAccess)
     return Registered(model, resolved["registryVersion"], resolved["digest"], resolved["uri"])
 
 
-def _ended(what: Registered, end: Object) -> Ended:
+def _ended(what: Registered | None, end: Object) -> Ended:
     return Ended(what, end["result"], end["cause"], end["message"], end["revision"], end["at"])

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from crossfade.api.v1alpha1.writeback import MOST_MODELS, MOST_OUTCOMES, WriteBack, Written
+from crossfade.api.v1alpha1.writeback import MOST_MODELS, MOST_OUTCOMES, GivenAlias, WriteBack, Written
 from crossfade.decide.writing_back import Telling, acknowledged, telling
 from crossfade.model.writing import Approve, Deed, Ended, Point, Registered, Release, Tag, Told
 
@@ -17,7 +17,12 @@ def of(version: int, model: str = "churn") -> Registered:
 
 def ended(version: int, result: str = "Promoted", at: int = 0, model: str = "churn") -> Ended:
     return Ended(
-        of(version, model), result, "StagesPassed", "it was good", f"fraud-{version}", f"2026-01-01T00:{at:02}Z"
+        of(version, model),
+        result,
+        "StagesPassed",
+        "it was good",
+        f"fraud-{version}",
+        f"2026-01-01T00:00:{at:02}.000000Z",
     )
 
 
@@ -86,7 +91,7 @@ def test_the_outcome_is_in_the_tags_of_its_version_with_what_shows_it() -> None:
         "crossfade.dev/reason": "StagesPassed: it was good",
         "crossfade.dev/rollout": "ml/fraud",
         "crossfade.dev/evidence": "ml/fraud/fraud-2",
-        "crossfade.dev/at": "2026-01-01T00:05Z",
+        "crossfade.dev/at": "2026-01-01T00:00:05.000000Z",
         "crossfade.dev/digest": of(2).digest,
     }
 
@@ -105,7 +110,7 @@ def test_a_verdict_is_an_approval_and_an_order_of_people_is_none() -> None:
     assert isinstance(deed, Approve)
     assert (deed.uri, deed.why) == (
         "models:/churn/2",
-        "RolledBack by the Rollout ml/fraud at 2026-01-01T00:07Z: it was good",
+        "RolledBack by the Rollout ml/fraud at 2026-01-01T00:00:07.000000Z: it was good",
     )
 
 
@@ -147,17 +152,81 @@ def test_rollouts_that_do_not_matter_to_what_is_asked_differ_in_peace() -> None:
 def test_a_rollout_that_goes_leaves_its_champion_and_takes_its_challenger_away() -> None:
     left, deeds = after(ALIASES, says(1, 2), [])
     assert deeds == [Release("churn", "challenger", "challenger", "2")]
-    assert (left.deeds, left.kept) == ((), ())
+    assert left.deeds == ()
+    assert left.kept == (Written(name="churn", champion=GivenAlias(alias="champion", version="1")),)
 
 
 def test_another_name_for_an_alias_is_written_and_the_challengers_old_one_goes() -> None:
     known = acknowledged([], [point("champion", 1), point("challenger", 2)])
     renamed = WriteBack(champion="live", challenger="candidate")
-    assert telling(renamed, [says(1, 2)], known).deeds == (
-        Point("churn", "champion", "live", "1"),
-        Release("churn", "challenger", "challenger", "2"),
+    first = telling(renamed, [says(1, 2)], known).deeds
+    live, gone = Point("churn", "champion", "live", "1"), Release("churn", "challenger", "challenger", "2")
+    assert first == (live, gone)
+    assert telling(renamed, [says(1, 2)], acknowledged(known, [live])).deeds == (gone,), "as long as it is refused"
+    assert telling(renamed, [says(1, 2)], acknowledged(known, first)).deeds == (
         Point("churn", "challenger", "candidate", "2"),
     )
+
+
+def test_a_rollout_that_is_not_seen_for_one_look_is_no_reason_to_take_the_alias_back_from_who_moved_it() -> None:
+    left, _ = after(ALL, says(1, None, ended(1)), [], says(1, None, ended(1)))
+    assert left.deeds == ()
+    assert after(ALL, says(1, None, ended(1)), [], says(1, None, ended(1)))[1] == []
+
+
+def test_a_way_of_serving_that_fails_is_no_verdict_on_the_model_that_serves() -> None:
+    """`serving` is part of a revision: another image that does not start is a rollout of the version in production."""
+    for asked in (WriteBack(approval="Outcome"), WriteBack(tags="Outcome")):
+        for result in ("RolledBack", "Promoted", "Aborted", "Superseded"):
+            served = says(6, None, ended(6, result, 5), ended(6, "Promoted", 1))
+            (deed,) = telling(asked, [served], []).deeds
+            assert isinstance(deed, Tag | Approve)
+            assert deed.at == ended(6, at=1).at, "only how it came to be stable is told"
+        assert telling(asked, [says(6, None, ended(6, "RolledBack", 5))], []).deeds == ()
+    replaced = says(7, None, ended(7, "Promoted", 6), ended(6, "RolledBack", 5), ended(6, "Promoted", 1))
+    deeds = telling(WriteBack(approval="Outcome"), [replaced], []).deeds
+    assert [(deed.version, deed.approved) for deed in deeds if isinstance(deed, Approve)] == [("7", True), ("6", True)]
+
+
+def test_a_version_that_comes_again_after_another_is_judged_again() -> None:
+    again = says(7, None, ended(6, "RolledBack", 9), ended(7, "Promoted", 5), ended(6, "Promoted", 1))
+    deeds = telling(WriteBack(approval="Outcome"), [again], []).deeds
+    assert [(deed.version, deed.approved) for deed in deeds if isinstance(deed, Approve)] == [("6", False), ("7", True)]
+    elsewhere = Ended(None, "Promoted", "c", "m", "r", "2026-01-01T00:00:07.000000Z")
+    between = says(None, None, ended(6, "RolledBack", 9), elsewhere, ended(6, "Promoted", 1))
+    (deed,) = telling(WriteBack(approval="Outcome"), [between], []).deeds
+    assert isinstance(deed, Approve)
+    assert not deed.approved, "what was stable came from another registry"
+
+
+def test_what_a_full_history_has_no_room_for_makes_no_rejection() -> None:
+    ends = [ended(7, "Promoted", 20), *(ended(8, "RolledBack", at) for at in range(18, 10, -1))]
+    first, later = [*ends, ended(6, "RolledBack", 5)], [*ends[:1], ended(6, "RolledBack", 5)]
+    for told, rejected in ((first, False), (later, True)):
+        deeds = telling(WriteBack(approval="Outcome"), [says(7, None, *told)], []).deeds
+        assert any(deed.version == "6" for deed in deeds) is rejected
+
+
+def test_the_version_that_serves_challenges_nobody() -> None:
+    assert telling(ALIASES, [says(1, 1)], []).deeds == (point("champion", 1),)
+
+
+def test_a_rollout_that_is_deleted_turns_no_rejection_into_an_approval() -> None:
+    for asked in (WriteBack(approval="Outcome"), WriteBack(tags="Outcome")):
+        newest = says(6, None, ended(7, "RolledBack", 9), rollout="ml/a")
+        older = says(7, None, ended(7, "Promoted", 3), rollout="ml/b")
+        left, deeds = after(asked, [newest, older], [older])
+        assert (left.deeds, deeds) == ((), [])
+        later = says(7, None, ended(7, "Promoted", 11), rollout="ml/b")
+        assert len(after(asked, [newest, older], [older], [later])[1]) == 1
+
+
+def test_what_nobody_speaks_of_any_more_makes_room_for_what_is_spoken_of() -> None:
+    old = [says(None, None, ended(number, at=number), rollout=f"ml/{number}") for number in range(1, MOST_OUTCOMES + 1)]
+    left, _ = after(ALL, old, says(None, None, ended(99, at=50)))
+    assert left.deeds == ()
+    assert len(left.kept[0].outcomes) == MOST_OUTCOMES
+    assert "1" not in left.kept[0].outcomes
 
 
 @pytest.mark.parametrize("count", [MOST_MODELS, MOST_MODELS + 1])
@@ -170,8 +239,10 @@ def test_there_is_an_end_to_how_many_models_are_told_and_it_is_said(count: int) 
 
 
 def test_of_many_outcomes_the_newest_are_told() -> None:
-    ends = [ended(number, at=number) for number in range(1, MOST_OUTCOMES + 3)]
-    left, deeds = after(ALL, says(None, None, *ends))
+    ends = [
+        says(None, None, ended(number, at=number), rollout=f"ml/{number}") for number in range(1, MOST_OUTCOMES + 3)
+    ]
+    left, deeds = after(ALL, ends)
     assert len(deeds) == MOST_OUTCOMES == len(left.kept[0].outcomes)
     assert "1" not in left.kept[0].outcomes
     assert f"newest {MOST_OUTCOMES} outcomes" in left.left_out

@@ -6,8 +6,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from crossfade.api.v1alpha1.modelversion import Source
 from crossfade.model.writing import Deed, Point, Release, Tag
-from crossfade.ports import MODEL_REGISTRIES, RefusedError, SourceError
+from crossfade.ports import MODEL_REGISTRIES, Reference, RefusedError, SourceError
 from crossfade.watch import registrar
 from crossfade.watch.queue import Key
 
@@ -33,6 +34,11 @@ class Book(Answering):
         self.tags: dict[str, dict[str, str]] = {}
         self.told: list[Deed] = []
         self.refusal: SourceError | None = None
+
+    async def resolve(self, source: Source) -> Reference:
+        """See ports.Registry."""
+        number = (source.mlflow.version if source.mlflow else None) or "1"
+        return Reference(f"models:/churn/{number}", f"s3://m/{number}", number)
 
     async def check(self) -> None:
         """See ports.Asked."""

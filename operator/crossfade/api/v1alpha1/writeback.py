@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model_validator
 
-from crossfade.api.v1alpha1.common import ApiModel, cel, validations
+from crossfade.api.v1alpha1.common import ApiModel, Timestamp, cel, validations
 
 _RESERVED = r"[lL][aA][tT][eE][sS][tT]|[vV][0-9]+"
 _FREE = cel(f"!self.matches('^({_RESERVED})$')", "must not be `latest`, nor `v` and a number: those are MLflow's own")
@@ -75,6 +75,15 @@ class GivenAlias(ApiModel):
     """The registry's version."""
 
 
+class ToldOutcome(ApiModel):
+    """What was said of a version."""
+
+    fingerprint: Annotated[str, StringConstraints(max_length=16)]
+    """Of all that was said."""
+    at: Timestamp
+    """When the rollout ended. What ended before that is not told any more."""
+
+
 class Written(ApiModel):
     """What a registry has acknowledged about one model. It is not looked at again, whoever changes it there."""
 
@@ -84,7 +93,7 @@ class Written(ApiModel):
     """The alias of what is stable."""
     challenger: GivenAlias | None = None
     """The alias of what is being rolled out."""
-    outcomes: Annotated[
-        dict[RegistryVersion, Annotated[str, StringConstraints(max_length=16)]], Field(max_length=MOST_OUTCOMES)
-    ] = Field(default_factory=dict)
-    """Fingerprints of what was said of their rollouts, by version."""
+    outcomes: Annotated[dict[RegistryVersion, ToldOutcome], Field(max_length=MOST_OUTCOMES)] = Field(
+        default_factory=dict
+    )
+    """What was said of how their rollouts ended, by version."""
