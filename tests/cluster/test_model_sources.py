@@ -86,7 +86,7 @@ async def test_an_alias_that_moves_moves_the_rollout_that_was_handed_over_and_no
         content = (tmp_path / str(number) / "model.json").read_bytes()
         name, version = mlflow.model({"model.json": content}, "fraud-detector")
         numbers.append(version)
-    mlflow.alias(name, "champion", numbers[0])
+    mlflow.alias(name, "candidate", numbers[0])
     start_operator(namespace)
     bed.kubectl("apply", "--namespace", namespace, "-f", str(EXAMPLE))
     heard = await until("ModelSource", "fraud-detector", means(numbers[0]), 60)
@@ -115,7 +115,7 @@ async def test_an_alias_that_moves_moves_the_rollout_that_was_handed_over_and_no
         await until("Rollout", rollout, promoted, 60)
     before = (await until("Rollout", "kept", promoted, 5))["spec"]
 
-    mlflow.alias(name, "champion", numbers[1])
+    mlflow.alias(name, "candidate", numbers[1])
     second = (await until("ModelSource", "fraud-detector", means(numbers[1]), 60))["status"]["observed"]["modelVersion"]
     moved = await until("Rollout", "fraud", lambda found: found["spec"]["modelVersion"] == second, 30)
     assert moved["spec"] == {**before, "modelVersion": second, "traffic": moved["spec"]["traffic"]}

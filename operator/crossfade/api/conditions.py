@@ -128,6 +128,10 @@ class Reason(Documented):
         "somebody else owns `spec.modelVersion` of the Rollout, so nothing was written there",
     )
     TAKEN_BACK = "TakenBack", "the Rollout was taken back from what is followed, and is not moved there again"
+    FOLLOWS_ITSELF = (
+        "FollowsItself",
+        "what is followed is what the ModelRegistry's `writeBack` changes after each rollout, so it moves nothing",
+    )
     NAME_TAKEN = "NameTaken", "there is another object of the name that is wanted"
     NOT_WRITTEN = "NotWritten", "the API server did not take the ModelVersion, or the move of the Rollout"
     DIGEST_MISMATCH = "DigestMismatch", "the bytes are not the bytes that were pinned"

@@ -7,6 +7,7 @@ from typing import Any
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.modelsource import ModelSourceSpec, ModelSourceStatus, Observed
+from crossfade.decide.echoes import echo
 from crossfade.decide.following import described
 from crossfade.decide.moving import Move, movement, owned
 from crossfade.decide.plan import Event, Situation, Standing
@@ -176,6 +177,8 @@ def _proposed(snapshot: SourceSnapshot, spec: ModelSourceSpec, plan: SourcePlan,
         return replace(plan, situation=Situation(Standing.FAILED, Reason.NAME_TAKEN, text))
     if spec.moves is None:
         return replace(plan, situation=Situation(Standing.DONE, Reason.PROPOSED, said))
+    if (itself := echo(spec, snapshot.registry)) is not None:
+        return replace(plan, situation=itself)
     return _moving(snapshot, spec.moves.rollout, plan, stored.facts)
 
 

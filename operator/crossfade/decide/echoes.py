@@ -1,0 +1,34 @@
+"""Whether a ModelSource follows what its own ModelRegistry is told of rollouts: then moves would follow moves."""
+
+from crossfade.api.conditions import Reason
+from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
+from crossfade.decide.plan import Situation, Standing
+from crossfade.model.snapshot import RegistryFacts
+
+
+def echo(spec: ModelSourceSpec, registry: RegistryFacts | None) -> Situation | None:
+    """Where things stand when what is followed may not move anything; None where it may."""
+    asked = registry.spec.write_back if registry is not None else None
+    if registry is None or asked is None:
+        return None
+    if spec.mlflow is not None and spec.mlflow.alias is not None:
+        for field, alias in (("champion", asked.champion), ("challenger", asked.challenger)):
+            # some of MLflow's databases take both for the same
+            if alias is not None and alias.casefold() == spec.mlflow.alias.casefold():
+                followed = f"spec.mlflow.alias: {spec.mlflow.alias}"
+                right = "follow an alias that only people and training move, such as `candidate`"
+                return _refused(followed, f"writeBack.{field}: {alias}", registry.name, right)
+    pending = spec.sage_maker is not None and spec.sage_maker.approval_status == "PendingManualApproval"
+    if pending and asked.approval is not None:
+        followed = "spec.sageMaker.approvalStatus: PendingManualApproval"
+        return _refused(followed, "writeBack.approval: Outcome", registry.name, "follow `Approved`")
+    return None
+
+
+def _refused(followed: str, written: str, registry: str, right: str) -> Situation:
+    return Situation(
+        Standing.FAILED,
+        Reason.FOLLOWS_ITSELF,
+        f"`{followed}` is what `spec.{written}` of the ModelRegistry {registry} changes after each rollout, so that "
+        f"one move would bring about the next, and nothing is moved; {right}, or leave `spec.moves` out",
+    )

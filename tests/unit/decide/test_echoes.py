@@ -1,0 +1,69 @@
+"""Would catch a ModelSource and write-back that send two versions round in turn, for ever."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from crossfade.api.v1alpha1 import ModelRegistrySpec, ModelSourceSpec
+from crossfade.decide.proposing import proposal
+from crossfade.decide.sourcing import SourcePlan, plan_source
+from crossfade.model.snapshot import RegistryFacts
+from crossfade.model.sourcing import Answer
+
+from tests.unit.decide.test_sourcing import NOW, means, rollout, snapshot, stored
+
+MLFLOW = {"mlflow": {"address": "https://mlflow"}}
+AMAZON = {"sageMaker": {"region": "eu-central-1"}}
+PENDING = {"sageMaker": {"group": "fraud", "approvalStatus": "PendingManualApproval"}}
+
+
+def plan(followed: dict[str, Any], registry: dict[str, Any], *, moves: bool = True) -> SourcePlan:
+    """The plan of a ModelSource whose ModelVersion is resolved and whose Rollout rests."""
+    written = {"registryRef": {"name": "risk"}, "template": {"modelName": "fraud-detector"}, **followed}
+    spec = ModelSourceSpec.model_validate(written | ({"moves": {"rollout": "demo"}} if moves else {}))
+    facts = RegistryFacts("risk", "u", ModelRegistrySpec.model_validate(registry))
+    wants = proposal(spec, means("7"))
+    version = replace(stored(wants.name, means("7")), spec=wants.spec)
+    answer = Answer(NOW, 1, facts, means("7"))
+    return plan_source(snapshot(spec=spec, registry=facts, answer=answer, rollout=rollout("v1"), version=version))
+
+
+def alias(name: str) -> dict[str, Any]:
+    return {"mlflow": {"name": "fraud-detector", "alias": name}}
+
+
+@pytest.mark.parametrize("field", ["champion", "challenger"])
+def test_an_alias_that_is_written_after_each_rollout_moves_nothing_and_both_fields_are_named(field: str) -> None:
+    found = plan(alias("live"), MLFLOW | {"writeBack": {field: "live"}})
+    assert (found.move, found.situation.reason, found.situation.standing.value) == (None, "FollowsItself", "Failed")
+    assert "`spec.mlflow.alias: live`" in found.situation.message
+    assert f"`spec.writeBack.{field}: live` of the ModelRegistry risk" in found.situation.message
+
+
+def test_what_is_pending_moves_nothing_where_approvals_are_written() -> None:
+    found = plan(PENDING, AMAZON | {"writeBack": {"approval": "Outcome"}})
+    assert (found.move, found.situation.reason) == (None, "FollowsItself")
+    assert "`spec.sageMaker.approvalStatus: PendingManualApproval`" in found.situation.message
+    assert "`spec.writeBack.approval: Outcome`" in found.situation.message
+
+
+@pytest.mark.parametrize(
+    ("followed", "registry"),
+    [
+        (alias("candidate"), MLFLOW | {"writeBack": {"champion": "champion", "challenger": "challenger"}}),
+        (alias("champion"), MLFLOW | {"writeBack": {"tags": "Outcome"}}),
+        (alias("champion"), MLFLOW),
+        (PENDING, AMAZON),
+        (
+            {"sageMaker": {"group": "fraud", "approvalStatus": "Approved"}},
+            AMAZON | {"writeBack": {"approval": "Outcome"}},
+        ),
+    ],
+)
+def test_what_only_others_write_moves_the_rollout(followed: dict[str, Any], registry: dict[str, Any]) -> None:
+    assert plan(followed, registry).move is not None
+
+
+def test_where_nothing_is_moved_it_is_proposed() -> None:
+    found = plan(alias("live"), MLFLOW | {"writeBack": {"champion": "live"}}, moves=False)
+    assert (found.situation.reason, found.situation.standing.value) == ("Proposed", "Done")
