@@ -1,36 +1,32 @@
 """Tells a registry what it is to be told: one thing at a time, so that each is acknowledged or not."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from crossfade.model.writing import Deed
-from crossfade.ports import RefusedError, SourceError, WriteBack
+from crossfade.ports import RefusedError, WriteBack
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recorded:
-    """What was acknowledged, why something was refused (the first time), and what ended it before all was tried."""
+    """What was acknowledged so far, and why what was refused is not to be; also what was spared because of the like."""
 
-    done: tuple[Deed, ...] = ()
-    refused: str = ""
-    failure: SourceError | None = None
+    done: list[Deed] = field(default_factory=list)
+    refused: dict[Deed, str] = field(default_factory=dict)
 
 
-async def record(registry: WriteBack, deeds: Iterable[Deed]) -> Recorded:
-    """Try all. A refusal spares the same of its model, a failure the registry. Raises nothing but faults of ours."""
-    done: list[Deed] = []
-    refused, spared = "", set[tuple[str, type[Deed]]]()
+async def record(registry: WriteBack, deeds: Iterable[Deed], told: Recorded) -> None:
+    """Try all, and note in `told` what comes of each. A refusal spares the same of its model. Raises SourceError where
+    the registry is to be left alone with the rest."""
+    spared: dict[tuple[str, type[Deed]], str] = {}
     for deed in deeds:
         like_it = (deed.model, type(deed))
+        if like_it not in spared:
+            try:
+                await registry.record(deed)
+            except RefusedError as failure:
+                spared[like_it] = str(failure)
+            else:
+                told.done.append(deed)
         if like_it in spared:
-            continue
-        try:
-            await registry.record(deed)
-        except RefusedError as failure:
-            refused = refused or str(failure)
-            spared.add(like_it)
-        except SourceError as failure:
-            return Recorded(tuple(done), refused, failure)
-        else:
-            done.append(deed)
-    return Recorded(tuple(done), refused)
+            told.refused[deed] = spared[like_it]

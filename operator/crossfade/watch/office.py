@@ -57,7 +57,7 @@ class Office:
         self._foreseer = Foreseer(prometheuses, clock)
         self._scout = Scout(cluster, clock)
         self._rehearser = Rehearser(outside.prober, clock)
-        self._registrar = Registrar(outside.sources, cluster, clock, _jitter)
+        self._registrar = Registrar(turns, clock, _jitter)
         reconciler = Reconciler(
             world,
             cluster,

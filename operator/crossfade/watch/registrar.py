@@ -3,20 +3,25 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from traceback import format_tb
+from weakref import WeakValueDictionary
 
 from crossfade.act.record import Recorded, record
 from crossfade.api.conditions import Reason
 from crossfade.model.snapshot import RegistryFacts
 from crossfade.model.writing import Attempt, Deed
-from crossfade.observe.credentials import access_to
-from crossfade.ports import Asked, Clock, Cluster, SourceError, Sources, WriteBack
+from crossfade.observe.credentials import recorded
+from crossfade.observe.turns import Turns
+from crossfade.ports import Asked, Clock, SourceError, WriteBack
+from crossfade.watch.refusals import Refusals, rest_after
 
 log = logging.getLogger(__name__)
 
-_AT_ONCE = 16
-_LONGEST_WAIT_SECONDS = 300.0
+_AT_ONCE_OF_A_NAMESPACE = 4
+"""Attempts: whatever hangs in one namespace, the others have as many of their own."""
+_ATTEMPT_SECONDS = 120.0
+"""For all of one attempt. What is acknowledged by then is, and the rest is told by the next one."""
 
 Place = tuple[str, str]
 """Namespace and name of a ModelRegistry."""
@@ -25,25 +30,38 @@ Place = tuple[str, str]
 @dataclass(slots=True)
 class _Job:
     """The attempts for one ModelRegistry as it is written now; another spec, and a namesake made later, have a job of
-    their own. `deeds` are the newest that were asked for."""
+    their own. `deeds` are the newest that were asked for. After `failures` it is not asked before `due` (s of the
+    loop); `task` may be `resting` until there is something to do."""
 
     registry: RegistryFacts
+    refusals: Refusals
     deeds: tuple[Deed, ...] = ()
     failures: int = 0
-    wait: float = 0.0
+    due: float = 0.0
     result: Attempt | None = None
     task: asyncio.Task[None] | None = None
+    resting: bool = False
+
+
+@dataclass(slots=True)
+class _Found:
+    """What one attempt has come to so far: how the registry was found, or why it was not, and the seconds that it asked
+    for."""
+
+    told: Recorded
+    reached: Reason | None = None
+    error: str = ""
+    wait: float = 0.0
 
 
 class Registrar:
     """Attempts by place; `jitter` gives a number from 0 to 1."""
 
-    def __init__(self, sources: Sources, cluster: Cluster, clock: Clock, jitter: Callable[[], float]) -> None:
-        self._sources = sources
-        self._cluster = cluster
+    def __init__(self, turns: Turns, clock: Clock, jitter: Callable[[], float]) -> None:
+        self._turns = turns
         self._clock = clock
         self._jitter = jitter
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._shares: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
         self._jobs: dict[Place, _Job] = {}
         self.began = clock.now()
 
@@ -59,21 +77,34 @@ class Registrar:
             job.task.cancel()
 
     def request(
-        self, place: Place, registry: RegistryFacts, deeds: tuple[Deed, ...], on_done: Callable[[], None]
+        self,
+        place: Place,
+        registry: RegistryFacts,
+        deeds: tuple[Deed, ...],
+        on_done: Callable[[], None],
+        *,
+        check: bool,
     ) -> None:
-        """Have the registry asked whether it is there, and told this; `on_done` is called afterwards. An attempt that
-        has not begun yet takes what was asked for last.
+        """Have the registry told this, all that it is to be told by now, and with `check` asked in any case whether it
+        is there; `on_done` is called afterwards. An attempt that has not begun yet takes what was asked for last.
 
         After a failure an attempt waits 1 s, doubling to 5 min, less up to a half at random, and never less than the
-        registry asked for.
+        registry asked for. What it refused waits as long, by itself: what is new is told at once.
         """
         job = self._jobs.get(place)
         if job is None or job.registry != registry:
             self.forget(place)
-            job = self._jobs[place] = _Job(registry)
+            job = self._jobs[place] = _Job(registry, Refusals(self._jitter))
         job.deeds = deeds
-        if job.task is None:
-            job.task = asyncio.create_task(self._attempt(job, place[0], on_done), name=f"tell-{'/'.join(place)}")
+        job.refusals.keep(deeds)
+        if job.task is not None and job.resting:
+            job.task.cancel()
+            job.task = None
+        if job.task is None and (check or deeds):
+            rest = self._rest(job, check=check)
+            job.resting = rest > 0.0
+            attempt = self._attempt(job, place[0], rest, on_done)
+            job.task = asyncio.create_task(attempt, name=f"tell-{'/'.join(place)}")
 
     async def close(self) -> None:
         """Cancel all attempts."""
@@ -82,50 +113,63 @@ class Registrar:
             self.forget(place)
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _attempt(self, job: _Job, namespace: str, on_done: Callable[[], None]) -> None:
-        if job.failures:
-            await asyncio.sleep(max(_longest(job.failures) * (1.0 - self._jitter() / 2.0), job.wait))
-        async with self._slots:
+    def _rest(self, job: _Job, *, check: bool) -> float:
+        """Seconds until there is something to do that may be done."""
+        now, due = asyncio.get_running_loop().time(), job.due
+        if not check and not job.refusals.due(job.deeds, now):
+            due = max(due, job.refusals.next())
+        return max(due - now, 0.0)
+
+    async def _attempt(self, job: _Job, namespace: str, rest: float, on_done: Callable[[], None]) -> None:
+        if rest:
+            await asyncio.sleep(rest)
+        job.resting = False
+        share = self._shares.setdefault(namespace, asyncio.Semaphore(_AT_ONCE_OF_A_NAMESPACE))
+        async with share:
             found = await self._guarded(job, namespace)
-        failed = bool(found.error or found.refused)
-        job.failures = job.failures + 1 if failed else 0
-        within = max(_longest(job.failures), job.wait) if failed else 0.0
-        job.result = replace(found, within=within)
+        self._conclude(job, found)
         job.task = None
         on_done()
 
-    async def _guarded(self, job: _Job, namespace: str) -> Attempt:
-        job.wait = 0.0
+    def _conclude(self, job: _Job, found: _Found) -> None:
+        """Keep what was found, and when to go on. Whoever is slow and takes something each time is not failing."""
+        now, told = asyncio.get_running_loop().time(), found.told
+        job.refusals.note(told.done, told.refused, now)
+        refused, within = job.refusals.standing
+        job.failures = (1 if told.done else job.failures + 1) if found.error else 0
+        job.due = 0.0
+        if found.error:
+            within = max(rest_after(job.failures), found.wait)
+            job.due = now + max(rest_after(job.failures) * (1.0 - self._jitter() / 2.0), found.wait)
+        done = tuple(told.done)
+        job.result = Attempt(self._clock.now(), found.reached, found.error, done, refused, within)
+
+    async def _guarded(self, job: _Job, namespace: str) -> _Found:
+        found = _Found(Recorded())
         try:
-            return await self._try(job, namespace)
+            async with asyncio.timeout(_ATTEMPT_SECONDS):
+                found.reached = await self._try(job, namespace, found.told)
         except SourceError as failure:
-            job.wait = failure.wait
-            return Attempt(self._clock.now(), None, str(failure))
+            found.error, found.wait = str(failure), failure.wait
+        except TimeoutError:
+            found.error = f"the registry did not take it all within {_ATTEMPT_SECONDS:.0f} s"
         except Exception as failure:
             # where it happened, and not what the error says: libraries repeat what they were given
             where, name = "".join(format_tb(failure.__traceback__)), type(failure).__name__
             log.error("asking the ModelRegistry %s failed: %s at\n%s", job.registry.name, name, where)  # noqa: TRY400
-            return Attempt(self._clock.now(), None, "asking failed because of a fault in the operator; see its log")
+            found.error = "asking failed because of a fault in the operator; see its log"
+        return found
 
-    async def _try(self, job: _Job, namespace: str) -> Attempt:
-        """Reach it, ask it where it can be asked, tell it. Raises SourceError where it is not reached at all."""
-        access = await access_to(self._cluster, namespace, job.registry)
-        async with self._sources.open(access) as opened:
-            registry, deeds = opened.registry, job.deeds
+    async def _try(self, job: _Job, namespace: str, told: Recorded) -> Reason:
+        """Reach it, ask it where it can be asked, tell it. Raises SourceError where it is not reached, or not any
+        more."""
+        system = recorded(job.registry).system
+        async with self._turns.opened(namespace, system, job.registry) as turn, turn.asking:
+            registry = turn.opened.registry
             asked = isinstance(registry, Asked)
             if isinstance(registry, Asked):
                 await registry.check()
-            told = await record(registry, deeds) if isinstance(registry, WriteBack) else Recorded()
-        job.wait = told.failure.wait if told.failure is not None else 0.0
-        reached = Reason.REACHED if asked else Reason.NOT_ASKED
-        return Attempt(
-            self._clock.now(),
-            reached if told.failure is None else None,
-            str(told.failure) if told.failure is not None else "",
-            told.done,
-            told.refused,
-        )
-
-
-def _longest(failures: int) -> float:
-    return min(2.0 ** (min(failures, 30) - 1), _LONGEST_WAIT_SECONDS)
+            if isinstance(registry, WriteBack):
+                due = job.refusals.due(job.deeds, asyncio.get_running_loop().time())
+                await record(registry, due, told)
+        return Reason.REACHED if asked else Reason.NOT_ASKED

@@ -34,9 +34,9 @@ class Registries:
         stored = await write_status(self.cluster, MODEL_REGISTRIES, raw, status)
         if stored is not None:
             self.world.absorb(stored)
-        if snapshot.spec is not None and (plan.check or plan.deeds):
+        if snapshot.spec is not None:
             facts, key = RegistryFacts(place[1], snapshot.uid, snapshot.spec), Key("ModelRegistry", *place)
-            self.registrar.request(place, facts, plan.deeds, lambda: self.world.queue.add(key))
+            self.registrar.request(place, facts, plan.deeds, lambda: self.world.queue.add(key), check=plan.check)
         return plan.look_again
 
     def forget(self, namespace: str, name: str) -> None:

@@ -1,6 +1,7 @@
 """Would catch a refusal about one model that holds up another, and a registry that is away and asked on and on."""
 
-from crossfade.act.record import record
+import pytest
+from crossfade.act.record import Recorded, record
 from crossfade.model.writing import Deed, Point, Release
 from crossfade.ports import RefusedError, SourceError
 
@@ -24,16 +25,17 @@ def point(model: str, role: str = "champion") -> Point:
 
 
 async def test_a_refusal_spares_the_same_of_its_model_and_nothing_else() -> None:
-    registry = Registry(a=RefusedError("no"))
+    registry, told = Registry(a=RefusedError("no")), Recorded()
     over = Release("a", "challenger", "challenger", "2")
-    recorded = await record(registry, [point("a"), point("a", "live"), over, point("b")])
+    await record(registry, [point("a"), point("a", "live"), over, point("b")], told)
     assert registry.asked == [point("a"), over, point("b")]
-    assert (recorded.done, recorded.refused, recorded.failure) == ((point("b"),), "no", None)
+    assert told.done == [point("b")]
+    assert told.refused == dict.fromkeys([point("a"), point("a", "live"), over], "no")
 
 
 async def test_a_registry_that_is_away_is_left_alone_and_what_was_done_is_known() -> None:
-    away = SourceError("away", wait=7.0)
-    registry = Registry(b=away)
-    recorded = await record(registry, [point("a"), point("b"), point("c")])
+    registry, told = Registry(b=SourceError("away", wait=7.0)), Recorded()
+    with pytest.raises(SourceError, match="away"):
+        await record(registry, [point("a"), point("b"), point("c")], told)
     assert registry.asked == [point("a"), point("b")]
-    assert (recorded.done, recorded.failure) == ((point("a"),), away)
+    assert told == Recorded([point("a")])

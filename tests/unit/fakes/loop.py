@@ -97,7 +97,7 @@ class Loop:
         self.foreseer = Foreseer({DEFAULT: Silence()}, clock)
         self.scout = Scout(cluster, clock)
         self.rehearser = Rehearser(Nobody(), clock)
-        self.registrar = Registrar(self.sources, cluster, clock, lambda: 1.0)
+        self.registrar = Registrar(turns, clock, lambda: 1.0)
         events = Events(cluster, "test")
         platform = Platform("crossfade:test")
         self.reconciler = Reconciler(
