@@ -1,6 +1,7 @@
 """The decision about one ModelRegistry: whether it is to be asked, and what it is to be told."""
 
 import hashlib
+from dataclasses import replace
 
 from crossfade.api.conditions import ConditionType, Reason
 from crossfade.api.v1alpha1.common import Condition
@@ -22,6 +23,7 @@ def plan_registry(snapshot: RegistrySnapshot) -> RegistryPlan:
     rest = snapshot.asked_at + _interval(snapshot.uid) - snapshot.now
     check = situation.standing is not Standing.DONE or rest <= 0
     if snapshot.spec.write_back is None:
+        situation = _with_left_behind(snapshot, situation)
         return RegistryPlan(snapshot.status, situation, check=check, look_again=None if check else rest)
     status = _acknowledged(snapshot)
     tell = telling(snapshot.spec.write_back, snapshot.told, status.written)
@@ -48,6 +50,21 @@ def _situation(snapshot: RegistrySnapshot) -> Situation:
         return Situation(standing, reason, known.message)
     asking = "the registry is being asked whether it lets the operator in"
     return Situation(Standing.IN_PROGRESS, Reason.PENDING, asking)
+
+
+def _with_left_behind(snapshot: RegistrySnapshot, situation: Situation) -> Situation:
+    """`writeBack` was taken out while there were challengers: their aliases stay, and this is where it is said."""
+    known = snapshot.status.written if snapshot.status.written_to == snapshot.place else []
+    left = [(one.name, one.challenger) for one in known if one.challenger is not None]
+    if situation.standing is not Standing.DONE or not left:
+        return situation
+    name, given = left[0]
+    more = f", and those of {len(left) - 1} more models" if len(left) > 1 else ""
+    text = (
+        f"{situation.reason.meaning}; the alias {given.alias} of {name} means version {given.version} there as long as "
+        f"nobody takes it away{more}, for `writeBack` was taken out before its rollout ended"
+    )
+    return replace(situation, message=text)
 
 
 def _interval(uid: str) -> float:

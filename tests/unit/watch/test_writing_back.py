@@ -293,3 +293,17 @@ async def test_a_registry_that_goes_is_not_asked_any_more() -> None:
     loop.watch()
     await loop.settle()
     assert loop.registrar._jobs == {}
+
+
+async def test_an_alias_that_is_left_behind_by_taking_write_back_out_is_named() -> None:
+    book = Book()
+    cluster, _, loop = await serving(book)
+    raw = cluster.objects["ModelRegistry", "ml", "risk"]
+    known = {"name": "churn", "challenger": {"alias": "challenger", "version": "2"}}
+    cluster.create({**registry(), "status": {**raw["status"], "written": [known]}})
+    loop.watch()
+    for one in (loop, Loop(cluster, FakeClock(), book)):
+        await one.settle()
+        status, reason, message = said(cluster, "Ready")
+        assert (status, reason) == ("True", "Reached")
+        assert message.count("the alias challenger of churn means version 2 there as long as nobody takes it away") == 1

@@ -5,6 +5,7 @@ from crossfade.model.writing import Approve, Deed
 from crossfade.ports import RefusedError, SourceError
 
 _GONE = ("ValidationException", "ResourceNotFound")
+_CONFLICT = "ConflictException"
 
 
 class SageMakerWriting:
@@ -44,6 +45,8 @@ class SageMakerWriting:
                 f"{what} does not let the operator write to the model package {deed.uri} ({said}); allow its user "
                 f"`sagemaker:{operation}` on it, or leave `writeBack` out"
             )
+        if failure.code == _CONFLICT:
+            return RefusedError(f"{failure}: somebody else changes the model package {deed.uri} at the same time")
         if failure.code in _GONE:
             return RefusedError(f"{failure}; check the model package {deed.uri}")
         return failure
