@@ -23,11 +23,11 @@ image $(PARTS): .venv/ready
 image:
 	$(BIN)/pytest -q tests/image $(ARGS)
 beside:
-	$(BIN)/pytest tests/testbed tests/contract tests/chart $(ARGS)
+	$(BIN)/pytest tests/testbed tests/contract $(ARGS)
 traffic:
 	$(BIN)/pytest $(TRAFFIC) $(ARGS)
 people:
-	$(BIN)/pytest $(PEOPLE) $(ARGS)
+	$(BIN)/pytest tests/chart $(PEOPLE) $(ARGS)
 faults:
 	$(BIN)/pytest $(FAULTS) $(ARGS)
 

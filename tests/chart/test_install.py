@@ -126,6 +126,8 @@ def test_an_upgrade_replaces_the_operator(bed: ClusterHandle, release: Release) 
     assert (status["readyReplicas"], status["observedGeneration"]) == (2, 2)
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("release")  # which has the CRDs
 def test_an_operator_from_before_the_lease_is_ended_before_the_upgrade(bed: ClusterHandle) -> None:
     """A rolling update would run it beside the new one, and ask nobody."""
     namespace, deployment = "--namespace=crossfade-earlier", "deployment/crossfade"

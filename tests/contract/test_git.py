@@ -98,6 +98,7 @@ def fresh(git: GitBench) -> Subject:
     return a_subject(git)
 
 
+@pytest.mark.slow
 class TestContract(RegistryContract):
     """Git's own server, and DVC's remote at a place of its own."""
 

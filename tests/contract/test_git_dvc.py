@@ -59,6 +59,7 @@ def pipeline(git: GitBench) -> str:
     return name
 
 
+@pytest.mark.slow
 async def test_the_model_is_what_dvcs_own_client_gets(git: GitBench, pipeline: str, tmp_path: Path) -> None:
     paths = [
         *("models/fraud", "models/fraud/deep/tok", "models/fraud/deep/tok/b", "models/fraud/deep/tok/b/ç.txt"),
@@ -98,6 +99,7 @@ async def test_what_a_stage_read_and_measured_is_known(git: GitBench, pipeline: 
     assert scores == {"auc": "0.91", "by.region": "1"}
 
 
+@pytest.mark.slow
 async def test_a_server_that_cannot_leave_out_files_gives_the_same(git: GitBench, tmp_path: Path) -> None:
     name = git.create(filters=False)
     git.push(name, (WEIGHTS, b"1" * 4096), **{CONFIG: b"{}" * 5000, "large": bytes(range(256)) * 8000})

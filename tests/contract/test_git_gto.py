@@ -77,6 +77,7 @@ HISTORIES = {
 }
 
 
+@pytest.mark.slow
 async def test_a_stage_means_what_it_means_to_gto(git: GitBench) -> None:
     names = [f"h{number}" for number in range(len(HISTORIES))]
     there = Registered(git, names)

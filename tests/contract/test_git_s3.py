@@ -75,6 +75,7 @@ def let_in(s3: S3Bench, address: str, who: str) -> Access:
 KEYS = ("accessKeyId", "secretAccessKey")
 
 
+@pytest.mark.slow
 async def test_what_dvc_pushes_to_s3_is_read_and_nothing_else(
     s3: S3Bench, front: Proxy, pushed: str, tmp_path: Path
 ) -> None:

@@ -182,6 +182,7 @@ async def test_patterns_mean_what_they_mean_to_the_hubs_own_client(hub: Hub, tmp
         await resolve(anybody(hub.url), source(repo, allowPatterns=["é" * 128] * 32))
 
 
+@pytest.mark.slow
 async def test_many_files_are_listed_page_by_page_of_the_very_server(hub: Hub, tmp_path: Path) -> None:
     repo = a_repo()
     hub.push(repo, {f"shards/{number:05}.json": b"%d" % number for number in range(260)})

@@ -136,7 +136,16 @@ SERVERS = {
 }
 
 
-@pytest.mark.parametrize(("server", "errors", "latency"), SERVERS.values(), ids=SERVERS.keys())
+EVERY_DAY = ("Starlette and starlette-exporter", "what vLLM counts its requests with")
+
+
+@pytest.mark.parametrize(
+    ("server", "errors", "latency"),
+    [
+        pytest.param(*one, id=name, marks=[] if name in EVERY_DAY else [pytest.mark.slow])
+        for name, one in SERVERS.items()
+    ],
+)
 async def test_a_model_servers_template_counts_what_was_sent_to_each_arm(
     server: Server,
     errors: str | None,

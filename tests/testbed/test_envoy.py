@@ -32,6 +32,7 @@ def pods_of_envoy(bed: Bed) -> list[str]:
     return bed.kubectl("get", "pods", "--namespace", NAMESPACE, "--output", "name").split()
 
 
+@pytest.mark.slow
 def test_the_second_gateway_comes_when_asked_for_once_and_goes_with_the_bed(plain: Bed) -> None:
     assert pods_of_envoy(plain) == []
     with pytest.raises(TestbedError, match="no gateway envoy"):
@@ -68,6 +69,7 @@ def route(gateway: str, host: str, port: int) -> dict[str, Any]:
     return {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "HTTPRoute", "metadata": metadata, "spec": spec}
 
 
+@pytest.mark.slow
 @on_both_gateways
 async def test_a_route_is_served_by_its_own_gateway_alone(space: Namespace, bed: Bed, gateway: str) -> None:
     bed.start_envoy()

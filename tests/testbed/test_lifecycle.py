@@ -151,6 +151,7 @@ def test_killed_start_leaves_no_process_and_the_next_down_cleans(line: str) -> N
     assert_gone(name)
 
 
+@pytest.mark.slow
 def test_beds_side_by_side_are_strangers(pair: tuple[Bed, Bed]) -> None:
     one, two = pair
     one.kubectl("create", "namespace", "only-here")

@@ -46,6 +46,7 @@ def open_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="the other tests of the bed run without root already")
 def test_a_plain_user_brings_a_bed_up_and_down(open_folder: Path) -> None:
     if int(Path("/proc/sys/user/max_user_namespaces").read_text()) == 0:

@@ -32,7 +32,8 @@ def given_notice(snapshot: Snapshot, plan: Plan) -> Plan:
         return plan
     left = patience(live, snapshot.now)
     if left:
-        return plan if left == inf else replace(plan, look_again=min(left, plan.look_again or inf))
+        again = left if plan.look_again is None else min(left, plan.look_again)
+        return plan if left == inf else replace(plan, look_again=again)
     message = f"{said.message}. That lasts for more than {PATIENCE_SECONDS:.0f} s: look at the gateway's controller"
     stuck = Situation(Standing.FAILED, Reason.NOT_ACKNOWLEDGED, message)
     return replace(plan, situation=stuck, events=(*plan.events, Event(stuck.reason, message, warning=True)))
