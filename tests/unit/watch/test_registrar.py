@@ -131,7 +131,7 @@ def test_a_refusal_is_tried_again_after_a_time_that_doubles_and_what_is_new_does
         assert refusals.due([BAD, GOOD], now + rest - 0.1) == (GOOD,)
         now = refusals.next()
         assert refusals.due([BAD, GOOD], now) == (BAD, GOOD)
-    refusals.note([], dict.fromkeys([BAD], "no") | {GOOD: "never"}, now)
+    refusals.note([], {BAD: "no", GOOD: "never"}, now)
     refusals.keep([GOOD])
     assert refusals.standing == ("never", 1.0)
     refusals.note([GOOD], {}, now)
