@@ -9,7 +9,8 @@ from crossfade.model.loose import member, text
 from crossfade.ports import Reference, SourceError
 
 if TYPE_CHECKING:
-    from crossfade.api.v1alpha1.modelversion import AzureMlSource, Source
+    from crossfade.api.v1alpha1.hosted import AzureMlSource
+    from crossfade.api.v1alpha1.modelversion import Source
 
 Json = dict[str, Any]
 _MEND: Final = "register it there, or correct `source.azureML`"

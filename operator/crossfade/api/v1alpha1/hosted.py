@@ -1,4 +1,5 @@
-"""Sources in registries that Google and Weights & Biases run: a version, by its number or by an alias."""
+"""Sources in registries that Microsoft, Google and Weights & Biases run: a version, by its number or by what means it
+for now."""
 
 from typing import Annotated, Self
 
@@ -6,12 +7,40 @@ from pydantic import ConfigDict, StringConstraints, model_validator
 
 from crossfade.api.v1alpha1.common import ApiModel, given, one_of, validations
 
+_AZURE_SELECTORS = ("version", "label", "stage", "tag")
+_ONE_AZURE_SELECTOR = one_of(*_AZURE_SELECTORS)
 _KEPT_IN = ("project", "registry")
 _ONE_PLACE = one_of(*_KEPT_IN)
 _NAMED_BY = ("version", "alias")
 _ONE_NAME = one_of(*_NAMED_BY)
 _WANDB_NAME = r"^[^\x00-\x1f\x7f/\\#?%:]+$"
 _WANDB_TITLE = r"^[^\x00-\x1f\x7f/:]+$"
+
+
+class AzureMlSource(ApiModel):
+    """A model in Azure Machine Learning, of the workspace or registry that `registryRef` names."""
+
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_AZURE_SELECTOR))
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=255)]
+    """The model's name."""
+    version: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=64)] | None = None
+    """The version, such as `7`."""
+    label: Annotated[str, StringConstraints(pattern="^latest$", max_length=6)] | None = None
+    """Azure's only one, `latest`: the version that was made last and is not archived; resolved once and frozen: when
+    another is made, make another ModelVersion."""
+    stage: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=255)] | None = None
+    """The one that was made last of those in this stage, such as `Production`; resolved once and frozen."""
+    tag: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f=]+=[^\x00-\x1f\x7f]*$", max_length=512)] | None = (
+        None
+    )
+    """The one that was made last of those with this tag, such as `champion=yes`; resolved once and frozen."""
+
+    @model_validator(mode="after")
+    def _one_selector(self) -> Self:
+        if len(given(self, _AZURE_SELECTORS)) != 1:
+            raise ValueError(_ONE_AZURE_SELECTOR["message"])
+        return self
 
 
 class VertexSource(ApiModel):
