@@ -3,14 +3,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: demo test beside traffic people faults image test-long check golden mutate generate bench clean
+.PHONY: demo test simulation beside traffic people faults image test-long check golden mutate generate bench clean
 
 demo: .venv/ready  ## a real cluster, real models, one promotion and one rollback
 	@$(BIN)/python -m demo $(ARGS)
 
 test: check  ## all tiers, but for what `test-long` has; those with a cluster in four parts side by side, each on a testbed of its own
 	@rm -rf .tally
-	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=5 image $(PARTS)
+	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=6 image simulation $(PARTS)
 	$(BIN)/python -m tests.support.tally
 
 # Tests mostly wait for scrapes, drains and deadlines: four testbeds keep two cores busy. What no list names is `faults`.
@@ -19,7 +19,12 @@ TRAFFIC := $(addprefix tests/cluster/test_, gateways.py grpc.py grpc_gateways.py
 PEOPLE := $(addprefix tests/cluster/test_, adopted.py interruptions.py midway.py recreated.py refusals.py replicas.py way_back.py)
 FAULTS := tests/cluster $(addprefix --ignore=, $(TRAFFIC) $(PEOPLE))
 
-image $(PARTS): .venv/ready
+# All whole rollouts by name, each against its transcript: what `check` plays of the simulation, which `test` does whole.
+TRANSCRIPTS := tests/simulation/test_golden.py tests/simulation/test_parity.py
+
+image simulation $(PARTS): .venv/ready
+simulation:
+	$(BIN)/pytest -q -m "not matrix and not slow" tests/simulation $(addprefix --ignore=, $(TRANSCRIPTS)) $(ARGS)
 image:
 	$(BIN)/pytest -q tests/image $(ARGS)
 beside:
@@ -42,7 +47,7 @@ check: .venv/ready  ## what to run all the time: linters, types, contracts betwe
 	$(BIN)/ruff format -q --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
-	$(BIN)/pytest -q -n 2 -m "not matrix and not slow" tests/unit tests/simulation
+	$(BIN)/pytest -q -n 2 -m "not matrix and not slow" tests/unit $(TRANSCRIPTS)
 
 golden: .venv/ready  ## the transcripts of whole rollouts, after a change of behaviour on purpose; the diff is what to review
 	CROSSFADE_REWRITE_GOLDEN=1 $(BIN)/pytest -q tests/simulation/test_golden.py

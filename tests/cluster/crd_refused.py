@@ -534,11 +534,27 @@ REFUSED = {
     ),
     "a source in two systems": (
         model_source(huggingFace={"repo": "o/m", "revision": "main"}),
-        "must have exactly one of `git`, `huggingFace`, `mlflow`, `oci` and `sageMaker`",
+        "exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `oci`, `sageMaker`, `vertexAI` and `wandb`",
     ),
     "a source in no registry": (
         model_source(mlflow=None, oci={"repository": "risk/fraud", "tag": "stable"}),
-        "must have `registryRef` beside `git`, `oci` and `sageMaker`",
+        "must have `registryRef` beside all but `huggingFace` and `mlflow`",
+    ),
+    "a source in Vertex AI in no registry": (
+        model_source(mlflow=None, vertexAI={"model": "fraud", "alias": "default"}),
+        "must have `registryRef` beside all but `huggingFace` and `mlflow`",
+    ),
+    "a source by a stage and a tag": (
+        model_source(mlflow=None, registryRef={"name": "r"}, azureML={"name": "f", "stage": "prod", "tag": "a=b"}),
+        "must have exactly one of `label`, `stage` and `tag`",
+    ),
+    "a source in a project and a registry": (
+        model_source(
+            mlflow=None,
+            registryRef={"name": "r"},
+            wandb={"entity": "e", "project": "p", "registry": "model", "collection": "c", "alias": "a"},
+        ),
+        "must have exactly one of `project` and `registry`",
     ),
     "a source that follows a digest": (
         model_source(mlflow=None, registryRef={"name": "r"}, oci={"repository": f"risk/fraud@{DIGEST}", "tag": "x"}),

@@ -252,6 +252,17 @@ VALID: dict[str, list[Spec]] = {
             "sageMaker": {"group": "Fraud-1", "approvalStatus": "Approved"},
             "template": {"modelName": "fraud"},
         },
+        *(
+            {"registryRef": {"name": "r"}, **followed, "template": {"modelName": "fraud"}}
+            for followed in (
+                {"azureML": {"name": "Fraud", "label": "latest"}},
+                {"azureML": {"name": "Fraud", "stage": "Production"}},
+                {"azureML": {"name": "Fraud", "tag": "champion=yes"}},
+                {"vertexAI": {"model": "fraud", "alias": "default"}},
+                {"wandb": {"entity": "team", "project": "p", "collection": "fraud", "alias": "production"}},
+                {"wandb": {"entity": "acme", "registry": "model", "collection": "fraud", "alias": "production"}},
+            )
+        ),
     ],
     "ModelRegistry": [
         {"huggingFace": {}},

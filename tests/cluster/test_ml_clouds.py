@@ -25,7 +25,7 @@ EXAMPLE_KEY, KEY = "change-me", "canaryOfATenant"
 
 def vertex() -> Vertex:
     """One that asks nobody who they are."""
-    return Vertex(lambda _: None, lambda _: None)
+    return Vertex(lambda *_: None, lambda _: None)
 
 
 async def test_the_examples_are_resolved_as_they_are(

@@ -6,7 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from crossfade.api.v1alpha1.modelversion import AzureMlSource, RegistryRef, Source
+from crossfade.api.v1alpha1.hosted import AzureMlSource
+from crossfade.api.v1alpha1.modelversion import RegistryRef, Source
 from crossfade.model.access import Access, Secrets
 
 from tests.contract.registry_contract import Subject

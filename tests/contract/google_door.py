@@ -16,14 +16,17 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 Json = dict[str, Any]
+CLOUD_PLATFORM = "https://www.googleapis.com/auth/cloud-platform"
+READ_STORAGE = "https://www.googleapis.com/auth/devstorage.read_only"
 
 
 class GoogleDoor:
-    """Google's token server, which checks what is signed, and the door of its store, which checks the tokens."""
+    """Google's token server, which checks what is signed, and the doors of its services, which check the tokens and
+    what they were asked for: `tokens` are who has them, with their scopes."""
 
     def __init__(self) -> None:
         self.keys: dict[str, RSAPrivateKey] = {}
-        self.tokens: dict[str, str] = {}
+        self.tokens: dict[str, tuple[str, str]] = {}
         self.address = ""
 
     def key(self, who: str) -> Json:
@@ -52,13 +55,17 @@ class GoogleDoor:
         except InvalidSignature:
             return None
         token = f"ya29.canary{uuid.uuid4().hex}"
-        self.tokens[token] = who
+        self.tokens[token] = who, str(claims.get("scope"))
         return token
 
-    def refuses(self, headers: Mapping[str, str]) -> int | None:
-        """The status for those who may not read; None for those who may."""
-        who = self.tokens.get(headers.get("authorization", "").removeprefix("Bearer "))
-        return {"reader": None, None: 401}.get(who, 403)
+    def refuses(self, headers: Mapping[str, str], scope: str) -> int | None:
+        """The status for those who may not read, or whose token is of no such scope: for storage Google would take that
+        of the whole platform too, and this door does not. None for those who may."""
+        known = self.tokens.get(headers.get("authorization", "").removeprefix("Bearer "))
+        if known is None:
+            return 401
+        who, scopes = known
+        return None if who == "reader" and scope in scopes.split() else 403
 
 
 def _unpacked(text: str) -> bytes:

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import parse_qs
@@ -18,7 +19,7 @@ from crossfade.model.access import Access, Secrets
 
 from testbed.binaries.environments import python_env
 from testbed.binaries.node import node_env
-from tests.contract.google_door import GoogleDoor, tokens_of
+from tests.contract.google_door import READ_STORAGE, GoogleDoor, tokens_of
 from tests.support.faults import proxy
 from tests.support.servers import free_port, serving
 
@@ -260,7 +261,7 @@ def gcs_bench(speaking: Clients) -> Iterator[GcsBench]:
         stack.enter_context(running([*command, "-public-host", f"127.0.0.1:{port}"], f"{url}/storage/v1/b"))
         door.address = stack.enter_context(serving(tokens_of(door)))
         guarded = stack.enter_context(proxy(url))
-        guarded.refuses = door.refuses
+        guarded.refuses = partial(door.refuses, scope=READ_STORAGE)
         made = GcsBench(guarded.url, url, speaking, door)
         speaking.done("google", do="make", endpoint=url, key=None, bucket="models")
         for who in ("reader", "outsider", "stranger"):

@@ -2,12 +2,17 @@
 where it has no business, and bad days that end in wrong bytes."""
 
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
+from crossfade.adapters import vertex_server
+from crossfade.adapters.buckets import gcs
+from crossfade.observe.verify import measure
 from crossfade.ports import SourceError
 
-from tests.contract.registry_contract import RegistryContract, Subject, digest, resolve
+from tests.contract.google_door import CLOUD_PLATFORM, READ_STORAGE
+from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
 from tests.contract.vertex_bench import LOCATION, PROJECT, VertexBench, a_bench, a_model, source
 from tests.support.faults import Answer, Fault, proxy, refusing, swelling
 
@@ -138,8 +143,26 @@ async def test_a_folder_is_listed_page_by_page(bench: VertexBench, monkeypatch: 
 async def test_one_token_does_for_vertex_and_one_for_its_storage(bench: VertexBench, subject: Subject) -> None:
     with proxy(bench.url) as front:
         access = bench.access(front.url)
+        async with opened(access) as found:
+            reference = await found.registry.resolve(subject.exact)
+            await found.registry.resolve(subject.exact)
+            await measure(found.artifacts, reference.immutable_uri)
+        sent: dict[bool, set[str]] = {True: set(), False: set()}
+        for path, headers in front.seen:
+            sent[path.startswith("/v1/")].add(headers["authorization"].removeprefix("Bearer "))
+    (for_vertex,), (for_storage,) = sent[True], sent[False]
+    assert bench.door.tokens[for_vertex] == ("reader", CLOUD_PLATFORM)
+    assert bench.door.tokens[for_storage] == ("reader", READ_STORAGE)
+
+
+@pytest.mark.parametrize(("of", "scope"), [(vertex_server, READ_STORAGE), (gcs, CLOUD_PLATFORM), (gcs, "openid")])
+async def test_the_door_knows_a_token_that_was_asked_for_another_use(
+    bench: VertexBench, subject: Subject, monkeypatch: pytest.MonkeyPatch, of: ModuleType, scope: str
+) -> None:
+    monkeypatch.setattr(of, "_SCOPE", scope)
+    access = bench.access(bench.url)
+    with pytest.raises(SourceError, match="403"):
         await digest(access, await resolve(access, subject.exact))
-        assert all(str(sent).startswith("Bearer ya29.canary") for sent in front.sent("authorization"))
 
 
 async def test_who_comes_as_nobody_is_told_to_give_credentials(bench: VertexBench, subject: Subject) -> None:

@@ -157,6 +157,31 @@ async def test_ten_thousand_versions_cost_no_more_questions_than_one(cloud: Clou
         assert len(front.seen) == 4, "the list of files and where that is, the file and where that is"
 
 
+async def test_a_large_file_costs_one_question_until_its_address_is_over(cloud: Cloud, tmp_path: Path) -> None:
+    path = a_path()
+    cloud.log(path, {"model.bin": bytes(20 << 20)})
+    with proxy(cloud.url, keeps_host=True) as front:
+        access = way_in(READER, front.url)
+        reference = await resolve(access, source(path))
+        promised = await digest(access, reference)
+        refused: tuple[tuple[int, ...], ...] = ((), (400,), (401,), (403,), (404,), (403, 403))
+        for statuses in refused:
+            front.told.clear()
+            parts: list[int] = []
+
+            def over(answer: Answer, statuses: tuple[int, ...] = statuses, parts: list[int] = parts) -> Answer:
+                parts.append(answer.status)
+                at = len(parts) - 2
+                return refusing(statuses[at])(answer) if 0 <= at < len(statuses) else answer
+
+            front.inject(over, "/model.bin")
+            name = "-".join(map(str, ("model", *statuses)))
+            async with opened(access) as found:
+                await fetch(found.artifacts, reference.immutable_uri, promised, tmp_path / name)
+            assert parts.count(206) == 3 + len(statuses), "it is read in parts"
+            assert sum(b"query Signed" in told for told in front.told) == (2 if statuses else 1)
+
+
 async def test_files_elsewhere_are_read_there_without_the_key_and_their_address_is_asked_for_anew(
     cloud: Cloud, fresh: Subject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -178,7 +203,16 @@ async def test_files_elsewhere_are_read_there_without_the_key_and_their_address_
 
 
 @pytest.mark.parametrize(
-    "elsewhere", ["http://169.254.169.254", "http://[fe80::1]", "http://0.0.0.0", "http://[::ffff:169.254.169.254]"]
+    "elsewhere",
+    [
+        "http://169.254.169.254",
+        "http://[fe80::1]",
+        "http://0.0.0.0",
+        "http://[::ffff:169.254.169.254]",
+        "http://192.168.7.7",
+        "http://10.0.0.1",
+        "http://[fd12::5]",
+    ],
 )
 async def test_files_at_an_address_that_is_guarded_are_not_read(
     cloud: Cloud, subject: Subject, monkeypatch: pytest.MonkeyPatch, elsewhere: str

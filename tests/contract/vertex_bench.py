@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,7 +11,7 @@ from crossfade.api.v1alpha1.hosted import VertexSource
 from crossfade.api.v1alpha1.modelversion import RegistryRef, Source
 from crossfade.model.access import Access, Secrets
 
-from tests.contract.google_door import GoogleDoor
+from tests.contract.google_door import CLOUD_PLATFORM, READ_STORAGE, GoogleDoor
 from tests.contract.registry_contract import Subject
 from tests.support.vertex_cloud import Cloud, serving
 
@@ -90,7 +90,11 @@ def source(model: str, name: str = "1") -> Source:
 def a_bench() -> Iterator[VertexBench]:
     """Vertex AI and its storage, with a token server."""
     door = GoogleDoor()
-    with serving(Cloud(door.refuses, door.token)) as cloud:
+
+    def refuses(path: str, headers: Mapping[str, str]) -> int | None:
+        return door.refuses(headers, CLOUD_PLATFORM if path.startswith("/v1/") else READ_STORAGE)
+
+    with serving(Cloud(refuses, door.token)) as cloud:
         door.address = cloud.url
         for who in ROLES:
             door.key(who)

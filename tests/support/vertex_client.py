@@ -52,7 +52,8 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
 
 def _files(address: str, credentials: Credentials, uri: str) -> dict[str, str]:
     bucket, _, folder = uri.removeprefix("gs://").partition("/")
-    client = storage.Client(project="p", credentials=credentials, client_options={"api_endpoint": address})
+    reading = credentials.with_scopes(["https://www.googleapis.com/auth/devstorage.read_only"])
+    client = storage.Client(project="p", credentials=reading, client_options={"api_endpoint": address})
     found = client.list_blobs(bucket, prefix=f"{folder}/")
     return {
         blob.name.removeprefix(f"{folder}/"): hashlib.sha256(blob.download_as_bytes(checksum=None)).hexdigest()

@@ -35,10 +35,10 @@ class Version:
 
 @dataclass
 class Cloud:
-    """`refuses` says the status for requests with such headers, None for those that pass; `token` what the token server
-    gives for a form. Lists of objects have `page` of them."""
+    """`refuses` says the status for requests of such a path and headers, None for those that pass; `token` what the
+    token server gives for a form. Lists of objects have `page` of them."""
 
-    refuses: Callable[[Mapping[str, str]], int | None]
+    refuses: Callable[[str, Mapping[str, str]], int | None]
     token: Callable[[str], str | None]
     place: str = "projects/risk-1/locations/europe-west4"
     models: dict[str, list[Version]] = field(default_factory=dict)
@@ -68,7 +68,7 @@ class Cloud:
 
     def answer(self, path: str, headers: Mapping[str, str]) -> Said:
         """What is said to GET."""
-        if status := self.refuses(headers):
+        if status := self.refuses(path, headers):
             return _refused(status)
         parts = urlsplit(path)
         asked = {name: values[0] for name, values in parse_qs(parts.query).items()}

@@ -2,8 +2,10 @@
 in."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Hashable, Iterator, Mapping
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager, contextmanager
+from typing import Final
 
 import httpx
 
@@ -15,6 +17,11 @@ from crossfade.ports import WHOLE, FromStartError, Part, SourceError
 Sign = Callable[[], Awaitable[str]]
 """Asks for an address, which is good for a while. Raises SourceError."""
 
+_OVER: Final = (400, 401, 403, 404)
+"""What stores say of an address that is good no longer."""
+_MOST_KEPT: Final = 64
+"""Addresses; a loader reads far fewer files at once."""
+
 
 class SignedFiles:
     """Reads what the registry at `base` signs, wherever that is: past the guard, without credentials, and not by plain
@@ -25,6 +32,7 @@ class SignedFiles:
         self._base = httpx.URL(base)
         self._guard = guard
         self._timeout = timeout
+        self._places: OrderedDict[Hashable, _Place] = OrderedDict()
         self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False, verify=trust(ca))
 
     async def close(self) -> None:
@@ -40,18 +48,32 @@ class SignedFiles:
                     raise UnreadError(what, response.status_code, wait_of(response))
                 return await plain_body(response, what)
 
-    async def read(self, what: str, sign: Sign, part: Part = WHOLE) -> AsyncGenerator[bytes]:
-        """The bytes of a part of a file, whose address is asked for anew for each connection. Raises SourceError, in
-        which `what` is named, and FromStartError."""
+    async def read(self, what: str, file: Hashable, sign: Sign, part: Part = WHOLE) -> AsyncGenerator[bytes]:
+        """The bytes of a part of a file, whose address is asked for once for all its parts, and anew when it is over or
+        its connection broke; `file` tells it from all others. Raises SourceError, in which `what` is named, and
+        FromStartError."""
+        place = self._place(file)
 
         @asynccontextmanager
         async def asked(wanted: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
-            async with self._opened(what, await sign(), wanted) as response:
-                yield response
+            for last in (False, True):
+                with place.forgotten(await place.address(sign)) as address:
+                    async with self._opened(what, address, wanted) as response:
+                        if last or response.status_code not in _OVER:
+                            yield response
+                            return
+                place.forget(address)
 
         async with aclosing(ranged(asked, what, part)) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+    def _place(self, file: Hashable) -> "_Place":
+        place = self._places.setdefault(file, _Place())
+        self._places.move_to_end(file)
+        if len(self._places) > _MOST_KEPT:
+            self._places.popitem(last=False)
+        return place
 
     @asynccontextmanager
     async def _opened(self, what: str, address: str, wanted: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
@@ -76,3 +98,32 @@ class SignedFiles:
         if (self._base.scheme, url.scheme) == ("https", "http"):
             raise SourceError(f"{what} is to be read by plain http, which is not done where the registry has https")
         return url
+
+
+class _Place:
+    """Where a file is, as far as that is known."""
+
+    def __init__(self) -> None:
+        self._address: str | None = None
+        self._asking = asyncio.Lock()
+
+    async def address(self, sign: Sign) -> str:
+        """The one that is kept, or a new one, which parts that want it together ask for once. Raises SourceError."""
+        async with self._asking:
+            if self._address is None:
+                self._address = await sign()
+            return self._address
+
+    def forget(self, address: str) -> None:
+        """This one leads nowhere any longer."""
+        if self._address == address:
+            self._address = None
+
+    @contextmanager
+    def forgotten(self, address: str) -> Iterator[str]:
+        """The address, which is forgotten where something fails."""
+        try:
+            yield address
+        except Exception:
+            self.forget(address)
+            raise

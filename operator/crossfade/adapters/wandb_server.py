@@ -114,7 +114,7 @@ class WandbServer:
     def download(self, address: WandbAddress, path: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """Stream a part of the file at `path`. Raises SourceError, and FromStartError."""
         what = f"the file {path!r} of {address.name} at W&B {self.shown}"
-        return self._signed.read(what, partial(self._sign, what, address, path), part)
+        return self._signed.read(what, (address, path), partial(self._sign, what, address, path), part)
 
     async def _sign(self, what: str, address: WandbAddress, path: str) -> str:
         asked = {"entity": address.entity, "project": address.project, "collection": address.collection}

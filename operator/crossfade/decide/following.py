@@ -31,8 +31,21 @@ def _described(spec: ModelSourceSpec) -> str:
         return f"alias {mlflow.alias} of {mlflow.name}" if mlflow.alias else f"stage {mlflow.stage} of {mlflow.name}"
     if (oci := spec.oci) is not None:
         return f"{oci.repository}:{oci.tag}"
-    maker = spec.sage_maker
-    return f"the newest {maker.approval_status} of {maker.group}" if maker else ""
+    if (maker := spec.sage_maker) is not None:
+        return f"the newest {maker.approval_status} of {maker.group}"
+    return _hosted(spec)
+
+
+def _hosted(spec: ModelSourceSpec) -> str:
+    if (azure := spec.azure_ml) is not None:
+        selector = f"stage {azure.stage}" if azure.stage else f"tag {azure.tag}" if azure.tag else "the latest"
+        return f"{selector} of {azure.name}"
+    if (vertex := spec.vertex_ai) is not None:
+        return f"alias {vertex.alias} of {vertex.model}"
+    wandb = spec.wandb
+    return (
+        f"alias {wandb.alias} of {wandb.entity}/{wandb.project or wandb.registry}/{wandb.collection}" if wandb else ""
+    )
 
 
 def _model(spec: ModelSourceSpec) -> str:

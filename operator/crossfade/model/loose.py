@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 _DIGITS: Final = re.compile(r"[0-9]{1,19}")
-_MOMENT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?Z")
+_MOMENT: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?Z")
 
 
 def text(value: object) -> str | None:
@@ -30,8 +31,16 @@ def plain(value: object) -> str | None:
 
 
 def moment(value: object) -> str | None:
-    """The value if it is a time in UTC (RFC 3339)."""
-    return value if isinstance(value, str) and _MOMENT.fullmatch(value) else None
+    """The value if it is a time in UTC (RFC 3339) that there is: the API server refuses the 30th of February."""
+    found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return None
+    year, month, day, hour, minute, second = map(int, found.groups())
+    try:
+        datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+    except ValueError:
+        return None
+    return found[0]
 
 
 def member(holder: Mapping[str, Any], name: str) -> dict[str, Any]:

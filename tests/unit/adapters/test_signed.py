@@ -17,6 +17,9 @@ CANARY = "signature=canary"
         ("http://wandb", f"http://store:x/x?{CANARY}", "is where no address leads"),
         ("http://127.0.0.1", f"/x?{CANARY}", "where models must not come from"),
         ("http://127.0.0.1", f"http://169.254.169.254/x?{CANARY}", "where models must not come from"),
+        ("http://127.0.0.1", f"http://192.168.7.7/x?{CANARY}", "where models must not come from"),
+        ("http://127.0.0.1", f"http://10.0.0.1/x?{CANARY}", "where models must not come from"),
+        ("http://127.0.0.1", f"http://[fd12::5]/x?{CANARY}", "where models must not come from"),
     ],
 )
 async def test_an_address_that_leads_astray_is_refused_unshown(base: str, address: str, sentence: str) -> None:
@@ -27,7 +30,7 @@ async def test_an_address_that_leads_astray_is_refused_unshown(base: str, addres
     with pytest.raises(SourceError, match=sentence) as whole:
         await files.whole("the file 'x'", address)
     with pytest.raises(SourceError, match=sentence) as part:
-        [_ async for _ in files.read("the file 'x'", sign)]
+        [_ async for _ in files.read("the file 'x'", "x", sign)]
     await files.close()
     for failure in (whole.value, part.value):
         assert failure.retry, "the registry may sign another one"

@@ -29,5 +29,24 @@ def test_what_is_no_time_in_utc_is_none(value: object) -> None:
     assert moment(value) is None
 
 
-def test_a_time_in_utc_is_itself() -> None:
-    assert moment("2026-11-01T10:00:00.25Z") == "2026-11-01T10:00:00.25Z"
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2026-99-99T99:99:99Z",
+        "0000-01-01T00:00:00Z",
+        "2026-00-01T10:00:00Z",
+        "2026-13-01T10:00:00Z",
+        "2026-02-30T10:00:00Z",
+        "2025-02-29T10:00:00Z",
+        "2026-11-01T24:00:00Z",
+        "2026-11-01T10:60:00Z",
+        "2026-11-01T10:00:60Z",
+    ],
+)
+def test_a_time_that_never_was_is_none(value: str) -> None:
+    assert moment(value) is None
+
+
+@pytest.mark.parametrize("value", ["2026-11-01T10:00:00Z", "2026-11-01T10:00:00.25Z", "2028-02-29T23:59:59.123456789Z"])
+def test_a_time_in_utc_is_itself(value: str) -> None:
+    assert moment(value) == value

@@ -9,7 +9,8 @@ from crossfade.model.loose import member, text
 from crossfade.ports import Reference, SourceError
 
 if TYPE_CHECKING:
-    from crossfade.api.v1alpha1.modelversion import AzureMlSource, Source
+    from crossfade.api.v1alpha1.hosted import AzureMlSource
+    from crossfade.api.v1alpha1.modelversion import Source
 
 Json = dict[str, Any]
 _MEND: Final = "register it there, or correct `source.azureML`"
@@ -39,7 +40,9 @@ class AzureMlRegistry:
                 "for Azure, or name another version"
             )
         uri = model_uri(self._server.kind, self._server.name, asked.name, version)
-        return Reference(uri, uri, version, facts(found, await self._job(told)))
+        exact = asked.model_copy(update={"version": version, "label": None, "stage": None, "tag": None})
+        pinned = source.model_copy(update={"azure_ml": exact})
+        return Reference(uri, uri, version, facts(found, await self._job(told)), pinned)
 
     async def _newest(self, asked: "AzureMlSource") -> str:
         """The version that was made last of those that are meant, which Azure lists first."""

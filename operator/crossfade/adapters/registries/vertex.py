@@ -39,7 +39,9 @@ class VertexRegistry:
         evaluations = await self._perhaps(f"models/{name}/evaluations", _EVALUATIONS)
         known = facts(found, evaluations, await self._job(found), self._page(asked.model, version))
         where = f"projects/{self._server.project}/locations/{self._server.location}/models/{name}"
-        return Reference(where, self._place(name, found), version, known)
+        exact = asked.model_copy(update={"version": version, "alias": None})
+        pinned = source.model_copy(update={"vertex_ai": exact})
+        return Reference(where, self._place(name, found), version, known, pinned)
 
     async def _model(self, asked: "VertexSource") -> Json:
         name = f"{asked.model}@{asked.version or asked.alias}"

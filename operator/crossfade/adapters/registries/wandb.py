@@ -86,7 +86,9 @@ class WandbRegistry:
         used = await self._perhaps(_USED_BY, address.artifact)
         page = self._page(asked, address, found)
         known = facts(found, address, member(made, "createdBy"), member(used, "usedBy"), page)
-        return Reference(f"wandb://{address.name}", str(address), address.version, known)
+        exact = asked.model_copy(update={"version": address.version, "alias": None})
+        pinned = source.model_copy(update={"wandb": exact})
+        return Reference(f"wandb://{address.name}", str(address), address.version, known, pinned)
 
     async def _organization(self, name: str) -> str:
         """The entity that has the registries of the organization of this name, as W&B's own client looks it up: among

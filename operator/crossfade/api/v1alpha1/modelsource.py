@@ -21,6 +21,10 @@ from crossfade.api.v1alpha1.common import (
 )
 from crossfade.api.v1alpha1.modelversion import Policy, RegistryRef
 from crossfade.api.v1alpha1.spelling import (
+    AzureLabel,
+    AzureName,
+    AzureStage,
+    AzureTag,
     GitPath,
     GtoArtifact,
     GtoStage,
@@ -36,15 +40,24 @@ from crossfade.api.v1alpha1.spelling import (
     SageMakerApproval,
     SageMakerGroup,
     VersionRange,
+    VertexAlias,
+    VertexModel,
+    WandbName,
+    WandbRegistryName,
+    WandbTitle,
 )
 
-FOLLOWED = ("git", "huggingFace", "mlflow", "oci", "sageMaker")
+FOLLOWED = ("azureML", "git", "huggingFace", "mlflow", "oci", "sageMaker", "vertexAI", "wandb")
 """The members that say in which system the model is."""
 _ONE_FOLLOWED = one_of(*FOLLOWED)
 _NEEDS_REGISTRY = cel(
     "has(self.registryRef) || has(self.huggingFace) || has(self.mlflow)",
-    "must have `registryRef` beside `git`, `oci` and `sageMaker`: it says which registry it is in",
+    "must have `registryRef` beside all but `huggingFace` and `mlflow`: it says which registry it is in",
 )
+_AZURE_SELECTORS = ("label", "stage", "tag")
+_ONE_OF_AZURE = one_of(*_AZURE_SELECTORS)
+_WANDB_PLACES = ("project", "registry")
+_ONE_WANDB_PLACE = one_of(*_WANDB_PLACES)
 _MLFLOW_SELECTORS = ("alias", "stage", "semver")
 _ONE_OF_MLFLOW = one_of(*_MLFLOW_SELECTORS)
 _HUB_SELECTORS = ("revision", "semver")
@@ -78,6 +91,27 @@ MovingRevision = Annotated[Revision, AfterValidator(_moving), Field(json_schema_
 """A branch or a tag."""
 Interval = Annotated[Duration, AfterValidator(_unhurried), Field(json_schema_extra=validations(_INTERVAL))]
 """How often to ask."""
+
+
+class FollowedAzureMl(ApiModel):
+    """A model in Azure Machine Learning."""
+
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_OF_AZURE))
+
+    name: AzureName
+    """The model's name."""
+    label: AzureLabel | None = None
+    """Azure's only one, `latest`: follows the version that was made last and is not archived."""
+    stage: AzureStage | None = None
+    """Follows the one that was made last of those in this stage, such as `Production`."""
+    tag: AzureTag | None = None
+    """Follows the one that was made last of those with this tag, such as `champion=yes`."""
+
+    @model_validator(mode="after")
+    def _one_selector(self) -> Self:
+        if len(given(self, _AZURE_SELECTORS)) != 1:
+            raise ValueError(_ONE_OF_AZURE["message"])
+        return self
 
 
 class FollowedGit(ApiModel):
@@ -178,6 +212,38 @@ class FollowedSageMaker(ApiModel):
     """Follows the newest version that has this approval."""
 
 
+class FollowedVertex(ApiModel):
+    """A model in the registry of Vertex AI."""
+
+    model: VertexModel
+    """The model's id."""
+    alias: VertexAlias
+    """Follows the version that has this alias, such as `default`."""
+
+
+class FollowedWandb(ApiModel):
+    """An artifact on Weights & Biases, in a project or linked into a registry."""
+
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_WANDB_PLACE))
+
+    entity: WandbName
+    """The team or the user that has the project, or the organization that has the registry."""
+    project: WandbName | None = None
+    """The project."""
+    registry: WandbRegistryName | None = None
+    """The registry, such as `model`: its name without `wandb-registry-`."""
+    collection: WandbTitle
+    """The artifact's name, or that of the collection in the registry."""
+    alias: WandbTitle
+    """Follows the version that has this alias, such as `production`."""
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if len(given(self, _WANDB_PLACES)) != 1:
+            raise ValueError(_ONE_WANDB_PLACE["message"])
+        return self
+
+
 class Template(ApiModel):
     """What the ModelVersions are like that are made."""
 
@@ -210,6 +276,8 @@ class ModelSourceSpec(ApiModel):
 
     registry_ref: RegistryRef | None = None
     """The ModelRegistry to ask; what the operator itself is configured with when left out."""
+    azure_ml: Annotated[FollowedAzureMl | None, Field(alias="azureML")] = None
+    """A model in Azure Machine Learning."""
     git: FollowedGit | None = None
     """A model in a Git repository."""
     hugging_face: FollowedHub | None = None
@@ -220,6 +288,10 @@ class ModelSourceSpec(ApiModel):
     """An artifact or an image in an OCI registry."""
     sage_maker: FollowedSageMaker | None = None
     """A group of model packages in a registry of Amazon SageMaker."""
+    vertex_ai: Annotated[FollowedVertex | None, Field(alias="vertexAI")] = None
+    """A model in the registry of Vertex AI."""
+    wandb: FollowedWandb | None = None
+    """An artifact on Weights & Biases."""
     interval: Interval = "1m"
     """How often the registry is asked, from `10s` to `24h`. Up to a tenth is added, so that not all ask at once."""
     template: Template

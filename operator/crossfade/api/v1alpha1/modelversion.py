@@ -19,7 +19,7 @@ from crossfade.api.v1alpha1.common import (
     validations,
 )
 from crossfade.api.v1alpha1.facts import Facts, Line, Link, Word
-from crossfade.api.v1alpha1.hosted import VertexSource, WandbSource
+from crossfade.api.v1alpha1.hosted import AzureMlSource, VertexSource, WandbSource
 from crossfade.api.v1alpha1.modelregistry import SYSTEMS, ConfigMapKeyRef
 from crossfade.api.v1alpha1.spelling import (
     SEMVER,
@@ -68,8 +68,6 @@ _AZURE_IN_REGISTRY = cel(
     "!has(self.azureML) || has(self.registryRef)",
     "must have `registryRef` beside `azureML`: it says which workspace or registry it is in",
 )
-_AZURE_SELECTORS = ("version", "label", "stage", "tag")
-_ONE_AZURE_SELECTOR = one_of(*_AZURE_SELECTORS)
 _GIT_IN_REGISTRY = cel(
     "!has(self.git) || has(self.registryRef)", "must have `registryRef` beside `git`: it says which repository it is in"
 )
@@ -91,32 +89,6 @@ _HTTP_PINNED = cel(
     " || (has(self.artifact) && has(self.artifact.digest))",
     "must pin `artifact.digest` when `source.uri.uri` is http(s): the bytes behind such an address can change",
 )
-
-
-class AzureMlSource(ApiModel):
-    """A model in Azure Machine Learning, of the workspace or registry that `registryRef` names."""
-
-    model_config = ConfigDict(json_schema_extra=validations(_ONE_AZURE_SELECTOR))
-
-    name: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=255)]
-    """The model's name."""
-    version: Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=64)] | None = None
-    """The version, such as `7`."""
-    label: Annotated[str, StringConstraints(pattern="^latest$", max_length=6)] | None = None
-    """Azure's only one, `latest`: the version that was made last and is not archived; resolved once and frozen: when
-    another is made, make another ModelVersion."""
-    stage: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=255)] | None = None
-    """The one that was made last of those in this stage, such as `Production`; resolved once and frozen."""
-    tag: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f=]+=[^\x00-\x1f\x7f]*$", max_length=512)] | None = (
-        None
-    )
-    """The one that was made last of those with this tag, such as `champion=yes`; resolved once and frozen."""
-
-    @model_validator(mode="after")
-    def _one_selector(self) -> Self:
-        if len(given(self, _AZURE_SELECTORS)) != 1:
-            raise ValueError(_ONE_AZURE_SELECTOR["message"])
-        return self
 
 
 class GitSource(ApiModel):

@@ -27,6 +27,12 @@ _OCI_NAME = r"[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*"
 _OCI_REPOSITORY = rf"{_OCI_NAME}(/{_OCI_NAME})*"
 _OCI_TAG = r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}"
 
+_WANDB_NAME = r"^[^\x00-\x1f\x7f/\\#?%:]+$"
+
+AzureName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_.-]*$", max_length=255)]
+AzureLabel = Annotated[str, StringConstraints(pattern="^latest$", max_length=6)]
+AzureStage = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]+$", max_length=255)]
+AzureTag = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f=]+=[^\x00-\x1f\x7f]*$", max_length=512)]
 VersionRange = Annotated[str, StringConstraints(pattern=RANGE, max_length=128)]
 """A range of semantic versions, such as `^1.2`."""
 ModelName = Annotated[str, StringConstraints(pattern=r"^[a-z]([-a-z0-9]*[a-z0-9])?$", max_length=40)]
@@ -52,6 +58,11 @@ OciReference = Annotated[
 ]
 SageMakerGroup = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}$", max_length=63)]
 SageMakerApproval = Literal["Approved", "PendingManualApproval"]
+VertexModel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9_][a-z0-9_-]*$", max_length=63)]
+VertexAlias = Annotated[str, StringConstraints(pattern=r"^[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]$", max_length=128)]
+WandbName = Annotated[str, StringConstraints(pattern=_WANDB_NAME, max_length=128)]
+WandbRegistryName = Annotated[str, StringConstraints(pattern=_WANDB_NAME, max_length=113)]
+WandbTitle = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f/:]+$", max_length=128)]
 
 
 def is_version(name: str) -> bool:
