@@ -11,6 +11,7 @@ from crossfade.adapters.azureml_places import Blobs
 from crossfade.adapters.buckets.azure import AzureBucket
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.kept_open import KeptOpen
+from crossfade.adapters.said import code
 from crossfade.adapters.web import Guard, Web
 from crossfade.model.access import Access
 from crossfade.model.loose import member, objects, text
@@ -152,7 +153,7 @@ def _versioned(name: str, version: str) -> str:
 
 def _refusal(what: str, thing: str, right: str, status: int, answer: Json) -> str:
     """The sentence; of what Azure says its name for why is told, such as AuthorizationFailed."""
-    said = f"{status} {(text(member(answer, 'error').get('code')) or '')[:64]}".rstrip()
+    said = f"{status} {code(member(answer, 'error').get('code'))}".rstrip()
     if status == 401:
         return (
             f"{what} does not accept who asks for the {thing} ({said}); give `credentials` that it knows, or renew "

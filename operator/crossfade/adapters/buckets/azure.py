@@ -14,6 +14,7 @@ import httpx
 
 from crossfade.adapters.buckets.bucket import PAGE, Page, Refusal, StoredObject, paged, strange
 from crossfade.adapters.buckets.xml import Element, parsed, text
+from crossfade.adapters.said import code
 from crossfade.adapters.web import Guard, Reply, Signer, Tokens, Web
 from crossfade.model.loose import count
 from crossfade.ports import WHOLE, Part, SourceError
@@ -101,8 +102,9 @@ class AzureBucket:
             return found
         if reply.status == 200:
             raise strange(self.shown)
-        code = reply.headers.get("x-ms-error-code", "")[:64]
-        raise self._refusal.told(self.shown, f"container {container}", reply, code)
+        raise self._refusal.told(
+            self.shown, f"container {container}", reply, code(reply.headers.get("x-ms-error-code"))
+        )
 
     def _object(self, entry: Element) -> StoredObject:
         key, size = text(entry, "Name"), count(text(entry, "Properties/Content-Length"))
