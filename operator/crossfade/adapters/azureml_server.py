@@ -12,7 +12,7 @@ from crossfade.adapters.buckets.azure import AzureBucket
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.kept_open import KeptOpen
 from crossfade.adapters.said import code
-from crossfade.adapters.web import Guard, Web
+from crossfade.adapters.web import Guard, LargeAnswerError, Web
 from crossfade.model.access import Access
 from crossfade.model.loose import member, objects, text
 from crossfade.ports import SourceError
@@ -23,7 +23,7 @@ _BLOBS: Final = "https://storage.azure.com/.default"
 _JSON: Final = {"Content-Type": "application/json"}
 _MOST_PAGES: Final = 200
 _MOST_STORES: Final = 4
-
+_PASSING: Final = (401, 408, 429)
 
 _RIGHTS: Final = {
     "workspaces": "Microsoft.MachineLearningServices/workspaces/{}/read",
@@ -32,11 +32,16 @@ _RIGHTS: Final = {
 
 
 class AzureMlError(SourceError):
-    """Azure refused."""
+    """Azure refused, or said nothing that is understood."""
 
     def __init__(self, message: str, status: int, wait: float = 0.0) -> None:
         super().__init__(message, wait=wait)
         self.status = status
+
+    @property
+    def passing(self) -> bool:
+        """Whether another time may end better."""
+        return self.status in _PASSING or self.status >= 500
 
 
 class AzureMlServer:
@@ -93,13 +98,16 @@ class AzureMlServer:
         return member(found, "properties")
 
     async def job(self, name: str) -> Json | None:
-        """The job that made a model; None where it is not there any longer, or not for us. Raises SourceError."""
+        """The job that made a model; None where it is not there any longer, not for us, or larger than anybody reads.
+        Raises SourceError where another time may end better."""
         try:
             found = await self._asked(f"/jobs/{quote(name, safe='')}", {}, f"job {name}", "jobs")
+        except LargeAnswerError:
+            return None
         except AzureMlError as failure:
-            if failure.status in (403, 404):
-                return None
-            raise
+            if failure.passing:
+                raise
+            return None
         return member(found, "properties")
 
     async def signature(self, name: str, version: str, blobs: str) -> str:
@@ -143,7 +151,7 @@ class AzureMlServer:
             sentence = _refusal(what, thing, _RIGHTS[self.kind].format(right), reply.status, answer or {})
             raise AzureMlError(sentence, reply.status, reply.wait)
         if answer is None:
-            raise SourceError(f"{what} answered with no JSON object; check that its address is Azure's")
+            raise AzureMlError(f"{what} answered with no JSON object; check that its address is Azure's", reply.status)
         return answer
 
 
