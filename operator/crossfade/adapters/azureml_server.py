@@ -23,6 +23,9 @@ _BLOBS: Final = "https://storage.azure.com/.default"
 _JSON: Final = {"Content-Type": "application/json"}
 _MOST_PAGES: Final = 200
 _MOST_STORES: Final = 4
+_OPEN: Final = "nocredentials"
+"""What a registry says of blobs that everybody may read; its API writes `NoCredentials`, and Azure's client
+`no_credentials`."""
 _PASSING: Final = (401, 408, 429)
 
 _RIGHTS: Final = {
@@ -55,7 +58,7 @@ class AzureMlServer:
         self._web = Web(access.address, ca=access.ca, guard=guard, timeout=timeout)
         self._tokens = azure_tokens(access, login, f"{access.address.rstrip('/')}/.default", guard, timeout)
         self._blob_tokens = azure_tokens(access, login, _BLOBS, guard, timeout)
-        self._stores: KeptOpen[tuple[str, str], AzureBucket] = KeptOpen(_MOST_STORES)
+        self._stores: KeptOpen[tuple[str, str, bool], AzureBucket] = KeptOpen(_MOST_STORES)
         self.kind = "registries" if access.option("registry") else "workspaces"
         self.name = access.option("registry") or access.option("workspace") or ""
         self.subscription, self.group = access.option("subscription") or "", access.option("resourceGroup") or ""
@@ -110,13 +113,18 @@ class AzureMlServer:
             return None
         return member(found, "properties")
 
-    async def signature(self, name: str, version: str, blobs: str) -> str:
-        """An address of a registry's blobs that has a signature to read them with. Raises AzureMlError and
-        SourceError."""
+    async def signed(self, name: str, version: str, blobs: str) -> str:
+        """An address of a registry's blobs that has a signature to read them with, and none where everybody may. Raises
+        AzureMlError and SourceError."""
         told = {"assetId": f"azureml://registries/{self.name}/models/{name}/versions/{version}", "blobUri": blobs}
         thing = f"signature for the model {name}"
         found = await self._asked(f"/datareferences/{_versioned(name, version)}", {}, thing, "", told)
-        given = text(member(member(found, "blobReferenceForConsumption"), "credential").get("sasUri"))
+        reference = member(found, "blobReferenceForConsumption")
+        credential = member(reference, "credential")
+        kind = (text(credential.get("credentialType")) or "").replace("_", "").lower()
+        given = text(credential.get("sasUri"))
+        if given is None and kind == _OPEN:
+            return (text(reference.get("blobUri")) or blobs).partition("?")[0]
         if given is None:
             raise SourceError(f"{self.shown} gives no signature for the blobs of {name}; register the model anew")
         return given
@@ -128,10 +136,10 @@ class AzureMlServer:
 
         def made() -> AzureBucket:
             secrets = {"sasToken": blobs.signature} if blobs.signature else {}
-            tokens = None if blobs.signature else self._blob_tokens
+            tokens = None if blobs.signature or blobs.public else self._blob_tokens
             return AzureBucket(address, blobs.account, secrets, self._access.ca, self._guard, self._timeout, tokens)
 
-        return self._stores.use((blobs.host, blobs.signature), made)
+        return self._stores.use((blobs.host, blobs.signature, blobs.public), made)
 
     async def _asked(
         self, path: str, parameters: Mapping[str, str], thing: str, right: str, told: Json | None = None

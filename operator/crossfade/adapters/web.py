@@ -5,7 +5,7 @@ import asyncio
 import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
@@ -142,20 +142,31 @@ class Web:
         connection broke; the `tokens` are asked each time what to send. With `elsewhere` a redirect may lead to another
         server, at an address that this guard lets pass, and which gets none of the headers. Raises SourceError, in
         which `what` is named, and FromStartError."""
-        url = httpx.URL(f"{self._base}{path}")
 
-        @asynccontextmanager
-        async def asked(wanted: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
-            known = await tokens.headers() if tokens is not None else {}
-            more = {**(headers or {}), **known}
-            async with self._slots, self._opened(url, what, more, elsewhere, wanted) as response:
-                if response.status_code == 401 and tokens is not None:
-                    tokens.forget(known)
-                yield response
+        def asked(wanted: Mapping[str, str]) -> AbstractAsyncContextManager[httpx.Response]:
+            return self.begun(what, path, wanted, headers or {}, tokens, elsewhere)
 
         async with aclosing(ranged(asked, what, part)) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+    @asynccontextmanager
+    async def begun(
+        self,
+        what: str,
+        path: str,
+        wanted: Mapping[str, str],
+        headers: Mapping[str, str] = NOTHING,
+        tokens: Tokens | None = None,
+        elsewhere: Guard | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        """One answer of a `stream`, of which `wanted` says which part it is."""
+        known = await tokens.headers() if tokens is not None else {}
+        url = httpx.URL(f"{self._base}{path}")
+        async with self._slots, self._opened(url, what, {**headers, **known}, elsewhere, wanted) as response:
+            if response.status_code == 401 and tokens is not None:
+                tokens.forget(known)
+            yield response
 
     async def _answer(self, what: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None) -> Reply:
         with source_errors(what):

@@ -10,7 +10,6 @@ from crossfade.adapters.web import Guard
 from crossfade.api.v1alpha1.modelversion import AzureMlSource, RegistryRef, Source
 from crossfade.model.access import Access, Secrets
 
-from tests.support import azure_ml
 from tests.support.azure_ml import GROUP, SUBSCRIPTION, TENANT, Azure, Said, serving
 from tests.support.networks import HERE
 
@@ -18,11 +17,6 @@ WORKSPACE, REGISTRY = "workspaces/ws", "registries/reg"
 FOLDER = "https://acct1.blob.core.windows.net/models/f"
 Json = dict[str, Any]
 Answer = Callable[[str, str, Mapping[str, str], bytes], Said]
-
-
-def told(status: int, content: Json) -> Said:
-    """An answer in JSON."""
-    return azure_ml._json(status, content)
 
 
 class AzureHere(Azure):
@@ -33,8 +27,6 @@ class AzureHere(Azure):
         super().__init__({"reader": "s"}, {"reader"}, "acct1", "http://127.0.0.1:1", "")
         self.blobs: dict[str, bytes] = {}
         self.public = False
-        self.cut: list[int] = []
-        """After so many bytes of a blob the next connections break."""
         self.good: set[str] = set()
         """Signatures that have not ended."""
         self.signed: list[str] = []
@@ -47,6 +39,11 @@ class AzureHere(Azure):
             if part in target:
                 return said(method, target, headers, content)
         return super().answer(method, target, headers, content)
+
+    def blob(self, target: str, headers: Mapping[str, str]) -> Said:
+        """What it says of a blob to somebody without a token."""
+        path, _, query = target.partition("?")
+        return self._blob(path, query, headers, "")
 
     def _signed(self, path: str, told: Json) -> Said:
         self.signature = f"sv=1&sig={len(self.signed)}"

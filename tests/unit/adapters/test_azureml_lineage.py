@@ -4,8 +4,8 @@ import pytest
 from crossfade.adapters.registries.azureml import AzureMlRegistry
 from crossfade.ports import SourceError
 
-from tests.support.azure_ml import Said
-from tests.unit.adapters.azureml_here import FOLDER, WORKSPACE, asked, azure_here, server, told
+from tests.support.azure_ml import Said, json_said
+from tests.unit.adapters.azureml_here import FOLDER, WORKSPACE, asked, azure_here, server
 
 Json = dict[str, object]
 REFUSED: Json = {"error": {"code": "UserError"}}
@@ -28,11 +28,11 @@ async def lineage_of(job: Said) -> tuple[str | None, str | None]:
 
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 410, 422])
 async def test_a_job_that_azure_does_not_tell_is_left_out(status: int) -> None:
-    assert await lineage_of(told(status, REFUSED)) == ("j", None)
+    assert await lineage_of(json_said(status, REFUSED)) == ("j", None)
 
 
 async def test_a_job_that_is_larger_than_anybody_reads_is_left_out() -> None:
-    large = told(200, {"properties": {"command": "python train.py", "x": "y" * (5 << 20)}})
+    large = json_said(200, {"properties": {"command": "python train.py", "x": "y" * (5 << 20)}})
     assert await lineage_of(large) == ("j", None)
 
 
@@ -43,8 +43,8 @@ async def test_a_job_that_cannot_be_understood_is_left_out() -> None:
 @pytest.mark.parametrize("status", [401, 408, 429, 500, 503])
 async def test_a_job_that_another_time_may_tell_is_waited_for(status: int) -> None:
     with pytest.raises(SourceError, match=str(status)):
-        await lineage_of(told(status, REFUSED))
+        await lineage_of(json_said(status, REFUSED))
 
 
 async def test_a_job_that_is_told_is_kept() -> None:
-    assert await lineage_of(told(200, {"properties": {"command": "python train.py"}})) == ("j", "python train.py")
+    assert await lineage_of(json_said(200, {"properties": {"command": "python train.py"}})) == ("j", "python train.py")
