@@ -4,8 +4,9 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote
 
+from crossfade.adapters.address import query_of
 from crossfade.adapters.azure_tokens import azure_tokens
 from crossfade.adapters.azureml_places import Blobs
 from crossfade.adapters.buckets.azure import AzureBucket
@@ -92,7 +93,7 @@ class AzureMlServer:
             following = text(page.get("nextLink"))
             if following is None:
                 return
-            parameters = dict(parse_qsl(urlsplit(following).query))  # where it leads to is not for an answer to say
+            parameters = query_of(following)  # where it leads to is not for an answer to say
         raise SourceError(f"{self.shown} lists versions of {name} without end; name one by `version`")
 
     async def datastore(self, name: str) -> Json:

@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from functools import partial
 from typing import Final
 from urllib.parse import parse_qsl, quote
 
@@ -16,7 +15,6 @@ import httpx
 
 from crossfade.adapters.buckets.bucket import PAGE, Page, Refusal, StoredObject, paged, strange
 from crossfade.adapters.buckets.xml import Element, parsed, text
-from crossfade.adapters.ranged import ranged
 from crossfade.adapters.said import code
 from crossfade.adapters.web import Guard, Reply, Signer, Tokens, Web
 from crossfade.model.loose import count
@@ -85,7 +83,8 @@ class AzureBucket:
 
     def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """See Bucket."""
-        return ranged(partial(self.begun, bucket, key), self._what(bucket, key), part)
+        path = self._path(f"{bucket}/{quote(key)}")
+        return self._web.stream(self._what(bucket, key), path, tokens=self._tokens, part=part)
 
     def begun(self, bucket: str, key: str, wanted: Mapping[str, str]) -> AbstractAsyncContextManager[httpx.Response]:
         """One answer of a `read`, of which `wanted` says which part it is."""
