@@ -11,6 +11,7 @@ import pytest
 from crossfade.adapters.address import query_of, shown, shown_or_none
 from crossfade.adapters.artifacts.http import HttpArtifacts
 from crossfade.adapters.artifacts.local import LocalArtifacts
+from crossfade.adapters.signed import SignedFiles
 from crossfade.adapters.sources import _SYSTEMS, OpenSources
 from crossfade.adapters.web import Guard, Web
 from crossfade.api.v1alpha1.modelregistry import MlflowRegistry, OciRegistry
@@ -152,3 +153,13 @@ def test_the_api_server_accepts_hosts_and_ports(address: str) -> None:
     for kind in (MlflowRegistry, OciRegistry):
         assert kind(address=address).address == address
         assert httpx.URL(address).host
+
+
+@pytest.mark.parametrize("address", ["https://xn--a/x", "https://h:99999/x", "http://[", "https://h/\x01"])
+async def test_a_signed_address_that_is_none_gives_a_sentence(address: str) -> None:
+    files = SignedFiles("https://api.wandb.ai", "", Guard(), 3)
+    try:
+        with pytest.raises(SourceError, match="the thing is where no address leads"):
+            await files.whole("the thing", address)
+    finally:
+        await files.close()

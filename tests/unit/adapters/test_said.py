@@ -18,6 +18,7 @@ from crossfade.adapters.oci_server import OciServer
 from crossfade.adapters.sagemaker_server import SageMakerServer
 from crossfade.adapters.said import code, region, words
 from crossfade.adapters.sigv4 import AwsKeys
+from crossfade.adapters.wandb_server import WandbServer
 from crossfade.adapters.web import Guard
 from crossfade.model.access import Access, Secrets
 from crossfade.ports import SourceError
@@ -50,7 +51,9 @@ def echoing() -> Iterator[str]:
                 line = b"ERR you sent " + told.encode()
                 return self._write(200, {}, b"%04x" % (len(line) + 4) + line)
             error = {"code": told, "message": told, "status": told}
-            content = json.dumps({"error": error, "error_code": told, "__type": told, "message": told}).encode()
+            failures = [{"message": told, "extensions": error}]
+            fields = ("error_code", "__type", "message")
+            content = json.dumps({"errors": failures, "error": error, **dict.fromkeys(fields, told)}).encode()
             if "list-type" in self.path:
                 content = f"<Error><Code>{told}</Code><Region>{told}</Region></Error>".encode()
             names = ("x-ms-error-code", "x-error-code", "x-amzn-errortype", "x-amz-bucket-region", "docker-error")
@@ -73,7 +76,7 @@ def echoing() -> Iterator[str]:
 
 def access(system: str, url: str, **options: str) -> Access:
     """With a secret of each kind."""
-    secrets = dict.fromkeys(("token", "username", "password", "clientSecret"), CANARY)
+    secrets = dict.fromkeys(("apiKey", "token", "username", "password", "clientSecret"), CANARY)
     secrets |= {"tenantId": "t", "clientId": "c", "accessKeyId": "AKIA", "secretAccessKey": "s", "sessionToken": CANARY}
     return Access(system, url, tuple(sorted(options.items())), Secrets(secrets))
 
@@ -100,16 +103,17 @@ ASKED: Mapping[str, Callable[[str], Awaitable[object]]] = {
     "sageMaker": lambda url: SageMakerServer(access("sageMaker", url, region="eu-central-1", s3=url), GUARD, 5).call(
         "DescribeModelPackage", {}
     ),
+    "wandb": lambda url: WandbServer(access("wandb", url), GUARD, 5).ask("query Viewer { viewer { entity } }"),
 }
 
 
 @pytest.mark.parametrize("system", ASKED)
 async def test_what_a_server_was_sent_is_not_repeated(system: str) -> None:
-    basic = b64encode(f"{CANARY}:{CANARY}".encode()).decode()
+    pairs = [b64encode(f"{user}:{CANARY}".encode()).decode()[:24] for user in (CANARY, "api", "x-access-token")]
     with echoing() as url, pytest.raises(SourceError) as failure:
         await ASKED[system](url)
     told: Any = str(failure.value)
-    assert not [secret for secret in (CANARY, basic, basic[:24]) if secret in told], told
+    assert not [secret for secret in (CANARY, *pairs) if secret in told], told
 
 
 @pytest.mark.parametrize(
