@@ -86,7 +86,7 @@ def at_address(address: str, what: str) -> Blobs:
     found = _ADDRESS.fullmatch(address)
     if found is None:
         raise _unknown(what)
-    signature = found["query"] or ""
+    signature = (found["query"] or "").lstrip("?")
     if not (signature.isascii() and signature.isprintable()) or " " in signature:
         raise SourceError(f"{what} has a signature that is none of Azure's; register it anew")
     return _blobs(found["account"], found["suffix"], found["container"], found["path"] or "", what, signature)

@@ -11,13 +11,14 @@ import pytest
 from crossfade.adapters.address import query_of, shown, shown_or_none
 from crossfade.adapters.artifacts.http import HttpArtifacts
 from crossfade.adapters.artifacts.local import LocalArtifacts
+from crossfade.adapters.prometheus import PrometheusMetrics
 from crossfade.adapters.signed import SignedFiles
 from crossfade.adapters.sources import _SYSTEMS, OpenSources
 from crossfade.adapters.web import Guard, Web
 from crossfade.api.v1alpha1.modelregistry import MlflowRegistry, OciRegistry
 from crossfade.cli import app
 from crossfade.model.access import Access, Secrets
-from crossfade.ports import SourceError
+from crossfade.ports import MetricsError, SourceError
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
@@ -125,6 +126,16 @@ async def test_a_name_that_no_host_can_have_gives_a_sentence_past_no_guard() -> 
             await web.ask("the thing", "/x", {})
     finally:
         await web.close()
+
+
+@pytest.mark.parametrize("address", [*NONE, "http://127.0.0.1:99999", f"http://{'a' * 70}.example"])
+async def test_a_prometheus_at_what_is_no_address_gives_a_sentence(address: str) -> None:
+    prometheus = PrometheusMetrics(address)
+    try:
+        with pytest.raises(MetricsError, match="cannot be reached"):
+            await prometheus.window("up", 60)
+    finally:
+        await prometheus.close()
 
 
 async def test_a_file_of_this_machine_at_what_is_no_address_gives_a_sentence(tmp_path: Path) -> None:
