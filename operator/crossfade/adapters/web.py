@@ -22,7 +22,7 @@ from crossfade.model.networks import Networks
 from crossfade.ports import WHOLE, FromStartError, Part, SourceError
 
 _JSON_BYTES: Final = 4 << 20
-_NEXT: Final = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
+_NEXT: Final = re.compile(r'<([^<>]*)>\s*;\s*rel="?next"?')
 _AT_ONCE: Final = 20
 """Requests to one registry side by side."""
 _MAX_REDIRECTS: Final = 3

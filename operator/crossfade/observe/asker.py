@@ -107,14 +107,13 @@ async def _asked(registry: Registry, spec: ModelSourceSpec) -> Meaning:
     if spec.semver is None:
         return _understood(await registry.resolve(followed(spec)))
     listed = await catalogue(registry, spec.system).versions(spec)
-    chosen = await asyncio.to_thread(newest, spec.semver, [one.name for one in listed])
+    chosen = await asyncio.to_thread(newest, spec.semver, listed.names)
     if chosen is None:
         raise SourceError(
-            f"of {len(listed)} versions of what is followed none is in the range `{spec.semver}`; register one, or "
-            "widen the range"
+            f"of {len(listed.names)} versions of what is followed none is in the range `{spec.semver}`; register "
+            "one, or widen the range"
         )
-    source = next(one.source for one in listed if one.name == chosen)
-    return replace(_understood(await registry.resolve(source)), tag=chosen)
+    return replace(_understood(await registry.resolve(listed.source(chosen))), tag=chosen)
 
 
 def _understood(reference: Reference) -> Meaning:

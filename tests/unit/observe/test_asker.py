@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -52,9 +51,9 @@ class Listing(Plain):
         super().__init__()
         self.names = names
 
-    async def versions(self, spec: ModelSourceSpec) -> Sequence[Listed]:
+    async def versions(self, spec: ModelSourceSpec) -> Listed:
         """See ports.Catalogue."""
-        return [Listed(name, exact(str(at))) for at, name in enumerate(self.names, 1)]
+        return Listed(self.names, lambda name: exact(str(1 + self.names.index(name))))
 
 
 def question(registry: RegistryFacts | None = None, **selector: str) -> Question:
