@@ -1,30 +1,46 @@
 """Whether a Rollout may be moved to the ModelVersion that a ModelSource follows, and why not."""
 
+import hashlib
 from dataclasses import dataclass
 from typing import Final
 
+from crossfade.api import meta
 from crossfade.api.conditions import ConditionType, Reason
 from crossfade.decide.plan import Situation, Standing
 from crossfade.decide.records import was_taken_back
 from crossfade.model.snapshot import RolloutFacts
 from crossfade.model.sourcing import StoredRollout
 
-_LONGEST_LINE: Final = 120
+_LONGEST_LINE: Final = 128
+_LONGEST_MANAGER: Final = 128
+_HASH: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Have the Rollout name the ModelVersion, if it is still the object of this `uid` and resource `version`."""
+    """Have the Rollout name the ModelVersion, if it is still the object of this `uid` and resource `version`, and
+    nobody but this field `manager` has written what it names."""
 
     namespace: str
     rollout: str
     uid: str
     version: str
     model_version: str
+    manager: str
 
 
-def movement(rollout: StoredRollout, wanted: str, digest: str) -> Situation | Move:
-    """The move to the ModelVersion `wanted`, whose bytes have this mvd1 digest; or where things stand without one."""
+def manager(source: str) -> str:
+    """The field manager of the ModelSource of this name, in the 128 letters that the API server has for one."""
+    whole = f"{meta.MOVES_MANAGER}{source}"
+    if len(whole) <= _LONGEST_MANAGER:
+        return whole
+    digest = hashlib.sha256(source.encode()).hexdigest()[:_HASH]
+    return f"{whole[: _LONGEST_MANAGER - _HASH - 1]}.{digest}"
+
+
+def movement(source: str, rollout: StoredRollout, wanted: str, digest: str) -> Situation | Move:
+    """The move by the ModelSource `source` to the ModelVersion `wanted`, whose bytes have this mvd1 digest; or where
+    things stand without one."""
     facts = rollout.facts
     name = facts.name
     if facts.spec is None:
@@ -47,7 +63,7 @@ def movement(rollout: StoredRollout, wanted: str, digest: str) -> Situation | Mo
         )
     if wait := _under_way(facts):
         return _waits(f"{wait}; it is moved to {wanted} after that")
-    return Move(facts.namespace, name, facts.uid, rollout.version, wanted)
+    return Move(facts.namespace, name, facts.uid, rollout.version, wanted, manager(source))
 
 
 def owned(move: Move, managers: tuple[str, ...]) -> Situation:

@@ -197,7 +197,7 @@ def _moving(snapshot: SourceSnapshot, rollout: str, plan: SourcePlan, version: V
     if snapshot.rollout is None:
         text = f"there is no Rollout {rollout} in the namespace {snapshot.namespace}, which `spec.moves` names"
         return replace(plan, situation=Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_ROLLOUT, text))
-    found = movement(snapshot.rollout, version.name, version.resolved.digest)
+    found = movement(snapshot.name, snapshot.rollout, version.name, version.resolved.digest)
     if isinstance(found, Situation):
         return replace(plan, situation=found)
     if _is_old(snapshot, plan.status):

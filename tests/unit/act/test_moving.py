@@ -12,7 +12,7 @@ from crossfade.ports import ClusterError
 from tests.unit.fakes.cluster import FakeCluster
 from tests.unit.fakes.objects import rollout
 
-OURS = meta.MOVES_MANAGER
+OURS = f"{meta.MOVES_MANAGER}fraud"
 
 
 def entry(manager: str, *fields: str, operation: str = "Apply", **more: Any) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def stored(*managed: dict[str, Any]) -> tuple[FakeCluster, Move]:
     cluster, raw = FakeCluster(), rollout("v1")
     raw["metadata"]["managedFields"] = list(managed)
     found = cluster.create(raw)["metadata"]
-    return cluster, Move("ml", "demo", found["uid"], found["resourceVersion"], "v2")
+    return cluster, Move("ml", "demo", found["uid"], found["resourceVersion"], "v2", OURS)
 
 
 async def test_a_field_that_was_handed_over_is_written_and_no_other() -> None:
@@ -42,6 +42,7 @@ async def test_a_field_that_was_handed_over_is_written_and_no_other() -> None:
     [
         [entry("kubectl-client-side-apply", "modelVersion", operation="Update")],
         [entry("argocd-controller", "modelVersion"), entry(OURS, "modelVersion")],
+        [entry(f"{meta.MOVES_MANAGER}other", "modelVersion")],
         [entry(OURS, "modelVersion", operation="Update"), entry("kustomize-controller", "modelVersion")],
     ],
 )

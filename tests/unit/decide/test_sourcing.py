@@ -7,7 +7,7 @@ import pytest
 from crossfade.api.v1alpha1 import ModelSourceSpec, ModelSourceStatus, ModelVersionSpec, RolloutSpec, RolloutStatus
 from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.modelversion import Resolved, Source
-from crossfade.decide.moving import Move
+from crossfade.decide.moving import Move, manager
 from crossfade.decide.proposing import proposal, semantic
 from crossfade.decide.sourcing import SourcePlan, not_moved, not_written, plan_source
 from crossfade.model.moments import moment, stamp
@@ -288,8 +288,15 @@ def test_a_registry_that_is_missing_is_waited_for() -> None:
 
 def test_a_rollout_that_rests_is_moved_to_the_version_that_is_meant() -> None:
     plan = moving(rollout())
-    assert plan.move == Move("ml", "demo", "ru", "77", NAME)
+    assert plan.move == Move("ml", "demo", "ru", "77", NAME, "crossfade-modelsource/fraud")
     assert plan.situation.reason == "Moved"
+
+
+@given(st.text("abc-", min_size=1, max_size=253), st.text("abc-", min_size=1, max_size=253))
+def test_a_source_writes_under_a_name_of_its_own_that_the_api_server_takes(one: str, other: str) -> None:
+    names = [manager(f"{'x' * 100}{source}"[:253]) for source in (one, other)]
+    assert all(len(name) <= 128 for name in names)
+    assert (names[0] == names[1]) == (one[:153] == other[:153])
 
 
 def heard_then(later: float, **more: Any) -> SourcePlan:

@@ -102,7 +102,7 @@ async def test_of_a_range_the_newest_is_asked_for_and_called_so() -> None:
     ],
 )
 async def test_why_nothing_was_heard_is_said(registry: Plain, selector: dict[str, str], error: str) -> None:
-    answer = await heard(registry, question(**selector))
+    answer = await heard(registry, question(None, **selector))
     assert answer.meaning is None
     assert answer.error.startswith(error)
     assert answer.wait == (9.0 if registry.failure else 0.0)

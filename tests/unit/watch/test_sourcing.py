@@ -15,7 +15,7 @@ from tests.unit.fakes.objects import rollout, version
 
 GRANTED = [
     {
-        "manager": meta.MOVES_MANAGER,
+        "manager": f"{meta.MOVES_MANAGER}fraud",
         "operation": "Apply",
         "fieldsV1": {"f:spec": {"f:modelVersion": {}}},
     }
@@ -186,6 +186,25 @@ async def test_a_rollout_that_was_handed_over_is_moved_and_one_that_somebody_own
         loop.queue.add(Key("ModelSource", "ml", "fraud"))
         await settled(loop)
         assert [one for one in cluster.writes if one[1] in ("Rollout", "ModelSource")] == []
+
+
+async def test_what_one_source_moves_no_other_does_and_it_is_told_whose_it_is() -> None:
+    cluster, registry = FakeCluster(), Aliases()
+    cluster.create(version())
+    cluster.create(managed(rollout(), GRANTED))
+    loop = Loop(cluster, FakeClock(), registry)
+    await settled(loop)
+    cluster.create(source("other", moves={"rollout": "demo"}))
+    loop.watch()
+    await settled(loop)
+    ready = next(one for one in _status(cluster, "other")["conditions"] if one["type"] == "Ready")
+    assert (ready["reason"], named(cluster)) == ("FieldOwned", "v1")
+    assert "is owned by crossfade-modelsource/fraud, so nothing was written" in ready["message"]
+
+
+def _status(cluster: FakeCluster, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = cluster.objects["ModelSource", "ml", name]["status"]
+    return found
 
 
 async def test_a_source_waits_for_the_rollout_that_is_under_way_and_is_woken_at_its_end() -> None:

@@ -266,7 +266,7 @@ class Moves(ApiModel):
 
     rollout: ObjectName
     """A Rollout of the same namespace, whose `spec.modelVersion` nobody else may own: it is server-side applied by the
-    field manager `crossfade-modelsource`, without force."""
+    field manager `crossfade-modelsource/<name of the ModelSource>`, without force."""
 
 
 class ModelSourceSpec(ApiModel):
