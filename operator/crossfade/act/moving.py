@@ -9,6 +9,8 @@ from crossfade.ports import ROLLOUTS, Cluster, ClusterError, Object
 from crossfade.telemetry.metrics import WRITES
 
 _FIELD = "f:modelVersion"
+_NOBODY = "before-first-apply"
+"""Whom the API server names as the owner of all that was there before anybody's fields were noted."""
 
 
 class OwnedError(Exception):
@@ -25,9 +27,7 @@ async def move_rollout(cluster: Cluster, move: Move) -> Object:
     Raises OwnedError when somebody else owns the field, StaleError when the Rollout is not any more as it was seen, and
     ClusterError.
     """
-    stored = await cluster.get(ROLLOUTS, move.namespace, move.rollout)
-    if (stored["metadata"]["uid"], stored["metadata"]["resourceVersion"]) != (move.uid, move.version):
-        raise StaleError(f"Rollout {move.rollout} was changed by others just now")
+    stored = await _as_seen(cluster, move)
     if _owns_more(stored, move.manager):  # what an apply leaves out, it takes away
         raise OwnedError((f"{move.manager}, which somebody used for more than this field",))
     keys = ("name", "namespace", "uid", "resourceVersion")
@@ -36,14 +36,20 @@ async def move_rollout(cluster: Cluster, move: Move) -> Object:
     try:
         moved = await cluster.claim(ROLLOUTS, body, move.manager)
     except ClusterError as error:
-        owners = _owners(stored, move.manager)
         if error.status != HTTPStatus.CONFLICT:
             raise
-        if not owners:
-            raise StaleError(f"Rollout {move.rollout} was changed by others just now") from error
-        raise OwnedError(owners) from error
+        stored = await _as_seen(cluster, move)
+        raise OwnedError(_owners(stored, move.manager) or (_NOBODY,)) from error
     WRITES.labels(kind=ROLLOUTS.kind).inc()
     return moved
+
+
+async def _as_seen(cluster: Cluster, move: Move) -> Object:
+    """The Rollout as stored now. Raises StaleError when it is not any more as it was seen, and ClusterError."""
+    stored = await cluster.get(ROLLOUTS, move.namespace, move.rollout)
+    if (stored["metadata"]["uid"], stored["metadata"]["resourceVersion"]) != (move.uid, move.version):
+        raise StaleError(f"Rollout {move.rollout} was changed by others just now")
+    return stored
 
 
 def _owners(stored: Object, manager: str) -> tuple[str, ...]:

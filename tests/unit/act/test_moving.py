@@ -70,6 +70,27 @@ async def test_a_rollout_that_changed_since_is_looked_at_again() -> None:
     assert cluster.writes == []
 
 
+async def test_a_rollout_whose_owners_nobody_has_noted_is_not_moved_and_that_is_said() -> None:
+    cluster, move = stored()
+    with pytest.raises(OwnedError) as refused:
+        await move_rollout(cluster, move)
+    assert (refused.value.managers, cluster.writes) == (("before-first-apply",), [])
+
+
+async def test_a_rollout_that_changes_while_it_is_written_is_looked_at_again() -> None:
+    cluster, move = stored(entry(OURS, "modelVersion"))
+    claim = cluster.claim
+
+    async def late(*told: Any) -> Any:
+        cluster.create(rollout("v1", suspend=True))
+        return await claim(*told)
+
+    cluster.claim = late  # type: ignore[method-assign]
+    with pytest.raises(StaleError):
+        await move_rollout(cluster, move)
+    assert cluster.writes == []
+
+
 async def test_a_rollout_that_is_gone_is_an_error_to_try_again() -> None:
     cluster, move = stored()
     del cluster.objects["Rollout", "ml", "demo"]
