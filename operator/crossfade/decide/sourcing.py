@@ -94,7 +94,9 @@ def _heard(snapshot: SourceSnapshot, spec: ModelSourceSpec) -> ModelSourceStatus
         status = status.model_copy(update={"next_check": None, "failure": None})
     if answer is None or (status.next_check is not None and stamp(answer.at) == status.last_checked):
         return status
-    wait = max(_stretched(snapshot, spec), min(answer.wait, _LONGEST_WAIT_SECONDS))
+    wait = _stretched(snapshot, spec)
+    if answer.meaning is None:
+        wait = min(max(wait, answer.wait), _LONGEST_WAIT_SECONDS)
     times = {"last_checked": stamp(answer.at), "next_check": stamp(answer.at + wait)}
     if answer.meaning is None:
         return status.model_copy(update={**times, "failure": answer.error[:1024] or "no reason was given"})

@@ -236,13 +236,16 @@ def test_what_is_overdue_when_a_process_begins_is_spread() -> None:
 
 
 @given(st.floats(10.0, 86_400.0), st.floats(0.0, 1e6), st.text(min_size=1, max_size=8))
-def test_the_interval_is_kept_and_stretched_by_a_tenth_at_most(interval: float, wait: float, uid: str) -> None:
+def test_the_interval_is_kept_and_stretched_by_a_tenth_at_most_and_a_failure_waits_five_minutes_at_most(interval: float, wait: float, uid: str) -> None:
     told = f"{max(int(interval), 10)}s"
     look = snapshot(spec=spec(interval=told), answer=Answer(NOW, 1, None, error="busy", wait=wait))
     check = plan_source(replace(look, uid=uid)).status.next_check
     assert check is not None
-    least = max(seconds(told), min(wait, 300.0))
-    assert least - 0.001 <= moment(check) - NOW <= max(seconds(told) * 1.1, 300.0) + 0.001
+    least = max(min(seconds(told), 300.0), min(wait, 300.0))
+    assert least - 0.001 <= moment(check) - NOW <= 300.001
+    heard = plan_source(replace(look, uid=uid, answer=answer("7"))).status.next_check
+    assert heard is not None
+    assert seconds(told) - 0.001 <= moment(heard) - NOW <= seconds(told) * 1.1 + 0.001
 
 
 def test_a_question_that_fails_changes_nothing_and_says_when_the_next_is() -> None:
