@@ -60,14 +60,14 @@ def stored(name: str, of: Meaning, digest: str | None = DIGEST, **more: Any) -> 
     return StoredVersion(proposal(spec(), of).spec, VersionFacts(name, resolved, "being hashed", **more))
 
 
-def end(model_version: str, result: str) -> dict[str, Any]:
+def end(model_version: str, result: str, at: float = NOW) -> dict[str, Any]:
     return {
         "result": result,
         "cause": "X",
         "message": "m",
         "modelVersion": model_version,
         "revision": "r-1",
-        "at": stamp(NOW),
+        "at": stamp(at),
         "asked": "0" * 16,
     }
 
@@ -236,7 +236,9 @@ def test_what_is_overdue_when_a_process_begins_is_spread() -> None:
 
 
 @given(st.floats(10.0, 86_400.0), st.floats(0.0, 1e6), st.text(min_size=1, max_size=8))
-def test_the_interval_is_kept_and_stretched_by_a_tenth_at_most_and_a_failure_waits_five_minutes_at_most(interval: float, wait: float, uid: str) -> None:
+def test_the_interval_is_kept_and_stretched_by_a_tenth_at_most_and_a_failure_waits_five_minutes_at_most(
+    interval: float, wait: float, uid: str
+) -> None:
     told = f"{max(int(interval), 10)}s"
     look = snapshot(spec=spec(interval=told), answer=Answer(NOW, 1, None, error="busy", wait=wait))
     check = plan_source(replace(look, uid=uid)).status.next_check
