@@ -380,6 +380,18 @@ def test_what_others_were_taken_back_from_or_was_promoted_since_is_moved_to(held
     assert moving(held).move is not None
 
 
+@pytest.mark.parametrize("meanwhile", [{}, {"suspend": True}])
+def test_what_the_rollout_has_forgotten_that_it_was_taken_back_from_the_source_remembers(
+    meanwhile: dict[str, Any],
+) -> None:
+    moves = {"moves": {"rollout": "demo"}}
+    seen = snapshot(spec=spec(**moves, **meanwhile), rollout=rollout(history=[end(NAME, "RolledBack")]))
+    noted = settled(seen, plan_source(seen), spec=spec(**moves), rollout=rollout(history=[end("v9", "Promoted")]))
+    plan = plan_source(replace(noted, answer=answer("7"), version=stored(NAME, means("7"))))
+    assert (plan.move, plan.situation.reason) == (None, "TakenBack")
+    assert [one.model_version for one in plan.status.taken_back] == [NAME]
+
+
 def test_a_version_that_is_tried_again_by_hand_is_not_called_a_failure() -> None:
     tried = rollout(NAME, history=[end(NAME, "RolledBack")], candidate=ARM | {"modelVersion": NAME})
     assert moving(tried).situation.reason == "Moved"

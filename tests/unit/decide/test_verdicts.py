@@ -1,4 +1,4 @@
-"""Would catch a ModelSource that forgets what a Rollout was taken back from, or blames a model for how it was served."""
+"""Would catch a ModelSource that forgets what a Rollout was taken back from, or blames a model for how it served."""
 
 from collections.abc import Sequence
 from types import SimpleNamespace
@@ -82,7 +82,7 @@ def test_the_twenty_newest_are_remembered_and_a_second_look_says_the_same() -> N
 def test_however_long_the_way_back_is_no_bad_version_is_tried_twice(window: int) -> None:
     """The history is the Rollout's own, which keeps promotions for the way back and drops failed tries."""
     strategy = SimpleNamespace(rollback_window=SimpleNamespace(revisions=window))
-    around = cast(Snapshot, SimpleNamespace(rollout=SimpleNamespace(spec=SimpleNamespace(strategy=strategy))))
+    around = cast("Snapshot", SimpleNamespace(rollout=SimpleNamespace(spec=SimpleNamespace(strategy=strategy))))
     history: list[dict[str, Any]] = []
     known: list[TakenBack] = []
     rollouts = [(f"g{at}", "Promoted") for at in range(10)] + [("bad-1", "RolledBack"), ("bad-2", "RolledBack")] * 3
