@@ -2,16 +2,18 @@
 
 from collections.abc import Sequence
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from crossfade.api.v1alpha1 import RolloutStatus
 from crossfade.api.v1alpha1.modelsource import TakenBack
 from crossfade.decide.going_back import bounded
 from crossfade.decide.verdicts import holds, remembered
-from crossfade.model.snapshot import Snapshot
 
 from tests.unit.decide.test_sourcing import ARM, DIGEST, NOW, OTHER, end, rollout
+
+if TYPE_CHECKING:
+    from crossfade.model.snapshot import Snapshot
 
 
 def judged(*ends: tuple[str, str], known: Sequence[TakenBack] = (), **more: Any) -> list[TakenBack]:
