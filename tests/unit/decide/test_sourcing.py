@@ -7,7 +7,7 @@ import pytest
 from crossfade.api.v1alpha1 import ModelSourceSpec, ModelSourceStatus, ModelVersionSpec, RolloutSpec, RolloutStatus
 from crossfade.api.v1alpha1.common import seconds
 from crossfade.api.v1alpha1.modelversion import Resolved, Source
-from crossfade.decide.moving import Move, manager
+from crossfade.decide.moving import Move
 from crossfade.decide.proposing import proposal, semantic
 from crossfade.decide.sourcing import SourcePlan, not_moved, not_written, plan_source
 from crossfade.model.moments import moment, stamp
@@ -297,13 +297,6 @@ def test_a_rollout_that_rests_is_moved_to_the_version_that_is_meant() -> None:
     assert plan.situation.reason == "Moved"
 
 
-@given(st.text("abc-", min_size=1, max_size=253), st.text("abc-", min_size=1, max_size=253))
-def test_a_source_writes_under_a_name_of_its_own_that_the_api_server_takes(one: str, other: str) -> None:
-    names = [manager(f"{'x' * 100}{source}"[:253]) for source in (one, other)]
-    assert all(len(name) <= 128 for name in names)
-    assert (names[0] == names[1]) == (one[:153] == other[:153])
-
-
 def heard_then(later: float, **more: Any) -> SourcePlan:
     """The plan so many seconds after version 7 was heard of, when the Rollout has come to rest."""
     first = snapshot(spec=spec(moves={"rollout": "demo"}), answer=answer("7"), rollout=rollout(suspend=True))
@@ -378,18 +371,6 @@ def test_a_rollout_is_left_alone(held: StoredRollout | None, reason: str, words:
 )
 def test_what_others_were_taken_back_from_or_was_promoted_since_is_moved_to(held: StoredRollout) -> None:
     assert moving(held).move is not None
-
-
-@pytest.mark.parametrize("meanwhile", [{}, {"suspend": True}])
-def test_what_the_rollout_has_forgotten_that_it_was_taken_back_from_the_source_remembers(
-    meanwhile: dict[str, Any],
-) -> None:
-    moves = {"moves": {"rollout": "demo"}}
-    seen = snapshot(spec=spec(**moves, **meanwhile), rollout=rollout(history=[end(NAME, "RolledBack")]))
-    noted = settled(seen, plan_source(seen), spec=spec(**moves), rollout=rollout(history=[end("v9", "Promoted")]))
-    plan = plan_source(replace(noted, answer=answer("7"), version=stored(NAME, means("7"))))
-    assert (plan.move, plan.situation.reason) == (None, "TakenBack")
-    assert [one.model_version for one in plan.status.taken_back] == [NAME]
 
 
 def test_a_version_that_is_tried_again_by_hand_is_not_called_a_failure() -> None:

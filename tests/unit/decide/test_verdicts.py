@@ -1,6 +1,7 @@
 """Would catch a ModelSource that forgets what a Rollout was taken back from, or blames a model for how it served."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
 
@@ -8,9 +9,24 @@ import pytest
 from crossfade.api.v1alpha1 import RolloutStatus
 from crossfade.api.v1alpha1.modelsource import TakenBack
 from crossfade.decide.going_back import bounded
+from crossfade.decide.sourcing import plan_source
 from crossfade.decide.verdicts import holds, remembered
 
-from tests.unit.decide.test_sourcing import ARM, DIGEST, NOW, OTHER, end, rollout
+from tests.unit.decide.test_sourcing import (
+    ARM,
+    DIGEST,
+    NAME,
+    NOW,
+    OTHER,
+    answer,
+    end,
+    means,
+    rollout,
+    settled,
+    snapshot,
+    spec,
+    stored,
+)
 
 if TYPE_CHECKING:
     from crossfade.model.snapshot import Snapshot
@@ -100,3 +116,15 @@ def test_however_long_the_way_back_is_no_bad_version_is_tried_twice(window: int)
         history = [one.to_json() for one in bounded(around, status).history]
         known = remembered(known, rollout(history=history))
     assert tries == [f"g{at}" for at in range(10)] + ["bad-1", "bad-2"]
+
+
+@pytest.mark.parametrize("meanwhile", [{}, {"suspend": True}])
+def test_what_the_rollout_has_forgotten_that_it_was_taken_back_from_the_source_remembers(
+    meanwhile: dict[str, Any],
+) -> None:
+    moves = {"moves": {"rollout": "demo"}}
+    seen = snapshot(spec=spec(**moves, **meanwhile), rollout=rollout(history=[end(NAME, "RolledBack")]))
+    noted = settled(seen, plan_source(seen), spec=spec(**moves), rollout=rollout(history=[end("v9", "Promoted")]))
+    plan = plan_source(replace(noted, answer=answer("7"), version=stored(NAME, means("7"))))
+    assert (plan.move, plan.situation.reason) == (None, "TakenBack")
+    assert [one.model_version for one in plan.status.taken_back] == [NAME]
