@@ -83,6 +83,9 @@ def test_a_link_that_is_none_takes_no_time() -> None:
 
 def test_thousands_of_versions_of_gto_are_each_looked_at_once() -> None:
     events = [gto.Event(f"m@v1.0.{number}", f"{number:040x}", number, f"v1.0.{number}") for number in range(6000)]
+    events += [
+        gto.Event(f"m@v2.0.0#{number}", f"{number:040x}", number, "v2.0.0", number=number) for number in range(6000)
+    ]
     back = gto.Event("m@v1.0.7!", f"{7:040x}", 9000, "v1.0.7", cancels=True)
     began = process_time()
     found = gto.versions([*events, back])
