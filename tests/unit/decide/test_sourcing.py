@@ -373,11 +373,6 @@ def test_what_others_were_taken_back_from_or_was_promoted_since_is_moved_to(held
     assert moving(held).move is not None
 
 
-def test_a_version_that_is_tried_again_by_hand_is_not_called_a_failure() -> None:
-    tried = rollout(NAME, history=[end(NAME, "RolledBack")], candidate=ARM | {"modelVersion": NAME})
-    assert moving(tried).situation.reason == "Moved"
-
-
 @pytest.mark.parametrize(("failed", "standing"), [(False, "InProgress"), (True, "Failed")])
 def test_a_version_that_is_not_resolved_moves_nothing(failed: bool, standing: str) -> None:
     plan = moving(rollout(), stored(NAME, means("7"), None, failed=failed))

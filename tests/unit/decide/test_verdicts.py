@@ -21,6 +21,7 @@ from tests.unit.decide.test_sourcing import (
     answer,
     end,
     means,
+    moving,
     rollout,
     settled,
     snapshot,
@@ -128,3 +129,8 @@ def test_what_the_rollout_has_forgotten_that_it_was_taken_back_from_the_source_r
     plan = plan_source(replace(noted, answer=answer("7"), version=stored(NAME, means("7"))))
     assert (plan.move, plan.situation.reason) == (None, "TakenBack")
     assert [one.model_version for one in plan.status.taken_back] == [NAME]
+
+
+def test_a_version_that_is_tried_again_by_hand_is_not_called_a_failure() -> None:
+    tried = rollout(NAME, history=[end(NAME, "RolledBack")], candidate=ARM | {"modelVersion": NAME})
+    assert moving(tried).situation.reason == "Moved"
