@@ -41,6 +41,7 @@ class World:
     named: str = "v0"
     ends: list[dict[str, Any]] = field(default_factory=list)
     bad: set[str] = field(default_factory=set)
+    stable: str = "v0"
     tried: bool = False
     last_asked: float | None = None
     edited: bool = True
@@ -53,7 +54,8 @@ class World:
             self.made[name] = meant["version"]
         if plan.move is not None:
             self.check_move(plan.move, plan, state)
-            self.named, self.tried = plan.move.model_version, True
+            self.named = plan.move.model_version
+            self.tried = self.named != self.stable  # what is stable already is rolled out no more
         if plan.ask:
             assert self.edited or self.last_asked is None or self.look.now >= self.last_asked + 60.0, "asked early"
 
@@ -71,7 +73,8 @@ class World:
         del self.ends[2:]
         if bad:
             self.bad.add(self.named)
-            self.named = "v0"
+            self.named = self.stable
+        self.stable = self.named
         self.tried = False
 
 
