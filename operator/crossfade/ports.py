@@ -1,6 +1,6 @@
 """What the operator needs of the world, as protocols. Adapters fulfil them; the rooms in between know only these."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
@@ -240,17 +240,18 @@ class WriteBack(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A version that a registry has, by what may be its semantic version, and the source to resolve it by."""
+    """The versions that a registry has, by what may be their semantic versions, and the `source` to resolve one of them
+    by: it is made for the one that is chosen, as there may be many."""
 
-    name: str
-    source: "Source"
+    names: Sequence[str]
+    source: Callable[[str], "Source"]
 
 
 @runtime_checkable
 class Catalogue(Protocol):
     """A registry that can say which versions there are."""
 
-    async def versions(self, spec: "ModelSourceSpec") -> Sequence[Listed]:
+    async def versions(self, spec: "ModelSourceSpec") -> Listed:
         """All versions of the model that is followed; what has no name that could be a version may be left out. Raises
         SourceError."""
         ...

@@ -233,6 +233,15 @@ def test_nobody_but_the_operator_may_write_a_status(render: Render) -> None:
     assert not [rule for role in people for rule in role["rules"] if any("/" in name for name in rule["resources"])]
 
 
+def test_who_may_write_a_source_may_openly_make_the_versions_that_it_makes(render: Render) -> None:
+    """And move Rollouts, as it does where it is told to."""
+    roles = [found for found in render() if found["kind"] == "ClusterRole" and found["metadata"]["name"] != _OPERATOR]
+    may = [{name: set(rule["verbs"]) for rule in role["rules"] for name in rule["resources"]} for role in roles]
+    writers = [one for one in may if "create" in one["modelsources"]]
+    assert len(writers) == 1
+    assert all("create" in one["modelversions"] and "patch" in one["rollouts"] for one in writers)
+
+
 def crds(objects: list[Object]) -> list[Object]:
     return [found for found in objects if found["kind"] == "CustomResourceDefinition"]
 

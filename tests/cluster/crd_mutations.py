@@ -98,6 +98,10 @@ _TEXTS = [
     *(
         "https://ghcr.io/",
         "https://ghcr.io/a",
+        "https://[fd12::5]:8443",
+        "https://[::1",
+        "http://h:p",
+        "http://h:99999/m",
         "a:1",
         "a",
         "a:",

@@ -574,6 +574,14 @@ REFUSED = {
         an_object("ModelSource", "fraud.detector", VALID["ModelSource"][0]),
         "must have a `metadata.name` of at most 63 lower-case letters, digits and dashes",
     ),
+    "a port that is none in a registry's address": (
+        an_object("ModelRegistry", "risk", {"mlflow": {"address": "https://mlflow.example.com:http"}}),
+        "spec.mlflow.address in body should match",
+    ),
+    "half an IPv6 address of a registry": (
+        an_object("ModelRegistry", "risk", {"oci": {"address": "https://[fd12::5"}}),
+        "spec.oci.address in body should match",
+    ),
     "unpinned web address": (model_version(source=_BY_URI), "must pin `artifact.digest` when `source.uri.uri` is http"),
     "no semantic version": (model_version(version="1.3"), "spec.version.*should match"),
 }

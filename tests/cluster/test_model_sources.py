@@ -20,7 +20,7 @@ pytestmark = pytest.mark.cluster
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "model-sources" / "mlflow.yaml"
-MANAGER = "crossfade-modelsource"
+MANAGER = "crossfade-modelsource/fraud-detector"
 Object = dict[str, Any]
 Check = Callable[[Object], bool]
 
@@ -130,8 +130,9 @@ async def test_an_alias_that_moves_moves_the_rollout_that_was_handed_over_and_no
     command = said.partition("or run: kubectl ")[2]
     bed.kubectl(*[word.strip("'") for word in command.split(" ")])
     await until("ModelSource", "other", ready("Moved"), 30)
-    bed.kubectl("apply", "--namespace", namespace, *words, "-f", "-", input=claimed("kept", first))
+    others = (*words[:-1], f"{words[-1].rpartition('/')[0]}/other")
+    bed.kubectl("apply", "--namespace", namespace, *others, "-f", "-", input=claimed("kept", first))
     kept = json.loads(bed.kubectl("get", "rollout", "kept", "-n", namespace, "-o=json", "--show-managed-fields"))
-    ours = [one["fieldsV1"]["f:spec"] for one in kept["metadata"]["managedFields"] if one["manager"] == MANAGER]
+    ours = [one["fieldsV1"]["f:spec"] for one in kept["metadata"]["managedFields"] if one["manager"].endswith("/other")]
     assert "f:serving" in ours[0], "why the Rollout is read before: an apply of one field would take this away"
     assert len(await endpoint.items("ModelVersion")) == 2

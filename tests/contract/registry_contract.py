@@ -84,10 +84,11 @@ async def listed(access: Access, **followed: Any) -> dict[str, Source]:
     spec = ModelSourceSpec.model_validate({**followed, "template": {"modelName": "m"}})
     async with opened(access) as found:
         versions = await catalogue(found.registry, spec.system).versions(spec)
-        for one in versions:
-            await found.registry.resolve(one.source)
-    assert len({one.name for one in versions}) == len(versions)
-    return {one.name: one.source for one in versions}
+        exact = {name: versions.source(name) for name in versions.names}
+        for one in exact.values():
+            await found.registry.resolve(one)
+    assert len(exact) == len(versions.names)
+    return exact
 
 
 async def digest(access: Access, reference: Reference) -> str:

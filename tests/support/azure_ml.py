@@ -30,14 +30,16 @@ class Said:
     status: int
     content: bytes
     headers: dict[str, str] = field(default_factory=dict)
+    length: int | None = None
+    """In bytes as it is told, where the connection breaks before all have come."""
 
 
-def _json(status: int, told: Json) -> Said:
+def json_said(status: int, told: Json) -> Said:
     return Said(status, json.dumps(told).encode(), {"Content-Type": "application/json"})
 
 
-def _refused(status: int, code: str) -> Said:
-    return _json(status, {"error": {"code": code, "message": "as Azure says it"}})
+def refused(status: int, code: str) -> Said:
+    return json_said(status, {"error": {"code": code, "message": "as Azure says it"}})
 
 
 @dataclass
@@ -101,7 +103,7 @@ class Azure:
             return self._token(parts.path, dict(parse_qsl(content.decode())))
         if parts.path.endswith("/.well-known/openid-configuration"):
             base = f"https://{headers.get('Host')}/{TENANT}"
-            return _json(
+            return json_said(
                 200,
                 {
                     "issuer": f"{base}/v2.0",
@@ -113,32 +115,32 @@ class Azure:
         if parts.path.startswith("/blob/"):
             return self._blob(parts.path, parts.query, headers, who if scope == BLOBS else "")
         if not who or scope == BLOBS:
-            return _refused(401, "InvalidAuthenticationToken")
+            return refused(401, "InvalidAuthenticationToken")
         if who not in self.readers:
-            return _refused(403, "AuthorizationFailed")
+            return refused(403, "AuthorizationFailed")
         if "api-version" not in parse_qs(parts.query):
-            return _refused(400, "MissingApiVersionParameter")
+            return refused(400, "MissingApiVersionParameter")
         return self._managed(method, unquote(parts.path), dict(parse_qsl(parts.query)), content)
 
     def _token(self, path: str, form: Mapping[str, str]) -> Said:
         known = self.secrets.get(form.get("client_id", ""))
         if path != f"/{TENANT}/oauth2/v2.0/token" or form.get("client_secret") != known or known is None:
-            return _json(401, {"error": "invalid_client", "error_description": f"AADSTS7000215: {path}"})
+            return json_said(401, {"error": "invalid_client", "error_description": f"AADSTS7000215: {path}"})
         if form["grant_type"] != "client_credentials" or not form["scope"].endswith("/.default"):
-            return _json(400, {"error": "invalid_request"})
+            return json_said(400, {"error": "invalid_request"})
         token = f"eyJ0.canary{uuid.uuid4().hex}"
         self.tokens[token] = form["client_id"], form["scope"]
-        return _json(200, {"token_type": "Bearer", "expires_in": 3599, "access_token": token})
+        return json_said(200, {"token_type": "Bearer", "expires_in": 3599, "access_token": token})
 
     def _managed(self, method: str, path: str, query: Mapping[str, str], content: bytes) -> Said:
         if method == "POST":
             return self._signed(path, json.loads(content))
         if path in self.others:
-            return _json(200, self.others[path])
+            return json_said(200, self.others[path])
         if path in self.models:
             return self._listed(path, query)
         found = [one for one in self.models.get(path.rpartition("/")[0], []) if one["id"] == path]
-        return _json(200, found[0]) if found else _refused(404, "UserError")
+        return json_said(200, found[0]) if found else refused(404, "UserError")
 
     def _listed(self, path: str, query: Mapping[str, str]) -> Said:
         every = query.get("listViewType", "ActiveOnly") == "All"
@@ -151,16 +153,16 @@ class Azure:
         if at + self.page < min(len(found), top):
             following = urlencode({**query, "$skip": at + self.page})
             told["nextLink"] = f"http://169.254.169.254{quote(path)}?{following}"
-        return _json(200, told)
+        return json_said(200, told)
 
     def _signed(self, path: str, told: Json) -> Said:
         version = path.replace("/datareferences/", "/models/")
         known = any(one["id"] == version for one in self.models.get(version.rpartition("/")[0], []))
         if not known or told["assetId"] != f"azureml://{version.removeprefix(f'{HOME}/')}":
-            return _refused(404, "UserError")
+            return refused(404, "UserError")
         address = f"https://{self.account}.blob.core.windows.net/{self.signed_for}?{self.signature}"
         credential = {"credentialType": "SAS", "sasUri": address}
-        return _json(200, {"blobReferenceForConsumption": {"blobUri": told["blobUri"], "credential": credential}})
+        return json_said(200, {"blobReferenceForConsumption": {"blobUri": told["blobUri"], "credential": credential}})
 
     def _blob(self, path: str, query: str, headers: Mapping[str, str], who: str) -> Said:
         """Who has a token reads what the storage lets its bearer read; a signature is checked there."""
@@ -194,9 +196,11 @@ def serving(azure: Azure, address: str = "127.0.0.1", port: int = 0) -> Iterator
             self.send_response(said.status)
             for name, text in said.headers.items():
                 self.send_header(name, text)
-            self.send_header("Content-Length", str(len(said.content)))
+            length = said.length if said.length is not None else len(said.content)
+            self.send_header("Content-Length", str(length))
             self.end_headers()
             self.wfile.write(said.content)
+            self.close_connection = length > len(said.content)
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""

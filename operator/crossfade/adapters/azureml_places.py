@@ -14,7 +14,7 @@ _SUFFIXES: Final = ("core.windows.net", "core.chinacloudapi.cn", "core.usgovclou
 _ACCOUNT: Final = re.compile(r"[a-z0-9]{3,24}")
 _MODEL: Final = re.compile(r"azureml://(workspaces|registries)/([^/]+)/models/([^/]+)/versions/([^/]+)")
 _ADDRESS: Final = re.compile(
-    r"https://(?P<account>[^/.]+)\.blob\.(?P<suffix>[^/:?#]+)/(?P<container>[^/?]+)(/(?P<path>[^?]*))?(\?(?P<query>.+))?"
+    r"https://(?P<account>[^/.]+)\.blob\.(?P<suffix>[^/:?#]+)/(?P<container>[^/?]+)(/(?P<path>[^?]*))?(\?(?P<query>(?s:.+)))?"
 )
 _DATASTORE: Final = re.compile(
     r"azureml://(subscriptions/(?P<subscription>[^/]+)/resourcegroups/(?P<group>[^/]+)/workspaces/(?P<workspace>[^/]+)/)?"
@@ -26,12 +26,13 @@ _DATASTORE: Final = re.compile(
 @dataclass(frozen=True, slots=True)
 class Blobs:
     """A folder of blobs, or a single one, in a storage account at `host`; `signature` lets its bearer read them, and is
-    empty where tokens do."""
+    empty where tokens do, or, of `public` ones, where nobody needs any."""
 
     account: str
     host: str
     place: Place
     signature: str = field(default="", repr=False)
+    public: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,9 @@ def at_address(address: str, what: str) -> Blobs:
     found = _ADDRESS.fullmatch(address)
     if found is None:
         raise _unknown(what)
-    signature = found["query"] or ""
+    signature = (found["query"] or "").lstrip("?")
+    if not (signature.isascii() and signature.isprintable()) or " " in signature:
+        raise SourceError(f"{what} has a signature that is none of Azure's; register it anew")
     return _blobs(found["account"], found["suffix"], found["container"], found["path"] or "", what, signature)
 
 

@@ -4,14 +4,16 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import quote
 
+from crossfade.adapters.address import query_of
 from crossfade.adapters.azure_tokens import azure_tokens
 from crossfade.adapters.azureml_places import Blobs
 from crossfade.adapters.buckets.azure import AzureBucket
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.kept_open import KeptOpen
-from crossfade.adapters.web import Guard, Web
+from crossfade.adapters.said import code
+from crossfade.adapters.web import Guard, LargeAnswerError, Web
 from crossfade.model.access import Access
 from crossfade.model.loose import member, objects, text
 from crossfade.ports import SourceError
@@ -22,7 +24,10 @@ _BLOBS: Final = "https://storage.azure.com/.default"
 _JSON: Final = {"Content-Type": "application/json"}
 _MOST_PAGES: Final = 200
 _MOST_STORES: Final = 4
-
+_OPEN: Final = "nocredentials"
+"""What a registry says of blobs that everybody may read; its API writes `NoCredentials`, and Azure's client
+`no_credentials`."""
+_PASSING: Final = (401, 408, 429)
 
 _RIGHTS: Final = {
     "workspaces": "Microsoft.MachineLearningServices/workspaces/{}/read",
@@ -31,11 +36,16 @@ _RIGHTS: Final = {
 
 
 class AzureMlError(SourceError):
-    """Azure refused."""
+    """Azure refused, or said nothing that is understood."""
 
     def __init__(self, message: str, status: int, wait: float = 0.0) -> None:
         super().__init__(message, wait=wait)
         self.status = status
+
+    @property
+    def passing(self) -> bool:
+        """Whether another time may end better."""
+        return self.status in _PASSING or self.status >= 500
 
 
 class AzureMlServer:
@@ -49,7 +59,7 @@ class AzureMlServer:
         self._web = Web(access.address, ca=access.ca, guard=guard, timeout=timeout)
         self._tokens = azure_tokens(access, login, f"{access.address.rstrip('/')}/.default", guard, timeout)
         self._blob_tokens = azure_tokens(access, login, _BLOBS, guard, timeout)
-        self._stores: KeptOpen[tuple[str, str], AzureBucket] = KeptOpen(_MOST_STORES)
+        self._stores: KeptOpen[tuple[str, str, bool], AzureBucket] = KeptOpen(_MOST_STORES)
         self.kind = "registries" if access.option("registry") else "workspaces"
         self.name = access.option("registry") or access.option("workspace") or ""
         self.subscription, self.group = access.option("subscription") or "", access.option("resourceGroup") or ""
@@ -83,7 +93,7 @@ class AzureMlServer:
             following = text(page.get("nextLink"))
             if following is None:
                 return
-            parameters = dict(parse_qsl(urlsplit(following).query))  # where it leads to is not for an answer to say
+            parameters = query_of(following)  # where it leads to is not for an answer to say
         raise SourceError(f"{self.shown} lists versions of {name} without end; name one by `version`")
 
     async def datastore(self, name: str) -> Json:
@@ -92,22 +102,30 @@ class AzureMlServer:
         return member(found, "properties")
 
     async def job(self, name: str) -> Json | None:
-        """The job that made a model; None where it is not there any longer, or not for us. Raises SourceError."""
+        """The job that made a model; None where it is not there any longer, not for us, or larger than anybody reads.
+        Raises SourceError where another time may end better."""
         try:
             found = await self._asked(f"/jobs/{quote(name, safe='')}", {}, f"job {name}", "jobs")
+        except LargeAnswerError:
+            return None
         except AzureMlError as failure:
-            if failure.status in (403, 404):
-                return None
-            raise
+            if failure.passing:
+                raise
+            return None
         return member(found, "properties")
 
-    async def signature(self, name: str, version: str, blobs: str) -> str:
-        """An address of a registry's blobs that has a signature to read them with. Raises AzureMlError and
-        SourceError."""
+    async def signed(self, name: str, version: str, blobs: str) -> str:
+        """An address of a registry's blobs that has a signature to read them with, and none where everybody may. Raises
+        AzureMlError and SourceError."""
         told = {"assetId": f"azureml://registries/{self.name}/models/{name}/versions/{version}", "blobUri": blobs}
         thing = f"signature for the model {name}"
         found = await self._asked(f"/datareferences/{_versioned(name, version)}", {}, thing, "", told)
-        given = text(member(member(found, "blobReferenceForConsumption"), "credential").get("sasUri"))
+        reference = member(found, "blobReferenceForConsumption")
+        credential = member(reference, "credential")
+        kind = (text(credential.get("credentialType")) or "").replace("_", "").lower()
+        given = text(credential.get("sasUri"))
+        if given is None and kind == _OPEN:
+            return (text(reference.get("blobUri")) or blobs).partition("?")[0]
         if given is None:
             raise SourceError(f"{self.shown} gives no signature for the blobs of {name}; register the model anew")
         return given
@@ -119,10 +137,10 @@ class AzureMlServer:
 
         def made() -> AzureBucket:
             secrets = {"sasToken": blobs.signature} if blobs.signature else {}
-            tokens = None if blobs.signature else self._blob_tokens
+            tokens = None if blobs.signature or blobs.public else self._blob_tokens
             return AzureBucket(address, blobs.account, secrets, self._access.ca, self._guard, self._timeout, tokens)
 
-        return self._stores.use((blobs.host, blobs.signature), made)
+        return self._stores.use((blobs.host, blobs.signature, blobs.public), made)
 
     async def _asked(
         self, path: str, parameters: Mapping[str, str], thing: str, right: str, told: Json | None = None
@@ -142,7 +160,7 @@ class AzureMlServer:
             sentence = _refusal(what, thing, _RIGHTS[self.kind].format(right), reply.status, answer or {})
             raise AzureMlError(sentence, reply.status, reply.wait)
         if answer is None:
-            raise SourceError(f"{what} answered with no JSON object; check that its address is Azure's")
+            raise AzureMlError(f"{what} answered with no JSON object; check that its address is Azure's", reply.status)
         return answer
 
 
@@ -152,7 +170,7 @@ def _versioned(name: str, version: str) -> str:
 
 def _refusal(what: str, thing: str, right: str, status: int, answer: Json) -> str:
     """The sentence; of what Azure says its name for why is told, such as AuthorizationFailed."""
-    said = f"{status} {(text(member(answer, 'error').get('code')) or '')[:64]}".rstrip()
+    said = f"{status} {code(member(answer, 'error').get('code'))}".rstrip()
     if status == 401:
         return (
             f"{what} does not accept who asks for the {thing} ({said}); give `credentials` that it knows, or renew "

@@ -8,6 +8,7 @@ from typing import Final
 
 from crossfade.adapters import git_wire as wire
 from crossfade.adapters.git_pack import BLOB, TAG, Entry, Objects, Pack, PackError, hasher_of
+from crossfade.adapters.said import words
 from crossfade.adapters.web import Guard, Reply, Web
 from crossfade.model.access import Access
 from crossfade.ports import SourceError
@@ -189,14 +190,14 @@ class GitServer:
 
     @contextmanager
     def _understood(self, oid: str = "") -> Iterator[None]:
-        """Name what cannot be understood. What the server itself tells of a failure is shown, and means most often that
-        the object is not there."""
+        """Name what cannot be understood. The plain words of what the server itself tells of a failure are shown; it
+        means most often that the object is not there."""
         try:
             yield
         except wire.WireError as failure:
             if failure.told and "not our ref" in failure.told:
                 raise NotThereError(f"{self.what} has no object {oid}") from None
-            told = f": {failure.told!r}" if failure.told else ""
+            told = f": {words(failure.told)!r}" if failure.told else ""
             raise SourceError(f"{self.what} cannot be read: {failure}{told}") from None
         except TimeoutError:
             raise SourceError(f"{self.what} did not answer in time") from None

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from crossfade.adapters.http_address import http_address
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.oauth_tokens import LIFE_SECONDS, OAuthTokens
 from crossfade.adapters.web import Guard, Web
@@ -88,10 +89,9 @@ def _signature(pem: str, told: bytes) -> bytes:
 
 def _is_address(place: str) -> bool:
     try:
-        url = httpx.URL(place)
-    except httpx.InvalidURL:
+        return not http_address(place, "").userinfo
+    except SourceError:
         return False
-    return url.scheme in ("http", "https") and bool(url.host) and not url.userinfo
 
 
 def _is_googles(place: str) -> bool:

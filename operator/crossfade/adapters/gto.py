@@ -5,6 +5,7 @@ either back, and `<artifact>@deprecated` the whole. GTO counts annotated tags al
 """
 
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -54,6 +55,15 @@ def is_deprecated(events: Iterable[Event]) -> bool:
 def registered(events: Iterable[Event], version: str) -> Event | None:
     """The registration of the version that holds, the latest where there are several."""
     return _latest([event for event in events if event.version == version], lambda event: event.commit)
+
+
+def versions(events: Iterable[Event]) -> list[str]:
+    """The versions whose registration holds. Each is looked at once: there may be thousands of tags."""
+    by_version: defaultdict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        if event.version:
+            by_version[event.version].append(event)
+    return [version for version, its in by_version.items() if registered(its, version)]
 
 
 def assigned(events: Sequence[Event], stage: str) -> Event | None:

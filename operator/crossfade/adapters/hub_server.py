@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from crossfade.adapters.said import code as code_of
 from crossfade.adapters.web import Guard, Reply, Web, next_page
 from crossfade.model.access import Access
 from crossfade.ports import WHOLE, Part, SourceError
@@ -81,7 +82,7 @@ class HubServer:
         reply = await self._web.ask(what, f"/api/models/{repo}/{path}", parameters)
         if reply.status < 300:
             return reply
-        code = reply.headers.get("x-error-code", "")[:64]
+        code = code_of(reply.headers.get("x-error-code"))
         sentence = f"{what} refused {path.partition('/')[0]} of {repo} with {reply.status} {code}".rstrip()
         raise HubError(sentence, reply.status, code, reply.wait or _until_reset(reply))
 

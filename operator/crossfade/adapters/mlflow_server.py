@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from crossfade.adapters.json_object import json_object
+from crossfade.adapters.said import code as code_of
 from crossfade.adapters.web import Guard, Reply, Web
 from crossfade.model.access import Access
 from crossfade.ports import WHOLE, Part, SourceError
@@ -52,7 +53,7 @@ class MlflowServer:
     def _read(self, path: str, reply: Reply) -> dict[str, Any]:
         answer = json_object(reply.content)
         if reply.status >= 300:
-            code = str((answer or {}).get("error_code", ""))[:64]
+            code = code_of((answer or {}).get("error_code"))
             sentence = f"{self._what} refused {path} with {reply.status} {code}".rstrip()
             raise MlflowError(sentence, reply.status, code, reply.wait)
         if answer is None:

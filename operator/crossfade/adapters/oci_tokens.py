@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import httpx
-
 from crossfade.adapters.address import shown
+from crossfade.adapters.http_address import http_address
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.web import Guard, Reply, Tokens, Web
 from crossfade.model.access import DOCKER_CONFIG, Access
@@ -93,17 +92,14 @@ class OciTokens:
         return self._unknown(what, repository)
 
     def _told(self, found: dict[str, str]) -> _Realm:
-        address = found.get("realm", "")
-        try:
-            url = httpx.URL(address)
-        except httpx.InvalidURL:
-            url = httpx.URL("")
+        wrong = (
+            f"the OCI registry at {shown(self._access.address)} names a token server that is not asked; it must be an "
+            "https address without a user"
+        )
+        url = http_address(found.get("realm", ""), wrong)
         secure = url.scheme == "https" or self._access.address.startswith("http://")
-        if url.scheme not in ("http", "https") or not url.host or url.userinfo or not secure:
-            raise SourceError(
-                f"the OCI registry at {shown(self._access.address)} names a token server that is not asked; it must be "
-                "an https address without a user"
-            )
+        if url.userinfo or not secure:
+            raise SourceError(wrong)
         base = str(url.copy_with(query=None, fragment=None))
         if base not in self._realms:
             if len(self._realms) > 1:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 import httpx
 
 from crossfade.adapters.address import shown
+from crossfade.adapters.http_address import http_address
 from crossfade.adapters.prometheus_access import Access, AccessError, Tls
 from crossfade.adapters.prometheus_answer import is_partial, json_object, refusal, series_of, skew
 from crossfade.adapters.web import TooLargeError, body
-from crossfade.ports import MetricsError, RawSeries
+from crossfade.ports import MetricsError, RawSeries, SourceError
 
 
 class PrometheusMetrics:
@@ -62,14 +63,17 @@ class PrometheusMetrics:
             ) from None
         except AccessError as failure:
             raise MetricsError(f"Prometheus at {self._shown} is not asked: {failure}") from failure
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as failure:
+        except SourceError as failure:
+            raise MetricsError(f"Prometheus at {self._shown} cannot be reached: {failure}") from None
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as failure:
             raise MetricsError(f"Prometheus at {self._shown} cannot be reached: {_cause(failure)}") from failure
         return self._series(response, content)
 
     async def _query(self, query: str) -> tuple[httpx.Response, bytes]:
+        url = http_address(self._url, "its address must be http(s)://<host>, with a port up to 65535")
         form = {"query": query, "timeout": f"{self._timeout:g}s"}
         client, headers = await self._current_client(), self._access.headers()
-        async with client.stream("POST", self._url, data=form, headers=headers) as response:
+        async with client.stream("POST", url, data=form, headers=headers) as response:
             return response, await body(response, self._max_bytes)
 
     async def _current_client(self) -> httpx.AsyncClient:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from crossfade.adapters.buckets.s3 import UNKNOWN, S3Bucket
 from crossfade.adapters.json_object import json_object
+from crossfade.adapters.said import code as code_of
 from crossfade.adapters.sigv4 import Scope, aws_keys, signer
 from crossfade.adapters.transfer import UnreadError
 from crossfade.adapters.web import Guard, Reply, Web
@@ -90,4 +91,4 @@ class SageMakerServer:
 def _code(answer: Mapping[str, Any], reply: Reply) -> str:
     """Such as `com.amazonaws.sagemaker#ValidationException`, of which the last part counts."""
     told = str(answer.get("__type") or reply.headers.get("x-amzn-errortype", ""))
-    return told.rpartition("#")[2].partition(":")[0][:64]
+    return code_of(told.rpartition("#")[2].partition(":")[0])

@@ -9,6 +9,7 @@ from typing import Final
 
 import httpx
 
+from crossfade.adapters.http_address import joined, server_address
 from crossfade.adapters.ranged import ranged
 from crossfade.adapters.transfer import UnreadError, source_errors, wait_of
 from crossfade.adapters.web import NOTHING, Guard, LargeAnswerError, opened, plain_body, trust
@@ -26,10 +27,10 @@ _MOST_KEPT: Final = 64
 class SignedFiles:
     """Reads what the registry at `base` signs, wherever that is: past the guard, without credentials, and not by plain
     http where the registry itself speaks https. `ca` is PEM; `timeout` is in seconds for a whole answer, but for
-    streams. Raises SourceError when `ca` cannot be read."""
+    streams. Raises SourceError when `base` is no address or `ca` cannot be read."""
 
     def __init__(self, base: str, ca: str, guard: Guard, timeout: float) -> None:
-        self._base = httpx.URL(base)
+        self._base = server_address(base)
         self._guard = guard
         self._timeout = timeout
         self._places: OrderedDict[Hashable, _Place] = OrderedDict()
@@ -89,11 +90,8 @@ class SignedFiles:
 
     def _url(self, what: str, address: str) -> httpx.URL:
         """The address, which may be relative to the registry's."""
-        try:
-            url = self._base.join(address)
-        except httpx.InvalidURL:
-            raise SourceError(f"{what} is where no address leads; check the registry's address") from None
-        if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+        url = joined(self._base, address, f"{what} is where no address leads; check the registry's address")
+        if url.scheme not in ("http", "https") or url.userinfo:
             raise SourceError(f"{what} is not behind http(s); check the registry's address")
         if (self._base.scheme, url.scheme) == ("https", "http"):
             raise SourceError(f"{what} is to be read by plain http, which is not done where the registry has https")

@@ -269,7 +269,7 @@ class _Own:
         """See ports.Registry."""
         return await self._of(source.system or "").resolve(source)
 
-    async def versions(self, spec: "ModelSourceSpec") -> Sequence[Listed]:
+    async def versions(self, spec: "ModelSourceSpec") -> Listed:
         """See ports.Catalogue."""
         return await catalogue(self._of(spec.system), spec.system).versions(spec)
 

@@ -68,7 +68,7 @@ def source_errors(what: str) -> Iterator[None]:
         yield
     except (TimeoutError, httpx.TimeoutException):
         raise SourceError(f"{what} did not answer in time") from None
-    except (httpx.HTTPError, httpx.InvalidURL, OSError) as failure:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as failure:
         raise SourceError(f"{what} cannot be read: {_kind(failure)}") from None
 
 

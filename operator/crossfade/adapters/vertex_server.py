@@ -8,9 +8,10 @@ from urllib.parse import quote
 from crossfade.adapters.buckets.gcs import GcsBucket
 from crossfade.adapters.google_tokens import GoogleTokens
 from crossfade.adapters.json_object import json_object
+from crossfade.adapters.said import code as code_of
 from crossfade.adapters.web import NOTHING, Guard, Web
 from crossfade.model.access import GOOGLE_KEY, Access
-from crossfade.model.loose import member, text
+from crossfade.model.loose import member
 from crossfade.ports import SourceError
 
 Json = dict[str, Any]
@@ -64,15 +65,10 @@ class VertexServer:
             self._tokens.forget(known)
         answer = json_object(reply.content)
         if reply.status != 200:
-            code = _code(answer or {})
+            code = code_of(member(answer or {}, "error").get("status"))
             raise VertexError(
                 f"{what} refused {path} with {reply.status} {code}".rstrip(), reply.status, code, reply.wait
             )
         if answer is None:
             raise SourceError(f"{what} answered {path} with no JSON object; check that the address is Vertex AI's")
         return answer
-
-
-def _code(answer: Json) -> str:
-    said = text(member(answer, "error").get("status")) or ""
-    return said[:64] if said.replace("_", "").isalpha() and said.isupper() else ""

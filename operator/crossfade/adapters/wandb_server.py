@@ -1,13 +1,13 @@
 """One server of Weights & Biases: its GraphQL, and the files that it signs addresses for."""
 
 import json
-import re
 from base64 import b64encode
 from collections.abc import AsyncGenerator, Mapping
 from functools import partial
 from typing import Any, Final
 
 from crossfade.adapters.json_object import json_object
+from crossfade.adapters.said import code as code_of
 from crossfade.adapters.signed import SignedFiles
 from crossfade.adapters.wandb_address import WandbAddress
 from crossfade.adapters.web import Guard, Reply, Web
@@ -16,7 +16,6 @@ from crossfade.model.loose import count, member, objects, text
 from crossfade.ports import WHOLE, DamagedError, Part, SourceError
 
 Json = dict[str, Any]
-_CODE: Final = re.compile(r"[A-Z_]{1,64}")
 _LONGEST_WAIT: Final = 300.0
 _DENIED: Final = "permission denied"
 
@@ -137,7 +136,7 @@ def _headers(access: Access) -> Mapping[str, str]:
 def _refusal(sentence: str, reply: Reply, failures: list[Json]) -> WandbError:
     """Of what the server says its code alone is repeated: sentences may repeat what was sent."""
     said = next((found for one in failures if (found := text(member(one, "extensions").get("code")))), "")
-    code = said if _CODE.fullmatch(said) else ""
+    code = code_of(said)
     denied = any(_DENIED in str(one.get("message")).lower() for one in failures)
     wait = reply.wait or _until_reset(reply)
     return WandbError(f"{sentence} with {reply.status} {code}".rstrip(), reply.status, code, denied=denied, wait=wait)

@@ -5,24 +5,24 @@ import asyncio
 import re
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from types import MappingProxyType
 from typing import Final, Protocol
-from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
-from crossfade.adapters.address import shown
+from crossfade.adapters.address import query_of, shown
 from crossfade.adapters.artifacts.guard import allowed_address
+from crossfade.adapters.http_address import http_address, joined, server_address
 from crossfade.adapters.ranged import ranged
 from crossfade.adapters.transfer import UnreadError, paced, source_errors, wait_asked
 from crossfade.model.networks import Networks
 from crossfade.ports import WHOLE, FromStartError, Part, SourceError
 
 _JSON_BYTES: Final = 4 << 20
-_NEXT: Final = re.compile(r'<([^>]*)>\s*;\s*rel="?next"?')
+_NEXT: Final = re.compile(r'<([^<>]*)>\s*;\s*rel="?next"?')
 _AT_ONCE: Final = 20
 """Requests to one registry side by side."""
 _MAX_REDIRECTS: Final = 3
@@ -88,7 +88,8 @@ class Web:
     request and are never shown.
 
     With a `guard` every connection goes to the very IP address that the guard has seen. `ca` is PEM; `timeout` is in
-    seconds for a whole request with its answer, but for streams. Raises SourceError when `ca` cannot be read.
+    seconds for a whole request with its answer, but for streams. Raises SourceError when `address` is none, or `ca`
+    cannot be read.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Web:
         guard: Guard | None = None,
         timeout: float = 30.0,
     ) -> None:
+        server_address(address)
         self.shown = shown(address)
         self._base = address.rstrip("/")
         self._guard = None if guard is not None and guard.configured else guard
@@ -119,18 +121,16 @@ class Web:
     ) -> Reply:
         """GET, with these headers besides. `path` may have a query of its own where there are no parameters. Any status
         is an answer, but what asks for time. Raises SourceError, in which `what` is named."""
-        place = f"{self._base}{path}"
-        url = httpx.URL(place, params=dict(parameters)) if parameters else httpx.URL(place)
-        return await self._answer(what, url, headers or {}, None)
+        return await self._answer(what, self._url(what, path, parameters), headers or {}, None)
 
     async def tell(self, what: str, path: str, content: bytes, headers: Mapping[str, str] | None = None) -> Reply:
         """POST this content, with these headers besides. Any status is an answer. Raises SourceError, in which
         `what` is named."""
-        return await self._answer(what, httpx.URL(f"{self._base}{path}"), headers or {}, content)
+        return await self._answer(what, self._url(what, path), headers or {}, content)
 
     async def delete(self, what: str, path: str, content: bytes, headers: Mapping[str, str] | None = None) -> Reply:
         """As `tell`, by DELETE."""
-        return await self._answer(what, httpx.URL(f"{self._base}{path}"), headers or {}, content, "DELETE")
+        return await self._answer(what, self._url(what, path), headers or {}, content, "DELETE")
 
     async def stream(
         self,
@@ -146,20 +146,35 @@ class Web:
         connection broke; the `tokens` are asked each time what to send. With `elsewhere` a redirect may lead to another
         server, at an address that this guard lets pass, and which gets none of the headers. Raises SourceError, in
         which `what` is named, and FromStartError."""
-        url = httpx.URL(f"{self._base}{path}")
 
-        @asynccontextmanager
-        async def asked(wanted: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
-            known = await tokens.headers() if tokens is not None else {}
-            more = {**(headers or {}), **known}
-            async with self._slots, self._opened(url, what, more, elsewhere, wanted) as response:
-                if response.status_code == 401 and tokens is not None:
-                    tokens.forget(known)
-                yield response
+        def asked(wanted: Mapping[str, str]) -> AbstractAsyncContextManager[httpx.Response]:
+            return self.begun(what, path, wanted, headers or {}, tokens, elsewhere)
 
         async with aclosing(ranged(asked, what, part)) as chunks:
             async for chunk in chunks:
                 yield chunk
+
+    @asynccontextmanager
+    async def begun(
+        self,
+        what: str,
+        path: str,
+        wanted: Mapping[str, str],
+        headers: Mapping[str, str] = NOTHING,
+        tokens: Tokens | None = None,
+        elsewhere: Guard | None = None,
+    ) -> AsyncIterator[httpx.Response]:
+        """One answer of a `stream`, of which `wanted` says which part it is."""
+        known = await tokens.headers() if tokens is not None else {}
+        url = self._url(what, path)
+        async with self._slots, self._opened(url, what, {**headers, **known}, elsewhere, wanted) as response:
+            if response.status_code == 401 and tokens is not None:
+                tokens.forget(known)
+            yield response
+
+    def _url(self, what: str, path: str, parameters: Mapping[str, str] = NOTHING) -> httpx.URL:
+        wrong = f"{what} is at what is no address; names in it are too long, or have letters that none has"
+        return http_address(f"{self._base}{path}", wrong, parameters)
 
     async def _answer(
         self, what: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None, method: str = "POST"
@@ -177,7 +192,7 @@ class Web:
     ) -> AsyncIterator[tuple[Reply, AsyncIterator[bytes]]]:
         """POST with these headers besides: the answer without its content, and the content as a stream. Any status is
         an answer. Raises SourceError, in which `what` is named, also for failures while the stream is read."""
-        url = httpx.URL(f"{self._base}{path}")
+        url = self._url(what, path)
         with source_errors(what):
             async with self._slots, self._opened(url, what, headers, content=content) as response:
                 yield Reply(response.status_code, dict(response.headers), b""), paced(response)
@@ -269,10 +284,7 @@ async def _request(
 
 def _target(url: httpx.URL, location: str, what: str) -> httpx.URL:
     """Where a redirect leads: never from https to plain http."""
-    try:
-        target = url.join(location)
-    except httpx.InvalidURL:
-        raise SourceError(f"{what} is redirected to what is no address") from None
+    target = joined(url, location, f"{what} is redirected to what is no address")
     if target.scheme not in _PORTS or (url.scheme, target.scheme) == ("https", "http"):
         raise _not_followed(what)
     if url.userinfo and _same_server(url, target):
@@ -335,4 +347,4 @@ def next_page(link: str) -> Mapping[str, str] | None:
     """Of the address that a header `Link` names as the next page what follows its `?`, None when it names none:
     whatever host that is, this server is asked."""
     found = _NEXT.search(link)
-    return dict(parse_qsl(urlsplit(found[1]).query)) if found else None
+    return query_of(found[1]) if found else None

@@ -6,8 +6,9 @@ API_VERSION = f"{GROUP}/{VERSION}"
 
 FIELD_MANAGER = "crossfade"
 STATUS_MANAGER = "crossfade-status"
-MOVES_MANAGER = f"{FIELD_MANAGER}-modelsource"
-"""Who writes `spec.modelVersion` of Rollouts, where a ModelSource asks for it."""
+MOVES_MANAGER = f"{FIELD_MANAGER}-modelsource/"
+"""Before the name of the ModelSource that has `spec.modelVersion` of a Rollout written: of two that move one Rollout
+the API server refuses one."""
 WEIGHTS_MANAGER = f"{FIELD_MANAGER}/"
 """Before the name of the Rollout for which weights of a route of others are written: several may share one route."""
 FINALIZER = f"{GROUP}/traffic"

@@ -1,30 +1,50 @@
 """Whether a Rollout may be moved to the ModelVersion that a ModelSource follows, and why not."""
 
+import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from crossfade.api import meta
 from crossfade.api.conditions import ConditionType, Reason
+from crossfade.api.v1alpha1.modelsource import TakenBack
 from crossfade.decide.plan import Situation, Standing
-from crossfade.decide.records import was_taken_back
+from crossfade.decide.verdicts import holds
 from crossfade.model.snapshot import RolloutFacts
 from crossfade.model.sourcing import StoredRollout
 
-_LONGEST_LINE: Final = 120
+_LONGEST_LINE: Final = 128
+_LONGEST_MANAGER: Final = 128
+_HASH: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """Have the Rollout name the ModelVersion, if it is still the object of this `uid` and resource `version`."""
+    """Have the Rollout name the ModelVersion, if it is still the object of this `uid` and resource `version`, and
+    nobody but this field `manager` has written what it names."""
 
     namespace: str
     rollout: str
     uid: str
     version: str
     model_version: str
+    manager: str
 
 
-def movement(rollout: StoredRollout, wanted: str, digest: str) -> Situation | Move:
-    """The move to the ModelVersion `wanted`, whose bytes have this mvd1 digest; or where things stand without one."""
+def manager(source: str) -> str:
+    """The field manager of the ModelSource of this name, in the 128 letters that the API server has for one."""
+    whole = f"{meta.MOVES_MANAGER}{source}"
+    if len(whole) <= _LONGEST_MANAGER:
+        return whole
+    digest = hashlib.sha256(source.encode()).hexdigest()[:_HASH]
+    return f"{whole[: _LONGEST_MANAGER - _HASH - 1]}.{digest}"
+
+
+def movement(
+    source: str, rollout: StoredRollout, known: Iterable[TakenBack], wanted: str, digest: str
+) -> Situation | Move:
+    """The move by the ModelSource `source` to the ModelVersion `wanted`, whose bytes have this mvd1 digest; or where
+    things stand without one. `known` is what was taken back."""
     facts = rollout.facts
     name = facts.name
     if facts.spec is None:
@@ -32,7 +52,7 @@ def movement(rollout: StoredRollout, wanted: str, digest: str) -> Situation | Mo
     arms = (facts.status.stable, facts.status.candidate)
     named = facts.spec.model_version
     serves = named == wanted and any(arm is not None and arm.model_version == wanted for arm in arms)
-    if not serves and _was_taken_back(rollout, wanted, digest):
+    if not serves and holds(known, wanted, digest):
         return Situation(
             Standing.FAILED,
             Reason.TAKEN_BACK,
@@ -47,7 +67,7 @@ def movement(rollout: StoredRollout, wanted: str, digest: str) -> Situation | Mo
         )
     if wait := _under_way(facts):
         return _waits(f"{wait}; it is moved to {wanted} after that")
-    return Move(facts.namespace, name, facts.uid, rollout.version, wanted)
+    return Move(facts.namespace, name, facts.uid, rollout.version, wanted, manager(source))
 
 
 def owned(move: Move, managers: tuple[str, ...]) -> Situation:
@@ -79,10 +99,3 @@ def _under_way(facts: RolloutFacts) -> str:
     if not seen or status.candidate is not None or ready is None or ready.status == "Unknown":
         return f"the Rollout {facts.name} has a rollout under way"
     return ""
-
-
-def _was_taken_back(rollout: StoredRollout, wanted: str, digest: str) -> bool:
-    """Whether the newest end of a rollout of these bytes was that they were taken back."""
-    ends = (end for end in rollout.facts.status.history if end.result != "Superseded")
-    same = (end for end in ends if wanted == end.model_version or rollout.digests.get(end.model_version) == digest)
-    return was_taken_back(next(same, None))

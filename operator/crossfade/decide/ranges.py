@@ -86,7 +86,7 @@ def _bounds(comparator: str) -> _Bounds:
     after = _next(said, len(said) - 1) if len(said) < 3 else _follows(low)
     match sign:
         case ">":
-            return _Bounds(after, None, named)
+            return _Bounds(after if len(said) == 3 else after.replace(prerelease=None), None, named)
         case ">=":
             return _Bounds(low, None, named)
         case "<":

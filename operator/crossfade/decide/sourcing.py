@@ -13,6 +13,7 @@ from crossfade.decide.moving import Move, movement, owned
 from crossfade.decide.plan import Event, Situation, Standing
 from crossfade.decide.proposing import Proposal, body, proposal
 from crossfade.decide.stalled import stalled
+from crossfade.decide.verdicts import remembered
 from crossfade.model.moments import clock, moment, stamp
 from crossfade.model.snapshot import VersionFacts
 from crossfade.model.sourcing import Answer, Meaning, SourceSnapshot
@@ -45,6 +46,7 @@ def plan_source(snapshot: SourceSnapshot) -> SourcePlan:
     if spec is None:
         situation = Situation(Standing.FAILED, Reason.INVALID_SPEC, snapshot.spec_error)
         return SourcePlan(snapshot.status, situation)
+    snapshot = _with_verdicts(snapshot)
     if spec.suspend:
         return SourcePlan(snapshot.status, Situation(Standing.IN_PROGRESS, Reason.SUSPENDED, Reason.SUSPENDED.meaning))
     status = _with_digest(snapshot, _heard(snapshot, spec))
@@ -88,6 +90,15 @@ def not_moved(plan: SourcePlan, move: Move, managers: tuple[str, ...]) -> Source
     return replace(plan, situation=situation, events=(Event(situation.reason, situation.message, warning=True),))
 
 
+def _with_verdicts(snapshot: SourceSnapshot) -> SourceSnapshot:
+    """Noted at every look, also at those that move nothing: the Rollout does not remember for long."""
+    if snapshot.rollout is None:
+        return snapshot
+    status = snapshot.status
+    known = remembered(status.taken_back, snapshot.rollout)
+    return replace(snapshot, status=status.model_copy(update={"taken_back": known}))
+
+
 def _heard(snapshot: SourceSnapshot, spec: ModelSourceSpec) -> ModelSourceStatus:
     """The status with the newest answer. Another spec, or another ModelRegistry, is asked about anew."""
     status, answer = snapshot.status, asked(snapshot)
@@ -95,7 +106,9 @@ def _heard(snapshot: SourceSnapshot, spec: ModelSourceSpec) -> ModelSourceStatus
         status = status.model_copy(update={"next_check": None, "failure": None})
     if answer is None or (status.next_check is not None and stamp(answer.at) == status.last_checked):
         return status
-    wait = max(_stretched(snapshot, spec), min(answer.wait, _LONGEST_WAIT_SECONDS))
+    wait = _stretched(snapshot, spec)
+    if answer.meaning is None:
+        wait = min(max(wait, answer.wait), _LONGEST_WAIT_SECONDS)
     times = {"last_checked": stamp(answer.at), "next_check": stamp(answer.at + wait)}
     if answer.meaning is None:
         return status.model_copy(update={**times, "failure": answer.error[:1024] or "no reason was given"})
@@ -200,7 +213,7 @@ def _moving(snapshot: SourceSnapshot, rollout: str, plan: SourcePlan, version: V
     if snapshot.rollout is None:
         text = f"there is no Rollout {rollout} in the namespace {snapshot.namespace}, which `spec.moves` names"
         return replace(plan, situation=Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_ROLLOUT, text))
-    found = movement(snapshot.rollout, version.name, version.resolved.digest)
+    found = movement(snapshot.name, snapshot.rollout, plan.status.taken_back, version.name, version.resolved.digest)
     if isinstance(found, Situation):
         return replace(plan, situation=found)
     if _is_old(snapshot, plan.status):

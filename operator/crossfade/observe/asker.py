@@ -14,8 +14,8 @@ from crossfade.decide.following import followed
 from crossfade.decide.ranges import newest
 from crossfade.model.snapshot import RegistryFacts
 from crossfade.model.sourcing import Answer, Meaning
-from crossfade.observe.turns import Turns
-from crossfade.ports import Clock, Reference, Registry, SourceError, catalogue
+from crossfade.observe.turns import Turn, Turns
+from crossfade.ports import Clock, Reference, SourceError, catalogue
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +91,8 @@ class Asker:
     async def _meaning(self, namespace: str, question: Question) -> tuple[Meaning | None, str, float]:
         """What it means, or why it is not known, and for how long the registry is to be left alone."""
         try:
-            async with self._turns.opened(namespace, question.spec.system, question.registry) as turn, turn.asking:
-                return await _asked(turn.opened.registry, question.spec), "", 0.0
+            async with self._turns.opened(namespace, question.spec.system, question.registry) as turn:
+                return await _asked(turn, question.spec), "", 0.0
         except SourceError as error:
             return None, _in_words_of_its_spec(str(error)), error.wait
         except Exception as error:
@@ -102,19 +102,26 @@ class Asker:
             return None, "the registry could not be asked because of a fault in the operator; see its log", 0.0
 
 
-async def _asked(registry: Registry, spec: ModelSourceSpec) -> Meaning:
+async def _asked(turn: Turn, spec: ModelSourceSpec) -> Meaning:
     """What is followed means this. Raises SourceError."""
-    if spec.semver is None:
-        return _understood(await registry.resolve(followed(spec)))
-    listed = await catalogue(registry, spec.system).versions(spec)
-    chosen = await asyncio.to_thread(newest, spec.semver, [one.name for one in listed])
+    registry = turn.opened.registry
+    source, tag = (followed(spec), None) if spec.semver is None else await _newest(turn, spec, spec.semver)
+    async with turn.asking:
+        meaning = _understood(await registry.resolve(source))
+    return meaning if tag is None else replace(meaning, tag=tag)
+
+
+async def _newest(turn: Turn, spec: ModelSourceSpec, semver: str) -> tuple[Source, str]:
+    """The newest version in the range, and what it is called. Raises SourceError."""
+    async with turn.listing():
+        listed = await catalogue(turn.opened.registry, spec.system).versions(spec)
+    chosen = await asyncio.to_thread(newest, semver, listed.names)
     if chosen is None:
         raise SourceError(
-            f"of {len(listed)} versions of what is followed none is in the range `{spec.semver}`; register one, or "
-            "widen the range"
+            f"of {len(listed.names)} versions of what is followed none is in the range `{semver}`; register "
+            "one, or widen the range"
         )
-    source = next(one.source for one in listed if one.name == chosen)
-    return replace(_understood(await registry.resolve(source)), tag=chosen)
+    return listed.source(chosen), chosen
 
 
 def _understood(reference: Reference) -> Meaning:

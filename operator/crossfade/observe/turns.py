@@ -17,15 +17,20 @@ _READ_AT_ONCE = 2
 """Models of one registry that are read side by side."""
 _READ_AT_ONCE_OF_A_NAMESPACE = 4
 """Of all its registries: whatever hangs there, the others have as many places left."""
+_LISTED_AT_ONCE_OF_A_NAMESPACE = 2
+"""Lists of versions, which are many pages: what they wait for keeps no question from its place."""
+_LISTING_SECONDS = 120.0
+"""For all pages together."""
 
 
 @dataclass(slots=True)
 class _Slots:
-    """How much one registry is given to do at once, or with `together` all of a namespace."""
+    """How much one registry is given to do at once, or with `together` and `listing` all of a namespace."""
 
     asking: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_ASKED_AT_ONCE))
     reading: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READ_AT_ONCE))
     together: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_READ_AT_ONCE_OF_A_NAMESPACE))
+    listing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_LISTED_AT_ONCE_OF_A_NAMESPACE))
     users: int = 0
 
 
@@ -37,12 +42,26 @@ class Turn:
     asking: asyncio.Semaphore
     _reading: asyncio.Semaphore
     _together: asyncio.Semaphore
+    _listing: asyncio.Semaphore
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
         """A place to read a model's files in."""
         async with self._reading, self._together:
             yield
+
+    @asynccontextmanager
+    async def listing(self) -> AsyncIterator[None]:
+        """A place to list all versions of a model in, for two minutes at most. Raises SourceError after them."""
+        async with self._listing:
+            try:
+                async with asyncio.timeout(_LISTING_SECONDS):
+                    yield
+            except TimeoutError:
+                raise SourceError(
+                    f"to list the versions of what is followed took longer than {_LISTING_SECONDS:.0f} s; remove old "
+                    "ones, or follow something else than `semver`"
+                ) from None
 
 
 class Turns:
@@ -62,7 +81,7 @@ class Turns:
             async with slots.asking:
                 access = await self._access(namespace, system, registry)
             async with self._sources.open(access) as opened:
-                yield Turn(opened, slots.asking, slots.reading, shared.together)
+                yield Turn(opened, slots.asking, slots.reading, shared.together, shared.listing)
 
     async def _access(self, namespace: str, system: str | None, registry: RegistryFacts | None) -> Access | None:
         """The way in, None for what the operator itself is configured with. Raises SourceError."""

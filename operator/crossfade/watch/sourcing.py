@@ -19,6 +19,7 @@ from crossfade.watch.world import World
 
 log = logging.getLogger(__name__)
 
+_SOON_SECONDS = 1.0
 _REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSABLE_ENTITY)
 """The API server's no, which is as good as a sentence of ours; all else is tried again at once."""
 
@@ -48,11 +49,11 @@ class Sourcing:
             plan = await self._moved(await self._made(plan))
         except StaleError as error:
             log.info("%s; looked at again", error, extra={"namespace": key.namespace})
-            return 1.0
+            return _SOON_SECONDS
         written = await self._record(raw, snapshot, plan)
         self._ask(key, snapshot, plan)
         await self._events.post(MODEL_SOURCES, raw, plan.events if written else (), plan.events, now)
-        return plan.look_again
+        return _soon(plan.look_again) if _names_another(snapshot, plan) else plan.look_again
 
     async def _made(self, plan: SourcePlan) -> SourcePlan:
         if plan.make is None:
@@ -97,3 +98,13 @@ class Sourcing:
         if plan.ask and snapshot.spec is not None:
             question = Question(snapshot.uid, snapshot.generation, snapshot.spec, snapshot.registry)
             self._asker.ask((key.namespace, key.name), question, lambda: self._world.queue.add(key))
+
+
+def _names_another(snapshot: SourceSnapshot, plan: SourcePlan) -> bool:
+    """Whether the status names another ModelVersion from now on, of which a change may just have woken nobody."""
+    before, now = snapshot.status.observed, plan.status.observed
+    return now is not None and (before is None or before.model_version != now.model_version)
+
+
+def _soon(seconds: float | None) -> float:
+    return _SOON_SECONDS if seconds is None else min(seconds, _SOON_SECONDS)

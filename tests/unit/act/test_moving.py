@@ -12,7 +12,7 @@ from crossfade.ports import ClusterError
 from tests.unit.fakes.cluster import FakeCluster
 from tests.unit.fakes.objects import rollout
 
-OURS = meta.MOVES_MANAGER
+OURS = f"{meta.MOVES_MANAGER}fraud"
 
 
 def entry(manager: str, *fields: str, operation: str = "Apply", **more: Any) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def stored(*managed: dict[str, Any]) -> tuple[FakeCluster, Move]:
     cluster, raw = FakeCluster(), rollout("v1")
     raw["metadata"]["managedFields"] = list(managed)
     found = cluster.create(raw)["metadata"]
-    return cluster, Move("ml", "demo", found["uid"], found["resourceVersion"], "v2")
+    return cluster, Move("ml", "demo", found["uid"], found["resourceVersion"], "v2", OURS)
 
 
 async def test_a_field_that_was_handed_over_is_written_and_no_other() -> None:
@@ -42,6 +42,7 @@ async def test_a_field_that_was_handed_over_is_written_and_no_other() -> None:
     [
         [entry("kubectl-client-side-apply", "modelVersion", operation="Update")],
         [entry("argocd-controller", "modelVersion"), entry(OURS, "modelVersion")],
+        [entry(f"{meta.MOVES_MANAGER}other", "modelVersion")],
         [entry(OURS, "modelVersion", operation="Update"), entry("kustomize-controller", "modelVersion")],
     ],
 )
@@ -64,6 +65,27 @@ async def test_a_name_of_ours_that_was_used_for_the_whole_object_takes_no_field_
 async def test_a_rollout_that_changed_since_is_looked_at_again() -> None:
     cluster, move = stored(entry(OURS, "modelVersion"))
     cluster.create(rollout("v1", suspend=True))
+    with pytest.raises(StaleError):
+        await move_rollout(cluster, move)
+    assert cluster.writes == []
+
+
+async def test_a_rollout_whose_owners_nobody_has_noted_is_not_moved_and_that_is_said() -> None:
+    cluster, move = stored()
+    with pytest.raises(OwnedError) as refused:
+        await move_rollout(cluster, move)
+    assert (refused.value.managers, cluster.writes) == (("before-first-apply",), [])
+
+
+async def test_a_rollout_that_changes_while_it_is_written_is_looked_at_again() -> None:
+    cluster, move = stored(entry(OURS, "modelVersion"))
+    claim = cluster.claim
+
+    async def late(*told: Any) -> Any:
+        cluster.create(rollout("v1", suspend=True))
+        return await claim(*told)
+
+    cluster.claim = late  # type: ignore[method-assign]
     with pytest.raises(StaleError):
         await move_rollout(cluster, move)
     assert cluster.writes == []

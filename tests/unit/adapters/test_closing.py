@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
+from functools import partial
 
 import pytest
+from crossfade.adapters.artifacts import azureml_artifacts
 from crossfade.adapters.artifacts.azureml_artifacts import AzureMlArtifacts, _Store
 from crossfade.adapters.artifacts.bucket_artifacts import BucketArtifacts
 from crossfade.adapters.artifacts.hub_artifacts import HubArtifacts
@@ -39,7 +41,7 @@ def in_azure_ml() -> Artifacts:
     secrets = Secrets({"tenantId": "t", "clientId": "c", "clientSecret": "s"})
     made = AzureMlArtifacts(AzureMlServer(Access("azureML", URL, (("login", URL), ("workspace", "w")), secrets)))
     blobs = Blobs("models", "models.blob.core.windows.net", place("az://models/risk"))
-    made._folders[AZURE] = blobs, BucketArtifacts(_Store(made._server, blobs), blobs.place)
+    made._folders[AZURE] = blobs, BucketArtifacts(_Store(made._server, blobs, partial(made._blobs, AZURE)), blobs.place)
     return made
 
 
@@ -84,6 +86,7 @@ def open_streams(monkeypatch: pytest.MonkeyPatch) -> list[object]:
 
     monkeypatch.setattr(Web, "stream", stream)
     monkeypatch.setattr(SignedFiles, "read", stream)
+    monkeypatch.setattr(azureml_artifacts, "ranged", stream)
     return found
 
 

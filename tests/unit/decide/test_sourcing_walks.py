@@ -40,6 +40,9 @@ class World:
     made: dict[str, str] = field(default_factory=dict)
     named: str = "v0"
     ends: list[dict[str, Any]] = field(default_factory=list)
+    bad: set[str] = field(default_factory=set)
+    stable: str = "v0"
+    tried: bool = False
     last_asked: float | None = None
     edited: bool = True
 
@@ -52,6 +55,7 @@ class World:
         if plan.move is not None:
             self.check_move(plan.move, plan, state)
             self.named = plan.move.model_version
+            self.tried = self.named != self.stable  # what is stable already is rolled out no more
         if plan.ask:
             assert self.edited or self.last_asked is None or self.look.now >= self.last_asked + 60.0, "asked early"
 
@@ -61,8 +65,17 @@ class World:
         assert (move.model_version, plan.status.failure) == (observed.model_version, None)
         assert move.model_version in self.made
         assert state in ({"ready": "True"}, {"ready": "False"}), "moved while something was under way"
-        newest = next((one for one in self.ends if one["modelVersion"] == move.model_version), None)
-        assert newest is None or newest["result"] == "Promoted", "moved to what was taken back"
+        assert move.model_version not in self.bad, "moved to what was taken back"
+
+    def end_rollout(self, bad: bool) -> None:
+        """The rollout to what is named is over; of all that ended the Rollout knows the last two."""
+        self.ends.insert(0, end(self.named, "RolledBack" if bad else "Promoted", self.look.now))
+        del self.ends[2:]
+        if bad:
+            self.bad.add(self.named)
+            self.named = self.stable
+        self.stable = self.named
+        self.tried = False
 
 
 @settings(max_examples=300, deadline=None)
@@ -78,10 +91,9 @@ def test_whatever_happens(steps: list[tuple[str, float, dict[str, Any], bool]]) 
             world.edited = True
         for _ in range(4):
             one_look(world, what, state)
-        if world.named != "v0" and state == RESTS:
-            world.ends.insert(0, end(world.named, "RolledBack" if bad else "Promoted"))
-            del world.ends[10:]
-            world.named = "v0" if bad else world.named
+        if world.tried and state == RESTS:
+            world.end_rollout(bad)
+            one_look(world, what, state)
 
 
 def one_look(world: World, what: str, state: dict[str, Any]) -> None:

@@ -37,7 +37,8 @@ class FakeCluster:
         """See ports.Cluster. Who owns the model version of a Rollout is in its managed fields."""
         metadata = body["metadata"]
         stored = self.objects[kind.kind, metadata["namespace"], metadata["name"]]["metadata"]
-        owners = {one["manager"] for one in stored.get("managedFields", ()) if "f:modelVersion" in str(one)}
+        noted = stored.get("managedFields") or [{"manager": "before-first-apply", "fieldsV1": "f:modelVersion"}]
+        owners = {one["manager"] for one in noted if "f:modelVersion" in str(one)}
         if owners - {manager} or metadata["resourceVersion"] != stored["resourceVersion"]:
             raise ClusterError("Apply failed with 1 conflict", 409)
         return self._write(

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from crossfade.api.v1alpha1.facts import Facts, Tags
 from crossfade.api.v1alpha1.modelversion import MlflowSource, Source
 from crossfade.model.snapshot import RegistryFacts
 from crossfade.model.sourcing import Answer
+from crossfade.observe import turns as turns_of_all
 from crossfade.observe.asker import Asker, Question
 from crossfade.observe.turns import Turns
 from crossfade.ports import Listed, Reference, SourceError
@@ -52,9 +52,9 @@ class Listing(Plain):
         super().__init__()
         self.names = names
 
-    async def versions(self, spec: ModelSourceSpec) -> Sequence[Listed]:
+    async def versions(self, spec: ModelSourceSpec) -> Listed:
         """See ports.Catalogue."""
-        return [Listed(name, exact(str(at))) for at, name in enumerate(self.names, 1)]
+        return Listed(self.names, lambda name: exact(str(1 + self.names.index(name))))
 
 
 def question(registry: RegistryFacts | None = None, **selector: str) -> Question:
@@ -103,7 +103,7 @@ async def test_of_a_range_the_newest_is_asked_for_and_called_so() -> None:
     ],
 )
 async def test_why_nothing_was_heard_is_said(registry: Plain, selector: dict[str, str], error: str) -> None:
-    answer = await heard(registry, question(**selector))
+    answer = await heard(registry, question(None, **selector))
     assert answer.meaning is None
     assert answer.error.startswith(error)
     assert answer.wait == (9.0 if registry.failure else 0.0)
@@ -153,3 +153,41 @@ async def test_one_registry_is_asked_twenty_times_at_once_and_each_source_once()
     assert len(hanging.resolved) == 21, "what is not asked any more makes place"
     await asker.close()
     assert (turns._slots, asker._jobs) == ({}, {})
+
+
+class Endless(Plain):
+    """Whose list of versions never ends. `listing` is how many are at it."""
+
+    listing = 0
+
+    async def versions(self, spec: ModelSourceSpec) -> Listed:
+        """See ports.Catalogue."""
+        self.listing += 1
+        await asyncio.Event().wait()
+        raise AssertionError
+
+
+async def test_lists_that_never_end_keep_no_place_from_others_who_ask_the_operators_own_registry() -> None:
+    endless = Endless()
+    asker = Asker(Turns(Given(endless), FakeCluster()), FakeClock())
+    for number in range(50):
+        asker.ask(("evil", f"s{number}"), question(semver="^1"), lambda: None)
+    done = asyncio.Event()
+    asker.ask(PLACE, question(), done.set)
+    async with asyncio.timeout(5):
+        await done.wait()
+    assert asker.answer(PLACE, "u") is not None
+    asker.ask(("ml", "other"), question(semver="^1"), lambda: None)
+    for _ in range(200):
+        await asyncio.sleep(0)
+    assert endless.listing == 3, "two of one namespace, and one of another"
+    await asker.close()
+
+
+async def test_a_list_that_takes_too_long_is_given_up_with_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns_of_all, "_LISTING_SECONDS", 0.0)
+    answer = await heard(Endless(), question(semver="^1"))
+    assert (answer.meaning, answer.error.partition(";")[0]) == (
+        None,
+        "to list the versions of what is followed took longer than 0 s",
+    )

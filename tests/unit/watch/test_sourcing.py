@@ -1,11 +1,12 @@
 """Would catch a ModelSource that makes a version twice, moves against an owner, is not woken, or writes for nothing."""
 
+import asyncio
 from typing import Any
 
 import pytest
 from crossfade.api import meta
 from crossfade.api.v1alpha1.modelversion import Source
-from crossfade.ports import ClusterError, Reference, SourceError
+from crossfade.ports import ClusterError, Kind, Object, Reference, SourceError
 from crossfade.watch.queue import Key
 
 from tests.unit.fakes.clock import FakeClock
@@ -15,7 +16,7 @@ from tests.unit.fakes.objects import rollout, version
 
 GRANTED = [
     {
-        "manager": meta.MOVES_MANAGER,
+        "manager": f"{meta.MOVES_MANAGER}fraud",
         "operation": "Apply",
         "fieldsV1": {"f:spec": {"f:modelVersion": {}}},
     }
@@ -186,6 +187,55 @@ async def test_a_rollout_that_was_handed_over_is_moved_and_one_that_somebody_own
         loop.queue.add(Key("ModelSource", "ml", "fraud"))
         await settled(loop)
         assert [one for one in cluster.writes if one[1] in ("Rollout", "ModelSource")] == []
+
+
+async def test_a_version_that_is_resolved_before_the_source_has_said_whose_it_waits_for_is_not_missed() -> None:
+    cluster, registry = FakeCluster(), Aliases()
+    cluster.create(version())
+    cluster.create(managed(rollout(), GRANTED))
+    loop = Loop(cluster, FakeClock(), registry)
+    await settled(loop)
+    cluster.create(source(moves={"rollout": "demo"}, interval="24h"))
+    loop.watch()
+    apply = cluster.apply_status
+
+    async def late(kind: Kind, body: Object) -> Object:
+        heard = body["status"].get("observed") if kind.kind == "ModelSource" else None
+        if heard is not None and _resolved(cluster, heard["modelVersion"]) is None:
+            for _ in range(4):  # others look at the ModelVersion while this is being written
+                await loop.reconciler.reconcile(Key("ModelVersion", "ml", heard["modelVersion"]))
+                await asyncio.gather(*[job.task for job in loop.resolver._jobs.values() if job.task])
+            loop.watch()
+            assert _resolved(cluster, heard["modelVersion"]) is not None
+        return await apply(kind, body)
+
+    cluster.apply_status = late  # type: ignore[method-assign]
+    await settled(loop)
+    await settled(loop, 2.0)
+    assert (named(cluster), registry.asked) == (_name(cluster, "7"), 1)
+
+
+def _resolved(cluster: FakeCluster, name: str) -> Any:
+    return cluster.objects["ModelVersion", "ml", name].get("status", {}).get("resolved")
+
+
+async def test_what_one_source_moves_no_other_does_and_it_is_told_whose_it_is() -> None:
+    cluster, registry = FakeCluster(), Aliases()
+    cluster.create(version())
+    cluster.create(managed(rollout(), GRANTED))
+    loop = Loop(cluster, FakeClock(), registry)
+    await settled(loop)
+    cluster.create(source("other", moves={"rollout": "demo"}))
+    loop.watch()
+    await settled(loop)
+    ready = next(one for one in _status(cluster, "other")["conditions"] if one["type"] == "Ready")
+    assert (ready["reason"], named(cluster)) == ("FieldOwned", "v1")
+    assert "is owned by crossfade-modelsource/fraud, so nothing was written" in ready["message"]
+
+
+def _status(cluster: FakeCluster, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = cluster.objects["ModelSource", "ml", name]["status"]
+    return found
 
 
 async def test_a_source_waits_for_the_rollout_that_is_under_way_and_is_woken_at_its_end() -> None:

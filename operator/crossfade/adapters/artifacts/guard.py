@@ -30,7 +30,13 @@ _NAMED: Final[Mapping[str, tuple[str, ...]]] = {
     "loopback": ("127.0.0.0/8", "::1/128"),
     "link-local": ("169.254.0.0/16", "fe80::/10"),
     _PRIVATE: ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15", "fc00::/7"),
-    "reserved": ("fec0::/10",),
+    "reserved": (
+        "255.255.255.255/32",  # everybody
+        "240.0.0.0/4",  # clusters that have run out of others give it to pods
+        "192.0.0.0/24",
+        *("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32", "3fff::/20"),  # documentation
+        *("100::/64", "2001:2::/48", "fec0::/10"),
+    ),
 }
 _RANGES: Final = tuple((name, ip_network(text)) for name, texts in _NAMED.items() for text in texts)
 """The first that has an address is its range."""

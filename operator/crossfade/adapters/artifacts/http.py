@@ -3,19 +3,17 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from functools import partial
-from typing import Final
 from urllib.parse import unquote
 
 import httpx
 
+from crossfade.adapters.http_address import http_address
 from crossfade.adapters.ranged import ranged
 from crossfade.adapters.transfer import UnreadError, source_errors, wait_of
 from crossfade.adapters.web import NOTHING, Guard, opened
 from crossfade.model.loose import count
 from crossfade.model.networks import Networks
 from crossfade.ports import WHOLE, Part, SourceError, StoredFile
-
-_SCHEMES: Final = ("http", "https")
 
 
 class HttpArtifacts:
@@ -59,11 +57,8 @@ class HttpArtifacts:
 
 def _url(uri: str) -> httpx.URL:
     """The address parsed; with user or password it is refused unshown, as it would be kept where others can read it."""
-    try:
-        url = httpx.URL(uri)
-    except httpx.InvalidURL:
-        raise SourceError("the model's http address cannot be parsed; correct it", retry=False) from None
-    if url.userinfo or url.scheme not in _SCHEMES or not url.host:
+    url = http_address(uri, "the model's http address cannot be parsed; correct it", retry=False)
+    if url.userinfo:
         raise SourceError(
             f"the address of a model at the host {url.host!r} must be http(s)://<host>/<file>, without a user",
             retry=False,

@@ -36,9 +36,8 @@ class LocalArtifacts:
 
     def _inside(self, uri: str) -> tuple[str, ...]:
         """The parts of the path below the root."""
-        parts = urlsplit(uri)
-        path = Path(unquote(parts.path))
-        if parts.netloc not in ("", "localhost") or ".." in path.parts or not path.is_relative_to(self._root):
+        host, path = _host_and_path(uri)
+        if host not in ("", "localhost") or ".." in path.parts or not path.is_relative_to(self._root):
             raise SourceError(
                 f"the address {uri!r} is not below {self._root}, the folder that files may come from; "
                 "move the model there, or change CROSSFADE_FILE_ROOT",
@@ -101,3 +100,12 @@ def _source_errors(uri: str) -> Iterator[None]:
         yield
     except OSError as failure:
         raise SourceError(f"{uri!r} cannot be read: {failure.strerror}") from failure
+
+
+def _host_and_path(uri: str) -> tuple[str, Path]:
+    """The host is the whole of what is no address."""
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        return uri, Path()
+    return parts.netloc, Path(unquote(parts.path))

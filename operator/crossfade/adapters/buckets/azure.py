@@ -5,6 +5,7 @@ import hmac
 from base64 import b64decode, b64encode
 from binascii import Error as NotBase64
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Final
@@ -14,6 +15,7 @@ import httpx
 
 from crossfade.adapters.buckets.bucket import PAGE, Page, Refusal, StoredObject, paged, strange
 from crossfade.adapters.buckets.xml import Element, parsed, text
+from crossfade.adapters.said import code
 from crossfade.adapters.web import Guard, Reply, Signer, Tokens, Web
 from crossfade.model.loose import count
 from crossfade.ports import WHOLE, Part, SourceError
@@ -81,8 +83,17 @@ class AzureBucket:
 
     def read(self, bucket: str, key: str, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """See Bucket."""
-        what = f"the blob az://{bucket}/{key} of {self.shown}"
-        return self._web.stream(what, self._path(f"{bucket}/{quote(key)}"), tokens=self._tokens, part=part)
+        path = self._path(f"{bucket}/{quote(key)}")
+        return self._web.stream(self._what(bucket, key), path, tokens=self._tokens, part=part)
+
+    def begun(self, bucket: str, key: str, wanted: Mapping[str, str]) -> AbstractAsyncContextManager[httpx.Response]:
+        """One answer of a `read`, of which `wanted` says which part it is."""
+        path = self._path(f"{bucket}/{quote(key)}")
+        return self._web.begun(self._what(bucket, key), path, wanted, tokens=self._tokens)
+
+    def _what(self, bucket: str, key: str) -> str:
+        """A blob, for sentences."""
+        return f"the blob az://{bucket}/{key} of {self.shown}"
 
     def _path(self, place: str, query: str = "") -> str:
         whole = "&".join(part for part in (query, self._sas) if part)
@@ -101,8 +112,9 @@ class AzureBucket:
             return found
         if reply.status == 200:
             raise strange(self.shown)
-        code = reply.headers.get("x-ms-error-code", "")[:64]
-        raise self._refusal.told(self.shown, f"container {container}", reply, code)
+        raise self._refusal.told(
+            self.shown, f"container {container}", reply, code(reply.headers.get("x-ms-error-code"))
+        )
 
     def _object(self, entry: Element) -> StoredObject:
         key, size = text(entry, "Name"), count(text(entry, "Properties/Content-Length"))

@@ -6,6 +6,7 @@ from urllib.parse import quote
 
 from crossfade.adapters.buckets.bucket import PAGE, Page, Refusal, StoredObject, paged, strange
 from crossfade.adapters.buckets.xml import Element, parsed, text
+from crossfade.adapters.said import code, region
 from crossfade.adapters.sigv4 import AwsKeys, Scope, signer
 from crossfade.adapters.web import Guard, Reply, Web
 from crossfade.model.loose import count
@@ -62,17 +63,17 @@ class S3Bucket:
         found = parsed(reply.content)
         if reply.status == 200 and found is not None and found.tag == "ListBucketResult":
             return found
-        code = text(found, "Code")[:64] if found is not None else ""
-        where = text(found, "Region")[:64] if found is not None else ""
-        where = where or reply.headers.get("x-amz-bucket-region", "")[:64]
-        if code in _ELSEWHERE or reply.status == 301:
+        why = code(text(found, "Code")) if found is not None else ""
+        where = region(text(found, "Region")) if found is not None else ""
+        where = where or region(reply.headers.get("x-amz-bucket-region", ""))
+        if why in _ELSEWHERE or reply.status == 301:
             raise SourceError(
                 f"{self.shown} says that the bucket {bucket} is not in the region {self._region!r}"
                 f"{f' but in {where!r}' if where else ''}; correct `region` in the ModelRegistry"
             )
         if reply.status == 200:
             raise strange(self.shown)
-        raise _REFUSAL.told(self.shown, f"bucket {bucket}", reply, code)
+        raise _REFUSAL.told(self.shown, f"bucket {bucket}", reply, why)
 
     def _object(self, entry: Element) -> StoredObject:
         key, size = text(entry, "Key"), count(text(entry, "Size"))

@@ -42,8 +42,9 @@ def _registered(told: Json) -> Iterator[Dataset]:
     """The datasets that a version names."""
     for one in objects(told.get("datasets")):
         name = text(one.get("name"))
+        uri = text(one.get("id"))
         if name:
-            yield Dataset(name=name, uri=text(one.get("id")))
+            yield Dataset(name=name, uri=shown_or_none(uri) if uri else None)
 
 
 def _read(job: Json) -> Iterator[Dataset]:

@@ -2,25 +2,25 @@
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from posixpath import normpath
 from typing import TYPE_CHECKING, Final
 
 from crossfade.adapters import gto
 from crossfade.adapters.git_address import GitAddress
 from crossfade.adapters.git_models import Commit, GitModels
-from crossfade.adapters.git_server import tag_facts
+from crossfade.adapters.git_server import Found, tag_facts
+from crossfade.adapters.git_wire import Ref
 from crossfade.adapters.registries.git_facts import facts
 from crossfade.api.v1alpha1.spelling import is_version
 from crossfade.model.loose import text
-from crossfade.ports import Listed, Reference, SourceError
+from crossfade.ports import MOST_LISTED, Listed, Reference, SourceError
 
 if TYPE_CHECKING:
     from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
     from crossfade.api.v1alpha1.modelversion import GitSource, Source
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
-_MOST_TAGS: Final = 20_000
 
 
 class GitRegistry:
@@ -53,26 +53,32 @@ class GitRegistry:
         pinned = source.model_copy(update={"git": asked.model_copy(update=exact)})
         return Reference(str(address), str(address), commit.oid, known, pinned)
 
-    async def versions(self, spec: "ModelSourceSpec") -> Sequence[Listed]:
+    async def versions(self, spec: "ModelSourceSpec") -> Listed:
         """All tags that are semantic versions, or of an artifact those that GTO has registered. Raises SourceError."""
         from crossfade.api.v1alpha1.modelversion import GitSource, Source
 
         asked = spec.git
         if asked is None:
-            return []
-        if asked.artifact is not None:
-            events, _ = await self._events(asked.artifact)
-            versions = {event.version for event in events if event.version and gto.registered(events, event.version)}
-            found = {
-                name: GitSource(artifact=asked.artifact, version=name)
-                for name in versions
-                if name.startswith("v") and is_version(name)
-            }
-        else:
-            refs = await self._server.refs(["refs/tags/"])
-            tags = (ref.name.removeprefix("refs/tags/") for ref in refs)
-            found = {name: GitSource(path=asked.path, revision=name) for name in tags if is_version(name)}
-        return [Listed(name, Source(git=one, registry_ref=spec.registry_ref)) for name, one in found.items()]
+            raise SourceError("what is followed is in no Git repository; name a model in `spec.git`")
+        artifact, path = asked.artifact, asked.path
+        names = await (self._tags() if artifact is None else self._versions(artifact))
+
+        def source(name: str) -> Source:
+            one = GitSource(path=path, revision=name) if path else GitSource(artifact=artifact, version=name)
+            return Source(git=one, registry_ref=spec.registry_ref)
+
+        return Listed([name for name in names if is_version(name)], source)
+
+    async def _tags(self) -> list[str]:
+        refs = await self._server.refs(["refs/tags/"])
+        if len(refs) > MOST_LISTED:
+            raise SourceError(f"{self._server.what} has more than {MOST_LISTED} tags; remove old ones")
+        return [ref.name.removeprefix("refs/tags/") for ref in refs]
+
+    async def _versions(self, artifact: str) -> list[str]:
+        events, _ = await self._events(artifact)
+        versions = await asyncio.to_thread(gto.versions, events)
+        return [name for name in versions if name.startswith("v")]
 
     async def _at(self, revision: str) -> Commit:
         """The commit of a commit, a tag or a branch; of a tag where both have the name, as Git has it."""
@@ -106,19 +112,12 @@ class GitRegistry:
         """The artifact's annotated tags, and who made them with what message, by their names."""
         refs = await self._server.refs([f"refs/tags/{prefix}" for prefix in gto.prefixes(artifact)])
         annotated = [ref for ref in refs if ref.peeled]
-        if len(annotated) > _MOST_TAGS:
-            raise SourceError(f"{self._server.what} has more than {_MOST_TAGS} tags of {artifact!r}; remove old ones")
+        if len(annotated) > MOST_LISTED:
+            raise SourceError(f"{self._server.what} has more than {MOST_LISTED} tags of {artifact!r}; remove old ones")
         if not annotated:
             return [], {}
         found = await self._server.tags({ref.oid for ref in annotated})
-        events, messages = [], {}
-        for ref in annotated:
-            said = tag_facts(found[ref.oid][1])
-            name = ref.name.removeprefix("refs/tags/")
-            if one := gto.event(artifact, name, ref.commit, int(said["at"])):
-                events.append(one)
-                messages[name] = {"tagger": said["name"], "message": said["message"]}
-        return events, messages
+        return await asyncio.to_thread(_understood, artifact, annotated, found)
 
     async def _place(self, commit: Commit, artifact: str) -> tuple[str, dict[str, str]]:
         files = gto.paths(artifact)
@@ -134,3 +133,17 @@ class GitRegistry:
 
     def _missing(self, thing: str) -> SourceError:
         return SourceError(f"{self._server.what} has no {thing}; register it there, or correct `source.git`")
+
+
+def _understood(
+    artifact: str, annotated: Iterable[Ref], found: Found
+) -> tuple[Sequence[gto.Event], dict[str, dict[str, str]]]:
+    """What GTO reads in these tags, and who made them with what message, by their names."""
+    events, messages = [], {}
+    for ref in annotated:
+        said = tag_facts(found[ref.oid][1])
+        name = ref.name.removeprefix("refs/tags/")
+        if one := gto.event(artifact, name, ref.commit, int(said["at"])):
+            events.append(one)
+            messages[name] = {"tagger": said["name"], "message": said["message"]}
+    return events, messages

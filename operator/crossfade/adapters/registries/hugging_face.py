@@ -1,7 +1,7 @@
 """The Hugging Face Hub: a branch, tag or commit of a repository to the commit that it means, by the REST API alone."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -50,13 +50,13 @@ class HuggingFaceRegistry:
         pinned = source.model_copy(update={"hugging_face": exact})
         return Reference(plain, str(address), address.commit, self._facts(address, found), pinned)
 
-    async def versions(self, spec: "ModelSourceSpec") -> Sequence[Listed]:
+    async def versions(self, spec: "ModelSourceSpec") -> Listed:
         """All tags that are semantic versions. Raises SourceError."""
         from crossfade.api.v1alpha1.modelversion import HuggingFaceSource, Source
 
         asked = spec.hugging_face
         if asked is None:
-            return []
+            raise SourceError("what is followed is on no Hugging Face Hub; name a model in `spec.huggingFace`")
         whole = HuggingFaceSource(
             repo=asked.repo,
             revision="main",
@@ -67,9 +67,15 @@ class HuggingFaceRegistry:
             found = await self._server.model(asked.repo, "refs", {})
         except HubError as failure:
             raise self._explained(whole, failure) from None
-        names = [name for tag in objects(found.get("tags")) if is_version(name := text(tag.get("name")) or "")]
-        exact = {name: whole.model_copy(update={"revision": name}) for name in names[:MOST_LISTED]}
-        return [Listed(name, Source(hugging_face=one, registry_ref=spec.registry_ref)) for name, one in exact.items()]
+        tags = objects(found.get("tags"))
+        if len(tags) > MOST_LISTED:
+            what = f"the Hugging Face Hub at {self._server.shown}"
+            raise SourceError(f"{what} has more than {MOST_LISTED} tags of {asked.repo!r}; remove old ones")
+
+        def source(name: str) -> Source:
+            return Source(hugging_face=whole.model_copy(update={"revision": name}), registry_ref=spec.registry_ref)
+
+        return Listed([name for tag in tags if is_version(name := text(tag.get("name")) or "")], source)
 
     def _commit(self, asked: "HuggingFaceSource", found: Mapping[str, Any]) -> str:
         commit = found.get("sha")

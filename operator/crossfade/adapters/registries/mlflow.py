@@ -1,7 +1,6 @@
 """MLflow's model registry: version, alias or stage to the place of the bytes, over the REST API alone."""
 
 import re
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -67,7 +66,7 @@ class MlflowRegistry:
             f"models:/{asked.name}/{version}", uri, version, await self._facts(asked, version, found), pinned
         )
 
-    async def versions(self, spec: "ModelSourceSpec") -> Sequence[Listed]:
+    async def versions(self, spec: "ModelSourceSpec") -> Listed:
         """All versions that have a tag `version`, by its value; of equal ones the latest. Raises SourceError."""
         from crossfade.api.v1alpha1.modelversion import MlflowSource, Source
 
@@ -87,8 +86,12 @@ class MlflowRegistry:
                     found[said] = max(int(number), found.get(said, 0))
             token = text(page.get("next_page_token"))
             if token is None:
-                exact = {said: MlflowSource(name=name, version=str(number)) for said, number in found.items()}
-                return [Listed(said, Source(mlflow=one, registry_ref=spec.registry_ref)) for said, one in exact.items()]
+
+                def source(said: str) -> Source:
+                    exact = MlflowSource(name=name, version=str(found[said]))
+                    return Source(mlflow=exact, registry_ref=spec.registry_ref)
+
+                return Listed(tuple(found), source)
             which["page_token"] = token
         raise SourceError(f"the model {name!r} has more than {MOST_LISTED} versions; remove old ones")
 

@@ -1,6 +1,5 @@
 """OCI registries: a tag or a digest to the manifest's digest, over the distribution API alone."""
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from crossfade.adapters.oci_layout import KITFILE, MODELPACK_CONFIG, is_index, layers, the_one
@@ -36,16 +35,17 @@ class OciRegistry:
         pinned = source.model_copy(update={"oci": exact})
         return Reference(uri, uri, digest.removeprefix("sha256:"), known, pinned)
 
-    async def versions(self, spec: "ModelSourceSpec") -> Sequence[Listed]:
+    async def versions(self, spec: "ModelSourceSpec") -> Listed:
         """All tags that are semantic versions. Raises SourceError."""
         from crossfade.api.v1alpha1.modelversion import OciSource, Source
 
         repository = spec.oci.repository if spec.oci else ""
         tags = [tag for tag in await self._server.tags(repository, MOST_LISTED) if is_version(tag)]
-        sources = (
-            Source(oci=OciSource(reference=f"{repository}:{tag}"), registry_ref=spec.registry_ref) for tag in tags
-        )
-        return [Listed(tag, source) for tag, source in zip(tags, sources, strict=True)]
+
+        def source(tag: str) -> Source:
+            return Source(oci=OciSource(reference=f"{repository}:{tag}"), registry_ref=spec.registry_ref)
+
+        return Listed(tags, source)
 
     async def _config(self, repository: str, manifest: dict[str, Any]) -> dict[str, Any]:
         """What the artifact says of its model; empty where it says nothing of the kind."""

@@ -24,7 +24,8 @@ _ONE_SYSTEM = one_of(*SYSTEMS)
 _HOLDERS = ("workspace", "registry")
 _ONE_HOLDER = one_of(*_HOLDERS)
 
-Address = Annotated[str, StringConstraints(pattern=r"^https?://[^\x00-\x20\x7f?#@]+$", max_length=2048)]
+_SERVER = r"^https?://(\[[0-9A-Fa-f:.]+\]|[^\x00-\x20\x7f?#@/:\[\]]+)(:[0-9]{1,5})?"
+Address = Annotated[str, StringConstraints(pattern=_SERVER + r"(/[^\x00-\x20\x7f?#@]*)?$", max_length=2048)]
 """An http(s) address without user, query and fragment, which is where credentials hide."""
 Region = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", max_length=63)]
 """A region of a cloud, such as `eu-central-1`."""
@@ -129,7 +130,7 @@ class ObjectStoreRegistry(ApiModel):
 class OciRegistry(ApiModel):
     """A registry of container images, which keeps other artifacts too (OCI distribution specification)."""
 
-    address: Annotated[str, StringConstraints(pattern=r"^https?://[^\x00-\x20\x7f?#@/]+/?$", max_length=2048)]
+    address: Annotated[str, StringConstraints(pattern=_SERVER + "/?$", max_length=2048)]
     """Where it is, such as `https://ghcr.io`; no path may follow, it is a part of the reference."""
 
 

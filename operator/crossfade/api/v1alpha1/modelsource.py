@@ -266,7 +266,7 @@ class Moves(ApiModel):
 
     rollout: ObjectName
     """A Rollout of the same namespace, whose `spec.modelVersion` nobody else may own: it is server-side applied by the
-    field manager `crossfade-modelsource`, without force."""
+    field manager `crossfade-modelsource/<name of the ModelSource>`, without force."""
 
 
 class ModelSourceSpec(ApiModel):
@@ -336,6 +336,19 @@ class Observed(ApiModel):
     """When it was first heard of."""
 
 
+class TakenBack(ApiModel):
+    """A ModelVersion that a Rollout was taken back from."""
+
+    rollout: ObjectName
+    """The Rollout."""
+    model_version: ObjectName
+    """The ModelVersion, which may be gone by now."""
+    digest: Sha256 | None = None
+    """The mvd1 digest of its bytes, where it was known."""
+    at: Timestamp
+    """When it was last taken back."""
+
+
 class ModelSourceStatus(ApiModel):
     """Observed state; written by the operator alone."""
 
@@ -355,3 +368,7 @@ class ModelSourceStatus(ApiModel):
         Field(default_factory=list)
     )
     """What it meant before, newest first."""
+    taken_back: Annotated[
+        list[TakenBack], Field(max_length=20, json_schema_extra={"x-kubernetes-list-type": "atomic"})
+    ] = Field(default_factory=list)
+    """What the Rollout was taken back from and is not moved to again, newest first. Its own history may be shorter."""
