@@ -4,16 +4,18 @@ The vendor's own client reads from it in `tests/contract/test_azureml.py`.
 """
 
 import json
-import threading
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
 
 import httpx
+
+from tests.support.servers import Quiet
+from tests.support.servers import serving as web_server
 
 Json = dict[str, Any]
 TENANT = "11111111-2222-3333-4444-555555555555"
@@ -182,15 +184,12 @@ class Azure:
 def serving(azure: Azure, address: str = "127.0.0.1", port: int = 0) -> Iterator[Azure]:
     """Azure at an address of this machine, at its `url`."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self._write(azure.answer("GET", self.path, self.headers, b""))
 
         def do_POST(self) -> None:
-            content = self.rfile.read(int(self.headers["Content-Length"]))
-            self._write(azure.answer("POST", self.path, self.headers, content))
+            self._write(azure.answer("POST", self.path, self.headers, self.content()))
 
         def _write(self, said: Said) -> None:
             self.send_response(said.status)
@@ -202,15 +201,6 @@ def serving(azure: Azure, address: str = "127.0.0.1", port: int = 0) -> Iterator
             self.wfile.write(said.content)
             self.close_connection = length > len(said.content)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer((address, port), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        azure.url = f"http://{address}:{server.server_port}"
-        try:
-            yield azure
-        finally:
-            server.shutdown()
-            thread.join()
+    with web_server(Handler, address, port) as url:
+        azure.url = url
+        yield azure

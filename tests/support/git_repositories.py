@@ -4,15 +4,17 @@ what DVC pushes."""
 import base64
 import os
 import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from tests.support.servers import Quiet
+from tests.support.servers import serving as web_server
 
 CALM = {
     "GIT_CONFIG_GLOBAL": "/dev/null",
@@ -85,9 +87,7 @@ class Repositories:
         return 403 if user in self.outsiders else 200
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-
+class _Handler(Quiet, BaseHTTPRequestHandler):
     def __init__(self, made: Repositories, *connection: Any) -> None:
         self._made = made
         super().__init__(*connection)
@@ -106,49 +106,32 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer(self) -> None:
         chunked = self.headers.get("Transfer-Encoding") == "chunked"
-        content = _chunks(self) if chunked else self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        content = _chunks(self) if chunked else self.content()
         path = unquote(urlsplit(self.path).path)
         if path.startswith("/kept/"):
             self._keep(self._made.kept / path.removeprefix("/kept/"), content)
             return
         status = self._made.status(self.headers.get("Authorization"))
         if status != 200:
-            self._write(status, {"WWW-Authenticate": 'Basic realm="git"'} if status == 401 else {}, b"")
+            self.say(status, headers={"WWW-Authenticate": 'Basic realm="git"'} if status == 401 else {})
             return
-        self._write(*_cgi(self._made, self, content))
+        status, headers, said = _cgi(self._made, self, content)
+        self.say(status, said, headers)
 
     def _keep(self, file: Path, content: bytes) -> None:
         if self.command in ("POST", "PUT"):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content)
         found = file.read_bytes() if file.is_file() else None
-        self._write(404 if found is None else 200, {}, found or b"")
-
-    def _write(self, status: int, headers: dict[str, str], content: bytes) -> None:
-        self.send_response(status)
-        for name, text in headers.items():
-            self.send_header(name, text)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has seen enough
-            self.wfile.write(b"" if self.command == "HEAD" else content)
-
-    def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        self.say(404 if found is None else 200, found or b"")
 
 
 @contextmanager
 def serving(made: Repositories, address: str = "127.0.0.1", port: int = 0) -> Iterator[Repositories]:
     """Both at an address of this machine: DVC's files at /kept, all else is Git's."""
-    with ThreadingHTTPServer((address, port), partial(_Handler, made)) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        made.url = f"http://{address}:{server.server_port}"
-        try:
-            yield made
-        finally:
-            server.shutdown()
-            thread.join()
+    with web_server(partial(_Handler, made), address, port) as url:
+        made.url = url
+        yield made
 
 
 def _cgi(made: Repositories, asked: BaseHTTPRequestHandler, content: bytes) -> tuple[int, dict[str, str], bytes]:

@@ -8,14 +8,16 @@ import json
 import os
 import re
 import subprocess
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+from tests.support.servers import Quiet
+from tests.support.servers import serving as web_server
 
 _POINTER = b"version https://git-lfs.github.com/spec/v1\n"
 _RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
@@ -223,37 +225,17 @@ def _pointed(blob: bytes) -> tuple[str, int] | None:
 def serving(hub: Hub, address: str = "127.0.0.1", port: int = 0) -> Iterator[Hub]:
     """The Hub at an address of this machine, at its `url`."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._write(body=True)
-
-        def do_HEAD(self) -> None:
-            self._write(body=False)
-
-        def _write(self, *, body: bool) -> None:
             said = hub.answer(self.path, self.headers.get("Authorization"))
             asked = _RANGE.fullmatch(self.headers.get("Range", ""))
             if asked and said.status == 200 and self.headers.get("If-Range") in (None, said.headers.get("ETag")):
                 said = said.part(int(asked[1]), int(asked[2] or len(said.content) - 1))
-            self.send_response(said.status)
-            for name, text in said.headers.items():
-                self.send_header(name, text)
-            self.send_header("Content-Length", str(len(said.content)))
-            self.end_headers()
-            with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has seen enough
-                self.wfile.write(said.content if body else b"")
+            self.say(said.status, said.content, said.headers)
 
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
+        def do_HEAD(self) -> None:
+            self.do_GET()
 
-    with ThreadingHTTPServer((address, port), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        hub.url = hub.url or f"http://{address}:{server.server_port}"
-        try:
-            yield hub
-        finally:
-            server.shutdown()
-            thread.join()
+    with web_server(Handler, address, port) as url:
+        hub.url = hub.url or url
+        yield hub

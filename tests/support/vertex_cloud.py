@@ -5,13 +5,15 @@ Google's own clients are held against it in tests/contract/test_vertex_client.py
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
+
+from tests.support.servers import Quiet
+from tests.support.servers import serving as web_server
 
 Json = dict[str, Any]
 Said = tuple[int, bytes, dict[str, str]]
@@ -142,35 +144,15 @@ def _refused(status: int) -> Said:
 def serving(cloud: Cloud, address: str = "127.0.0.1", port: int = 0) -> Iterator[Cloud]:
     """The cloud at an address of this machine, at its `url`."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            token = cloud.token(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            token = cloud.token(self.content().decode())
             said = {"access_token": token, "expires_in": 3599} if token else {"error": "invalid_grant"}
-            self._send(200 if token else 400, json.dumps(said).encode(), {"Content-Type": "application/json"})
+            self.say(200 if token else 400, json.dumps(said).encode(), {"Content-Type": "application/json"})
 
         def do_GET(self) -> None:
-            self._send(*cloud.answer(self.path, {name.lower(): text for name, text in self.headers.items()}))
+            self.say(*cloud.answer(self.path, {name.lower(): text for name, text in self.headers.items()}))
 
-        def _send(self, status: int, content: bytes, headers: Mapping[str, str]) -> None:
-            self.send_response(status)
-            for name, text in headers.items():
-                self.send_header(name, text)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has seen enough
-                self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer((address, port), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        cloud.url = cloud.url or f"http://{address}:{server.server_port}"
-        try:
-            yield cloud
-        finally:
-            server.shutdown()
-            thread.join()
+    with web_server(Handler, address, port) as url:
+        cloud.url = cloud.url or url
+        yield cloud

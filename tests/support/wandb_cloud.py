@@ -6,16 +6,17 @@ W&B's own client is held against it in tests/contract/test_wandb_client.py: wher
 import hashlib
 import json
 import re
-import threading
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from tests.support.graphql import QueryError, answered
+from tests.support.servers import Quiet
+from tests.support.servers import serving as web_server
 
 SIGNATURE = "canary-of-a-signed-address"
 _RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
@@ -323,55 +324,35 @@ def _md5(content: bytes) -> str:
 def serving(cloud: Cloud, address: str = "127.0.0.1", port: int = 0) -> Iterator[Cloud]:
     """The cloud at an address of this machine, at its `url`."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            told = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            told = json.loads(self.content())
             key = b64decode((self.headers.get("Authorization") or "").removeprefix("Basic ")).decode().partition(":")[2]
             if key and key not in cloud.keys:
-                self._send(401, json.dumps({"errors": [{"message": "user is not logged in"}]}).encode())
+                self.say(401, json.dumps({"errors": [{"message": "user is not logged in"}]}).encode())
                 return
             status, said = cloud.answer(told, cloud.keys.get(key), f"http://{self.headers['Host']}")
-            self._send(status, json.dumps(said).encode())
+            self.say(status, json.dumps(said).encode())
 
         def do_GET(self) -> None:
             parts = urlsplit(self.path)
             _, store, number, path = parts.path.split("/", 3)
             if store != "storage" or parts.query != f"signature={SIGNATURE}" or self.headers.get("Authorization"):
-                self._send(400, b"")  # a signed address needs nobody's key, and refuses one beside it
+                self.say(400, b"")  # a signed address needs nobody's key, and refuses one beside it
                 return
             content = cloud.stored(int(number), unquote(path))
-            self._send(404, b"") if content is None else self._file(content)
+            self.say(404, b"") if content is None else self._file(content)
 
         def _file(self, content: bytes) -> None:
             tag = {"ETag": f'"{hashlib.sha256(content).hexdigest()}"'}
             asked = _RANGE.fullmatch(self.headers.get("Range", ""))
             if asked is None or self.headers.get("If-Range") not in (None, tag["ETag"]):
-                self._send(200, content, tag)
+                self.say(200, content, tag)
                 return
             first, last = int(asked[1]), int(asked[2] or len(content) - 1)
             told = {"Content-Range": f"bytes {first}-{last}/{len(content)}"}
-            self._send(206, content[first : last + 1], tag | told)
+            self.say(206, content[first : last + 1], tag | told)
 
-        def _send(self, status: int, content: bytes, headers: Mapping[str, str] | None = None) -> None:
-            self.send_response(status)
-            for name, text in (headers or {}).items():
-                self.send_header(name, text)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            with suppress(BrokenPipeError, ConnectionResetError):  # whoever asked has seen enough
-                self.wfile.write(content)
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer((address, port), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        cloud.url = cloud.url or f"http://{address}:{server.server_port}"
-        try:
-            yield cloud
-        finally:
-            server.shutdown()
-            thread.join()
+    with web_server(Handler, address, port) as url:
+        cloud.url = cloud.url or url
+        yield cloud
