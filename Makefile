@@ -17,7 +17,8 @@ test: check  ## all tiers, but for what `test-long` has; those with a cluster in
 PARTS := beside traffic people faults
 TRAFFIC := $(addprefix tests/cluster/test_, gateways.py grpc.py grpc_gateways.py grpc_routes.py judge.py rehearsal.py rollout.py streams.py)
 PEOPLE := $(addprefix tests/cluster/test_, adopted.py interruptions.py midway.py recreated.py refusals.py replicas.py way_back.py)
-FAULTS := tests/cluster $(addprefix --ignore=, $(TRAFFIC) $(PEOPLE))
+REGISTRIES := $(addprefix tests/cluster/test_, allowed.py model_sources.py registries.py writing_back.py)
+FAULTS := tests/cluster $(addprefix --ignore=, $(TRAFFIC) $(PEOPLE) $(REGISTRIES))
 
 # All whole rollouts by name, each against its transcript: what `check` plays of the simulation, which `test` does whole.
 TRANSCRIPTS := tests/simulation/test_golden.py tests/simulation/test_parity.py
@@ -30,7 +31,7 @@ image:
 beside:
 	$(BIN)/pytest tests/testbed tests/contract $(ARGS)
 traffic:
-	$(BIN)/pytest $(TRAFFIC) $(ARGS)
+	$(BIN)/pytest $(TRAFFIC) $(REGISTRIES) $(ARGS)
 people:
 	$(BIN)/pytest tests/chart $(PEOPLE) $(ARGS)
 faults:

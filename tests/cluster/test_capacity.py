@@ -89,6 +89,7 @@ async def test_a_promotion_makes_the_pods_before_each_weight(endpoint: Endpoint,
     assert failed_by_route(load.samples) == {}
 
 
+@pytest.mark.slow
 @on_both_gateways_at_length
 async def test_weight_follows_a_pod_that_dies_and_comes_back_with_it(
     endpoint: Endpoint, start_operator: StartOperator, record_property: Callable[[str, object], None]

@@ -128,6 +128,7 @@ async def test_an_api_server_that_is_gone_for_seconds_fails_no_request_and_ends_
     assert failed_by_route(load.samples) == {}
 
 
+@pytest.mark.slow
 async def test_a_registry_that_is_down_is_waited_for(
     endpoint: Endpoint, start_operator: StartOperator, bed: Bed, mlflow_url: str
 ) -> None:
@@ -146,6 +147,7 @@ async def test_a_registry_that_is_down_is_waited_for(
     await endpoint.until(lambda found: serves(found, 1), 90)
 
 
+@pytest.mark.slow
 async def test_a_model_version_and_a_gateway_that_are_missing_are_waited_for(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:

@@ -28,6 +28,7 @@ def vertex() -> Vertex:
     return Vertex(lambda *_: None, lambda _: None)
 
 
+@pytest.mark.slow
 async def test_the_examples_are_resolved_as_they_are(
     bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess]
 ) -> None:
