@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from traceback import format_tb
 
 from pydantic import ValidationError
 
@@ -14,6 +13,7 @@ from crossfade.decide.following import followed
 from crossfade.decide.ranges import newest
 from crossfade.model.snapshot import RegistryFacts
 from crossfade.model.sourcing import Answer, Meaning
+from crossfade.observe.retries import note_fault
 from crossfade.observe.turns import Turn, Turns
 from crossfade.ports import Clock, Reference, SourceError, catalogue
 
@@ -96,9 +96,7 @@ class Asker:
         except SourceError as error:
             return None, _in_words_of_its_spec(str(error)), error.wait
         except Exception as error:
-            # where it happened, and not what the error says: libraries repeat what they were given
-            where = "".join(format_tb(error.__traceback__))
-            log.error("asking for a ModelSource failed: %s at\n%s", type(error).__name__, where)  # noqa: TRY400
+            note_fault(log, "asking for a ModelSource", error)
             return None, "the registry could not be asked because of a fault in the operator; see its log", 0.0
 
 

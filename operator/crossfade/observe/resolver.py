@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from traceback import format_tb
 
 from pydantic import ValidationError
 
@@ -18,6 +17,7 @@ from crossfade.model.snapshot import RegistryFacts, Resolution
 from crossfade.observe.contents import KEPT, facts_of
 from crossfade.observe.credentials import recorded
 from crossfade.observe.formats.inspection import Inspection
+from crossfade.observe.retries import note_fault, rest_after, spread
 from crossfade.observe.turns import Turns
 from crossfade.observe.verify import Look, Measured, measure
 from crossfade.ports import Clock, Opened, Reference, SourceError
@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 
 _HASHED_AT_ONCE = 8
 """Hashing is bound by the CPU and the network; more at once would only starve the reconcile loop."""
-_LONGEST_WAIT_SECONDS = 300.0
 
 Place = tuple[str, str]
 """Namespace and name of a ModelVersion."""
@@ -96,8 +95,7 @@ class Resolver:
 
     async def _attempt(self, job: _Job, namespace: str, spec: ModelVersionSpec, on_done: Callable[[], None]) -> None:
         if job.attempts:
-            longest = min(2.0 ** (job.attempts - 1), _LONGEST_WAIT_SECONDS)
-            await asyncio.sleep(max(longest * (1.0 - self._jitter() / 2.0), job.wait))
+            await asyncio.sleep(max(spread(rest_after(job.attempts), self._jitter), job.wait))
         found = await self._resolve(job, namespace, spec)
         job.attempts += 1
         job.result = replace(found, attempts=job.attempts)
@@ -117,12 +115,7 @@ class Resolver:
             reason = Reason.WAITING_FOR_REGISTRY if error.retry else Reason.SOURCE_REFUSED
             return Resolution(error=str(error), reason=reason, retry=error.retry)
         except Exception as error:
-            # where it happened, and not what the error says: libraries repeat what they were given
-            where = "".join(format_tb(error.__traceback__))
-            name = type(error).__name__
-            log.error(  # noqa: TRY400
-                "resolving version %s of %s failed: %s at\n%s", spec.version, spec.model_name, name, where
-            )
+            note_fault(log, f"resolving version {spec.version} of {spec.model_name}", error)
             return Resolution(error="the source could not be read because of a fault in the operator; see its log")
         pinned = spec.artifact.digest if spec.artifact else None
         if pinned is not None and pinned != measured.digest:

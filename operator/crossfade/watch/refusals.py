@@ -4,13 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from crossfade.model.writing import Deed
-
-_LONGEST_WAIT_SECONDS = 300.0
-
-
-def rest_after(failures: int) -> float:
-    """Seconds: 1 after the first failure, doubling to 5 min."""
-    return min(2.0 ** (min(failures, 30) - 1), _LONGEST_WAIT_SECONDS)
+from crossfade.observe.retries import rest_after, spread
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +31,7 @@ class Refusals:
             self._known.pop(deed, None)
         for deed, why in refused.items():
             times = self._known[deed].times + 1 if deed in self._known else 1
-            due = now + rest_after(times) * (1.0 - self._jitter() / 2.0)
+            due = now + spread(rest_after(times), self._jitter)
             self._known[deed] = _Refusal(times, due, why)
 
     def due(self, wanted: Iterable[Deed], now: float) -> tuple[Deed, ...]:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from traceback import format_tb
 from weakref import WeakValueDictionary
 
 from crossfade.act.record import Recorded, record
@@ -12,9 +11,10 @@ from crossfade.api.conditions import Reason
 from crossfade.model.snapshot import RegistryFacts
 from crossfade.model.writing import Attempt, Deed
 from crossfade.observe.credentials import recorded
+from crossfade.observe.retries import note_fault, rest_after, spread
 from crossfade.observe.turns import Turns
 from crossfade.ports import Asked, Clock, SourceError, WriteBack
-from crossfade.watch.refusals import Refusals, rest_after
+from crossfade.watch.refusals import Refusals
 
 log = logging.getLogger(__name__)
 
@@ -140,7 +140,7 @@ class Registrar:
         job.due = 0.0
         if found.error:
             within = max(rest_after(job.failures), found.wait)
-            job.due = now + max(rest_after(job.failures) * (1.0 - self._jitter() / 2.0), found.wait)
+            job.due = now + max(spread(rest_after(job.failures), self._jitter), found.wait)
         done = tuple(told.done)
         job.result = Attempt(self._clock.now(), found.reached, found.error, done, refused, within)
 
@@ -154,9 +154,7 @@ class Registrar:
         except TimeoutError:
             found.error = f"the registry did not take it all within {_ATTEMPT_SECONDS:.0f} s"
         except Exception as failure:
-            # where it happened, and not what the error says: libraries repeat what they were given
-            where, name = "".join(format_tb(failure.__traceback__)), type(failure).__name__
-            log.error("asking the ModelRegistry %s failed: %s at\n%s", job.registry.name, name, where)  # noqa: TRY400
+            note_fault(log, f"asking the ModelRegistry {job.registry.name}", failure)
             found.error = "asking failed because of a fault in the operator; see its log"
         return found
 
