@@ -29,11 +29,11 @@ simulation:
 image:
 	$(BIN)/pytest -q tests/image $(ARGS)
 beside:
-	$(BIN)/pytest tests/testbed tests/contract $(ARGS)
+	$(BIN)/pytest tests/contract $(ARGS)
 traffic:
 	$(BIN)/pytest $(TRAFFIC) $(REGISTRIES) $(ARGS)
 people:
-	$(BIN)/pytest tests/chart $(PEOPLE) $(ARGS)
+	$(BIN)/pytest tests/testbed tests/chart $(PEOPLE) $(ARGS)
 faults:
 	$(BIN)/pytest $(FAULTS) $(ARGS)
 

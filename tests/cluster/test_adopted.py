@@ -24,7 +24,7 @@ from tests.support.endpoint import (
     settled,
     started,
 )
-from tests.support.gateways import on_both_gateways_at_length, on_envoy_and_both_at_length
+from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -125,7 +125,8 @@ async def hold(endpoint: Endpoint, number: int) -> None:
     await endpoint.until(at_stage("held"))
 
 
-@on_envoy_and_both_at_length
+@pytest.mark.slow
+@on_both_gateways
 async def test_two_promotions_move_two_weights_and_nothing_else(serving: Endpoint, git: Git) -> None:
     """Case E4."""
     async with serving.load(RATE) as load:
@@ -153,7 +154,7 @@ async def test_two_promotions_move_two_weights_and_nothing_else(serving: Endpoin
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_a_version_that_fails_is_taken_back(serving: Endpoint) -> None:
     stable = (await serving.until(lambda _: True))["status"]["stable"]["revision"]
     async with serving.load(RATE) as load:
@@ -170,7 +171,7 @@ async def test_a_version_that_fails_is_taken_back(serving: Endpoint) -> None:
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_the_next_version_gets_a_service_only_when_the_last_one_has_let_go(serving: Endpoint) -> None:
     """A, B at forty percent, then C."""
     async with serving.load(RATE) as load:
@@ -242,7 +243,7 @@ async def test_what_git_says_of_weights_harms_nobody_while_nothing_is_rolled_out
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_a_rule_that_is_not_as_it_must_be_is_named_and_heals(serving: Endpoint, git: Git) -> None:
     async with serving.load(RATE) as load:
         await serving.patch("HTTPRoute", ROUTE, {"spec": {"rules": [{**_rule(git), "name": "other"}]}})
@@ -260,7 +261,7 @@ def _rule(git: Git) -> Object:
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_back_to_a_version_that_was_kept_moves_all_weight_at_once(serving: Endpoint) -> None:
     first = (await serving.until(lambda _: True))["status"]["stable"]["revision"]
     await serving.patch("Rollout", NAME, {"spec": {"strategy": back(keepPrevious="10m")}})
@@ -333,7 +334,7 @@ def shared(manifest: Object) -> Object:
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 @pytest.mark.parametrize("policy", ["Orphan", "Delete"])
 async def test_deleting_the_rollout_in_a_split_leaves_the_route_and_all_to_stable(
     git: Git, endpoint: Endpoint, start_operator: StartOperator, policy: str

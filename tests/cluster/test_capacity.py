@@ -22,7 +22,7 @@ from tests.support.endpoint import (
     settled,
     weights,
 )
-from tests.support.gateways import on_both_gateways_at_length
+from tests.support.gateways import on_both_gateways
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 
@@ -63,7 +63,7 @@ def first_routes(endpoint: Endpoint, revision: str) -> Iterator[tuple[int, Objec
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_a_promotion_makes_the_pods_before_each_weight(endpoint: Endpoint, start_operator: StartOperator) -> None:
     start_operator(endpoint.namespace)
     await endpoint.model(1)
@@ -90,7 +90,7 @@ async def test_a_promotion_makes_the_pods_before_each_weight(endpoint: Endpoint,
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_weight_follows_a_pod_that_dies_and_comes_back_with_it(
     endpoint: Endpoint, start_operator: StartOperator, record_property: Callable[[str, object], None]
 ) -> None:
@@ -134,7 +134,7 @@ async def scaler(endpoint: Endpoint, revision: str) -> Object:
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_each_version_has_an_autoscaler_and_a_budget_of_its_own(
     endpoint: Endpoint, start_operator: StartOperator, bed: Bed
 ) -> None:

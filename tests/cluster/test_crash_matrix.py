@@ -9,7 +9,7 @@ import pytest
 from tests.cluster.conftest import NewEndpoint
 from tests.support import objects
 from tests.support.endpoint import Endpoint, failed_by_route, rolled_back, serves, settled, weights
-from tests.support.gateways import on_both_gateways_at_length
+from tests.support.gateways import on_both_gateways
 from tests.support.operator_process import Installation, OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -40,7 +40,7 @@ async def roll_out(endpoint: Endpoint, operator: OperatorProcess, *, bad: bool) 
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_an_operator_killed_at_every_write_ends_where_one_that_lives_ends(
     new_endpoint: NewEndpoint, installation: Installation, tmp_path: Path
 ) -> None:

@@ -25,7 +25,7 @@ from tests.support.endpoint import (
     serves,
     weights,
 )
-from tests.support.gateways import on_both_gateways_at_length, on_envoy_and_both_at_length
+from tests.support.gateways import on_both_gateways, on_both_gateways_at_length, on_envoy_and_both_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -192,7 +192,8 @@ async def test_a_candidate_that_does_not_start_never_gets_a_request(
     assert all(weights(route) == only for route in serving.recorder.of("HTTPRoute", NAME))
 
 
-@on_both_gateways_at_length
+@pytest.mark.slow
+@on_both_gateways
 async def test_a_candidate_that_is_no_longer_ready_under_traffic_is_left(
     serving: Endpoint, record_property: Callable[[str, object], None]
 ) -> None:
@@ -212,7 +213,7 @@ async def test_a_candidate_that_is_no_longer_ready_under_traffic_is_left(
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_the_record_of_an_evicted_pod_speaks_against_nobody(serving: Endpoint) -> None:
     """What the kubelet leaves of one: no node runs it, its Deployment has another, and nobody collects it for long."""
     await serving.model(2)

@@ -70,7 +70,7 @@ async def test_an_arm_that_is_new_to_a_route_costs_no_request(pair: Pair, report
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_a_tenth_is_a_tenth(pair: Pair, report: Report) -> None:
     async with pair.endpoint.load(2 * RATE) as load:
         found = await while_a_tenth_goes_to_the_new_one(pair, load)

@@ -26,7 +26,7 @@ from tests.support.endpoint import (
     started,
     weights,
 )
-from tests.support.gateways import ENVOY, on_both_gateways_at_length, on_envoy_and_both_at_length
+from tests.support.gateways import ENVOY, on_both_gateways, on_envoy_and_both_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -103,7 +103,7 @@ async def test_a_good_version_is_promoted_under_calls_and_streams_and_none_fails
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_a_bad_version_is_rolled_back_under_calls_and_the_route_fails_none(
     endpoint: Endpoint, gateway: str, start_operator: Callable[..., OperatorProcess]
 ) -> None:
@@ -142,7 +142,8 @@ async def asked(endpoint: Endpoint, *stages: Object) -> str:
     return stable
 
 
-@on_envoy_and_both_at_length
+@pytest.mark.slow
+@on_both_gateways
 async def test_calls_are_copied_where_that_is_proven_and_nowhere_else(
     endpoint: Endpoint, gateway: str, start_operator: Callable[..., OperatorProcess]
 ) -> None:
@@ -166,7 +167,7 @@ async def test_calls_are_copied_where_that_is_proven_and_nowhere_else(
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_the_calls_of_a_cohort_go_to_the_candidate_and_no_others(
     endpoint: Endpoint, gateway: str, start_operator: Callable[..., OperatorProcess]
 ) -> None:

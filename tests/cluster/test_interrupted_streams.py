@@ -20,7 +20,7 @@ from tests.support.endpoint import (
     settled,
     weights,
 )
-from tests.support.gateways import on_both_gateways_at_length
+from tests.support.gateways import on_both_gateways
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 
@@ -82,7 +82,8 @@ async def versions(endpoint: Endpoint, **behaviour: Any) -> None:
         await endpoint.model(number, **behaviour)
 
 
-@on_both_gateways_at_length
+@pytest.mark.slow
+@on_both_gateways
 async def test_no_request_and_no_stream_is_lost_to_another_version_an_abort_and_a_deletion(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:
@@ -94,7 +95,7 @@ async def test_no_request_and_no_stream_is_lost_to_another_version_an_abort_and_
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_no_call_and_no_stream_of_calls_is_either(endpoint: Endpoint, start_operator: StartOperator) -> None:
     start_operator(endpoint.namespace)
     await versions(endpoint, **STREAM)

@@ -22,11 +22,7 @@ from tests.support.endpoint import (
     settled,
     weights,
 )
-from tests.support.gateways import (
-    on_both_gateways,
-    on_both_gateways_at_length,
-    on_envoy_and_both_at_length,
-)
+from tests.support.gateways import on_both_gateways, on_both_gateways_at_length, on_envoy_and_both_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 
@@ -77,7 +73,7 @@ def routes(endpoint: Endpoint) -> list[dict[str, int]]:
 HELD = {"name": "held", "weight": 40, "minDuration": "10m"}
 
 
-@on_both_gateways
+@on_envoy_and_both_at_length
 async def test_an_abort_reaches_users_at_once_although_the_rollout_is_suspended(serving: Endpoint) -> None:
     """Case B1."""
     async with rolling_out(serving, HELD, until="held") as load:
@@ -127,7 +123,7 @@ async def test_going_back_to_stable_is_an_immediate_return_and_no_failure(servin
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_a_gate_waits_for_its_word_and_the_bake_ends_by_its_time(serving: Endpoint) -> None:
     gate, bake = {"name": "sign-off", "gate": "Manual"}, {"duration": "3s", "holdback": 100}
     stages = ({"name": "third", "weight": 300}, gate)
@@ -141,7 +137,8 @@ async def test_a_gate_waits_for_its_word_and_the_bake_ends_by_its_time(serving: 
     assert done["status"]["outcome"]["result"] == "Promoted"
 
 
-@on_both_gateways_at_length
+@pytest.mark.slow
+@on_both_gateways
 async def test_a_namespace_can_be_deleted_in_the_middle_of_a_split(serving: Endpoint) -> None:
     await serving.patch("Rollout", NAME, {"spec": {"strategy": {"stages": [HELD]}}})
     async with serving.load(RATE) as load:

@@ -20,7 +20,7 @@ from tests.support.endpoint import (
     serves,
     weights,
 )
-from tests.support.gateways import on_both_gateways_at_length
+from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -85,7 +85,7 @@ def verdict(found: Object) -> tuple[str, str]:
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_an_equal_version_is_promoted_on_proof(serving: Endpoint) -> None:
     async with judged(serving):
         done = await serving.until(lambda found: serves(found, 2), 240)
@@ -110,7 +110,7 @@ async def test_five_times_the_errors_are_rolled_back_with_the_counts_in_the_sent
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_thirty_percent_more_latency_is_rolled_back_for_its_latency(serving: Endpoint) -> None:
     """Case S09."""
     async with judged(serving, latencyMs={"p50": 26, "p99": 78}):
@@ -133,7 +133,7 @@ async def test_a_candidate_that_the_gateway_sends_nothing_is_held_and_said_so(se
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_without_prometheus_nothing_moves_and_the_sentence_says_why(serving: Endpoint, bed: Bed) -> None:
     async with judged(serving) as load:
         await serving.until(at_stage("at-20"))
@@ -150,7 +150,7 @@ async def test_without_prometheus_nothing_moves_and_the_sentence_says_why(servin
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_a_shock_in_both_arms_holds_and_does_not_roll_back(serving: Endpoint) -> None:
     async with judged(serving) as load:
         await serving.until(at_stage("at-20"))

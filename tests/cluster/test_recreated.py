@@ -9,7 +9,7 @@ import pytest
 from testbed.load.verdict import Blame
 from tests.support import objects
 from tests.support.endpoint import NAME, Endpoint, at_least, at_stage, failed_by_route, ready, serves, settled
-from tests.support.gateways import on_both_gateways_at_length
+from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 
@@ -105,7 +105,7 @@ async def test_deleted_and_made_again_it_takes_over_the_pods_that_serve_without_
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_under_delete_all_goes_with_it_and_until_then_everybody_is_answered(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:

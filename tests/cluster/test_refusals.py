@@ -13,7 +13,7 @@ from testbed.cluster import ClusterClient
 from testbed.load import LoadGenerator
 from tests.support import objects
 from tests.support.endpoint import NAME, Endpoint, at_least, at_rest, at_stage, failed_by_route, ready, serves, weights
-from tests.support.gateways import on_both_gateways_at_length, on_envoy_and_both_at_length
+from tests.support.gateways import on_both_gateways, on_both_gateways_at_length, on_envoy_and_both_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object, collection
 from tests.support.statuses import conditions
@@ -168,7 +168,8 @@ def both(routes: list[Object], *names: str) -> bool:
     return [[ref["name"] for ref in route["spec"]["parentRefs"]] for route in routes] == [list(names)]
 
 
-@on_both_gateways_at_length
+@pytest.mark.slow
+@on_both_gateways
 async def test_the_younger_of_two_rollouts_for_one_host_is_refused_and_the_elder_untouched(
     new_endpoint: NewEndpoint, start_operator: StartOperator
 ) -> None:
@@ -192,7 +193,7 @@ async def test_the_younger_of_two_rollouts_for_one_host_is_refused_and_the_elder
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_a_route_of_others_with_the_same_host_is_named_and_loses_nothing(serving: Endpoint) -> None:
     """The Rollout's own route is the elder one, and would take the other's requests without a word."""
     other = {
@@ -243,7 +244,7 @@ async def until_held(serving: Endpoint) -> None:
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_a_gateway_removed_and_returned_in_the_middle_holds_and_goes_on(
     serving: Endpoint, admin: ClusterClient
 ) -> None:

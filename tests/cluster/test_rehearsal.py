@@ -24,7 +24,7 @@ from tests.support.endpoint import (
     ready,
     serves,
 )
-from tests.support.gateways import ENVOY, on_both_gateways_at_length, on_envoy_and_both_at_length
+from tests.support.gateways import ENVOY, on_both_gateways, on_both_gateways_at_length, on_envoy_and_both_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -175,7 +175,7 @@ async def test_blue_green_is_passed_by_a_word_and_fails_no_request(serving: Endp
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_what_is_tried_is_out_of_reach_for_users(
     serving: Endpoint, record_property: Callable[[str, object], None]
 ) -> None:

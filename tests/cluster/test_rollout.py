@@ -21,7 +21,7 @@ from tests.support.endpoint import (
     started,
     weights,
 )
-from tests.support.gateways import on_both_gateways, on_envoy_and_both_at_length
+from tests.support.gateways import on_both_gateways_at_length, on_envoy_and_both_at_length
 from tests.support.operator_process import ACCOUNT, Installation, OperatorProcess
 from tests.support.recorder import Object
 from tests.support.reweighing import plain_delay
@@ -33,7 +33,7 @@ AT_ONCE_SECONDS = 1.0
 """How much longer than a plain change a gateway may send requests to a version that is taken back."""
 
 
-@on_both_gateways
+@on_both_gateways_at_length
 async def test_a_good_version_is_promoted_under_load_and_no_request_fails(
     endpoint: Endpoint, start_operator: Callable[..., OperatorProcess]
 ) -> None:

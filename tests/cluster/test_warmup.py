@@ -22,7 +22,7 @@ from tests.support.endpoint import (
     settled,
     weights,
 )
-from tests.support.gateways import on_both_gateways_at_length
+from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -56,7 +56,7 @@ def told(found: Object) -> str:
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_no_user_meets_a_cold_server_at_any_stage(endpoint: Endpoint, start_operator: StartOperator) -> None:
     start_operator(endpoint.namespace)
     await endpoint.model(1)
@@ -90,7 +90,7 @@ async def test_without_a_warm_up_users_do_meet_it(endpoint: Endpoint, start_oper
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_a_pod_that_starts_while_no_operator_runs_is_warmed_up_too(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:

@@ -19,7 +19,7 @@ from tests.support.endpoint import (
     started,
     weights,
 )
-from tests.support.gateways import on_both_gateways_at_length
+from tests.support.gateways import on_both_gateways
 from tests.support.operator_process import OperatorProcess
 
 pytestmark = pytest.mark.cluster
@@ -36,7 +36,8 @@ def back(**more: Any) -> dict[str, Any]:
     return {**objects.stages(50), "rollbackWindow": {"revisions": 1}, **more}
 
 
-@on_both_gateways_at_length
+@pytest.mark.slow
+@on_both_gateways
 async def test_back_to_a_version_that_was_kept_loads_nothing_and_fails_nobody(
     endpoint: Endpoint, start_operator: StartOperator, record_property: Callable[[str, object], None]
 ) -> None:
@@ -73,7 +74,7 @@ async def test_back_to_a_version_that_was_kept_loads_nothing_and_fails_nobody(
 
 
 @pytest.mark.slow
-@on_both_gateways_at_length
+@on_both_gateways
 async def test_back_to_a_version_that_is_gone_waits_for_its_pods(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:

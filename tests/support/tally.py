@@ -14,9 +14,12 @@ from typing import Self
 
 from testbed.load import LoadGenerator
 from testbed.load.verdict import Blame
+from tests.support.gateways import PARENTS
 
 LEAST = 50_000
 """Requests of a whole run: fewer would show nothing."""
+LEAST_OF_EACH = 20_000
+"""Of these through each gateway: many through one show nothing of the other."""
 TAKES_PODS_AWAY = frozenset(
     (
         "test_a_bad_version_goes_at_once_and_no_request_fails_by_the_service",
@@ -79,6 +82,9 @@ class Tally:
         sent = sum(one.total() for one in self._sent.values())
         if sent < LEAST:
             yield f"{sent:,} requests are fewer than {LEAST:,}: they show nothing"
+        for gateway in PARENTS:
+            if (through := self._sent.get(gateway, Counter()).total()) < LEAST_OF_EACH:
+                yield f"{through:,} requests through {gateway} are fewer than {LEAST_OF_EACH:,}: they show nothing of it"
         for gateway, failed in sorted(self._failed.items()):
             lost = {test: n for test, n in failed.items() if n and test.partition("[")[0] not in TAKES_PODS_AWAY}
             yield from (f"{gateway}: the route failed {n:,} in {test}" for test, n in sorted(lost.items()))

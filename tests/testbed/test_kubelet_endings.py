@@ -25,6 +25,7 @@ from tests.testbed.pods import (
 pytestmark = pytest.mark.cluster
 
 
+@pytest.mark.slow
 async def test_a_crash_loop_backs_off_and_counts(space: Namespace) -> None:
     await space.apply(pod("p", shell("exit 7"), restartPolicy="Always"))
     status = await space.pod("p", waits_for("CrashLoopBackOff"))

@@ -126,7 +126,7 @@ def pair(before: dict[str, object]) -> Iterator[tuple[Bed, Bed]]:
             Bed.remove(name)
 
 
-@pytest.mark.parametrize("line", ["programs", "API server ready"])
+@pytest.mark.parametrize("line", [pytest.param("programs", marks=pytest.mark.slow), "API server ready"])
 def test_killed_start_leaves_no_process_and_the_next_down_cleans(line: str) -> None:
     name = f"{MINE}-k"
     command = start_command(name)

@@ -8,7 +8,7 @@ import pytest
 
 from testbed.load import LoadGenerator
 from testbed.load.verdict import Blame
-from tests.support.tally import LEAST, Tally
+from tests.support.tally import LEAST, LEAST_OF_EACH, Tally
 
 
 @dataclass
@@ -50,11 +50,19 @@ def test_sessions_are_added_up_and_what_a_model_failed_is_no_objection(monkeypat
     ]
 
 
-def test_one_request_that_the_route_failed_is_one_too_many() -> None:
+def test_one_request_that_the_route_failed_is_one_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     written("envoy", "test_a[x]", load(LEAST, Blame.ROUTE))
+    monkeypatch.setattr("os.getpid", lambda: 2)
+    written("traefik", "test_b", load(LEAST))
     assert list(Tally.of_all().objections()) == ["envoy: the route failed 1 in test_a[x]"]
 
 
 def test_hardly_any_requests_show_nothing() -> None:
     written("envoy", "test_a", load(10))
-    assert list(Tally.of_all().objections()) == [f"10 requests are fewer than {LEAST:,}: they show nothing"]
+    assert f"10 requests are fewer than {LEAST:,}: they show nothing" in Tally.of_all().objections()
+
+
+def test_many_requests_through_one_gateway_show_nothing_of_the_other() -> None:
+    written("envoy", "test_a", load(LEAST))
+    too_few = f"0 requests through traefik are fewer than {LEAST_OF_EACH:,}: they show nothing of it"
+    assert list(Tally.of_all().objections()) == [too_few]
