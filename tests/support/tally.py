@@ -84,7 +84,8 @@ class Tally:
             yield f"{sent:,} requests are fewer than {LEAST:,}: they show nothing"
         for gateway in PARENTS:
             if (through := self._sent.get(gateway, Counter()).total()) < LEAST_OF_EACH:
-                yield f"{through:,} requests through {gateway} are fewer than {LEAST_OF_EACH:,}: they show nothing of it"
+                few = f"{through:,} requests through {gateway} are fewer than {LEAST_OF_EACH:,}"
+                yield f"{few}: they show nothing of it"
         for gateway, failed in sorted(self._failed.items()):
             lost = {test: n for test, n in failed.items() if n and test.partition("[")[0] not in TAKES_PODS_AWAY}
             yield from (f"{gateway}: the route failed {n:,} in {test}" for test, n in sorted(lost.items()))
