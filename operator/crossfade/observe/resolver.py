@@ -147,6 +147,7 @@ class Resolver:
                 digest=measured.digest,
                 files=measured.files,
                 size_bytes=measured.size_bytes,
+                weights_digest=measured.weights,
                 registry_version=reference.registry_version or None,
                 access=recorded(registry) if registry else None,
                 resolved_at=stamp(self._clock.now()),
