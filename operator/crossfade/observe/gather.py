@@ -168,8 +168,7 @@ def gather_version(
     metadata = raw["metadata"]
     ref = spec.source.registry_ref if spec else None
     registry, missing = registry_facts(cache, metadata["namespace"], ref.name) if ref else (None, "")
-    status = read_status(ModelVersionStatus, raw)
-    fresh = resolution.resolved if resolution is not None and status.resolved is None else None
+    fresh = resolution.resolved if resolution is not None else None
     return VersionSnapshot(
         now=now,
         name=metadata["name"],
@@ -178,7 +177,7 @@ def gather_version(
         generation=int(metadata["generation"]),
         spec=spec,
         spec_error=error,
-        status=status,
+        status=read_status(ModelVersionStatus, raw),
         resolution=resolution,
         registry=registry,
         registry_error=missing,

@@ -9,10 +9,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from crossfade.api.v1alpha1.facts import Signature
+from crossfade.api.v1alpha1.facts import MOST_COLUMNS, Signature
 from crossfade.model.loose import member
 
-_MOST: Final = 64
 _LONGEST: Final = 64
 _READABLE: Final = 47
 _DEEPEST: Final = 32
@@ -30,10 +29,11 @@ def signature_of(model: dict[str, Any]) -> Signature | None:
     }
     if not told["inputs"] and not told["outputs"]:
         return None
-    listed = {kind: columns[:_MOST] for kind, columns in told.items() if columns}
+    listed = {kind: columns[:MOST_COLUMNS] for kind, columns in told.items() if columns}
     found = Signature.model_validate({"origin": "Artifact", **listed})
     shown = {kind: [one.model_dump() for one in getattr(found, kind) or ()] for kind in told}
-    return found if shown == told else found.model_copy(update={"digest": _digest(told)})
+    full = any(len(columns) >= MOST_COLUMNS for columns in told.values())
+    return found.model_copy(update={"digest": _digest(told)}) if full or shown != told else found
 
 
 def _digest(told: object) -> str:

@@ -120,6 +120,14 @@ def test_what_is_missing_where_not_all_is_listed_may_be_there() -> None:
     assert differences(cut, signature(inputs=[CITY])).breaking == ["the input 'age' is gone"]
 
 
+def test_a_full_list_of_an_older_operator_may_have_been_cut() -> None:
+    full = [{"name": f"f{number}", "type": "double"} for number in range(64)]
+    for after in (signature(inputs=full), signature(inputs=full, digest=DIGEST), signature(inputs=full[:9])):
+        assert differences(signature(inputs=full), after).untold
+    assert not differences(signature(inputs=full, digest=DIGEST), signature(inputs=full, digest=DIGEST)).untold
+    assert not differences(signature(inputs=full[1:]), signature(inputs=full[1:])).untold
+
+
 COLUMNS = st.lists(
     st.fixed_dictionaries(
         {

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from crossfade.api.v1alpha1.common import ApiModel, Sha256, Timestamp
 
 Origin = Literal["Registry", "Artifact", "Spec"]
-_MOST = 64
+_MOST = MOST_COLUMNS = 64
 _MOST_NAMED = 128
 _UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -141,7 +141,7 @@ class Signature(ApiModel):
     parameters: Columns | None = None
     """What a request may set beside its inputs."""
     digest: Sha256 | None = None
-    """SHA-256 of all that was said, where not all of it is listed above word for word."""
+    """SHA-256 of all that was said, where not all of it is listed above word for word, or a list is full."""
 
 
 class Score(ApiModel):
