@@ -26,19 +26,19 @@ def differences(before: Signature | None, after: Signature | None) -> Difference
     if before is None or after is None:
         found.untold.append(f"no signature is recorded of {_whom(before, after)}")
         return found
-    kinds: tuple[tuple[_Kind, Sequence[Column], Sequence[Column]], ...] = (
-        ("input", before.inputs, after.inputs),
-        ("output", before.outputs, after.outputs),
-        ("parameter", before.parameters or (), after.parameters or ()),
+    kinds: tuple[tuple[_Kind, Sequence[Column] | None, Sequence[Column] | None], ...] = (
+        ("input", before.inputs or None, after.inputs or None),
+        ("output", before.outputs or None, after.outputs or None),
+        ("parameter", before.parameters, after.parameters),
     )
     cut = _is_cut(before), _is_cut(after)
     for kind, old, new in kinds:
-        if kind != "parameter" and not (old and new):
+        if old is None or new is None:
             found.untold.append(f"no {kind}s are recorded of {_whom(old, new)}")
         else:
             _compare(found, kind, old, new, cut)
     if any(cut) and (before.digest is None or before.digest != after.digest):
-        found.untold.append("signatures of more columns than are recorded differ")
+        found.untold.append("signatures have more columns than are recorded, which may differ")
     return found
 
 
@@ -49,9 +49,9 @@ def _is_cut(one: Signature) -> bool:
 
 
 def _whom(before: object, after: object) -> str:
-    if not before and not after:
+    if before is None and after is None:
         return "either"
-    return "this one" if before else "that one"
+    return "that one" if before is None else "this one"
 
 
 def _compare(

@@ -29,9 +29,9 @@ def signature_of(model: dict[str, Any]) -> Signature | None:
     }
     if not told["inputs"] and not told["outputs"]:
         return None
-    listed = {kind: columns[:MOST_COLUMNS] for kind, columns in told.items() if columns}
+    listed = {kind: columns[:MOST_COLUMNS] for kind, columns in told.items()}
     found = Signature.model_validate({"origin": "Artifact", **listed})
-    shown = {kind: [one.model_dump() for one in getattr(found, kind) or ()] for kind in told}
+    shown = {kind: [one.model_dump() for one in getattr(found, kind)] for kind in told}
     full = any(len(columns) >= MOST_COLUMNS for columns in told.values())
     return found.model_copy(update={"digest": _digest(told)}) if full or shown != told else found
 

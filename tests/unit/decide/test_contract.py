@@ -17,6 +17,7 @@ AT = "2026-01-01T00:00:00Z"
 TABLE: dict[str, Any] = {
     "inputs": [{"name": "age", "type": "double"}, {"name": "city", "type": "string", "presence": "Optional"}],
     "outputs": [{"name": "score", "type": "double"}],
+    "parameters": [],
 }
 OTHER_INPUTS = {**TABLE, "inputs": TABLE["inputs"][1:]}
 MORE_OUTPUTS = {**TABLE, "outputs": [*TABLE["outputs"], {"name": "why", "type": "string"}]}
@@ -182,7 +183,7 @@ def test_only_who_enforces_refuses_and_only_what_is_proven_is_let_in(said: str, 
 
 def test_however_much_there_is_to_say_it_has_room_in_the_status() -> None:
     columns = [{"name": "é" * 200 + str(number), "type": "double"} for number in range(60)]
-    wide = model("b", "b", {"inputs": columns, "outputs": TABLE["outputs"]})
+    wide = model("b", "b", {**TABLE, "inputs": columns})
     found = judged(spec("1.2.4"), wide, Predecessor("f" * 253, "1.2.3", model()))
     assert found.verdict == "Broken"
     assert len(found.message) <= 1024

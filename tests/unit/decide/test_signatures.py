@@ -93,13 +93,14 @@ def test_what_is_new_and_breaks_nobody(after: Signature, clauses: list[str]) -> 
         (signature(outputs=[]), signature(outputs=[]), "no outputs are recorded of either"),
         (signature(outputs=[]), signature(), "no outputs are recorded of that one"),
         (signature(), signature(inputs=[]), "no inputs are recorded of this one"),
+        (signature(parameters=None), signature(), "no parameters are recorded of that one"),
         *(
             (with_inputs({**AGE, "type": one}), with_inputs({**AGE, "type": other}), "the input 'age' has a type that")
             for one, other in ((None, None), ("array", "array"), ("object", "object{a:double}"), ("double", None))
         ),
-        (signature(digest=DIGEST), signature(digest=OTHER), "signatures of more columns than are recorded differ"),
-        (signature(digest=DIGEST), signature(), "signatures of more columns than are recorded differ"),
-        (signature(), signature(digest=OTHER), "signatures of more columns than are recorded differ"),
+        (signature(digest=DIGEST), signature(digest=OTHER), "signatures have more columns than are recorded"),
+        (signature(digest=DIGEST), signature(), "signatures have more columns than are recorded"),
+        (signature(), signature(digest=OTHER), "signatures have more columns than are recorded"),
     ],
 )
 def test_what_is_not_recorded_is_never_taken_for_the_same(

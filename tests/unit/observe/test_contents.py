@@ -32,6 +32,7 @@ def test_the_signature_of_columns_and_of_tensors() -> None:
             {"name": "city", "type": "string", "presence": "Optional"},
         ],
         "outputs": [{"name": "0", "type": "int64", "shape": "[-1]", "presence": "Required"}],
+        "parameters": [],
     }
 
 

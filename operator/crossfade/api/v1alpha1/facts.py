@@ -139,7 +139,7 @@ class Signature(ApiModel):
     outputs: Columns = Field(default_factory=list)
     """What an answer holds."""
     parameters: Columns | None = None
-    """What a request may set beside its inputs."""
+    """What a request may set beside its inputs; left out by operators that did not look."""
     digest: Sha256 | None = None
     """SHA-256 of all that was said, where not all of it is listed above word for word, or a list is full."""
 
