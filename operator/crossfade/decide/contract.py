@@ -12,9 +12,9 @@ from semver import Version
 from crossfade.api.v1alpha1 import ModelVersionSpec
 from crossfade.api.v1alpha1.facts import Lineage
 from crossfade.api.v1alpha1.modelversion import Resolved
-from crossfade.api.v1alpha1.versioning import SemverStatus
+from crossfade.api.v1alpha1.versioning import SemverStatus, SemverVerdict
 from crossfade.decide.rises import Rise, least, promises_nothing, rise
-from crossfade.decide.signatures import differences
+from crossfade.decide.signatures import Differences, differences
 from crossfade.model.snapshot import Predecessor
 
 _MOST_TOLD: Final = 3
@@ -70,9 +70,16 @@ def _change(before: Resolved | None, after: Resolved) -> _Change:
     return _Change(
         lowest,
         Rise.INTERFACE if signature.untold else max(lowest, weights.most),
-        (*signature.harmless, *weights.seen) or ("nothing but packaging is new",),
+        (*signature.harmless, *weights.seen) or _files(signature, weights),
         untold,
     )
+
+
+def _files(signature: Differences, weights: _Change) -> tuple[str, ...]:
+    """What is sure where neither interface nor model are seen to be new."""
+    if signature.untold:
+        return ("the files are others",)
+    return ("the files are others, and the interface is the same",) if weights.untold else ("only packaging is new",)
 
 
 def _weights(before: Resolved, after: Resolved) -> _Change:
@@ -91,15 +98,13 @@ def _retrained(before: Lineage | None, after: Lineage | None) -> bool:
     return None not in runs and runs[0] != runs[1]
 
 
-def _told(verdict: str, predecessor: Predecessor, message: str, right: Version | None = None) -> SemverStatus:
-    return SemverStatus.model_validate(
-        {
-            "verdict": verdict,
-            "compared_with": predecessor.name,
-            "compared_version": predecessor.version,
-            "least_version": str(right) if right else None,
-            "message": message[:_LONGEST],
-        }
+def _told(verdict: SemverVerdict, predecessor: Predecessor, message: str, right: Version | None = None) -> SemverStatus:
+    return SemverStatus(
+        verdict=verdict,
+        compared_with=predecessor.name,
+        compared_version=predecessor.version,
+        least_version=str(right) if right else None,
+        message=message[:_LONGEST],
     )
 
 

@@ -139,8 +139,15 @@ def test_sentences_name_both_versions_what_changed_and_what_would_be_right() -> 
         " least 2.0.0"
     )
     assert verdict("1.2.4", REPACKED, model()).message == (
-        "`spec.version` 1.2.4 promises no more than is kept: since 1.2.3 (ModelVersion fraud-123) nothing but packaging"
-        " is new"
+        "`spec.version` 1.2.4 promises no more than is kept: since 1.2.3 (ModelVersion fraud-123) only packaging is new"
+    )
+    assert verdict("1.3.0", UNTOLD_WEIGHTS, model()).message == (
+        "`spec.version` 1.3.0 promises no more than is kept: since 1.2.3 (ModelVersion fraud-123) the files are others,"
+        " and the interface is the same"
+    )
+    assert verdict("1.2.3", model("b", "a", None), model()).message == (
+        "since 1.2.3 (ModelVersion fraud-123) the files are others: `spec.version` is 1.2.3 and must be at least 1.2.4;"
+        " whether that is enough cannot be told, as no signature is recorded of this one"
     )
     assert verdict("2.0.0", NEW_INPUTS, model()).message == (
         "`spec.version` 2.0.0 promises nothing of what 1.2.3 (ModelVersion fraud-123) does"

@@ -9,12 +9,13 @@ SemverPolicy = Literal["Warn", "Enforce"]
 """What becomes of a version that does not keep what its number promises, or of which that cannot be told."""
 NamingPolicy = Literal["Any", "Convention"]
 """Which names are let in."""
+SemverVerdict = Literal["First", "Kept", "Broken", "Unknown"]
 
 
 class SemverStatus(ApiModel):
     """The version as it was judged; never changed afterwards, whatever comes or goes."""
 
-    verdict: Literal["First", "Kept", "Broken", "Unknown"]
+    verdict: SemverVerdict
     """Whether the number promises no more than is kept: there was nothing to compare with; it does not; it does; it
     cannot be told."""
     compared_with: Line | None = None
