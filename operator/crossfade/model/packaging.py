@@ -1,4 +1,4 @@
-"""Which files of a model are packaging: what surrounds it, and changes nothing that it computes."""
+"""Which files of a model are packaging: what surrounds the model itself."""
 
 import re
 from typing import Final
@@ -29,7 +29,7 @@ def is_packaging(path: str) -> bool:
     """Whether the file is a license, a document, an example, or says what to install or how to load the model.
 
     By its name alone, in whatever folder. All else counts as the model: code, tokenizers and configurations change what
-    is answered.
+    is answered. An `MLmodel` is another one each time that it is written, as it names the time.
     """
     name = path.rpartition("/")[2]
     return name in _NAMES or _DOCUMENT.search(name) is not None
