@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-from crossfade.api.v1alpha1.facts import MOST_COLUMNS, Signature
+from crossfade.api.v1alpha1.facts import MOST_COLUMNS, Column, Signature
 from crossfade.model.loose import member
 
 _LONGEST: Final = 64
@@ -29,7 +29,7 @@ def signature_of(model: dict[str, Any]) -> Signature | None:
     }
     if not told["inputs"] and not told["outputs"]:
         return None
-    listed = {kind: columns[:MOST_COLUMNS] for kind, columns in told.items()}
+    listed = {kind: [Column.model_validate(one) for one in columns] for kind, columns in told.items()}
     found = Signature.model_validate({"origin": "Artifact", **listed})
     shown = {kind: [one.model_dump() for one in getattr(found, kind)] for kind in told}
     full = any(len(columns) >= MOST_COLUMNS for columns in told.values())

@@ -5,6 +5,8 @@ import json
 import pytest
 from crossfade.api.v1alpha1.facts import Signature
 from crossfade.observe.contents import facts_of
+from hypothesis import given
+from hypothesis import strategies as st
 
 MLMODEL = """
 flavors:
@@ -135,6 +137,7 @@ def test_what_is_too_much_is_cut() -> None:
     assert found.environment is not None
     assert len(found.signature.inputs) <= 64
     assert {len(column.name) for column in found.signature.inputs} == {253}
+    assert len({column.name for column in found.signature.inputs}) == len(found.signature.inputs)
     assert len(found.environment.requirements) == 128
     assert {len(version) for version in found.environment.requirements.values()} == {64}
 
@@ -225,3 +228,28 @@ def test_a_type_that_is_not_said_to_its_end_says_its_kind_alone() -> None:
     ]
     found = [one.type for one in signature({"inputs": json.dumps(odd)}).inputs]
     assert found == ["array", 'object{"a,b":long}', "object", "array", None]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["name", "type", "items", "values", "properties", "required", "tensor-spec", "dtype", "shape"]
+            )
+            | st.text(max_size=4),
+            inner | st.sampled_from(["array", "map", "object", "double", "tensor"]),
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(st.lists(JSON, max_size=4), JSON)
+def test_whatever_a_signature_says_it_is_read_or_left_out(columns: list[object], outputs: object) -> None:
+    said = {"signature": {"inputs": json.dumps(columns), "outputs": json.dumps(outputs), "params": json.dumps(columns)}}
+    found = facts_of({"MLmodel": json.dumps(said).encode()}).signature
+    for listed in (found.inputs, found.outputs, found.parameters or ()) if found else ():
+        assert len({one.name for one in listed}) == len(listed)
