@@ -1,4 +1,4 @@
-"""The signature in an `MLmodel` file: columns, tensors and parameters, as MLflow writes them.
+"""Signatures, and how MLflow writes them in an `MLmodel` file: columns, tensors and parameters.
 
 Nothing here can fail: what is not as expected is left out.
 """
@@ -22,11 +22,16 @@ _PLAIN: Final = re.compile(r"[\w.-]+")
 def signature_of(model: dict[str, Any]) -> Signature | None:
     """What the file says goes in and comes out; None where it says nothing of either."""
     said = member(model, "signature")
-    told = {
-        "inputs": list(_columns(said.get("inputs"))),
-        "outputs": list(_columns(said.get("outputs"))),
-        "parameters": [{**one, "presence": "Optional"} for one in _columns(said.get("params"))],
-    }
+    return signature(
+        inputs=list(_columns(said.get("inputs"))),
+        outputs=list(_columns(said.get("outputs"))),
+        parameters=[{**one, "presence": "Optional"} for one in _columns(said.get("params"))],
+    )
+
+
+def signature(**told: list[dict[str, Any]]) -> Signature | None:
+    """What a model's files say, by the kind of column; None where there is neither input nor output. As much as there
+    is room for is listed, and if that is not all of it, there is a digest of all."""
     if not told["inputs"] and not told["outputs"]:
         return None
     listed = {kind: [Column.model_validate(one) for one in columns] for kind, columns in told.items()}

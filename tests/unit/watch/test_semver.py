@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,6 +166,17 @@ async def test_a_predecessor_whose_status_cannot_be_read_keeps_nobody_up() -> No
     team.cluster.objects["ModelVersion", "ml", "v1"]["metadata"]["resourceVersion"] = "5000"
     status = await team.registers("v2", "1.0.1", FIRST)
     assert (status["semver"]["verdict"], condition(status, "Ready")) == ("Unknown", ("True", "Resolved"))
+
+
+async def test_the_interface_of_an_onnx_file_is_its_promise_too() -> None:
+    team, known = Team(), Path(__file__).parents[1] / "observe" / "formats" / "files"
+    plain, other = ((known / f"{name}.onnx").read_bytes() for name in ("model", "interface"))
+    assert (await team.registers("v1", "1.0.0", {"model.onnx": plain}))["semver"]["verdict"] == "First"
+    again = await team.registers("v2", "1.0.1", {"model.onnx": plain, "README.md": b"what it is"})
+    assert again["semver"]["verdict"] == "Kept"
+    broken = await team.registers("v3", "1.1.0", {"model.onnx": other})
+    assert broken["semver"]["verdict"] == "Broken"
+    assert "the input 'x' is gone" in broken["semver"]["message"]
 
 
 async def test_a_name_against_the_convention_is_refused_before_anybody_is_asked() -> None:
