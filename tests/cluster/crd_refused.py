@@ -333,6 +333,14 @@ REFUSED = {
         model_version(policy={"pickle": "Maybe"}),
         'supported values: "Allow", "KnownOnly", "Forbid"',
     ),
+    "a policy on versions that nobody knows": (
+        model_version(policy={"semver": "Maybe"}),
+        'supported values: "Warn", "Enforce"',
+    ),
+    "a policy on names that nobody knows": (
+        model_version(policy={"naming": "Maybe"}),
+        'supported values: "Any", "Convention"',
+    ),
     "two selectors": (model_version(source=_TWO_SELECTORS), "must have exactly one of `version`, `alias` and `stage`"),
     "no source": (
         model_version(source={}),
@@ -584,4 +592,6 @@ REFUSED = {
     ),
     "unpinned web address": (model_version(source=_BY_URI), "must pin `artifact.digest` when `source.uri.uri` is http"),
     "no semantic version": (model_version(version="1.3"), "spec.version.*should match"),
+    "a version with a v": (model_version(version="v1.3.0"), "spec.version.*should match"),
+    "a version with a zero before": (model_version(version="1.03.0"), "spec.version.*should match"),
 }

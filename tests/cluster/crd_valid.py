@@ -220,7 +220,7 @@ VALID: dict[str, list[Spec]] = {
             "interval": "90s",
             "template": {
                 "modelName": "fraud",
-                "policy": {"pickle": "Forbid"},
+                "policy": {"pickle": "Forbid", "semver": "Warn", "naming": "Any"},
                 "labels": {"team": "risk", "example.com/tier": "", "a": "B_c.d-1"},
             },
             "moves": {"rollout": "fraud"},
@@ -385,7 +385,7 @@ VALID: dict[str, list[Spec]] = {
             "modelName": "f",
             "version": "0.0.1",
             "source": {"uri": {"uri": "s3://bucket/a/b"}},
-            "policy": {"pickle": "KnownOnly"},
+            "policy": {"pickle": "KnownOnly", "semver": "Enforce", "naming": "Convention"},
         },
         *(
             {

@@ -73,6 +73,7 @@ async def test_a_model_logged_by_mlflows_own_client_is_the_one_that_it_downloads
     theirs = [file for file in _on_disk(tmp_path / "theirs") if file.path != "registered_model_meta"]
     assert measured.digest == mvd1(theirs)
     assert measured.files == len(theirs)
+    assert measured.weights == mvd1(file for file in theirs if file.path.startswith("model."))
     known, read = by_alias.facts, facts_of(measured.kept)
     assert known is not None
     says_what_the_registry_knows(known, trained.stdout.split()[-1])
@@ -109,6 +110,7 @@ def says_what_the_files_know(found: Facts) -> None:
     assert found.signature is not None
     assert [(one.name, one.type) for one in found.signature.inputs] == [("age", "double"), ("height", "double")]
     assert len(found.signature.outputs) == 1
+    assert (found.signature.parameters, found.signature.digest) == ([], None)
     assert found.environment is not None
     assert found.environment.python_version is not None
     assert found.environment.python_version.startswith("3.")

@@ -26,6 +26,7 @@ class ConditionType(Documented):
     AVAILABLE = "Available", "requests are answered, by whichever version; independent of how the rollout goes"
     TRAFFIC_PROVEN = "TrafficProven", "the share that the candidate is seen to get agrees with the weight"
     RESOLVED = "Resolved", "the reference of a ModelVersion is frozen to a digest"
+    SEMVER_KEPT = "SemverKept", "the version of a ModelVersion promises no more than the model keeps"
     WRITTEN_BACK = "WrittenBack", "the registry has been told all that `writeBack` asks for"
 
 
@@ -88,6 +89,11 @@ class Reason(Documented):
     MOVED = "Moved", "the Rollout names the ModelVersion of what is followed"
     SERVING = "Serving", "a revision with ready pods is behind the route"
     PROVEN = "Proven", "the observed share agrees with the weight"
+    FIRST_VERSION = (
+        "FirstVersion",
+        "no lower release of the model was resolved here, so there was nothing to compare",
+    )
+    SEMVER_KEPT = "SemverKept", "the version promises no more than the model keeps"
     REACHED = "Reached", "the registry answers and lets the operator in"
     NOT_ASKED = "NotAsked", "what the ModelRegistry names is there; its registry is asked first when a model needs it"
     WRITTEN_BACK = "WrittenBack", "the registry has acknowledged all that it is to be told"
@@ -139,6 +145,15 @@ class Reason(Documented):
         "PickleRefused",
         "to load a file of the model could run code, which the ModelVersion or the operator does not allow",
     )
+    SEMVER_BROKEN = (
+        "SemverBroken",
+        "the version promises more than the model keeps, by what was recorded of it and of the release before",
+    )
+    SEMVER_UNKNOWN = (
+        "SemverUnknown",
+        "whether the model keeps what its version promises cannot be told, as too little of it is recorded",
+    )
+    NAME_REFUSED = "NameRefused", "the names of the ModelVersion or of its model are not by the convention"
     SOURCE_REFUSED = "SourceRefused", "the source can never resolve as written"
     WRITE_BACK_DELAYED = (
         "WriteBackDelayed",

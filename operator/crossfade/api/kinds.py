@@ -95,6 +95,7 @@ MODEL_VERSION = Kind(
     columns=(
         Column("Model", ".spec.modelName"),
         Column("Version", ".spec.version"),
+        Column("SemVer", ".status.semver.verdict"),
         Column("Digest", ".status.resolved.digest", wide=True),
         *_READY,
         _AGE,

@@ -34,9 +34,13 @@ def proposal(spec: ModelSourceSpec, meaning: Meaning) -> Proposal:
         model_name=spec.template.model_name, version=version, source=meaning.source, policy=spec.template.policy
     )
     text = json.dumps(as_written(wanted), sort_keys=True, separators=(",", ":"))
-    readable = re.sub("[^a-z0-9]+", "-", version.lower())[:_READABLE].strip("-")
     digest = hashlib.sha256(text.encode()).hexdigest()[:_HASH]
-    return Proposal(f"{spec.template.model_name}-{readable}-{digest}", wanted)
+    return Proposal(f"{spec.template.model_name}-{readable(version)}-{digest}", wanted)
+
+
+def readable(version: str) -> str:
+    """As much of the version as is in the name."""
+    return re.sub("[^a-z0-9]+", "-", version.lower())[:_READABLE].strip("-")
 
 
 def semantic(meaning: Meaning) -> str:

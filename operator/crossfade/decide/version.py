@@ -1,7 +1,10 @@
 """The decision about one ModelVersion: resolve it once, and never again."""
 
 from crossfade.api.conditions import Reason
-from crossfade.decide.pickles import refusal
+from crossfade.api.v1alpha1 import ModelVersionSpec, ModelVersionStatus
+from crossfade.api.v1alpha1.modelversion import Resolved
+from crossfade.decide import contract, pickles
+from crossfade.decide.naming import misnamed
 from crossfade.decide.plan import Event, Situation, Standing, VersionPlan
 from crossfade.decide.stalled import stalled
 from crossfade.model.snapshot import VersionSnapshot
@@ -14,6 +17,8 @@ def plan_version(snapshot: VersionSnapshot) -> VersionPlan:
         return VersionPlan(status, Situation(Standing.DONE, Reason.RESOLVED, _resolved(status.resolved.digest)))
     if snapshot.spec is None:
         return VersionPlan(status, Situation(Standing.FAILED, Reason.INVALID_SPEC, snapshot.spec_error))
+    if wrong := misnamed(snapshot.name, snapshot.spec):
+        return _refused(status, Reason.NAME_REFUSED, wrong)
     known = stalled(status.conditions, status.observed_generation, snapshot.generation)
     if tried is None and known is not None:
         return VersionPlan(status, known)
@@ -26,19 +31,34 @@ def plan_version(snapshot: VersionSnapshot) -> VersionPlan:
             Standing.IN_PROGRESS, Reason.RESOLVING, "the source is being looked up and its bytes hashed"
         )
         return VersionPlan(status, situation, resolve=True)
-    if tried.resolved is not None and (wrong := refusal(snapshot.spec, tried.resolved, snapshot.pickle_floor)):
-        event = Event(Reason.PICKLE_REFUSED, wrong, warning=True)
-        return VersionPlan(status, Situation(Standing.FAILED, Reason.PICKLE_REFUSED, wrong), events=(event,))
     if tried.resolved is not None:
-        done = status.model_copy(update={"resolved": tried.resolved})
-        message = _resolved(tried.resolved.digest)
-        event = Event(Reason.RESOLVED, message)
-        return VersionPlan(done, Situation(Standing.DONE, Reason.RESOLVED, message), events=(event,))
+        return _read(snapshot, snapshot.spec, tried.resolved)
     if not tried.retry:
-        event = Event(tried.reason, tried.error, warning=True)
-        return VersionPlan(status, Situation(Standing.FAILED, tried.reason, tried.error), events=(event,))
+        return _refused(status, tried.reason, tried.error)
     situation = Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_REGISTRY, tried.error)
     return VersionPlan(status, situation, resolve=True)
+
+
+def _read(snapshot: VersionSnapshot, spec: ModelVersionSpec, resolved: Resolved) -> VersionPlan:
+    """What becomes of bytes that were read: frozen, with the verdict on their version, or refused."""
+    if wrong := pickles.refusal(spec, resolved, snapshot.pickle_floor):
+        return _refused(snapshot.status, Reason.PICKLE_REFUSED, wrong)
+    found = contract.judged(spec, resolved, snapshot.predecessor)
+    status = snapshot.status.model_copy(update={"semver": found})
+    if wrong := contract.refusal(spec, found):
+        broken = found.verdict == "Broken"
+        return _refused(status, Reason.SEMVER_BROKEN if broken else Reason.SEMVER_UNKNOWN, wrong)
+    message = _resolved(resolved.digest)
+    events = [Event(Reason.RESOLVED, message)]
+    if found.verdict == "Broken":
+        events.append(Event(Reason.SEMVER_BROKEN, found.message, warning=True))
+    done = status.model_copy(update={"resolved": resolved})
+    return VersionPlan(done, Situation(Standing.DONE, Reason.RESOLVED, message), events=tuple(events))
+
+
+def _refused(status: ModelVersionStatus, reason: Reason, why: str) -> VersionPlan:
+    event = Event(reason, why, warning=True)
+    return VersionPlan(status, Situation(Standing.FAILED, reason, why), events=(event,))
 
 
 def _resolved(digest: str) -> str:

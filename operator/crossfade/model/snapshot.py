@@ -126,12 +126,22 @@ class RegistryFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Predecessor:
+    """The resolved ModelVersion of the same model and namespace that another one is compared with: the highest lower
+    release, or one of the same version with other bytes. `resolved` is None where its status cannot be read."""
+
+    name: str
+    version: str
+    resolved: Resolved | None
+
+
+@dataclass(frozen=True, slots=True)
 class VersionSnapshot:
     """The world around one ModelVersion. `resolution` is None while none was tried in this process.
 
     `registry` is the ModelRegistry that the source names; None where it names none, where there is none of that name,
     and where it cannot be read, and `registry_error` then says why. `pickle_floor` is the weakest `spec.policy.pickle`
-    that the operator's configuration accepts.
+    that the operator's configuration accepts. `predecessor` is looked for once there is something to compare with it.
     """
 
     now: float
@@ -146,6 +156,7 @@ class VersionSnapshot:
     registry: RegistryFacts | None = None
     registry_error: str = ""
     pickle_floor: PicklePolicy = "Allow"
+    predecessor: Predecessor | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,13 @@ model card of the Hugging Face Hub.
 They are the very bytes that were hashed. Nothing is run or unpickled; what cannot be read is left out.
 """
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from crossfade.api.v1alpha1.facts import Column, Environment, Facts, Signature
+from crossfade.api.v1alpha1.facts import Environment, Facts
 from crossfade.model.card import card_facts
-from crossfade.model.loose import member
+from crossfade.observe.signatures import signature_of
 from crossfade.yaml_object import yaml_object
 
 MODEL_FILE = "MLmodel"
@@ -19,7 +18,6 @@ ENVIRONMENT_FILES = ("conda.yaml", "python_env.yaml", "requirements.txt")
 CARD_FILE = "README.md"
 KEPT = frozenset({CARD_FILE, MODEL_FILE, *ENVIRONMENT_FILES})
 """The files, in the model's root, that are worth keeping while it is hashed."""
-_MOST = 64
 _FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\r?\n(.*?)^---[ \t]*\r?$", re.DOTALL | re.MULTILINE)
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9][-A-Za-z0-9._]{0,200})(?:\[[^\]]*\])?\s*(?:==\s*([^\s;,#]+))?")
 
@@ -28,46 +26,8 @@ def facts_of(kept: Mapping[str, bytes]) -> Facts:
     """Signature, environment and card, by what the files say."""
     front = _FRONT_MATTER.match(_text(kept, CARD_FILE))
     told = card_facts(_mapping(front[1]) if front else {}, "Artifact")
-    found = {"signature": _signature(_yaml(kept, MODEL_FILE)), "environment": _environment(kept)}
+    found = {"signature": signature_of(_yaml(kept, MODEL_FILE)), "environment": _environment(kept)}
     return told.model_copy(update=found)
-
-
-def _signature(model: dict[str, Any]) -> Signature | None:
-    said = model.get("signature")
-    if not isinstance(said, dict):
-        return None
-    found = Signature(
-        origin="Artifact", inputs=list(_columns(said.get("inputs"))), outputs=list(_columns(said.get("outputs")))
-    )
-    return found if found.inputs or found.outputs else None
-
-
-def _columns(text: object) -> Iterator[Column]:
-    """MLflow keeps a list in a text: columns of a table, or tensors."""
-    try:
-        listed = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
-        return
-    for place, said in enumerate(listed[:_MOST] if isinstance(listed, list) else ()):
-        if isinstance(said, dict):
-            name = said.get("name")
-            optional = said.get("required") is False or said.get("optional") is True
-            yield Column(
-                name=name if isinstance(name, str) and name else str(place),
-                type=_type(said),
-                shape=_shape(said),
-                presence="Optional" if optional else "Required",
-            )
-
-
-def _type(said: dict[str, Any]) -> str | None:
-    found = member(said, "tensor-spec").get("dtype") or said.get("type")
-    return found if isinstance(found, str) else None
-
-
-def _shape(said: dict[str, Any]) -> str | None:
-    found = member(said, "tensor-spec").get("shape")
-    return json.dumps(found) if isinstance(found, list) and all(isinstance(size, int) for size in found) else None
 
 
 def _environment(kept: Mapping[str, bytes]) -> Environment | None:

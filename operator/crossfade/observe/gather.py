@@ -16,6 +16,7 @@ from crossfade.api.v1alpha1 import (
     RolloutStatus,
 )
 from crossfade.api.v1alpha1.common import ApiModel
+from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.decide.builtin import BUILT_IN
 from crossfade.decide.memory import remembered
 from crossfade.decide.routes import rehearsal_name
@@ -27,6 +28,7 @@ from crossfade.model.route import Adoption, RouteFacts
 from crossfade.model.snapshot import (
     Foresight,
     Platform,
+    Predecessor,
     RegistryFacts,
     Resolution,
     RolloutFacts,
@@ -39,6 +41,7 @@ from crossfade.observe.cache import Cache
 from crossfade.observe.claims import Claims
 from crossfade.observe.pods import is_over, last_loss, read_pod
 from crossfade.observe.rehearser import Rehearser
+from crossfade.observe.releases import Releases
 from crossfade.observe.routes import (
     adoption_of,
     is_labelled,
@@ -158,13 +161,14 @@ def templates_of(cache: Cache, namespace: str, spec: RolloutSpec | None) -> Mapp
 
 
 def gather_version(
-    cache: Cache, platform: Platform, raw: Object, resolution: Resolution | None, now: float
+    cache: Cache, releases: Releases, platform: Platform, raw: Object, resolution: Resolution | None, now: float
 ) -> VersionSnapshot:
     """Everything a decision about this ModelVersion may look at. Raises UnreadableStatusError."""
     spec, error = read_spec(ModelVersionSpec, raw)
     metadata = raw["metadata"]
     ref = spec.source.registry_ref if spec else None
     registry, missing = registry_facts(cache, metadata["namespace"], ref.name) if ref else (None, "")
+    fresh = resolution.resolved if resolution is not None else None
     return VersionSnapshot(
         now=now,
         name=metadata["name"],
@@ -178,7 +182,23 @@ def gather_version(
         registry=registry,
         registry_error=missing,
         pickle_floor=platform.pickle_policy,
+        predecessor=_predecessor(cache, releases, metadata["namespace"], spec, fresh) if spec and fresh else None,
     )
+
+
+def _predecessor(
+    cache: Cache, releases: Releases, namespace: str, spec: ModelVersionSpec, fresh: Resolved
+) -> Predecessor | None:
+    """What the ModelVersion that was just read is to be compared with. That it cannot be read keeps nobody up."""
+    name = releases.compared(namespace, spec.model_name, spec.version, fresh.digest)
+    raw = cache.get("ModelVersion", namespace, name) if name is not None else None
+    if name is None or raw is None:
+        return None
+    try:
+        known = read_status(ModelVersionStatus, raw).resolved
+    except UnreadableStatusError:
+        known = None
+    return Predecessor(name, raw["spec"]["version"], known)
 
 
 def registry_facts(

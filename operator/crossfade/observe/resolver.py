@@ -108,7 +108,8 @@ class Resolver:
             inspection = Inspection()
             reference, measured = await self._read(namespace, spec, job.registry, inspection)
             read = await asyncio.to_thread(facts_of, measured.kept)
-            read = read.model_copy(update={"serialization": inspection.result()})
+            looked = {"serialization": inspection.result(), "signature": read.signature or inspection.signature()}
+            read = read.model_copy(update=looked)
             resolved = self._frozen(reference, measured, read, job.registry)
         except SourceError as error:
             job.wait = error.wait
@@ -147,6 +148,7 @@ class Resolver:
                 digest=measured.digest,
                 files=measured.files,
                 size_bytes=measured.size_bytes,
+                weights_digest=measured.weights,
                 registry_version=reference.registry_version or None,
                 access=recorded(registry) if registry else None,
                 resolved_at=stamp(self._clock.now()),

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from crossfade.model.manifest import File, mvd1, safe_path
+from crossfade.model.packaging import is_packaging
 from crossfade.observe.progress import Progress
 from crossfade.observe.staging import Staging
 from crossfade.observe.stream import (
@@ -35,13 +36,14 @@ _KEPT_BYTES = 256 << 10
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What a model's bytes are: mvd1 digest, number of files, their size together in bytes, and the content of those
-    small files that were to be kept."""
+    """What a model's bytes are: mvd1 digest, number of files, their size together in bytes, the content of those small
+    files that were to be kept, and the mvd1 digest of what is not packaging, None where nothing else is."""
 
     digest: str
     files: int
     size_bytes: int
     kept: Mapping[str, bytes] = field(default_factory=dict)
+    weights: str | None = None
 
 
 class Look(Protocol):
@@ -69,7 +71,8 @@ async def measure(artifacts: Artifacts, uri: str, keep: Collection[str] = (), lo
             files = await stream_all(artifacts, uri, listed, nowhere)
         except DigestMismatch as failure:  # nothing was promised yet, so other bytes may come another time
             raise SourceError(str(failure)) from None
-    return replace(_measured(files), kept=nowhere.content())
+    weights = [file for file in files if not is_packaging(file.path)]
+    return replace(_measured(files), kept=nowhere.content(), weights=mvd1(weights) if weights else None)
 
 
 async def fetch(

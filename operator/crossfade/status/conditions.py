@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 
 from crossfade.api.conditions import ConditionType, Reason
 from crossfade.api.v1alpha1.common import Condition
+from crossfade.api.v1alpha1.modelversion import ModelVersionStatus
 from crossfade.decide.plan import Said, Situation, Standing
 from crossfade.model.moments import stamp
 
@@ -27,6 +28,12 @@ class Fact(NamedTuple):
     message: str = ""
 
 
+_SEMVER: dict[str, tuple[bool | None, Reason]] = {
+    "First": (None, Reason.FIRST_VERSION),
+    "Kept": (True, Reason.SEMVER_KEPT),
+    "Broken": (False, Reason.SEMVER_BROKEN),
+    "Unknown": (None, Reason.SEMVER_UNKNOWN),
+}
 _TRUTH: dict[bool | None, Truth] = {True: "True", False: "False", None: "Unknown"}
 
 
@@ -72,9 +79,14 @@ def rollout_facts(*, available: bool, proven: bool | None) -> list[Fact]:
     return facts
 
 
-def version_facts(*, resolved: bool, situation: Situation) -> list[Fact]:
-    """Resolved."""
-    return [Fact(ConditionType.RESOLVED, resolved, Reason.RESOLVED if resolved else situation.reason)]
+def version_facts(status: ModelVersionStatus, situation: Situation) -> list[Fact]:
+    """Resolved, and SemverKept once that is judged."""
+    resolved = status.resolved is not None
+    facts = [Fact(ConditionType.RESOLVED, resolved, Reason.RESOLVED if resolved else situation.reason)]
+    if status.semver is not None:
+        holds, reason = _SEMVER[status.semver.verdict]
+        facts.append(Fact(ConditionType.SEMVER_KEPT, holds, reason, status.semver.message))
+    return facts
 
 
 def registry_facts(said: Said | None) -> list[Fact]:

@@ -210,9 +210,10 @@ class Reconciler:
     async def _version(self, raw: Object) -> float | None:
         now, uid, generation = self._clock.now(), raw["metadata"]["uid"], int(raw["metadata"]["generation"])
         place = raw["metadata"]["namespace"], raw["metadata"]["name"]
-        snapshot = gather_version(self._world.cache, self._platform, raw, self._resolver.result(place, uid), now)
+        world, tried = self._world, self._resolver.result(place, uid)
+        snapshot = gather_version(world.cache, world.releases, self._platform, raw, tried, now)
         plan = plan_version(snapshot)
-        facts = version_facts(resolved=plan.status.resolved is not None, situation=plan.situation)
+        facts = version_facts(plan.status, plan.situation)
         found = conditions(plan.situation, facts, snapshot.status.conditions, generation, now)
         status = plan.status.model_copy(update={"conditions": found, "observed_generation": generation})
         written = await self._store(MODEL_VERSIONS, raw, status)

@@ -8,6 +8,7 @@ from crossfade.model.ledger import Ledger
 from crossfade.observe.answers import Place, Watched
 from crossfade.observe.cache import Cache, Change
 from crossfade.observe.claims import Claims
+from crossfade.observe.releases import Releases
 from crossfade.observe.watchlist import Watchlist
 from crossfade.ports import Kind, Object
 from crossfade.watch.queue import Key, Priority, WorkQueue
@@ -29,6 +30,7 @@ class World:
         self.doubted = asyncio.Event()
         """Set when a write was answered as if the cluster had no such kind: it is to be looked at now."""
         self.claims = Claims()
+        self.releases = Releases()
         self._wakes = Wakes(self.cache)
         self._watchlist = Watchlist(self.cache)
 
@@ -92,6 +94,7 @@ class World:
         if change is not None:
             if change.kind == "Rollout" and change.after is None:
                 self.remember(change.subject["metadata"]["uid"], None)
+            self.releases.take(change)
             for key, priority in self._wakes.of(change):
                 self.queue.add(key, priority)
             for place in self.claims.take(change):

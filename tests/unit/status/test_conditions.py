@@ -2,7 +2,7 @@
 
 import pytest
 from crossfade.api.conditions import Reason
-from crossfade.api.v1alpha1 import RolloutStatus
+from crossfade.api.v1alpha1 import ModelVersionStatus, RolloutStatus
 from crossfade.api.v1alpha1.common import Condition
 from crossfade.decide.plan import Situation, Standing
 from crossfade.ports import ROLLOUTS
@@ -69,7 +69,7 @@ def test_proof_is_claimed_only_while_there_is_a_split() -> None:
     assert [kind for kind, *_ in rollout_facts(available=True, proven=None)] == ["Available"]
     assert rollout_facts(available=False, proven=False)[1][1:3] == (False, Reason.UNPROVEN)
     situation = Situation(Standing.FAILED, Reason.DIGEST_MISMATCH, "")
-    assert version_facts(resolved=False, situation=situation)[0][2] is Reason.DIGEST_MISMATCH
+    assert version_facts(ModelVersionStatus(), situation)[0][2] is Reason.DIGEST_MISMATCH
 
 
 async def test_a_status_that_says_the_same_is_not_written_whatever_its_order() -> None:

@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, StringConstraints
 
-from crossfade.api.v1alpha1.common import ApiModel, Timestamp
+from crossfade.api.v1alpha1.common import ApiModel, Sha256, Timestamp
 
 Origin = Literal["Registry", "Artifact", "Spec"]
-_MOST = 64
+_MOST = MOST_COLUMNS = 64
 _MOST_NAMED = 128
 _UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -114,7 +114,7 @@ class Column(ApiModel):
     name: Line
     """Its name, or its place counted from 0 where it has none."""
     type: Word | None = None
-    """What it holds, as the model's file says it."""
+    """What it holds, as the model's file says it; what is in lists, maps and objects in brackets."""
     shape: Word | None = None
     """The tensor's shape, such as `[-1, 4]`."""
     presence: Literal["Required", "Optional"] = "Required"
@@ -130,7 +130,7 @@ Columns = Annotated[
 
 
 class Signature(ApiModel):
-    """What goes in and what comes out: the first 64 of each."""
+    """What goes in and what comes out: the first 64 of each kind."""
 
     origin: Origin
     """Who said so."""
@@ -138,6 +138,10 @@ class Signature(ApiModel):
     """What a request holds."""
     outputs: Columns = Field(default_factory=list)
     """What an answer holds."""
+    parameters: Columns | None = None
+    """What a request may set beside its inputs; left out by operators that did not look."""
+    digest: Sha256 | None = None
+    """SHA-256 of all that was said, where not all of it is listed above word for word, or a list is full."""
 
 
 class Score(ApiModel):

@@ -38,6 +38,7 @@ from crossfade.api.v1alpha1.spelling import (
     SageMakerApproval,
     SageMakerGroup,
 )
+from crossfade.api.v1alpha1.versioning import NamingPolicy, SemverPolicy, SemverStatus
 
 _SELECTORS = ("version", "alias", "stage")
 _ONE_SELECTOR = one_of(*_SELECTORS)
@@ -293,12 +294,20 @@ PicklePolicy = Literal["Allow", "KnownOnly", "Forbid"]
 
 
 class Policy(ApiModel):
-    """What the model's files may be, told by their bytes before any pod is started."""
+    """What the model's files, its version and its names may be, told before any pod is started."""
 
     pickle: PicklePolicy = "Allow"
     """Whether they may be pickles, which can run any code when they are loaded: `Allow` records what they would import,
     `KnownOnly` refuses those that import anything but what pickles of common models do, or cannot be read to their end,
     `Forbid` refuses them all."""
+    semver: SemverPolicy = "Warn"
+    """What a version is taken for that promises more than it keeps, measured against the highest lower release of the
+    model that is resolved in this namespace: `Warn` says so and serves it, `Enforce` refuses it, and also one of which
+    it cannot be told. A new major version promises nothing, and is refused never."""
+    naming: NamingPolicy = "Any"
+    """How the model and this object may be called: as people like, or by the `Convention`: `modelName` says no version
+    and nothing that another version makes untrue, such as `final`, and `metadata.name` is `modelName` and `version`,
+    such as `fraud-detector-v3.2.1-20240415-prod`."""
 
 
 class ModelVersionSpec(ApiModel):
@@ -315,7 +324,7 @@ class ModelVersionSpec(ApiModel):
     artifact: Artifact | None = None
     """What the bytes must be."""
     policy: Policy = Field(default_factory=Policy)
-    """What the files may be."""
+    """What the files, the version and the names may be."""
 
     @model_validator(mode="after")
     def _http_pinned(self) -> Self:
@@ -353,6 +362,8 @@ class Resolved(Facts):
     """mvd1 digest of the files."""
     files: Count
     """How many files there are."""
+    weights_digest: Sha256 | None = None
+    """mvd1 digest of the files that are not packaging, such as licenses, model cards, environments and examples."""
     size_bytes: LargeCount
     """Their size together, in bytes."""
     registry_version: Annotated[str, StringConstraints(max_length=64)] | None = None
@@ -367,11 +378,13 @@ class ModelVersionStatus(ApiModel):
     """Observed state; written by the operator alone."""
 
     conditions: Conditions = Field(default_factory=list)
-    """Ready, Resolved and, while they hold, Reconciling and Stalled."""
+    """Ready, Resolved, SemverKept once it is judged and, while they hold, Reconciling and Stalled."""
     observed_generation: Generation = -1
     """The `metadata.generation` that this status speaks of."""
     resolved: Resolved | None = None
     """What the source meant, frozen."""
+    semver: SemverStatus | None = None
+    """Whether the version is the right one for what changed, judged once, when the source was resolved."""
 
     @classmethod
     def of(cls, raw: dict[str, Any]) -> Self:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from io import BytesIO
 from typing import BinaryIO, Final, Literal
 
-from crossfade.api.v1alpha1.facts import Serialization
+from crossfade.api.v1alpha1.facts import Serialization, Signature
 from crossfade.observe.formats.report import MOST_FILES, Report, Verdict
 from crossfade.observe.formats.scan import Scan
 from crossfade.observe.formats.stream import Budget
@@ -32,6 +32,7 @@ class Inspection:
         self._budget = Budget(_STEPS)
         self._reports: dict[str, Report] = {}
         self._alike: dict[tuple[frozenset[str], Verdict], Report] = {}
+        self._signatures: dict[str, Signature | None] = {}
         self._told = 0
 
     def create(self, path: str, size: int, into: BinaryIO) -> BinaryIO:
@@ -42,6 +43,9 @@ class Inspection:
         """The file is written. Of very many suspects the first are told, and the others count."""
         if not report.formats and report.verdict is Verdict.SAFE:
             return
+        if "ONNX" in report.formats:
+            room = len(self._signatures) < MOST_FILES
+            self._signatures[path if room else ""] = report.signature if room else None
         told = bool(report.suspects or report.unreadable)
         if told and self._told < MOST_FILES:
             self._told += 1
@@ -53,6 +57,7 @@ class Inspection:
     def remove(self, path: str) -> None:
         """See verify.Look."""
         self._reports.pop(path, None)
+        self._signatures.pop(path, None)
 
     def result(self) -> Serialization:
         """Of all files that were written."""
@@ -67,6 +72,11 @@ class Inspection:
             imports=sorted({name for names in whole.suspects.values() for name in names}),
             suspects=said,
         )
+
+    def signature(self) -> Signature | None:
+        """What the model takes and gives, where all its files of a format that says so say the same."""
+        first, *others = self._signatures.values() or (None,)
+        return first if all(one == first for one in others) else None
 
 
 class _Seen(BytesIO):

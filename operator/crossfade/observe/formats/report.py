@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Final
 
+from crossfade.api.v1alpha1.facts import Signature
+
 _MOST: Final = 64
 MOST_FILES: Final = 128
 _MOST_TOLD: Final = 512
@@ -28,6 +30,8 @@ class Report:
     """What each file would import, by its path; those inside of others after a `!`."""
     unreadable: dict[str, str] = field(default_factory=dict)
     """Why a file could not be read, as a sentence goes on after its path."""
+    signature: Signature | None = None
+    """What goes into the file and what comes out, where it says so."""
 
     _told: int = 0
 

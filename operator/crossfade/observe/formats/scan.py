@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Final
 
 from crossfade.observe.formats.magic import HEAD_BYTES, format_of
+from crossfade.observe.formats.onnx import interface
 from crossfade.observe.formats.packed import CLOSED, Make, unpack, unpacking
 from crossfade.observe.formats.pickles import Pickles
 from crossfade.observe.formats.report import Report, Verdict
@@ -98,7 +99,7 @@ class Scan:
         if head.startswith(CLOSED):
             self._tell(Verdict.UNREADABLE, "is packed as it cannot be looked into")
         if self._inside < _MOST_INSIDE:
-            self._reading = self._opened(head)
+            self._reading = self._interface() if found == "ONNX" and not self._inside else self._opened(head)
         elif head.startswith(LOCAL) or unpacking(head) is not None:
             self._tell(Verdict.UNREADABLE, f"is packed more than {_MOST_INSIDE} times")
         if found == "HDF5":
@@ -144,6 +145,9 @@ class Scan:
                 self._tell(Verdict.UNREADABLE, str(failure))
             while self._open:
                 self._open[-1].finish()
+
+    def _interface(self) -> Pull[None]:
+        self.report.signature = yield from interface(self._stream, self._budget)
 
     # what is inside
 

@@ -64,6 +64,29 @@ def _boosters(features: np.ndarray, numbers: np.ndarray) -> None:
     light.save_model(HERE / "lightgbm.txt")
 
 
+def _interface() -> onnx.ModelProto:
+    """Inputs and outputs of all kinds, weights that are listed as an input, and a node with weights of its own."""
+    helper, types = onnx.helper, onnx.TensorProto
+    held = helper.make_map_type_proto(types.INT64, helper.make_tensor_type_proto(types.FLOAT, None))
+    inputs = [
+        helper.make_tensor_value_info("pixels", types.FLOAT, ["batch", 3, None, 4]),
+        helper.make_tensor_value_info("city", types.STRING, None),
+        helper.make_tensor_value_info("weight", types.DOUBLE, [2, 3]),
+    ]
+    outputs = [
+        helper.make_tensor_value_info("label", types.INT64, []),
+        helper.make_value_info("probabilities", helper.make_sequence_type_proto(held)),
+        helper.make_value_info(
+            "maybe", helper.make_optional_type_proto(helper.make_tensor_type_proto(types.BOOL, [1]))
+        ),
+    ]
+    weight = helper.make_tensor("weight", types.DOUBLE, [2, 3], np.arange(6.0))
+    constant = helper.make_tensor("", types.FLOAT, [9], np.zeros(9, np.float32).tobytes(), raw=True)
+    node = helper.make_node("Constant", [], ["unused"], value=constant)
+    graph = helper.make_graph([node], "g", inputs, outputs, [weight], doc_string="after the weights")
+    return helper.make_model(graph, producer_name="crossfade")
+
+
 def _tensors() -> None:
     weights = np.arange(6, dtype=np.float32).reshape(2, 3)
     save_file({"weight": weights}, HERE / "model.safetensors")
@@ -71,6 +94,7 @@ def _tensors() -> None:
     told = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in ("x", "y")]
     graph = onnx.helper.make_graph([node], "g", told[:1], told[1:])
     onnx.save(onnx.helper.make_model(graph, producer_name="crossfade"), HERE / "model.onnx")
+    onnx.save(_interface(), HERE / "interface.onnx")
     writer = gguf.GGUFWriter(str(HERE / "model.gguf"), "llama")
     writer.add_tensor("weight", weights)
     writer.write_header_to_file()

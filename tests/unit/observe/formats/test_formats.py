@@ -19,6 +19,7 @@ from tests.unit.observe.formats.looked import looked_at
 
 FILES = Path(__file__).parent / "files"
 _BY_LIBRARY = {
+    "interface.onnx": (["ONNX"], "None"),
     "model.onnx": (["ONNX"], "None"),
     "model.gguf": (["GGUF"], "None"),
     "model.safetensors": (["safetensors"], "None"),
