@@ -461,14 +461,14 @@ REFUSED = {
         "`sageMaker`, `vertexAI` and `wandb`",
     ),
     "something to be told to a registry that is told nothing": (
-        an_object("ModelRegistry", "risk", {"huggingFace": {}, "writeBack": {"tags": "Outcome"}}),
-        "must have `writeBack` beside `mlflow` or `sageMaker`",
+        an_object("ModelRegistry", "risk", {"git": {"address": "https://git"}, "writeBack": {"tags": "Outcome"}}),
+        "must have `writeBack.tags` beside `mlflow` alone: no other system is told such",
     ),
     "nothing to be told": (_told(), "must have at least one of `champion`, `challenger`, `tags` and `approval`"),
     "an approval where there is none": (_told(approval="Outcome"), "must have `writeBack.approval` beside `sageMaker`"),
     "an alias where there is none": (
         an_object("ModelRegistry", "risk", {"sageMaker": {"region": "x"}, "writeBack": {"champion": "live"}}),
-        "must have `writeBack.approval` beside `sageMaker`, and beside nothing else",
+        "must have `writeBack.champion` beside `mlflow` alone",
     ),
     "an approval and an alias": (_told(approval="Outcome", champion="live"), "must have nothing beside `approval`"),
     "one alias for two": (

@@ -18,7 +18,8 @@ from tests.support.faults import Proxy, proxy, refusing
 pytestmark = pytest.mark.cluster
 
 AT = "2026-01-01T00:00:00Z"
-TAGS = {"crossfade.dev/outcome": "Promoted", "crossfade.dev/reason": "StagesPassed: é, it was good"}
+RECORD = {"outcome": "Promoted", "reason": "StagesPassed: é, it was good"}
+TAGS = {f"crossfade.dev/{name}": text for name, text in RECORD.items()}
 
 
 @pytest.fixture
@@ -104,17 +105,17 @@ async def test_tags_are_written_where_they_differ_and_those_of_others_stay(
 ) -> None:
     access = Access("mlflow", front.url)
     mlflow.post("model-versions/set-tag", name=model, version="2", key="team/owner", value="risk")
-    await tell(access, Tag(model, "2", TAGS, "f", AT))
+    await tell(access, Tag(model, "2", RECORD, "f", AT))
     front.told.clear()
-    again = {**TAGS, "crossfade.dev/outcome": "RolledBack"}
+    again = {**RECORD, "outcome": "RolledBack"}
     await tell(access, Tag(model, "2", again, "g", AT), Tag(model, "2", again, "g", AT))
     assert len(front.told) == 1
-    assert tags(mlflow, model, "2") == {"team/owner": "risk", **again}
+    assert tags(mlflow, model, "2") == {"team/owner": "risk", **TAGS, "crossfade.dev/outcome": "RolledBack"}
 
 
 async def test_a_version_that_is_gone_needs_no_tags_and_gets_no_alias(front: Proxy, model: str) -> None:
     access = Access("mlflow", front.url)
-    await tell(access, Tag(model, "9", TAGS, "f", AT), Tag("nobody's", "1", TAGS, "f", AT))
+    await tell(access, Tag(model, "9", RECORD, "f", AT), Tag("nobody's", "1", RECORD, "f", AT))
     failure = await refused(access, Point(model, "champion", "champion", "9"))
     assert isinstance(failure, RefusedError)
     assert "check that version 9" in str(failure)
@@ -132,11 +133,11 @@ async def test_who_may_read_and_not_write_is_told_so_and_it_is_about_this_model_
         ways.append(by_password((name, password), mlflow_with_users.url))
         await check(ways[-1])
     access, editor, manager = ways
-    for deed in (Point(model, "champion", "champion", number), Tag(model, number, TAGS, "f", AT)):
+    for deed in (Point(model, "champion", "champion", number), Tag(model, number, RECORD, "f", AT)):
         failure = await refused(access, deed, password)
         assert isinstance(failure, RefusedError)
         assert "permission EDIT on the registered model" in str(failure)
-    await tell(editor, Point(model, "champion", "champion", number), Tag(model, number, TAGS, "f", AT))
+    await tell(editor, Point(model, "champion", "champion", number), Tag(model, number, RECORD, "f", AT))
     over = Release(model, "challenger", "champion", number)
     assert "permission MANAGE on the registered model" in str(await refused(editor, over, password))
     await tell(manager, over)

@@ -138,7 +138,7 @@ def proxy(
                 content = self.rfile.read(int(headers["content-length"]))
                 _write(self, made.answer(client, self.path, headers, content, self.command))
 
-            do_DELETE = do_POST  # noqa: N815 - the library's name
+            do_DELETE = do_PATCH = do_PUT = do_POST  # noqa: N815 - the library's names
 
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""

@@ -48,7 +48,8 @@ class MlflowServer:
 
     async def delete(self, path: str, told: Mapping[str, str]) -> None:
         """DELETE at `/api/2.0/<path>`, which MLflow wants told in a body. Raises as `get`."""
-        self._read(path, await self._web.delete(self._what, f"{_API}/{path}", json.dumps(told).encode(), _JSON))
+        content = json.dumps(told).encode()
+        self._read(path, await self._web.tell(self._what, f"{_API}/{path}", content, _JSON, "DELETE"))
 
     def _read(self, path: str, reply: Reply) -> dict[str, Any]:
         answer = json_object(reply.content)

@@ -123,14 +123,12 @@ class Web:
         is an answer, but what asks for time. Raises SourceError, in which `what` is named."""
         return await self._answer(what, self._url(what, path, parameters), headers or {}, None)
 
-    async def tell(self, what: str, path: str, content: bytes, headers: Mapping[str, str] | None = None) -> Reply:
-        """POST this content, with these headers besides. Any status is an answer. Raises SourceError, in which
-        `what` is named."""
-        return await self._answer(what, self._url(what, path), headers or {}, content)
-
-    async def delete(self, what: str, path: str, content: bytes, headers: Mapping[str, str] | None = None) -> Reply:
-        """As `tell`, by DELETE."""
-        return await self._answer(what, self._url(what, path), headers or {}, content, "DELETE")
+    async def tell(
+        self, what: str, path: str, content: bytes, headers: Mapping[str, str] | None = None, method: str = "POST"
+    ) -> Reply:
+        """POST this content, or send it by another method, with these headers besides. Any status is an answer. Raises
+        SourceError, in which `what` is named."""
+        return await self._answer(what, self._url(what, path), headers or {}, content, method)
 
     async def stream(
         self,

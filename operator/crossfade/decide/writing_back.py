@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from crossfade.api import meta
 from crossfade.api.v1alpha1.writeback import MOST_MODELS, MOST_OUTCOMES, GivenAlias, ToldOutcome, WriteBack, Written
 from crossfade.decide.going_back import MOST_ENDS
 from crossfade.model.writing import Approve, Deed, Ended, Point, Registered, Release, Role, Tag, Told
@@ -158,8 +157,8 @@ def _outcome(asked: WriteBack, one: _End) -> Tag | Approve | None:
     """What is said of how a rollout ended. An order of people, or another version, is no verdict on the model."""
     what, end = one.what, one.end
     if asked.tags is not None:
-        tags = _tags(one)
-        return Tag(what.model, what.version, tags, _fingerprint(tags), end.at)
+        record = _record(one)
+        return Tag(what.model, what.version, record, _fingerprint(record), end.at)
     if asked.approval is not None and end.result in _VERDICTS:
         approved = _VERDICTS[end.result]
         why = f"{end.result} by the Rollout {one.rollout} at {end.at}: {end.message}"[:_LONGEST_WHY]
@@ -168,9 +167,9 @@ def _outcome(asked: WriteBack, one: _End) -> Tag | Approve | None:
     return None
 
 
-def _tags(one: _End) -> Mapping[str, str]:
+def _record(one: _End) -> Mapping[str, str]:
     end = one.end
-    said = {
+    return {
         "outcome": end.result,
         "reason": f"{end.cause}: {end.message}",
         "rollout": one.rollout,
@@ -178,11 +177,10 @@ def _tags(one: _End) -> Mapping[str, str]:
         "at": end.at,
         "digest": one.what.digest,
     }
-    return {f"{meta.GROUP}/{name}": text for name, text in said.items()}
 
 
-def _fingerprint(tags: Mapping[str, str]) -> str:
-    return hashlib.sha256(json.dumps(tags, sort_keys=True).encode()).hexdigest()[:16]
+def _fingerprint(said: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _pruned(known: Written, wanted: Wanted) -> Written:

@@ -73,11 +73,12 @@ class Release:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """Write these tags to a version, and leave all others; `fingerprint` is of them, `at` is when the rollout ended."""
+    """Write down beside a version how its rollout ended, and leave what others wrote there. `record` has it by plain
+    names, such as `outcome`; `fingerprint` is of it, `at` is when the rollout ended."""
 
     model: str
     version: str
-    tags: Mapping[str, str] = field(hash=False)
+    record: Mapping[str, str] = field(hash=False)
     fingerprint: str
     at: str
 

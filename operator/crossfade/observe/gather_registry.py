@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from crossfade.api.v1alpha1 import ModelRegistrySpec, ModelRegistryStatus
 from crossfade.api.v1alpha1.modelversion import ResolvedAccess
+from crossfade.model.registered import model_named
 from crossfade.model.snapshot import RegistryFacts, RegistrySnapshot
 from crossfade.model.writing import Attempt, Ended, Registered, Told
 from crossfade.observe.cache import Cache
@@ -74,8 +75,9 @@ def _registered(cache: Cache, namespace: str, name: str, access: ResolvedAccess)
     same = (known.get("name"), known.get("system"), known.get("address"), known.get("options") or {}) == here
     if not same or "registryVersion" not in resolved:
         return None
-    # `models:/<name>/<version>` of MLflow; of SageMaker the address of the group, and the version's number
-    model = resolved["uri"].rpartition("/")[0].removeprefix("models:/")
+    model = model_named(access.system, resolved["uri"])
+    if model is None:
+        return None
     return Registered(model, resolved["registryVersion"], resolved["digest"], resolved["uri"])
 
 

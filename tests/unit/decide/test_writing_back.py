@@ -86,13 +86,13 @@ def test_the_outcome_is_in_the_tags_of_its_version_with_what_shows_it() -> None:
     assert [(deed.model, deed.version) for deed in deeds] == [("churn", "2"), ("churn", "1")]
     (newest, _) = deeds
     assert isinstance(newest, Tag)
-    assert newest.tags == {
-        "crossfade.dev/outcome": "RolledBack",
-        "crossfade.dev/reason": "StagesPassed: it was good",
-        "crossfade.dev/rollout": "ml/fraud",
-        "crossfade.dev/evidence": "ml/fraud/fraud-2",
-        "crossfade.dev/at": "2026-01-01T00:00:05.000000Z",
-        "crossfade.dev/digest": of(2).digest,
+    assert newest.record == {
+        "outcome": "RolledBack",
+        "reason": "StagesPassed: it was good",
+        "rollout": "ml/fraud",
+        "evidence": "ml/fraud/fraud-2",
+        "at": "2026-01-01T00:00:05.000000Z",
+        "digest": of(2).digest,
     }
 
 
@@ -122,8 +122,8 @@ def test_of_several_outcomes_of_a_version_the_newest_is_told_whoever_had_it() ->
     for order in (told, told[::-1]):
         (deed,) = telling(WriteBack(tags="Outcome"), order, []).deeds
         assert isinstance(deed, Tag)
-        assert deed.tags["crossfade.dev/outcome"] == "Promoted"
-        assert deed.tags["crossfade.dev/rollout"] == "ml/b"
+        assert deed.record["outcome"] == "Promoted"
+        assert deed.record["rollout"] == "ml/b"
 
 
 def test_rollouts_of_one_model_that_differ_leave_the_alias_where_it_is_and_are_named() -> None:

@@ -56,8 +56,8 @@ class Book(Answering):
                 self.aliases[alias] = number
             case Release(alias=alias):
                 self.aliases.pop(alias, None)
-            case Tag(version=number, tags=tags):
-                self.tags[number] = dict(tags)
+            case Tag(version=number, record=record):
+                self.tags[number] = dict(record)
 
 
 def said(cluster: FakeCluster, kind: str) -> tuple[str, str, str]:
@@ -104,7 +104,7 @@ async def test_a_first_version_is_written_back_and_a_restart_asks_and_writes_not
     book = Book()
     cluster, clock, _ = await serving(book)
     assert book.aliases == {"champion": "1"}
-    assert book.tags["1"]["crossfade.dev/outcome"] == "Promoted"
+    assert book.tags["1"]["outcome"] == "Promoted"
     assert said(cluster, "WrittenBack")[:2] == ("True", "WrittenBack")
     assert said(cluster, "Ready")[:2] == ("True", "Reached")
     clock.at += 60

@@ -3,6 +3,7 @@
 from typing import Final
 
 from crossfade.adapters.mlflow_server import MlflowError, MlflowServer
+from crossfade.api import meta
 from crossfade.model.loose import objects
 from crossfade.model.writing import Approve, Deed, Point, Release, Tag
 from crossfade.ports import RefusedError, SourceError
@@ -50,7 +51,8 @@ class MlflowWriting:
                 return
             raise
         known = {tag.get("key"): tag.get("value") for tag in objects((found or {}).get("tags"))}
-        for key, value in deed.tags.items():
+        for name, value in deed.record.items():
+            key = f"{meta.GROUP}/{name}"
             if known.get(key) != value:
                 await self._server.post("mlflow/model-versions/set-tag", {**which, "key": key, "value": value})
 

@@ -1,5 +1,6 @@
 """ModelRegistry: where models are registered, and how the operator and the loaders are let in."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
@@ -9,6 +10,7 @@ from crossfade.api.v1alpha1.common import (
     Conditions,
     DnsLabel,
     Generation,
+    JsonDict,
     ObjectName,
     cel,
     given,
@@ -33,14 +35,26 @@ _REGION_OF_S3 = cel("!has(self.region) || self.uri.startsWith('s3:')", "must hav
 _ACCOUNT_OF_AZURE = cel(
     "has(self.account) == self.uri.startsWith('az:')", "must have `account` beside an az address, and beside no other"
 )
-_WRITES = cel(
-    "!has(self.writeBack) || has(self.mlflow) || has(self.sageMaker)",
-    "must have `writeBack` beside `mlflow` or `sageMaker`: other systems are told nothing",
-)
-_APPROVES = cel(
-    "!has(self.writeBack) || has(self.writeBack.approval) == has(self.sageMaker)",
-    "must have `writeBack.approval` beside `sageMaker`, and beside nothing else",
-)
+_ALIASED = ("mlflow",)
+_TOLD: Mapping[str, tuple[str, ...]] = {
+    "approval": ("sageMaker",),
+    "challenger": _ALIASED,
+    "champion": _ALIASED,
+    "tags": ("mlflow",),
+}
+"""The systems that can be told, by the members of `writeBack`."""
+
+
+def _told_to(member: str, systems: Sequence[str]) -> JsonDict:
+    known = " || ".join(f"has(self.{system})" for system in systems)
+    said = " or ".join(filter(None, [", ".join(f"`{system}`" for system in systems[:-1]), f"`{systems[-1]}`"]))
+    return cel(
+        f"!has(self.writeBack) || !has(self.writeBack.{member}) || {known}",
+        f"must have `writeBack.{member}` beside {said} alone: no other system is told such",
+    )
+
+
+_TELLS: Mapping[str, JsonDict] = {member: _told_to(member, systems) for member, systems in _TOLD.items()}
 
 
 _AzureName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", max_length=260)]
@@ -198,7 +212,7 @@ class Tls(ApiModel):
 class ModelRegistrySpec(ApiModel):
     """One registry. It may be edited: ModelVersions that are resolved keep what they were resolved with."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_ONE_SYSTEM, _WRITES, _APPROVES))
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_SYSTEM, *_TELLS.values()))
 
     azure_ml: Annotated[AzureMlRegistry | None, Field(alias="azureML")] = None
     """A workspace or a registry of Azure Machine Learning."""
@@ -229,10 +243,9 @@ class ModelRegistrySpec(ApiModel):
     def _one_system(self) -> Self:
         if len(given(self, SYSTEMS)) != 1:
             raise ValueError(_ONE_SYSTEM["message"])
-        if self.write_back is not None and self.mlflow is None and self.sage_maker is None:
-            raise ValueError(_WRITES["message"])
-        if self.write_back is not None and (self.write_back.approval is None) != (self.sage_maker is None):
-            raise ValueError(_APPROVES["message"])
+        for member in given(self.write_back, _TOLD) if self.write_back is not None else ():
+            if not given(self, _TOLD[member]):
+                raise ValueError(_TELLS[member]["message"])
         return self
 
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model
 from crossfade.api.v1alpha1.common import ApiModel, Timestamp, cel, validations
 
 _RESERVED = r"[lL][aA][tT][eE][sS][tT]|[vV][0-9]+"
-_FREE = cel(f"!self.matches('^({_RESERVED})$')", "must not be `latest`, nor `v` and a number: those are MLflow's own")
+_FREE = cel(f"!self.matches('^({_RESERVED})$')", "must not be `latest`, nor `v` and a number: those are registries' own")
 _AT_LEAST_ONE = cel(
     "has(self.champion) || has(self.challenger) || has(self.tags) || has(self.approval)",
     "must have at least one of `champion`, `challenger`, `tags` and `approval`; leave `writeBack` out to write nothing",
@@ -50,7 +50,7 @@ class WriteBack(ApiModel):
     challenger: Alias | None = None
     """The alias of the version that is being rolled out; taken away when that ends."""
     tags: Literal["Outcome"] | None = None
-    """`Outcome`: how its rollout ended, as tags `crossfade.dev/…` of the version."""
+    """`Outcome`: how its rollout ended, as tags of the version; docs/registries says how each system has them."""
     approval: Literal["Outcome"] | None = None
     """`Outcome`: a version that was promoted is approved, one that was rolled back is rejected."""
 
