@@ -462,13 +462,13 @@ REFUSED = {
     ),
     "something to be told to a registry that is told nothing": (
         an_object("ModelRegistry", "risk", {"git": {"address": "https://git"}, "writeBack": {"tags": "Outcome"}}),
-        "must have `writeBack.tags` beside `mlflow` alone: no other system is told such",
+        "must have `writeBack.tags` beside `mlflow` or `wandb` alone: no other system is told such",
     ),
     "nothing to be told": (_told(), "must have at least one of `champion`, `challenger`, `tags` and `approval`"),
     "an approval where there is none": (_told(approval="Outcome"), "must have `writeBack.approval` beside `sageMaker`"),
     "an alias where there is none": (
         an_object("ModelRegistry", "risk", {"sageMaker": {"region": "x"}, "writeBack": {"champion": "live"}}),
-        "must have `writeBack.champion` beside `mlflow` alone",
+        "must have `writeBack.champion` beside `mlflow` or `wandb` alone",
     ),
     "an approval and an alias": (_told(approval="Outcome", champion="live"), "must have nothing beside `approval`"),
     "one alias for two": (

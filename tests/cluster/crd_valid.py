@@ -279,6 +279,7 @@ VALID: dict[str, list[Spec]] = {
             "writeBack": {"champion": "champion", "challenger": "vNext", "tags": "Outcome"},
         },
         {"mlflow": {"address": "https://mlflow"}, "writeBack": {"champion": "latest-good"}},
+        {"wandb": {}, "writeBack": {"champion": "champion", "challenger": "vNext", "tags": "Outcome"}},
         {"objectStore": {"uri": "s3://models"}},
         {
             "objectStore": {"uri": "s3://models/risk/", "endpoint": "http://minio:9000", "region": "eu-central-1"},

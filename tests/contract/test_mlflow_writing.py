@@ -1,24 +1,22 @@
 """Catches an MLflow that is told what was not decided, is told it again and again, or over what others did."""
 
-import traceback
 import uuid
 from collections.abc import Iterator
 
 import httpx
 import pytest
 from crossfade.model.access import Access
-from crossfade.model.writing import Deed, Point, Release, Tag
-from crossfade.ports import Asked, RefusedError, SourceError, WriteBack
+from crossfade.model.writing import Point, Release, Tag
+from crossfade.ports import Asked, RefusedError, SourceError
 
 from tests.contract.conftest import MLFLOW_ADMIN, MlflowBench
 from tests.contract.registry_contract import opened
+from tests.contract.telling import AT, RECORD, refused, tell
 from tests.contract.test_mlflow_registry import by_password
 from tests.support.faults import Proxy, proxy, refusing
 
 pytestmark = pytest.mark.cluster
 
-AT = "2026-01-01T00:00:00Z"
-RECORD = {"outcome": "Promoted", "reason": "StagesPassed: é, it was good"}
 TAGS = {f"crossfade.dev/{name}": text for name, text in RECORD.items()}
 
 
@@ -36,28 +34,10 @@ def model(mlflow: MlflowBench) -> str:
     return name
 
 
-async def tell(access: Access, *deeds: Deed) -> None:
-    """As the operator does it."""
-    async with opened(access) as found:
-        registry = found.registry
-        assert isinstance(registry, WriteBack)
-        for deed in deeds:
-            await registry.record(deed)
-
-
 async def check(access: Access) -> None:
     async with opened(access) as found:
         assert isinstance(found.registry, Asked)
         await found.registry.check()
-
-
-async def refused(access: Access, deed: Deed, *canaries: str) -> SourceError:
-    """How telling ends, with no secret in it."""
-    with pytest.raises(SourceError) as failure:
-        await tell(access, deed)
-    shown = "".join(traceback.format_exception(failure.value)) + repr(failure.value)
-    assert [secret for secret in canaries if secret in shown] == []
-    return failure.value
 
 
 def version(mlflow: MlflowBench, path: str, **which: str) -> dict[str, object]:

@@ -4,13 +4,12 @@ import json
 from collections.abc import Iterator
 
 import pytest
-from crossfade.model.access import Access
-from crossfade.model.writing import Approve, Deed, Point
-from crossfade.ports import RefusedError, SourceError, WriteBack
+from crossfade.model.writing import Approve, Point
+from crossfade.ports import RefusedError
 
-from tests.contract.registry_contract import opened
 from tests.contract.sagemaker_bench import Group, as_amazon, way_in
 from tests.contract.store_bench import S3Bench
+from tests.contract.telling import refused, tell
 from tests.support.faults import Proxy, proxy, refusing
 
 
@@ -25,19 +24,6 @@ def front(users_of_s3: S3Bench) -> Iterator[Proxy]:
 @pytest.fixture
 def group(users_of_s3: S3Bench) -> Group:
     return Group(users_of_s3)
-
-
-async def tell(access: Access, deed: Deed) -> None:
-    async with opened(access) as found:
-        assert isinstance(found.registry, WriteBack)
-        await found.registry.record(deed)
-
-
-async def refused(access: Access, deed: Deed, *canaries: str) -> SourceError:
-    with pytest.raises(SourceError) as failure:
-        await tell(access, deed)
-    assert [secret for secret in canaries if secret in repr(failure.value)] == []
-    return failure.value
 
 
 def verdict(arn: str, *, approved: bool, why: str = "Promoted: é") -> Approve:

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from crossfade.adapters.wandb_address import parsed
+from crossfade.model.writing import Point, Release, Tag
 
 from testbed.binaries.environments import python_env
 from tests.contract.loads import digest_of
 from tests.contract.registry_contract import digest, opened, resolve
+from tests.contract.telling import AT, RECORD, tell
 from tests.contract.wandb_bench import (
     ITS_ENTITY,
     ORGANIZATION,
@@ -20,7 +22,9 @@ from tests.contract.wandb_bench import (
     STRANGER,
     a_cloud,
     a_link,
+    a_path,
     a_subject,
+    logged,
     source,
     way_in,
 )
@@ -44,9 +48,9 @@ def wandb_environment() -> Path:
     return python_env("wandb")
 
 
-def by_the_client(cloud: Cloud, name: str, key: str, folder: Path, environment: Path) -> dict[str, Any]:
+def by_the_client(cloud: Cloud, name: str, key: str, folder: Path, environment: Path, **more: Any) -> dict[str, Any]:
     """What W&B's own client makes of it."""
-    told = json.dumps({"address": cloud.url, "key": key, "name": name, "folder": str(folder / "files")})
+    told = json.dumps({"address": cloud.url, "key": key, "name": name, "folder": str(folder / "files"), **more})
     folders = {name: str(folder / name) for name in ("HOME", "WANDB_CACHE_DIR", "WANDB_DATA_DIR", "WANDB_DIR")}
     quiet = {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true", "PYTHONDONTWRITEBYTECODE": "1"}
     variables = {**folders, **quiet, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
@@ -97,3 +101,30 @@ def test_wandbs_own_client_is_refused_as_we_are(cloud: Cloud, tmp_path: Path, wa
         (f"{place}/model:v0", STRANGER, "user is not logged in"),
     ):
         assert error in by_the_client(cloud, name, key, tmp_path, wandb_environment)["error"]
+
+
+async def test_wandbs_own_client_sees_what_was_told_and_says_the_like_of_it_alike(
+    cloud: Cloud, tmp_path: Path, wandb_environment: Path
+) -> None:
+    access, plain = way_in(READER, cloud.url), a_path()
+    logged(cloud, plain, 1)
+    for path, index in ((plain, 0), (a_link(cloud), 1)):
+        version = f"v{index}"
+        await tell(access, Point(path, "challenger", "challenger", version), Tag(path, version, RECORD, "f", AT))
+        cloud.written.clear()
+        saves = {"alias": "champion", "takes": "challenger", "metadata": {"theirs": True}}
+        theirs = by_the_client(cloud, f"{path}:{version}", READER, tmp_path, wandb_environment, saves=saves)
+        assert "error" not in theirs
+        assert (theirs["version"], theirs["metadata"]) == (version, {"crossfade": RECORD, "theirs": True})
+        assert ("champion" in theirs["aliases"], "challenger" in theirs["aliases"]) == (True, False)
+        pointed, taken, updated = [{name: value for name, value in one.items() if value} for one in cloud.written]
+        assert updated.keys() >= {"artifactID", "metadata"}
+        cloud.alias(path, "challenger", index)
+        cloud.alias(path, "champion", -1)
+        cloud.written.clear()
+        await tell(
+            access,
+            Point(path, "champion", "champion", version),
+            Release(path, "challenger", "challenger", version),
+        )
+        assert cloud.written == [pointed, taken]

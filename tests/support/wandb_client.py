@@ -1,6 +1,7 @@
 """Run by the Python of testbed/envs/wandb.txt: what W&B's own client makes of an artifact, told as JSON.
 
-Its argument is JSON too: `address`, `key`, `name` as people write it, and `folder`, where files go.
+Its argument is JSON too: `address`, `key`, `name` as people write it, and `folder`, where files go; with `saves`, which
+has `alias`, `takes` and `metadata`, it gives that alias first, takes the other one away, and adds to the metadata.
 """
 
 import base64
@@ -16,6 +17,12 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
     try:
         api = wandb.Api(overrides={"base_url": asked["address"]}, api_key=asked["key"])
         artifact = api.artifact(asked["name"])
+        if saves := asked.get("saves"):
+            artifact.aliases.append(saves["alias"])
+            artifact.aliases.remove(saves["takes"])
+            artifact.metadata.update(saves["metadata"])
+            artifact.save()
+            artifact = api.artifact(asked["name"])
         artifact.download(root=asked["folder"], skip_cache=True)
     except Exception as failure:
         return {"error": f"{type(failure).__name__}: {failure}"}
@@ -28,6 +35,7 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         "id": artifact.id,
         "digest": artifact.digest,
         "aliases": artifact.aliases,
+        "metadata": artifact.metadata,
         "files": files,
         "run": "/".join(run.path) if run else None,
         "commit": run.commit if run else None,

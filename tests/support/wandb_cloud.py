@@ -83,11 +83,14 @@ class DeniedError(Exception):
 
 @dataclass
 class Cloud:
-    """`keys` are the users by their API keys; `readers` are those who may read a project, everybody where it is not
-    in there. Files are sent from `elsewhere`, where that is set, else from where the question came to."""
+    """`keys` are the users by their API keys; `readers` are those who may read a project, and `writers` those who may
+    write to it, everybody where it is not in there. `written` has what mutations were told. Files are sent from
+    `elsewhere`, where that is set, else from where the question came to."""
 
     keys: dict[str, str] = field(default_factory=dict)
     readers: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    writers: dict[tuple[str, str], set[str]] = field(default_factory=dict)
+    written: list[Json] = field(default_factory=list)
     organizations: dict[str, str] = field(default_factory=dict)
     elsewhere: str = ""
     url: str = ""
@@ -121,7 +124,8 @@ class Cloud:
     def answer(self, told: Json, user: str | None, base: str) -> tuple[int, Json]:
         """What GraphQL says to this user."""
         try:
-            root = _Schema(self, user, self.elsewhere or base).root()
+            schema = _Schema(self, user, self.elsewhere or base)
+            root = schema.mutations() if told["query"].lstrip().startswith("mutation") else schema.root()
             return 200, {"data": answered(told["query"], told.get("variables") or {}, root)}
         except QueryError as failure:
             return 400, {"errors": [{"message": str(failure)}], "data": None}
@@ -151,6 +155,43 @@ class _Schema:
             "serverInfo": {"features": [{"name": "ARTIFACT_DIGEST_ALGORITHM", "isEnabled": True}]},
         }
 
+    def mutations(self) -> Json:
+        return {
+            "addAliases": lambda input: self._aliases(input, taken=False),
+            "deleteAliases": lambda input: self._aliases(input, taken=True),
+            "updateArtifact": lambda input: self._update(input),
+        }
+
+    def _aliases(self, told: Json, *, taken: bool) -> Json:
+        """An alias means one version of a collection; it is taken from the artifact that is named alone."""
+        self.cloud.written.append(told)
+        for one in told["aliases"]:
+            place = one["entityName"], one["projectName"], one["artifactCollectionName"]
+            self._may_write(one["entityName"], one["projectName"])
+            kept = self.cloud.collections[place]
+            index = next(at for at, artifact in enumerate(kept.versions) if artifact.id == told["artifactID"])
+            if not taken:
+                kept.aliases[one["alias"]] = index
+            elif kept.aliases.get(one["alias"]) == index:
+                del kept.aliases[one["alias"]]
+        return {"success": True}
+
+    def _update(self, told: Json) -> Json:
+        """What is left out, or null, stays."""
+        self.cloud.written.append(told)
+        artifact = next(one for one in self.cloud.artifacts if one.id == told["artifactID"])
+        self._may_write(artifact.entity, artifact.project)
+        if told.get("metadata") is not None:
+            artifact.metadata = json.loads(told["metadata"])
+        return {"artifact": self._artifact(artifact)}
+
+    def _may_write(self, entity: str, project: str) -> None:
+        if not self._writes(entity, project):
+            raise DeniedError
+
+    def _writes(self, entity: str, project: str) -> bool:
+        return self.user in self.cloud.writers.get((entity, project), {self.user})
+
     def _viewer(self) -> Json | None:
         if self.user is None:
             return None
@@ -169,6 +210,7 @@ class _Schema:
             raise DeniedError
         return {
             **_project_info(entity, name),
+            "readOnly": not self._writes(entity, name),
             "artifactCollectionMembership": lambda **told: self._membership(entity, name, *told["name"].split(":")),
             "artifactCollection": lambda **told: self._collection(entity, name, told["name"]),
             "run": lambda **told: self._run_named(entity, name, told["name"]),

@@ -1,5 +1,7 @@
 """Whether a ModelSource follows what its own ModelRegistry is told of rollouts: then moves would follow moves."""
 
+from collections.abc import Iterator
+
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
 from crossfade.decide.plan import Situation, Standing
@@ -11,18 +13,25 @@ def echo(spec: ModelSourceSpec, registry: RegistryFacts | None) -> Situation | N
     asked = registry.spec.write_back if registry is not None else None
     if registry is None or asked is None:
         return None
-    if spec.mlflow is not None and spec.mlflow.alias is not None:
+    for selector, name in _names(spec):
         for field, alias in (("champion", asked.champion), ("challenger", asked.challenger)):
             # some of MLflow's databases take both for the same
-            if alias is not None and alias.casefold() == spec.mlflow.alias.casefold():
-                followed = f"spec.mlflow.alias: {spec.mlflow.alias}"
-                right = "follow an alias that only people and training move, such as `candidate`"
-                return _refused(followed, f"writeBack.{field}: {alias}", registry.name, right)
+            if alias is not None and alias.casefold() == name.casefold():
+                right = "follow one that only people and training move, such as `candidate`"
+                return _refused(f"spec.{selector}: {name}", f"writeBack.{field}: {alias}", registry.name, right)
     pending = spec.sage_maker is not None and spec.sage_maker.approval_status == "PendingManualApproval"
     if pending and asked.approval is not None:
         followed = "spec.sageMaker.approvalStatus: PendingManualApproval"
         return _refused(followed, "writeBack.approval: Outcome", registry.name, "follow `Approved`")
     return None
+
+
+def _names(spec: ModelSourceSpec) -> Iterator[tuple[str, str]]:
+    """The field and the name that is followed, where it is one that `writeBack` can move."""
+    if spec.mlflow is not None and spec.mlflow.alias is not None:
+        yield "mlflow.alias", spec.mlflow.alias
+    if spec.wandb is not None:
+        yield "wandb.alias", spec.wandb.alias
 
 
 def _refused(followed: str, written: str, registry: str, right: str) -> Situation:

@@ -7,13 +7,14 @@ from typing import Final
 _NAMED: Final[Mapping[str, re.Pattern[str]]] = {
     "mlflow": re.compile(r"models:/(.+)/[^/]+"),
     "sageMaker": re.compile(r"(.+)/[^/]+"),
+    "wandb": re.compile(r"wandb://([^/]+/[^/]+/[^/:]+):v[0-9]+"),
 }
 """The references of the systems that are told of rollouts; the group is the model."""
 
 
 def model_named(system: str, reference: str) -> str | None:
     """The model that a version with this reference is of; None where the system is told nothing. It is MLflow's name,
-    and SageMaker's address of the group."""
+    SageMaker's address of the group, and of W&B `<entity>/<project>/<collection>`."""
     pattern = _NAMED.get(system)
     found = pattern.fullmatch(reference) if pattern is not None else None
     return found[1] if found is not None else None

@@ -40,6 +40,21 @@ def test_an_alias_that_is_written_after_each_rollout_moves_nothing_and_both_fiel
     assert f"`spec.writeBack.{field}: live` of the ModelRegistry risk" in found.situation.message
 
 
+@pytest.mark.parametrize(
+    ("followed", "system", "selector"),
+    [
+        ({"wandb": {"entity": "e", "project": "p", "collection": "c", "alias": "live"}}, {"wandb": {}}, "wandb.alias"),
+    ],
+)
+def test_so_does_what_other_systems_have_for_an_alias(
+    followed: dict[str, Any], system: dict[str, Any], selector: str
+) -> None:
+    found = plan(followed, system | {"writeBack": {"champion": "live"}})
+    assert (found.move, found.situation.reason) == (None, "FollowsItself")
+    assert f"`spec.{selector}: live`" in found.situation.message
+    assert plan(followed, system | {"writeBack": {"champion": "champion"}}).move is not None
+
+
 def test_what_is_pending_moves_nothing_where_approvals_are_written() -> None:
     found = plan(PENDING, AMAZON | {"writeBack": {"approval": "Outcome"}})
     assert (found.move, found.situation.reason) == (None, "FollowsItself")

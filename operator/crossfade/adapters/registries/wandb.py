@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any, Final
 
 from crossfade.adapters.registries.wandb_facts import facts, kind, project_page, registry_page
+from crossfade.adapters.registries.wandb_writing import WandbWriting
 from crossfade.adapters.wandb_address import DIGEST, REGISTRY_PREFIX, WandbAddress
 from crossfade.adapters.wandb_server import WandbError, WandbServer
 from crossfade.adapters.web import LargeAnswerError
@@ -12,6 +13,7 @@ from crossfade.ports import Reference, SourceError
 if TYPE_CHECKING:
     from crossfade.api.v1alpha1.hosted import WandbSource
     from crossfade.api.v1alpha1.modelversion import Source
+    from crossfade.model.writing import Deed
 
 Json = dict[str, Any]
 _MEND: Final = "register it there, or correct `source.wandb`"
@@ -68,6 +70,11 @@ class WandbRegistry:
     def __init__(self, server: WandbServer) -> None:
         self._server = server
         self._what = f"W&B at {server.shown}"
+        self._writing = WandbWriting(server)
+
+    async def record(self, deed: "Deed") -> None:
+        """See ports.WriteBack."""
+        await self._writing.record(deed)
 
     async def resolve(self, source: "Source") -> Reference:
         """Follow the alias once. Raises SourceError; what is missing may still appear, so that is retried."""

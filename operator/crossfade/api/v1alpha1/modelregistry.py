@@ -35,12 +35,12 @@ _REGION_OF_S3 = cel("!has(self.region) || self.uri.startsWith('s3:')", "must hav
 _ACCOUNT_OF_AZURE = cel(
     "has(self.account) == self.uri.startsWith('az:')", "must have `account` beside an az address, and beside no other"
 )
-_ALIASED = ("mlflow",)
+_ALIASED = ("mlflow", "wandb")
 _TOLD: Mapping[str, tuple[str, ...]] = {
     "approval": ("sageMaker",),
     "challenger": _ALIASED,
     "champion": _ALIASED,
-    "tags": ("mlflow",),
+    "tags": ("mlflow", "wandb"),
 }
 """The systems that can be told, by the members of `writeBack`."""
 

@@ -8,7 +8,9 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model
 from crossfade.api.v1alpha1.common import ApiModel, Timestamp, cel, validations
 
 _RESERVED = r"[lL][aA][tT][eE][sS][tT]|[vV][0-9]+"
-_FREE = cel(f"!self.matches('^({_RESERVED})$')", "must not be `latest`, nor `v` and a number: those are registries' own")
+_FREE = cel(
+    f"!self.matches('^({_RESERVED})$')", "must not be `latest`, nor `v` and a number: those are registries' own"
+)
 _AT_LEAST_ONE = cel(
     "has(self.champion) || has(self.challenger) || has(self.tags) || has(self.approval)",
     "must have at least one of `champion`, `challenger`, `tags` and `approval`; leave `writeBack` out to write nothing",
@@ -87,7 +89,7 @@ class ToldOutcome(ApiModel):
 class Written(ApiModel):
     """What a registry has acknowledged about one model. It is not looked at again, whoever changes it there."""
 
-    name: Annotated[str, StringConstraints(max_length=256)]
+    name: Annotated[str, StringConstraints(max_length=512)]
     """The model's name in the registry."""
     champion: GivenAlias | None = None
     """The alias of what is stable."""
