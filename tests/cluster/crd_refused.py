@@ -41,6 +41,9 @@ def metric_template(**changes: Any) -> Object:
     return an_object("MetricTemplate", "errors", {**copy.deepcopy(VALID["MetricTemplate"][0]), **changes})
 
 
+GOOGLE: Object = {"project": "risk-1", "location": "europe-west4"}
+
+
 def _told(**asked: str) -> Object:
     """A ModelRegistry that is to be told this."""
     return an_object("ModelRegistry", "risk", {"mlflow": {"address": "https://mlflow"}, "writeBack": asked})
@@ -462,13 +465,13 @@ REFUSED = {
     ),
     "something to be told to a registry that is told nothing": (
         an_object("ModelRegistry", "risk", {"git": {"address": "https://git"}, "writeBack": {"tags": "Outcome"}}),
-        "must have `writeBack.tags` beside `mlflow` or `wandb` alone: no other system is told such",
+        "must have `writeBack.tags` beside `mlflow`, `vertexAI` or `wandb` alone: no other system is told such",
     ),
     "nothing to be told": (_told(), "must have at least one of `champion`, `challenger`, `tags` and `approval`"),
     "an approval where there is none": (_told(approval="Outcome"), "must have `writeBack.approval` beside `sageMaker`"),
     "an alias where there is none": (
         an_object("ModelRegistry", "risk", {"sageMaker": {"region": "x"}, "writeBack": {"champion": "live"}}),
-        "must have `writeBack.champion` beside `mlflow` or `wandb` alone",
+        "must have `writeBack.champion` beside `mlflow`, `vertexAI` or `wandb` alone",
     ),
     "an approval and an alias": (_told(approval="Outcome", champion="live"), "must have nothing beside `approval`"),
     "one alias for two": (
@@ -476,6 +479,14 @@ REFUSED = {
         "must have different aliases in `champion` and `challenger`",
     ),
     "an alias of MLflow's own": (_told(challenger="V7"), "must not be `latest`, nor `v` and a number"),
+    "an alias that Vertex AI refuses": (
+        an_object("ModelRegistry", "risk", {"vertexAI": GOOGLE, "writeBack": {"champion": "Live"}}),
+        "must have aliases in `writeBack` beside `vertexAI` of two to 128 letters",
+    ),
+    "an alias that Vertex AI never lets go": (
+        an_object("ModelRegistry", "risk", {"vertexAI": GOOGLE, "writeBack": {"challenger": "default"}}),
+        "must have another alias than `default`",
+    ),
     "an alias that MLflow refuses": (_told(champion="a b"), "spec.writeBack.champion in body should match"),
     "a repository that leads elsewhere": (
         model_version(source={"huggingFace": {"repo": "../x", "revision": "main"}}),

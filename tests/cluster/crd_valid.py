@@ -279,6 +279,10 @@ VALID: dict[str, list[Spec]] = {
             "writeBack": {"champion": "champion", "challenger": "vNext", "tags": "Outcome"},
         },
         {"mlflow": {"address": "https://mlflow"}, "writeBack": {"champion": "latest-good"}},
+        {
+            "vertexAI": {"project": "risk-1", "location": "europe-west4"},
+            "writeBack": {"champion": "default", "challenger": "c-1", "tags": "Outcome"},
+        },
         {"wandb": {}, "writeBack": {"champion": "champion", "challenger": "vNext", "tags": "Outcome"}},
         {"objectStore": {"uri": "s3://models"}},
         {

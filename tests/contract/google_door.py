@@ -58,14 +58,14 @@ class GoogleDoor:
         self.tokens[token] = who, str(claims.get("scope"))
         return token
 
-    def refuses(self, headers: Mapping[str, str], scope: str) -> int | None:
-        """The status for those who may not read, or whose token is of no such scope: for storage Google would take that
-        of the whole platform too, and this door does not. None for those who may."""
+    def refuses(self, headers: Mapping[str, str], scope: str, may: tuple[str, ...] = ("reader",)) -> int | None:
+        """The status for those who are none of these, or whose token is of no such scope: for storage Google would take
+        that of the whole platform too, and this door does not. None for those who may."""
         known = self.tokens.get(headers.get("authorization", "").removeprefix("Bearer "))
         if known is None:
             return 401
         who, scopes = known
-        return None if who == "reader" and scope in scopes.split() else 403
+        return None if who in may and scope in scopes.split() else 403
 
 
 def _unpacked(text: str) -> bytes:

@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 from crossfade.model.manifest import File, mvd1
+from crossfade.model.writing import Point, Release, Tag
 
 from testbed.binaries.environments import python_env
 from tests.contract.registry_contract import digest, opened, resolve
+from tests.contract.telling import AT, RECORD, tell
 from tests.contract.vertex_bench import LOCATION, PROJECT, VertexBench, a_bench, source
 
 pytestmark = pytest.mark.slow
@@ -32,10 +34,12 @@ def vertex_environment() -> Path:
     return python_env("vertex")
 
 
-def by_the_client(bench: VertexBench, name: str, who: str, home: Path, environment: Path) -> dict[str, Any]:
+def by_the_client(
+    bench: VertexBench, name: str, who: str, home: Path, environment: Path, **more: Any
+) -> dict[str, Any]:
     """What Google's own clients make of it."""
     where = f"projects/{PROJECT}/locations/{LOCATION}/models/{name}"
-    told = json.dumps({"address": bench.url, "key": bench.door.key(who), "name": where})
+    told = json.dumps({"address": bench.url, "key": bench.door.key(who), "name": where, **more})
     variables = {"HOME": str(home), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1"}
     command = [str(environment / "bin" / "python"), str(_CLIENT), told]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=300)
@@ -89,3 +93,31 @@ def test_googles_own_clients_are_refused_as_we_are(
         ("refused@1", "stranger", "RefreshError"),
     ):
         assert by_the_client(bench, name, who, tmp_path, vertex_environment) == {"error": error}
+
+
+async def test_googles_own_client_sees_what_was_told_and_says_the_like_of_it_alike(
+    bench: VertexBench, tmp_path: Path, vertex_environment: Path
+) -> None:
+    access, written = bench.access(bench.url, "writer"), bench.cloud.written
+    for number in (1, 2):
+        bench.version("told", number)
+    record = Tag("told", "2", RECORD, "f", AT)
+    await tell(access, Point("told", "challenger", "challenger", "2"), record)
+    noted = written[-1]
+    written.clear()
+    saves = {"alias": "champion", "takes": "challenger", "labels": {"theirs": "true"}}
+    theirs = by_the_client(bench, "told@challenger", "writer", tmp_path, vertex_environment, saves=saves)
+    assert "error" not in theirs, written
+    pointed, taken, labelled = written
+    assert (theirs["version"], theirs["aliases"]) == ("2", ["champion"])
+    assert theirs["labels"] == labelled["labels"] == {**noted["labels"], "theirs": "true"}
+    assert {name: type(value) for name, value in labelled.items()} == {
+        name: type(value) for name, value in noted.items()
+    }
+    bench.cloud.alias("told", "champion", 1)
+    bench.cloud.alias("told", "challenger", 2)
+    written.clear()
+    await tell(
+        access, Point("told", "champion", "champion", "2"), Release("told", "challenger", "challenger", "2"), record
+    )
+    assert written == [pointed, taken]

@@ -16,11 +16,12 @@ from tests.contract.registry_contract import Subject
 from tests.support.vertex_cloud import Cloud, serving
 
 PROJECT, LOCATION = "risk-1", "europe-west4"
-ROLES = ("reader", "outsider", "stranger")
+ROLES = ("reader", "outsider", "stranger", "writer")
 
 
 class VertexBench:
-    """The cloud, and who may do what in it: `reader` may read, `outsider` may not, and nobody knows `stranger`."""
+    """The cloud, and who may do what in it: `reader` may read, `writer` write too, `outsider` neither; nobody knows
+    `stranger`."""
 
     def __init__(self, cloud: Cloud, door: GoogleDoor) -> None:
         self.cloud = cloud
@@ -92,9 +93,13 @@ def a_bench() -> Iterator[VertexBench]:
     door = GoogleDoor()
 
     def refuses(path: str, headers: Mapping[str, str]) -> int | None:
-        return door.refuses(headers, CLOUD_PLATFORM if path.startswith("/v1/") else READ_STORAGE)
+        scope = CLOUD_PLATFORM if path.startswith("/v1/") else READ_STORAGE
+        return door.refuses(headers, scope, ("reader", "writer"))
 
-    with serving(Cloud(refuses, door.token)) as cloud:
+    def refuses_writes(headers: Mapping[str, str]) -> int | None:
+        return door.refuses(headers, CLOUD_PLATFORM, ("writer",))
+
+    with serving(Cloud(refuses, door.token, refuses_writes)) as cloud:
         door.address = cloud.url
         for who in ROLES:
             door.key(who)

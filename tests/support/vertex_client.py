@@ -1,6 +1,8 @@
 """Run by the Python of testbed/envs/vertex.txt: what Google's own clients make of a model of Vertex AI, told as JSON.
 
-Its argument is JSON too: `address` of both servers, the service account's `key`, and the `name` of the model's version.
+Its argument is JSON too: `address` of both servers, the service account's `key`, and the `name` of the model's version;
+with `saves`, which has `alias`, `takes` and `labels`, it gives that alias first, takes the other one away, and adds to
+the labels.
 """
 
 import hashlib
@@ -19,6 +21,7 @@ from google.cloud.aiplatform_v1.services.pipeline_service import (  # type: igno
 from google.cloud.aiplatform_v1.services.pipeline_service import (  # type: ignore[import-not-found]
     transports as pipelines,
 )
+from google.cloud.aiplatform_v1.types import Model  # type: ignore[import-not-found]
 from google.oauth2.service_account import Credentials  # type: ignore[import-not-found]
 
 
@@ -32,6 +35,12 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
     try:
         model = client.get_model(name=asked["name"], timeout=20)
         version = f"{asked['name'].partition('@')[0]}@{model.version_id}"
+        if saves := asked.get("saves"):
+            for alias in (saves["alias"], f"-{saves['takes']}"):
+                client.merge_version_aliases(name=version, version_aliases=[alias], timeout=20)
+            model = client.get_model(name=version, timeout=20)
+            labelled = Model(name=version, labels={**model.labels, **saves["labels"]}, etag=model.etag)
+            model = client.update_model(model=labelled, update_mask={"paths": ["labels"]}, timeout=20)
         evaluations = list(client.list_model_evaluations(parent=version, timeout=20))
         job = None
         if model.pipeline_job:

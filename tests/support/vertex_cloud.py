@@ -17,12 +17,15 @@ from tests.support.servers import serving as web_server
 
 Json = dict[str, Any]
 Said = tuple[int, bytes, dict[str, str]]
-_MODEL = re.compile(r"/v1/(projects/[^/]+/locations/[^/]+)/models/([^/@]+)@([^/]+)(/evaluations)?")
+_MODEL = re.compile(r"/v1/(projects/[^/]+/locations/[^/]+)/models/([^/@]+)@([^/:]+)(/evaluations)?")
+_MERGE = re.compile(_MODEL.pattern.replace("(/evaluations)?", ":mergeVersionAliases"))
 _JOB = re.compile(r"/v1/(projects/[^/]+/locations/[^/]+/pipelineJobs/[^/]+)")
 _OBJECTS = re.compile(r"/storage/v1/b/([^/]+)/o")
 _OBJECT = re.compile(r"(?:/download)?/storage/v1/b/([^/]+)/o/([^/]+)")
 _RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
-_WORDS = {401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND"}
+_WORDS = {400: "INVALID_ARGUMENT", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 409: "ABORTED"}
+_ALIAS = re.compile("-?[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]")
+_KEY, _VALUE = re.compile("[a-z][a-z0-9_-]{0,62}"), re.compile("[a-z0-9_-]{0,63}")
 
 
 @dataclass
@@ -33,21 +36,30 @@ class Version:
     aliases: set[str] = field(default_factory=set)
     more: Json = field(default_factory=dict)
     metrics: list[Json] = field(default_factory=list)
+    writes: int = 0
+
+    @property
+    def etag(self) -> str:
+        """Another one after each write."""
+        return f"AMEw9y{self.writes}"
 
 
 @dataclass
 class Cloud:
-    """`refuses` says the status for requests of such a path and headers, None for those that pass; `token` what the
-    token server gives for a form. Lists of objects have `page` of them."""
+    """`refuses` says the status for requests of such a path and headers, None for those that pass, and `refuses_writes`
+    for those that write; `token` what the token server gives for a form. Lists of objects have `page` of them."""
 
     refuses: Callable[[str, Mapping[str, str]], int | None]
     token: Callable[[str], str | None]
+    refuses_writes: Callable[[Mapping[str, str]], int | None] = lambda _: None
     place: str = "projects/risk-1/locations/europe-west4"
     models: dict[str, list[Version]] = field(default_factory=dict)
     jobs: dict[str, Json] = field(default_factory=dict)
     objects: dict[tuple[str, str], tuple[int, bytes]] = field(default_factory=dict)
     page: int = 1000
     url: str = ""
+    written: list[Json] = field(default_factory=list)
+    """What was told."""
 
     def put(self, uri: str, content: bytes) -> None:
         """Write an object, over what is there."""
@@ -95,6 +107,43 @@ class Cloud:
                 return _json({"modelEvaluations": listed} if evaluations else _told(path, model, number, version))
         return _refused(404)
 
+    def told(self, method: str, path: str, headers: Mapping[str, str], content: bytes) -> Said:
+        """What is said to POST and PATCH of models."""
+        if status := self.refuses_writes(headers):
+            return _refused(status)
+        parts = urlsplit(path)
+        found = (_MERGE if method == "POST" else _MODEL).fullmatch(unquote(parts.path))
+        versions = self.models.get(found[2], []) if found and found[1] == self.place else []
+        if found is None or not 0 < int(found[3]) <= len(versions):
+            return _refused(404)
+        self.written.append(json.loads(content))
+        if method == "POST":
+            return self._merge(found[2], int(found[3]), self.written[-1])
+        return self._patch(found[2], int(found[3]), parse_qs(parts.query), self.written[-1])
+
+    def _merge(self, model: str, number: int, told: Json) -> Said:
+        for alias in told["versionAliases"]:
+            if not _ALIAS.fullmatch(alias):
+                return _refused(400)
+            if alias.startswith("-"):
+                self.models[model][number - 1].aliases.discard(alias[1:])
+            else:
+                self.alias(model, alias, number)
+        self.models[model][number - 1].writes += 1
+        return self._model(self.place, model, str(number), evaluations=False)
+
+    def _patch(self, model: str, number: int, asked: Mapping[str, list[str]], told: Json) -> Said:
+        """Labels alone, as a whole, and of a version that is as its etag says."""
+        version = self.models[model][number - 1]
+        if told.get("etag") not in (None, version.etag):
+            return _refused(409)
+        labels = told.get("labels", {})
+        fits = all(_KEY.fullmatch(key) and _VALUE.fullmatch(text) for key, text in labels.items())
+        if asked.get("updateMask") != ["labels"] or not fits or len(labels) > 64:
+            return _refused(400)
+        version.more, version.writes = {**version.more, "labels": labels}, version.writes + 1
+        return self._model(self.place, model, str(number), evaluations=False)
+
     def _listed(self, bucket: str, prefix: str, token: str) -> Json:
         keys = sorted(key for of, key in self.objects if of == bucket and key.startswith(prefix) and key >= token)
         items = [self._item(bucket, key) for key in keys[: self.page]]
@@ -125,6 +174,7 @@ def _told(path: str, model: str, number: int, version: Version) -> Json:
         "displayName": model,
         "versionId": str(number),
         "versionAliases": sorted(version.aliases),
+        "etag": version.etag,
         "artifactUri": version.uri,
         "containerSpec": {"imageUri": "europe-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-5:latest"},
         **version.more,
@@ -146,9 +196,19 @@ def serving(cloud: Cloud, address: str = "127.0.0.1", port: int = 0) -> Iterator
 
     class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
+            if self.path.startswith("/v1/"):
+                self._told()
+                return
             token = cloud.token(self.content().decode())
             said = {"access_token": token, "expires_in": 3599} if token else {"error": "invalid_grant"}
             self.say(200 if token else 400, json.dumps(said).encode(), {"Content-Type": "application/json"})
+
+        def do_PATCH(self) -> None:
+            self._told()
+
+        def _told(self) -> None:
+            headers = {name.lower(): text for name, text in self.headers.items()}
+            self.say(*cloud.told(self.command, self.path, headers, self.content()))
 
         def do_GET(self) -> None:
             self.say(*cloud.answer(self.path, {name.lower(): text for name, text in self.headers.items()}))

@@ -7,6 +7,7 @@ from typing import Final
 _NAMED: Final[Mapping[str, re.Pattern[str]]] = {
     "mlflow": re.compile(r"models:/(.+)/[^/]+"),
     "sageMaker": re.compile(r"(.+)/[^/]+"),
+    "vertexAI": re.compile(r"projects/[^/]+/locations/[^/]+/models/([^/@]+)@[0-9]+"),
     "wandb": re.compile(r"wandb://([^/]+/[^/]+/[^/:]+):v[0-9]+"),
 }
 """The references of the systems that are told of rollouts; the group is the model."""
@@ -14,7 +15,7 @@ _NAMED: Final[Mapping[str, re.Pattern[str]]] = {
 
 def model_named(system: str, reference: str) -> str | None:
     """The model that a version with this reference is of; None where the system is told nothing. It is MLflow's name,
-    SageMaker's address of the group, and of W&B `<entity>/<project>/<collection>`."""
+    SageMaker's address of the group, Vertex AI's id, and of W&B `<entity>/<project>/<collection>`."""
     pattern = _NAMED.get(system)
     found = pattern.fullmatch(reference) if pattern is not None else None
     return found[1] if found is not None else None

@@ -43,6 +43,11 @@ def test_an_alias_that_is_written_after_each_rollout_moves_nothing_and_both_fiel
 @pytest.mark.parametrize(
     ("followed", "system", "selector"),
     [
+        (
+            {"vertexAI": {"model": "m", "alias": "live"}},
+            {"vertexAI": {"project": "p", "location": "l"}},
+            "vertexAI.alias",
+        ),
         ({"wandb": {"entity": "e", "project": "p", "collection": "c", "alias": "live"}}, {"wandb": {}}, "wandb.alias"),
     ],
 )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from crossfade.adapters.buckets.bucket import place
 from crossfade.adapters.registries.vertex_facts import facts
+from crossfade.adapters.registries.vertex_writing import VertexWriting
 from crossfade.adapters.vertex_server import VertexError, VertexServer
 from crossfade.adapters.web import LargeAnswerError
 from crossfade.model.loose import text
@@ -13,6 +14,7 @@ from crossfade.ports import Reference, SourceError
 if TYPE_CHECKING:
     from crossfade.api.v1alpha1.hosted import VertexSource
     from crossfade.api.v1alpha1.modelversion import Source
+    from crossfade.model.writing import Deed
 
 Json = dict[str, Any]
 _MEND: Final = "register it there, or correct `source.vertexAI`"
@@ -27,6 +29,11 @@ class VertexRegistry:
     def __init__(self, server: VertexServer) -> None:
         self._server = server
         self._what = f"Vertex AI at {server.shown}"
+        self._writing = VertexWriting(server)
+
+    async def record(self, deed: "Deed") -> None:
+        """See ports.WriteBack."""
+        await self._writing.record(deed)
 
     async def resolve(self, source: "Source") -> Reference:
         """Follow the alias once. Raises SourceError; what is missing may still appear, so that is retried."""

@@ -1,5 +1,6 @@
 """ModelRegistry: where models are registered, and how the operator and the loaders are let in."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Self
 
@@ -35,12 +36,13 @@ _REGION_OF_S3 = cel("!has(self.region) || self.uri.startsWith('s3:')", "must hav
 _ACCOUNT_OF_AZURE = cel(
     "has(self.account) == self.uri.startsWith('az:')", "must have `account` beside an az address, and beside no other"
 )
-_ALIASED = ("mlflow", "wandb")
+_ROLES = ("champion", "challenger")
+_ALIASED = ("mlflow", "vertexAI", "wandb")
 _TOLD: Mapping[str, tuple[str, ...]] = {
     "approval": ("sageMaker",),
     "challenger": _ALIASED,
     "champion": _ALIASED,
-    "tags": ("mlflow", "wandb"),
+    "tags": ("mlflow", "vertexAI", "wandb"),
 }
 """The systems that can be told, by the members of `writeBack`."""
 
@@ -55,6 +57,29 @@ def _told_to(member: str, systems: Sequence[str]) -> JsonDict:
 
 
 _TELLS: Mapping[str, JsonDict] = {member: _told_to(member, systems) for member, systems in _TOLD.items()}
+_SPELLED: Mapping[str, tuple[str, str]] = {
+    "vertexAI": (
+        "^[a-z]([a-zA-Z0-9-]{0,126}[a-z0-9])$",
+        "of two to 128 letters, digits and dashes, a small letter first, and last one or a digit",
+    ),
+}
+"""How aliases must be spelled, where a system does not take all that others take."""
+
+
+def _spelled(system: str, pattern: str, said: str) -> JsonDict:
+    each = (f"(!has(self.writeBack.{role}) || self.writeBack.{role}.matches('{pattern}'))" for role in _ROLES)
+    return cel(
+        f"!has(self.{system}) || !has(self.writeBack) || {' && '.join(each)}",
+        f"must have aliases in `writeBack` beside `{system}` {said}",
+    )
+
+
+_SPELLS: Mapping[str, JsonDict] = {system: _spelled(system, *how) for system, how in _SPELLED.items()}
+_ONE_DEFAULT = cel(
+    "!has(self.vertexAI) || !has(self.writeBack) || !has(self.writeBack.challenger)"
+    " || self.writeBack.challenger != 'default'",
+    "must have another alias than `default` in `writeBack.challenger` beside `vertexAI`, which never lets go of that",
+)
 
 
 _AzureName = Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9][a-zA-Z0-9_-]*$", max_length=260)]
@@ -212,7 +237,9 @@ class Tls(ApiModel):
 class ModelRegistrySpec(ApiModel):
     """One registry. It may be edited: ModelVersions that are resolved keep what they were resolved with."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_ONE_SYSTEM, *_TELLS.values()))
+    model_config = ConfigDict(
+        json_schema_extra=validations(_ONE_SYSTEM, *_TELLS.values(), *_SPELLS.values(), _ONE_DEFAULT)
+    )
 
     azure_ml: Annotated[AzureMlRegistry | None, Field(alias="azureML")] = None
     """A workspace or a registry of Azure Machine Learning."""
@@ -246,7 +273,17 @@ class ModelRegistrySpec(ApiModel):
         for member in given(self.write_back, _TOLD) if self.write_back is not None else ():
             if not given(self, _TOLD[member]):
                 raise ValueError(_TELLS[member]["message"])
+        self._require_spelled()
         return self
+
+    def _require_spelled(self) -> None:
+        told = self.write_back
+        aliases = [alias for alias in (told.champion, told.challenger) if alias is not None] if told else []
+        for system in given(self, _SPELLED):
+            if not all(re.fullmatch(_SPELLED[system][0], alias) for alias in aliases):
+                raise ValueError(_SPELLS[system]["message"])
+        if self.vertex_ai is not None and told is not None and told.challenger == "default":
+            raise ValueError(_ONE_DEFAULT["message"])
 
 
 class ModelRegistryStatus(ApiModel):
