@@ -471,7 +471,7 @@ REFUSED = {
     "an approval where there is none": (_told(approval="Outcome"), "must have `writeBack.approval` beside `sageMaker`"),
     "an alias where there is none": (
         an_object("ModelRegistry", "risk", {"sageMaker": {"region": "x"}, "writeBack": {"champion": "live"}}),
-        "must have `writeBack.champion` beside `mlflow`, `vertexAI` or `wandb` alone",
+        "must have `writeBack.champion` beside `mlflow`, `oci`, `vertexAI` or `wandb` alone",
     ),
     "an approval and an alias": (_told(approval="Outcome", champion="live"), "must have nothing beside `approval`"),
     "one alias for two": (
@@ -479,6 +479,14 @@ REFUSED = {
         "must have different aliases in `champion` and `challenger`",
     ),
     "an alias of MLflow's own": (_told(challenger="V7"), "must not be `latest`, nor `v` and a number"),
+    "an outcome where there is no room for it": (
+        an_object("ModelRegistry", "risk", {"oci": {"address": "https://r"}, "writeBack": {"tags": "Outcome"}}),
+        "must have `writeBack.tags` beside `mlflow`",
+    ),
+    "an alias that is no tag": (
+        an_object("ModelRegistry", "risk", {"oci": {"address": "https://r"}, "writeBack": {"champion": "-live"}}),
+        "must have aliases in `writeBack` beside `oci` of at most 128 letters",
+    ),
     "an alias that Vertex AI refuses": (
         an_object("ModelRegistry", "risk", {"vertexAI": GOOGLE, "writeBack": {"champion": "Live"}}),
         "must have aliases in `writeBack` beside `vertexAI` of two to 128 letters",

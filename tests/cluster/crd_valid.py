@@ -302,6 +302,7 @@ VALID: dict[str, list[Spec]] = {
             }
         },
         {"git": {"address": "https://git.example.com/team/models.git", "dvcRemote": "store"}},
+        {"oci": {"address": "https://ghcr.io"}, "writeBack": {"champion": "_Live", "challenger": "c"}},
         {"oci": {"address": "https://ghcr.io/"}, "credentials": {"secretRef": {"name": "ghcr"}}},
         {"sageMaker": {"region": "eu-central-1"}, "credentials": {"secretRef": {"name": "aws"}}},
         {"sageMaker": {"region": "eu-central-1"}, "writeBack": {"approval": "Outcome"}},

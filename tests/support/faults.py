@@ -135,7 +135,7 @@ def proxy(
 
             def do_POST(self) -> None:
                 headers = {name.lower(): text for name, text in self.headers.items()}
-                content = self.rfile.read(int(headers["content-length"]))
+                content = self.rfile.read(int(headers.get("content-length", 0)))
                 _write(self, made.answer(client, self.path, headers, content, self.command))
 
             do_DELETE = do_PATCH = do_PUT = do_POST  # noqa: N815 - the library's names

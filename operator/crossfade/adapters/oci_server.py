@@ -1,14 +1,14 @@
 """One OCI registry: manifests whole and blobs as streams, with the token that it wants to see."""
 
 import hashlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, Final
 from urllib.parse import quote
 
 from crossfade.adapters.json_object import json_object
-from crossfade.adapters.oci_tokens import OciTokens
-from crossfade.adapters.web import Guard, Reply, Web, next_page
+from crossfade.adapters.oci_tokens import PULL, PULL_AND_DELETE, PULL_AND_PUSH, OciTokens, Right
+from crossfade.adapters.web import NOTHING, Guard, Reply, Web, next_page
 from crossfade.model.access import Access
 from crossfade.ports import WHOLE, Part, SourceError
 
@@ -35,20 +35,23 @@ class OciServer:
         self._elsewhere = guard or Guard()
         self.shown = self._web.shown
         self.host = self.shown.partition("://")[2]
-        self._tokens = OciTokens(access, self.host, guard, timeout)
+        self._what = f"the OCI registry at {self.shown}"
+        rights = (PULL, PULL_AND_PUSH, PULL_AND_DELETE)
+        self._known = {right: OciTokens(access, self.host, guard, timeout, right) for right in rights}
 
     async def close(self) -> None:
         """Close all connections."""
         async with AsyncExitStack() as stack:
             stack.push_async_callback(self._web.close)
-            stack.push_async_callback(self._tokens.close)
+            for tokens in self._known.values():
+                stack.push_async_callback(tokens.close)
 
     async def manifest(self, repository: str, reference: str) -> tuple[str, dict[str, Any]]:
         """Digest and content of a manifest, by tag or digest. The digest is of the very bytes that came; a digest that
         was asked for is theirs. Raises SourceError."""
-        what = f"the OCI registry at {self.shown}"
-        reply = await self._asked(repository, f"/v2/{repository}/manifests/{quote(reference, safe=':')}")
-        if reply.status == 404:
+        what = self._what
+        reply = await self.found(repository, reference)
+        if reply is None:
             kind = "manifest" if reference.startswith("sha256:") else "tag"
             raise SourceError(
                 f"{what} has no {kind} {reference} in a repository {repository}; register it there, or correct "
@@ -56,9 +59,36 @@ class OciServer:
             )
         return _checked(reply.content, reference, f"{what} gave a manifest of {repository}")
 
+    async def found(self, repository: str, reference: str) -> Reply | None:
+        """A manifest as it is, by tag or digest; None where there is none. Raises SourceError."""
+        reply = await self._asked(repository, _manifest(repository, reference))
+        if reply.status == 404:
+            return None
+        if reference.startswith("sha256:"):
+            _checked(reply.content, reference, f"the OCI registry at {self.shown} gave a manifest of {repository}")
+        return reply
+
+    async def tell(
+        self,
+        method: str,
+        repository: str,
+        reference: str,
+        right: Right,
+        content: bytes = b"",
+        headers: Mapping[str, str] = NOTHING,
+    ) -> Reply:
+        """PUT or DELETE at a manifest's tag or digest. Any status is an answer, but one that does not let us in. Raises
+        SourceError, and RefusedError where the user has not this right."""
+
+        async def told(known: Mapping[str, str]) -> Reply:
+            path = _manifest(repository, reference)
+            return await self._web.tell(self._what, path, content, {**headers, **known}, method)
+
+        return await self._welcome(told, repository, right)
+
     async def tags(self, repository: str, most: int) -> list[str]:
         """All tags of a repository, page by page. Raises SourceError, also where there are more than `most`."""
-        what = f"the OCI registry at {self.shown}"
+        what = self._what
         found: list[str] = []
         parameters: Mapping[str, str] | None = {"n": str(_TAGS)}
         while parameters is not None:
@@ -91,27 +121,46 @@ class OciServer:
         """Stream the bytes of a part of a layer; whether they are those of the digest is for the reader to check. They
         may lie at another host, which gets no credentials. Raises SourceError."""
         what = f"the layer {digest} of {repository} at the OCI registry {self.shown}"
-        tokens = self._tokens.of(repository)
+        tokens = self._known[PULL].of(repository)
         path = f"/v2/{repository}/blobs/{quote(digest, safe=':')}"
         return self._web.stream(what, path, tokens=tokens, elsewhere=self._elsewhere, part=part)
 
     async def _asked(self, repository: str, path: str, parameters: Mapping[str, str] | None = None) -> Reply:
         """The answer, after the registry was shown what it wants to see."""
-        what = f"the OCI registry at {self.shown}"
-        known = await self._tokens.headers(repository)
-        reply = await self._web.ask(what, path, parameters or {}, _ACCEPTED | known)
-        if reply.status == 401:
-            answer = await self._tokens.answer(reply.headers.get("www-authenticate", ""), repository, known)
-            reply = await self._web.ask(what, path, parameters or {}, _ACCEPTED | answer)
-        if reply.status in (401, 403):
-            raise self._tokens.unwelcome(what, repository, reply)
+
+        async def asked(known: Mapping[str, str]) -> Reply:
+            return await self._web.ask(self._what, path, parameters or {}, {**_ACCEPTED, **known})
+
+        reply = await self._welcome(asked, repository, PULL)
         if reply.status not in (200, 404):
-            raise SourceError(f"{what} refused {path} with {reply.status}", wait=reply.wait)
+            raise SourceError(f"{self._what} refused {path} with {reply.status}", wait=reply.wait)
+        return reply
+
+    async def _welcome(
+        self, asked: Callable[[Mapping[str, str]], Awaitable[Reply]], repository: str, right: Right
+    ) -> Reply:
+        """What the registry says once it was shown who asks."""
+        tokens = self._known[right]
+        known = await tokens.headers(repository)
+        reply = await asked(known)
+        if reply.status == 401:
+            reply = await asked(await tokens.answer(reply.headers.get("www-authenticate", ""), repository, known))
+        if reply.status in (401, 403):
+            raise tokens.unwelcome(self._what, repository, reply)
         return reply
 
 
+def digest_of(content: bytes) -> str:
+    """The digest by which a registry knows these bytes."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _manifest(repository: str, reference: str) -> str:
+    return f"/v2/{repository}/manifests/{quote(reference, safe=':')}"
+
+
 def _checked(content: bytes, wanted: str, what: str) -> tuple[str, dict[str, Any]]:
-    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    digest = digest_of(content)
     if wanted.startswith("sha256:") and digest != wanted:
         raise SourceError(f"{what} whose digest is {digest} and not {wanted}; it is damaged, push it again")
     found = json_object(content)

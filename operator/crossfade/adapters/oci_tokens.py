@@ -14,13 +14,27 @@ from crossfade.adapters.http_address import http_address
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.web import Guard, Reply, Tokens, Web
 from crossfade.model.access import DOCKER_CONFIG, Access
-from crossfade.ports import SourceError
+from crossfade.ports import RefusedError, SourceError
 
 _PARAMETER: Final = re.compile(r'([a-zA-Z_]+)="([^"]*)"')
 _LIFE_SECONDS: Final = 60.0
 """A token's when its server does not say."""
 _MARGIN_SECONDS: Final = 10.0
 _MOST_TOKENS: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """What is to be done in a repository: the `actions` that a token is asked for, and the same in words."""
+
+    actions: str
+    does: str
+    permission: str
+
+
+PULL: Final = Right("pull", "read", "pull from")
+PULL_AND_PUSH: Final = Right("pull,push", "write to", "push to")
+PULL_AND_DELETE: Final = Right("pull,delete", "take a tag away from", "delete from")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +52,11 @@ class _Realm:
 
 
 class OciTokens:
-    """The headers by which one registry at `host` knows us. Credentials go to it and to the token server that it names,
-    and to nobody else."""
+    """The headers by which one registry at `host` knows us, where this is to be done. Credentials go to it and to the
+    token server that it names, and to nobody else."""
 
-    def __init__(self, access: Access, host: str, guard: Guard | None, timeout: float) -> None:
+    def __init__(self, access: Access, host: str, guard: Guard | None, timeout: float, right: Right = PULL) -> None:
+        self._right = right
         self._access = access
         self._basic = _basic(access, host)
         self._guard = guard
@@ -88,7 +103,7 @@ class OciTokens:
     def unwelcome(self, what: str, repository: str, reply: Reply) -> SourceError:
         """The failure of a registry that does not let us in with what we have sent."""
         if reply.status == 403 or self._realm is not None:
-            return _forbidden(what, repository, reply)
+            return self._forbidden(what, repository, reply)
         return self._unknown(what, repository)
 
     def _told(self, found: dict[str, str]) -> _Realm:
@@ -111,12 +126,12 @@ class OciTokens:
 
     async def _fetched(self, realm: _Realm, repository: str) -> _Token:
         what = f"the token server at {realm.web.shown}"
-        scope = {"scope": f"repository:{repository}:pull"}
+        scope = {"scope": f"repository:{repository}:{self._right.actions}"}
         reply = await realm.web.ask(what, "", {**realm.parameters, **scope}, self._basic)
         if reply.status == 401:
             raise self._unknown(what, repository)
         if reply.status == 403:
-            raise _forbidden(what, repository, reply)
+            raise self._forbidden(what, repository, reply)
         if reply.status != 200:
             raise SourceError(f"{what} answered with {reply.status}", wait=reply.wait)
         found = json_object(reply.content) or {}
@@ -129,11 +144,19 @@ class OciTokens:
         self._tokens[repository] = kept
         return kept
 
+    def _forbidden(self, what: str, repository: str, reply: Reply) -> SourceError:
+        """Of what is to be written it is about this repository alone."""
+        sentence = (
+            f"{what} does not let the operator {self._right.does} {repository} ({reply.status}); give its user the "
+            f"permission to {self._right.permission} the repository, if there is one of that name"
+        )
+        return (SourceError if self._right is PULL else RefusedError)(sentence, wait=reply.wait)
+
     def _unknown(self, what: str, repository: str) -> SourceError:
         if not self._basic:
             return SourceError(
-                f"{what} lets nobody read {repository} without a name (401); name a Secret in `credentials` of the "
-                "ModelRegistry"
+                f"{what} lets nobody {self._right.does} {repository} without a name (401); name a Secret in "
+                "`credentials` of the ModelRegistry"
             )
         return SourceError(
             f"{what} does not accept who asks for {repository} (401); give `credentials` that it knows, or renew those "
@@ -155,14 +178,6 @@ class _OfRepository:
     def forget(self, refused: Mapping[str, str]) -> None:
         """See Tokens."""
         self.tokens.forget(self.repository, refused)
-
-
-def _forbidden(what: str, repository: str, reply: Reply) -> SourceError:
-    return SourceError(
-        f"{what} does not let the operator read {repository} ({reply.status}); give its user the permission to pull "
-        "from the repository, if there is one of that name",
-        wait=reply.wait,
-    )
 
 
 def _life(told: Any) -> float:

@@ -30,6 +30,8 @@ def _names(spec: ModelSourceSpec) -> Iterator[tuple[str, str]]:
     """The field and the name that is followed, where it is one that `writeBack` can move."""
     if spec.mlflow is not None and spec.mlflow.alias is not None:
         yield "mlflow.alias", spec.mlflow.alias
+    if spec.oci is not None and spec.oci.tag is not None:
+        yield "oci.tag", spec.oci.tag
     if spec.vertex_ai is not None:
         yield "vertexAI.alias", spec.vertex_ai.alias
     if spec.wandb is not None:

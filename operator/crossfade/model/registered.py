@@ -6,6 +6,7 @@ from typing import Final
 
 _NAMED: Final[Mapping[str, re.Pattern[str]]] = {
     "mlflow": re.compile(r"models:/(.+)/[^/]+"),
+    "oci": re.compile(r"oci://[^/]+/([^@]+)@sha256:[0-9a-f]{64}"),
     "sageMaker": re.compile(r"(.+)/[^/]+"),
     "vertexAI": re.compile(r"projects/[^/]+/locations/[^/]+/models/([^/@]+)@[0-9]+"),
     "wandb": re.compile(r"wandb://([^/]+/[^/]+/[^/:]+):v[0-9]+"),
@@ -14,8 +15,8 @@ _NAMED: Final[Mapping[str, re.Pattern[str]]] = {
 
 
 def model_named(system: str, reference: str) -> str | None:
-    """The model that a version with this reference is of; None where the system is told nothing. It is MLflow's name,
-    SageMaker's address of the group, Vertex AI's id, and of W&B `<entity>/<project>/<collection>`."""
+    """The model that a version with this reference is of; None where the system is told nothing. It is the name that
+    the system has, of SageMaker the address of the group, and of W&B `<entity>/<project>/<collection>`."""
     pattern = _NAMED.get(system)
     found = pattern.fullmatch(reference) if pattern is not None else None
     return found[1] if found is not None else None

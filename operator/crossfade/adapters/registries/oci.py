@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any
 from crossfade.adapters.oci_layout import KITFILE, MODELPACK_CONFIG, is_index, layers, the_one
 from crossfade.adapters.oci_server import OciServer
 from crossfade.adapters.registries.oci_facts import facts
+from crossfade.adapters.registries.oci_writing import OciWriting
 from crossfade.api.v1alpha1.spelling import is_version
 from crossfade.ports import MOST_LISTED, Listed, Reference, SourceError
 
 if TYPE_CHECKING:
     from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
     from crossfade.api.v1alpha1.modelversion import Source
+    from crossfade.model.writing import Deed
 
 
 class OciRegistry:
@@ -18,6 +20,11 @@ class OciRegistry:
 
     def __init__(self, server: OciServer) -> None:
         self._server = server
+        self._writing = OciWriting(server)
+
+    async def record(self, deed: "Deed") -> None:
+        """See ports.WriteBack."""
+        await self._writing.record(deed)
 
     async def resolve(self, source: "Source") -> Reference:
         """Follow the tag once. Raises SourceError; what is missing may still appear, so that is retried."""
