@@ -465,7 +465,7 @@ REFUSED = {
     ),
     "something to be told to a registry that is told nothing": (
         an_object("ModelRegistry", "risk", {"git": {"address": "https://git"}, "writeBack": {"tags": "Outcome"}}),
-        "must have `writeBack.tags` beside `mlflow`, `vertexAI` or `wandb` alone: no other system is told such",
+        "must have `writeBack.tags` beside `azureML`, `mlflow`, `vertexAI` or `wandb` alone: no other system is told",
     ),
     "nothing to be told": (_told(), "must have at least one of `champion`, `challenger`, `tags` and `approval`"),
     "an approval where there is none": (_told(approval="Outcome"), "must have `writeBack.approval` beside `sageMaker`"),
@@ -481,7 +481,7 @@ REFUSED = {
     "an alias of MLflow's own": (_told(challenger="V7"), "must not be `latest`, nor `v` and a number"),
     "an outcome where there is no room for it": (
         an_object("ModelRegistry", "risk", {"oci": {"address": "https://r"}, "writeBack": {"tags": "Outcome"}}),
-        "must have `writeBack.tags` beside `mlflow`",
+        "must have `writeBack.tags` beside `azureML`, `mlflow`",
     ),
     "an alias that is no tag": (
         an_object("ModelRegistry", "risk", {"oci": {"address": "https://r"}, "writeBack": {"champion": "-live"}}),

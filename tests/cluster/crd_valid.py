@@ -291,6 +291,7 @@ VALID: dict[str, list[Spec]] = {
         },
         {"objectStore": {"uri": "gs://models/risk"}, "credentials": {"secretRef": {"name": "store"}}},
         {"objectStore": {"uri": "az://models", "account": "riskteam"}},
+        {"azureML": {**AZURE, "workspace": "ws-risk"}, "writeBack": {"tags": "Outcome"}},
         {"azureML": {**AZURE, "workspace": "ws-risk"}, "credentials": {"secretRef": {"name": "azure"}}},
         {
             "azureML": {

@@ -15,9 +15,29 @@ from tests.contract.store_bench import AzureBench, Clients, azure_bench
 from tests.support.azure_ml import GROUP, SUBSCRIPTION, TENANT, Azure, serving
 
 WORKSPACE, REGISTRY = "workspaces/ws-risk", "registries/reg-risk"
-SECRETS = {who: f"{who}~canary.of.azure" for who in ("reader", "outsider")}
+SECRETS = {who: f"{who}~canary.of.azure" for who in ("reader", "outsider", "writer")}
 _RIGHTS = {WORKSPACE: "workspaces/models/versions", REGISTRY: "registries/assets"}
 _STRANGER = "stranger~canary.of.azure"
+
+
+def way_in(address: str, who: str, owner: str) -> Access:
+    """To a workspace or a registry."""
+    kind, _, name = owner.partition("/")
+    options = {
+        kind.replace("ies", "y").removesuffix("s"): name,
+        "subscription": SUBSCRIPTION,
+        "resourceGroup": GROUP,
+        "login": address,
+        "blobs": f"{address}/blob",
+    }
+    secrets = {"tenantId": TENANT, "clientId": who, "clientSecret": SECRETS.get(who, _STRANGER)}
+    return Access("azureML", address, tuple(sorted(options.items())), Secrets(secrets))
+
+
+def source(name: str, **selector: Any) -> Source:
+    """What this selects of a model."""
+    asked = AzureMlSource.model_validate({"name": name, **selector})
+    return Source(azureML=asked, registry_ref=RegistryRef(name="azure"))
 
 
 @dataclass
@@ -34,16 +54,7 @@ class AzureMlBench:
 
     def access(self, address: str, who: str = "reader", owner: str = WORKSPACE) -> Access:
         """The way in to a workspace or a registry."""
-        kind, _, name = owner.partition("/")
-        options = {
-            kind.replace("ies", "y").removesuffix("s"): name,
-            "subscription": SUBSCRIPTION,
-            "resourceGroup": GROUP,
-            "login": address,
-            "blobs": f"{address}/blob",
-        }
-        secrets = {"tenantId": TENANT, "clientId": who, "clientSecret": SECRETS.get(who, _STRANGER)}
-        return Access("azureML", address, tuple(sorted(options.items())), Secrets(secrets))
+        return way_in(address, who, owner)
 
     def put(self, folder: str, **files: bytes) -> str:
         """Upload a model; returns its path."""
@@ -81,8 +92,7 @@ class Model:
 
     def asked(self, **selector: Any) -> Source:
         """The source that means it."""
-        asked = AzureMlSource.model_validate({"name": self.name, **selector})
-        return Source(azureML=asked, registry_ref=RegistryRef(name="azure"))
+        return source(self.name, **selector)
 
 
 def a_subject(bench: AzureMlBench, owner: str = WORKSPACE) -> Subject:

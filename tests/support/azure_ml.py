@@ -46,8 +46,8 @@ def refused(status: int, code: str) -> Said:
 
 @dataclass
 class Azure:
-    """Principals by client ID, each with its secret; those in `readers` may read. Blobs are those of `account` at
-    `upstream`, which are read there with `signature`."""
+    """Principals by client ID, each with its secret; those in `readers` may read, those in `writers` write too. Blobs
+    are those of `account` at `upstream`, which are read there with `signature`."""
 
     secrets: dict[str, str]
     readers: set[str]
@@ -65,6 +65,9 @@ class Azure:
     tokens: dict[str, tuple[str, str]] = field(default_factory=dict)
     """Who and what for, by token."""
     asked: list[str] = field(default_factory=list)
+    writers: set[str] = field(default_factory=set)
+    written: list[Json] = field(default_factory=list)
+    """What was PUT."""
 
     def register(self, owner: str, name: str, version: str, uri: str, **properties: Any) -> None:
         """Make a version in `workspaces/<name>` or `registries/<name>`."""
@@ -118,7 +121,7 @@ class Azure:
             return self._blob(parts.path, parts.query, headers, who if scope == BLOBS else "")
         if not who or scope == BLOBS:
             return refused(401, "InvalidAuthenticationToken")
-        if who not in self.readers:
+        if who not in self.writers | (self.readers if method != "PUT" else set()):
             return refused(403, "AuthorizationFailed")
         if "api-version" not in parse_qs(parts.query):
             return refused(400, "MissingApiVersionParameter")
@@ -142,7 +145,19 @@ class Azure:
         if path in self.models:
             return self._listed(path, query)
         found = [one for one in self.models.get(path.rpartition("/")[0], []) if one["id"] == path]
+        if found and method == "PUT":
+            return self._put(found[0], json.loads(content))
         return json_said(200, found[0]) if found else refused(404, "UserError")
+
+    def _put(self, version: Json, told: Json) -> Said:
+        """All that is known of it is what was told, and where its files are stays for good."""
+        self.written.append(told)
+        before, properties = version["properties"], told["properties"]
+        if any(properties.get(name) != before.get(name) for name in ("modelUri", "modelType", "jobName")):
+            return refused(400, "UserError")
+        kept = dict.fromkeys(before) | properties
+        version["properties"] = kept | {"provisioningState": before["provisioningState"]}
+        return json_said(200 if "/workspaces/" in version["id"] else 201, version)
 
     def _listed(self, path: str, query: Mapping[str, str]) -> Said:
         every = query.get("listViewType", "ActiveOnly") == "All"
@@ -189,7 +204,9 @@ def serving(azure: Azure, address: str = "127.0.0.1", port: int = 0) -> Iterator
             self._write(azure.answer("GET", self.path, self.headers, b""))
 
         def do_POST(self) -> None:
-            self._write(azure.answer("POST", self.path, self.headers, self.content()))
+            self._write(azure.answer(self.command, self.path, self.headers, self.content()))
+
+        do_PUT = do_POST  # noqa: N815 - the library's name
 
         def _write(self, said: Said) -> None:
             self.send_response(said.status)

@@ -1,7 +1,8 @@
 """Run by the Python of testbed/envs/azureml.txt: what Azure's own clients make of a model, told as JSON.
 
 Its argument is JSON too: `endpoint`, `ca`, `tenant`, `client`, `secret`, `subscription`, `group`, `kind` and `owner`,
-`name`, `version`, `datastore`, and `account`, which has the blobs.
+`name`, `version`, `datastore`, and `account`, which has the blobs; with `saves` it adds these tags to the version, and
+tells what it has then.
 """
 
 import json
@@ -34,11 +35,27 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         **trusted,
     )
     try:
-        return read(client, who, asked, trusted)
+        return save(client, asked) if "saves" in asked else read(client, who, asked, trusted)
     except ClientAuthenticationError:
         return {"error": "unknown"}
     except HttpResponseError as failure:
         return {"error": failure.error.code if failure.error else str(failure.status_code)}
+
+
+def save(client: Any, asked: dict[str, Any]) -> dict[str, Any]:
+    group, version = {"resource_group_name": asked["group"]}, {"version": asked["version"]}
+    if asked["kind"] == "registries":
+        which = {"model_name": asked["name"], "registry_name": asked["owner"], **group, **version}
+        versions = client.registry_model_versions
+        update = versions.begin_create_or_update
+    else:
+        which = {"name": asked["name"], "workspace_name": asked["owner"], **group, **version}
+        versions = client.model_versions
+        update = versions.create_or_update
+    found = versions.get(**which)
+    found.properties.tags.update(asked["saves"])
+    update(body=found, **which)
+    return {"tags": dict(versions.get(**which).properties.tags)}
 
 
 def read(client: Any, who: Any, asked: dict[str, Any], trusted: dict[str, Any]) -> dict[str, Any]:

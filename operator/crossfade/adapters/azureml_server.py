@@ -28,10 +28,11 @@ _OPEN: Final = "nocredentials"
 """What a registry says of blobs that everybody may read; its API writes `NoCredentials`, and Azure's client
 `no_credentials`."""
 _PASSING: Final = (401, 408, 429)
+_TAKEN: Final = (200, 201)
 
 _RIGHTS: Final = {
-    "workspaces": "Microsoft.MachineLearningServices/workspaces/{}/read",
-    "registries": "Microsoft.MachineLearningServices/registries/assets/read",
+    "workspaces": "Microsoft.MachineLearningServices/workspaces/{thing}/{does}",
+    "registries": "Microsoft.MachineLearningServices/registries/assets/{does}",
 }
 
 
@@ -81,6 +82,12 @@ class AzureMlServer:
         answer."""
         thing = f"version {version} of the model {name}"
         return await self._asked(f"/models/{_versioned(name, version)}", {}, thing, "models/versions")
+
+    async def update(self, name: str, version: str, properties: Json) -> None:
+        """Have these for all that is known of a model's version. Raises as `version`."""
+        thing = f"version {version} of the model {name}"
+        place = f"/models/{_versioned(name, version)}"
+        await self._asked(place, {}, thing, "models/versions", {"properties": properties}, "PUT")
 
     async def versions(self, name: str) -> AsyncIterator[Json]:
         """All of a model's versions that are not archived, the newest first. Raises AzureMlError and SourceError."""
@@ -143,21 +150,29 @@ class AzureMlServer:
         return self._stores.use((blobs.host, blobs.signature, blobs.public), made)
 
     async def _asked(
-        self, path: str, parameters: Mapping[str, str], thing: str, right: str, told: Json | None = None
+        self,
+        path: str,
+        parameters: Mapping[str, str],
+        thing: str,
+        right: str,
+        told: Json | None = None,
+        method: str = "POST",
     ) -> Json:
-        """The answer about a thing, for which a workspace wants this right. With `told` it is a POST."""
+        """The answer about a thing, for which a workspace wants this right. With `told` it is a POST, or a PUT."""
         what = f"{self.shown} at {self._web.shown}"
         known = await self._tokens.headers()
         if told is None:
             reply = await self._web.ask(what, f"{self._home}{path}", {**parameters, **_API}, known)
         else:
             place = f"{self._home}{path}?api-version={_API['api-version']}"
-            reply = await self._web.tell(what, place, json.dumps(told).encode(), {**_JSON, **known})
+            reply = await self._web.tell(what, place, json.dumps(told).encode(), {**_JSON, **known}, method)
         if reply.status == 401:
             self._tokens.forget(known)
         answer = json_object(reply.content)
-        if reply.status != 200:
-            sentence = _refusal(what, thing, _RIGHTS[self.kind].format(right), reply.status, answer or {})
+        if reply.status not in _TAKEN:
+            does = "write" if method == "PUT" else "read"
+            allowed = _RIGHTS[self.kind].format(thing=right, does=does)
+            sentence = _refusal(what, thing, does, allowed, reply.status, answer or {})
             raise AzureMlError(sentence, reply.status, reply.wait)
         if answer is None:
             raise AzureMlError(f"{what} answered with no JSON object; check that its address is Azure's", reply.status)
@@ -168,7 +183,7 @@ def _versioned(name: str, version: str) -> str:
     return f"{quote(name)}/versions/{quote(version, safe='')}"
 
 
-def _refusal(what: str, thing: str, right: str, status: int, answer: Json) -> str:
+def _refusal(what: str, thing: str, does: str, right: str, status: int, answer: Json) -> str:
     """The sentence; of what Azure says its name for why is told, such as AuthorizationFailed."""
     said = f"{status} {code(member(answer, 'error').get('code'))}".rstrip()
     if status == 401:
@@ -177,7 +192,7 @@ def _refusal(what: str, thing: str, right: str, status: int, answer: Json) -> st
             "those that have expired"
         )
     if status == 403:
-        return f"{what} does not let the operator read the {thing} ({said}); allow its service principal `{right}`"
+        return f"{what} does not let the operator {does} the {thing} ({said}); allow its service principal `{right}`"
     if status == 404:
         return f"{what} has no {thing} ({said}); register it there, or correct `source.azureML`"
     return f"{what} answered with {said}"

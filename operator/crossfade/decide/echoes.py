@@ -19,6 +19,10 @@ def echo(spec: ModelSourceSpec, registry: RegistryFacts | None) -> Situation | N
             if alias is not None and alias.casefold() == name.casefold():
                 right = "follow one that only people and training move, such as `candidate`"
                 return _refused(f"spec.{selector}: {name}", f"writeBack.{field}: {alias}", registry.name, right)
+    tag = (spec.azure_ml.tag if spec.azure_ml is not None else None) or ""
+    if tag.startswith("crossfade.") and asked.tags is not None:
+        right = "follow a tag that only people and training write"
+        return _refused(f"spec.azureML.tag: {tag}", "writeBack.tags: Outcome", registry.name, right)
     pending = spec.sage_maker is not None and spec.sage_maker.approval_status == "PendingManualApproval"
     if pending and asked.approval is not None:
         followed = "spec.sageMaker.approvalStatus: PendingManualApproval"

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 _NAMED: Final[Mapping[str, re.Pattern[str]]] = {
+    "azureML": re.compile(r"azureml://[^/]+/[^/]+/models/([^/]+)/versions/[^/]+"),
     "mlflow": re.compile(r"models:/(.+)/[^/]+"),
     "oci": re.compile(r"oci://[^/]+/([^@]+)@sha256:[0-9a-f]{64}"),
     "sageMaker": re.compile(r"(.+)/[^/]+"),

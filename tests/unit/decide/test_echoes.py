@@ -68,6 +68,21 @@ def test_what_is_pending_moves_nothing_where_approvals_are_written() -> None:
     assert "`spec.writeBack.approval: Outcome`" in found.situation.message
 
 
+def test_so_does_an_outcome_that_is_written_as_a_tag() -> None:
+    azure = {
+        "azureML": {
+            "subscription": "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee",
+            "resourceGroup": "rg",
+            "workspace": "risk",
+        },
+        "writeBack": {"tags": "Outcome"},
+    }
+    found = plan({"azureML": {"name": "m", "tag": "crossfade.outcome=Promoted"}}, azure)
+    assert (found.move, found.situation.reason) == (None, "FollowsItself")
+    assert "`spec.azureML.tag: crossfade.outcome=Promoted`" in found.situation.message
+    assert plan({"azureML": {"name": "m", "tag": "outcome=Promoted"}}, azure).move is not None
+
+
 @pytest.mark.parametrize(
     ("followed", "registry"),
     [

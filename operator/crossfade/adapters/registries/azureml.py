@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Any, Final
 from crossfade.adapters.azureml_places import model_uri
 from crossfade.adapters.azureml_server import AzureMlServer
 from crossfade.adapters.registries.azureml_facts import facts
+from crossfade.adapters.registries.azureml_writing import AzureMlWriting
 from crossfade.model.loose import member, text
 from crossfade.ports import Reference, SourceError
 
 if TYPE_CHECKING:
     from crossfade.api.v1alpha1.hosted import AzureMlSource
     from crossfade.api.v1alpha1.modelversion import Source
+    from crossfade.model.writing import Deed
 
 Json = dict[str, Any]
 _MEND: Final = "register it there, or correct `source.azureML`"
@@ -21,6 +23,11 @@ class AzureMlRegistry:
 
     def __init__(self, server: AzureMlServer) -> None:
         self._server = server
+        self._writing = AzureMlWriting(server)
+
+    async def record(self, deed: "Deed") -> None:
+        """See ports.WriteBack."""
+        await self._writing.record(deed)
 
     async def resolve(self, source: "Source") -> Reference:
         """Follow a label, a stage or a tag once, and describe the version. Raises SourceError; what is missing may

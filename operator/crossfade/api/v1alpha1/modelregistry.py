@@ -42,7 +42,7 @@ _TOLD: Mapping[str, tuple[str, ...]] = {
     "approval": ("sageMaker",),
     "challenger": _ALIASED,
     "champion": _ALIASED,
-    "tags": ("mlflow", "vertexAI", "wandb"),
+    "tags": ("azureML", "mlflow", "vertexAI", "wandb"),
 }
 """The systems that can be told, by the members of `writeBack`."""
 
