@@ -471,7 +471,7 @@ REFUSED = {
     "an approval where there is none": (_told(approval="Outcome"), "must have `writeBack.approval` beside `sageMaker`"),
     "an alias where there is none": (
         an_object("ModelRegistry", "risk", {"sageMaker": {"region": "x"}, "writeBack": {"champion": "live"}}),
-        "must have `writeBack.champion` beside `mlflow`, `oci`, `vertexAI` or `wandb` alone",
+        "must have `writeBack.champion` beside `huggingFace`, `mlflow`, `oci`, `vertexAI` or `wandb` alone",
     ),
     "an approval and an alias": (_told(approval="Outcome", champion="live"), "must have nothing beside `approval`"),
     "one alias for two": (

@@ -266,6 +266,7 @@ VALID: dict[str, list[Spec]] = {
     ],
     "ModelRegistry": [
         {"huggingFace": {}},
+        {"huggingFace": {}, "writeBack": {"champion": "live", "challenger": "next_1"}},
         {"huggingFace": {"address": "https://hub.example.com/hf"}, "credentials": {"secretRef": {"name": "hub"}}},
         {"mlflow": {"address": "http://mlflow.mlops:5000"}},
         {

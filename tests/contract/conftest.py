@@ -48,6 +48,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Make the servers' environments now: from inside the bed's network no package can be fetched."""
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
     environments = {
+        "azureml_environment": ("azureml",),
         "git": ("dvc",),
         "hub": ("hub",),
         "s3": ("moto",),

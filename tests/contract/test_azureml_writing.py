@@ -108,7 +108,13 @@ async def test_aliases_are_not_for_it(access: Access) -> None:
     assert isinstance(await refused(access, Point(MODEL, "champion", "champion", "1")), RefusedError)
 
 
-def saved(address: str, ca: Path, owner: str, **tags: str) -> dict[str, Any]:
+@pytest.fixture(scope="session")
+def azureml_environment() -> Path:
+    """The folder of its client's virtual environment."""
+    return python_env("azureml")
+
+
+def saved(environment: Path, address: str, ca: Path, owner: str, **tags: str) -> dict[str, Any]:
     """What Azure's own client finds after it has added these tags to the first version."""
     told = {
         "endpoint": address,
@@ -123,22 +129,22 @@ def saved(address: str, ca: Path, owner: str, **tags: str) -> dict[str, Any]:
         "saves": tags,
         **dict(zip(("kind", "owner"), owner.split("/"), strict=True)),
     }
-    command = [python_env("azureml") / "bin" / "python", _CLIENT, json.dumps(told)]
-    environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    command = [environment / "bin" / "python", _CLIENT, json.dumps(told)]
+    variables = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 
 
 @pytest.mark.slow
 async def test_azures_own_client_sees_what_was_told_and_says_the_like_of_it_alike(
-    azure: Azure, owner: str, tmp_path: Path
+    azure: Azure, owner: str, tmp_path: Path, azureml_environment: Path
 ) -> None:
     authority = Authority(tmp_path / "pki")
     with proxy(azure.url, authority.issue("azure", names=("127.0.0.1",)), keeps_host=True) as front:
         access = replace(way_in(front.url, "writer", owner), ca=authority.certificate.read_text())
         await tell(access, Tag(MODEL, "1", RECORD, "f", AT))
-        seen = saved(front.url, authority.certificate, owner, theirs="true")
+        seen = saved(azureml_environment, front.url, authority.certificate, owner, theirs="true")
     assert seen == {"tags": {"team": "risk", **TAGS, "theirs": "true"}}
     ours, after = (one["properties"] for one in azure.written)
     after["tags"].pop("theirs")

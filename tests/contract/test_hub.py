@@ -105,7 +105,7 @@ class TestContract(RegistryContract):
     """The stand-in, with users."""
 
 
-def by_the_client(hub: Hub, asked: Source, token: str, folder: Path) -> dict[str, Any]:
+def by_the_client(hub: Hub, asked: Source, token: str, folder: Path, **more: Any) -> dict[str, Any]:
     """What the Hub's own client makes of it."""
     model = asked.hugging_face
     assert model is not None
@@ -117,6 +117,7 @@ def by_the_client(hub: Hub, asked: Source, token: str, folder: Path) -> dict[str
         "allow": model.allow_patterns,
         "ignore": model.ignore_patterns,
         "folder": str(folder / "files"),
+        **more,
     }
     environment = {
         "HOME": str(folder),

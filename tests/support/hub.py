@@ -58,13 +58,16 @@ NO_REPOSITORY = "RepoNotFound", "Repository not found"
 @dataclass
 class Hub:
     """Repositories below `folder`. `tokens` are the users by their tokens; `readers` are those who may read a private
-    repository, `admitted` those who may read a gated one's files. Large files are sent from `elsewhere`, where that is
-    set. Tree pages have `page` entries."""
+    repository, `writers` those who may write to one, and `admitted` those who may read a gated one's files. Large files
+    are sent from `elsewhere`, where that is set. Tree pages have `page` entries."""
 
     folder: Path
     tokens: dict[str, str] = field(default_factory=dict)
     readers: dict[str, set[str]] = field(default_factory=dict)
     admitted: dict[str, set[str]] = field(default_factory=dict)
+    writers: dict[str, set[str]] = field(default_factory=dict)
+    written: list[str] = field(default_factory=list)
+    """Method, path and content of what was written."""
     scans: dict[str, dict[str, Any]] = field(default_factory=dict)
     elsewhere: str = ""
     page: int = 50
@@ -102,6 +105,37 @@ class Hub:
         environment = os.environ | _CALM | dict(variables or {})
         line = ["git", "--git-dir", str(self.folder / repo), *command]
         return subprocess.run(line, input=stdin, env=environment, capture_output=True, check=True).stdout
+
+    def told(self, method: str, path: str, authorization: str | None, content: bytes) -> Said:
+        """What the Hub says to POST and DELETE of tags."""
+        user = self.tokens.get((authorization or "").removeprefix("Bearer "))
+        if user is None:
+            return Said.no(401, "", "Invalid credentials in Authorization header")
+        _, _, *parts, what, name = [unquote(part) for part in urlsplit(path).path.strip("/").split("/")]
+        repo = "/".join(parts)
+        if what != "tag" or not (self.folder / repo / "HEAD").is_file() or user not in self.readers.get(repo, {user}):
+            return Said.no(404, *NO_REPOSITORY)
+        if user not in self.writers.get(repo, set()):
+            return Said.no(403, "", "Forbidden: you must use a write token to tag.")
+        self.written.append(f"{method} {path} {content.decode()}".rstrip())
+        if method == "DELETE":
+            return self._untag(repo, name)
+        return self._tag(repo, json.loads(content)["tag"], name)
+
+    def _tag(self, repo: str, tag: str, revision: str) -> Said:
+        commit = self._commit(repo, revision)
+        if not commit:
+            return Said.no(404, "RevisionNotFound", f"Invalid rev id: {revision}")
+        if self._commit(repo, f"refs/tags/{tag}"):
+            return Said.no(409, "", "Tag reference exists already")
+        self.git(repo, "update-ref", f"refs/tags/{tag}", commit)
+        return Said(200, b"OK")
+
+    def _untag(self, repo: str, tag: str) -> Said:
+        if not self._commit(repo, f"refs/tags/{tag}"):
+            return Said.no(404, "RevisionNotFound", f"Invalid rev id: {tag}")
+        self.git(repo, "update-ref", "-d", f"refs/tags/{tag}")
+        return Said(204)
 
     def answer(self, path: str, authorization: str | None) -> Said:
         """What the Hub says to GET."""
@@ -235,6 +269,12 @@ def serving(hub: Hub, address: str = "127.0.0.1", port: int = 0) -> Iterator[Hub
 
         def do_HEAD(self) -> None:
             self.do_GET()
+
+        def do_POST(self) -> None:
+            said = hub.told(self.command, self.path, self.headers.get("Authorization"), self.content())
+            self.say(said.status, said.content, said.headers)
+
+        do_DELETE = do_POST  # noqa: N815 - the library's name
 
     with web_server(Handler, address, port) as url:
         hub.url = hub.url or url

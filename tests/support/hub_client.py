@@ -1,6 +1,7 @@
 """Run by the Python of testbed/envs/hub.txt: what the Hub's own client makes of a model, told as JSON.
 
-Its argument is JSON too: `endpoint`, `token`, `repo`, `revision`, `allow`, `ignore`, and `folder`, where files go.
+Its argument is JSON too: `endpoint`, `token`, `repo`, `revision`, `allow`, `ignore`, and `folder`, where files go; with
+`tags` it gives the revision the first of these tags and takes the second away, and tells what all mean then.
 """
 
 import json
@@ -16,6 +17,10 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
     api = HfApi(endpoint=asked["endpoint"], token=asked["token"] or False)
     repo, revision = asked["repo"], asked["revision"]
     try:
+        if given := asked.get("tags"):
+            api.create_tag(repo, tag=given[0], revision=revision)
+            api.delete_tag(repo, tag=given[1])
+            return {one.name: one.target_commit for one in api.list_repo_refs(repo).tags}
         about = api.model_info(repo, revision=revision, securityStatus=True)
         if about.gated:
             api.auth_check(repo)

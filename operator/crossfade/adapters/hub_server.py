@@ -34,6 +34,7 @@ class HubServer:
         self._web = Web(access.address, headers=headers, ca=access.ca, guard=guard, timeout=timeout)
         self._elsewhere = guard.beyond if guard else Guard()
         self.shown = self._web.shown
+        self._what = f"the Hugging Face Hub at {self.shown}"
         self.known = bool(headers)
         """Whether there is a token."""
 
@@ -51,6 +52,14 @@ class HubServer:
     async def allowed(self, repo: str) -> None:
         """Return when the files of this model may be read. Raises HubError and SourceError."""
         await self._asked(repo, "auth-check", {})
+
+    async def tag(self, repo: str, tag: str, commit: str) -> None:
+        """Let a tag that there is not yet mean this commit. Raises HubError and SourceError."""
+        await self._told(repo, f"tag/{commit}", json.dumps({"tag": tag}).encode(), "POST")
+
+    async def untag(self, repo: str, tag: str) -> None:
+        """Take a tag away. Raises HubError and SourceError."""
+        await self._told(repo, f"tag/{quote(tag, safe='')}", b"", "DELETE")
 
     async def tree(self, repo: str, commit: str) -> AsyncIterator[dict[str, Any]]:
         """All that is in the repository at this commit, page by page. Raises HubError and SourceError."""
@@ -78,12 +87,17 @@ class HubServer:
             raise self._strange(path) from None
 
     async def _asked(self, repo: str, path: str, parameters: Mapping[str, str]) -> Reply:
-        what = f"the Hugging Face Hub at {self.shown}"
-        reply = await self._web.ask(what, f"/api/models/{repo}/{path}", parameters)
+        return self._taken(repo, path, await self._web.ask(self._what, f"/api/models/{repo}/{path}", parameters))
+
+    async def _told(self, repo: str, path: str, content: bytes, method: str) -> None:
+        place, headers = f"/api/models/{repo}/{path}", {"Content-Type": "application/json"} if content else {}
+        self._taken(repo, path, await self._web.tell(self._what, place, content, headers, method))
+
+    def _taken(self, repo: str, path: str, reply: Reply) -> Reply:
         if reply.status < 300:
             return reply
         code = code_of(reply.headers.get("x-error-code"))
-        sentence = f"{what} refused {path.partition('/')[0]} of {repo} with {reply.status} {code}".rstrip()
+        sentence = f"{self._what} refused {path.partition('/')[0]} of {repo} with {reply.status} {code}".rstrip()
         raise HubError(sentence, reply.status, code, reply.wait or _until_reset(reply))
 
     def _strange(self, path: str) -> SourceError:

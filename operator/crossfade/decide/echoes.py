@@ -32,6 +32,8 @@ def echo(spec: ModelSourceSpec, registry: RegistryFacts | None) -> Situation | N
 
 def _names(spec: ModelSourceSpec) -> Iterator[tuple[str, str]]:
     """The field and the name that is followed, where it is one that `writeBack` can move."""
+    if spec.hugging_face is not None and spec.hugging_face.revision is not None:
+        yield "huggingFace.revision", spec.hugging_face.revision
     if spec.mlflow is not None and spec.mlflow.alias is not None:
         yield "mlflow.alias", spec.mlflow.alias
     if spec.oci is not None and spec.oci.tag is not None:

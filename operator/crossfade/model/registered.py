@@ -6,6 +6,7 @@ from typing import Final
 
 _NAMED: Final[Mapping[str, re.Pattern[str]]] = {
     "azureML": re.compile(r"azureml://[^/]+/[^/]+/models/([^/]+)/versions/[^/]+"),
+    "huggingFace": re.compile(r"hf://([^@]+)@[0-9a-f]{40}"),
     "mlflow": re.compile(r"models:/(.+)/[^/]+"),
     "oci": re.compile(r"oci://[^/]+/([^@]+)@sha256:[0-9a-f]{64}"),
     "sageMaker": re.compile(r"(.+)/[^/]+"),

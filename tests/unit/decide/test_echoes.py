@@ -43,6 +43,7 @@ def test_an_alias_that_is_written_after_each_rollout_moves_nothing_and_both_fiel
 @pytest.mark.parametrize(
     ("followed", "system", "selector"),
     [
+        ({"huggingFace": {"repo": "org/m", "revision": "live"}}, {"huggingFace": {}}, "huggingFace.revision"),
         ({"oci": {"repository": "r", "tag": "live"}}, {"oci": {"address": "https://r"}}, "oci.tag"),
         (
             {"vertexAI": {"model": "m", "alias": "live"}},

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from crossfade.adapters.hub_address import HubAddress
 from crossfade.adapters.hub_server import HubError, HubServer
+from crossfade.adapters.registries.hub_writing import HubWriting
 from crossfade.api.v1alpha1.facts import Facts, Scan
 from crossfade.api.v1alpha1.spelling import is_version
 from crossfade.model.card import card_facts
@@ -16,6 +17,7 @@ from crossfade.ports import MOST_LISTED, Listed, Reference, SourceError
 if TYPE_CHECKING:
     from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
     from crossfade.api.v1alpha1.modelversion import HuggingFaceSource, Source
+    from crossfade.model.writing import Deed
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _CARD: Final = "README.md"
@@ -29,6 +31,11 @@ class HuggingFaceRegistry:
 
     def __init__(self, server: HubServer) -> None:
         self._server = server
+        self._writing = HubWriting(server)
+
+    async def record(self, deed: "Deed") -> None:
+        """See ports.WriteBack."""
+        await self._writing.record(deed)
 
     async def resolve(self, source: "Source") -> Reference:
         """Follow the revision once. Raises SourceError; what is missing may still appear, so that is retried."""

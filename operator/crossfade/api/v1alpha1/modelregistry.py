@@ -37,7 +37,7 @@ _ACCOUNT_OF_AZURE = cel(
     "has(self.account) == self.uri.startsWith('az:')", "must have `account` beside an az address, and beside no other"
 )
 _ROLES = ("champion", "challenger")
-_ALIASED = ("mlflow", "oci", "vertexAI", "wandb")
+_ALIASED = ("huggingFace", "mlflow", "oci", "vertexAI", "wandb")
 _TOLD: Mapping[str, tuple[str, ...]] = {
     "approval": ("sageMaker",),
     "challenger": _ALIASED,
@@ -57,8 +57,10 @@ def _told_to(member: str, systems: Sequence[str]) -> JsonDict:
 
 
 _TELLS: Mapping[str, JsonDict] = {member: _told_to(member, systems) for member, systems in _TOLD.items()}
+_PLAIN = ("^[a-zA-Z0-9_][a-zA-Z0-9_-]{0,127}$", "of at most 128 letters, digits, `_` and `-`, without `-` in front")
 _SPELLED: Mapping[str, tuple[str, str]] = {
-    "oci": ("^[a-zA-Z0-9_][a-zA-Z0-9_-]{0,127}$", "of at most 128 letters, digits, `_` and `-`, without `-` in front"),
+    "huggingFace": _PLAIN,
+    "oci": _PLAIN,
     "vertexAI": (
         "^[a-z]([a-zA-Z0-9-]{0,126}[a-z0-9])$",
         "of two to 128 letters, digits and dashes, a small letter first, and last one or a digit",
