@@ -474,6 +474,18 @@ REFUSED = {
         "must have `writeBack.champion` beside `huggingFace`, `mlflow`, `oci`, `vertexAI` or `wandb` alone",
     ),
     "an approval and an alias": (_told(approval="Outcome", champion="live"), "must have nothing beside `approval`"),
+    "evidence with no outcome": (
+        _told(champion="live", evidence="https://grafana/{rollout}"),
+        "must have `evidence` beside `tags` or `approval`",
+    ),
+    "evidence at what nobody fills in": (
+        _told(tags="Outcome", evidence="https://grafana/{pod}"),
+        "spec.writeBack.evidence in body should match",
+    ),
+    "evidence at no address": (
+        _told(tags="Outcome", evidence="https://{rollout}.example.com"),
+        "spec.writeBack.evidence in body should match",
+    ),
     "one alias for two": (
         _told(champion="live", challenger="live"),
         "must have different aliases in `champion` and `challenger`",

@@ -281,6 +281,10 @@ VALID: dict[str, list[Spec]] = {
         },
         {"mlflow": {"address": "https://mlflow"}, "writeBack": {"champion": "latest-good"}},
         {
+            "mlflow": {"address": "https://mlflow"},
+            "writeBack": {"tags": "Outcome", "evidence": "https://g:3000/d?r={rollout}&n={namespace}{revision}/{at}"},
+        },
+        {
             "vertexAI": {"project": "risk-1", "location": "europe-west4"},
             "writeBack": {"champion": "default", "challenger": "c-1", "tags": "Outcome"},
         },
@@ -308,6 +312,7 @@ VALID: dict[str, list[Spec]] = {
         {"oci": {"address": "https://ghcr.io/"}, "credentials": {"secretRef": {"name": "ghcr"}}},
         {"sageMaker": {"region": "eu-central-1"}, "credentials": {"secretRef": {"name": "aws"}}},
         {"sageMaker": {"region": "eu-central-1"}, "writeBack": {"approval": "Outcome"}},
+        {"sageMaker": {"region": "x"}, "writeBack": {"approval": "Outcome", "evidence": "http://grafana/{rollout}"}},
         {
             "sageMaker": {
                 "region": "x",

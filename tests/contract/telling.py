@@ -19,6 +19,7 @@ RECORD = {
     "evidence": "ml/fraud/fraud-2",
     "at": "2026-01-01T00:00:05.000000Z",
     "digest": "sha256:" + "5e" * 32,
+    "link": "https://grafana.example.com/d/rollouts?var-rollout=fraud&to=2026-01-01T00%3A00%3A05Z",
 }
 
 

@@ -74,9 +74,10 @@ async def test_the_record_is_in_the_tags_and_nothing_else_of_the_version_is_anot
 
 
 async def test_a_sentence_that_is_too_long_ends_early(azure: Azure, access: Access, owner: str) -> None:
-    record = RECORD | {"reason": "é" * 2000}
+    record = RECORD | {"reason": "é" * 2000, "link": f"https://grafana/{'x' * 250}"}
     await tell(access, *[Tag(MODEL, "1", record, "f", AT)] * 2)
-    assert properties(azure, owner, 1)["tags"]["crossfade.reason"] == "é" * 256
+    tags = properties(azure, owner, 1)["tags"]
+    assert (tags["crossfade.reason"], "crossfade.link" in tags) == ("é" * 256, False)
     assert len(azure.written) == 1
 
 

@@ -5,6 +5,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from crossfade.api.v1alpha1.writeback import MOST_MODELS, MOST_OUTCOMES, GivenAlias, ToldOutcome, WriteBack, Written
 from crossfade.decide.going_back import MOST_ENDS
@@ -157,19 +158,20 @@ def _outcome(asked: WriteBack, one: _End) -> Tag | Approve | None:
     """What is said of how a rollout ended. An order of people, or another version, is no verdict on the model."""
     what, end = one.what, one.end
     if asked.tags is not None:
-        record = _record(one)
+        record = _record(one, asked.evidence)
         return Tag(what.model, what.version, record, _fingerprint(record), end.at)
     if asked.approval is not None and end.result in _VERDICTS:
         approved = _VERDICTS[end.result]
-        why = f"{end.result} by the Rollout {one.rollout} at {end.at}: {end.message}"[:_LONGEST_WHY]
+        shown = f" ({_link(asked.evidence, one)})" if asked.evidence is not None else ""
+        why = f"{end.result} by the Rollout {one.rollout} at {end.at}{shown}: {end.message}"[:_LONGEST_WHY]
         fingerprint = _fingerprint({"approved": str(approved), "why": why})
         return Approve(what.model, what.version, what.uri, approved, why, fingerprint, end.at)
     return None
 
 
-def _record(one: _End) -> Mapping[str, str]:
+def _record(one: _End, evidence: str | None) -> Mapping[str, str]:
     end = one.end
-    return {
+    said = {
         "outcome": end.result,
         "reason": f"{end.cause}: {end.message}",
         "rollout": one.rollout,
@@ -177,6 +179,16 @@ def _record(one: _End) -> Mapping[str, str]:
         "at": end.at,
         "digest": one.what.digest,
     }
+    return said if evidence is None else {**said, "link": _link(evidence, one)}
+
+
+def _link(address: str, one: _End) -> str:
+    """The address with what this rollout has for the names in it."""
+    namespace, _, rollout = one.rollout.partition("/")
+    named = {"namespace": namespace, "rollout": rollout, "revision": one.end.revision, "at": one.end.at}
+    for name, text in named.items():
+        address = address.replace(f"{{{name}}}", quote(text, safe=""))
+    return address
 
 
 def _fingerprint(said: Mapping[str, str]) -> str:

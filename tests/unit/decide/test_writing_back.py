@@ -96,6 +96,24 @@ def test_the_outcome_is_in_the_tags_of_its_version_with_what_shows_it() -> None:
     }
 
 
+def test_the_address_of_the_evidence_is_filled_in_and_told_with_the_outcome() -> None:
+    at = "https://grafana/d/r?ns={namespace}&rollout={rollout}&rev={revision}&to={at}&again={revision}"
+    asked = WriteBack(tags="Outcome", evidence=at)
+    filled = "https://grafana/d/r?ns=ml&rollout=fraud&rev=fraud-2&to=2026-01-01T00%3A00%3A05.000000Z&again=fraud-2"
+    told = says(1, None, ended(2, "RolledBack", 5))
+    (deed,) = telling(asked, [told], []).deeds
+    assert isinstance(deed, Tag)
+    assert deed.record["link"] == filled
+    (verdict,) = telling(WriteBack(approval="Outcome", evidence=at), [told], []).deeds
+    assert isinstance(verdict, Approve)
+    assert f"({filled}): it was good" in verdict.why
+    left, _ = after(asked, told)
+    assert left.deeds == ()
+    (again,) = telling(WriteBack(tags="Outcome", evidence="https://elsewhere"), [told], left.kept).deeds
+    assert isinstance(again, Tag)
+    assert again.record["link"] == "https://elsewhere"
+
+
 def test_a_verdict_is_an_approval_and_an_order_of_people_is_none() -> None:
     ends = [
         ended(number, result, number)

@@ -40,8 +40,13 @@ class AzureMlWriting:
         known = member(told, "tags")
         tags: dict[str, Any] = {
             **known,
-            **{f"crossfade.{name}": said[:_LONGEST] for name, said in deed.record.items()},
+            **{f"crossfade.{name}": text for name, said in deed.record.items() if (text := _fitting(name, said))},
         }
         if tags != known:
             properties = {name: value for name, value in told.items() if name != _OF_AZURE}
             await self._server.update(deed.model, deed.version, {**properties, "tags": tags})
+
+
+def _fitting(name: str, said: str) -> str:
+    """What there is room for; nothing of an address, half of which leads nowhere."""
+    return "" if name == "link" and len(said) > _LONGEST else said[:_LONGEST]

@@ -19,6 +19,10 @@ _APPROVAL_ALONE = cel(
     "!has(self.approval) || !(has(self.champion) || has(self.challenger) || has(self.tags))",
     "must have nothing beside `approval`: no system has both",
 )
+_BESIDE_OUTCOMES = cel(
+    "!has(self.evidence) || has(self.tags) || has(self.approval)",
+    "must have `evidence` beside `tags` or `approval`, in which it is told",
+)
 _TWO_ALIASES = cel(
     "!has(self.champion) || !has(self.challenger) || self.champion != self.challenger",
     "must have different aliases in `champion` and `challenger`",
@@ -39,13 +43,24 @@ Alias = Annotated[
     AfterValidator(_is_free),
     Field(json_schema_extra=validations(_FREE)),
 ]
+_PLACE = r"[^\x00-\x20\x7f{}]*"
+EvidenceAddress = Annotated[
+    str,
+    StringConstraints(
+        pattern=rf"^https?://[^\x00-\x20\x7f{{}}/]+{_PLACE}(\{{(namespace|rollout|revision|at)\}}{_PLACE})*$",
+        max_length=512,
+    ),
+]
+"""An address with names in braces where those of a rollout go."""
 RegistryVersion = Annotated[str, StringConstraints(max_length=64)]
 
 
 class WriteBack(ApiModel):
     """What the registry is told. Everything that is left out is not written."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_AT_LEAST_ONE, _TWO_ALIASES, _APPROVAL_ALONE))
+    model_config = ConfigDict(
+        json_schema_extra=validations(_AT_LEAST_ONE, _TWO_ALIASES, _APPROVAL_ALONE, _BESIDE_OUTCOMES)
+    )
 
     champion: Alias | None = None
     """The alias of the version that the Rollouts of a model have as stable."""
@@ -56,11 +71,17 @@ class WriteBack(ApiModel):
     approval: Literal["Outcome"] | None = None
     """`Outcome`: a version that was promoted is approved, one that was rolled back is rejected."""
 
+    evidence: EvidenceAddress | None = None
+    """Where people see what a rollout was judged by, such as a dashboard of yours: `{namespace}`, `{rollout}`,
+    `{revision}` and `{at}`, when it ended, are filled in, and the address is told with its outcome."""
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         told = (self.champion, self.challenger, self.tags)
         if (*told, self.approval) == (None,) * 4:
             raise ValueError(_AT_LEAST_ONE["message"])
+        if self.evidence is not None and self.tags is None and self.approval is None:
+            raise ValueError(_BESIDE_OUTCOMES["message"])
         if self.approval is not None and told != (None,) * 3:
             raise ValueError(_APPROVAL_ALONE["message"])
         if self.champion is not None and self.champion == self.challenger:
