@@ -467,13 +467,18 @@ REFUSED = {
         an_object("ModelRegistry", "risk", {"git": {"address": "https://git"}, "writeBack": {"tags": "Outcome"}}),
         "must have `writeBack.tags` beside `azureML`, `mlflow`, `vertexAI` or `wandb` alone: no other system is told",
     ),
-    "nothing to be told": (_told(), "must have at least one of `champion`, `challenger`, `tags` and `approval`"),
+    "nothing to be told": (_told(), "must have at least one of `champion`, `challenger`, `stage`"),
     "an approval where there is none": (_told(approval="Outcome"), "must have `writeBack.approval` beside `sageMaker`"),
     "an alias where there is none": (
         an_object("ModelRegistry", "risk", {"sageMaker": {"region": "x"}, "writeBack": {"champion": "live"}}),
         "must have `writeBack.champion` beside `huggingFace`, `mlflow`, `oci`, `vertexAI` or `wandb` alone",
     ),
     "an approval and an alias": (_told(approval="Outcome", champion="live"), "must have nothing beside `approval`"),
+    "a stage that is none to serve from": (_told(stage="Archived"), "spec.writeBack.stage: Unsupported value"),
+    "a stage where there is none": (
+        an_object("ModelRegistry", "risk", {"wandb": {}, "writeBack": {"stage": "Production"}}),
+        "must have `writeBack.stage` beside `mlflow` alone",
+    ),
     "evidence with no outcome": (
         _told(champion="live", evidence="https://grafana/{rollout}"),
         "must have `evidence` beside `tags` or `approval`",

@@ -280,6 +280,7 @@ VALID: dict[str, list[Spec]] = {
             "writeBack": {"champion": "champion", "challenger": "vNext", "tags": "Outcome"},
         },
         {"mlflow": {"address": "https://mlflow"}, "writeBack": {"champion": "latest-good"}},
+        {"mlflow": {"address": "https://mlflow"}, "writeBack": {"stage": "Production"}},
         {
             "mlflow": {"address": "https://mlflow"},
             "writeBack": {"tags": "Outcome", "evidence": "https://g:3000/d?r={rollout}&n={namespace}{revision}/{at}"},

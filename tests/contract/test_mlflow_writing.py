@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import httpx
 import pytest
 from crossfade.model.access import Access
-from crossfade.model.writing import Point, Release, Tag
+from crossfade.model.writing import Point, Release, Stage, Tag
 from crossfade.ports import Asked, RefusedError, SourceError
 
 from tests.contract.conftest import MLFLOW_ADMIN, MlflowBench
@@ -49,6 +49,17 @@ def meaning(mlflow: MlflowBench, model: str, alias: str = "champion") -> object:
     return version(mlflow, "registered-models/alias", name=model, alias=alias).get("version")
 
 
+def put(mlflow: MlflowBench, model: str, number: str, stage: str) -> None:
+    """As people do it."""
+    told = {"name": model, "version": number, "stage": stage, "archive_existing_versions": False}
+    mlflow.post("model-versions/transition-stage", **told)
+
+
+def stages(mlflow: MlflowBench, model: str) -> list[object]:
+    numbers = ("1", "2", "3")
+    return [version(mlflow, "model-versions/get", name=model, version=one)["current_stage"] for one in numbers]
+
+
 def tags(mlflow: MlflowBench, model: str, number: str) -> object:
     found = version(mlflow, "model-versions/get", name=model, version=number).get("tags", [])
     return {tag["key"]: tag["value"] for tag in found if isinstance(tag, dict)} if isinstance(found, list) else None
@@ -78,6 +89,26 @@ async def test_an_alias_is_taken_away_while_it_means_what_it_was_given_to_and_no
     mlflow.alias(model, "challenger", "1")
     await tell(access, over)
     assert meaning(mlflow, model, "challenger") is None
+
+
+async def test_a_stage_is_given_and_taken_from_who_had_it_by_this_and_from_nobody_else(
+    mlflow: MlflowBench, front: Proxy, model: str
+) -> None:
+    access = Access("mlflow", front.url)
+    mlflow.model({"weights": b"3"}, model)
+    put(mlflow, model, "3", "Production")
+    there, back = Stage(model, "Production", "2", "1"), Stage(model, "Production", "1", "2")
+    await tell(access, Stage(model, "Production", "1"), there)
+    assert stages(mlflow, model) == ["Archived", "Production", "Production"]
+    front.told.clear()
+    await tell(access, there)
+    assert front.told == []
+    await tell(access, back)
+    assert stages(mlflow, model) == ["Production", "Archived", "Production"]
+    put(mlflow, model, "1", "Staging")
+    await tell(access, there, Stage(model, "Production", "2", "9"))
+    assert stages(mlflow, model) == ["Staging", "Production", "Production"]
+    assert isinstance(await refused(access, Stage(model, "Production", "9")), RefusedError)
 
 
 async def test_tags_are_written_where_they_differ_and_those_of_others_stay(
@@ -113,11 +144,12 @@ async def test_who_may_read_and_not_write_is_told_so_and_it_is_about_this_model_
         ways.append(by_password((name, password), mlflow_with_users.url))
         await check(ways[-1])
     access, editor, manager = ways
-    for deed in (Point(model, "champion", "champion", number), Tag(model, number, RECORD, "f", AT)):
+    stage = Stage(model, "Production", number)
+    for deed in (Point(model, "champion", "champion", number), Tag(model, number, RECORD, "f", AT), stage):
         failure = await refused(access, deed, password)
         assert isinstance(failure, RefusedError)
         assert "permission EDIT on the registered model" in str(failure)
-    await tell(editor, Point(model, "champion", "champion", number), Tag(model, number, RECORD, "f", AT))
+    await tell(editor, Point(model, "champion", "champion", number), Tag(model, number, RECORD, "f", AT), stage)
     over = Release(model, "challenger", "champion", number)
     assert "permission MANAGE on the registered model" in str(await refused(editor, over, password))
     await tell(manager, over)

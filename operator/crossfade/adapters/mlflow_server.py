@@ -42,7 +42,7 @@ class MlflowServer:
         """GET `/api/2.0/<path>`. Raises MlflowError when refused, SourceError when there is no proper answer."""
         return self._read(path, await self._web.ask(self._what, f"{_API}/{path}", parameters))
 
-    async def post(self, path: str, told: Mapping[str, str]) -> None:
+    async def post(self, path: str, told: Mapping[str, str | bool]) -> None:
         """POST to `/api/2.0/<path>`. Raises as `get`."""
         self._read(path, await self._web.tell(self._what, f"{_API}/{path}", json.dumps(told).encode(), _JSON))
 

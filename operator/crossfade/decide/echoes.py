@@ -19,6 +19,10 @@ def echo(spec: ModelSourceSpec, registry: RegistryFacts | None) -> Situation | N
             if alias is not None and alias.casefold() == name.casefold():
                 right = "follow one that only people and training move, such as `candidate`"
                 return _refused(f"spec.{selector}: {name}", f"writeBack.{field}: {alias}", registry.name, right)
+    stage = spec.mlflow.stage if spec.mlflow is not None else None
+    if asked.stage is not None and stage in (asked.stage, "Archived"):
+        right = "follow an alias that only people and training move, such as `candidate`"
+        return _refused(f"spec.mlflow.stage: {stage}", f"writeBack.stage: {asked.stage}", registry.name, right)
     tag = (spec.azure_ml.tag if spec.azure_ml is not None else None) or ""
     if tag.startswith("crossfade.") and asked.tags is not None:
         right = "follow a tag that only people and training write"

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from crossfade.api.v1alpha1.writeback import MOST_MODELS, MOST_OUTCOMES, GivenAlias, ToldOutcome, WriteBack, Written
 from crossfade.decide.going_back import MOST_ENDS
-from crossfade.model.writing import Approve, Deed, Ended, Point, Registered, Release, Role, Tag, Told
+from crossfade.model.writing import Approve, Deed, Ended, Point, Registered, Release, Role, Stage, Tag, Told
 
 _Holders = dict[str, list[str]]
 """Rollouts by the version that they have."""
@@ -79,6 +79,8 @@ def _news(before: Written, deed: Deed) -> dict[str, object]:
             return {role: GivenAlias(alias=alias, version=version)}
         case Release(role=role):
             return {role: None}
+        case Stage(stage=stage, version=version):
+            return {"stage": GivenAlias(alias=stage, version=version)}
         case Tag() | Approve():
             said = ToldOutcome(fingerprint=deed.fingerprint, at=deed.at)
             return {"outcomes": _newest({**before.outcomes, deed.version: said}, MOST_OUTCOMES)}
@@ -130,6 +132,7 @@ def _deeds(asked: WriteBack, model: str, wanted: Wanted, known: Written | None) 
     """Aliases first: they are what others act upon."""
     known = known or Written(name=model)
     yield from _pointing(model, "champion", asked.champion, wanted.champion, known.champion)
+    yield from _staging(model, asked.stage, wanted.champion, known.stage)
     releases = tuple(_releasing(model, asked.challenger, wanted.challenger, known.challenger))
     yield from releases
     if not releases:  # what is acknowledged has room for one alias, and one that is left behind must go on being said
@@ -146,6 +149,15 @@ def _pointing(model: str, role: Role, alias: str | None, holders: _Holders, know
     version = next(iter(holders))
     if known is None or (known.alias, known.version) != (alias, version):
         yield Point(model, role, alias, version)
+
+
+def _staging(model: str, stage: str | None, holders: _Holders, known: GivenAlias | None) -> Iterator[Deed]:
+    """What was given another stage, by what `stage` was before, stays there."""
+    if stage is None or len(holders) != 1:
+        return
+    version = next(iter(holders))
+    if known is None or (known.alias, known.version) != (stage, version):
+        yield Stage(model, stage, version, known.version if known is not None and known.alias == stage else None)
 
 
 def _releasing(model: str, alias: str | None, holders: _Holders, known: GivenAlias | None) -> Iterator[Deed]:
@@ -210,15 +222,19 @@ def _newest(outcomes: Mapping[str, ToldOutcome], most: int) -> dict[str, ToldOut
 
 def _differing(asked: WriteBack, wanted: Mapping[str, Wanted]) -> str:
     """The first model whose Rollouts disagree, and who they are."""
-    roles: tuple[tuple[Role, str | None], ...] = (("champion", asked.champion), ("challenger", asked.challenger))
+    roles: tuple[tuple[Role, str, str | None], ...] = (
+        ("champion", "alias", asked.champion),
+        ("champion", "stage", asked.stage),
+        ("challenger", "alias", asked.challenger),
+    )
     for model in sorted(wanted):
-        for role, alias in roles:
+        for role, what, name in roles:
             holders = wanted[model].holders(role)
-            if alias is not None and len(holders) > 1:
+            if name is not None and len(holders) > 1:
                 those = "; ".join(f"{', '.join(holders[one][:4])} version {one}" for one in list(holders)[:4])
                 have = "have as stable" if role == "champion" else "roll out"
                 return (
-                    f"the Rollouts of the model {model} {have} different versions ({those}), so its alias {alias} "
+                    f"the Rollouts of the model {model} {have} different versions ({those}), so its {what} {name} "
                     "stays where it is until they agree"
                 )
     return ""

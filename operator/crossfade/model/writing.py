@@ -72,6 +72,20 @@ class Release:
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """Let a version be in a stage, and the one that was given it `before` be archived, if it is in it still."""
+
+    model: str
+    stage: str
+    version: str
+    before: str | None = None
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"stage {self.stage} of {self.model} to version {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
 class Tag:
     """Write down beside a version how its rollout ended, and leave what others wrote there. `record` has it by plain
     names, such as `outcome`; `fingerprint` is of it, `at` is when the rollout ended."""
@@ -105,7 +119,7 @@ class Approve:
         return f"{'approval' if self.approved else 'rejection'} of version {self.version} of {self.model}"
 
 
-Deed = Point | Release | Tag | Approve
+Deed = Point | Release | Stage | Tag | Approve
 
 
 @dataclass(frozen=True, slots=True)

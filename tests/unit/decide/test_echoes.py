@@ -69,6 +69,14 @@ def test_what_is_pending_moves_nothing_where_approvals_are_written() -> None:
     assert "`spec.writeBack.approval: Outcome`" in found.situation.message
 
 
+@pytest.mark.parametrize(("stage", "moves"), [("Production", False), ("Archived", False), ("Staging", True)])
+def test_so_does_a_stage_that_is_written_and_the_one_that_versions_leave_it_for(stage: str, moves: bool) -> None:
+    found = plan({"mlflow": {"name": "m", "stage": stage}}, MLFLOW | {"writeBack": {"stage": "Production"}})
+    assert (found.move is not None) == moves
+    if not moves:
+        assert f"`spec.mlflow.stage: {stage}`" in found.situation.message
+
+
 def test_so_does_an_outcome_that_is_written_as_a_tag() -> None:
     azure = {
         "azureML": {

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from crossfade.api.v1alpha1.writeback import MOST_MODELS, MOST_OUTCOMES, GivenAlias, WriteBack, Written
 from crossfade.decide.writing_back import Telling, acknowledged, telling
-from crossfade.model.writing import Approve, Deed, Ended, Point, Registered, Release, Tag, Told
+from crossfade.model.writing import Approve, Deed, Ended, Point, Registered, Release, Stage, Tag, Told
 
 ALL = WriteBack(champion="champion", challenger="challenger", tags="Outcome")
 ALIASES = WriteBack(champion="champion", challenger="challenger")
@@ -78,6 +78,27 @@ def test_what_was_not_acknowledged_is_wanted_again_and_what_is_over_is_not() -> 
     """A registry that was away for a whole rollout is told its end alone."""
     assert telling(ALIASES, [says(1, 2)], []).deeds == (point("champion", 1), point("challenger", 2))
     assert telling(ALIASES, [says(2)], []).deeds == (point("champion", 2),)
+
+
+def test_the_stage_goes_with_what_is_stable_there_and_back_and_who_had_it_by_this_is_archived() -> None:
+    asked = WriteBack(stage="Production")
+    assert after(asked, says(1))[1] == [Stage("churn", "Production", "1")]
+    assert after(asked, says(1), says(1, 2))[1] == []
+    assert after(asked, says(1), says(2))[1] == [Stage("churn", "Production", "2", "1")]
+    assert after(asked, says(1), says(2), says(1))[1] == [Stage("churn", "Production", "1", "2")]
+    left, _ = after(asked, says(1), says(2))
+    assert left.deeds == ()
+
+
+def test_what_is_in_a_stage_of_another_name_stays_there() -> None:
+    written = acknowledged([], telling(WriteBack(stage="Staging"), [says(1)], []).deeds)
+    assert telling(WriteBack(stage="Production"), [says(2)], written).deeds == (Stage("churn", "Production", "2"),)
+
+
+def test_rollouts_that_differ_move_no_stage_and_are_named() -> None:
+    found = telling(WriteBack(stage="Production"), [says(1, rollout="ml/a"), says(2, rollout="ml/b")], [])
+    assert found.deeds == ()
+    assert "so its stage Production stays where it is" in found.differing
 
 
 def test_the_outcome_is_in_the_tags_of_its_version_with_what_shows_it() -> None:

@@ -1,14 +1,15 @@
-"""MLflow told of rollouts: aliases and tags, each read first and written only where it is another."""
+"""MLflow told of rollouts: aliases, stages and tags, each read first and written only where it is another."""
 
 from typing import Final
 
 from crossfade.adapters.mlflow_server import MlflowError, MlflowServer
 from crossfade.api import meta
-from crossfade.model.loose import objects
-from crossfade.model.writing import Approve, Deed, Point, Release, Tag
+from crossfade.model.loose import member, objects, text
+from crossfade.model.writing import Approve, Deed, Point, Release, Stage, Tag
 from crossfade.ports import RefusedError, SourceError
 
 _ALIAS: Final = "mlflow/registered-models/alias"
+_ARCHIVED: Final = "Archived"
 _MISSING: Final = "RESOURCE_DOES_NOT_EXIST"
 _MISSING_ALIAS: Final = "INVALID_PARAMETER_VALUE"
 
@@ -27,6 +28,8 @@ class MlflowWriting:
                     await self._point(deed)
                 case Release():
                     await self._release(deed)
+                case Stage():
+                    await self._stage(deed)
                 case Tag():
                     await self._tag(deed)
                 case Approve():
@@ -41,6 +44,29 @@ class MlflowWriting:
     async def _release(self, deed: Release) -> None:
         if await self._meaning(deed.model, deed.alias) == deed.version:
             await self._server.delete(_ALIAS, {"name": deed.model, "alias": deed.alias})
+
+    async def _stage(self, deed: Stage) -> None:
+        """In between both are in the stage: none of them would be worse, for then there was nothing to serve."""
+        await self._put(deed.model, deed.version, deed.stage)
+        if deed.before is None or deed.before == deed.version:
+            return
+        try:
+            if await self._stage_of(deed.model, deed.before) == deed.stage:
+                await self._put(deed.model, deed.before, _ARCHIVED)
+        except MlflowError as failure:
+            if failure.code != _MISSING:
+                raise
+
+    async def _put(self, model: str, version: str, stage: str) -> None:
+        if await self._stage_of(model, version) != stage:
+            which = {"name": model, "version": version, "stage": stage}
+            await self._server.post(
+                "mlflow/model-versions/transition-stage", {**which, "archive_existing_versions": False}
+            )
+
+    async def _stage_of(self, model: str, version: str) -> str | None:
+        found = await self._server.get("mlflow/model-versions/get", {"name": model, "version": version})
+        return text(member(found, "model_version").get("current_stage"))
 
     async def _tag(self, deed: Tag) -> None:
         which = {"name": deed.model, "version": deed.version}

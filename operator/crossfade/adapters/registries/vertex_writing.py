@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from crossfade.adapters.vertex_server import VertexError, VertexServer
 from crossfade.model.loose import member, text
-from crossfade.model.writing import Approve, Deed, Point, Release, Tag
+from crossfade.model.writing import Deed, Point, Release, Tag
 from crossfade.ports import RefusedError, SourceError
 
 Json = dict[str, Any]
@@ -34,8 +34,8 @@ class VertexWriting:
                     await self._release(deed)
                 case Tag():
                     await self._label(deed)
-                case Approve():
-                    raise RefusedError("Vertex AI knows no approvals; leave `writeBack.approval` out")
+                case _:
+                    raise RefusedError("Vertex AI knows neither approvals nor stages; leave them out of `writeBack`")
         except VertexError as failure:
             raise self._explained(deed, failure) from None
 

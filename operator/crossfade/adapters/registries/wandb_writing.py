@@ -6,7 +6,7 @@ from typing import Any, Final
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.wandb_server import WandbError, WandbServer
 from crossfade.model.loose import member, text
-from crossfade.model.writing import Approve, Deed, Point, Release, Tag
+from crossfade.model.writing import Deed, Point, Release, Tag
 from crossfade.ports import RefusedError, SourceError
 
 Json = dict[str, Any]
@@ -46,8 +46,8 @@ class WandbWriting:
                     await self._release(deed)
                 case Tag():
                     await self._note(deed)
-                case Approve():
-                    raise RefusedError("W&B knows no approvals; leave `writeBack.approval` out")
+                case _:
+                    raise RefusedError("W&B knows neither approvals nor stages; leave them out of `writeBack`")
         except WandbError as failure:
             raise self._explained(deed, failure) from None
 

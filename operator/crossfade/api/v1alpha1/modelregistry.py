@@ -42,6 +42,7 @@ _TOLD: Mapping[str, tuple[str, ...]] = {
     "approval": ("sageMaker",),
     "challenger": _ALIASED,
     "champion": _ALIASED,
+    "stage": ("mlflow",),
     "tags": ("azureML", "mlflow", "vertexAI", "wandb"),
 }
 """The systems that can be told, by the members of `writeBack`."""

@@ -12,11 +12,12 @@ _FREE = cel(
     f"!self.matches('^({_RESERVED})$')", "must not be `latest`, nor `v` and a number: those are registries' own"
 )
 _AT_LEAST_ONE = cel(
-    "has(self.champion) || has(self.challenger) || has(self.tags) || has(self.approval)",
-    "must have at least one of `champion`, `challenger`, `tags` and `approval`; leave `writeBack` out to write nothing",
+    "has(self.champion) || has(self.challenger) || has(self.stage) || has(self.tags) || has(self.approval)",
+    "must have at least one of `champion`, `challenger`, `stage`, `tags` and `approval`; leave `writeBack` out to "
+    "write nothing",
 )
 _APPROVAL_ALONE = cel(
-    "!has(self.approval) || !(has(self.champion) || has(self.challenger) || has(self.tags))",
+    "!has(self.approval) || !(has(self.champion) || has(self.challenger) || has(self.stage) || has(self.tags))",
     "must have nothing beside `approval`: no system has both",
 )
 _BESIDE_OUTCOMES = cel(
@@ -66,6 +67,9 @@ class WriteBack(ApiModel):
     """The alias of the version that the Rollouts of a model have as stable."""
     challenger: Alias | None = None
     """The alias of the version that is being rolled out; taken away when that ends."""
+    stage: Literal["Staging", "Production"] | None = None
+    """The stage of the version that the Rollouts of a model have as stable. The one that got it before by this is moved
+    to `Archived`, if it is still in it; what others put there stays."""
     tags: Literal["Outcome"] | None = None
     """`Outcome`: how its rollout ended, as tags of the version; docs/registries says how each system has them."""
     approval: Literal["Outcome"] | None = None
@@ -77,12 +81,12 @@ class WriteBack(ApiModel):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        told = (self.champion, self.challenger, self.tags)
-        if (*told, self.approval) == (None,) * 4:
+        told = (self.champion, self.challenger, self.stage, self.tags)
+        if (*told, self.approval) == (None,) * 5:
             raise ValueError(_AT_LEAST_ONE["message"])
         if self.evidence is not None and self.tags is None and self.approval is None:
             raise ValueError(_BESIDE_OUTCOMES["message"])
-        if self.approval is not None and told != (None,) * 3:
+        if self.approval is not None and told != (None,) * 4:
             raise ValueError(_APPROVAL_ALONE["message"])
         if self.champion is not None and self.champion == self.challenger:
             raise ValueError(_TWO_ALIASES["message"])
@@ -90,10 +94,10 @@ class WriteBack(ApiModel):
 
 
 class GivenAlias(ApiModel):
-    """An alias, and what it was given to."""
+    """An alias or a stage, and what it was given to."""
 
     alias: Annotated[str, StringConstraints(max_length=255)]
-    """The alias."""
+    """The alias, or the stage."""
     version: RegistryVersion
     """The registry's version."""
 
@@ -116,6 +120,8 @@ class Written(ApiModel):
     """The alias of what is stable."""
     challenger: GivenAlias | None = None
     """The alias of what is being rolled out."""
+    stage: GivenAlias | None = None
+    """The stage of what is stable."""
     outcomes: Annotated[dict[RegistryVersion, ToldOutcome], Field(max_length=MOST_OUTCOMES)] = Field(
         default_factory=dict
     )
