@@ -116,13 +116,16 @@ async def test_a_branch_of_that_name_is_left_alone(hub: Hub, access: Access, rep
 async def test_a_commit_that_is_gone_gets_no_tag_and_an_outcome_has_no_room(
     hub: Hub, access: Access, repo: str
 ) -> None:
+    first, _ = commits(hub, repo)
+    await tell(access, Point(repo, "champion", "champion", first))
     for deed in (
         Point(repo, "champion", "champion", "0" * 40),
+        Point(repo, "challenger", "challenger", "0" * 40),
         Point("org/none", "champion", "champion", "0" * 40),
-        Tag(repo, commits(hub, repo)[0], RECORD, "f", AT),
+        Tag(repo, first, RECORD, "f", AT),
     ):
         assert isinstance(await refused(access, deed, WRITER), RefusedError)
-    assert tags(hub, repo) == {}
+    assert tags(hub, repo) == {"champion": first}
 
 
 async def test_who_may_read_and_not_write_is_told_so_and_it_is_about_this_model_alone(hub: Hub, repo: str) -> None:

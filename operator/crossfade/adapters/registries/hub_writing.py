@@ -35,11 +35,12 @@ class HubWriting:
             raise self._explained(deed, failure) from None
 
     async def _point(self, deed: Point) -> None:
-        """The Hub moves no tags: one that means another commit is taken away first."""
+        """The Hub moves no tags: one that means another commit is taken away first, for a commit that is there."""
         found = await self._meaning(deed)
         if found == deed.version:
             return
         if found is not None:
+            await self._server.model(deed.model, f"revision/{deed.version}", {})
             await self._server.untag(deed.model, deed.alias)
         await self._server.tag(deed.model, deed.alias, deed.version)
 
