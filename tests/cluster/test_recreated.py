@@ -1,6 +1,6 @@
 """Catches a Rollout that cannot go with its namespace, or one made again that does not take over what serves."""
 
-import time
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -8,9 +8,10 @@ import pytest
 
 from testbed.load.verdict import Blame
 from tests.support import objects
+from tests.support.audit import writes
 from tests.support.endpoint import NAME, Endpoint, at_least, at_stage, failed_by_route, ready, serves, settled
 from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
-from tests.support.operator_process import OperatorProcess
+from tests.support.operator_process import ACCOUNT, Installation, OperatorProcess
 from tests.support.recorder import Object
 
 pytestmark = pytest.mark.cluster
@@ -107,10 +108,10 @@ async def test_deleted_and_made_again_it_takes_over_the_pods_that_serve_without_
 @pytest.mark.slow
 @on_both_gateways
 async def test_under_delete_all_goes_with_it_and_until_then_everybody_is_answered(
-    endpoint: Endpoint, start_operator: StartOperator
+    endpoint: Endpoint, installation: Installation, start_operator: StartOperator
 ) -> None:
     """In the middle of a split. What fails afterwards has no model any more, as was asked for."""
-    start_operator(endpoint.namespace)
+    operator = start_operator(endpoint.namespace)
     await endpoint.model(1)
     await endpoint.model(2)
     await endpoint.serve(1, deletionPolicy="Delete")
@@ -120,7 +121,9 @@ async def test_under_delete_all_goes_with_it_and_until_then_everybody_is_answere
         await at_least(load, 200)
         await endpoint.delete("Rollout", NAME)
         await endpoint.recorder.until_gone("Rollout", NAME, 60)
-        gone = time.time()
+    await asyncio.to_thread(operator.until_audited)
+    written = writes(installation.bed.audit, ACCOUNT, endpoint.namespace)
+    gone = max(one.at for one in written if one.resource == "rollouts")  # when the object was let go
     early = [one for one in load.samples if one.blame not in (None, Blame.MODEL) and one.wall + one.latency < gone]
     assert early == []
     assert len(revisions) == 2
