@@ -29,6 +29,7 @@ from crossfade.watch.world import World
 from tests.unit.fakes.clock import FakeClock
 from tests.unit.fakes.cluster import FakeCluster
 from tests.unit.fakes.objects import GATEWAY, GATEWAY_CLASS
+from tests.unit.fakes.volumes import NoVolumes
 
 
 class OneFile:
@@ -92,7 +93,7 @@ class Loop:
         self.world = World(self.queue)
         self.poller = Poller({DEFAULT: Silence()}, clock, 5.0, self.world.under_way, self.world.breach)
         turns = Turns(self.sources, cluster)
-        self.resolver = Resolver(turns, clock, lambda: 1.0)
+        self.resolver = Resolver(turns, NoVolumes(), clock, lambda: 1.0)
         self.asker = Asker(turns, clock)
         self.foreseer = Foreseer({DEFAULT: Silence()}, clock)
         self.scout = Scout(cluster, clock)
