@@ -402,7 +402,7 @@ REFUSED = {
     ),
     "a volume of no claim": (
         model_version(source={"volume": {"path": "fraud/7"}}),
-        "spec.source.volume.claimName.*[Rr]equired value",
+        "spec.source.volume.claimName: Required value",
     ),
     "a path that leads out of its volume": (
         model_version(source={"volume": {"claimName": "models", "path": "fraud/../../etc"}}),
