@@ -112,4 +112,4 @@ async def test_a_model_version_that_goes_takes_the_pod_along_that_waits_for_its_
     (pod,) = await endpoint.items("Pod", MEASURES)
     operator.kill()
     await endpoint.delete("ModelVersion", "fraud-1")
-    await endpoint.recorder.until_gone("Pod", pod["metadata"]["name"])
+    await endpoint.recorder.until_gone("Pod", pod["metadata"]["name"], 60)

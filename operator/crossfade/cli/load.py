@@ -124,7 +124,7 @@ async def _load(
         if pickle in (Verdict.NONE, Verdict.KNOWN):
             from crossfade.observe.promised import require
 
-            await asyncio.to_thread(require, to, pickle, uri)
+            await asyncio.to_thread(require, to, pickle.value, uri)
         return found
 
     async with telling(progress, to, digest) as teller:

@@ -67,7 +67,8 @@ def test_only_a_pod_that_was_made_for_this_model_version_is_ours() -> None:
 
 def test_the_loader_alone_sees_the_volume_and_looks_again_at_what_pickles_would_import() -> None:
     pod = serving_pod()
-    loader, *others = [*pod["initContainers"], *pod["containers"]]
+    containers: list[Any] = [*pod["initContainers"], *pod["containers"]]
+    loader, *others = containers
     assert loader["name"] == "load"
     assert loader["args"][:3] == ["load", "--uri", URI.replace("$", "$$")]
     assert loader["args"][-4:] == ["--volume", VOLUME_FOLDER, "--pickle", "None"]

@@ -77,7 +77,7 @@ async def failure(pods: Pods, *, start: float = 5.0) -> SourceError:
 
 
 async def test_a_reading_is_the_pods_last_words_and_the_pod_goes() -> None:
-    pods, said = Pods(PENDING, RUNS, ended(packed(READING))), []
+    pods, said = Pods(PENDING, RUNS, ended(packed(READING))), list[str]()
     assert await read(pods, said) == READING
     assert (pods.objects, said) == ({}, [])
     assert pods.writes == [
