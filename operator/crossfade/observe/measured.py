@@ -9,7 +9,7 @@ from crossfade.ports import Object, SourceError
 REFUSED_EXIT = 3
 """The model cannot be read as it is written, and never will."""
 _LONGEST_SENTENCE = 1024
-_PATIENCE = "ContainerCreating"
+_PATIENCE = ("ContainerCreating", "PodInitializing")
 
 
 def reading_of(pod: Object, made: Object) -> Reading | None:
@@ -39,13 +39,18 @@ def has_begun(pod: Object) -> bool:
     return "running" in _state(pod) or "terminated" in _state(pod)
 
 
+def finds_no_node(pod: Object) -> bool:
+    """Whether the scheduler knows no node for it, as where its claim is missing."""
+    return start_of(pod)[0] == "Room"
+
+
 def waits_for(pod: Object) -> str:
     """A sentence about what a pod that has not begun waits for."""
     name, waiting = pod["metadata"]["name"], _state(pod).get("waiting", {})
     cause, why = start_of(pod)
     if cause in ("Room", "Image"):
         return why
-    if waiting.get("reason", _PATIENCE) != _PATIENCE:
+    if waiting.get("reason", _PATIENCE[0]) not in _PATIENCE:
         return f"pod {name} cannot run: {waiting['reason']}: {waiting.get('message', '')}"[:_LONGEST_SENTENCE]
     return f"pod {name} waits for its image and the volume"
 

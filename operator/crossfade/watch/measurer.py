@@ -12,7 +12,7 @@ from crossfade.act.measuring import begin, end
 from crossfade.decide.measuring import LONGEST_SECONDS, measuring_pod
 from crossfade.model.reading import Reading
 from crossfade.model.volume import Subject, volume_place
-from crossfade.observe.measured import has_begun, reading_of, waits_for
+from crossfade.observe.measured import finds_no_node, has_begun, reading_of, waits_for
 from crossfade.ports import PODS, Cluster, ClusterError, Object, SourceError
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,8 @@ _QUIET_LOOKS = 3
 """A start that takes no longer is nothing to tell."""
 _START_SECONDS = 300.0
 """For a node, the image and the volume: to attach one can take minutes."""
+_SHARE_WITHOUT_NODE = 0.2
+"""Of that for a pod that finds no node: it has a place that others wait for."""
 
 
 class Measurer:
@@ -69,26 +71,25 @@ class Measurer:
 
     async def _until_begun(self, made: Object, uri: str, say: Callable[[str], None]) -> None:
         """Wait until the volume is being read. Raises SourceError, which says what is missing."""
-        place, name, why, said = volume_place(uri), made["metadata"]["name"], "", ""
-        try:
-            async with asyncio.timeout(self._start):
-                for looks in itertools.count(1):
-                    pod = await self._look(made)
-                    if has_begun(pod):
-                        break
-                    reading_of(pod, made)
-                    why = waits_for(pod)
-                    if looks > _QUIET_LOOKS and why != said:
-                        said = why
-                        say(said)
-                    await asyncio.sleep(self._pause)
-        except TimeoutError:
-            claim = place.claim if place else ""
-            raise SourceError(
-                f"the claim {claim} could not be read within {self._start:.0f} s: "
-                f"{why}; `kubectl get events --field-selector "
-                f"involvedObject.name={name}` says more"
-            ) from None
+        now, said = asyncio.get_running_loop().time, ""
+        began = now()
+        for looks in itertools.count(1):
+            pod = await self._look(made)
+            if has_begun(pod):
+                break
+            reading_of(pod, made)
+            why = waits_for(pod)
+            limit = self._start * (_SHARE_WITHOUT_NODE if finds_no_node(pod) else 1.0)
+            if now() - began > limit:
+                name, place = made["metadata"]["name"], volume_place(uri)
+                raise SourceError(
+                    f"the claim {place.claim if place else uri} could not be read within {limit:.0f} s: {why}; "
+                    f"`kubectl get events --field-selector involvedObject.name={name}` says more"
+                )
+            if looks > _QUIET_LOOKS and why != said:
+                said = why
+                say(said)
+            await asyncio.sleep(self._pause)
         if said:
             say("")
 

@@ -25,6 +25,7 @@ READING = Reading(
 )
 PENDING: Object = {"phase": "Pending"}
 RUNS: Object = {"phase": "Running", "containerStatuses": [{"name": "measure", "state": {"running": {}}}]}
+INITIALIZING = {"name": "measure", "state": {"waiting": {"reason": "PodInitializing"}}}
 MISSING = 'persistentvolumeclaim "models" not found'
 NOWHERE: Object = {
     "phase": "Pending",
@@ -153,6 +154,13 @@ async def test_a_pod_that_does_not_start_is_given_its_time_and_its_reason_is_tol
     assert f"the claim models could not be read within 0 s: pod {pods.writes[0][2]} {why}" in str(found)
     assert f"`kubectl get events --field-selector involvedObject.name={pods.writes[0][2]}`" in str(found)
     assert (found.retry, pods.objects) == (True, {})
+
+
+async def test_a_pod_that_finds_no_node_leaves_its_place_sooner_than_one_whose_volume_is_slow() -> None:
+    found = await failure(Pods(NOWHERE), start=1.0)
+    assert "could not be read within 0 s" in str(found), "a fifth of the time"
+    slow = Pods(*[{**PENDING, "containerStatuses": [INITIALIZING]}] * 20, RUNS, ended(packed(READING)))
+    assert await read(slow) == READING
 
 
 def _other_image(pod: Object) -> None:
