@@ -13,7 +13,10 @@ from crossfade.observe.handover import packed
 from crossfade.ports import ClusterError, Kind, Object, SourceError
 from crossfade.watch.measurer import Measurer
 
+from tests.unit.fakes.clock import FakeClock
 from tests.unit.fakes.cluster import FakeCluster
+from tests.unit.fakes.loop import Loop
+from tests.unit.fakes.objects import version
 
 URI = "pvc://models/fraud/7"
 SUBJECT = Subject("ml", "fraud-7", "u-1")
@@ -247,3 +250,31 @@ async def test_two_of_a_namespace_and_eight_of_all_read_at_once() -> None:
     pods.states = (ended(packed(READING)),)
     assert await asyncio.gather(*tasks) == [READING] * 60
     assert (pods.most, pods.objects) == (8, {})
+
+
+async def resolved(pods: Pods, **spec: Any) -> dict[str, Any]:
+    """The status of a ModelVersion on a volume once an operator that is started now has nothing left to do."""
+    if ("ModelVersion", "ml", "v1") not in pods.objects:
+        pods.create(version(source={"volume": {"claimName": "models", "path": "fraud/7"}}, **spec))
+    loop = Loop(pods, FakeClock(), volumes=Measurer(pods, "crossfade:1", 0.001))
+    async with asyncio.timeout(10):
+        await loop.settle()
+    await loop.resolver.close()
+    return dict(pods.objects["ModelVersion", "ml", "v1"]["status"])
+
+
+async def test_what_a_pod_found_is_recorded_and_no_pod_reads_it_again_after_a_restart() -> None:
+    pods = Pods(RUNS, ended(packed(READING)))
+    for _ in range(2):
+        status = await resolved(pods)
+        assert status["resolved"]["digest"] == READING.digest
+        assert status["resolved"]["immutableUri"] == URI
+    assert pods.made == 1
+
+
+async def test_pickles_that_a_pod_found_are_refused_by_the_policy_of_the_model_version() -> None:
+    stored = {"origin": "Artifact", "pickle": "Unsafe", "suspects": {"m.pkl": "would import os.system"}}
+    evil = Reading(READING.digest, 1, 2, Facts.model_validate({"serialization": stored}))
+    status = await resolved(Pods(ended(packed(evil))), policy={"pickle": "KnownOnly"})
+    assert "resolved" not in status
+    assert {one["reason"] for one in status["conditions"] if one["type"] == "Ready"} == {"PickleRefused"}
