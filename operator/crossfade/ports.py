@@ -352,9 +352,7 @@ class Volumes(Protocol):
     """Models on the volumes of a namespace, which nobody but its pods can read."""
 
     async def read(self, subject: Subject, uri: str, say: Callable[[str], None]) -> "Reading":
-        """Have a pod read the model at `pvc://...`. `say` is told in a sentence what that waits for, and nothing once
-        it does not wait. Raises SourceError."""
-        ...
+        """Have a pod read `pvc://...`. `say` is told what that waits for, "" once it does not. Raises SourceError."""
 
 
 _GRPC_FAULTS = {2: "UNKNOWN", 4: "DEADLINE_EXCEEDED", 13: "INTERNAL", 14: "UNAVAILABLE", 15: "DATA_LOSS"}
