@@ -108,7 +108,9 @@ async def test_a_model_version_that_goes_takes_the_pod_along_that_waits_for_its_
 ) -> None:
     operator = start_operator(endpoint.namespace)
     await endpoint.create(on_volume("fraud-1", "fraud/1"))
-    await endpoint.recorder.until("ModelVersion", "fraud-1", says('persistentvolumeclaim "models" not found'), 60)
+    await endpoint.recorder.until(
+        "ModelVersion", "fraud-1", says("finds no node: 0/1 nodes are available: persistentvolumeclaim"), 60
+    )
     (pod,) = await endpoint.items("Pod", MEASURES)
     operator.kill()
     await endpoint.delete("ModelVersion", "fraud-1")
