@@ -115,3 +115,20 @@ async def test_a_model_version_that_goes_takes_the_pod_along_that_waits_for_its_
     operator.kill()
     await endpoint.delete("ModelVersion", "fraud-1")
     await endpoint.recorder.until_gone("Pod", pod["metadata"]["name"], 60)
+
+
+@pytest.mark.slow
+async def test_a_pod_whose_operator_was_killed_is_made_anew_for_nobody_knows_it(
+    bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], tmp_path: Path
+) -> None:
+    operator = start_operator(endpoint.namespace)
+    await endpoint.create(on_volume("fraud-1", "fraud/1"))
+    await endpoint.recorder.until("ModelVersion", "fraud-1", says("finds no node"), 60)
+    operator.kill()
+    objects.write_model(tmp_path / "fraud" / "1", "1.0.0")
+    apply(bed, *claimed(endpoint.namespace, "models", tmp_path))
+    (left,) = measuring(endpoint)
+    operator.start()
+    await endpoint.recorder.until("ModelVersion", "fraud-1", is_resolved, 90)
+    assert [uid for uid in measuring(endpoint) if uid != left], "what the first one would have said counts for nothing"
+    assert await endpoint.items("Pod", MEASURES) == []
