@@ -14,11 +14,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 DIGEST = "sha256:" + "0" * 64
+WEIGHTS = "sha256:" + "1" * 64
 SAFE = {"serialization": {"origin": "Artifact", "formats": ["ONNX"], "pickle": "None"}}
 
 
 def reading(**facts: Any) -> Reading:
-    return Reading(DIGEST, 3, 2**40, Facts.model_validate(SAFE | facts))
+    return Reading(DIGEST, 3, 2**40, Facts.model_validate(SAFE | facts), WEIGHTS)
 
 
 def incompressible(number: int) -> str:
@@ -59,7 +60,7 @@ def test_however_much_is_found_digest_and_verdict_are_handed_over(
     assert len(text.encode()) <= MOST_BYTES
     found = unpacked(text)
     assert found is not None
-    assert (found.digest, found.files, found.size_bytes) == (DIGEST, 3, 2**40)
+    assert (found.digest, found.files, found.size_bytes, found.weights) == (DIGEST, 3, 2**40, WEIGHTS)
     assert found.facts.serialization is not None
     assert found.facts.serialization.pickle == verdict
 
