@@ -10,11 +10,13 @@ from crossfade.model.access import Access
 from crossfade.model.evidence import Sample
 from crossfade.model.lease import Lease
 from crossfade.model.rehearsal import Probe
+from crossfade.model.volume import Subject
 
 if TYPE_CHECKING:  # the loader starts in every pod and needs none of the API's types
     from crossfade.api.v1alpha1.facts import Facts
     from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
     from crossfade.api.v1alpha1.modelversion import Source
+    from crossfade.model.reading import Reading
     from crossfade.model.writing import Deed
 
 Object = dict[str, Any]
@@ -344,6 +346,13 @@ class Sources(Protocol):
         """What is reached in this way; None for what the operator itself is configured with. Entering raises
         SourceError when `access` cannot be used as it is."""
         ...
+
+
+class Volumes(Protocol):
+    """Models on the volumes of a namespace, which nobody but its pods can read."""
+
+    async def read(self, subject: Subject, uri: str, say: Callable[[str], None]) -> "Reading":
+        """Have a pod read `pvc://...`. `say` is told what that waits for, "" once it does not. Raises SourceError."""
 
 
 _GRPC_FAULTS = {2: "UNKNOWN", 4: "DEADLINE_EXCEEDED", 13: "INTERNAL", 14: "UNAVAILABLE", 15: "DATA_LOSS"}

@@ -7,11 +7,12 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from testbed.kubelet.api import Api, Object
+from testbed.kubelet.api import Api, ApiError, Object
 from testbed.kubelet.environment import ConfigError, Sources, expand, pod_field, resource_field
 from testbed.kubelet.rootfs import VolumeMount
 
 _DEFAULT_MODE = 0o644
+_NOT_OF_THE_API = frozenset({"emptyDir", "hostPath", "persistentVolumeClaim"})
 # A token is replaced when this part of its life is over.
 _TOKEN_RENEWAL = 0.8
 
@@ -80,6 +81,8 @@ class Volumes:
     folder: Path
     ips: tuple[str, str]
     _tokens: dict[str, _Token] = field(default_factory=dict)
+    _claimed: dict[str, Path] = field(default_factory=dict)
+    """Folders of the node behind claims, by the volume's name."""
 
     def __post_init__(self) -> None:
         self._sources = Sources(self.api, self.pod["metadata"]["namespace"])
@@ -93,6 +96,9 @@ class Volumes:
             if "hostPath" in volume:
                 _host_path(volume["hostPath"])
                 continue
+            if "persistentVolumeClaim" in volume:
+                self._claimed[volume["name"]] = await self._behind(volume["persistentVolumeClaim"]["claimName"])
+                continue
             self._path(volume["name"]).mkdir(parents=True, exist_ok=True)
             if "emptyDir" in volume:
                 self._path(volume["name"]).chmod(0o777)
@@ -103,8 +109,26 @@ class Volumes:
         """Bring files that come from the API up to date with it."""
         self.pod = pod
         for volume in pod["spec"].get("volumes", ()):
-            if not volume.keys() & {"emptyDir", "hostPath"}:
+            if not volume.keys() & _NOT_OF_THE_API:
                 await self._fill(volume)
+
+    async def _behind(self, claim: str) -> Path:
+        """The folder of the node that a claim is bound to. Raises ConfigError."""
+        namespace = self.pod["metadata"]["namespace"]
+        try:
+            found = await self.api.get(f"/api/v1/namespaces/{namespace}/persistentvolumeclaims/{claim}")
+            if found.get("status", {}).get("phase") != "Bound":
+                raise ConfigError(f'persistentvolumeclaim "{claim}" is not bound')
+            volume = await self.api.get(f"/api/v1/persistentvolumes/{found['spec']['volumeName']}")
+        except ApiError as error:
+            if error.code != 404:
+                raise
+            raise ConfigError(f'persistentvolumeclaim "{claim}" or its volume is not there') from None
+        source = volume["spec"].get("hostPath") or volume["spec"].get("local")
+        if source is None:
+            raise ConfigError(f'the volume of claim "{claim}" is none that this node offers; use hostPath or local')
+        _host_path(source)
+        return Path(source["path"])
 
     async def _fill(self, volume: Object) -> None:
         name = volume["name"]
@@ -169,15 +193,18 @@ class Volumes:
         return [self._mount(entry, volumes[entry["name"]], env) for entry in container.get("volumeMounts", ())]
 
     def _mount(self, entry: Object, volume: Object, env: dict[str, str]) -> VolumeMount:
-        base = Path(volume["hostPath"]["path"]) if "hostPath" in volume else self._path(volume["name"])
+        base = self._claimed.get(volume["name"], self._path(volume["name"]))
+        if "hostPath" in volume:
+            base = Path(volume["hostPath"]["path"])
         sub_path = entry.get("subPath", "")
         if expression := entry.get("subPathExpr"):
             sub_path = expand(expression, env)
         source = Path(os.path.realpath(base / sub_path))
         if sub_path and not source.exists():
             source.mkdir(parents=True)
-        api_made = not volume.keys() & {"emptyDir", "hostPath"}
-        return VolumeMount(str(source), entry["mountPath"], api_made or bool(entry.get("readOnly")))
+        api_made = not volume.keys() & _NOT_OF_THE_API
+        read_only = api_made or volume.get("persistentVolumeClaim", {}).get("readOnly") or entry.get("readOnly")
+        return VolumeMount(str(source), entry["mountPath"], bool(read_only))
 
 
 def _host_path(source: Object) -> None:

@@ -224,6 +224,7 @@ def test_the_operator_wrote_all_that_it_may_and_was_refused_nothing(bed: Bed, re
     }
     elsewhere = {("patch", "events.k8s.io", "events")}  # for an event that comes again: tests/contract/test_kube.py
     elsewhere |= {(verb, "gateway.networking.k8s.io", "grpcroutes") for verb in ("create", "patch", "delete")}
+    elsewhere |= {(verb, "", "pods") for verb in ("create", "delete")}  # tests/cluster/test_volumes.py
     # tests/cluster/test_model_sources.py and test_writing_back.py, by an operator with the chart's rights
     registries = {("patch", "modelregistries/status"), ("patch", "modelsources/status"), ("create", "modelversions")}
     elsewhere |= {(verb, "crossfade.dev", resource) for verb, resource in registries}

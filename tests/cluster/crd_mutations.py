@@ -121,6 +121,7 @@ _TEXTS = [
     *("^1.2", "~1", ">=1.x <2", "1 || 2", "1||2", ">= 1", "1.x.3", "*", "24h", "24h1ms", "9s", "10s", "a" * 40),
     *("v1.2.3", "v01.2.3", "a:b", "a/b:c-d_e", ":a", "a:", "a-", "a/", "a//b/c", "a/b c", "a\\b"),
     *("latest", "LATEST", "v7", "V07", "v", "v7a", "champion", "challenger", "Outcome"),
+    *("..", ".", "...", "a/../b", "a/..", ".a/..b/...c", "a/.", "a/ b$(X)%2e"),
     *("/a//b", "/.", "/a/..", "/..a", "/a/./b", "/a.", "/%2F", "/%2e", "/%", "/%zz", "/a;b=c,d", "/a|b"),
 ]
 _NEIGHBOURS = [1, 2, 3, 4, 5, 6, 10, 20, 24, 25, 26, 50]  # the weights of the valid specs, and those beside them

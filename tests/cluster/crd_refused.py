@@ -348,7 +348,7 @@ REFUSED = {
     "no source": (
         model_version(source={}),
         "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `oci`, `sageMaker`, `vertexAI`, "
-        "`wandb` and `uri`",
+        "`wandb`, `uri` and `volume`",
     ),
     "an Azure model in no registry": (
         model_version(source={"azureML": {"name": "fraud", "version": "7"}}),
@@ -395,6 +395,22 @@ REFUSED = {
     "a package of no version": (
         model_version(source={"sageMaker": {"packageArn": PACKAGE.rpartition("/")[0]}, "registryRef": {"name": "aws"}}),
         "spec.source.sageMaker.packageArn in body should match",
+    ),
+    "a volume in a registry": (
+        model_version(source={"volume": {"claimName": "models"}, "registryRef": {"name": "risk"}}),
+        "must have no `registryRef` beside `volume`, which is in no registry",
+    ),
+    "a volume of no claim": (
+        model_version(source={"volume": {"path": "fraud/7"}}),
+        "spec.source.volume.claimName: Required value",
+    ),
+    "a path that leads out of its volume": (
+        model_version(source={"volume": {"claimName": "models", "path": "fraud/../../etc"}}),
+        "spec.source.volume.path in body should match",
+    ),
+    "a path from the root of its volume": (
+        model_version(source={"volume": {"claimName": "models", "path": "/fraud"}}),
+        "spec.source.volume.path in body should match",
     ),
     "an artifact of W&B in no registry": (
         model_version(source={"wandb": _ARTIFACT | {"alias": "champion"}}),

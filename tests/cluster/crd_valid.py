@@ -455,6 +455,16 @@ VALID: dict[str, list[Spec]] = {
         },
         {
             "modelName": "fraud",
+            "version": "2.0.9",
+            "source": {"volume": {"claimName": "models", "path": "fraud/v..7/.b/...c d"}},
+        },
+        {
+            "modelName": "fraud",
+            "version": "2.1.0",
+            "source": {"volume": {"claimName": "models.nfs"}},
+        },
+        {
+            "modelName": "fraud",
             "version": "10.20.30",
             "source": {"uri": {"uri": "https://models.example.com/f.tar"}},
             "artifact": {"digest": DIGEST},

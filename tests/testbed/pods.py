@@ -26,6 +26,8 @@ http.server.HTTPServer(("", int(sys.argv[1])), Handler).serve_forever()
 
 
 COLLECTIONS = {
+    "PersistentVolume": "/api/v1/persistentvolumes",
+    "PersistentVolumeClaim": "/api/v1/namespaces/{}/persistentvolumeclaims",
     "Pod": "/api/v1/namespaces/{}/pods",
     "ConfigMap": "/api/v1/namespaces/{}/configmaps",
     "Secret": "/api/v1/namespaces/{}/secrets",

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from testbed.kubelet.sandbox import ADDRESS
+from tests.support.claims import claimed
 from tests.testbed.pods import (
     SERVER,
     Namespace,
@@ -219,6 +220,27 @@ async def test_a_failed_liveness_probe_restarts_the_container(space: Namespace) 
     last = only(await space.pod("p", restarted(1)))["lastState"]["terminated"]
     # Python leaves SIGTERM alone, and the first process of a container is immune to that: killed after its grace.
     assert (last["exitCode"], last["reason"]) == (137, "Error")
+
+
+async def test_a_claim_is_its_volumes_folder_and_read_only_to_who_asks_for_that(
+    space: Namespace, tmp_path: Path
+) -> None:
+    (tmp_path / "model").write_text("bytes")
+    source = {"claimName": "models"}
+    volumes = [
+        {"name": "read", "persistentVolumeClaim": {**source, "readOnly": True}},
+        {"name": "written", "persistentVolumeClaim": source},
+    ]
+    mounts = [{"name": "read", "mountPath": "/mnt/read"}, {"name": "written", "mountPath": "/mnt/written"}]
+    script = "{ cat /mnt/read/model; touch /mnt/read/x || echo refused; touch /mnt/written/y; } > /dev/termination-log"
+    await space.apply(pod("p", shell(script, volumeMounts=mounts), volumes=volumes))
+    await space.pod(
+        "p", lambda status: 'persistentvolumeclaim "models" not found' in str(condition(status, "PodScheduled"))
+    )
+    await space.apply(*claimed(space.name, "models", tmp_path))
+    assert (await space.finish("p"))["message"].split() == ["bytesrefused"]
+    assert exists(f"{tmp_path}/y")
+    assert not exists(f"{tmp_path}/x")
 
 
 async def test_a_volume_does_not_hide_the_image_from_its_container(space: Namespace) -> None:

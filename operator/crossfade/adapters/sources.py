@@ -60,16 +60,22 @@ class OpenSource:
 class OpenSources:
     """The Sources port. `own` are the registries of the operator's own configuration, whose addresses its administrator
     wrote; all others are written by tenants and pass the egress guard, which lets them lead to the `allowed`
-    networks. `timeout` is in seconds for a whole request with its answer, and generous: MLflow asks slow stores itself
-    first."""
+    networks. `volume` is where a claim is mounted, in pods. `timeout` is in seconds for a whole request with its
+    answer, and generous: MLflow asks slow stores itself first."""
 
     def __init__(
-        self, own: Sequence[Access], file_root: Path | None, *, allowed: Networks = (), timeout: float = 30.0
+        self,
+        own: Sequence[Access],
+        file_root: Path | None,
+        *,
+        allowed: Networks = (),
+        volume: Path | None = None,
+        timeout: float = 30.0,
     ) -> None:
         self._own = own
         self._allowed = allowed
         self._timeout = timeout
-        self._stores = plain_stores(file_root, allowed)
+        self._stores = plain_stores(file_root, allowed, volume)
         self._open: KeptOpen[Access | None, OpenSource] = KeptOpen(_MOST_OPEN)
 
     def open(self, access: Access | None) -> AbstractAsyncContextManager[OpenSource]:

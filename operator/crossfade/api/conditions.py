@@ -45,6 +45,10 @@ class Reason(Documented):
         "WaitingForRegistry",
         "the registry does not answer or let the operator in, does not know the version yet, or is not described yet",
     )
+    WAITING_FOR_VOLUME = (
+        "WaitingForVolume",
+        "the claim, or the pod that reads the model on it, is not there yet or cannot do so",
+    )
     ASKING = "Asking", "the registry is being asked what is followed"
     WAITING_FOR_ROLLOUT = (
         "WaitingForRollout",

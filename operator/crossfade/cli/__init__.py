@@ -5,6 +5,7 @@ import typer
 from crossfade.cli.explain import explain
 from crossfade.cli.judge import judge
 from crossfade.cli.load import load as load_command
+from crossfade.cli.measure import measure
 from crossfade.cli.plan import plan
 from crossfade.cli.run import run
 from crossfade.cli.simulate import simulate
@@ -26,6 +27,7 @@ def _crossfade() -> None:
 app.command("explain")(explain)
 app.command("judge")(judge)
 app.command("load")(load_command)
+app.command("measure")(measure)
 app.command("plan")(plan)
 app.command("run")(run)
 app.command("simulate")(simulate)

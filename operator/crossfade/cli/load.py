@@ -5,6 +5,7 @@ import re
 import signal
 import sys
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,6 +23,16 @@ if TYPE_CHECKING:
     from crossfade.observe.progress import Progress
     from crossfade.observe.verify import Measured
     from crossfade.ports import Sources
+
+
+class Verdict(StrEnum):
+    """As `status.resolved.serialization.pickle` has it, the worst last."""
+
+    NONE = "None"
+    KNOWN = "Known"
+    UNREADABLE = "Unreadable"
+    UNSAFE = "Unsafe"
+
 
 EXIT_FAILED = 1
 EXIT_DIGEST_MISMATCH = 3
@@ -55,11 +66,15 @@ def load(
     access_folder: Annotated[
         Path, typer.Option(help="The folder with its credentials and its certificate authority, if it has any.")
     ] = Path(ACCESS_FOLDER),
+    volume: Annotated[Path | None, typer.Option(help="The folder at which the claim of pvc:// is mounted.")] = None,
+    pickle: Annotated[
+        Verdict, typer.Option(help="What pickles were found to import; a model with worse ones is refused.")
+    ] = Verdict.UNSAFE,
 ) -> None:
     """Load a model's files and verify their digest.
 
-    Exit status: 0 loaded and verified, 3 other bytes than promised, 4 source of which a minute of tries
-    brought nothing, 1 anything else, such as a full disk.
+    Exit status: 0 loaded and verified, 3 other bytes than promised or pickles that may run more than promised,
+    4 source of which a minute of tries brought nothing, 1 anything else, such as a full disk.
     """
     if not re.fullmatch(r"sha256:[a-f0-9]{64}", digest):
         raise typer.BadParameter("must be sha256: and 64 hex digits", param_hint="--digest")
@@ -68,9 +83,9 @@ def load(
     except ValueError as wrong:
         raise typer.BadParameter(str(wrong), param_hint="--allowed-networks") from None
     try:
-        sources = _sources(mlflow_address, hugging_face_address, file_root, allowed)
+        sources = _sources(mlflow_address, hugging_face_address, file_root, allowed, volume)
         way_in = WayIn(access, access_folder)
-        status, sentence = asyncio.run(_load(uri, digest, to, sources, way_in))
+        status, sentence = asyncio.run(_load(uri, digest, to, sources, way_in, pickle))
     except asyncio.CancelledError:
         raise typer.Exit(128 + signal.SIGTERM) from None
     print(f"crossfade load: {sentence}", file=sys.stderr if status else sys.stdout)
@@ -80,14 +95,20 @@ def load(
 
 
 def _sources(
-    mlflow_address: str | None, hugging_face_address: str | None, file_root: Path | None, allowed: Networks
+    mlflow_address: str | None,
+    hugging_face_address: str | None,
+    file_root: Path | None,
+    allowed: Networks,
+    volume: Path | None = None,
 ) -> "Sources":
     from crossfade.adapters.sources import OpenSources, own_registries
 
-    return OpenSources(own_registries(mlflow_address, hugging_face_address), file_root, allowed=allowed)
+    return OpenSources(own_registries(mlflow_address, hugging_face_address), file_root, allowed=allowed, volume=volume)
 
 
-async def _load(uri: str, digest: str, to: Path, sources: "Sources", way_in: WayIn) -> tuple[int, str]:
+async def _load(
+    uri: str, digest: str, to: Path, sources: "Sources", way_in: WayIn, pickle: Verdict = Verdict.UNSAFE
+) -> tuple[int, str]:
     """Exit status and the sentence that says why."""
     from crossfade.cli.telling import telling
     from crossfade.observe.progress import Progress
@@ -99,7 +120,12 @@ async def _load(uri: str, digest: str, to: Path, sources: "Sources", way_in: Way
         from crossfade.observe.verify import fetch
 
         async with sources.open(way_in.read()) as opened:
-            return await fetch(opened.artifacts, uri, digest, to, progress)
+            found = await fetch(opened.artifacts, uri, digest, to, progress)
+        if pickle in (Verdict.NONE, Verdict.KNOWN):
+            from crossfade.observe.promised import require
+
+            await asyncio.to_thread(require, to, pickle.value, uri)
+        return found
 
     async with telling(progress, to, digest) as teller:
         status, sentence = await _tried(load_once, to, progress, teller)

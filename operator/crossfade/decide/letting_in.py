@@ -1,13 +1,16 @@
-"""How the loader, and nothing else in the pod, is let in to a registry: files that are mounted into it alone."""
+"""How the loader, and nothing else in the pod, is let in to a registry or a volume: what is mounted into it alone."""
 
 import json
 from typing import Any
 
 from crossfade.api.v1alpha1.modelversion import ResolvedAccess
 from crossfade.model.access import ACCESS_FOLDER, CA_FILE, CREDENTIALS, secret_keys
+from crossfade.model.volume import VOLUME_FOLDER
 
 Json = dict[str, Any]
 _VOLUME = "crossfade-registry"
+_CLAIM = "crossfade-volume"
+_OURS = frozenset({_VOLUME, _CLAIM})
 _READABLE = 0o444
 """The files are root's and the loader is not; that no other container mounts them is what keeps them."""
 
@@ -20,7 +23,12 @@ def access_argument(access: ResolvedAccess | None) -> list[str]:
     told |= {"options": access.options} if access.options else {}
     told |= {"secret": access.secret_name} if access.secret_name else {}
     told |= {"ca": access.ca.name} if access.ca else {}
-    return ["--access", json.dumps(told, sort_keys=True, separators=(",", ":")).replace("$", "$$")]
+    return ["--access", plain(json.dumps(told, sort_keys=True, separators=(",", ":")))]
+
+
+def plain(argument: str) -> str:
+    """The argument as a container gets it: Kubernetes finds no variable in it."""
+    return argument.replace("$", "$$")
 
 
 def access_mounts(access: ResolvedAccess | None) -> list[Json]:
@@ -35,13 +43,23 @@ def access_volumes(access: ResolvedAccess | None) -> list[Json]:
     return [{"name": _VOLUME, "projected": {"defaultMode": _READABLE, "sources": files}}] if files else []
 
 
+def claim_mount() -> Json:
+    """The claim that the model is on, for the one container that reads it."""
+    return {"name": _CLAIM, "mountPath": VOLUME_FOLDER, "readOnly": True}
+
+
+def claim_volume(claim: str) -> Json:
+    """The same, for the pod. Claims that many nodes may only read want `readOnly` here as well."""
+    return {"name": _CLAIM, "persistentVolumeClaim": {"claimName": claim, "readOnly": True}}
+
+
 def without_access(pod: Json) -> Json:
-    """The pod of an overlay, in which nothing has the name that the files have."""
+    """The pod of an overlay, in which nothing has the name of what is ours."""
     for container in (*pod["containers"], *pod.get("initContainers", [])):
         if "volumeMounts" in container:
-            container["volumeMounts"] = [mount for mount in container["volumeMounts"] if mount["name"] != _VOLUME]
+            container["volumeMounts"] = [mount for mount in container["volumeMounts"] if mount["name"] not in _OURS]
     if "volumes" in pod:
-        pod["volumes"] = [volume for volume in pod["volumes"] if volume["name"] != _VOLUME]
+        pod["volumes"] = [volume for volume in pod["volumes"] if volume["name"] not in _OURS]
     return pod
 
 

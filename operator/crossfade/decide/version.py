@@ -35,7 +35,7 @@ def plan_version(snapshot: VersionSnapshot) -> VersionPlan:
         return _read(snapshot, snapshot.spec, tried.resolved)
     if not tried.retry:
         return _refused(status, tried.reason, tried.error)
-    situation = Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_REGISTRY, tried.error)
+    situation = Situation(Standing.IN_PROGRESS, tried.reason, tried.error)
     return VersionPlan(status, situation, resolve=True)
 
 

@@ -12,11 +12,20 @@ from crossfade.api.v1alpha1.common import as_written
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.api.v1alpha1.serving import Serving
-from crossfade.decide.letting_in import access_argument, access_mounts, access_volumes, without_access
+from crossfade.decide.letting_in import (
+    access_argument,
+    access_mounts,
+    access_volumes,
+    claim_mount,
+    claim_volume,
+    plain,
+    without_access,
+)
 from crossfade.decide.route_kinds import HTTP, RouteKind, kind_of
 from crossfade.decide.starting import kubelet_patience
 from crossfade.decide.warming import warm_up
 from crossfade.model.snapshot import Platform, RolloutFacts
+from crossfade.model.volume import VOLUME_FOLDER, volume_place
 
 MODEL_DIR = "/mnt/models"
 MODEL_PORT = 8080
@@ -29,7 +38,7 @@ _DRAIN_SECONDS = 5
 
 Json = dict[str, Any]
 
-_RESTRICTED: Json = {
+RESTRICTED: Json = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
     "runAsNonRoot": True,
@@ -162,7 +171,9 @@ def pod_template(
     pod["initContainers"] = [_loader(resolved, platform), *pod.get("initContainers", [])]
     volumes = [volume for volume in pod.get("volumes", []) if volume["name"] != _VOLUME]
     pod["volumes"] = [*volumes, {"name": _VOLUME, "emptyDir": {}}, *access_volumes(resolved.access)]
-    warm_up(pod, serving, platform.loader_image, _RESTRICTED)
+    if (place := volume_place(resolved.immutable_uri)) is not None:
+        pod["volumes"].append(claim_volume(place.claim))
+    warm_up(pod, serving, platform.loader_image, RESTRICTED)
     found = template.setdefault("metadata", {})
     found["labels"] = {**found.get("labels", {}), **labels(rollout.name, arm)}
     found["annotations"] = {**found.get("annotations", {}), meta.ANNOTATION_DIGEST: arm.digest}
@@ -199,18 +210,31 @@ def _loader(resolved: Resolved, platform: Platform) -> Json:
         env.append({"name": "CROSSFADE_FILE_ROOT", "value": platform.file_root})
     if platform.allowed_networks:
         env.append({"name": "CROSSFADE_ALLOWED_NETWORKS", "value": ",".join(map(str, platform.allowed_networks))})
+    on_volume = volume_place(resolved.immutable_uri) is not None
     return {
         "name": "load",
         "image": platform.loader_image,
         "args": [
-            *("load", "--uri", resolved.immutable_uri, "--digest", resolved.digest, "--to", MODEL_DIR),
+            *("load", "--uri", plain(resolved.immutable_uri), "--digest", resolved.digest, "--to", MODEL_DIR),
             *access_argument(resolved.access),
+            *(_volume_arguments(resolved) if on_volume else ()),
         ],
         "env": env,
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "securityContext": dict(_RESTRICTED),
-        "volumeMounts": [_mount(read_only=False), *access_mounts(resolved.access)],
+        "securityContext": dict(RESTRICTED),
+        "volumeMounts": [
+            _mount(read_only=False),
+            *access_mounts(resolved.access),
+            *([claim_mount()] if on_volume else ()),
+        ],
     }
+
+
+def _volume_arguments(resolved: Resolved) -> tuple[str, ...]:
+    """Where the claim is, and what pickles are promised: the verdict is the word of a pod that people of the namespace
+    can reach, so the loader looks again."""
+    stored = resolved.serialization
+    return ("--volume", VOLUME_FOLDER, "--pickle", stored.pickle if stored else "Unsafe")
 
 
 def _own_registry(resolved: Resolved, platform: Platform) -> list[Json]:
@@ -245,7 +269,7 @@ def _mlserver(serving: Serving, model_version: str, kind: RouteKind) -> Json:
                     "image": "docker.io/seldonio/mlserver:1.7.1",
                     "command": ["mlserver"],
                     "args": ["start", MODEL_DIR],
-                    "securityContext": dict(_RESTRICTED),
+                    "securityContext": dict(RESTRICTED),
                     "env": [{"name": name, "value": value} for name, value in settings.items()],
                     "ports": [{"name": name, "containerPort": port} for name, port in ports.items()],
                     "startupProbe": {**ready, "periodSeconds": 1, "failureThreshold": patience},

@@ -13,14 +13,14 @@ from crossfade.api.v1alpha1 import ModelVersionSpec
 from crossfade.api.v1alpha1.facts import Facts
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.model.moments import stamp
+from crossfade.model.reading import Reading
 from crossfade.model.snapshot import RegistryFacts, Resolution
-from crossfade.observe.contents import KEPT, facts_of
+from crossfade.model.volume import Subject, VolumePlace
 from crossfade.observe.credentials import recorded
-from crossfade.observe.formats.inspection import Inspection
+from crossfade.observe.reading import read_model
 from crossfade.observe.retries import note_fault, rest_after, spread
 from crossfade.observe.turns import Turns
-from crossfade.observe.verify import Look, Measured, measure
-from crossfade.ports import Clock, Opened, Reference, SourceError
+from crossfade.ports import Clock, Opened, Reference, SourceError, Volumes
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +47,9 @@ class _Job:
 class Resolver:
     """Resolutions of ModelVersions by place; `jitter` gives a number from 0 to 1."""
 
-    def __init__(self, turns: Turns, clock: Clock, jitter: Callable[[], float]) -> None:
+    def __init__(self, turns: Turns, volumes: Volumes, clock: Clock, jitter: Callable[[], float]) -> None:
         self._turns = turns
+        self._volumes = volumes
         self._clock = clock
         self._jitter = jitter
         self._hashing = asyncio.Semaphore(_HASHED_AT_ONCE)
@@ -83,7 +84,7 @@ class Resolver:
             self.forget(place)
             job = self._jobs[place] = _Job(uid, registry)
         if job.task is None:
-            attempt = self._attempt(job, place[0], spec, on_done)
+            attempt = self._attempt(job, Subject(*place, uid), spec, on_done)
             job.task = asyncio.create_task(attempt, name=f"resolve-{'/'.join(place)}")
 
     async def close(self) -> None:
@@ -93,62 +94,68 @@ class Resolver:
             self.forget(place)
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _attempt(self, job: _Job, namespace: str, spec: ModelVersionSpec, on_done: Callable[[], None]) -> None:
+    async def _attempt(self, job: _Job, subject: Subject, spec: ModelVersionSpec, on_done: Callable[[], None]) -> None:
         if job.attempts:
             await asyncio.sleep(max(spread(rest_after(job.attempts), self._jitter), job.wait))
-        found = await self._resolve(job, namespace, spec)
+
+        def say(why: str) -> None:
+            job.result = Resolution(error=why, reason=Reason.WAITING_FOR_VOLUME) if why else None
+            on_done()
+
+        found = await self._resolve(job, subject, spec, say)
         job.attempts += 1
         job.result = replace(found, attempts=job.attempts)
         job.task = None
         on_done()
 
-    async def _resolve(self, job: _Job, namespace: str, spec: ModelVersionSpec) -> Resolution:
+    async def _resolve(
+        self, job: _Job, subject: Subject, spec: ModelVersionSpec, say: Callable[[str], None]
+    ) -> Resolution:
         job.wait = 0.0
         try:
-            inspection = Inspection()
-            reference, measured = await self._read(namespace, spec, job.registry, inspection)
-            read = await asyncio.to_thread(facts_of, measured.kept)
-            looked = {"serialization": inspection.result(), "signature": read.signature or inspection.signature()}
-            read = read.model_copy(update=looked)
-            resolved = self._frozen(reference, measured, read, job.registry)
+            reference, reading = await self._read(subject, spec, job.registry, say)
+            resolved = self._frozen(reference, reading, job.registry)
         except SourceError as error:
             job.wait = error.wait
-            reason = Reason.WAITING_FOR_REGISTRY if error.retry else Reason.SOURCE_REFUSED
-            return Resolution(error=str(error), reason=reason, retry=error.retry)
+            waiting = Reason.WAITING_FOR_REGISTRY if spec.source.volume is None else Reason.WAITING_FOR_VOLUME
+            return Resolution(
+                error=str(error), reason=waiting if error.retry else Reason.SOURCE_REFUSED, retry=error.retry
+            )
         except Exception as error:
             note_fault(log, f"resolving version {spec.version} of {spec.model_name}", error)
             return Resolution(error="the source could not be read because of a fault in the operator; see its log")
         pinned = spec.artifact.digest if spec.artifact else None
-        if pinned is not None and pinned != measured.digest:
-            text = f"the bytes have the digest {measured.digest}, but `spec.artifact.digest` pins {pinned}"
+        if pinned is not None and pinned != reading.digest:
+            text = f"the bytes have the digest {reading.digest}, but `spec.artifact.digest` pins {pinned}"
             return Resolution(error=text, reason=Reason.DIGEST_MISMATCH, retry=False)
         return Resolution(resolved=resolved)
 
     async def _read(
-        self, namespace: str, spec: ModelVersionSpec, registry: RegistryFacts | None, look: Look
-    ) -> tuple[Reference, Measured]:
-        """What the source means now, and what its bytes are, shown to `look`. Raises SourceError."""
-        async with self._turns.opened(namespace, spec.source.system, registry) as turn:
+        self, subject: Subject, spec: ModelVersionSpec, registry: RegistryFacts | None, say: Callable[[str], None]
+    ) -> tuple[Reference, Reading]:
+        """What the source means now, and what its bytes are. Raises SourceError."""
+        if (volume := spec.source.volume) is not None:
+            uri = VolumePlace(volume.claim_name, volume.path or "").uri
+            return Reference(uri, uri), await self._volumes.read(subject, uri, say)
+        async with self._turns.opened(subject.namespace, spec.source.system, registry) as turn:
             async with turn.asking:
                 reference = await _followed(turn.opened, spec)
             async with turn.reading(), self._hashing:
-                return reference, await measure(turn.opened.artifacts, reference.immutable_uri, KEPT, look)
+                return reference, await read_model(turn.opened.artifacts, reference.immutable_uri)
 
-    def _frozen(
-        self, reference: Reference, measured: Measured, read: Facts, registry: RegistryFacts | None
-    ) -> Resolved:
+    def _frozen(self, reference: Reference, reading: Reading, registry: RegistryFacts | None) -> Resolved:
         """What the status records. Raises SourceError where it has no room for it; no value is repeated."""
         known = reference.facts or Facts()
         try:
             return Resolved(
                 # a registry tells more of runs and their results than a card among the files; no other group is of both
-                **dict(read) | {name: fact for name, fact in known if fact is not None},
+                **dict(reading.facts) | {name: fact for name, fact in known if fact is not None},
                 uri=reference.uri,
                 immutable_uri=reference.immutable_uri,
-                digest=measured.digest,
-                files=measured.files,
-                size_bytes=measured.size_bytes,
-                weights_digest=measured.weights,
+                digest=reading.digest,
+                files=reading.files,
+                size_bytes=reading.size_bytes,
+                weights_digest=reading.weights,
                 registry_version=reference.registry_version or None,
                 access=recorded(registry) if registry else None,
                 resolved_at=stamp(self._clock.now()),

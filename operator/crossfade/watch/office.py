@@ -17,6 +17,7 @@ from crossfade.observe.turns import Turns
 from crossfade.ports import Clock, Cluster, Metrics, Prober, Sources
 from crossfade.settings import Settings
 from crossfade.status.events import Events
+from crossfade.watch.measurer import Measurer
 from crossfade.watch.reconcile import Reconciler
 from crossfade.watch.registrar import Registrar
 from crossfade.watch.registries import Registries
@@ -51,7 +52,7 @@ class Office:
         )
         self._world = world
         turns = Turns(outside.sources, cluster)
-        self._resolver = Resolver(turns, clock, _jitter)
+        self._resolver = Resolver(turns, Measurer(cluster, settings.loader_image), clock, _jitter)
         self._asker = Asker(turns, clock)
         self._poller = Poller(prometheuses, clock, settings.metrics_interval, world.under_way, world.breach)
         self._foreseer = Foreseer(prometheuses, clock)

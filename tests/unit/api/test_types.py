@@ -122,7 +122,7 @@ def test_a_refusal_names_the_field_and_the_rule() -> None:
     ]
     assert refusals(MODEL_VERSION, {"modelName": "m", "version": "1.0.0", "source": {}}) == [
         "spec.source must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `oci`, `sageMaker`, "
-        "`vertexAI`, `wandb` and `uri`"
+        "`vertexAI`, `wandb`, `uri` and `volume`"
     ]
 
 

@@ -17,7 +17,18 @@ from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.resolver import Resolver
 from crossfade.observe.scout import Scout
 from crossfade.observe.turns import Turns
-from crossfade.ports import WHOLE, Answer, Part, ProbeError, RawSeries, Reference, Registry, SourceError, StoredFile
+from crossfade.ports import (
+    WHOLE,
+    Answer,
+    Part,
+    ProbeError,
+    RawSeries,
+    Reference,
+    Registry,
+    SourceError,
+    StoredFile,
+    Volumes,
+)
 from crossfade.status.events import Events
 from crossfade.watch.listing import WATCHED
 from crossfade.watch.queue import Key, WorkQueue
@@ -29,6 +40,7 @@ from crossfade.watch.world import World
 from tests.unit.fakes.clock import FakeClock
 from tests.unit.fakes.cluster import FakeCluster
 from tests.unit.fakes.objects import GATEWAY, GATEWAY_CLASS
+from tests.unit.fakes.volumes import NoVolumes
 
 
 class OneFile:
@@ -85,14 +97,20 @@ class Nobody:
 class Loop:
     """One process of the operator. Another Loop on the same cluster is the process after a restart."""
 
-    def __init__(self, cluster: FakeCluster, clock: FakeClock, registry: Registry | None = None) -> None:
+    def __init__(
+        self,
+        cluster: FakeCluster,
+        clock: FakeClock,
+        registry: Registry | None = None,
+        volumes: Volumes | None = None,
+    ) -> None:
         self.cluster, self.clock = cluster, clock
         self.sources = Given(registry)
         self.queue = WorkQueue(clock, lambda: 0.0)
         self.world = World(self.queue)
         self.poller = Poller({DEFAULT: Silence()}, clock, 5.0, self.world.under_way, self.world.breach)
         turns = Turns(self.sources, cluster)
-        self.resolver = Resolver(turns, clock, lambda: 1.0)
+        self.resolver = Resolver(turns, volumes or NoVolumes(), clock, lambda: 1.0)
         self.asker = Asker(turns, clock)
         self.foreseer = Foreseer({DEFAULT: Silence()}, clock)
         self.scout = Scout(cluster, clock)

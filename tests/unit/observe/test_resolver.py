@@ -15,6 +15,7 @@ from crossfade.ports import Reference, StoredFile
 from tests.unit.fakes.clock import FakeClock
 from tests.unit.fakes.cluster import FakeCluster
 from tests.unit.fakes.loop import Given, OneFile
+from tests.unit.fakes.volumes import NoVolumes
 
 PLACE = ("ml", "v1")
 REGISTRY = ModelRegistrySpec.model_validate({"mlflow": {"address": "http://mlflow"}})
@@ -33,7 +34,7 @@ class Answering:
 
 async def resolved(**said: str) -> Resolution | None:
     done = asyncio.Event()
-    resolver = Resolver(Turns(Given(Answering(**said)), FakeCluster()), FakeClock(), lambda: 0.0)
+    resolver = Resolver(Turns(Given(Answering(**said)), FakeCluster()), NoVolumes(), FakeClock(), lambda: 0.0)
     resolver.request(PLACE, "uid", ModelVersionSpec.model_validate(SPEC), None, done.set)
     async with asyncio.timeout(5):
         await done.wait()
@@ -58,7 +59,7 @@ async def test_what_is_too_long_to_be_recorded_is_refused_with_its_field(said: d
 
 async def test_a_source_of_another_system_than_its_registry_is_told_so_and_may_be_mended() -> None:
     done = asyncio.Event()
-    resolver = Resolver(Turns(Given(Answering()), FakeCluster()), FakeClock(), lambda: 0.0)
+    resolver = Resolver(Turns(Given(Answering()), FakeCluster()), NoVolumes(), FakeClock(), lambda: 0.0)
     hub = ModelRegistrySpec.model_validate({"huggingFace": {}})
     spec = ModelVersionSpec.model_validate(SPEC)
     async with asyncio.timeout(5):
@@ -73,7 +74,7 @@ async def test_a_source_of_another_system_than_its_registry_is_told_so_and_may_b
 async def test_an_address_in_a_registry_is_asked_of_it_and_of_no_registry_that_is_another() -> None:
     for system, error in (({"objectStore": {"uri": "s3://m"}}, ""), ({"huggingFace": {}}, "is `objectStore`, but")):
         done = asyncio.Event()
-        resolver = Resolver(Turns(Given(Answering()), FakeCluster()), FakeClock(), lambda: 0.0)
+        resolver = Resolver(Turns(Given(Answering()), FakeCluster()), NoVolumes(), FakeClock(), lambda: 0.0)
         source = {"uri": {"uri": "s3://m/elsewhere"}, "registryRef": {"name": "store"}}
         spec = ModelVersionSpec.model_validate(SPEC | {"source": source})
         async with asyncio.timeout(5):
@@ -105,7 +106,7 @@ class Hanging:
 async def test_one_registry_is_asked_twenty_times_at_once_and_holds_up_no_other() -> None:
     hanging, done, at_rest = Hanging(), asyncio.Event(), asyncio.Event()
     sources = Given(hanging)
-    resolver = Resolver(Turns(sources, FakeCluster()), FakeClock(), lambda: 0.0)
+    resolver = Resolver(Turns(sources, FakeCluster()), NoVolumes(), FakeClock(), lambda: 0.0)
     spec = ModelVersionSpec.model_validate(SPEC)
     registries = {name: RegistryFacts(name, name, REGISTRY) for name in ("hangs", "answers")}
     async with asyncio.timeout(5):
@@ -143,7 +144,7 @@ async def test_stores_that_hang_hold_up_no_other_namespace() -> None:
     stalling, done, at_rest = Stalling(), asyncio.Event(), asyncio.Event()
     sources = Given(Answering(immutable_uri="s3://stalls"))
     sources.artifacts = stalling
-    resolver = Resolver(Turns(sources, FakeCluster()), FakeClock(), lambda: 0.0)
+    resolver = Resolver(Turns(sources, FakeCluster()), NoVolumes(), FakeClock(), lambda: 0.0)
     spec = ModelVersionSpec.model_validate(SPEC)
     async with asyncio.timeout(5):
         for number in range(20):

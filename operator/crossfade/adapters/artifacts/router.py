@@ -6,6 +6,7 @@ from pathlib import Path
 
 from crossfade.adapters.address import shown
 from crossfade.model.networks import Networks
+from crossfade.model.volume import SCHEME
 from crossfade.ports import WHOLE, Artifacts, Part, SourceError, StoredFile
 
 _HOW = {
@@ -41,8 +42,9 @@ class ArtifactStore:
         return self._stores[scheme]()
 
 
-def plain_stores(file_root: Path | None, allowed: Networks = ()) -> Stores:
-    """The stores that belong to no registry. http addresses may lead to the `allowed` networks.
+def plain_stores(file_root: Path | None, allowed: Networks = (), volume: Path | None = None) -> Stores:
+    """The stores that belong to no registry. http addresses may lead to the `allowed` networks; `volume` is where a
+    claim is mounted.
 
     Modules are imported when their scheme is first used: the loader starts in every pod.
     """
@@ -50,6 +52,8 @@ def plain_stores(file_root: Path | None, allowed: Networks = ()) -> Stores:
     stores: dict[str, Callable[[], Artifacts]] = {"s3": functools.cache(_object_store), "http": http, "https": http}
     if file_root:
         stores["file"] = functools.cache(lambda: _local(file_root))
+    if volume:
+        stores[SCHEME] = functools.cache(lambda: _volume(volume))
     return stores
 
 
@@ -69,3 +73,9 @@ def _local(root: Path) -> Artifacts:
     from crossfade.adapters.artifacts.local import LocalArtifacts
 
     return LocalArtifacts(root)
+
+
+def _volume(folder: Path) -> Artifacts:
+    from crossfade.adapters.artifacts.volume import VolumeArtifacts
+
+    return VolumeArtifacts(folder)

@@ -39,11 +39,12 @@ from crossfade.api.v1alpha1.spelling import (
     SageMakerGroup,
 )
 from crossfade.api.v1alpha1.versioning import NamingPolicy, SemverPolicy, SemverStatus
+from crossfade.api.v1alpha1.volume import VOLUME_IN_NONE, VolumeSource
 
 _SELECTORS = ("version", "alias", "stage")
 _ONE_SELECTOR = one_of(*_SELECTORS)
 _REGISTERED = tuple(system for system in SYSTEMS if system != "objectStore")
-_SOURCES = (*_REGISTERED, "uri")
+_SOURCES = (*_REGISTERED, "uri", "volume")
 _ONE_SOURCE = one_of(*_SOURCES)
 _OF_REGISTRY = cel(
     "!(has(self.registryRef) && has(self.uri)) || ['s3:', 'gs:', 'az:'].exists(s, self.uri.uri.startsWith(s))",
@@ -224,6 +225,7 @@ class Source(ApiModel):
             _CLOUD_IN_REGISTRY,
             _PACKAGE_OF_REGISTRY,
             _VERTEX_IN_REGISTRY,
+            VOLUME_IN_NONE,
             _WANDB_IN_REGISTRY,
         )
     )
@@ -244,6 +246,8 @@ class Source(ApiModel):
     """A file or a folder of files."""
     vertex_ai: Annotated[VertexSource | None, Field(alias="vertexAI")] = None
     """A version of a model in the registry of Vertex AI."""
+    volume: VolumeSource | None = None
+    """A file or a folder of files on a PersistentVolumeClaim of the namespace."""
     wandb: WandbSource | None = None
     """A version of an artifact on Weights & Biases."""
     registry_ref: RegistryRef | None = None
@@ -268,6 +272,7 @@ class Source(ApiModel):
             (_CLOUD_IN_REGISTRY, known or scheme not in ("gs", "az")),
             (_PACKAGE_OF_REGISTRY, known or self.sage_maker is None),
             (_VERTEX_IN_REGISTRY, known or self.vertex_ai is None),
+            (VOLUME_IN_NONE, not known or self.volume is None),
             (_WANDB_IN_REGISTRY, known or self.wandb is None),
         )
         if broken := [rule["message"] for rule, holds in rules if not holds]:
