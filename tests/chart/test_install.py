@@ -9,7 +9,8 @@ import yaml
 
 from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle
-from tests.chart.conftest import CHART, Release
+from tests.chart.conftest import Release
+from tests.chart.rendering import CHART
 
 pytestmark = pytest.mark.cluster
 
