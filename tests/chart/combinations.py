@@ -80,6 +80,8 @@ MORE: dict[str, Object] = {
     "several namespaces, no CRDs": {"namespaces": ["default", "kube-public"], "crds": {"enabled": False}},
     "roles without CRDs": {"crds": {"enabled": False}},
     "no roles for people": {"rbac": {"people": False}},
+    "orders of any name": {"admissionPolicy": {"enabled": False}},
+    "orders of any name in a namespace": {"admissionPolicy": {"enabled": False}, "namespaces": ["default"]},
     "an account of a name": {"serviceAccount": {"name": "operator"}},
     "an account of a cloud": {
         "serviceAccount": {"annotations": {"eks.amazonaws.com/role-arn": "arn:aws:iam::1:role/a"}}

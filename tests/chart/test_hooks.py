@@ -1,6 +1,13 @@
 """Would catch a value that people expect of every chart and that does nothing here, or reaches the wrong objects."""
 
+import ast
+import subprocess
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
 import pytest
+from crossfade.model.order import VERBS
 
 from tests.chart.rendering import Object, Render, mounts, named, one, operator, pod
 
@@ -93,7 +100,7 @@ def test_an_account_of_somebody_else_gets_the_rights_and_is_not_made(render: Ren
     found = render("serviceAccount.create=false", 'serviceAccount.name="theirs"')
     assert ("ServiceAccount", "theirs") not in named(found)
     assert pod(found)["spec"]["serviceAccountName"] == "theirs"
-    bound = [item["subjects"] for item in found if item["kind"].endswith("Binding")]
+    bound = [item["subjects"] for item in found if item["kind"].endswith("RoleBinding")]
     assert bound == [[{"kind": "ServiceAccount", "name": "theirs", "namespace": "crossfade-system"}]] * 2
     cloud = render('serviceAccount.annotations={"eks.amazonaws.com/role-arn":"arn:aws:iam::1:role/x"}')
     assert one(cloud, "ServiceAccount")["metadata"]["annotations"]["eks.amazonaws.com/role-arn"].startswith("arn:")
@@ -118,6 +125,45 @@ def test_the_service_does_not_take_the_pod_of_helm_test_for_the_operator(render:
     selector = one(found, "Service")["spec"]["selector"]
     assert not selector.items() <= one(found, "Pod")["metadata"]["labels"].items()
     assert one(found, "Pod")["metadata"]["annotations"]["helm.sh/hook"] == "test"
+
+
+def test_orders_are_those_that_the_operator_knows(render: Render) -> None:
+    found = render('namespaces=["ml"]', "serviceAccount.create=false", 'serviceAccount.name="theirs"')
+    policy = one(found, "ValidatingAdmissionPolicy")["spec"]
+    (orders,) = [one["expression"] for one in policy["variables"] if one["name"] == "orders"]
+    wanted = [f"crossfade.dev/{verb}{more}" for verb in VERBS for more in ("", "-by", "-reason")]
+    assert ast.literal_eval(orders) == wanted
+    told = policy["validations"][0]["messageExpression"]
+    assert all(f"crossfade.dev/{verb}" in told for verb in VERBS)
+    assert policy["matchConditions"][0]["expression"].endswith('"system:serviceaccount:crossfade-system:theirs"')
+    (places,) = one(found, "ValidatingAdmissionPolicyBinding")["spec"]["matchResources"]["namespaceSelector"].values()
+    assert places == [{"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["ml"]}]
+    assert not [kind for kind, _ in named(render("admissionPolicy.enabled=false")) if kind.startswith("Validating")]
+
+
+@pytest.mark.parametrize(("status", "body"), [(503, b"not yet"), (200, b"something else")])
+def test_the_pod_of_helm_test_fails_where_the_operator_does_not_answer_as_it_should(
+    render: Render, status: int, body: bytes
+) -> None:
+    (script,) = one(render(), "Pod")["spec"]["containers"][0]["args"]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        here = script.replace("http://crossfade:8080", f"http://127.0.0.1:{server.server_port}")
+        assert here != script
+        told = subprocess.run([sys.executable, "-c", here], capture_output=True, text=True, check=False)
+        server.shutdown()
+    assert told.returncode != 0
+    assert body.decode() in told.stderr or str(status) in told.stderr
 
 
 @pytest.mark.parametrize("monitor", ["podMonitor", "serviceMonitor"])

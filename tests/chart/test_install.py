@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from testbed.bed import Bed
 from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle
 from tests.chart.conftest import Release
 from tests.chart.rendering import CHART
+from tests.support.objects import rollout
 
 pytestmark = pytest.mark.cluster
 
@@ -61,6 +63,32 @@ def test_its_metrics_are_scraped(bed: ClusterHandle, release: Release) -> None:
         assert "crossfade_leading " in answer
     annotations = pods[0]["metadata"]["annotations"]
     assert [annotations[f"prometheus.io/{name}"] for name in ("scrape", "port", "path")] == ["true", "8080", "/metrics"]
+
+
+def test_helm_test_says_that_it_answers(bed: Bed, release: Release) -> None:
+    """The bed has no DNS: its hosts file, of which pods have a copy, stands for that."""
+    here = f"--namespace={release.namespace}"
+    address = bed.kubectl("get", "service", release.name, here, "--output=jsonpath={.spec.clusterIP}")
+    with (bed.dir / "hosts").open("a") as hosts:
+        hosts.write(f"{address}\t{release.name}\n")
+    assert "Succeeded" in bed.helm("test", release.name, here, "--timeout", "30s")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("release")
+def test_an_order_that_is_none_is_refused_when_it_is_given(bed: ClusterHandle) -> None:
+    """By the API server, where a typo would else do nothing."""
+    made = rollout("ordered", "none", "ordered.test")
+    made["metadata"]["annotations"] = {"crossfade.dev/abort": "1"}
+    bed.kubectl("apply", "-f", "-", input=json.dumps(made))
+    annotate = ("annotate", "rollout/ordered", "--overwrite")
+    try:
+        with pytest.raises(TestbedError, match=r"must not have crossfade\.dev/abrot, which is no order: orders are"):
+            bed.kubectl(*annotate, "crossfade.dev/abrot=1")
+        for annotation in ("crossfade.dev/abort-by=ann", "crossfade.dev/skip-stage=2", "example.com/note=1"):
+            bed.kubectl(*annotate, annotation)
+    finally:
+        bed.kubectl("delete", "rollout/ordered", "--wait=false")
 
 
 def test_the_service_leads_to_the_operator(bed: ClusterHandle, release: Release) -> None:

@@ -1,0 +1,188 @@
+"""Catches an upgrade, rollback or removal of the chart that a rollout under way or a user's request would notice."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from testbed.bed import Bed
+from tests.support.audit import writes
+from tests.support.endpoint import (
+    NAME,
+    Endpoint,
+    at_least,
+    at_rest,
+    at_stage,
+    failed_by_route,
+    serves,
+    started,
+    weights,
+)
+from tests.support.networks import BED
+from tests.support.objects import stages
+from tests.support.operator_process import Installation, metric
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+CHART = Path(__file__).parents[2] / "charts" / "crossfade"
+PREVIOUS = Path(__file__).with_name("charts") / "crossfade-0.0.9.tgz"
+"""The chart before the present one, packaged; a release takes its place with the chart that it replaces."""
+RATE = 50.0
+_OWN = "deployments,services,configmaps,serviceaccounts,roles,rolebindings,poddisruptionbudgets,networkpolicies"
+_OF_THE_CLUSTER = "clusterroles,clusterrolebindings"
+
+
+class Operator:
+    """The chart, for one namespace of models, in a namespace of its own."""
+
+    def __init__(self, bed: Bed, namespace: str, serves: str, root: Path) -> None:
+        self.bed, self.namespace = bed, namespace
+        self._place = [f"--namespace={namespace}", "--force-conflicts", "--wait", "--timeout=90s"]
+        self._values = {
+            "prometheus": {"address": bed.prometheus},
+            "metrics": {"interval": 1},
+            "namespaces": [serves],
+            "registries": {"allowedNetworks": BED.split(",")},
+        }
+        self._root = {"name": "CROSSFADE_FILE_ROOT", "value": str(root)}
+
+    def install(self, name: str, chart: Path = CHART) -> None:
+        """As a release `name`. The chart of before has no value for the folder of models: it is told afterwards."""
+        self.bed.helm("install", name, str(chart), *self._place, "--take-ownership", *self._set(chart == CHART))
+        if chart != CHART:
+            variable = "=".join(self._root.values())
+            self.bed.kubectl("set", "env", f"--namespace={self.namespace}", f"deployment/{name}", variable)
+            self._until_rolled_out(name)
+
+    def upgrade(self, name: str) -> None:
+        """To the present chart."""
+        self.bed.helm("upgrade", name, str(CHART), *self._place, *self._set(True))
+        self._until_rolled_out(name)
+
+    def rollback(self, name: str) -> None:
+        """To the first revision of the release."""
+        self.bed.helm("rollback", name, "1", *self._place)
+        self._until_rolled_out(name)
+
+    def uninstall(self, name: str) -> None:
+        """Until its pods are gone."""
+        self.bed.helm("uninstall", name, f"--namespace={self.namespace}", "--wait", "--timeout=90s")
+        self.bed.kubectl("wait", "pods", "--all", f"--namespace={self.namespace}", "--for=delete", "--timeout=60s")
+
+    def pods(self) -> dict[str, str]:
+        """Name -> address of the operator's pods."""
+        found = json.loads(self.bed.kubectl("get", "pods", f"--namespace={self.namespace}", "--output=json"))
+        return {pod["metadata"]["name"]: pod["status"].get("podIP", "") for pod in found["items"]}
+
+    def left(self, name: str) -> list[str]:
+        """What carries the release's label."""
+        label = f"--selector=app.kubernetes.io/instance={name}"
+        here = self.bed.kubectl("get", _OWN, label, f"--namespace={self.namespace}", "--output=name")
+        roles = self.bed.kubectl("get", "roles,rolebindings", label, "--all-namespaces", "--output=name")
+        return [
+            *here.split(),
+            *roles.split(),
+            *self.bed.kubectl("get", _OF_THE_CLUSTER, label, "--output=name").split(),
+        ]
+
+    def _set(self, present: bool) -> list[str]:
+        values = {**self._values, **({"extraEnv": [self._root]} if present else {})}
+        return [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
+
+    def _until_rolled_out(self, name: str) -> None:
+        status = ("rollout", "status", f"deployment/{name}", f"--namespace={self.namespace}", "--timeout=90s")
+        self.bed.kubectl(*status)
+
+
+@pytest.fixture
+def operator(bed: Bed, endpoint: Endpoint, installation: Installation) -> Iterator[Operator]:
+    """The chart's place; what is installed there goes with the test."""
+    namespace = f"helm-{uuid.uuid4().hex[:6]}"
+    bed.kubectl("create", "namespace", namespace)
+    bed.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
+    made = Operator(bed, namespace, endpoint.namespace, installation.file_root)
+    yield made
+    for release in json.loads(bed.helm("list", f"--namespace={namespace}", "--output=json")):
+        made.uninstall(release["name"])
+    bed.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+async def in_the_background(step: Callable[..., None], *arguments: str | Path) -> None:
+    """Requests go on meanwhile."""
+    await asyncio.to_thread(step, *arguments)
+
+
+async def test_a_rollout_goes_on_over_an_upgrade_and_a_rollback_of_the_chart(
+    endpoint: Endpoint, operator: Operator
+) -> None:
+    """No pod that serves is started again, no weight falls, and no request is lost."""
+    operator.install("crossfade", PREVIOUS)
+    await endpoint.model(1)
+    await endpoint.model(2)
+    first = await endpoint.serve(1, strategy=stages(30, 60, seconds=20))
+    async with endpoint.load(RATE) as load:
+        await at_least(load, 50)
+        await endpoint.ask(2)
+        under_way = await endpoint.until(at_stage("at-30"))
+        stable, candidate = first["status"]["stable"]["revision"], under_way["status"]["candidate"]["revision"]
+        before = {**await started(endpoint, stable), **await started(endpoint, candidate)}
+        old = operator.pods()
+        await in_the_background(operator.upgrade, "crossfade")
+        new = operator.pods()
+        assert not old.keys() & new.keys(), "the upgrade replaced no operator"
+        await endpoint.until(at_stage("at-60"), 120)
+        assert before.items() <= {**await started(endpoint, stable), **await started(endpoint, candidate)}.items()
+        await in_the_background(operator.rollback, "crossfade")
+        assert not new.keys() & operator.pods().keys(), "the rollback replaced no operator"
+        done = await endpoint.until(lambda found: serves(found, 2), 120)
+        await at_least(load, 50)
+    assert done["status"]["stable"]["revision"] == candidate
+    assert failed_by_route(load.samples) == {}
+    routes = endpoint.recorder.of("HTTPRoute", NAME)
+    given = [weights(route).get(candidate, 0) for route in routes if "rules" in route["spec"]]
+    assert given == sorted(given), "it went back on the way"
+
+
+async def test_without_the_operator_stable_serves_and_a_new_one_writes_nothing_to_routes(
+    endpoint: Endpoint, operator: Operator, bed: Bed
+) -> None:
+    operator.install("crossfade")
+    await endpoint.model(1)
+    await endpoint.model(2)
+    await endpoint.serve(1)
+    await endpoint.until(lambda found: at_rest(found, 1))
+    (served,) = await endpoint.items("HTTPRoute")
+    async with endpoint.load(RATE) as load:
+        await at_least(load, 50)
+        await in_the_background(operator.uninstall, "crossfade")
+        await at_least(load, 100)
+        assert operator.left("crossfade") == []
+        leases = bed.kubectl("get", "leases", f"--namespace={operator.namespace}", "--output=name").split()
+        assert leases == ["lease.coordination.k8s.io/crossfade"], "what docs/installing.md says stays"
+        assert len(await endpoint.items("Rollout")) == 1
+        await in_the_background(operator.install, "again")
+        account = f"system:serviceaccount:{operator.namespace}:again-crossfade"
+        await looked(operator)
+        assert [one for one in writes(bed.audit, account, endpoint.namespace) if one.resource != "events"] == []
+        assert await endpoint.items("HTTPRoute") == [served]
+        await endpoint.ask(2)
+        await endpoint.until(lambda found: serves(found, 2), 90)
+    assert failed_by_route(load.samples) == {}
+
+
+async def looked(operator: Operator, seconds: float = 60.0) -> None:
+    """Wait until a replica that leads has looked at the Rollout and its two versions."""
+    async with asyncio.timeout(seconds):
+        while True:
+            for address in operator.pods().values():
+                url = f"http://{address}:8080"
+                try:
+                    if metric(url, "crossfade_leading") and metric(url, "crossfade_reconciles_total") >= 3:
+                        return
+                except httpx.TransportError:
+                    pass
+            await asyncio.sleep(0.1)
