@@ -43,6 +43,8 @@ class _Value:
 def chart_page(values: str) -> str:
     """The page of a values.yaml. Raises ValueError for a value that nothing is said about."""
     root = yaml.compose(values, Loader=yaml.SafeLoader)
+    if root is None:
+        raise ValueError("values.yaml has no values")
     return _HEAD + "".join(_row(value) for value in _values(root, values.splitlines()))
 
 

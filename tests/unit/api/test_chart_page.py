@@ -24,3 +24,8 @@ def test_a_map_with_a_comment_of_its_own_is_one_value() -> None:
 def test_a_value_that_nothing_is_said_about_is_refused(values: str) -> None:
     with pytest.raises(ValueError, match="`replicas`"):
         chart_page(values)
+
+
+def test_no_values_are_no_page() -> None:
+    with pytest.raises(ValueError, match="no values"):
+        chart_page("# -- nothing\n")
