@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deploy.render import INSTALL
 from testbed.bed import Bed
 from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle
@@ -47,6 +48,17 @@ def test_the_api_server_takes_every_object(bed: ClusterHandle, helm_program: Pat
         input=rendered,
     )
     assert len(told.splitlines()) == len([found for found in yaml.safe_load_all(rendered) if found])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", [[], ["--server-side", "--force-conflicts"]])
+def test_the_api_server_takes_the_plain_manifests(bed: ClusterHandle, way: list[str]) -> None:
+    """Client-side, too, where what is applied must fit an annotation. The namespace is there: a dry run makes none."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "crossfade-system"}}
+    bed.kubectl("apply", "-f", "-", input=json.dumps(namespace))
+    for path in (INSTALL, CHART.parents[1] / "crds"):
+        told = bed.kubectl("apply", *way, "--dry-run=server", "--validate=strict", "-f", str(path))
+        assert "customresourcedefinition.apiextensions.k8s.io/rollouts.crossfade.dev" in told
 
 
 def test_the_operator_is_ready_when_helm_says_so(bed: ClusterHandle, release: Release) -> None:
