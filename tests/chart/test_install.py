@@ -207,6 +207,32 @@ def test_limited_to_one_namespace_it_starts_without_rights_elsewhere(bed: Cluste
         bed.kubectl("delete", "namespace", "crossfade-limited", "--wait=false")
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("release")  # which has the CRDs
+def test_helm_3_installs_upgrades_and_rolls_back(bed: ClusterHandle, helm_3_program: Path) -> None:
+    namespace = "crossfade-three"
+    bed.kubectl("create", "namespace", namespace)
+
+    def helm(*arguments: str) -> None:
+        bed.run([str(helm_3_program), *arguments, f"--namespace={namespace}", "--wait", "--timeout=60s"])
+
+    def replicas() -> int:
+        found = json.loads(bed.kubectl("get", "deployment/crossfade", f"--namespace={namespace}", "--output=json"))
+        return int(found["status"]["readyReplicas"])
+
+    values = [f"--set=crds.enabled=false,prometheus.address={bed.prometheus}", f'--set-json=namespaces=["{namespace}"]']
+    try:
+        helm("install", "crossfade", str(CHART), *values)
+        assert replicas() == 2
+        helm("upgrade", "crossfade", str(CHART), *values, "--set=replicas=1")
+        assert replicas() == 1
+        helm("rollback", "crossfade", "1")
+        assert replicas() == 2
+        helm("uninstall", "crossfade")
+    finally:
+        bed.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
 def test_a_wrong_address_ends_the_install_before_anything_is_made(bed: ClusterHandle) -> None:
     with pytest.raises(TestbedError, match="/prometheus/address"):
         bed.helm(

@@ -1,15 +1,21 @@
 """Catches an upgrade, rollback or removal of the chart that a rollout under way or a user's request would notice."""
 
 import asyncio
+import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import httpx
 import pytest
+from crossfade.model.manifest import File, mvd1
 
+from testbed.address import HOST
 from testbed.bed import Bed
+from tests.support import objects
 from tests.support.audit import writes
 from tests.support.endpoint import (
     NAME,
@@ -23,8 +29,8 @@ from tests.support.endpoint import (
     weights,
 )
 from tests.support.networks import BED
-from tests.support.objects import stages
-from tests.support.operator_process import Installation, metric
+from tests.support.operator_process import metric
+from tests.support.servers import serving
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -33,34 +39,30 @@ PREVIOUS = Path(__file__).with_name("charts") / "crossfade-0.0.9.tgz"
 """The chart before the present one, packaged; a release takes its place with the chart that it replaces."""
 RATE = 50.0
 _OWN = "deployments,services,configmaps,serviceaccounts,roles,rolebindings,poddisruptionbudgets,networkpolicies"
-_OF_THE_CLUSTER = "clusterroles,clusterrolebindings"
+_OF_THE_CLUSTER = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
 
 
 class Operator:
     """The chart, for one namespace of models, in a namespace of its own."""
 
-    def __init__(self, bed: Bed, namespace: str, serves: str, root: Path) -> None:
+    def __init__(self, bed: Bed, namespace: str, serves: str) -> None:
         self.bed, self.namespace = bed, namespace
         self._place = [f"--namespace={namespace}", "--force-conflicts", "--wait", "--timeout=90s"]
-        self._values = {
+        values = {
             "prometheus": {"address": bed.prometheus},
             "metrics": {"interval": 1},
             "namespaces": [serves],
             "registries": {"allowedNetworks": BED.split(",")},
         }
-        self._root = {"name": "CROSSFADE_FILE_ROOT", "value": str(root)}
+        self._values = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
 
     def install(self, name: str, chart: Path = CHART) -> None:
-        """As a release `name`. The chart of before has no value for the folder of models: it is told afterwards."""
-        self.bed.helm("install", name, str(chart), *self._place, "--take-ownership", *self._set(chart == CHART))
-        if chart != CHART:
-            variable = "=".join(self._root.values())
-            self.bed.kubectl("set", "env", f"--namespace={self.namespace}", f"deployment/{name}", variable)
-            self._until_rolled_out(name)
+        """As a release `name`; CRDs that other tests applied become its own."""
+        self.bed.helm("install", name, str(chart), *self._place, "--take-ownership", *self._values)
 
     def upgrade(self, name: str) -> None:
         """To the present chart."""
-        self.bed.helm("upgrade", name, str(CHART), *self._place, *self._set(True))
+        self.bed.helm("upgrade", name, str(CHART), *self._place, *self._values)
         self._until_rolled_out(name)
 
     def rollback(self, name: str) -> None:
@@ -74,9 +76,10 @@ class Operator:
         self.bed.kubectl("wait", "pods", "--all", f"--namespace={self.namespace}", "--for=delete", "--timeout=60s")
 
     def pods(self) -> dict[str, str]:
-        """Name -> address of the operator's pods."""
+        """Name -> address of the operator's pods that are not on their way out."""
         found = json.loads(self.bed.kubectl("get", "pods", f"--namespace={self.namespace}", "--output=json"))
-        return {pod["metadata"]["name"]: pod["status"].get("podIP", "") for pod in found["items"]}
+        staying = [pod for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
+        return {pod["metadata"]["name"]: pod["status"].get("podIP", "") for pod in staying}
 
     def left(self, name: str) -> list[str]:
         """What carries the release's label."""
@@ -89,26 +92,41 @@ class Operator:
             *self.bed.kubectl("get", _OF_THE_CLUSTER, label, "--output=name").split(),
         ]
 
-    def _set(self, present: bool) -> list[str]:
-        values = {**self._values, **({"extraEnv": [self._root]} if present else {})}
-        return [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
-
     def _until_rolled_out(self, name: str) -> None:
         status = ("rollout", "status", f"deployment/{name}", f"--namespace={self.namespace}", "--timeout=90s")
         self.bed.kubectl(*status)
 
 
 @pytest.fixture
-def operator(bed: Bed, endpoint: Endpoint, installation: Installation) -> Iterator[Operator]:
+def operator(bed: Bed, endpoint: Endpoint) -> Iterator[Operator]:
     """The chart's place; what is installed there goes with the test."""
     namespace = f"helm-{uuid.uuid4().hex[:6]}"
     bed.kubectl("create", "namespace", namespace)
     bed.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
-    made = Operator(bed, namespace, endpoint.namespace, installation.file_root)
+    made = Operator(bed, namespace, endpoint.namespace)
     yield made
     for release in json.loads(bed.helm("list", f"--namespace={namespace}", "--output=json")):
         made.uninstall(release["name"])
     bed.kubectl("delete", "namespace", namespace, "--wait=false")
+
+
+@pytest.fixture
+def store(endpoint: Endpoint) -> Iterator[str]:
+    """The URL of the endpoint's folder of models: the chart's operator is a pod, and sees no folder of this machine."""
+    with serving(partial(SimpleHTTPRequestHandler, directory=str(endpoint.files)), HOST) as url:
+        yield url
+
+
+async def model(endpoint: Endpoint, store: str, number: int) -> None:
+    """Store version `number` and register it as ModelVersion `fraud-<number>`."""
+    folder = endpoint.files / endpoint.namespace / str(number)
+    objects.write_model(folder, f"{number}.0.0")
+    content = (folder / "model.json").read_bytes()
+    source = {"uri": {"uri": f"{store}/{endpoint.namespace}/{number}/model.json"}}
+    made = objects.model_version(f"{NAME}-{number}", f"{number}.0.0", source)
+    digest = mvd1([File("model.json", len(content), hashlib.sha256(content).hexdigest())])
+    made["spec"]["artifact"] = {"digest": digest}
+    await endpoint.create(made)
 
 
 async def in_the_background(step: Callable[..., None], *arguments: str | Path) -> None:
@@ -117,13 +135,13 @@ async def in_the_background(step: Callable[..., None], *arguments: str | Path) -
 
 
 async def test_a_rollout_goes_on_over_an_upgrade_and_a_rollback_of_the_chart(
-    endpoint: Endpoint, operator: Operator
+    endpoint: Endpoint, operator: Operator, store: str
 ) -> None:
     """No pod that serves is started again, no weight falls, and no request is lost."""
     operator.install("crossfade", PREVIOUS)
-    await endpoint.model(1)
-    await endpoint.model(2)
-    first = await endpoint.serve(1, strategy=stages(30, 60, seconds=20))
+    await model(endpoint, store, 1)
+    await model(endpoint, store, 2)
+    first = await endpoint.serve(1, strategy=objects.stages(30, 60, seconds=30))
     async with endpoint.load(RATE) as load:
         await at_least(load, 50)
         await endpoint.ask(2)
@@ -148,11 +166,11 @@ async def test_a_rollout_goes_on_over_an_upgrade_and_a_rollback_of_the_chart(
 
 
 async def test_without_the_operator_stable_serves_and_a_new_one_writes_nothing_to_routes(
-    endpoint: Endpoint, operator: Operator, bed: Bed
+    endpoint: Endpoint, operator: Operator, store: str, bed: Bed
 ) -> None:
     operator.install("crossfade")
-    await endpoint.model(1)
-    await endpoint.model(2)
+    await model(endpoint, store, 1)
+    await model(endpoint, store, 2)
     await endpoint.serve(1)
     await endpoint.until(lambda found: at_rest(found, 1))
     (served,) = await endpoint.items("HTTPRoute")
@@ -167,7 +185,7 @@ async def test_without_the_operator_stable_serves_and_a_new_one_writes_nothing_t
         await in_the_background(operator.install, "again")
         account = f"system:serviceaccount:{operator.namespace}:again-crossfade"
         await looked(operator)
-        assert [one for one in writes(bed.audit, account, endpoint.namespace) if one.resource != "events"] == []
+        assert writes(bed.audit, account, endpoint.namespace) == []
         assert await endpoint.items("HTTPRoute") == [served]
         await endpoint.ask(2)
         await endpoint.until(lambda found: serves(found, 2), 90)
