@@ -168,7 +168,8 @@ async def test_a_rollout_goes_on_over_an_upgrade_and_a_rollback_of_the_chart(
 async def test_without_the_operator_stable_serves_and_a_new_one_writes_nothing_to_routes(
     endpoint: Endpoint, operator: Operator, store: str, bed: Bed
 ) -> None:
-    operator.install("crossfade")
+    name = f"crossfade-{endpoint.namespace}"  # no other release has left anything of this name
+    operator.install(name)
     await model(endpoint, store, 1)
     await model(endpoint, store, 2)
     await endpoint.serve(1)
@@ -176,11 +177,11 @@ async def test_without_the_operator_stable_serves_and_a_new_one_writes_nothing_t
     (served,) = await endpoint.items("HTTPRoute")
     async with endpoint.load(RATE) as load:
         await at_least(load, 50)
-        await in_the_background(operator.uninstall, "crossfade")
+        await in_the_background(operator.uninstall, name)
         await at_least(load, 100)
-        assert operator.left("crossfade") == []
+        assert operator.left(name) == []
         leases = bed.kubectl("get", "leases", f"--namespace={operator.namespace}", "--output=name").split()
-        assert leases == ["lease.coordination.k8s.io/crossfade"], "what docs/installing.md says stays"
+        assert leases == [f"lease.coordination.k8s.io/{name}"], "what docs/installing.md says stays"
         assert len(await endpoint.items("Rollout")) == 1
         await in_the_background(operator.install, "again")
         account = f"system:serviceaccount:{operator.namespace}:again-crossfade"
