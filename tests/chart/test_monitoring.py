@@ -5,6 +5,7 @@ leads to no runbook.
 import json
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -66,6 +67,13 @@ def test_each_query_is_of_series_that_the_operator_exports(alerts: list[Object],
         assert series, query
         assert series <= known.keys(), query
         assert query.count('namespace="crossfade-system"') >= 1, query
+
+
+def test_the_first_rollback_is_an_increase() -> None:
+    """Of a series that is there, at 0, before it: one that began with 1 would have had none."""
+    fresh = "import crossfade.telemetry.metrics, prometheus_client as p; print(p.generate_latest().decode())"
+    told = subprocess.run([sys.executable, "-c", fresh], capture_output=True, text=True, check=True).stdout
+    assert 'crossfade_rollout_seconds_count{result="RolledBack"} 0.0' in told.splitlines()
 
 
 def test_whatever_the_operator_says_of_itself_is_on_the_dashboard(dashboard: Object) -> None:
