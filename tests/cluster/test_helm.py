@@ -57,16 +57,21 @@ class Operator:
         self._values = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
 
     def install(self, name: str, chart: Path = CHART) -> None:
-        """As a release `name`; CRDs that other tests applied become its own."""
-        self.bed.helm("install", name, str(chart), *self._place, "--take-ownership", *self._values)
+        """As a release `name`; CRDs that other tests applied become its own.
+
+        Whatever image a chart names, a bed runs the operator of this tree, which needs CRDs of this tree: the chart of
+        before leaves them as they are.
+        """
+        crds = f"--set-json=crds.enabled={json.dumps(chart == CHART)}"
+        self.bed.helm("install", name, str(chart), *self._place, "--take-ownership", *self._values, crds)
 
     def upgrade(self, name: str) -> None:
-        """To the present chart."""
-        self.bed.helm("upgrade", name, str(CHART), *self._place, *self._values)
+        """To the present chart, CRDs and all."""
+        self.bed.helm("upgrade", name, str(CHART), *self._place, "--take-ownership", *self._values)
         self._until_rolled_out(name)
 
     def rollback(self, name: str) -> None:
-        """To the first revision of the release."""
+        """To the first revision of the release, which had no CRDs: they must stay, or every Rollout goes with them."""
         self.bed.helm("rollback", name, "1", *self._place)
         self._until_rolled_out(name)
 
