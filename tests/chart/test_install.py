@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
+from deploy.render import INSTALL
+from testbed.bed import Bed
 from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle
-from tests.chart.conftest import CHART, Release
+from tests.chart.conftest import Release
+from tests.chart.rendering import CHART
+from tests.support.objects import rollout
 
 pytestmark = pytest.mark.cluster
 
@@ -46,6 +50,17 @@ def test_the_api_server_takes_every_object(bed: ClusterHandle, helm_program: Pat
     assert len(told.splitlines()) == len([found for found in yaml.safe_load_all(rendered) if found])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("way", [[], ["--server-side", "--force-conflicts"]])
+def test_the_api_server_takes_the_plain_manifests(bed: ClusterHandle, way: list[str]) -> None:
+    """Client-side, too, where what is applied must fit an annotation. The namespace is there: a dry run makes none."""
+    namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "crossfade-system"}}
+    bed.kubectl("apply", "-f", "-", input=json.dumps(namespace))
+    for path in (INSTALL, CHART.parents[1] / "crds"):
+        told = bed.kubectl("apply", *way, "--dry-run=server", "--validate=strict", "-f", str(path))
+        assert "customresourcedefinition.apiextensions.k8s.io/rollouts.crossfade.dev" in told
+
+
 def test_the_operator_is_ready_when_helm_says_so(bed: ClusterHandle, release: Release) -> None:
     status = deployed(bed, release)
     assert (status["readyReplicas"], status["observedGeneration"]) == (2, 1)
@@ -60,6 +75,32 @@ def test_its_metrics_are_scraped(bed: ClusterHandle, release: Release) -> None:
         assert "crossfade_leading " in answer
     annotations = pods[0]["metadata"]["annotations"]
     assert [annotations[f"prometheus.io/{name}"] for name in ("scrape", "port", "path")] == ["true", "8080", "/metrics"]
+
+
+def test_helm_test_says_that_it_answers(bed: Bed, release: Release) -> None:
+    """The bed has no DNS: its hosts file, of which pods have a copy, stands for that."""
+    here = f"--namespace={release.namespace}"
+    address = bed.kubectl("get", "service", release.name, here, "--output=jsonpath={.spec.clusterIP}")
+    with (bed.dir / "hosts").open("a") as hosts:
+        hosts.write(f"{address}\t{release.name}\n")
+    assert "Succeeded" in bed.helm("test", release.name, here, "--timeout", "30s")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("release")
+def test_an_order_that_is_none_is_refused_when_it_is_given(bed: ClusterHandle) -> None:
+    """By the API server, where a typo would else do nothing."""
+    made = rollout("ordered", "none", "ordered.test")
+    made["metadata"]["annotations"] = {"crossfade.dev/abort": "1"}
+    bed.kubectl("apply", "-f", "-", input=json.dumps(made))
+    annotate = ("annotate", "rollout/ordered", "--overwrite")
+    try:
+        with pytest.raises(TestbedError, match=r"must not have crossfade\.dev/abrot, which is no order: orders are"):
+            bed.kubectl(*annotate, "crossfade.dev/abrot=1")
+        for annotation in ("crossfade.dev/abort-by=ann", "crossfade.dev/skip-stage=2", "example.com/note=1"):
+            bed.kubectl(*annotate, annotation)
+    finally:
+        bed.kubectl("delete", "rollout/ordered", "--wait=false")
 
 
 def test_the_service_leads_to_the_operator(bed: ClusterHandle, release: Release) -> None:
@@ -164,6 +205,32 @@ def test_limited_to_one_namespace_it_starts_without_rights_elsewhere(bed: Cluste
         bed.helm("uninstall", "limited", "--namespace", "crossfade-limited", "--wait", "--timeout", "60s")
     finally:
         bed.kubectl("delete", "namespace", "crossfade-limited", "--wait=false")
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("release")  # which has the CRDs
+def test_helm_3_installs_upgrades_and_rolls_back(bed: ClusterHandle, helm_3_program: Path) -> None:
+    namespace = "crossfade-three"
+    bed.kubectl("create", "namespace", namespace)
+
+    def helm(*arguments: str) -> None:
+        bed.run([str(helm_3_program), *arguments, f"--namespace={namespace}", "--wait", "--timeout=60s"])
+
+    def replicas() -> int:
+        found = json.loads(bed.kubectl("get", "deployment/crossfade", f"--namespace={namespace}", "--output=json"))
+        return int(found["status"]["readyReplicas"])
+
+    values = [f"--set=crds.enabled=false,prometheus.address={bed.prometheus}", f'--set-json=namespaces=["{namespace}"]']
+    try:
+        helm("install", "crossfade", str(CHART), *values)
+        assert replicas() == 2
+        helm("upgrade", "crossfade", str(CHART), *values, "--set=replicas=1")
+        assert replicas() == 1
+        helm("rollback", "crossfade", "1")
+        assert replicas() == 2
+        helm("uninstall", "crossfade")
+    finally:
+        bed.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
 def test_a_wrong_address_ends_the_install_before_anything_is_made(bed: ClusterHandle) -> None:

@@ -14,17 +14,61 @@ app.kubernetes.io/name: {{ .Chart.Name }}
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
-{{- define "crossfade.labels" -}}
+{{/* The pod of `helm test`, which the Service must not take for the operator. */}}
+{{- define "crossfade.testSelector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}-test
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{/* What no label of the user's may replace: Services and Deployments select by two of them. */}}
+{{- define "crossfade.ownLabels" -}}
 {{ include "crossfade.selector" . }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
+{{/* Of the chart and labels of the object's own, which win over those that all objects have. */}}
+{{- define "crossfade.labelsWith" -}}
+{{- $root := index . 0 -}}
+{{ include "crossfade.ownLabels" $root }}
+{{- with merge (dict) (index . 1) $root.Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
+{{- end -}}
+
+{{- define "crossfade.labels" -}}
+{{- include "crossfade.labelsWith" (list . dict) -}}
+{{- end -}}
+
+{{- define "crossfade.account" -}}
+{{- .Values.serviceAccount.name | default (include "crossfade.name" .) -}}
+{{- end -}}
+
+{{- define "crossfade.monitored" -}}
+{{- if or .Values.podMonitor.enabled .Values.serviceMonitor.enabled }}true{{ end -}}
+{{- end -}}
+
 {{- define "crossfade.image" -}}
 {{- $tag := .Values.image.tag | default .Chart.AppVersion -}}
 {{- $digest := .Values.image.digest | empty | ternary "" (printf "@%s" .Values.image.digest) -}}
 {{- printf "%s:%s%s" .Values.image.repository $tag $digest -}}
+{{- end -}}
+
+{{/* A restricted pod, by which the pod of `helm test` is held to no less than the operator's. */}}
+{{- define "crossfade.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+seccompProfile:
+  type: RuntimeDefault
+{{- end -}}
+
+{{- define "crossfade.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
 {{- end -}}
 
 {{/* An operator from before the Lease asks for none and writes; a rolling update would run it beside those of this chart. */}}

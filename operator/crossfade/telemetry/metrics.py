@@ -1,6 +1,10 @@
 """The operator's own metrics: the whole catalogue."""
 
+from typing import get_args
+
 from prometheus_client import Counter, Gauge, Histogram
+
+from crossfade.decide.records import Result
 
 RECONCILES = Counter("crossfade_reconciles_total", "Looks at one object, by kind and result.", ("kind", "result"))
 RECONCILE_SECONDS = Histogram(
@@ -29,3 +33,6 @@ ROLLOUT_SECONDS = Histogram(
     ("result",),
     buckets=(10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 14400, 28800, 86400),
 )
+for _result in get_args(Result):
+    # a series that begins with 1 has not increased: the first rollback would be told to nobody
+    ROLLOUT_SECONDS.labels(result=_result)

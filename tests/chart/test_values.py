@@ -1,0 +1,59 @@
+"""Would catch a value that the schema does not know, lets everything pass for, or that nobody finds in values.yaml."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from tests.chart.rendering import CHART, Object
+
+_OPEN = {"global", "extraVolumes[]", "extraObjects[]"}
+"""What cannot be closed: Helm's own, volumes of all kinds, and objects of any kind."""
+
+
+def _schema() -> Object:
+    return dict(json.loads((CHART / "values.schema.json").read_text()))
+
+
+def _resolved(schema: Object, node: Object) -> Object:
+    return dict(schema["definitions"][node["$ref"].rpartition("/")[2]]) if "$ref" in node else node
+
+
+def _nodes(schema: Object, node: Object, path: str = "") -> Iterator[tuple[str, Object]]:
+    """Every place of the values with what the schema says of it."""
+    here = _resolved(schema, node)
+    yield path, here
+    for name, below in here.get("properties", {}).items():
+        yield from _nodes(schema, below, f"{path}.{name}".removeprefix("."))
+    if "items" in here:
+        yield from _nodes(schema, here["items"], f"{path}[]")
+    for choice in here.get("anyOf", ()):
+        yield from _nodes(schema, choice, path)
+
+
+def test_every_object_is_closed_but_for_those_that_cannot_be() -> None:
+    """A typo is refused. A map of names to texts, such as labels, says which names and texts there may be."""
+    schema = _schema()
+    opened = {
+        path
+        for path, node in _nodes(schema, schema)
+        if node.get("type") == "object" and node.get("additionalProperties", True) is True
+    }
+    assert opened == _OPEN
+
+
+def test_what_values_shows_the_schema_knows_and_the_other_way_round() -> None:
+    schema = _schema()
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+
+    def compare(node: Object, found: Any, path: str) -> None:
+        fields = _resolved(schema, node).get("properties")
+        if not isinstance(found, dict) or fields is None or path in ("resources", "affinity"):
+            return
+        assert fields.keys() - {"global"} == found.keys(), path
+        for name, below in found.items():
+            compare(fields[name], below, f"{path}.{name}".removeprefix("."))
+
+    compare(schema, values, "")
+    assert schema["properties"].keys() - {"global"} == values.keys()
