@@ -62,6 +62,7 @@ class KubeReader:
                 header_params=await authorization(self._client),
                 _request_timeout=deadline(self._timeout),
             )
+            await response.read()  # type: ignore[no-untyped-call]  # the library's gap
             told = parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
         except (TimeoutError, aiohttp.ClientError, OSError) as failure:
             raise ClusterError(f"the API server cannot be reached: {failure or 'it does not answer'}") from failure

@@ -93,10 +93,10 @@ CHECKS: tuple[Check, ...] = (
         metrics.queries,
     ),
     Check(
-        "pod-security",
+        "pods",
         "Do namespaces let in the pods that Rollouts ask for?",
-        ("namespaces", *_ROLLOUTS),
-        namespaces.pod_security,
+        ("namespaces", "deployments", *_ROLLOUTS),
+        namespaces.pods,
     ),
     Check(
         "network",

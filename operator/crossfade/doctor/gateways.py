@@ -95,8 +95,12 @@ def _able(raw: Object) -> str:
     ]
     if not features:
         return "and lists no features: each is rehearsed before users meet it"
-    lacking = [name for name in (*HTTP.mirror, *HTTP.percentage) if name not in features]
-    return f"and lists {len(features)} features" + (", no mirrors: stages with `shadow` are refused" if lacking else "")
+    told = f"and lists {len(features)} features"
+    if not {*HTTP.mirror} <= {*features}:
+        return f"{told}, no mirrors: stages with `shadow` are refused"
+    if not {*HTTP.percentage} <= {*features}:
+        return f"{told}, no mirrors of a part: stages with a `shadow` below 100 are refused"
+    return told
 
 
 def gateways(facts: Facts) -> Iterator[Finding]:
@@ -119,6 +123,8 @@ def _broken(raw: Object) -> Iterator[Finding]:
     describe = f"kubectl --namespace {namespace} describe gateway {name}"
     for kind in ("Accepted", "Programmed"):
         said = condition(raw, kind)
+        if said is None and kind == "Accepted":
+            continue  # what is programmed was accepted, and not all controllers say both
         if not said or said["status"] != "True":
             words = (said or {}).get("message") or "its controller has said nothing"
             why = "no request gets through it"

@@ -6,7 +6,7 @@ from typing import Any
 from crossfade.api import meta
 from crossfade.decide.route_kinds import kind_of
 from crossfade.decide.workloads import overlaid
-from crossfade.doctor.facts import Facts, Seen, listed, place, shown
+from crossfade.doctor.facts import Facts, Seen, condition, listed, place, shown
 from crossfade.doctor.finding import Finding, fault, ok, warning
 from crossfade.doctor.gateways import selects
 from crossfade.doctor.operators import operators_of
@@ -18,13 +18,14 @@ _HOST = ("hostNetwork", "hostPID", "hostIPC")
 _OF_CPU = ("Resource", "ContainerResource")
 
 
-def pod_security(facts: Facts) -> Iterator[Finding]:
-    """Whether the pods that Rollouts ask for are let into their namespaces, by Pod Security's levels."""
+def pods(facts: Facts) -> Iterator[Finding]:
+    """Whether the pods that Rollouts ask for are let into their namespaces: by Pod Security's levels, and by whatever
+    has refused some already, such as a quota or a webhook."""
     enforced = {
         raw["metadata"]["name"]: (raw["metadata"].get("labels") or {}).get(_ENFORCE, "privileged")
         for raw in facts.all("namespaces")
     }
-    found, count = list[Finding](), 0
+    found, count = [*_refused(facts)], 0
     for one in rollouts_of(facts):
         level, count = enforced.get(one.namespace, "privileged"), count + 1
         against = sorted({*_violations(one, level)})
@@ -39,6 +40,20 @@ def pod_security(facts: Facts) -> Iterator[Finding]:
                 )
             )
     yield from found or [ok(f"the pods of {count} Rollouts fulfil what their namespaces enforce")]
+
+
+def _refused(facts: Facts) -> Iterator[Finding]:
+    """The Deployments of revisions whose pods the API server did not take."""
+    for raw in facts.all("deployments"):
+        failure = condition(raw, "ReplicaFailure")
+        if failure and failure["status"] == "True":
+            namespace, name = place(raw)
+            yield fault(
+                f"pods of Deployment {namespace}/{name} are refused: {failure.get('message')}",
+                "the version has fewer pods than it needs",
+                f"make room or correct what the sentence names; kubectl --namespace {namespace} describe replicasets"
+                f" --selector {meta.LABEL_REVISION}={name}",
+            )
 
 
 def _violations(one: Found, level: str) -> Iterator[str]:

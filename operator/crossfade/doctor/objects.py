@@ -6,6 +6,7 @@ from crossfade.api import meta
 from crossfade.api.conditions import Reason
 from crossfade.doctor.facts import Facts, condition, listed, place, shown
 from crossfade.doctor.finding import Finding, fault, ok, unseen, warning
+from crossfade.doctor.operators import operators_of
 from crossfade.model.access import WAYS_IN
 from crossfade.model.moments import moment
 from crossfade.ports import Object
@@ -105,8 +106,7 @@ def _standing(facts: Facts, kind: str, raw: Object) -> Finding | None:
         if reason in _TAKEN_BACK:
             return warning(seen, "the stable version serves; the one that is asked for does not", cure)
         return fault(seen, "nothing moves until somebody changes what it names", cure)
-    metadata, status = raw["metadata"], raw.get("status") or {}
-    deleted = metadata.get("deletionTimestamp")
+    deleted = raw["metadata"].get("deletionTimestamp")
     if deleted and facts.now - moment(deleted) > _DELETING_SECONDS:
         return fault(
             f"{called} is being deleted since {deleted}",
@@ -114,15 +114,25 @@ def _standing(facts: Facts, kind: str, raw: Object) -> Finding | None:
             f"have the operator run; without one, kubectl --namespace {namespace} patch {kind.lower()} {name}"
             ' --type=merge --patch=\'{"metadata":{"finalizers":null}}\' leaves its model serving',
         )
-    age = facts.now - moment(metadata["creationTimestamp"])
-    if status.get("observedGeneration", -1) < 0 and age > _PATIENCE_SECONDS:
-        return fault(
-            f"{called} was made {age:.0f} s ago, and no operator has looked at it",
-            "nothing is done for it",
-            f"let `namespaces` of the chart have {namespace}, or leave it empty; and see what `operator` and `leader`"
-            " say above",
-        )
-    return None
+    return _overlooked(facts, called, raw)
+
+
+def _overlooked(facts: Facts, called: str, raw: Object) -> Finding | None:
+    """Nobody serves its namespace, or nobody has looked at it."""
+    namespace, operators = place(raw)[0], operators_of(facts)
+    age = facts.now - moment(raw["metadata"]["creationTimestamp"])
+    if operators and not any(not one.namespaces or namespace in one.namespaces for one in operators):
+        seen = f"{called} is in a namespace that no operator serves"
+    elif (raw.get("status") or {}).get("observedGeneration", -1) < 0 and age > _PATIENCE_SECONDS:
+        seen = f"{called} was made {age:.0f} s ago, and no operator has looked at it"
+    else:
+        return None
+    return fault(
+        seen,
+        "nothing is done for it",
+        f"let `namespaces` of the chart have {namespace}, or leave it empty; and see what `operator` and `leader` say"
+        " above",
+    )
 
 
 def leftovers(facts: Facts) -> Iterator[Finding]:

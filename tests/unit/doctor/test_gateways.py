@@ -50,6 +50,18 @@ def test_a_gateway_that_is_not_programmed_is_told_in_its_controllers_words() -> 
     assert found.cure.startswith("kubectl --namespace gateways describe gateway public")
 
 
+def test_what_a_class_can_is_told_where_stages_need_it() -> None:
+    cluster = FakeCluster()
+    status = cluster.objects["gatewayclasses"][0]["status"]
+    assert "no mirrors: stages with `shadow` are refused" in told(cluster, "gateway-classes")[0].seen
+    status["supportedFeatures"] = [{"name": "HTTPRouteRequestMirror"}]
+    assert "`shadow` below 100 are refused" in told(cluster, "gateway-classes")[0].seen
+    status["supportedFeatures"] = ["HTTPRouteRequestMirror", "HTTPRouteRequestPercentageMirror"]
+    assert told(cluster, "gateway-classes")[0].seen == "GatewayClass public is accepted, and lists 2 features"
+    del status["supportedFeatures"]
+    assert "each is rehearsed before users meet it" in told(cluster, "gateway-classes")[0].seen
+
+
 def test_a_certificate_without_its_grant_is_a_fault_whose_cure_is_a_reference_grant() -> None:
     cluster = FakeCluster()
     refused = {"type": "ResolvedRefs", "status": "False", "reason": "RefNotPermitted", "message": "secret tls/web"}
@@ -62,7 +74,7 @@ def test_a_certificate_without_its_grant_is_a_fault_whose_cure_is_a_reference_gr
 def test_a_gateway_that_no_rollout_names_is_nobodys_fault() -> None:
     cluster = FakeCluster()
     broken = gateway("broken")
-    broken["status"] = conditions(Accepted="False")
+    broken["status"] = conditions(Accepted="False", Programmed="True")
     cluster.objects["gateways"].append(broken)
     assert [one.level for one in told(cluster, "gateways")] == [Level.OK]
     cluster.objects["rollouts"] = []

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from crossfade.doctor.finding import Level
 
-from tests.unit.doctor.cluster import FakeCluster, labelled, rollout, the, told
+from tests.unit.doctor.cluster import FakeCluster, child, labelled, rollout, the, told
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"
 
@@ -23,7 +23,7 @@ def enforcing(level: str, serving: dict[str, Any]) -> FakeCluster:
 
 
 def test_a_pod_that_a_restricted_namespace_refuses_is_told_with_what_it_lacks() -> None:
-    found = the(enforcing("restricted", custom(runAsNonRoot=True)), "pod-security")
+    found = the(enforcing("restricted", custom(runAsNonRoot=True)), "pods")
     assert "the namespace ml enforces Pod Security's level restricted, and pods of Rollout ml/fraud have" in found.seen
     assert "no `allowPrivilegeEscalation: false` in model" in found.seen
     assert "runAsNonRoot" not in found.seen
@@ -32,13 +32,21 @@ def test_a_pod_that_a_restricted_namespace_refuses_is_told_with_what_it_lacks() 
 
 @pytest.mark.parametrize("level", ["restricted", "baseline", "privileged"])
 def test_pods_of_the_runtime_that_comes_with_crossfade_are_let_in_everywhere(level: str) -> None:
-    assert told(enforcing(level, {}), "pod-security")[0].level is Level.OK
+    assert told(enforcing(level, {}), "pods")[0].level is Level.OK
 
 
 def test_privileged_pods_are_refused_by_baseline_and_others_let_in() -> None:
-    assert "`privileged: true` in model" in the(enforcing("baseline", custom(privileged=True)), "pod-security").seen
-    assert told(enforcing("baseline", custom()), "pod-security")[0].level is Level.OK
-    assert told(enforcing("privileged", custom(privileged=True)), "pod-security")[0].level is Level.OK
+    assert "`privileged: true` in model" in the(enforcing("baseline", custom(privileged=True)), "pods").seen
+    assert told(enforcing("baseline", custom()), "pods")[0].level is Level.OK
+    assert told(enforcing("privileged", custom(privileged=True)), "pods")[0].level is Level.OK
+
+
+def test_pods_that_were_refused_are_told_in_the_api_servers_words() -> None:
+    cluster, full = FakeCluster(), {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota: gpus"}
+    cluster.objects["deployments"] = [{**child("fraud-5d8f", "fraud"), "status": {"conditions": [full]}}]
+    found = the(cluster, "pods")
+    assert found.seen == "pods of Deployment ml/fraud-5d8f are refused: exceeded quota: gpus"
+    assert "describe replicasets --selector crossfade.dev/revision=fraud-5d8f" in found.cure
 
 
 def policy(namespace: str, **spec: Any) -> dict[str, Any]:

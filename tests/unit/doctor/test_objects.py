@@ -3,7 +3,7 @@
 from crossfade.doctor.finding import Level
 from crossfade.model.moments import stamp
 
-from tests.unit.doctor.cluster import NOW, FakeCluster, child, labelled, rollout, the, told
+from tests.unit.doctor.cluster import NOW, FakeCluster, child, labelled, operator, rollout, the, told
 
 
 def test_a_secret_that_is_missing_is_a_fault_with_the_command_that_makes_it() -> None:
@@ -62,6 +62,13 @@ def test_an_object_that_no_operator_looks_at_is_a_fault() -> None:
     assert "`namespaces` of the chart" in found.cure
     cluster.objects["rollouts"][0]["metadata"]["creationTimestamp"] = stamp(NOW - 5)
     assert told(cluster, "standing")[0].level is Level.OK
+
+
+def test_an_object_in_a_namespace_that_no_operator_serves_is_a_fault() -> None:
+    cluster = FakeCluster()
+    cluster.objects["operators"] = [operator(CROSSFADE_NAMESPACES="risk")]
+    cluster.objects["modelregistries"] = []
+    assert the(cluster, "standing").seen == "Rollout ml/fraud is in a namespace that no operator serves"
 
 
 def test_a_deletion_that_does_not_end_is_a_fault() -> None:
