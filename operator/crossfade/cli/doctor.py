@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _WIDTH = 16
 _COLOURS = {"ok": typer.colors.GREEN, "unseen": typer.colors.CYAN, "warning": typer.colors.YELLOW}
 _VERDICTS = {0: "It works here.", 1: "It does not work here yet.", 2: "Not everything could be looked at."}
+_COUNTED = {"fault": "faults", "warning": "warnings", "unseen": "not looked at", "ok": "well"}
 UNREACHED = 2
 """The exit status where the cluster could not be looked at."""
 
@@ -85,10 +86,10 @@ def print_for_people(told: "Told", status: int) -> None:
             typer.echo(f"{mark} {check.name:{_WIDTH}} {finding.seen}")
             for word, text in (("why", finding.why), ("cure", finding.cure)):
                 if text:
-                    typer.echo(f"{'':8} {word:>{_WIDTH}} {text}")
+                    typer.echo(f"{'':{8 + _WIDTH}}   {word}: {text}")
     levels = [str(finding.level) for _, findings in told for finding in findings]
-    counts = ", ".join(f"{levels.count(level)} {level}" for level in ("fault", "warning", "unseen", "ok"))
-    typer.echo(f"\n{_VERDICTS[status]} {counts}")
+    counts = ", ".join(f"{levels.count(level)} {words}" for level, words in _COUNTED.items())
+    typer.echo(f"\n{_VERDICTS[status]} Findings: {counts}.")
 
 
 def as_json(told: "Told", status: int) -> str:

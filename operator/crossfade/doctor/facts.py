@@ -95,6 +95,11 @@ def condition(raw: Object, kind: str) -> Object | None:
     return next((one for one in listed if one.get("type") == kind), None)
 
 
+def counted(number: int, what: str) -> str:
+    """Such as `1 Rollout` or `3 Rollouts`."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
 def listed(names: Iterable[str], most: int = 5) -> str:
     """Names with commas between them, the first few of many."""
     found = sorted(set(names))

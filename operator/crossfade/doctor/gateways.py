@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 
 from crossfade.api.v1alpha1.gateway import GatewayApi, ParentRef
 from crossfade.decide.admission import refused
+from crossfade.decide.entrances import is_meant
 from crossfade.decide.features import missing
 from crossfade.decide.route_kinds import HTTP, kind_of
 from crossfade.decide.stages import step_at
-from crossfade.doctor.facts import Facts, condition, listed, place, shown
+from crossfade.doctor.facts import Facts, condition, counted, listed, place, shown
 from crossfade.doctor.finding import Finding, fault, ok, warning
 from crossfade.doctor.platform import definition_of, fields_of, schema_of
 from crossfade.doctor.rollouts import Found, rollouts_of
@@ -95,7 +96,7 @@ def _able(raw: Object) -> str:
     ]
     if not features:
         return "and lists no features: each is rehearsed before users meet it"
-    told = f"and lists {len(features)} features"
+    told = f"and lists {counted(len(features), 'feature')}"
     if not {*HTTP.mirror} <= {*features}:
         return f"{told}, no mirrors: stages with `shadow` are refused"
     if not {*HTTP.percentage} <= {*features}:
@@ -111,7 +112,9 @@ def gateways(facts: Facts) -> Iterator[Finding]:
             continue
         found = list(_broken(raw))
         count = len(raw["spec"].get("listeners") or ())
-        yield from found or [ok(f"Gateway {shown(raw)} is programmed, with {count} listeners that work")]
+        yield from found or [
+            ok(f"Gateway {shown(raw)} is programmed, with {counted(count, 'listener')} that can be used")
+        ]
 
 
 def _parents(one: Found) -> Iterator[tuple[str, str]]:
@@ -165,7 +168,7 @@ def routes(facts: Facts) -> Iterator[Finding]:
         if sentence:
             seen, _, cure = sentence.partition(": ")
             found.append(fault(f"{one}: {seen}", "the rollout is refused before it starts", cure))
-    yield from found or [ok(f"the Gateways of {count} Rollouts take their routes")]
+    yield from found or [ok(f"the Gateways of {counted(count, 'Rollout')} take the routes")]
 
 
 def _refusal(
@@ -184,14 +187,19 @@ def _refusal(
     if (sentence := refused(gateway, ref, api, one.namespace, place_)) is not None:
         cure = f"name another Gateway in {place_}, or change what the sentence names: kubectl --namespace {where[0]}"
         return fault(f"{one}: {sentence}", why, f"{cure} edit gateway {where[1]}")
-    return _unselected(facts, one, gateway, labels) if labels is not None else None
+    return _unselected(facts, one, gateway, ref, labels) if labels is not None else None
 
 
-def _unselected(facts: Facts, one: Found, gateway: GatewayFacts, labels: Mapping[str, str]) -> Finding | None:
-    """Where all listeners admit by labels, none of which this namespace has: only here both are known."""
+def _unselected(
+    facts: Facts, one: Found, gateway: GatewayFacts, ref: ParentRef, labels: Mapping[str, str]
+) -> Finding | None:
+    """Where all listeners that are meant admit by labels, none of which this namespace has: only here both are
+    known."""
     where = (gateway.namespace, gateway.name)
     raw = next(raw for raw in facts.all("gateways") if place(raw) == where)
-    admitted = [(listener.get("allowedRoutes") or {}).get("namespaces") or {} for listener in raw["spec"]["listeners"]]
+    pairs = zip(raw["spec"]["listeners"], gateway.listeners, strict=True)
+    meant = (listener for listener, facts_ in pairs if is_meant(ref, facts_))
+    admitted = [(listener.get("allowedRoutes") or {}).get("namespaces") or {} for listener in meant]
     if any(rule.get("from") != "Selector" or selects(rule.get("selector") or {}, labels) for rule in admitted):
         return None
     wanted = (admitted[0].get("selector") or {}).get("matchLabels") or {}

@@ -1,12 +1,15 @@
 """Prometheus: whether it answers, whether it scrapes pods as it must, and whether the Rollouts' metrics are there."""
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from statistics import median
+
+from pydantic import ValidationError
 
 from crossfade.api.v1alpha1.analysis import Metric
 from crossfade.api.v1alpha1.metrictemplate import MetricTemplateSpec
 from crossfade.decide.templates import Source, is_of, source_of
-from crossfade.doctor.facts import Facts, PrometheusFacts, listed, place
+from crossfade.doctor.facts import Facts, PrometheusFacts, counted, listed, place
 from crossfade.doctor.finding import Finding, fault, ok, unseen, warning
 from crossfade.doctor.rollouts import Found, rollouts_of
 from crossfade.ports import RawSeries
@@ -66,7 +69,7 @@ def scrapes(facts: Facts) -> Iterator[Finding]:
     yield from missing
     yield from (_pace(one) for one in answering if one.up)
     if not missing and answering and not any(one.up for one in answering):
-        yield ok(f"{checked} versions serve, and no pod of one needs to be scraped yet")
+        yield ok(f"{counted(checked, 'version')} in service, and no pod of one is scraped or needs to be")
     if not answering:
         yield unseen("what is scraped: no Prometheus answers", "see what `prometheus` says above")
 
@@ -102,7 +105,7 @@ def _pace(one: PrometheusFacts) -> Finding:
     ]
     every = median(gaps) if gaps else float(WINDOW_SECONDS)
     pods = len({series.labels.get("pod") for series in one.up})
-    seen = f"Prometheus at {one.address} scrapes {pods} pods of revisions every {every:.0f} s"
+    seen = f"Prometheus at {one.address} scrapes {counted(pods, 'pod')} of revisions every {every:.0f} s"
     cure = "set `scrape_interval` of the pods' job (or `interval` of the PodMonitor) to 15s or less"
     if every > _TOO_SLOW:
         return fault(seen, "fewer than two scrapes are in the five minutes that are read, so nothing is counted", cure)
@@ -121,7 +124,7 @@ def queries(facts: Facts) -> Iterator[Finding]:
         for metric in one.spec.analysis.metrics:
             count += 1
             found += _metric(one, metric, templates_of(facts, one.namespace), prometheus)
-    yield from found or [ok(f"{count} metrics of Rollouts can be read")]
+    yield from found or [ok(f"{counted(count, 'metric')} of Rollouts can be read")]
 
 
 def _unknown(one: Found, known: Iterable[str]) -> Finding:
@@ -134,9 +137,13 @@ def _unknown(one: Found, known: Iterable[str]) -> Finding:
 
 
 def templates_of(facts: Facts, namespace: str) -> Mapping[str, MetricTemplateSpec]:
-    """The MetricTemplates of a namespace by name; the API server has checked them."""
-    own = (raw for raw in facts.all("metrictemplates") if place(raw)[0] == namespace)
-    return {raw["metadata"]["name"]: MetricTemplateSpec.model_validate(raw["spec"]) for raw in own}
+    """The MetricTemplates of a namespace by name, as far as this release can read them."""
+    found = dict[str, MetricTemplateSpec]()
+    for raw in facts.all("metrictemplates"):
+        if place(raw)[0] == namespace:
+            with suppress(ValidationError):
+                found[place(raw)[1]] = MetricTemplateSpec.model_validate(raw["spec"])
+    return found
 
 
 def sought(source: Source) -> str:

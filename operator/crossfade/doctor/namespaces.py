@@ -6,7 +6,7 @@ from typing import Any
 from crossfade.api import meta
 from crossfade.decide.route_kinds import kind_of
 from crossfade.decide.workloads import overlaid
-from crossfade.doctor.facts import Facts, Seen, condition, listed, place, shown
+from crossfade.doctor.facts import Facts, Seen, condition, counted, listed, place, shown
 from crossfade.doctor.finding import Finding, fault, ok, warning
 from crossfade.doctor.gateways import selects
 from crossfade.doctor.operators import operators_of
@@ -39,7 +39,7 @@ def pods(facts: Facts) -> Iterator[Finding]:
                     f" (kubectl --namespace {one.namespace} edit rollout {one.name}), or take another namespace",
                 )
             )
-    yield from found or [ok(f"the pods of {count} Rollouts fulfil what their namespaces enforce")]
+    yield from found or [ok(f"the pods of {counted(count, 'Rollout')} fulfil what the namespaces enforce")]
 
 
 def _refused(facts: Facts) -> Iterator[Finding]:
@@ -146,7 +146,7 @@ def autoscaling(facts: Facts) -> Iterator[Finding]:
             f"install {adapter}, or have `spec.serving.replicas` in place of `spec.serving.autoscaling`",
         )
     if not lacking:
-        yield ok(f"{len(users)} Rollouts have an autoscaler, and what they scale by is served")
+        yield ok(f"what {counted(len(users), 'Rollout')} with an autoscaler would scale by is served")
 
 
 def _scales_by(one: Found, types: tuple[str, ...]) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from crossfade.api import meta
 from crossfade.api.conditions import Reason
-from crossfade.doctor.facts import Facts, condition, listed, place, shown
+from crossfade.doctor.facts import Facts, condition, counted, listed, place, shown
 from crossfade.doctor.finding import Finding, fault, ok, unseen, warning
 from crossfade.doctor.operators import operators_of
 from crossfade.model.access import WAYS_IN
@@ -27,6 +27,13 @@ CHILDREN = {
 }
 """What is made for Rollouts, and how kubectl calls it."""
 _TAKEN_BACK = (Reason.ROLLED_BACK, Reason.ABORTED, Reason.TAKEN_BACK)
+_HELD = (
+    *(Reason.WAITING_FOR_MODEL_VERSION, Reason.WAITING_FOR_GATEWAY, Reason.WAITING_FOR_REGISTRY),
+    *(Reason.WAITING_FOR_ROLLOUT, Reason.WAITING_FOR_CAPACITY, Reason.NO_ROOM, Reason.PULLING_IMAGE, Reason.NO_DATA),
+    *(Reason.METRICS_UNAVAILABLE, Reason.METRIC_INVALID, Reason.INCONCLUSIVE, Reason.UNPROVEN, Reason.NOT_SERVING),
+)
+"""What somebody should look at when it lasts. Gates, suspensions and stages last on purpose."""
+_HELD_SECONDS = 900.0
 _PATIENCE_SECONDS = 60.0
 _DELETING_SECONDS = 600.0
 
@@ -56,8 +63,10 @@ def registries(facts: Facts) -> Iterator[Finding]:
                 f"kubectl --namespace {place(raw)[0]} describe modelregistry {place(raw)[1]}; docs/registries.md has"
                 " a page for each registry",
             )
+        elif ready:
+            yield ok(f"ModelRegistry {shown(raw)} is ready: {ready.get('message')}")
         else:
-            yield ok(f"ModelRegistry {shown(raw)} is {ready.get('reason') if ready else 'new'}")
+            yield ok(f"ModelRegistry {shown(raw)} is new, and was not looked at yet")
     if not facts.all("modelregistries"):
         yield ok("no ModelRegistry is there, and none needs to be")
 
@@ -93,7 +102,7 @@ def standing(facts: Facts) -> Iterator[Finding]:
             count += 1
             finding = _standing(facts, kind, raw)
             found += [finding] if finding else []
-    yield from found or [ok(f"none of {count} objects stands still")]
+    yield from found or [ok(f"nothing stands still, of {counted(count, 'object')}")]
 
 
 def _standing(facts: Facts, kind: str, raw: Object) -> Finding | None:
@@ -114,7 +123,22 @@ def _standing(facts: Facts, kind: str, raw: Object) -> Finding | None:
             f"have the operator run; without one, kubectl --namespace {namespace} patch {kind.lower()} {name}"
             ' --type=merge --patch=\'{"metadata":{"finalizers":null}}\' leaves its model serving',
         )
-    return _overlooked(facts, called, raw)
+    return _overlooked(facts, called, raw) or _held(facts, called, raw, describe)
+
+
+def _held(facts: Facts, called: str, raw: Object, describe: str) -> Finding | None:
+    """It has not been ready for long, and says why not."""
+    ready = condition(raw, "Ready") or {}
+    reason, since = ready.get("reason", ""), ready.get("lastTransitionTime")
+    if ready.get("status") == "True" or reason not in _HELD or not since:
+        return None
+    if (lasts := facts.now - moment(since)) < _HELD_SECONDS:
+        return None
+    return warning(
+        f"{called} is not ready for {lasts / 60:.0f} minutes: {reason}: {ready.get('message')}",
+        "it goes on by itself when that is over, which it may never be",
+        f"docs/troubleshooting.md, {reason}; {describe}",
+    )
 
 
 def _overlooked(facts: Facts, called: str, raw: Object) -> Finding | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from crossfade.doctor import rights
-from crossfade.doctor.facts import Facts, Seen, condition, listed, place
+from crossfade.doctor.facts import Facts, Seen, condition, counted, listed, place
 from crossfade.doctor.finding import Finding, fault, ok, unseen, warning
 from crossfade.model.moments import moment
 from crossfade.ports import Object
@@ -239,7 +239,7 @@ def allowed(facts: Facts) -> Iterator[Finding]:
             continue
         missing = [right for right, answer in reviews.items() if answer is False]
         if not missing:
-            yield ok(f"{one.user} has all {len(reviews)} rights that it needs")
+            yield ok(f"{one.user} has all {counted(len(reviews), 'right')} that it needs")
         for scope in sorted({right.namespace for right in missing}):
             names = listed(str(right) for right in missing if right.namespace == scope)
             where = f"in the namespace {scope}" if scope else "in all namespaces"

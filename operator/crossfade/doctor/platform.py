@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from crossfade.api.meta import VERSION
-from crossfade.doctor.facts import Facts, condition, listed
+from crossfade.doctor.facts import Facts, condition, counted, listed
 from crossfade.doctor.finding import Finding, fault, ok, warning
 from crossfade.ports import Object
 
@@ -61,7 +61,9 @@ def definition_of(facts: Facts, name: str) -> Object | None:
 def kinds(facts: Facts) -> Iterator[Finding]:
     """Whether Crossfade's kinds are there, and have the fields that this program knows."""
     found = [finding for name, known in sorted(facts.expected.items()) for finding in _kind(facts, name, known)]
-    yield from found or [ok(f"{len(facts.expected)} kinds are there, with the fields of release {facts.release}")]
+    yield from found or [
+        ok(f"{counted(len(facts.expected), 'kind')} are there, with the fields of release {facts.release}")
+    ]
 
 
 def _kind(facts: Facts, name: str, known: frozenset[str]) -> Iterator[Finding]:

@@ -75,8 +75,8 @@ def test_people_get_a_line_for_each_finding_and_machines_the_same(capsys: pytest
     print_for_people(found, 1)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split()[:3] == ["fault", "kubernetes", "Kubernetes"]
-    assert [line.split()[0] for line in lines[1:3]] == ["why", "cure"]
-    assert lines[-1].startswith("It does not work here yet. 1 fault, 0 warning, 0 unseen")
+    assert [line.split()[0] for line in lines[1:3]] == ["why:", "cure:"]
+    assert lines[-1].startswith("It does not work here yet. Findings: 1 faults, 0 warnings, 0 not looked at, ")
     machine = json.loads(as_json(found, 1))
     assert machine["status"] == 1
     assert machine["checks"][0]["findings"][0]["cure"].startswith("upgrade the control plane")

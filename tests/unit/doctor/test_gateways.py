@@ -115,6 +115,19 @@ def test_a_selector_that_does_not_select_the_namespace_names_the_label() -> None
     assert told(cluster, "routes")[0].level is Level.OK
 
 
+def test_only_the_listeners_that_are_meant_are_looked_at() -> None:
+    cluster = FakeCluster()
+    one = gateway(admits={"from": "Selector", "selector": {"matchLabels": {"team": "risk"}}})
+    one["spec"]["listeners"].append(
+        {"name": "all", "port": 81, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "All"}}}
+    )
+    cluster.objects["gateways"] = [one]
+    assert told(cluster, "routes")[0].level is Level.OK
+    ref = {"name": "public", "namespace": "gateways", "sectionName": "http"}
+    cluster.objects["rollouts"] = [rollout(traffic={"gatewayAPI": {"parentRefs": [ref]}})]
+    assert the(cluster, "routes").cure == "kubectl label namespace ml team=risk"
+
+
 def test_selectors_by_expression_are_understood() -> None:
     cluster = FakeCluster()
     rule = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["ml"]}

@@ -73,6 +73,12 @@ def test_a_template_that_is_not_there_is_told_with_those_that_are() -> None:
     assert told_of(cluster, "metrics")[0].level is Level.OK
 
 
+def test_a_template_that_this_release_cannot_read_is_none_and_ends_nothing() -> None:
+    cluster = FakeCluster()
+    cluster.objects["metrictemplates"] = [{"metadata": labelled("new", "ml"), "spec": {"tokens": {}}}]
+    assert told_of(cluster, "metrics")[0].level is Level.OK
+
+
 def test_a_metric_without_series_is_a_warning_for_it_may_have_no_requests() -> None:
     up = 'up{namespace!="",pod!="",revision!=""}'
     cluster = judged(has=[], only={up: [series()]})

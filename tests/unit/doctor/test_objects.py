@@ -54,6 +54,25 @@ def test_a_version_that_was_taken_back_is_a_warning_for_that_is_what_crossfade_i
     assert the(stalled("RolledBack", "worse"), "standing", Level.WARNING).seen.endswith("RolledBack: worse")
 
 
+def waiting(reason: str, seconds: float) -> FakeCluster:
+    cluster = FakeCluster()
+    since = stamp(NOW - seconds)
+    told = {"type": "Ready", "status": "Unknown", "reason": reason, "message": "no answer", "lastTransitionTime": since}
+    cluster.objects["rollouts"][0]["status"]["conditions"] = [told]
+    return cluster
+
+
+def test_what_waits_for_long_is_told_with_the_operators_own_sentence() -> None:
+    found = the(waiting("MetricsUnavailable", 1800), "standing", Level.WARNING)
+    assert found.seen == "Rollout ml/fraud is not ready for 30 minutes: MetricsUnavailable: no answer"
+    assert found.cure.startswith("docs/troubleshooting.md, MetricsUnavailable")
+
+
+def test_what_waits_since_lately_or_on_purpose_is_let_be() -> None:
+    assert told(waiting("MetricsUnavailable", 60), "standing")[0].level is Level.OK
+    assert told(waiting("WaitingForPeople", 9000), "standing")[0].level is Level.OK
+
+
 def test_an_object_that_no_operator_looks_at_is_a_fault() -> None:
     cluster = FakeCluster()
     cluster.objects["rollouts"][0]["status"] = {"observedGeneration": -1}
