@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from crossfade.doctor import gateways, metrics, namespaces, objects, operators, platform
+from crossfade.doctor import gateways, metrics, namespaces, objects, operators, platform, routes
 from crossfade.doctor.facts import Facts
 from crossfade.doctor.finding import Finding, Level, ok, unseen
 
@@ -72,7 +72,7 @@ CHECKS: tuple[Check, ...] = (
         "routes",
         "Do these Gateways take the Rollouts' routes, and can they do what the stages need?",
         ("gateways", "gatewayclasses", "namespaces", *_ROLLOUTS),
-        gateways.routes,
+        routes.routes,
     ),
     Check(
         "prometheus",

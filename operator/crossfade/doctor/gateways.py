@@ -1,18 +1,12 @@
-"""The Gateway API: whether it is there, whether Gateways work, and whether they take the Rollouts' routes."""
+"""The Gateway API: whether it is there, and whether its classes and Gateways work."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
-from crossfade.api.v1alpha1.gateway import GatewayApi, ParentRef
-from crossfade.decide.admission import refused
-from crossfade.decide.entrances import is_meant
-from crossfade.decide.features import missing
 from crossfade.decide.route_kinds import HTTP, kind_of
-from crossfade.decide.stages import step_at
 from crossfade.doctor.facts import Facts, condition, counted, listed, place, shown
 from crossfade.doctor.finding import Finding, fault, ok, warning
 from crossfade.doctor.platform import definition_of, fields_of, schema_of
 from crossfade.doctor.rollouts import Found, rollouts_of
-from crossfade.model.gateway import GatewayFacts
 from crossfade.ports import Object
 
 GROUP = "gateway.networking.k8s.io"
@@ -106,7 +100,7 @@ def _able(raw: Object) -> str:
 
 def gateways(facts: Facts) -> Iterator[Finding]:
     """Whether the Gateways that Rollouts name are programmed, with listeners that work; all where none is named."""
-    named = {where for one in behind_gateways(facts) for where in _parents(one)}
+    named = {where for one in behind_gateways(facts) for where in parents(one)}
     for raw in facts.all("gateways"):
         if named and place(raw) not in named:
             continue
@@ -117,7 +111,8 @@ def gateways(facts: Facts) -> Iterator[Finding]:
         ]
 
 
-def _parents(one: Found) -> Iterator[tuple[str, str]]:
+def parents(one: Found) -> Iterator[tuple[str, str]]:
+    """The places of the Gateways that it names."""
     return ((ref.namespace or one.namespace, ref.name) for ref in one.spec.traffic.parents)
 
 
@@ -148,82 +143,3 @@ def _broken_listener(gateway: str, listener: str, said: Object, describe: str) -
     return fault(
         f"listener {listener} of Gateway {gateway} has {said['type']}=False: {words}", "it serves no request", cure
     )
-
-
-def routes(facts: Facts) -> Iterator[Finding]:
-    """Whether the Gateways of each Rollout are there, take its route, and can do what its stages need."""
-    found, count = list[Finding](), 0
-    labels = {raw["metadata"]["name"]: raw["metadata"].get("labels") or {} for raw in facts.all("namespaces")}
-    for one in behind_gateways(facts):
-        count += 1
-        api = one.spec.traffic.gateway_api
-        if api is None:
-            continue
-        for at, ref in enumerate(api.parent_refs):
-            refusal = _refusal(facts, one, api, ref, at, labels.get(one.namespace))
-            found += [refusal] if refusal else []
-        rungs = len(one.spec.strategy.stages)
-        known = (facts.gateways[where] for where in _parents(one) if where in facts.gateways)
-        sentence = missing((step_at(one.spec, rung) for rung in range(rungs)), kind_of(api), known)
-        if sentence:
-            seen, _, cure = sentence.partition(": ")
-            found.append(fault(f"{one}: {seen}", "the rollout is refused before it starts", cure))
-    yield from found or [ok(f"the Gateways of {counted(count, 'Rollout')} take the routes")]
-
-
-def _refusal(
-    facts: Facts, one: Found, api: GatewayApi, ref: ParentRef, at: int, labels: Mapping[str, str] | None
-) -> Finding | None:
-    """What speaks against this parent of the route."""
-    where = (ref.namespace or one.namespace, ref.name)
-    place_, why = f"`spec.traffic.gatewayAPI.parentRefs[{at}]`", "the rollout waits, or is refused before it starts"
-    gateway = facts.gateways.get(where)
-    if gateway is None:
-        if all(place(raw) != where for raw in facts.all("gateways")):
-            seen = f"{one}: {place_} names Gateway {'/'.join(where)}, which does not exist"
-        else:
-            seen = f"{one}: the class of Gateway {'/'.join(where)} does not exist"
-        return fault(seen, why, f"create it, or name another Gateway in {place_}")
-    if (sentence := refused(gateway, ref, api, one.namespace, place_)) is not None:
-        cure = f"name another Gateway in {place_}, or change what the sentence names: kubectl --namespace {where[0]}"
-        return fault(f"{one}: {sentence}", why, f"{cure} edit gateway {where[1]}")
-    return _unselected(facts, one, gateway, ref, labels) if labels is not None else None
-
-
-def _unselected(
-    facts: Facts, one: Found, gateway: GatewayFacts, ref: ParentRef, labels: Mapping[str, str]
-) -> Finding | None:
-    """Where all listeners that are meant admit by labels, none of which this namespace has: only here both are
-    known."""
-    where = (gateway.namespace, gateway.name)
-    raw = next(raw for raw in facts.all("gateways") if place(raw) == where)
-    pairs = zip(raw["spec"]["listeners"], gateway.listeners, strict=True)
-    meant = (listener for listener, facts_ in pairs if is_meant(ref, facts_))
-    admitted = [(listener.get("allowedRoutes") or {}).get("namespaces") or {} for listener in meant]
-    if any(rule.get("from") != "Selector" or selects(rule.get("selector") or {}, labels) for rule in admitted):
-        return None
-    wanted = (admitted[0].get("selector") or {}).get("matchLabels") or {}
-    label = next((f"{key}={value}" for key, value in wanted.items()), "KEY=VALUE")
-    return fault(
-        f"{one}: {gateway} admits routes of namespaces by their labels, and {one.namespace} has none that it selects",
-        "the gateway never accepts the route",
-        f"kubectl label namespace {one.namespace} {label}",
-    )
-
-
-def selects(selector: Object, labels: Mapping[str, str]) -> bool:
-    """Whether a LabelSelector selects these labels; an empty one selects all."""
-    exact = (selector.get("matchLabels") or {}).items()
-    return all(labels.get(key) == value for key, value in exact) and all(
-        _fulfils(rule, labels) for rule in selector.get("matchExpressions") or ()
-    )
-
-
-def _fulfils(rule: Object, labels: Mapping[str, str]) -> bool:
-    key, values = rule["key"], rule.get("values") or ()
-    return {
-        "In": labels.get(key) in values,
-        "NotIn": labels.get(key) not in values,
-        "Exists": key in labels,
-        "DoesNotExist": key not in labels,
-    }.get(rule["operator"], False)

@@ -8,9 +8,9 @@ from crossfade.decide.route_kinds import kind_of
 from crossfade.decide.workloads import overlaid
 from crossfade.doctor.facts import Facts, Seen, condition, counted, listed, place, shown
 from crossfade.doctor.finding import Finding, fault, ok, warning
-from crossfade.doctor.gateways import selects
 from crossfade.doctor.operators import operators_of
 from crossfade.doctor.rollouts import Found, rollouts_of
+from crossfade.doctor.selectors import selects
 from crossfade.ports import Object
 
 _ENFORCE = "pod-security.kubernetes.io/enforce"

@@ -128,6 +128,25 @@ def test_only_the_listeners_that_are_meant_are_looked_at() -> None:
     assert the(cluster, "routes").cure == "kubectl label namespace ml team=risk"
 
 
+def test_a_listener_of_its_own_namespace_beside_one_with_a_selector_opens_nothing() -> None:
+    cluster = FakeCluster()
+    one = gateway(admits={"from": "Selector", "selector": {"matchLabels": {"team": "risk"}}})
+    one["spec"]["listeners"].append({"name": "own", "port": 81, "protocol": "HTTP"})
+    cluster.objects["gateways"] = [one]
+    assert the(cluster, "routes").cure == "kubectl label namespace ml team=risk"
+
+
+def test_before_there_is_a_rollout_it_is_told_which_gateways_would_take_its_route() -> None:
+    cluster = FakeCluster()
+    cluster.objects["rollouts"] = []
+    (found,) = told(cluster, "routes", "ml")
+    assert found.seen == "routes of the namespace ml would be taken by Gateway gateways/public"
+    cluster.objects["gateways"] = [gateway(admits={"from": "Same"})]
+    (found,) = told(cluster, "routes", "ml")
+    assert (found.level, found.seen) == (Level.WARNING, "no Gateway takes HTTPRoutes of the namespace ml")
+    assert "allowedRoutes.namespaces" in found.cure
+
+
 def test_selectors_by_expression_are_understood() -> None:
     cluster = FakeCluster()
     rule = {"key": "kubernetes.io/metadata.name", "operator": "In", "values": ["ml"]}

@@ -101,6 +101,13 @@ def test_rights_are_asked_for_in_the_namespaces_that_are_served() -> None:
     )
 
 
+def test_secrets_of_namespaces_that_it_does_not_serve_are_none_of_its_rights() -> None:
+    cluster = FakeCluster()
+    cluster.objects["operators"] = [operator(CROSSFADE_NAMESPACES="risk")]
+    cluster.denied = {("get", "secrets")}
+    assert told(cluster, "rights")[0].level is Level.OK
+
+
 def test_who_may_not_ask_is_told_so() -> None:
     cluster = FakeCluster()
     cluster.no_reviews = True
