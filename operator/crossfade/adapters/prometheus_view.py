@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -18,6 +19,25 @@ _MOST_BYTES = 16 << 20
 _OF_THE_QUERY = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
+@dataclass(frozen=True, slots=True)
+class _Service:
+    """A Service of the cluster; `way` is how the API server's proxy calls what is behind it."""
+
+    namespace: str
+    name: str
+    way: str
+
+    @property
+    def path(self) -> str:
+        """Where the API server has it."""
+        return f"/api/v1/namespaces/{self.namespace}/services/{self.name}"
+
+    @property
+    def proxy(self) -> str:
+        """What leads to it."""
+        return f"/api/v1/namespaces/{self.namespace}/services/{self.way}"
+
+
 class PrometheusView:
     """The Queries port. A host such as `prometheus.monitoring` or `prometheus.monitoring.svc` is the cluster's, and
     found through the API server, which may be wherever people are; all others are asked directly, and so is one without
@@ -27,7 +47,7 @@ class PrometheusView:
         self._address = address.rstrip("/")
         self._reader = reader
         self._timeout = timeout
-        self._proxied = _proxy_path(self._address)
+        self._service = _service_of(self._address)
         self._may_be_public = ".svc" not in self._address
 
     @property
@@ -38,7 +58,7 @@ class PrometheusView:
     @property
     def way(self) -> str:
         """See ports.Queries."""
-        return "through the API server" if self._proxied else "directly"
+        return "through the API server" if self._service else "directly"
 
     async def window(self, selector: str, seconds: int) -> Sequence[RawSeries]:
         """See ports.Queries. The window is on a line of its own, as the operator has it."""
@@ -58,28 +78,43 @@ class PrometheusView:
     async def _ask(self, expression: str) -> Object:
         try:
             async with asyncio.timeout(self._timeout):
-                answer = await (self._through(expression) if self._proxied else self._directly(expression))
+                answer = await (
+                    self._through(self._service, expression) if self._service else self._directly(expression)
+                )
         except TimeoutError:
             raise MetricsError(f"it did not answer within {self._timeout:g} s") from None
         if is_partial(answer):
             raise GoneError("it answers with warnings, so its data may be partial, which counts as none")
         return answer
 
-    async def _through(self, expression: str) -> Object:
+    async def _through(self, service: _Service, expression: str) -> Object:
         try:
-            return await self._reader.read(f"{self._proxied}/api/v1/query", {"query": expression})
+            return await self._reader.read(f"{service.proxy}/api/v1/query", {"query": expression})
         except ClusterError as failure:
             if failure.status in _OF_THE_QUERY:
                 raise MetricsError("it refused the selector") from None
-            if failure.status not in (HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE):
-                raise MetricsError(str(failure)) from None
-            nobody = GoneError(f"there is nobody: {failure}")
-        if not self._may_be_public:
+            nobody = await self._nobody(service, failure)
+        if not self._may_be_public or not isinstance(nobody, GoneError):
             raise nobody
         try:
             return await self._directly(expression)
         except MetricsError:
             raise nobody from None
+
+    async def _nobody(self, service: _Service, failure: ClusterError) -> MetricsError:
+        """Whether there is nobody for the operator either. To a Service without a selector the API server never leads,
+        for it trusts no address that is not a pod's, and answers as if nobody were there."""
+        if failure.status == HTTPStatus.NOT_FOUND:
+            return GoneError(f"there is nobody: {failure}")
+        if failure.status != HTTPStatus.SERVICE_UNAVAILABLE:
+            return MetricsError(str(failure))
+        try:
+            stored = await self._reader.read(service.path, {})
+        except ClusterError:
+            return MetricsError(str(failure))
+        if (stored.get("spec") or {}).get("selector"):
+            return GoneError(f"there is nobody: {failure}")
+        return MetricsError("its Service has no selector, and the API server leads to pods alone")
 
     async def _directly(self, expression: str) -> Object:
         try:
@@ -98,11 +133,11 @@ class PrometheusView:
         return answer
 
 
-def _proxy_path(address: str) -> str | None:
-    """The API server's path to the Service that the address means; None for one that is no Service's."""
+def _service_of(address: str) -> _Service | None:
+    """The Service that the address means; None for one that is no Service's."""
     parts = urlsplit(address)
     match = _SERVICE.fullmatch(parts.hostname or "")
     if match is None or (match[3] is None and match[2].isdecimal()):
         return None
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    return f"/api/v1/namespaces/{match[2]}/services/{parts.scheme}:{match[1]}:{port}/proxy{parts.path}"
+    return _Service(match[2], match[1], f"{parts.scheme}:{match[1]}:{port}/proxy{parts.path}")

@@ -85,14 +85,17 @@ async def test_what_hangs_ends_in_time_with_its_path(monkeypatch: pytest.MonkeyP
 
 
 class Reader:
-    """Answers one thing to each path; keeps what was asked."""
+    """Answers one thing to each path but those of `stored`; keeps what was asked."""
 
-    def __init__(self, answer: Object | ClusterError) -> None:
+    def __init__(self, answer: Object | ClusterError, stored: Mapping[str, Object] | None = None) -> None:
         self.answer = answer
+        self.stored = stored or {}
         self.asked = list[tuple[str, str]]()
 
     async def read(self, path: str, query: Mapping[str, str]) -> Object:
         """See ports.Reader."""
+        if path in self.stored:
+            return self.stored[path]
         self.asked.append((path, query["query"]))
         if isinstance(self.answer, ClusterError):
             raise self.answer
@@ -126,9 +129,17 @@ async def test_a_service_that_is_not_there_is_gone_for_the_operator_too() -> Non
     nobody = Reader(ClusterError('the API server refused GET … with 404: services "p" not found', 404))
     with pytest.raises(GoneError, match='services "p" not found'):
         await PrometheusView("http://p.monitoring.svc:9090", nobody).now()
-    nobody = Reader(ClusterError("no endpoints available", 503))
-    with pytest.raises(GoneError, match="no endpoints"):
+
+
+@pytest.mark.parametrize(("selector", "gone"), [({"app": "prometheus"}, True), (None, False)])
+async def test_a_service_without_pods_is_gone_unless_the_api_server_leads_to_pods_alone(
+    selector: Object | None, gone: bool
+) -> None:
+    service = {"spec": {"selector": selector}}
+    nobody = Reader(ClusterError("no endpoints available", 503), {"/api/v1/namespaces/invalid/services/p": service})
+    with pytest.raises(MetricsError, match="no endpoints" if gone else "leads to pods alone") as failure:
         await PrometheusView("http://p.invalid:1", nobody).now()
+    assert isinstance(failure.value, GoneError) is gone
 
 
 async def test_who_may_not_ask_through_the_api_server_learns_nothing_of_prometheus() -> None:
