@@ -5,10 +5,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 
 from testbed.handle import ClusterHandle
 from tests.chart.conftest import Release
@@ -17,16 +19,19 @@ from tests.support import objects
 pytestmark = pytest.mark.cluster
 
 Object = dict[str, Any]
+_DOCS = Path(__file__).parents[2] / "docs" / "doctor.md"
 HERE = "crossfade-faults"
 OBJECTIVE = {"absolute": {"max": "0.02"}}
 _SOURCES = "modelsources.crossfade.dev"
 _FIELD = "/spec/versions/0/schema/openAPIV3Schema/properties/status/properties/lastChecked"
 
 
-def doctor(bed: ClusterHandle, *words: str) -> tuple[int, list[tuple[str, Object]]]:
+def doctor(bed: ClusterHandle, *words: str, kubeconfig: Path | None = None) -> tuple[int, list[tuple[str, Object]]]:
     """The exit status, and all findings with the names of their checks, as an administrator is told them."""
     command = [sys.executable, "-m", "crossfade", "doctor", "--output", "json", *words]
-    with bed.popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with bed.popen(
+        ["env", f"KUBECONFIG={kubeconfig or bed.kubeconfig}", *command], stdout=subprocess.PIPE, text=True
+    ) as process:
         said, _ = process.communicate()
     told = json.loads(said)
     assert told["status"] == process.returncode
@@ -37,9 +42,32 @@ def not_well(found: list[tuple[str, Object]]) -> list[tuple[str, Object]]:
     return [(name, finding) for name, finding in found if finding["level"] != "ok"]
 
 
-def test_where_all_is_well_it_finds_nothing(bed: ClusterHandle, release: Release) -> None:
-    status, found = doctor(bed, "--namespace", release.namespace)
+def test_where_all_is_well_it_finds_nothing_and_needs_no_right_to_write(
+    bed: ClusterHandle, release: Release, tmp_path: Path
+) -> None:
+    """By an account that has the role of the documentation, and nothing else."""
+    role = yaml.safe_load(_DOCS.read_text().partition("```yaml\n")[2].partition("```")[0])
+    account = {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": {"name": "vera", "namespace": release.namespace},
+    }
+    bound = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "ClusterRoleBinding",
+        "metadata": {"name": "crossfade-doctor"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role["metadata"]["name"]},
+        "subjects": [{"kind": "ServiceAccount", "name": "vera", "namespace": release.namespace}],
+    }
+    apply(bed, role, account, bound)
+    kubeconfig = bed.service_account_kubeconfig(release.namespace, "vera", tmp_path / "kubeconfig")
+    try:
+        status, found = doctor(bed, "--namespace", release.namespace, kubeconfig=kubeconfig)
+    finally:
+        bed.kubectl("delete", "clusterrole,clusterrolebinding", "crossfade-doctor")
     assert (status, not_well(found)) == (0, [])
+    created = {rule["resources"][0] for rule in role["rules"] if {*rule["verbs"]} - {"get", "list"}}
+    assert created == {"subjectaccessreviews"}
 
 
 def test_a_prometheus_to_which_the_api_server_does_not_lead_is_not_taken_for_gone(
