@@ -36,12 +36,12 @@ class KubeReader:
         await self._cluster.close()
 
     async def read(self, path: str, query: Mapping[str, str]) -> Object:
-        """See ports.Reader."""
+        """See doctor.ports.Reader."""
         async with self._turns:
             return await self._cluster.request("GET", path, query=dict(query))
 
     async def may(self, user: str, attributes: Mapping[str, str]) -> bool:
-        """See ports.Reader. The groups are those that a service account has."""
+        """See doctor.ports.Reader. The groups are those that a service account has."""
         namespace = user.split(":")[2] if user.startswith("system:serviceaccount:") else ""
         groups = ["system:authenticated", "system:serviceaccounts", f"system:serviceaccounts:{namespace}"]
         body: Object = {
@@ -54,7 +54,7 @@ class KubeReader:
         return bool(answer["status"].get("allowed"))
 
     async def now(self) -> float:
-        """See ports.Reader: the date of an answer, which is that of the moment when it was made."""
+        """See doctor.ports.Reader: the date of an answer, which is that of the moment when it was made."""
         try:
             response = await self._client.call_api(
                 "GET",

@@ -12,7 +12,8 @@ import httpx
 from crossfade.adapters.address import shown
 from crossfade.adapters.prometheus_answer import is_partial, json_object, refusal, series_of
 from crossfade.adapters.web import TooLargeError, body
-from crossfade.ports import ClusterError, GoneError, MetricsError, Object, RawSeries, Reader, SourceError
+from crossfade.doctor.ports import GoneError, Reader
+from crossfade.ports import ClusterError, MetricsError, Object, RawSeries, SourceError
 
 _SERVICE = re.compile(r"([a-z0-9-]+)\.([a-z0-9-]+)(\.svc(\.[a-z0-9.-]+)?)?\.?")
 _MOST_BYTES = 16 << 20
@@ -52,16 +53,16 @@ class PrometheusView:
 
     @property
     def shown(self) -> str:
-        """See ports.Queries."""
+        """See doctor.ports.Queries."""
         return shown(self._address)
 
     @property
     def way(self) -> str:
-        """See ports.Queries."""
+        """See doctor.ports.Queries."""
         return "through the API server" if self._service else "directly"
 
     async def window(self, selector: str, seconds: int) -> Sequence[RawSeries]:
-        """See ports.Queries. The window is on a line of its own, as the operator has it."""
+        """See doctor.ports.Queries. The window is on a line of its own, as the operator has it."""
         answer = await self._ask(f"{selector}\n[{seconds}s]")
         try:
             return series_of(answer)
@@ -69,7 +70,7 @@ class PrometheusView:
             raise GoneError("what answers does not speak Prometheus's API") from None
 
     async def now(self) -> float:
-        """See ports.Queries."""
+        """See doctor.ports.Queries."""
         try:
             return float((await self._ask("time()"))["data"]["result"][1])
         except (KeyError, TypeError, ValueError, IndexError):

@@ -16,11 +16,12 @@ from crossfade.doctor.gateways import KINDS as GATEWAY_KINDS
 from crossfade.doctor.metrics import DEFAULT, UP, WINDOW_SECONDS, sought, templates_of
 from crossfade.doctor.objects import secrets_named
 from crossfade.doctor.operators import Operator, operators_of
+from crossfade.doctor.ports import GoneError, Queries, Reader
 from crossfade.doctor.rights import Right
 from crossfade.doctor.rollouts import rollouts_of
 from crossfade.model.gateway import GatewayFacts
 from crossfade.observe.scout import read_gateway
-from crossfade.ports import ClusterError, GoneError, MetricsError, Object, Queries, RawSeries, Reader
+from crossfade.ports import ClusterError, MetricsError, Object, RawSeries
 from crossfade.settings import MetricsSource, sources_of
 
 Ask = Callable[[str], Queries]

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from crossfade.adapters.kube_reader import KubeReader
 from crossfade.adapters.prometheus_view import PrometheusView
-from crossfade.ports import ClusterError, GoneError, MetricsError, Object
+from crossfade.doctor.ports import GoneError
+from crossfade.ports import ClusterError, MetricsError, Object
 
 from tests.support.servers import Quiet, serving
 
@@ -93,7 +94,7 @@ class Reader:
         self.asked = list[tuple[str, str]]()
 
     async def read(self, path: str, query: Mapping[str, str]) -> Object:
-        """See ports.Reader."""
+        """See doctor.ports.Reader."""
         if path in self.stored:
             return self.stored[path]
         self.asked.append((path, query["query"]))
@@ -102,11 +103,11 @@ class Reader:
         return self.answer
 
     async def may(self, user: str, attributes: Mapping[str, str]) -> bool:
-        """See ports.Reader."""
+        """See doctor.ports.Reader."""
         return False
 
     async def now(self) -> float:
-        """See ports.Reader."""
+        """See doctor.ports.Reader."""
         return 0.0
 
 

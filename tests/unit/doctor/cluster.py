@@ -131,13 +131,13 @@ class Prometheus:
     failure: MetricsError | None = None
 
     async def window(self, selector: str, seconds: int) -> Sequence[RawSeries]:
-        """See ports.Queries."""
+        """See doctor.ports.Queries."""
         if self.failure:
             raise self.failure
         return self.only.get(selector, self.has)
 
     async def now(self) -> float:
-        """See ports.Queries."""
+        """See doctor.ports.Queries."""
         if self.failure:
             raise self.failure
         return self.clock
@@ -177,7 +177,7 @@ class FakeCluster:
         }
 
     async def read(self, path: str, query: Mapping[str, str]) -> Object:
-        """See ports.Reader."""
+        """See doctor.ports.Reader."""
         if path == "/version":
             return {"gitVersion": self.version}
         if path == "/apis":
@@ -205,13 +205,13 @@ class FakeCluster:
         raise ClusterError(f"{kind} {name} not found", 404)
 
     async def may(self, user: str, attributes: Mapping[str, str]) -> bool:
-        """See ports.Reader."""
+        """See doctor.ports.Reader."""
         if self.no_reviews:
             raise ClusterError("subjectaccessreviews is forbidden", 403)
         return (attributes["verb"], attributes["resource"]) not in self.denied
 
     async def now(self) -> float:
-        """See ports.Reader."""
+        """See doctor.ports.Reader."""
         return NOW
 
 

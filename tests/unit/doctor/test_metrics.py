@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 from crossfade.doctor.finding import Level
-from crossfade.ports import GoneError, MetricsError, RawSeries
+from crossfade.doctor.ports import GoneError
+from crossfade.ports import MetricsError, RawSeries
 
 from tests.unit.doctor.cluster import NOW, OBJECTIVE, FakeCluster, Prometheus, labelled, operator, rollout, series, the
 from tests.unit.doctor.cluster import told as told_of

@@ -17,7 +17,7 @@ class Paged(FakeCluster):
     """Gives one object a page."""
 
     async def read(self, path: str, query: Mapping[str, str]) -> Object:
-        """See ports.Reader."""
+        """See doctor.ports.Reader."""
         answer = await super().read(path, query)
         if "limit" not in query:
             return answer
@@ -43,7 +43,7 @@ class Hanging(FakeCluster):
     """Answers no review."""
 
     async def may(self, user: str, attributes: Mapping[str, str]) -> bool:
-        """See ports.Reader."""
+        """See doctor.ports.Reader."""
         await asyncio.Event().wait()
         return True
 
@@ -59,7 +59,7 @@ class Silent(Prometheus):
     """Answers its first query alone."""
 
     async def window(self, selector: str, seconds: int) -> list[RawSeries]:
-        """See ports.Queries."""
+        """See doctor.ports.Queries."""
         await asyncio.Event().wait()
         return []
 
@@ -75,7 +75,7 @@ class Refusing(Prometheus):
     """Refuses one selector."""
 
     async def window(self, selector: str, seconds: int) -> list[RawSeries]:
-        """See ports.Queries."""
+        """See doctor.ports.Queries."""
         if "rest_server" in selector:
             raise MetricsError("it refused the selector")
         return list(await super().window(selector, seconds))
@@ -109,7 +109,7 @@ class Down(FakeCluster):
     """Answers with 500 to everything but its version."""
 
     async def read(self, path: str, query: Mapping[str, str]) -> Object:
-        """See ports.Reader."""
+        """See doctor.ports.Reader."""
         if path == "/version":
             return await super().read(path, query)
         raise ClusterError(f"the API server refused GET {path} with 500: etcd is gone", 500)
