@@ -42,7 +42,7 @@ SERVED: tuple[Right, ...] = (
     *_rights("", ("services",), ("get", *_READ, *_WRITE)),
     *_rights(_GATEWAY, ("httproutes", "grpcroutes"), ("get", *_READ, *_WRITE)),
     *_rights("", ("configmaps",), ("get",)),
-    *_rights("", ("pods",), (*_READ, "patch")),
+    *_rights("", ("pods",), ("get", *_READ, *_WRITE)),
     *_rights("discovery.k8s.io", ("endpointslices",), _READ),
     *_rights("events.k8s.io", ("events",), ("create", "patch")),
 )
