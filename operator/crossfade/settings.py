@@ -100,10 +100,19 @@ _SOURCES = TypeAdapter(tuple[MetricsSource, ...])
 def metrics_sources(file: Path) -> tuple[MetricsSource, ...]:
     """What a YAML file lists. Raises ValueError with a sentence that repeats nothing but names and places."""
     try:
-        listed = yaml.safe_load(file.read_text())
+        text = file.read_text()
     except OSError as failure:
         raise ValueError(f"{file} cannot be read: {failure.strerror}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as failure:
+    except UnicodeDecodeError:
+        raise ValueError(f"{file} is no YAML") from None
+    return sources_of(text, str(file))
+
+
+def sources_of(text: str, file: str) -> tuple[MetricsSource, ...]:
+    """What the text of such a file lists. Raises the same."""
+    try:
+        listed = yaml.safe_load(text)
+    except yaml.YAMLError as failure:
         mark = getattr(failure, "problem_mark", None)
         raise ValueError(f"{file} is no YAML{f', see line {mark.line + 1}' if mark else ''}") from None
     if not isinstance(listed, list):

@@ -2,6 +2,7 @@
 
 import typer
 
+from crossfade.cli.doctor import doctor
 from crossfade.cli.explain import explain
 from crossfade.cli.judge import judge
 from crossfade.cli.load import load as load_command
@@ -24,6 +25,7 @@ def _crossfade() -> None:
     """Make the commands sub-commands, also while there is but one."""
 
 
+app.command("doctor")(doctor)
 app.command("explain")(explain)
 app.command("judge")(judge)
 app.command("load")(load_command)

@@ -61,12 +61,13 @@ def refusal(snapshot: Snapshot) -> Situation | None:
         if gateway.absent:
             message = f"{place} names {gateway}: {gateway.absent}. Create it, or name another Gateway"
             return Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_GATEWAY, message)
-        if not gateway.trouble and (why := _refused(gateway, ref, api, home, place)) is not None:
+        if not gateway.trouble and (why := refused(gateway, ref, api, home, place)) is not None:
             return Situation(Standing.FAILED, Reason.NOT_ADMITTED, why)
     return None
 
 
-def _refused(gateway: GatewayFacts, ref: ParentRef, api: GatewayApi, home: str, place: str) -> str | None:
+def refused(gateway: GatewayFacts, ref: ParentRef, api: GatewayApi, home: str, place: str) -> str | None:
+    """Why the Gateway would not take the route of a Rollout in `home`; `place` is how sentences call the parent."""
     kind, meant = kind_of(api).name, [one for one in gateway.listeners if is_meant(ref, one)]
     if not meant:
         asked = [f"`sectionName: {ref.section_name}`"] if ref.section_name else []

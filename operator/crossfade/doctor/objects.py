@@ -1,0 +1,182 @@
+"""The users' objects: registries and their Secrets, what stands still, and what was left behind."""
+
+from collections.abc import Iterator
+
+from crossfade.api import meta
+from crossfade.api.conditions import Reason
+from crossfade.doctor.facts import Facts, condition, counted, listed, place, shown
+from crossfade.doctor.finding import Finding, fault, ok, unseen, warning
+from crossfade.doctor.operators import operators_of
+from crossfade.model.access import WAYS_IN
+from crossfade.model.moments import moment
+from crossfade.ports import Object
+
+_WATCHED = {
+    "rollouts": "Rollout",
+    "modelversions": "ModelVersion",
+    "modelsources": "ModelSource",
+    "modelregistries": "ModelRegistry",
+}
+CHILDREN = {
+    "deployments": "deployment",
+    "services": "service",
+    "horizontalpodautoscalers": "hpa",
+    "poddisruptionbudgets": "pdb",
+    "httproutes": "httproute",
+    "grpcroutes": "grpcroute",
+}
+"""What is made for Rollouts, and how kubectl calls it."""
+_TAKEN_BACK = (Reason.ROLLED_BACK, Reason.ABORTED, Reason.TAKEN_BACK)
+_HELD = (
+    *(Reason.WAITING_FOR_MODEL_VERSION, Reason.WAITING_FOR_GATEWAY, Reason.WAITING_FOR_REGISTRY),
+    *(Reason.WAITING_FOR_ROLLOUT, Reason.WAITING_FOR_CAPACITY, Reason.NO_ROOM, Reason.PULLING_IMAGE, Reason.NO_DATA),
+    *(Reason.METRICS_UNAVAILABLE, Reason.METRIC_INVALID, Reason.INCONCLUSIVE, Reason.UNPROVEN, Reason.NOT_SERVING),
+)
+"""What somebody should look at when it lasts. Gates, suspensions and stages last on purpose."""
+_HELD_SECONDS = 900.0
+_PATIENCE_SECONDS = 60.0
+_DELETING_SECONDS = 600.0
+
+
+def secrets_named(facts: Facts) -> Iterator[tuple[str, str]]:
+    """The places of the Secrets that ModelRegistries name."""
+    for raw in facts.all("modelregistries"):
+        if name := _secret(raw):
+            yield place(raw)[0], name
+
+
+def _secret(raw: Object) -> str:
+    return str(((raw["spec"].get("credentials") or {}).get("secretRef") or {}).get("name") or "")
+
+
+def registries(facts: Facts) -> Iterator[Finding]:
+    """Whether ModelRegistries let the operator in, with Secrets that have the right keys."""
+    for raw in facts.all("modelregistries"):
+        if _secret(raw) and (finding := _keys(facts, raw)):
+            yield finding
+            continue
+        ready = condition(raw, "Ready")
+        if ready and ready["status"] != "True":
+            yield fault(
+                f"ModelRegistry {shown(raw)} is not ready: {ready.get('message')}",
+                "ModelVersions that name it wait",
+                f"kubectl --namespace {place(raw)[0]} describe modelregistry {place(raw)[1]}; docs/registries.md has"
+                " a page for each registry",
+            )
+        elif ready:
+            yield ok(f"ModelRegistry {shown(raw)} is ready: {ready.get('message')}")
+        else:
+            yield ok(f"ModelRegistry {shown(raw)} is new, and was not looked at yet")
+    if not facts.all("modelregistries"):
+        yield ok("no ModelRegistry is there, and none needs to be")
+
+
+def _keys(facts: Facts, raw: Object) -> Finding | None:
+    """What is wrong with the Secret; only the names of its keys are known here."""
+    (namespace, registry), name = place(raw), _secret(raw)
+    system = next((one for one in WAYS_IN if one in raw["spec"]), "")
+    ways = WAYS_IN.get(system, ())
+    wanted = ", or ".join(" and ".join(f"`{key}`" for key in way) for way in ways)
+    seen = facts.secrets.get((namespace, name))
+    called = f"Secret {namespace}/{name}, which ModelRegistry {registry} names,"
+    literals = " ".join(f"--from-literal={key}=…" for key in (ways[0] if ways else ()))
+    if seen is None or seen.trouble:
+        why = seen.trouble if seen else "it was not looked at"
+        return unseen(f"{called} {why}", f"be somebody who may get Secrets in {namespace}")
+    why = "ModelVersions that name the ModelRegistry wait"
+    if seen.keys is None:
+        cure = f"kubectl --namespace {namespace} create secret generic {name} {literals}"
+        return fault(f"{called} does not exist", why, cure)
+    if not any(seen.keys.issuperset(way) for way in ways):
+        there = listed(seen.keys) or "none"
+        cure = f"kubectl --namespace {namespace} edit secret {name}: give it {wanted}"
+        return fault(f"{called} must have the keys {wanted}, and has {there}", why, cure)
+    return None
+
+
+def standing(facts: Facts) -> Iterator[Finding]:
+    """What stands still until a person changes something, with its own sentence, and what nobody looks at."""
+    found, count = list[Finding](), 0
+    for plural, kind in _WATCHED.items():
+        for raw in facts.all(plural):
+            count += 1
+            finding = _standing(facts, kind, raw)
+            found += [finding] if finding else []
+    yield from found or [ok(f"nothing stands still, of {counted(count, 'object')}")]
+
+
+def _standing(facts: Facts, kind: str, raw: Object) -> Finding | None:
+    called, (namespace, name) = f"{kind} {shown(raw)}", place(raw)
+    describe = f"kubectl --namespace {namespace} describe {kind.lower()} {name}"
+    stalled = condition(raw, "Stalled")
+    if stalled and stalled["status"] == "True":
+        reason = str(stalled.get("reason", ""))
+        seen, cure = f"{called}: {reason}: {stalled.get('message')}", f"docs/troubleshooting.md, {reason}; {describe}"
+        if reason in _TAKEN_BACK:
+            return warning(seen, "the stable version serves; the one that is asked for does not", cure)
+        return fault(seen, "nothing moves until somebody changes what it names", cure)
+    deleted = raw["metadata"].get("deletionTimestamp")
+    if deleted and facts.now - moment(deleted) > _DELETING_SECONDS:
+        return fault(
+            f"{called} is being deleted since {deleted}",
+            "its traffic is not yet handed over, or its operator is gone",
+            f"have the operator run; without one, kubectl --namespace {namespace} patch {kind.lower()} {name}"
+            ' --type=merge --patch=\'{"metadata":{"finalizers":null}}\' leaves its model serving',
+        )
+    return _overlooked(facts, called, raw) or _held(facts, called, raw, describe)
+
+
+def _held(facts: Facts, called: str, raw: Object, describe: str) -> Finding | None:
+    """It has not been ready for long, and says why not."""
+    ready = condition(raw, "Ready") or {}
+    reason, since = ready.get("reason", ""), ready.get("lastTransitionTime")
+    if ready.get("status") == "True" or reason not in _HELD or not since:
+        return None
+    if (lasts := facts.now - moment(since)) < _HELD_SECONDS:
+        return None
+    return warning(
+        f"{called} is not ready for {lasts / 60:.0f} minutes: {reason}: {ready.get('message')}",
+        "it goes on by itself when that is over, which it may never be",
+        f"docs/troubleshooting.md, {reason}; {describe}",
+    )
+
+
+def _overlooked(facts: Facts, called: str, raw: Object) -> Finding | None:
+    """Nobody serves its namespace, or nobody has looked at it."""
+    namespace, operators = place(raw)[0], operators_of(facts)
+    age = facts.now - moment(raw["metadata"]["creationTimestamp"])
+    if operators and not any(not one.namespaces or namespace in one.namespaces for one in operators):
+        seen = f"{called} is in a namespace that no operator serves"
+    elif (raw.get("status") or {}).get("observedGeneration", -1) < 0 and age > _PATIENCE_SECONDS:
+        seen = f"{called} was made {age:.0f} s ago, and no operator has looked at it"
+    else:
+        return None
+    return fault(
+        seen,
+        "nothing is done for it",
+        f"let `namespaces` of the chart have {namespace}, or leave it empty; and see what `operator` and `leader` say"
+        " above",
+    )
+
+
+def leftovers(facts: Facts) -> Iterator[Finding]:
+    """Objects made for Rollouts that are not there any more, as deleting one with `deletionPolicy: Orphan` leaves
+    them."""
+    there = {place(raw) for raw in facts.all("rollouts")}
+    left = dict[tuple[str, str], list[str]]()
+    for plural, short in CHILDREN.items():
+        for raw in facts.all(plural):
+            labels = raw["metadata"].get("labels") or {}
+            owner = (place(raw)[0], labels.get(meta.LABEL_ROLLOUT, ""))
+            if labels.get(meta.LABEL_MANAGED_BY) == "crossfade" and owner not in there:
+                left.setdefault(owner, []).append(f"{short}/{raw['metadata']['name']}")
+    for (namespace, name), names in sorted(left.items()):
+        kinds = ",".join(dict.fromkeys(one.partition("/")[0] for one in names))
+        yield warning(
+            f"in the namespace {namespace} there are {listed(names)} of a Rollout {name} that does not exist",
+            "they serve, and nobody looks after them; a Rollout of this name takes them over",
+            f"when nobody calls them any more: kubectl --namespace {namespace} delete {kinds} --selector"
+            f" {meta.LABEL_ROLLOUT}={name}",
+        )
+    if not left:
+        yield ok("nothing is left of Rollouts that are gone")

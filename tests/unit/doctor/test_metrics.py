@@ -1,0 +1,113 @@
+"""Would catch a Prometheus that rollouts hold for, and of which the doctor says that it is well."""
+
+import re
+from typing import Any
+
+import pytest
+from crossfade.doctor.finding import Level
+from crossfade.doctor.ports import GoneError
+from crossfade.ports import MetricsError, RawSeries
+
+from tests.unit.doctor.cluster import NOW, OBJECTIVE, FakeCluster, Prometheus, labelled, operator, rollout, series, the
+from tests.unit.doctor.cluster import told as told_of
+
+
+def judged(**options: Any) -> FakeCluster:
+    cluster = FakeCluster()
+    cluster.prometheus = lambda address: Prometheus(shown=address, **options)
+    return cluster
+
+
+def test_one_that_is_not_there_for_the_operator_either_is_a_fault() -> None:
+    cluster = judged(failure=GoneError('there is nobody: services "prometheus" not found'))
+    found = the(cluster, "prometheus")
+    assert 'Prometheus at http://prometheus.monitoring:9090: there is nobody: services "prometheus"' in found.seen
+    assert "prometheus.address" in found.cure
+    assert the(cluster, "scrapes", Level.UNSEEN).seen == "what is scraped: no Prometheus answers"
+
+
+def test_one_that_is_not_reached_from_here_may_be_well() -> None:
+    cluster = judged(failure=MetricsError("it did not answer within 10 s"))
+    found = the(cluster, "prometheus", Level.UNSEEN)
+    assert "asked directly: it did not answer within 10 s" in found.seen
+    assert "--prometheus" in found.cure
+
+
+@pytest.mark.parametrize(("off", "level"), [(40.0, Level.FAULT), (-40.0, Level.FAULT), (-6.0, Level.WARNING)])
+def test_a_clock_that_is_off_is_told_by_how_much(off: float, level: Level) -> None:
+    found = the(judged(clock=NOW + off), "prometheus", level)
+    told = re.search(r"a clock that is (\d+) s (ahead of|behind) the API server's", found.seen)
+    assert told is not None
+    assert int(told[1]) == pytest.approx(abs(off), abs=2.0)
+    assert told[2] == ("ahead of" if off > 0 else "behind")
+    assert "NTP" in found.cure
+
+
+def test_a_version_that_is_not_scraped_is_named_with_the_labels_that_it_lacks() -> None:
+    cluster = judged(has=[series(revision="another")])
+    found = the(cluster, "scrapes")
+    assert 'no series with namespace="ml" and revision="fraud-5d8f"' in found.seen
+    assert "crossfade.dev/revision" in found.cure
+
+
+def test_series_of_the_metrics_themselves_are_enough() -> None:
+    only: dict[str, list[RawSeries]] = {'up{namespace!="",pod!="",revision!=""}': []}
+    (found,) = told_of(judged(only=only), "scrapes")
+    assert found.level is Level.OK
+
+
+@pytest.mark.parametrize(("every", "level"), [(15.0, Level.OK), (90.0, Level.WARNING), (200.0, Level.FAULT)])
+def test_rare_scrapes_are_told(every: float, level: Level) -> None:
+    (found,) = told_of(judged(has=[series(every)]), "scrapes")
+    assert (found.level, f"every {every:.0f} s" in found.seen) == (level, True)
+
+
+def test_a_template_that_is_not_there_is_told_with_those_that_are() -> None:
+    cluster = FakeCluster()
+    metric = {"name": "errors", "template": "my-errors", "objective": OBJECTIVE}
+    cluster.objects["rollouts"] = [rollout(analysis={"metrics": [metric]})]
+    found = the(cluster, "metrics")
+    assert "names the template 'my-errors', which does not exist" in found.seen
+    assert "spec.analysis.metrics[errors]" in found.cure
+    template = {"metadata": labelled("my-errors", "ml"), "spec": {"ratio": {"bad": "bad", "total": "all"}}}
+    cluster.objects["metrictemplates"] = [template]
+    assert told_of(cluster, "metrics")[0].level is Level.OK
+
+
+def test_a_template_that_this_release_cannot_read_is_none_and_ends_nothing() -> None:
+    cluster = FakeCluster()
+    cluster.objects["metrictemplates"] = [{"metadata": labelled("new", "ml"), "spec": {"tokens": {}}}]
+    assert told_of(cluster, "metrics")[0].level is Level.OK
+
+
+def test_a_metric_without_series_is_a_warning_for_it_may_have_no_requests() -> None:
+    up = 'up{namespace!="",pod!="",revision!=""}'
+    cluster = judged(has=[], only={up: [series()]})
+    found = the(cluster, "metrics", Level.WARNING)
+    assert "the metric errors has no series of revision fraud-5d8f" in found.seen
+
+
+def test_a_prometheus_that_the_operator_does_not_know_is_a_fault_of_that_field() -> None:
+    cluster = FakeCluster()
+    analysis = {**rollout()["spec"]["analysis"], "prometheus": "mimir"}
+    cluster.objects["rollouts"] = [rollout(analysis=analysis)]
+    found = the(cluster, "metrics")
+    assert "is judged by Prometheus `mimir`, and its operator knows default" in found.seen
+    assert "prometheus.sources" in found.cure
+
+
+def test_one_that_wants_credentials_is_not_asked_for_they_are_the_operators() -> None:
+    cluster = FakeCluster()
+    cluster.objects["operators"] = [operator(CROSSFADE_METRICS_SOURCES="/etc/crossfade/metrics/sources.yaml")]
+    listed = "- {name: default, address: 'https://mimir.example', tenant: ml}"
+    sources = {"metadata": labelled("crossfade-metrics", "crossfade-system"), "data": {"sources.yaml": listed}}
+    cluster.objects["configmaps"] = [sources]
+    found = the(cluster, "prometheus", Level.UNSEEN)
+    assert "https://mimir.example" in found.seen
+    assert "only the operator has" in found.seen
+
+
+def test_without_an_operator_nobody_knows_which_prometheus_it_is() -> None:
+    cluster = FakeCluster()
+    cluster.objects["operators"] = []
+    assert "--prometheus" in the(cluster, "prometheus", Level.UNSEEN).cure

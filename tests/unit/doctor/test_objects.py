@@ -1,0 +1,111 @@
+"""Would catch users' objects that stand still, or were left behind, and of which nothing is said."""
+
+from crossfade.doctor.finding import Level
+from crossfade.model.moments import stamp
+
+from tests.unit.doctor.cluster import NOW, FakeCluster, child, labelled, operator, rollout, the, told
+
+
+def test_a_secret_that_is_missing_is_a_fault_with_the_command_that_makes_it() -> None:
+    cluster = FakeCluster()
+    cluster.objects["secrets"] = []
+    found = the(cluster, "registries")
+    assert found.seen == "Secret ml/mlflow, which ModelRegistry mlflow names, does not exist"
+    assert found.cure == "kubectl --namespace ml create secret generic mlflow --from-literal=token=…"
+
+
+def test_a_secret_with_other_keys_is_told_by_their_names_alone() -> None:
+    cluster = FakeCluster()
+    cluster.objects["secrets"][0]["data"] = {"username": "dmVyYQ==", "pasword": "aHVudGVyMg=="}
+    found = the(cluster, "registries")
+    assert "must have the keys `token`, or `username` and `password`, and has pasword, username" in found.seen
+    assert "aHVudGVyMg" not in repr(found)
+
+
+def test_secrets_that_may_not_be_read_are_not_taken_for_good_ones() -> None:
+    cluster = FakeCluster()
+    cluster.refused = {"secrets"}
+    assert "be somebody who may get Secrets in ml" in the(cluster, "registries", Level.UNSEEN).cure
+
+
+def test_a_registry_that_lets_nobody_in_is_told_in_its_own_words() -> None:
+    cluster = FakeCluster()
+    cluster.objects["modelregistries"][0]["status"]["conditions"] = [
+        {"type": "Ready", "status": "Unknown", "reason": "WaitingForRegistry", "message": "it refused us with 401"}
+    ]
+    assert "ModelRegistry ml/mlflow is not ready: it refused us with 401" in the(cluster, "registries").seen
+
+
+def stalled(reason: str, message: str) -> FakeCluster:
+    cluster = FakeCluster()
+    one = rollout()
+    one["status"]["conditions"] = [{"type": "Stalled", "status": "True", "reason": reason, "message": message}]
+    cluster.objects["rollouts"] = [one]
+    return cluster
+
+
+def test_what_stands_still_is_a_fault_with_its_own_sentence_and_the_page() -> None:
+    found = the(stalled("NotAdmitted", "its listener takes no HTTPRoute"), "standing")
+    assert found.seen == "Rollout ml/fraud: NotAdmitted: its listener takes no HTTPRoute"
+    assert found.cure == "docs/troubleshooting.md, NotAdmitted; kubectl --namespace ml describe rollout fraud"
+
+
+def test_a_version_that_was_taken_back_is_a_warning_for_that_is_what_crossfade_is_for() -> None:
+    assert the(stalled("RolledBack", "worse"), "standing", Level.WARNING).seen.endswith("RolledBack: worse")
+
+
+def waiting(reason: str, seconds: float) -> FakeCluster:
+    cluster = FakeCluster()
+    since = stamp(NOW - seconds)
+    told = {"type": "Ready", "status": "Unknown", "reason": reason, "message": "no answer", "lastTransitionTime": since}
+    cluster.objects["rollouts"][0]["status"]["conditions"] = [told]
+    return cluster
+
+
+def test_what_waits_for_long_is_told_with_the_operators_own_sentence() -> None:
+    found = the(waiting("MetricsUnavailable", 1800), "standing", Level.WARNING)
+    assert found.seen == "Rollout ml/fraud is not ready for 30 minutes: MetricsUnavailable: no answer"
+    assert found.cure.startswith("docs/troubleshooting.md, MetricsUnavailable")
+
+
+def test_what_waits_since_lately_or_on_purpose_is_let_be() -> None:
+    assert told(waiting("MetricsUnavailable", 60), "standing")[0].level is Level.OK
+    assert told(waiting("WaitingForPeople", 9000), "standing")[0].level is Level.OK
+
+
+def test_an_object_that_no_operator_looks_at_is_a_fault() -> None:
+    cluster = FakeCluster()
+    cluster.objects["rollouts"][0]["status"] = {"observedGeneration": -1}
+    found = the(cluster, "standing")
+    assert "no operator has looked at it" in found.seen
+    assert "`namespaces` of the chart" in found.cure
+    cluster.objects["rollouts"][0]["metadata"]["creationTimestamp"] = stamp(NOW - 5)
+    assert told(cluster, "standing")[0].level is Level.OK
+
+
+def test_an_object_in_a_namespace_that_no_operator_serves_is_a_fault() -> None:
+    cluster = FakeCluster()
+    cluster.objects["operators"] = [operator(CROSSFADE_NAMESPACES="risk")]
+    cluster.objects["modelregistries"] = []
+    assert the(cluster, "standing").seen == "Rollout ml/fraud is in a namespace that no operator serves"
+
+
+def test_a_deletion_that_does_not_end_is_a_fault() -> None:
+    cluster = FakeCluster()
+    cluster.objects["rollouts"][0]["metadata"]["deletionTimestamp"] = stamp(NOW - 1200)
+    assert "finalizers" in the(cluster, "standing").cure
+
+
+def test_what_is_left_of_a_rollout_is_a_warning_with_the_command_that_removes_it() -> None:
+    cluster = FakeCluster()
+    cluster.objects["services"].append(child("risk-1", "risk"))
+    cluster.objects["httproutes"] = [child("risk", "risk")]
+    found = the(cluster, "leftovers", Level.WARNING)
+    assert "httproute/risk, service/risk-1 of a Rollout risk that does not exist" in found.seen
+    assert found.cure.endswith("kubectl --namespace ml delete service,httproute --selector crossfade.dev/rollout=risk")
+
+
+def test_what_others_have_labelled_is_none_of_ours() -> None:
+    cluster = FakeCluster()
+    cluster.objects["services"].append({"metadata": labelled("x", "ml", **{"crossfade.dev/rollout": "gone"})})
+    assert told(cluster, "leftovers")[0].level is Level.OK
