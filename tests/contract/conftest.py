@@ -114,6 +114,8 @@ class MlflowBench:
 
     url: str
     auth: tuple[str, str] | None = None
+    database: Path | None = None
+    """Its SQLite, where it is on this machine and a test's own."""
 
     def model(self, files: dict[str, bytes], name: str | None = None) -> tuple[str, str]:
         """Log a model of these files and register it as a new version; returns the model's name and the version."""
@@ -203,7 +205,7 @@ def mlflow_with_users(bed: ClusterHandle, tmp_path_factory: pytest.TempPathFacto
         transport = httpx.HTTPTransport(retries=10)  # connecting only, with growing pauses: the server is starting
         with httpx.Client(transport=transport, timeout=_START_SECONDS) as client:
             client.get(f"http://127.0.0.1:{port}/health").raise_for_status()
-        yield MlflowBench(f"http://127.0.0.1:{port}", MLFLOW_ADMIN)
+        yield MlflowBench(f"http://127.0.0.1:{port}", MLFLOW_ADMIN, folder / "mlflow.db")
     finally:
         os.killpg(process.pid, signal.SIGKILL)  # it answers by a worker that would stay
         process.wait()

@@ -173,8 +173,10 @@ async def test_ten_thousand_versions_are_listed_by_page(bench: AzureMlBench) -> 
     for number in range(10_000):
         tags = {"champion": "yes"} if not number else {}
         bench.azure.register(WORKSPACE, model.name, str(number), bench.uri("none"), tags=tags)
+    bench.azure.asked.clear()
     found = await resolve(bench.access(bench.azure.url), model.asked(tag="champion=yes"))
     assert found.registry_version == "0"
+    assert sum("/versions?" in path for path in bench.azure.asked) == 10_000 // bench.azure.page
 
 
 async def test_a_list_without_an_end_has_one(bench: AzureMlBench, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,17 +15,19 @@ from tests.support.networks import HERE
 
 
 class Paging(BaseHTTPRequestHandler):
-    """A registry that gives two tags at a time, as the distribution specification has it; Debian gives all at once."""
+    """A registry that gives `most` tags at a time, as the distribution specification has it; Debian gives all at
+    once."""
 
     tags: tuple[str, ...] = ("a", "b", "c", "d", "e")
+    most = 2
 
     def do_GET(self) -> None:
         asked = dict(parse_qsl(urlsplit(self.path).query))
         later = [tag for tag in self.tags if tag > asked.get("last", "")]
-        page = later[: min(int(asked["n"]), 2)]
+        page = later[: min(int(asked["n"]), self.most)]
         self.send_response(200)
         if len(later) > len(page):
-            self.send_header("Link", f'</v2/m/tags/list?n=2&last={page[-1]}>; rel="next"')
+            self.send_header("Link", f'</v2/m/tags/list?n={self.most}&last={page[-1]}>; rel="next"')
         self.end_headers()
         self.wfile.write(json.dumps({"name": "m", "tags": page}).encode())
 
