@@ -59,7 +59,8 @@ NO_REPOSITORY = "RepoNotFound", "Repository not found"
 class Hub:
     """Repositories below `folder`. `tokens` are the users by their tokens; `readers` are those who may read a private
     repository, `writers` those who may write to one, and `admitted` those who may read a gated one's files. Large files
-    are sent from `elsewhere`, where that is set. Tree pages have `page` entries."""
+    are sent from `elsewhere`, where that is set. Tree pages have `page` entries. `instead` are commits in whose place
+    others are given, as only a Hub does that was broken into."""
 
     folder: Path
     tokens: dict[str, str] = field(default_factory=dict)
@@ -72,6 +73,7 @@ class Hub:
     elsewhere: str = ""
     page: int = 50
     url: str = ""
+    instead: dict[str, str] = field(default_factory=dict)
 
     def push(self, repo: str, files: Mapping[str, bytes], large: tuple[str, ...] = (), branch: str = "main") -> str:
         """Commit these files on top of the branch, those with a name in `large` by LFS; returns the commit."""
@@ -236,9 +238,10 @@ class Hub:
 
     def _commit(self, repo: str, revision: str) -> str | None:
         try:
-            return self.git(repo, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
+            found = self.git(repo, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
         except subprocess.CalledProcessError:
             return None
+        return self.instead.get(found, found)
 
     def _pointer(self, content: bytes) -> bytes:
         digest = hashlib.sha256(content).hexdigest()
