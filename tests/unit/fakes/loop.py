@@ -26,6 +26,7 @@ from crossfade.ports import (
     Reference,
     Registry,
     SourceError,
+    Sources,
     StoredFile,
     Volumes,
 )
@@ -103,13 +104,14 @@ class Loop:
         clock: FakeClock,
         registry: Registry | None = None,
         volumes: Volumes | None = None,
+        real: Sources | None = None,
     ) -> None:
         self.cluster, self.clock = cluster, clock
         self.sources = Given(registry)
         self.queue = WorkQueue(clock, lambda: 0.0)
         self.world = World(self.queue)
         self.poller = Poller({DEFAULT: Silence()}, clock, 5.0, self.world.under_way, self.world.breach)
-        turns = Turns(self.sources, cluster)
+        turns = Turns(real or self.sources, cluster)
         self.resolver = Resolver(turns, volumes or NoVolumes(), clock, lambda: 1.0)
         self.asker = Asker(turns, clock)
         self.foreseer = Foreseer({DEFAULT: Silence()}, clock)
