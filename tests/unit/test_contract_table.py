@@ -10,7 +10,8 @@ from crossfade.adapters.sources import _SYSTEMS
 
 _ROOT = Path(__file__).parents[2]
 _TESTS = _ROOT / "tests" / "contract"
-_LINES = (_ROOT / "docs" / "registries" / "contract.md").read_text().splitlines()
+_TEXT = (_ROOT / "docs" / "registries" / "contract.md").read_text()
+_LINES = _TEXT.splitlines()
 _TABLE = [[cell.strip() for cell in line.strip("|").split("|")] for line in _LINES if line.startswith("|")]
 SUITES = {row[0]: row[1].strip("`") for row in _TABLE if len(row) == 3 and row[1].startswith("`")}
 HEAD, *ROWS = [row for row in _TABLE if len(row) > 3 and not row[0].startswith("---")]
@@ -25,7 +26,7 @@ CELLS = [(row[0], row[1], name, cell) for row in ROWS for name, cell in zip(HEAD
 
 @cache
 def parsed(file: str) -> ast.Module:
-    return ast.parse((_TESTS / file).read_text())
+    return ast.parse(((_ROOT if file.startswith("tests/") else _TESTS) / file).read_text())
 
 
 def cases_of(node: ast.Module | ast.ClassDef) -> dict[str, bool]:
@@ -78,3 +79,9 @@ def test_what_is_claimed_is_run(case: str, common: str, system: str, cell: str) 
         (name, cases_of(parsed(file))[name]) for file, name, _ in named
     ]
     assert named or re.match(r"not applicable: \w+", cell), f"{system} has nothing that shows: {case}"
+
+
+@pytest.mark.parametrize(("file", "name"), re.findall(r"`([\w/]+\.py)(?:: (\w+))?`", _TEXT))
+def test_what_is_named_is_there(file: str, name: str) -> None:
+    assert not name or name in cases_of(parsed(file))
+    assert parsed(file).body

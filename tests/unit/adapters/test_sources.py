@@ -1,10 +1,6 @@
-"""Would catch connections that nobody closes, that are closed under somebody, and a name that leads elsewhere later."""
+"""Would catch connections that nobody closes, and ones that are closed under somebody."""
 
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -13,8 +9,6 @@ from crossfade.adapters.sources import OpenSources, Parts, own_registries
 from crossfade.api.v1alpha1.modelversion import HuggingFaceSource, MlflowSource, Source
 from crossfade.model.access import Access, Secrets
 from crossfade.ports import Reference, SourceError
-
-from tests.support.networks import HERE
 
 MODEL = Source(mlflow=MlflowSource(name="churn", version="1"))
 
@@ -90,52 +84,3 @@ async def test_of_its_own_registries_the_operator_asks_the_one_that_the_source_m
         assert (await opened.registry.resolve(hub_model)).uri == "http://hub"
     await sources.close()
     assert sorted(closed) == ["http://hub", "http://mlflow"]
-
-
-@contextmanager
-def server() -> Iterator[int]:
-    """The port of a server on loopback that knows no model."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(404)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        thread.start()
-        try:
-            yield running.server_port
-        finally:
-            running.shutdown()
-            thread.join()
-
-
-@pytest.mark.parametrize("later", ["169.254.169.254", "192.168.0.1"])
-async def test_a_name_is_looked_up_once_and_the_connection_goes_where_it_led(
-    monkeypatch: pytest.MonkeyPatch, later: str
-) -> None:
-    """A name server that answers another address a second time leads nobody there."""
-    asked: list[Any] = []
-    real = socket.getaddrinfo
-
-    def rebinding(host: Any, *more: Any, **named: Any) -> Any:
-        if host != "mlflow.example":
-            return real(host, *more, **named)
-        asked.append(host)
-        return real("127.0.0.1" if len(asked) == 1 else later, *more, **named)
-
-    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
-    sources = OpenSources((), None, allowed=HERE)
-    with server() as port:
-        async with sources.open(to(f"http://mlflow.example:{port}")) as opened:
-            with pytest.raises(SourceError, match="refused mlflow/model-versions/get with 404"):
-                await opened.registry.resolve(MODEL)
-            assert len(asked) == 1
-            with pytest.raises(SourceError, match=rf"leads to {later}, where models must not come from"):
-                await opened.registry.resolve(MODEL)
-    await sources.close()

@@ -75,6 +75,33 @@ async def test_a_version_waits_for_its_registry_and_is_resolved_when_that_comes(
     assert dict(access.secrets) == {"token": CANARY}
 
 
+async def test_a_registry_and_a_secret_of_another_namespace_are_nobodys() -> None:
+    """Tenants have a namespace each; names in it mean what is there and nothing else."""
+    cluster, answering = FakeCluster(), Answering()
+    theirs = version(source=NAMING)
+    cluster.create({**theirs, "metadata": {**theirs["metadata"], "namespace": "theirs"}})
+    cluster.create(registry(**GUARDED))
+    cluster.create(secret(token=CANARY.encode()))
+    loop = Loop(cluster, FakeClock(), answering)
+    await loop.settle()
+
+    def told() -> str:
+        return str(cluster.objects["ModelVersion", "theirs", "v1"]["status"]["conditions"])
+
+    assert "there is no ModelRegistry risk in the namespace theirs" in told()
+    ours = registry(**GUARDED)
+    cluster.create({**ours, "metadata": {**ours["metadata"], "namespace": "theirs"}})
+    loop.watch()
+    while await loop.step():
+        pass
+    await asyncio.gather(*(job.task for job in loop.resolver._jobs.values() if job.task is not None))
+    while await loop.step():
+        pass
+    assert "Secret mlflow, which `credentials.secretRef` names, is not in the namespace theirs" in told()
+    assert answering.asked == 0
+    await loop.resolver.close()
+
+
 async def test_a_restart_asks_nobody_for_what_is_resolved() -> None:
     cluster, _, answering = await waiting()
     cluster.create(registry())
