@@ -8,6 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 
 import httpx
+from httpcore import _synchronization
 from httpcore._async.http11 import AsyncHTTP11Connection
 
 from crossfade.ports import SourceError
@@ -19,6 +20,9 @@ _CHUNK_SECONDS: Final = 60.0
 _LONGEST_WAIT: Final = 300.0
 # The library reads 64 KiB at a time and has no option for it, which takes a third of a load's processor time.
 AsyncHTTP11Connection.READ_NUM_BYTES = 256 << 10
+# It looks for a package that says which event loop this is four times a request, and looking for what is not installed
+# reads folders: a fifth of a request's processor time. There is but one here.
+_synchronization.current_async_library = lambda: "asyncio"
 
 
 async def paced(response: httpx.Response) -> AsyncIterator[bytes]:
