@@ -151,6 +151,8 @@ class Hub:
         if authorization and token not in self.tokens:
             return Said.no(401, "", "Invalid credentials in Authorization header")
         user = self.tokens.get(token)
+        if segments == ["api", "models"]:
+            return self._some(user, int(parse_qs(parts.query).get("limit", ["1"])[0]))
         api = segments[:2] == ["api", "models"]
         repo, rest = "/".join(segments[2 * api :][:2]), segments[2 * api :][2:]
         if not rest or not (self.folder / repo / "HEAD").is_file() or user not in self.readers.get(repo, {user}):
@@ -164,6 +166,11 @@ class Hub:
         if api and rest[0] in ("revision", "tree"):
             return self._read(repo, rest[0], rest[1], parse_qs(parts.query), parts.path)
         return Said.no(404, "", "Not Found")
+
+    def _some(self, user: str | None, limit: int) -> Said:
+        repos = sorted(head.parent.relative_to(self.folder).as_posix() for head in self.folder.glob("*/*/HEAD"))
+        visible = [repo for repo in repos if user in self.readers.get(repo, {user})]
+        return Said.json([{"id": repo, "modelId": repo, "private": repo in self.readers} for repo in visible[:limit]])
 
     def _barred(self, repo: str, user: str | None) -> Said | None:
         if user in self.admitted.get(repo, {user}):

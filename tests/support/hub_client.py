@@ -21,6 +21,7 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
             api.create_tag(repo, tag=given[0], revision=revision)
             api.delete_tag(repo, tag=given[1])
             return {one.name: one.target_commit for one in api.list_repo_refs(repo).tags}
+        list(api.list_models(limit=1))
         about = api.model_info(repo, revision=revision, securityStatus=True)
         if about.gated:
             api.auth_check(repo)

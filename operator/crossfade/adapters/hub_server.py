@@ -42,6 +42,11 @@ class HubServer:
         """Close all connections."""
         await self._web.close()
 
+    async def reached(self) -> None:
+        """Ask for one model, whichever that is: anybody may, and a token that is not known is refused all the same.
+        Raises HubError and SourceError."""
+        self._taken("models", await self._web.ask(self._what, "/api/models", {"limit": "1"}))
+
     async def model(self, repo: str, path: str, parameters: Mapping[str, str]) -> dict[str, Any]:
         """GET `/api/models/<repo>/<path>`. Raises HubError when refused, SourceError when there is no proper answer."""
         answer, _ = await self._get(repo, path, parameters)
@@ -51,7 +56,7 @@ class HubServer:
 
     async def allowed(self, repo: str) -> None:
         """Return when the files of this model may be read. Raises HubError and SourceError."""
-        await self._asked(repo, "auth-check", {})
+        await self._of(repo, "auth-check", {})
 
     async def tag(self, repo: str, tag: str, commit: str) -> None:
         """Let a tag that there is not yet mean this commit. Raises HubError and SourceError."""
@@ -80,29 +85,34 @@ class HubServer:
 
     async def _get(self, repo: str, path: str, parameters: Mapping[str, str]) -> tuple[Any, Mapping[str, str] | None]:
         """What is said in JSON, and the parameters that ask for the next page, None on the last."""
-        reply = await self._asked(repo, path, parameters)
+        reply = await self._of(repo, path, parameters)
         try:
             return json.loads(reply.content), next_page(reply.headers.get("link", ""))
         except (ValueError, RecursionError):
             raise self._strange(path) from None
 
-    async def _asked(self, repo: str, path: str, parameters: Mapping[str, str]) -> Reply:
-        return self._taken(repo, path, await self._web.ask(self._what, f"/api/models/{repo}/{path}", parameters))
+    async def _of(self, repo: str, path: str, parameters: Mapping[str, str]) -> Reply:
+        reply = await self._web.ask(self._what, f"/api/models/{repo}/{path}", parameters)
+        return self._taken(_thing(repo, path), reply)
 
     async def _told(self, repo: str, path: str, content: bytes, method: str) -> None:
         place, headers = f"/api/models/{repo}/{path}", {"Content-Type": "application/json"} if content else {}
-        self._taken(repo, path, await self._web.tell(self._what, place, content, headers, method))
+        self._taken(_thing(repo, path), await self._web.tell(self._what, place, content, headers, method))
 
-    def _taken(self, repo: str, path: str, reply: Reply) -> Reply:
+    def _taken(self, thing: str, reply: Reply) -> Reply:
         if reply.status < 300:
             return reply
         code = code_of(reply.headers.get("x-error-code"))
-        sentence = f"{self._what} refused {path.partition('/')[0]} of {repo} with {reply.status} {code}".rstrip()
+        sentence = f"{self._what} refused {thing} with {reply.status} {code}".rstrip()
         raise HubError(sentence, reply.status, code, reply.wait or _until_reset(reply))
 
     def _strange(self, path: str) -> SourceError:
         what = f"the Hugging Face Hub at {self.shown} answered {path.partition('/')[0]} with what cannot be understood"
         return SourceError(f"{what}; check that the address is a Hub's own")
+
+
+def _thing(repo: str, path: str) -> str:
+    return f"{path.partition('/')[0]} of {repo}"
 
 
 def _headers(access: Access) -> dict[str, str]:

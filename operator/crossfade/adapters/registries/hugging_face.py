@@ -37,6 +37,19 @@ class HuggingFaceRegistry:
         """See ports.WriteBack."""
         await self._writing.record(deed)
 
+    async def check(self) -> None:
+        """See ports.Asked. A mirror that lists no models is there all the same."""
+        try:
+            await self._server.reached()
+        except HubError as failure:
+            if failure.status == 401:
+                raise SourceError(
+                    f"the Hugging Face Hub at {self._server.shown} does not accept who asks (401); give `credentials` "
+                    "that it knows, or renew those that have expired"
+                ) from None
+            if failure.status == 429 or failure.status >= 500:
+                raise
+
     async def resolve(self, source: "Source") -> Reference:
         """Follow the revision once. Raises SourceError; what is missing may still appear, so that is retried."""
         asked = source.hugging_face
