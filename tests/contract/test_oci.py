@@ -6,6 +6,7 @@ import gzip
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import pytest
 import zstandard
 from crossfade.model.access import Access, Secrets
 from crossfade.observe.verify import DigestMismatch, fetch, measure
-from crossfade.ports import SourceError
+from crossfade.ports import Asked, SourceError
 
 from tests.contract.conftest import serving
 from tests.contract.oci_bench import (
@@ -344,6 +345,19 @@ async def test_nobody_is_told_to_name_a_secret(oci: OciBench, subject: Subject) 
         await resolve(Access("oci", oci.url), subject.exact)
 
 
+async def test_whether_it_is_there_needs_no_name_and_no_repository(oci: OciBench) -> None:
+    for access in (Access("oci", oci.url), by_password(OUTSIDER, oci.url)):
+        async with opened(access) as found:
+            assert isinstance(found.registry, Asked)
+            await found.registry.check()
+    with proxy(oci.url) as front:
+        front.inject(refusing(404))
+        async with opened(by_password(READER, front.url)) as found:
+            assert isinstance(found.registry, Asked)
+            with pytest.raises(SourceError, match=r"answered /v2/ with 404; check that the address is an OCI"):
+                await found.registry.check()
+
+
 async def test_a_registry_that_asks_for_a_password_gets_it(tmp_path: Path) -> None:
     with with_passwords(tmp_path) as guarded, proxy(guarded.url) as front:
         guarded.modelpack("churn:1", weight("weights", b"1"))
@@ -351,6 +365,11 @@ async def test_a_registry_that_asks_for_a_password_gets_it(tmp_path: Path) -> No
         assert (await digest(by_password(READER, front.url), found)).startswith("sha256:")
         with pytest.raises(SourceError, match="does not accept who asks for churn"):
             await resolve(by_password(STRANGER, front.url), source("churn:1"))
+        for who, known in ((READER, True), (STRANGER, False)):
+            async with opened(by_password(who, front.url)) as one:
+                assert isinstance(one.registry, Asked)
+                with nullcontext() if known else pytest.raises(SourceError, match=r"accept who asks \(401\); give"):
+                    await one.registry.check()
         with pytest.raises(SourceError, match="lets nobody read"):
             await resolve(Access("oci", front.url), source("churn:1"))
 

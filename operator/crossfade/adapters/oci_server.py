@@ -26,6 +26,10 @@ _ACCEPTED: Final = {
 }
 
 
+Asking = Callable[[Mapping[str, str]], Awaitable[Reply]]
+"""One question, with these headers besides."""
+
+
 class OciServer:
     """A client of the registry that `access` describes; `timeout` is in seconds for a whole request with its answer.
     Raises SourceError when the access cannot be used as it is."""
@@ -45,6 +49,23 @@ class OciServer:
             stack.push_async_callback(self._web.close)
             for tokens in self._known.values():
                 stack.push_async_callback(tokens.close)
+
+    async def reached(self) -> None:
+        """Ask whether this is a registry that knows us, as `docker login` does: it takes no right in any repository.
+        Who comes as nobody is told what of it is for everybody when a model is asked for. Raises SourceError."""
+        tokens = self._known[PULL]
+
+        async def asked(known: Mapping[str, str]) -> Reply:
+            return await self._web.ask(self._what, "/v2/", {}, {**_ACCEPTED, **known})
+
+        reply = await (_shown(asked, "", tokens) if tokens.has_credentials else asked(NOTHING))
+        if reply.status == 401 and tokens.has_credentials:
+            raise tokens.unwelcome(self._what, "", reply)
+        if reply.status not in (200, 401, 403):
+            raise SourceError(
+                f"{self._what} answered /v2/ with {reply.status}; check that the address is an OCI registry's",
+                wait=reply.wait,
+            )
 
     async def manifest(self, repository: str, reference: str) -> tuple[str, dict[str, Any]]:
         """Digest and content of a manifest, by tag or digest. The digest is of the very bytes that came; a digest that
@@ -136,18 +157,21 @@ class OciServer:
             raise SourceError(f"{self._what} refused {path} with {reply.status}", wait=reply.wait)
         return reply
 
-    async def _welcome(
-        self, asked: Callable[[Mapping[str, str]], Awaitable[Reply]], repository: str, right: Right
-    ) -> Reply:
-        """What the registry says once it was shown who asks."""
-        tokens = self._known[right]
-        known = await tokens.headers(repository)
-        reply = await asked(known)
-        if reply.status == 401:
-            reply = await asked(await tokens.answer(reply.headers.get("www-authenticate", ""), repository, known))
+    async def _welcome(self, asked: Asking, repository: str, right: Right) -> Reply:
+        """What the registry says of a repository once it was shown who asks. Raises SourceError where it refuses."""
+        reply = await _shown(asked, repository, self._known[right])
         if reply.status in (401, 403):
-            raise tokens.unwelcome(self._what, repository, reply)
+            raise self._known[right].unwelcome(self._what, repository, reply)
         return reply
+
+
+async def _shown(asked: Asking, repository: str, tokens: OciTokens) -> Reply:
+    """What the registry says, of whatever status, once it was shown who asks."""
+    known = await tokens.headers(repository)
+    reply = await asked(known)
+    if reply.status == 401:
+        reply = await asked(await tokens.answer(reply.headers.get("www-authenticate", ""), repository, known))
+    return reply
 
 
 def digest_of(content: bytes) -> str:

@@ -67,13 +67,19 @@ class OciTokens:
         self._tokens: dict[str, _Token] = {}
         self._asking = asyncio.Lock()
 
+    @property
+    def has_credentials(self) -> bool:
+        """Whether we are somebody."""
+        return bool(self._basic)
+
     async def close(self) -> None:
         """Close all connections."""
         for web in self._realms.values():
             await web.close()
 
     async def headers(self, repository: str) -> dict[str, str]:
-        """What to send, as far as the registry has said what it wants. Raises SourceError."""
+        """What to send, as far as the registry has said what it wants; for what is in no repository where that is
+        empty. Raises SourceError."""
         async with self._asking:
             if self._realm is None:
                 return self._basic if self._challenged else {}
@@ -102,7 +108,7 @@ class OciTokens:
 
     def unwelcome(self, what: str, repository: str, reply: Reply) -> SourceError:
         """The failure of a registry that does not let us in with what we have sent."""
-        if reply.status == 403 or self._realm is not None:
+        if reply.status == 403 or (repository and self._realm is not None):
             return self._forbidden(what, repository, reply)
         return self._unknown(what, repository)
 
@@ -126,7 +132,7 @@ class OciTokens:
 
     async def _fetched(self, realm: _Realm, repository: str) -> _Token:
         what = f"the token server at {realm.web.shown}"
-        scope = {"scope": f"repository:{repository}:{self._right.actions}"}
+        scope = {"scope": f"repository:{repository}:{self._right.actions}"} if repository else {}
         reply = await realm.web.ask(what, "", {**realm.parameters, **scope}, self._basic)
         if reply.status == 401:
             raise self._unknown(what, repository)
@@ -159,8 +165,8 @@ class OciTokens:
                 "`credentials` of the ModelRegistry"
             )
         return SourceError(
-            f"{what} does not accept who asks for {repository} (401); give `credentials` that it knows, or renew those "
-            "that have expired"
+            f"{what} does not accept who asks{f' for {repository}' if repository else ''} (401); give `credentials` "
+            "that it knows, or renew those that have expired"
         )
 
 

@@ -26,6 +26,10 @@ class OciRegistry:
         """See ports.WriteBack."""
         await self._writing.record(deed)
 
+    async def check(self) -> None:
+        """See ports.Asked."""
+        await self._server.reached()
+
     async def resolve(self, source: "Source") -> Reference:
         """Follow the tag once. Raises SourceError; what is missing may still appear, so that is retried."""
         if source.oci is None:
