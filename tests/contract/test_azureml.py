@@ -12,7 +12,7 @@ from crossfade.adapters import azureml_server
 from crossfade.api.v1alpha1.facts import Dataset
 from crossfade.model.access import Access, Secrets
 from crossfade.observe.verify import fetch
-from crossfade.ports import SourceError
+from crossfade.ports import Asked, SourceError
 
 from testbed.binaries.environments import python_env
 from testbed.binaries.node import node_env
@@ -166,6 +166,18 @@ async def test_the_newest_that_is_meant_is_found_behind_other_pages_and_no_archi
     found = await resolve(bench.access(bench.azure.url), model.asked(**selector))
     assert found.registry_version == version
     assert found.immutable_uri == f"azureml://{WORKSPACE}/models/{model.name}/versions/{version}"
+
+
+@pytest.mark.parametrize("owner", [WORKSPACE, REGISTRY])
+async def test_whether_it_is_there_is_told_and_needs_no_right(bench: AzureMlBench, owner: str) -> None:
+    bench.model(owner).register("1")
+    async with opened(bench.access(bench.azure.url, "outsider", owner)) as found:
+        assert isinstance(found.registry, Asked)
+        await found.registry.check()
+    async with opened(bench.access(bench.azure.url, owner=f"{owner}-2")) as found:
+        assert isinstance(found.registry, Asked)
+        with pytest.raises(SourceError, match=r"is not at .* \(404\); correct `azureML` in the ModelRegistry"):
+            await found.registry.check()
 
 
 async def test_ten_thousand_versions_are_listed_by_page(bench: AzureMlBench) -> None:

@@ -142,6 +142,8 @@ class Azure:
             return self._signed(path, json.loads(content))
         if path in self.others:
             return json_said(200, self.others[path])
+        if any(place.startswith(f"{path}/models/") for place in self.models):  # a workspace or a registry
+            return json_said(200, {"id": path, "name": path.rpartition("/")[2], "properties": {}})
         if path in self.models:
             return self._listed(path, query)
         found = [one for one in self.models.get(path.rpartition("/")[0], []) if one["id"] == path]

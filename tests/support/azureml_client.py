@@ -63,10 +63,12 @@ def read(client: Any, who: Any, asked: dict[str, Any], trusted: dict[str, Any]) 
     shared = asked["kind"] == "registries"
     if shared:
         place["registry_name"] = asked["owner"]
+        client.registries.get(**place)
         found = client.registry_model_versions.get(model_name=asked["name"], version=asked["version"], **place)
         listed = client.registry_model_versions.list(model_name=asked["name"], order_by="createdtime desc", **place)
     else:
         place["workspace_name"] = asked["owner"]
+        client.workspaces.get(**place)
         found = client.model_versions.get(name=asked["name"], version=asked["version"], **place)
         listed = client.model_versions.list(name=asked["name"], order_by="createdtime desc", top=1, **place)
     uri = found.properties.model_uri

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -76,6 +77,18 @@ class AzureMlServer:
         await self._tokens.close()
         await self._blob_tokens.close()
         await self._stores.close()
+
+    async def reached(self) -> None:
+        """Ask for the workspace or the registry itself. Raises as `version`; who may not see it is known all the
+        same."""
+        try:
+            await self._asked("", {}, "registry" if self.kind == "registries" else "workspace", "")
+        except AzureMlError as failure:
+            if failure.status == HTTPStatus.NOT_FOUND:
+                told = f"{self.shown} is not at {self._web.shown} ({failure.status})"
+                raise SourceError(f"{told}; correct `azureML` in the ModelRegistry") from None
+            if failure.status != HTTPStatus.FORBIDDEN:
+                raise
 
     async def version(self, name: str, version: str) -> Json:
         """What is known of a model's version. Raises AzureMlError when refused, SourceError when there is no proper

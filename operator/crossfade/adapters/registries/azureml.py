@@ -29,6 +29,10 @@ class AzureMlRegistry:
         """See ports.WriteBack."""
         await self._writing.record(deed)
 
+    async def check(self) -> None:
+        """See ports.Asked."""
+        await self._server.reached()
+
     async def resolve(self, source: "Source") -> Reference:
         """Follow a label, a stage or a tag once, and describe the version. Raises SourceError; what is missing may
         still appear, so that is retried."""
