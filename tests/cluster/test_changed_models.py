@@ -42,7 +42,6 @@ async def test_a_model_that_was_changed_never_serves(
     stable = (await endpoint.serve(1))["status"]["stable"]["revision"]
     for number, change in enumerate(CHANGES, 2):
         place.change(places[number], files(number), change(files(number)))
-        outcome = await never_serves(endpoint, number, stable)
-        assert outcome["modelVersion"] == f"fraud-{number}", change.__name__
+        await never_serves(endpoint, number, stable)
     secrets = (place.secret.get(key) for key in ("password", "secretAccessKey", "token"))
     assert_hidden(endpoint, operator, *filter(None, secrets))

@@ -21,14 +21,16 @@ async def never_serves(endpoint: Endpoint, number: int, stable: str) -> Object:
     """Ask for this version: its loader finds other bytes, no request ever reaches it, and `stable` answers. Returns the
     outcome of the rollout."""
     await endpoint.ask(number)
-    outcome = (await endpoint.until(rolled_back, 120))["status"]["outcome"]
+    version = f"{NAME}-{number}"
+    found = await endpoint.until(lambda found: rolled_back(found) and _outcome(found)["modelVersion"] == version, 120)
+    outcome = _outcome(found)
     assert outcome["cause"] == "DigestMismatch"
     assert all(outcome["revision"] not in weights(route) for route in endpoint.recorder.of("HTTPRoute", NAME))
     pods = [pod for pod in endpoint.recorder.history if _revision_of(pod) == outcome["revision"]]
     assert MISMATCH_EXIT in [_exit_code(pod) for pod in pods]
     assert not any(conditions(pod).get("Ready", {}).get("status") == "True" for pod in pods)
     assert (await endpoint.infer()).headers["x-model-revision"] == stable
-    return dict(outcome)
+    return outcome
 
 
 def flip_a_bit(file: Path) -> None:
@@ -46,6 +48,11 @@ def assert_hidden(endpoint: Endpoint, operator: OperatorProcess, *secrets: str) 
             assert shape not in seen
             assert shape not in operator.log.read_text()
             assert shape.encode() not in _arguments_of_processes()
+
+
+def _outcome(found: Object) -> Object:
+    """How the last rollout ended."""
+    return dict(found["status"]["outcome"])
 
 
 def _revision_of(found: Object) -> str:
