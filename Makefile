@@ -50,8 +50,8 @@ check: .venv/ready  ## what to run all the time: linters, types, contracts betwe
 	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/pytest -q -n 2 -m "not matrix and not slow" tests/unit $(TRANSCRIPTS)
 
-golden: .venv/ready  ## the transcripts of whole rollouts, after a change of behaviour on purpose; the diff is what to review
-	CROSSFADE_REWRITE_GOLDEN=1 $(BIN)/pytest -q tests/simulation/test_golden.py
+golden: .venv/ready  ## the transcripts of whole rollouts, and statuses for Argo CD's tests, after a change of behaviour on purpose; the diff is what to review
+	CROSSFADE_REWRITE_GOLDEN=1 $(BIN)/pytest -q tests/simulation/test_golden.py tests/simulation/test_argocd.py
 
 # mutmut wants sources under src/; `results` names the mutants that no test noticed, `ARGS='crossfade.*.kernel.*'` picks a file
 mutate: .venv/ready  ## which deliberate mistakes in the judge its tests do not notice; an hour (docs/judge/mutation.md)

@@ -8,6 +8,7 @@ import yaml
 
 from crossfade.api.kinds import KINDS
 from crossfade.api.meta import GROUP, VERSION
+from crossfade.codegen.argocd import argocd_files
 from crossfade.codegen.chart_page import chart_page
 from crossfade.codegen.crd import definition
 from crossfade.codegen.editors import editor_schema
@@ -33,7 +34,7 @@ def generated_files() -> dict[PurePosixPath, str]:
         files[reference / f"{name}.md"] = kind_page(kind)
     files[_STATES] = states_page()
     files[_CHART / "README.md"] = chart_page((_REPOSITORY / _CHART / "values.yaml").read_text("utf-8"))
-    return files
+    return files | argocd_files()
 
 
 def _yaml(document: dict[str, Any]) -> str:

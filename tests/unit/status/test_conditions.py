@@ -9,20 +9,11 @@ from crossfade.ports import ROLLOUTS
 from crossfade.status.conditions import conditions, rollout_facts, version_facts
 from crossfade.status.patch import write_status
 
+from tests.support.kstatus import kstatus
 from tests.unit.fakes.cluster import FakeCluster
 from tests.unit.fakes.objects import rollout
 
 NOW = 1_800_000_000.0
-
-
-def kstatus(found: list[Condition]) -> str:
-    """The algorithm of cli-utils' kstatus on an object whose observedGeneration is current."""
-    said = {c.type: c.status for c in found}
-    if said.get("Reconciling") == "True":
-        return "InProgress"
-    if said.get("Stalled") == "True":
-        return "Failed"
-    return "Current" if said["Ready"] == "True" else "InProgress"
 
 
 def make(standing: Standing, reason: Reason = Reason.PENDING, message: str = "so it is") -> list[Condition]:
@@ -39,7 +30,10 @@ def make(standing: Standing, reason: Reason = Reason.PENDING, message: str = "so
     ],
 )
 def test_kstatus_reads_what_was_meant(standing: Standing, reason: Reason, expected: str) -> None:
-    assert kstatus(make(standing, reason)) == expected
+    found = [one.to_json() for one in make(standing, reason)]
+    assert (
+        kstatus({"metadata": {"generation": 3}, "status": {"observedGeneration": 3, "conditions": found}}) == expected
+    )
 
 
 @pytest.mark.parametrize("standing", Standing)
