@@ -20,6 +20,7 @@ VALID: dict[str, list[Spec]] = {
         {
             "modelVersion": "fraud-1-3-0",
             "suspend": True,
+            "readyWhen": "Accepted",
             "deletionPolicy": "Delete",
             "serving": {
                 "runtime": "custom",

@@ -54,7 +54,8 @@ def _rollout(found: Object) -> None:
     assert ("traffic" in status) == (stage is not None), f"a stage and its weight come together: {status}"
     assert ("TrafficProven" not in by_type) or stage is not None, f"a share is proven, but nothing is split: {status}"
     if by_type["Ready"]["status"] == "True":
-        assert candidate is None, f"ready with a candidate under way: {status}"
+        accepted = found["spec"].get("readyWhen") == "Accepted"
+        assert accepted or candidate is None, f"ready with a candidate under way: {status}"
         assert status["stable"]["ready"] > 0, f"ready with nothing serving: {status}"
     if outcome is not None:
         assert status["history"][0] == outcome, f"the last outcome heads the history: {status}"

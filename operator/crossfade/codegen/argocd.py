@@ -54,15 +54,13 @@ if status.observedGeneration ~= obj.metadata.generation or ready == nil then
   return {{status = "Progressing", message = "the operator has not looked at what is asked for yet"}}
 end
 local for_people = {_set(_FOR_PEOPLE)}
-local health = "Progressing"
-if for_people[ready.reason] then
-  health = "Suspended"
-elseif holds("{ConditionType.RECONCILING}") then
-  health = "Progressing"
-elseif holds("{ConditionType.STALLED}") then
-  health = "Degraded"
-elseif holds("{ConditionType.READY}") then
-  health = "Healthy"
+local health = for_people[ready.reason] and "Suspended" or "Progressing"
+if not holds("{ConditionType.RECONCILING}") then
+  if holds("{ConditionType.STALLED}") then
+    health = "Degraded"
+  elseif holds("{ConditionType.READY}") then
+    health = "Healthy"
+  end
 end
 return {{status = health, message = ready.reason .. ": " .. (ready.message or "")}}
 """

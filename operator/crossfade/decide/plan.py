@@ -86,9 +86,10 @@ Action = Apply | Scale | Label | Delete | Weigh
 
 
 class Standing(StrEnum):
-    """What kstatus will make of it: InProgress, Current or Failed."""
+    """What kstatus will make of it: InProgress, Current or Failed. What is accepted is Current, and goes on."""
 
     IN_PROGRESS = "InProgress"
+    ACCEPTED = "Accepted"
     DONE = "Done"
     FAILED = "Failed"
 

@@ -68,9 +68,11 @@ def was_promoted(end: Outcome | None) -> bool:
 
 
 def asked(snapshot: Snapshot) -> str:
-    """A fingerprint of what the spec asks for. Freezing it, or another number of pods, asks for nothing new."""
+    """A fingerprint of what the spec asks for. Freezing it, another number of pods, or when pipelines take it for
+    done, asks for nothing new."""
     spec = as_written(snapshot.rollout.spec) if snapshot.rollout.spec else {}
-    spec.pop("suspend", None)
+    for field in ("suspend", "readyWhen"):
+        spec.pop(field, None)
     for field in ("replicas", "autoscaling"):
         spec.get("serving", {}).pop(field, None)
     return hashlib.sha256(json.dumps(spec, sort_keys=True, separators=(",", ":")).encode()).hexdigest()[:16]

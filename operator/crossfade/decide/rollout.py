@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from crossfade.api.conditions import Reason
 from crossfade.decide import beginning, clearing, progress, refusing, rollback, settle, stranded, teardown
+from crossfade.decide.accepting import accepted
 from crossfade.decide.adopted import remembered
 from crossfade.decide.apportion import is_by_pods
 from crossfade.decide.draining import acknowledged
@@ -40,6 +41,7 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
     if not any(_is_of_entry(one, snapshot.rollout.name) for one in (*plan.first, *plan.then)):
         plan = replace(plan, first=(*tended(snapshot), *plan.first))
     plan = given_notice(snapshot, still_stalled(snapshot, put_right(snapshot, plan)))
+    plan = accepted(snapshot, plan)
     return _scouting(snapshot, replace(plan, ledger=ledger if plan.status.stage else None))
 
 

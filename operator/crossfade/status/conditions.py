@@ -13,6 +13,7 @@ _LONGEST = 1024
 Truth = Literal["True", "False", "Unknown"]
 _READY: dict[Standing, Truth] = {
     Standing.DONE: "True",
+    Standing.ACCEPTED: "True",
     Standing.IN_PROGRESS: "Unknown",
     Standing.FAILED: "False",
 }

@@ -146,7 +146,7 @@ def _thinned(lines: list[str]) -> list[str]:
 def _gist(line: str) -> str:
     """Standing, reason and stage of a sentence; all of any other line."""
     told = line[6:].strip()
-    return ":".join(told.split(":")[:2]) if told.startswith("InProgress ") else line
+    return ":".join(told.split(":")[:2]) if told.startswith(("InProgress ", "Accepted ")) else line
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ def make(standing: Standing, reason: Reason = Reason.PENDING, message: str = "so
         (Standing.IN_PROGRESS, Reason.ANALYSING, "InProgress"),
         (Standing.IN_PROGRESS, Reason.SUSPENDED, "InProgress"),
         (Standing.DONE, Reason.PROMOTED, "Current"),
+        (Standing.ACCEPTED, Reason.SUSPENDED, "Current"),
         (Standing.FAILED, Reason.ROLLED_BACK, "Failed"),
     ],
 )

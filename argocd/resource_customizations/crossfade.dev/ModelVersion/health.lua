@@ -13,14 +13,12 @@ if status.observedGeneration ~= obj.metadata.generation or ready == nil then
   return {status = "Progressing", message = "the operator has not looked at what is asked for yet"}
 end
 local for_people = {Suspended = true, WaitingForPeople = true, Inconclusive = true}
-local health = "Progressing"
-if for_people[ready.reason] then
-  health = "Suspended"
-elseif holds("Reconciling") then
-  health = "Progressing"
-elseif holds("Stalled") then
-  health = "Degraded"
-elseif holds("Ready") then
-  health = "Healthy"
+local health = for_people[ready.reason] and "Suspended" or "Progressing"
+if not holds("Reconciling") then
+  if holds("Stalled") then
+    health = "Degraded"
+  elseif holds("Ready") then
+    health = "Healthy"
+  end
 end
 return {status = health, message = ready.reason .. ": " .. (ready.message or "")}

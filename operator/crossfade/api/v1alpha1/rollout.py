@@ -76,6 +76,9 @@ class RolloutSpec(ApiModel):
     """The ModelVersion to serve. Another name here starts a rollout; the stable one's name ends it."""
     suspend: bool = False
     """Freezes progress, never a rollback."""
+    ready_when: Literal["Promoted", "Accepted"] = "Promoted"
+    """When `Ready` becomes true: when the version has all requests, or as soon as its rollout is under way, so that no
+    pipeline waits for hours. The first version has to serve in any case, and what stands still is `Stalled`."""
     serving: Serving = Serving()
     """How it is served."""
     traffic: Traffic
@@ -253,7 +256,7 @@ class Outcome(ApiModel):
     at: Timestamp
     """When it ended."""
     asked: Annotated[str, StringConstraints(pattern=r"^[a-f0-9]{16}$", max_length=16)]
-    """Fingerprint of the spec when it ended, without `suspend` and the number of pods."""
+    """Fingerprint of the spec when it ended, without `suspend`, `readyWhen` and the number of pods."""
     retry_token: Annotated[str, StringConstraints(max_length=253)] | None = None
     """The value of `crossfade.dev/retry` when it ended."""
 
