@@ -13,7 +13,7 @@ import pytest
 
 from testbed import envoy
 from testbed.bed import Bed
-from testbed.binaries.catalogue import OCI_REGISTRY
+from testbed.binaries.catalogue import FLUX, OCI_REGISTRY
 from testbed.binaries.environments import python_env
 from testbed.binaries.locate import locate
 from testbed.binaries.node import node_env
@@ -37,7 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def bed(request: pytest.FixtureRequest) -> Iterator[ClusterHandle]:
     """The session's cluster. A bed has MLflow when a test of the session uses the fixture `mlflow_url`, and the image
     `mlserver` when one uses `mlserver_image`. A test whose parameter `gateway` is "envoy" may call `start_envoy`.
-    For a fixture `oci` a registry and its client are fetched, for `cloud_clients` object stores and their clients."""
+    For a fixture `oci` a registry and its client are fetched, for `cloud_clients` object stores and their clients, for
+    `flux` its controller."""
     choice = request.config.getoption("--cluster")
     if choice == "current":
         yield CurrentCluster(Path(os.environ.get("KUBECONFIG", "") or Path.home() / ".kube" / "config"))
@@ -72,6 +73,8 @@ def _session_bed(request: pytest.FixtureRequest) -> Bed:
     if "oci" in wanted:
         locate(OCI_REGISTRY, progress)
         python_env("oras", progress)
+    if "flux" in wanted:
+        locate(FLUX, progress)
     if "cloud_clients" in wanted:
         python_env("moto", progress)
         python_env("stores", progress)

@@ -211,3 +211,13 @@ OCI_REGISTRY = Tool(
     ),
 )
 """What only the tests of OCI registries need."""
+
+FLUX = Tool(
+    "kustomize-controller",
+    "1.9.5",
+    ("kustomize-controller",),
+    packed="a4719e6af828acbdc73a87aa0873dd9d825cbd2fc479996ca1f172949a4d92ad",
+    unpacked="178d709ad595378de246b13e01bb492685007f45a9c288843b1baeaabd438b76",
+    build=Build("kustomize-controller", "github.com/fluxcd/kustomize-controller"),
+)
+"""What only the tests with Flux need. Its project publishes no programs, and to compile it takes Go 1.27."""

@@ -1,0 +1,161 @@
+"""Would catch a Rollout for which Flux waits too long or not long enough, or with which it fights. Flux judges."""
+
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from testbed.bed import Bed
+from testbed.errors import TestbedError
+from tests.cluster.conftest import StartOperator
+from tests.support import objects
+from tests.support.endpoint import NAME, Endpoint, at_rest, serves
+from tests.support.flux import NAMESPACE, Repository
+from tests.support.flux import flux as running
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
+Object = dict[str, Any]
+
+KUSTOMIZE = "kustomize.config.k8s.io/v1beta1"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "gitops" / "flux" / "models.yaml"
+
+
+@pytest.fixture(scope="module")
+def flux(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+    """The controller runs; the folder whose files are served, and where."""
+    folder = tmp_path_factory.mktemp("flux")
+    with running(bed, folder) as url:
+        yield folder, url
+
+
+class Delivered:
+    """One Rollout that Flux delivers out of a repository."""
+
+    def __init__(self, bed: Bed, endpoint: Endpoint, place: tuple[Path, str]) -> None:
+        self.bed = bed
+        self.endpoint = endpoint
+        self.name = endpoint.namespace
+        self.repository = Repository(bed, self.name, *place)
+
+    def asks(self, number: int, **changes: Any) -> str:
+        """Have version `number` in Git. Returns the revision."""
+        wanted = objects.rollout(NAME, f"{NAME}-{number}", self.endpoint.host, **changes)
+        wanted["metadata"]["namespace"] = self.endpoint.namespace
+        index = {"apiVersion": KUSTOMIZE, "kind": "Kustomization", "resources": ["rollout.yaml"]}
+        return self.repository.commit({"kustomization.yaml": json.dumps(index), "rollout.yaml": json.dumps(wanted)})
+
+    def delivers(self, **more: Any) -> None:
+        """Have the Kustomization; `more` are further fields of its spec."""
+        spec = {
+            "sourceRef": {"kind": "GitRepository", "name": self.name},
+            "path": "./",
+            "interval": "1h",
+            "retryInterval": "2s",
+            "prune": True,
+            "wait": True,
+            "timeout": "90s",
+            **more,
+        }
+        body = {"apiVersion": "kustomize.toolkit.fluxcd.io/v1", "kind": "Kustomization", "spec": spec}
+        metadata = {"metadata": {"name": self.name, "namespace": NAMESPACE}}
+        self.bed.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(body | metadata))
+
+    def until(self, *, ready: str, revision: str, seconds: int = 90) -> Object:
+        """Wait for what Flux says of this revision; it must say so."""
+        what = (f"kustomization/{self.name}", "--namespace", NAMESPACE)
+        tried = f"--for=jsonpath={{.status.lastAttemptedRevision}}={revision}"
+        self.bed.kubectl("wait", *what, tried, f"--timeout={seconds}s")
+        self.bed.kubectl("wait", *what, f"--for=condition=Ready={ready}", f"--timeout={seconds}s")
+        return self.said()
+
+    def said(self) -> Object:
+        """The Kustomization's own Ready."""
+        answer = self.bed.kubectl("get", "kustomization", self.name, "--namespace", NAMESPACE, "--output=json")
+        found = json.loads(answer)["status"]["conditions"]
+        return next(dict(one) for one in found if one["type"] == "Ready")
+
+    def rollout(self) -> Object:
+        """The Rollout as it is."""
+        place = ("rollout", NAME, "--namespace", self.endpoint.namespace)
+        return dict(json.loads(self.bed.kubectl("get", *place, "--output=json", "--show-managed-fields")))
+
+    def again(self) -> None:
+        """Have Flux look at once, and wait until it has."""
+        token, what = str(time.time_ns()), ("kustomization", self.name, "--namespace", NAMESPACE)
+        self.bed.kubectl("annotate", *what, "--overwrite", f"reconcile.fluxcd.io/requestedAt={token}")
+        handled = f"--for=jsonpath={{.status.lastHandledReconcileAt}}={token}"
+        self.bed.kubectl("wait", f"kustomization/{self.name}", "--namespace", NAMESPACE, handled, "--timeout=60s")
+
+
+@pytest.fixture
+async def delivered(
+    endpoint: Endpoint, start_operator: StartOperator, bed: Bed, flux: tuple[Path, str]
+) -> AsyncIterator[Delivered]:
+    """Version 1 serves, delivered by Flux; version 2 is stored, and version 3 never gets ready."""
+    start_operator(endpoint.namespace)
+    await endpoint.model(1)
+    await endpoint.model(2)
+    await endpoint.model(3, loadSeconds=3600)
+    found = Delivered(bed, endpoint, flux)
+    revision = found.asks(1)
+    found.delivers()
+    found.until(ready="True", revision=revision)
+    await endpoint.until_answered()
+    yield found
+    bed.kubectl("delete", "kustomization", found.name, "--namespace", NAMESPACE, "--timeout=60s")
+
+
+async def test_flux_goes_on_when_the_version_is_promoted_and_its_next_look_changes_nothing(
+    delivered: Delivered,
+) -> None:
+    """GitOps properties 2, 3 and 16: what was promoted is as Git has it, and nobody writes it again."""
+    endpoint = delivered.endpoint
+    async with endpoint.load(50.0):
+        revision = delivered.asks(2)
+        await endpoint.until(lambda found: serves(found, 2))
+    assert delivered.until(ready="True", revision=revision)["reason"] == "ReconciliationSucceeded"
+    await endpoint.until(lambda found: at_rest(found, 2))
+    before = delivered.rollout()
+    delivered.again()
+    assert delivered.until(ready="True", revision=revision)["reason"] == "ReconciliationSucceeded"
+    assert delivered.rollout() == before
+
+
+async def test_flux_fails_early_when_a_version_is_taken_back(delivered: Delivered) -> None:
+    """GitOps property 16: long before its time is over, and it names the Rollout."""
+    delivered.delivers(timeout="10m")
+    began = time.monotonic()
+    revision = delivered.asks(3, serving=objects.serving(1, startup={"timeout": "4s"}))
+    said = delivered.until(ready="False", revision=revision)
+    assert time.monotonic() - began < 60
+    assert said["reason"] == "HealthCheckFailed"
+    assert "failed early due to stalled resources" in said["message"]
+    assert f"Rollout/{delivered.endpoint.namespace}/{NAME} status: 'Failed'" in said["message"]
+
+
+async def test_flux_waits_while_it_is_suspended_unless_it_is_told_not_to(delivered: Delivered) -> None:
+    """GitOps property 16: by `healthCheckExprs`, or by `readyWhen: Accepted`."""
+    delivered.delivers(timeout="6s")
+    revision = delivered.asks(2, suspend=True)
+    assert "status: 'InProgress'" in delivered.until(ready="False", revision=revision)["message"]
+    waits = "status.conditions.exists(e, e.type == 'Ready' && (e.status == 'True' || e.reason == 'Suspended'))"
+    told = {"apiVersion": "crossfade.dev/v1alpha1", "kind": "Rollout", "current": waits}
+    delivered.delivers(timeout="30s", healthCheckExprs=[told])
+    delivered.until(ready="True", revision=revision)
+    delivered.delivers(timeout="30s")
+    revision = delivered.asks(2, readyWhen="Accepted")
+    delivered.until(ready="True", revision=revision)
+    assert delivered.rollout()["status"]["candidate"]["modelVersion"] == f"{NAME}-2"
+
+
+def test_flux_accepts_what_the_examples_have(bed: Bed, flux: tuple[Path, str]) -> None:
+    """By its own schemas; HelmRelease is helm-controller's, which is not here."""
+    found = bed.kubectl("apply", "--dry-run=server", "--output=name", "-f", str(EXAMPLE))
+    assert len(found.split()) == 3
+    wrong = EXAMPLE.read_text().replace("prune: true", "prune: sometimes")
+    with pytest.raises(TestbedError, match=r"spec\.prune"):
+        bed.kubectl("apply", "--dry-run=server", "-f", "-", input=wrong)
