@@ -189,6 +189,7 @@ def test_an_operator_from_before_the_lease_is_ended_before_the_upgrade(bed: Clus
 
 
 def test_limited_to_one_namespace_it_starts_without_rights_elsewhere(bed: ClusterHandle, release: Release) -> None:
+    """GitOps property 15."""
     bed.kubectl("create", "namespace", "crossfade-limited")
     try:
         place = [

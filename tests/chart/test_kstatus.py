@@ -139,7 +139,7 @@ def test_helm_succeeds_when_the_rollout_is_promoted(bed: ClusterHandle, chart: P
 
 
 def test_helm_fails_at_once_with_our_sentence_when_it_is_rolled_back(bed: ClusterHandle, chart: Path) -> None:
-    """Case F10."""
+    """Case F10. GitOps properties 2 and 16."""
     with pytest.raises(TestbedError) as failure:
         _release(bed, chart, "broken")
     ready = _ready(bed)

@@ -44,6 +44,7 @@ def test_it_serves_all_namespaces_by_default(render: Render) -> None:
 
 
 def test_limited_to_namespaces_it_has_no_rights_elsewhere_but_to_read_one_gateway_at_a_time(render: Render) -> None:
+    """GitOps property 15."""
     found = render('namespaces=["ml","fraud"]', "rbac.people=false")
     roles = ["ClusterRole", "ClusterRoleBinding", *["Role"] * 3, *["RoleBinding"] * 3]
     assert [kind for kind in kinds(found) if "Role" in kind] == roles
@@ -222,6 +223,7 @@ def test_its_crds_are_those_of_the_repository(render: Render) -> None:
 
 
 def test_uninstalling_leaves_the_crds(render: Render) -> None:
+    """GitOps property 12."""
     found = crds(render("crds.enabled=true"))
     assert [crd["metadata"].pop("annotations") for crd in found] == [{"helm.sh/resource-policy": "keep"}] * len(found)
     assert found == generated()

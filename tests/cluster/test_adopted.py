@@ -225,7 +225,7 @@ def selects(service: Object, revision: str) -> bool:
 
 @pytest.mark.slow
 async def test_what_git_says_of_weights_harms_nobody_while_nothing_is_rolled_out(serving: Endpoint, git: Git) -> None:
-    """Left out of Git they are 1 and 1: both Services are the stable version's. Case E6."""
+    """Left out of Git they are 1 and 1: both Services are the stable version's. Case E6. GitOps property 4."""
     async with serving.load(RATE) as load:
         await serving.ask(2)
         done = await serving.until(lambda found: serves(found, 2), 90)

@@ -57,13 +57,14 @@ def apply(bed: ClusterHandle, namespace: str) -> Callable[..., str]:
 
 
 def test_the_folder_of_crds_is_applied_by_one_plain_command(bed: ClusterHandle) -> None:
+    """GitOps property 12."""
     applied = bed.kubectl("apply", "-f", str(_ROOT / "crds"), "--dry-run=server", "--output=name").split()
     assert set(applied) == {f"customresourcedefinition.apiextensions.k8s.io/{kind.crd_name}" for kind in KINDS.values()}
 
 
 @pytest.mark.parametrize(("document", "sentence"), REFUSED.values(), ids=REFUSED.keys())
 def test_an_invalid_spec_is_refused_with_a_sentence(document: Object, sentence: str, apply: Callable[..., str]) -> None:
-    """Cases D17, F4 and S04."""
+    """Cases D17, F4 and S04. GitOps property 11."""
     with pytest.raises(TestbedError, match=sentence):
         apply(document, "--dry-run=server")
 

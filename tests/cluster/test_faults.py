@@ -151,7 +151,7 @@ async def test_a_registry_that_is_down_is_waited_for(
 async def test_a_model_version_and_a_gateway_that_are_missing_are_waited_for(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:
-    """Case F5."""
+    """Case F5. GitOps property 10."""
     start_operator(endpoint.namespace)
     traffic = {"gatewayAPI": {"parentRefs": [{"name": "late"}], "hostnames": [endpoint.host]}}
     await endpoint.create(objects.rollout(NAME, "fraud-1", endpoint.host, traffic=traffic))
@@ -183,6 +183,7 @@ async def test_a_model_version_and_a_gateway_that_are_missing_are_waited_for(
 async def test_a_candidate_that_does_not_start_never_gets_a_request(
     serving: Endpoint, behaviour: dict[str, object], timeout: str, cause: str
 ) -> None:
+    """GitOps property 8."""
     await serving.model(2, **behaviour)
     startup = objects.serving(startup={"timeout": timeout})
     await serving.patch("Rollout", NAME, {"spec": {"serving": startup, "modelVersion": "fraud-2"}})
@@ -242,6 +243,7 @@ async def test_the_record_of_an_evicted_pod_speaks_against_nobody(serving: Endpo
 
 @on_envoy_and_both_at_length
 async def test_deleting_a_rollout_mid_way_leaves_the_stable_version_serving(serving: Endpoint) -> None:
+    """GitOps property 13."""
     await serving.model(2)
     stable = stable_of(await current(serving))
     async with split(serving, seconds=600):
@@ -257,6 +259,7 @@ async def test_deleting_a_rollout_mid_way_leaves_the_stable_version_serving(serv
 async def test_a_rolled_back_version_is_tried_again_for_a_new_token_and_for_nothing_else(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:
+    """GitOps property 7."""
     operator = start_operator(endpoint.namespace)
     await endpoint.model(1)
     await endpoint.model(2, loadSeconds=3600)
@@ -275,7 +278,7 @@ async def test_a_rolled_back_version_is_tried_again_for_a_new_token_and_for_noth
 async def test_a_route_edited_by_hand_is_repaired_within_two_seconds(
     serving: Endpoint, record_property: Callable[[str, object], None]
 ) -> None:
-    """Case E5."""
+    """Case E5. GitOps property 4."""
     await serving.model(2)
     stable = stable_of(await current(serving))
     async with split(serving, seconds=600):

@@ -140,6 +140,7 @@ async def test_a_gate_waits_for_its_word_and_the_bake_ends_by_its_time(serving: 
 @pytest.mark.slow
 @on_both_gateways
 async def test_a_namespace_can_be_deleted_in_the_middle_of_a_split(serving: Endpoint) -> None:
+    """GitOps property 13."""
     await serving.patch("Rollout", NAME, {"spec": {"strategy": {"stages": [HELD]}}})
     async with serving.load(RATE) as load:
         await at_least(load, 100)

@@ -46,6 +46,7 @@ def changes(endpoint: Endpoint, made: list[Write]) -> str:
 async def test_a_restart_writes_nothing_for_a_promoted_and_a_rolled_back_rollout(
     new_endpoint: NewEndpoint, start_operator: Callable[..., OperatorProcess], bed: Bed
 ) -> None:
+    """GitOps property 9."""
     good, bad = await new_endpoint(), await new_endpoint()
     operator = start_operator(good.namespace, bad.namespace)
     spec: dict[str, Any] = {

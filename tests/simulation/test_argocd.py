@@ -137,6 +137,7 @@ def under_way(*stages: dict[str, Any]) -> Story:
 
 
 def test_abort_takes_back_and_retry_tries_again() -> None:
+    """GitOps properties 6 and 16."""
     story = under_way(weight(10), gate()).reaches(at("sign-off"))
     clicked(story, "abort")
     story.reaches(taken_back, within=1.0).rests(30)

@@ -37,6 +37,7 @@ def told(case: Case, repairs: set[str], shown: Shown) -> str:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_the_transcript_is_as_it_was(case: Case) -> None:
+    """GitOps property 2."""
     file = GOLDEN / f"{case.name}.txt"
     repairs: set[str] = set()
     shown = Shown()

@@ -39,7 +39,7 @@ def test_an_abort_takes_all_traffic_back_in_one_look_suspended_or_not(suspended:
 
 
 def test_an_abort_sticks_until_somebody_asks_again() -> None:
-    """Case B7."""
+    """Case B7. GitOps properties 6 and 7."""
     world = asking(TEN, HALF)
     world.run(60, until=at("ten"))
     world.order("abort")

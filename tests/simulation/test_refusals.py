@@ -268,7 +268,8 @@ class Unpermitting(Gateway):
 
 
 def test_a_route_whose_references_no_grant_permits_is_not_taken() -> None:
-    """However it comes to that: no clock begins, the gateway's words are said, and an abort leaves stable alone."""
+    """However it comes to that: no clock begins, the gateway's words are said, and an abort leaves stable alone.
+    GitOps property 15."""
     gateway = Unpermitting()
     world = asking({"name": "ten", "weight": 10}, {"name": "half", "weight": 50}, gateway=gateway)
     gateway.words = "RefNotPermitted: no ReferenceGrant permits the backend"

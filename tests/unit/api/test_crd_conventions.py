@@ -126,6 +126,7 @@ def test_conditions_come_first_in_status_and_merge_by_type(kind: Kind) -> None:
 
 @every_kind_with_status
 def test_a_fresh_object_counts_as_not_yet_seen(kind: Kind) -> None:
+    """GitOps property 1."""
     status = object_schema(kind)["properties"]["status"]
     assert status["default"] == {"observedGeneration": -1}
     assert status["properties"]["observedGeneration"]["format"] == "int64"
@@ -154,4 +155,5 @@ def test_columns_and_selectors_lead_to_fields_that_exist(kind: Kind) -> None:
 
 @every_kind
 def test_crd_is_small_enough_for_client_side_apply(kind: Kind) -> None:
+    """GitOps property 12."""
     assert len(json.dumps(definition(kind), separators=(",", ":"))) < _LARGEST_CRD_BYTES

@@ -10,4 +10,5 @@ ROWS = re.findall(r"^\| `([A-Z]\w+)` \| (.+?) \| (.+) \|$", PAGE, re.MULTILINE)
 
 
 def test_every_reason_has_its_meaning_and_what_to_do() -> None:
+    """GitOps property 8."""
     assert [(name, meaning) for name, meaning, _ in ROWS] == [(one.value, one.meaning) for one in Reason]

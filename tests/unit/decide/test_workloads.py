@@ -42,7 +42,7 @@ def rendered(kind: str = HTTP.name, **serving: Any) -> dict[str, Any]:
 
 
 def test_revision_names_outlive_releases() -> None:
-    """Case S30."""
+    """Case S30. GitOps property 14."""
     assert revision_name("fraud", Serving(), DIGEST) == "fraud-5262acad58"
     assert revision_name("fraud", Serving(replicas=7), DIGEST) == "fraud-5262acad58"
     scaled = Serving.model_validate({"autoscaling": {"max": 9}})

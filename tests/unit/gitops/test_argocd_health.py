@@ -74,6 +74,7 @@ def test_a_person_has_said_of_every_reason_what_it_looks_like() -> None:
 @pytest.mark.parametrize("kind", WITH_STATUS)
 @pytest.mark.parametrize("reason", Reason)
 def test_every_status_has_an_answer_that_flux_and_helm_would_give_too(kind: str, reason: Reason) -> None:
+    """GitOps properties 2 and 16."""
     for standing in Standing:
         found = given(kind, Situation(standing, reason, "so it is"))
         said = health(found)

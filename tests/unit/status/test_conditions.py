@@ -31,6 +31,7 @@ def make(standing: Standing, reason: Reason = Reason.PENDING, message: str = "so
     ],
 )
 def test_kstatus_reads_what_was_meant(standing: Standing, reason: Reason, expected: str) -> None:
+    """GitOps property 2."""
     found = [one.to_json() for one in make(standing, reason)]
     assert (
         kstatus({"metadata": {"generation": 3}, "status": {"observedGeneration": 3, "conditions": found}}) == expected
@@ -45,6 +46,7 @@ def test_reconciling_and_stalled_exist_only_as_true(standing: Standing) -> None:
 
 
 def test_every_condition_speaks_of_its_generation_and_fits() -> None:
+    """GitOps properties 1 and 14."""
     found = make(Standing.FAILED, message="x" * 5000)
     assert all(c.observed_generation == 3 and len(c.message) <= 1024 for c in found)
 

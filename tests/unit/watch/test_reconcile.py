@@ -34,6 +34,7 @@ async def promoted(count: int = 1) -> tuple[FakeCluster, FakeClock]:
 
 
 async def test_a_first_version_comes_to_serve_in_any_order_of_creation() -> None:
+    """GitOps property 10."""
     cluster, clock = FakeCluster(), FakeClock()
     loop = Loop(cluster, clock)
     cluster.create(rollout())
@@ -48,6 +49,7 @@ async def test_a_first_version_comes_to_serve_in_any_order_of_creation() -> None
 
 
 async def test_a_restart_and_a_resync_over_a_hundred_rollouts_write_nothing() -> None:
+    """GitOps property 9."""
     cluster, clock = await promoted(count=100)
     cluster.writes.clear()
     clock.at += 3600
