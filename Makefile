@@ -51,7 +51,7 @@ check: .venv/ready  ## what to run all the time: linters, types, contracts betwe
 	$(BIN)/pytest -q -n 2 -m "not matrix and not slow" tests/unit $(TRANSCRIPTS)
 
 golden: .venv/ready  ## the transcripts of whole rollouts, and statuses for Argo CD's tests, after a change of behaviour on purpose; the diff is what to review
-	CROSSFADE_REWRITE_GOLDEN=1 $(BIN)/pytest -q tests/simulation/test_golden.py tests/simulation/test_argocd.py
+	CROSSFADE_REWRITE_GOLDEN=1 $(BIN)/pytest -q tests/simulation/test_golden.py tests/simulation/test_argocd.py tests/unit/gitops/test_argocd_fixtures.py
 
 # mutmut wants sources under src/; `results` names the mutants that no test noticed, `ARGS='crossfade.*.kernel.*'` picks a file
 mutate: .venv/ready  ## which deliberate mistakes in the judge its tests do not notice; an hour (docs/judge/mutation.md)

@@ -88,6 +88,7 @@ def _rollout() -> Object:
     ratio = {"bad": f'{counter}{{status_code=~"5.."}}', "total": counter}
     spec = {
         "modelVersion": "{{ .Values.modelVersion }}",
+        "readyWhen": '{{ .Values.readyWhen | default "Promoted" }}',
         "serving": {"runtime": "custom", "template": {"spec": {"containers": [model]}}, "autoscaling": _CROWD},
         "traffic": {
             "gatewayAPI": {"parentRefs": [{"name": "public", "namespace": "gateways"}], "hostnames": ["kstatus"]}
@@ -121,10 +122,11 @@ def chart(bed: ClusterHandle, release: Release, tmp_path_factory: pytest.TempPat
     bed.kubectl("delete", "namespace", _NAMESPACE, "--wait=false")
 
 
-def _release(bed: ClusterHandle, chart: Path, version: str, seconds: int = 60) -> None:
+def _release(bed: ClusterHandle, chart: Path, version: str, seconds: int = 60, **values: str) -> None:
     """Install or upgrade to a version as a pipeline does, waiting so long for a verdict. Raises TestbedError."""
     place = ["--namespace", _NAMESPACE, "--wait", "--timeout", f"{seconds}s"]
-    bed.helm("upgrade", "--install", "model", str(chart), *place, f"--set=modelVersion={version}")
+    told = {"modelVersion": version, **values}
+    bed.helm("upgrade", "--install", "model", str(chart), *place, *(f"--set={key}={told[key]}" for key in told))
 
 
 def _ready(bed: ClusterHandle) -> Object:
@@ -159,6 +161,15 @@ def test_helm_waits_while_there_is_too_little_evidence(bed: ClusterHandle, chart
     assert _ready(bed)["status"] == "Unknown"
 
 
+def test_helm_goes_on_while_the_rollout_does_where_that_is_asked_for(bed: ClusterHandle, chart: Path) -> None:
+    """GitOps properties 2 and 16. The stage that still waits for requests is what `Ready` speaks of."""
+    _release(bed, chart, "second", readyWhen="Accepted")
+    stage = "--for=jsonpath={.status.stage.name}=team"
+    bed.kubectl("wait", "rollout/model", "--namespace", _NAMESPACE, stage, "--timeout=60s")
+    ready = _ready(bed)
+    assert (ready["status"], ready["message"].split(":")[0]) == ("True", "1/2 team")
+
+
 def test_helm_succeeds_when_the_stable_version_is_asked_for_again(bed: ClusterHandle, chart: Path) -> None:
     _release(bed, chart, "first")
     assert _ready(bed)["reason"] == "Promoted"
@@ -169,7 +180,7 @@ def test_behind_a_service_pods_of_both_versions_get_their_label(bed: ClusterHand
     plain["metadata"]["name"] = "plain"
     half = plain["spec"]["strategy"]["stages"][1]
     serving = {"runtime": "custom", "template": plain["spec"]["serving"]["template"], "replicas": 2}
-    plain["spec"] |= {"modelVersion": "first", "traffic": {"replicas": {}}, "serving": serving}
+    plain["spec"] |= {"modelVersion": "first", "readyWhen": "Promoted", "traffic": {"replicas": {}}, "serving": serving}
     plain["spec"]["strategy"] = {"stages": [half]}
     _apply(bed, plain)
     here = f"--namespace={_NAMESPACE}"

@@ -81,7 +81,8 @@ MEANS = {"Current": {HEALTHY}, "Failed": {DEGRADED}, "InProgress": {PROGRESSING,
 
 def expected(reason: str) -> set[str]:
     """What may be shown with this reason."""
-    return {health for health, reasons in EXPECTED.items() if reason in reasons} | ALSO.get(Reason(reason), set())
+    also = {look for one, looks in ALSO.items() if one == reason for look in looks}
+    return {look for look, reasons in EXPECTED.items() if reason in reasons} | also
 
 
 def health(found: Object) -> Object:

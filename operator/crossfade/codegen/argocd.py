@@ -68,7 +68,9 @@ return {{status = health, message = ready.reason .. ": " .. (ready.message or ""
 
 def actions(kind: Kind) -> Mapping[str, str]:
     """The scripts of the actions on this kind, by name. Each returns the object as it is to be."""
-    found = {verb: _order(verb) for verb in VERBS} if kind.name == "Rollout" else {}
+    found: dict[str, str] = {}
+    if kind.name == "Rollout":
+        found |= {str(verb): _order(verb) for verb in VERBS}
     if "suspend" in kind.spec.model_fields:
         found |= {"suspend": _suspended("true"), "resume": _suspended("false")}
     return found
