@@ -12,7 +12,7 @@ from testbed.bed import Bed
 from testbed.errors import TestbedError
 from tests.cluster.conftest import StartOperator
 from tests.support import objects
-from tests.support.endpoint import NAME, Endpoint, at_rest, serves
+from tests.support.endpoint import NAME, Endpoint, at_rest, rolled_back, serves
 from tests.support.flux import NAMESPACE, Repository
 from tests.support.flux import flux as running
 
@@ -135,6 +135,15 @@ async def test_flux_fails_early_when_a_version_is_taken_back(delivered: Delivere
     assert said["reason"] == "HealthCheckFailed"
     assert "failed early due to stalled resources" in said["message"]
     assert f"Rollout/{delivered.endpoint.namespace}/{NAME} status: 'Failed'" in said["message"]
+
+
+async def test_what_flux_went_on_from_is_told_at_its_next_look_when_it_was_taken_back(delivered: Delivered) -> None:
+    """GitOps property 7: `readyWhen: Accepted` hides nothing."""
+    revision = delivered.asks(3, readyWhen="Accepted", serving=objects.serving(1, startup={"timeout": "20s"}))
+    delivered.until(ready="True", revision=revision)
+    await delivered.endpoint.until(rolled_back)
+    delivered.again()
+    assert "failed early" in delivered.until(ready="False", revision=revision)["message"]
 
 
 async def test_flux_waits_while_it_is_suspended_unless_it_is_told_not_to(delivered: Delivered) -> None:
