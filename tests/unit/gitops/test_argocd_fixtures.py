@@ -12,7 +12,7 @@ import pytest
 import yaml
 from crossfade.api.conditions import Reason
 from crossfade.api.meta import API_VERSION
-from crossfade.api.v1alpha1 import MetricTemplateSpec, ModelRegistrySpec, ModelRegistryStatus
+from crossfade.api.v1alpha1 import ModelRegistrySpec, ModelRegistryStatus
 from crossfade.api.v1alpha1.common import ApiModel
 from crossfade.decide.registry import plan_registry
 from crossfade.decide.sourcing import plan_source
@@ -31,41 +31,38 @@ Object = dict[str, Any]
 
 REWRITE = bool(os.environ.get("CROSSFADE_REWRITE_GOLDEN"))
 AT = 1_800_000_000.0
-TEMPLATE = MetricTemplateSpec.model_validate(VALID["MetricTemplate"][0])
-MLFLOW = ModelRegistrySpec.model_validate({"mlflow": {"address": "https://mlflow.example.com"}})
+MLFLOW = {"mlflow": {"address": "https://mlflow.example.com"}}
 
 
-def stored(kind: str, spec: ApiModel, status: ApiModel | None = None) -> Object:
-    """An object as the API server has it."""
+def stored(kind: str, spec: Object, status: ApiModel | None = None) -> Object:
+    """An object as the API server has it; of its spec what people wrote."""
     metadata = {"name": "fraud", "namespace": "ml", "generation": 1}
-    found = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec.to_json()}
+    found = {"apiVersion": API_VERSION, "kind": kind, "metadata": metadata, "spec": spec}
     return found if status is None else found | {"status": status.to_json()}
 
 
 def of_version(resolution: Resolution | None) -> Object:
     """A ModelVersion after a look with this answer of its registry."""
     plan = plan_version(replace(FRESH, resolution=resolution))
-    facts = version_facts(resolved=plan.status.resolved is not None, situation=plan.situation)
+    facts = version_facts(plan.status, plan.situation)
     found = conditions(plan.situation, facts, (), 1, AT)
     status = plan.status.model_copy(update={"conditions": found, "observed_generation": 1})
-    return stored("ModelVersion", SPEC, status)
+    return stored("ModelVersion", SPEC.model_dump(mode="json", by_alias=True, exclude_unset=True), status)
 
 
-def of_source(**seen: Any) -> Object:
-    """A ModelSource after a look."""
-    snapshot = sourcing.snapshot(**seen)
-    plan = plan_source(snapshot)
+def of_source(more: Object | None = None, **seen: Any) -> Object:
+    """A ModelSource after a look; `more` are further fields of its spec."""
+    more = more or {}
+    plan = plan_source(sourcing.snapshot(spec=sourcing.spec(**more), **seen))
     found = conditions(plan.situation, (), (), 1, AT)
     status = plan.status.model_copy(update={"conditions": found, "observed_generation": 1})
-    return stored("ModelSource", snapshot.spec or sourcing.spec(), status)
+    return stored("ModelSource", sourcing.SPEC | more, status)
 
 
 def of_registry(attempt: Attempt | None) -> Object:
     """A ModelRegistry after a look."""
-    before = ModelRegistryStatus()
-    plan = plan_registry(
-        RegistrySnapshot(AT, "u", 1, MLFLOW, "", before, "https://mlflow.example.com", (), attempt, AT)
-    )
+    spec, before = ModelRegistrySpec.model_validate(MLFLOW), ModelRegistryStatus()
+    plan = plan_registry(RegistrySnapshot(AT, "u", 1, spec, "", before, "https://mlflow.example.com", (), attempt, AT))
     found = conditions(plan.situation, registry_facts(plan.said), (), 1, AT)
     status = plan.status.model_copy(update={"conditions": found, "observed_generation": 1})
     return stored("ModelRegistry", MLFLOW, status)
@@ -76,8 +73,7 @@ def taken_back() -> Object:
     end = sourcing.end(sourcing.NAME, "RolledBack")
     held = sourcing.rollout(outcome=end, history=[end])
     version = sourcing.stored(sourcing.NAME, sourcing.means("7"))
-    moves = sourcing.spec(moves={"rollout": "demo"})
-    return of_source(spec=moves, answer=sourcing.answer("7"), version=version, rollout=held)
+    return of_source({"moves": {"rollout": "demo"}}, answer=sourcing.answer("7"), version=version, rollout=held)
 
 
 WRONG = Resolution(error="sha256:1 is not sha256:0", reason=Reason.DIGEST_MISMATCH, retry=False)
@@ -94,7 +90,7 @@ SHOWN: dict[str, dict[str, tuple[Callable[[], Object], str]]] = {
             lambda: of_source(answer=sourcing.answer("7"), version=sourcing.stored(sourcing.NAME, sourcing.means("7"))),
             HEALTHY,
         ),
-        "suspended": (lambda: of_source(spec=sourcing.spec(suspend=True)), SUSPENDED),
+        "suspended": (lambda: of_source({"suspend": True}), SUSPENDED),
         "taken_back": (taken_back, DEGRADED),
     },
     "ModelRegistry": {
@@ -106,7 +102,7 @@ SHOWN: dict[str, dict[str, tuple[Callable[[], Object], str]]] = {
         "reached": (lambda: of_registry(Attempt(AT, Reason.REACHED)), HEALTHY),
     },
     "MetricTemplate": {
-        "there": (lambda: stored("MetricTemplate", TEMPLATE), HEALTHY),
+        "there": (lambda: stored("MetricTemplate", VALID["MetricTemplate"][0]), HEALTHY),
     },
 }
 """By kind and name: what is looked at, and what a person expects to see."""

@@ -22,9 +22,11 @@ from tests.support.looks import EXPECTED, HEALTHY, MEANS, PROGRESSING, SUSPENDED
 Object = dict[str, Any]
 
 NEVER_READY = {
+    Reason.FIRST_VERSION,
     Reason.ORDERED,
     Reason.PROVEN,
     Reason.ROUTE_REPAIRED,
+    Reason.SEMVER_KEPT,
     Reason.SERVING,
     Reason.TOO_MANY,
     Reason.VERSIONS_DIFFER,
