@@ -67,6 +67,7 @@ EXPECTED: dict[str, set[Reason]] = {
         Reason.WAITING_FOR_MODEL_VERSION,
         Reason.WAITING_FOR_REGISTRY,
         Reason.WAITING_FOR_ROLLOUT,
+        Reason.WAITING_FOR_VOLUME,
         Reason.WARMING_UP,
     },
 }
