@@ -3,7 +3,6 @@
 import inspect
 import re
 import subprocess
-import tomllib
 import typing
 from pathlib import Path
 
@@ -100,12 +99,6 @@ def test_the_loader_is_the_operators_own_image(render: Render) -> None:
     found = operator(render('image.repository="mirror.example/cf"', 'image.tag="1"', f'image.digest="{_DIGEST}"'))
     assert found["image"] == found["env"]["CROSSFADE_LOADER_IMAGE"] == f"mirror.example/cf:1@{_DIGEST}"
     assert operator(render())["image"] == inspect.signature(run).parameters["loader_image"].default
-
-
-def test_chart_and_package_have_one_version() -> None:
-    about = yaml.safe_load((CHART / "Chart.yaml").read_text())
-    package = tomllib.loads((CHART.parents[1] / "pyproject.toml").read_text())["project"]["version"]
-    assert about["version"] == about["appVersion"] == package
 
 
 def test_settings_reach_the_operator(render: Render) -> None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from crossfade.version import VERSION
+
 if TYPE_CHECKING:
     from crossfade.adapters.prometheus import PrometheusMetrics
     from crossfade.settings import MetricsSource, Settings
 
-_DEFAULT_IMAGE = "ghcr.io/crossfade-dev/crossfade:0.1.0"
-
+_DEFAULT_IMAGE = f"ghcr.io/crossfade-dev/crossfade:{VERSION}"
 
 _PrometheusAddress = Annotated[
     str, typer.Option(envvar="CROSSFADE_PROMETHEUS_ADDRESS", help="The Prometheus that scrapes the model servers.")
