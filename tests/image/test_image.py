@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from testbed.binaries.environments import python_env
 from tests.support.dockerfile import APP, PROGRAMS, ROOT, stage
 
 _MEBIBYTE = 2**20
@@ -101,6 +102,18 @@ def test_the_bill_of_materials_names_every_package(app: Path) -> None:
     listed = [(part["name"], part["version"]) for part in (bill["metadata"]["component"], *bill["components"])]
     assert sorted(listed) == sorted((found.metadata["Name"], found.version) for found in packages(app))
     assert [part["name"] for part in bill["components"] if "licenses" not in part] == []
+
+
+@pytest.mark.slow
+def test_the_bill_of_materials_is_cyclonedx(app: Path) -> None:
+    """To the letter of its schema, as its own project's validator reads it; which prints what is wrong, or None."""
+    check = (
+        "from cyclonedx.validation.json import JsonStrictValidator as V; from cyclonedx.schema import SchemaVersion\n"
+    )
+    check += "import sys; print(V(SchemaVersion.V1_6).validate_str(sys.stdin.read()))"
+    words = [str(python_env("audits") / "bin" / "python"), "-c", check]
+    bill = (app / "sbom.cdx.json").read_text()
+    assert subprocess.run(words, input=bill, capture_output=True, text=True, check=True).stdout == "None\n"
 
 
 def test_bytecode_is_there_and_rests_on_no_time_stamp(app: Path) -> None:

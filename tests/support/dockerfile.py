@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent
 APP = "/opt/crossfade"
 """Where the image has its environment."""
-_ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+"""This machine's name of a processor -> a container engine's."""
 Instruction = tuple[str, str]
 """Its name and its arguments."""
 
@@ -48,7 +49,7 @@ def build(folder: Path, app: Path, architecture: str | None = None) -> None:
 
     Raises subprocess.CalledProcessError with what the step said.
     """
-    arguments = {"TARGETARCH": architecture or _ARCHITECTURES[os.uname().machine]}
+    arguments = {"TARGETARCH": architecture or ARCHITECTURES[os.uname().machine]}
     for name, words in stage(0):
         if name == "ARG" and "=" in words:
             arguments |= dict([words.split("=", 1)])

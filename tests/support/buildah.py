@@ -1,0 +1,70 @@
+"""buildah with a store of its own: images are built without a daemon and without anything left on the machine."""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.dockerfile import ARCHITECTURES, ROOT
+
+_CERTIFICATES = Path("/etc/ssl/certs")
+
+
+class BuildahError(Exception):
+    """It, or what it ran, ended with another status than 0; the message has its words."""
+
+
+@dataclass(frozen=True)
+class Buildah:
+    """Its store, configuration and results are below `folder`."""
+
+    folder: Path
+
+    def run(self, *words: str) -> str:
+        """One command of it. Returns what it printed. Raises BuildahError."""
+        places = ("--root", str(self.folder / "root"), "--runroot", str(self.folder / "run"))
+        configuration = ("--registries-conf", str(self._written("registries.conf", "")))
+        command = ["buildah", *places, "--storage-driver", "vfs", *configuration, *words]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise BuildahError(
+                f"`{' '.join(words)}` ended with {done.returncode}: {(done.stderr + done.stdout)[-3000:]}"
+            )
+        return done.stdout.strip()
+
+    def build(self, context: Path, name: str, base: str, **arguments: str) -> str:
+        """Build the Dockerfile of a folder from nothing that an earlier build left. Returns the image's identity.
+
+        The build trusts whom this machine trusts, which may stand behind a proxy that has certificates of its own.
+        """
+        uv = self._written("uv/uv.toml", "system-certs = true\n").parent
+        given = {"BASE": base, "TARGETARCH": ARCHITECTURES[os.uname().machine]} | arguments
+        words = [f"--build-arg={key}={value}" for key, value in given.items()]
+        words += [f"--volume={_CERTIFICATES}:{_CERTIFICATES}:ro", f"--volume={uv}:/etc/uv:ro"]
+        return self.run(
+            "build", "--isolation=chroot", "--no-cache", "--layers=false", "--timestamp=0", "--quiet",
+            f"--signature-policy={self.policy}", *words, f"--tag={name}", str(context),
+        )  # fmt: skip
+
+    @property
+    def policy(self) -> Path:
+        """Whose images are let in: anybody's, as tests name what they take."""
+        return self._written("policy.json", json.dumps({"default": [{"type": "insecureAcceptAnything"}]}))
+
+    def manifest(self, image: str) -> tuple[str, dict[str, Any]]:
+        """The digest and the content of the manifest with which a registry would get the image."""
+        layout = self.folder / "layouts" / image.partition(":")[2][:12]
+        shutil.rmtree(layout, ignore_errors=True)
+        layout.parent.mkdir(exist_ok=True)
+        self.run("push", "--quiet", f"--signature-policy={self.policy}", image, f"oci:{layout}:it")
+        digest = json.loads((layout / "index.json").read_text())["manifests"][0]["digest"]
+        return digest, json.loads((layout / "blobs" / digest.replace(":", "/")).read_text())
+
+    def _written(self, name: str, content: str) -> Path:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        return path
