@@ -40,7 +40,7 @@ faults:
 test-long: .venv/ready  ## rollouts killed and reordered everywhere, every state of a larger small world, every case on both gateways; two hours
 	$(BIN)/pytest -q -n 2 -m "matrix or slow" tests/unit tests/simulation
 	@rm -rf .tally
-	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=4 $(PARTS) ARGS="-m slow"
+	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=4 image $(PARTS) ARGS="-m slow"
 	$(BIN)/python -m tests.support.tally
 
 check: .venv/ready  ## what to run all the time: linters, types, contracts between rooms, fast tests

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from testbed.binaries.environments import python_env
-from tests.support.dockerfile import APP, PROGRAMS, ROOT, stage
+from tests.support.dockerfile import APP, PROGRAMS, ROOT, stage, weight
 
 _MEBIBYTE = 2**20
 _UNPACKED, _PACKED = 150 * _MEBIBYTE, 60 * _MEBIBYTE
@@ -85,10 +85,9 @@ def test_no_part_of_ours_needs_what_is_left_out(app: Path) -> None:
 
 
 def test_the_image_is_small(app: Path) -> None:
-    unpacked = sum(file.lstat().st_size for file in app.rglob("*") if file.is_file() and not file.is_symlink())
-    packed = subprocess.run(f"tar -C '{app}' -cf - . | gzip -1 | wc -c", shell=True, capture_output=True, check=True)
+    unpacked, packed = weight(app)
     assert unpacked <= _UNPACKED
-    assert int(packed.stdout) <= _PACKED
+    assert packed <= _PACKED
 
 
 def test_what_a_package_says_it_has_is_there(app: Path) -> None:

@@ -59,6 +59,13 @@ def build(folder: Path, app: Path, architecture: str | None = None) -> None:
             _run(words, folder, app, arguments)
 
 
+def weight(app: Path) -> tuple[int, int]:
+    """Bytes that the image has above its base: as files, and packed as a registry keeps them."""
+    files = [file for file in app.rglob("*") if file.is_file() and not file.is_symlink()]
+    packed = subprocess.run(["tar", "-C", str(app), "-czf", "-", "."], capture_output=True, check=True).stdout
+    return sum(file.stat().st_size for file in files), len(packed)
+
+
 def _in_context(path: str) -> bool:
     """Whether .dockerignore, whose last match counts, lets a top-level name into the build."""
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] != "#"]

@@ -54,7 +54,7 @@ def metric(url: str, name: str) -> float:
 
 @dataclass
 class OperatorProcess:
-    """One operator; as a context manager it runs for the body. `entry` are the words that start it.
+    """One operator; as a context manager it runs for the body. `entry` are the words with which `python` starts it.
 
     Its log goes to `log`, one JSON object a line, kept over restarts.
     """
@@ -63,6 +63,7 @@ class OperatorProcess:
     log: Path
     namespaces: Sequence[str] = ()
     entry: Sequence[str] = ("-m", "crossfade", "run")
+    python: str = sys.executable
     environment: dict[str, str] = field(default_factory=dict)
     mlflow: str | None = None
     port: int = 0
@@ -111,7 +112,7 @@ class OperatorProcess:
         }
         words = [
             f"KUBECONFIG={self.installation.kubeconfig}",
-            sys.executable,
+            self.python,
             *self.entry,
         ]  # env(1) overrules the bed's
         with self.log.open("ab") as log:
