@@ -28,7 +28,7 @@ def installed(app: Path, bed: ClusterHandle, tmp_path_factory: pytest.TempPathFa
     """
     assert isinstance(bed, Bed), "only the testbed runs an image without an engine"
     catalogue, folder = bed.dir / "images.json", tmp_path_factory.mktemp("models")
-    paths = [str(app), str((app / "bin" / "python").resolve().parents[1])]
+    paths = [str(app), str((app / "bin" / "python").resolve().parents[1]), str(folder)]  # a pod has a /tmp of its own
     image = {
         "entrypoint": [str(app / "bin" / "crossfade")],
         "cmd": ["run"],
