@@ -123,3 +123,9 @@ def test_bytecode_is_there_and_rests_on_no_time_stamp(app: Path) -> None:
         assert compiled.read_bytes()[4:8] == bytes([1, 0, 0, 0]), f"{compiled} is looked over at each start"
     times = {os.lstat(file).st_mtime for file in (app, *app.rglob("*"))}
     assert times == {0.0}
+
+
+def test_what_was_made_shares_no_file_with_other_environments(app: Path) -> None:
+    """Its times are set and parts are taken out of it: of a linked file of a cache that would change everybody's."""
+    shared = [file for file in app.rglob("*") if file.is_file() and os.lstat(file).st_nlink > 1]
+    assert shared == []

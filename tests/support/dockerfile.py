@@ -86,7 +86,7 @@ def _copy(arguments: str, target: Path) -> None:
 
 
 def _run(command: str, folder: Path, app: Path, arguments: dict[str, str]) -> None:
-    plain = re.sub(r"--mount=\S+|--link-mode copy", "", command).replace(APP, str(app))
+    plain = re.sub(r"--mount=\S+", "", command).replace(APP, str(app))  # copied, as what is shared must not be changed
     environment = os.environ | {
         "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
         "PIP_DRY_RUN": "1",  # this environment has the locked uv already
