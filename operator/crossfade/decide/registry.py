@@ -7,7 +7,7 @@ from crossfade.api.conditions import ConditionType, Reason
 from crossfade.api.v1alpha1.common import Condition
 from crossfade.api.v1alpha1.modelregistry import ModelRegistryStatus
 from crossfade.decide.plan import RegistryPlan, Said, Situation, Standing
-from crossfade.decide.writing_back import Telling, acknowledged, telling
+from crossfade.decide.writing_back import Telling, acknowledged, doubted, telling
 from crossfade.model.snapshot import RegistrySnapshot
 from crossfade.model.writing import Attempt
 
@@ -75,8 +75,10 @@ def _interval(uid: str) -> float:
 def _acknowledged(snapshot: RegistrySnapshot) -> ModelRegistryStatus:
     """The status with what was done since. Another registry has acknowledged nothing."""
     before = snapshot.status.written if snapshot.status.written_to == snapshot.place else []
-    done = snapshot.attempt.done if snapshot.attempt is not None else ()
-    return snapshot.status.model_copy(update={"written": acknowledged(before, done), "written_to": snapshot.place})
+    written = acknowledged(before, snapshot.attempt.done if snapshot.attempt is not None else ())
+    if snapshot.attempt is not None and snapshot.attempt.doubted is not None:
+        written = doubted(written, snapshot.attempt.doubted)
+    return snapshot.status.model_copy(update={"written": written, "written_to": snapshot.place})
 
 
 def _said(snapshot: RegistrySnapshot, tell: Telling) -> Said:

@@ -7,7 +7,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from crossfade.api.v1alpha1.writeback import MOST_MODELS, MOST_OUTCOMES, GivenAlias, ToldOutcome, WriteBack, Written
+from crossfade.api.v1alpha1.writeback import (
+    MOST_DOUBTS,
+    MOST_MODELS,
+    MOST_OUTCOMES,
+    Doubt,
+    GivenAlias,
+    ToldOutcome,
+    WriteBack,
+    Written,
+)
 from crossfade.decide.going_back import MOST_ENDS
 from crossfade.model.writing import Approve, Deed, Ended, Point, Registered, Release, Role, Stage, Tag, Told
 
@@ -57,7 +66,7 @@ def telling(asked: WriteBack, told: Iterable[Told], written: Sequence[Written]) 
     """What is to be written now."""
     wanted = _wanted(told)
     known = {one.name: one for one in written}
-    open_ends = [one.name for one in written if one.challenger is not None and one.name not in wanted]
+    open_ends = [one.name for one in written if _is_open(one) and one.name not in wanted]
     names = list(dict.fromkeys([*open_ends, *sorted(wanted), *sorted(known)]))[:MOST_MODELS]
     deeds = [deed for name in names for deed in _deeds(asked, name, wanted.get(name, Wanted()), known.get(name))]
     kept = tuple(_pruned(known[name], wanted.get(name, Wanted())) for name in sorted(names) if name in known)
@@ -73,17 +82,47 @@ def acknowledged(written: Sequence[Written], done: Iterable[Deed]) -> list[Writt
     return [known[name] for name in sorted(known)]
 
 
+def doubted(written: Sequence[Written], deed: Deed) -> list[Written]:
+    """What the registry has acknowledged where it broke off while this was under way. An outcome needs no note: nothing
+    takes it back, so it is told until it is acknowledged."""
+    if isinstance(deed, Tag | Approve):
+        return list(written)
+    if isinstance(deed, Stage):
+        doubt = Doubt(role="stage", alias=deed.stage, version=deed.version)
+    else:
+        doubt = Doubt(role=deed.role, alias=deed.alias, version=deed.version)
+    known = {one.name: one for one in written}
+    before = known.get(deed.model, Written(name=deed.model))
+    others = [one for one in before.doubtful if one != doubt]
+    known[deed.model] = before.model_copy(update={"doubtful": [*others, doubt][-MOST_DOUBTS:]})
+    return [known[name] for name in sorted(known)]
+
+
 def _news(before: Written, deed: Deed) -> dict[str, object]:
     match deed:
         case Point(role=role, alias=alias, version=version):
-            return {role: GivenAlias(alias=alias, version=version)}
-        case Release(role=role):
-            return {role: None}
+            left = [one for one in before.doubtful if one.role != role]
+            return {role: GivenAlias(alias=alias, version=version), "doubtful": left}
+        case Release(role=role, alias=alias, version=version):
+            over = GivenAlias(alias=alias, version=version)
+            left = [one for one in before.doubtful if one != Doubt(role=role, alias=alias, version=version)]
+            return {"doubtful": left} | ({role: None} if before.challenger == over else {})
         case Stage(stage=stage, version=version):
-            return {"stage": GivenAlias(alias=stage, version=version)}
+            open_ones = [one for one in _doubts(before, "stage", stage) if one.version not in (version, deed.before)]
+            left = [one for one in before.doubtful if one.role != "stage" or one in open_ones]
+            return {"stage": GivenAlias(alias=stage, version=version), "doubtful": left}
         case Tag() | Approve():
             said = ToldOutcome(fingerprint=deed.fingerprint, at=deed.at)
             return {"outcomes": _newest({**before.outcomes, deed.version: said}, MOST_OUTCOMES)}
+
+
+def _is_open(known: Written) -> bool:
+    """Whether a challenger's alias may be there."""
+    return known.challenger is not None or any(one.role == "challenger" for one in known.doubtful)
+
+
+def _doubts(known: Written, role: str, alias: str) -> list[Doubt]:
+    return [one for one in known.doubtful if (one.role, one.alias) == (role, alias)]
 
 
 def _wanted(told: Iterable[Told]) -> dict[str, Wanted]:
@@ -131,39 +170,47 @@ def _hold(holders: _Holders, what: Registered, rollout: str) -> None:
 def _deeds(asked: WriteBack, model: str, wanted: Wanted, known: Written | None) -> Iterator[Deed]:
     """Aliases first: they are what others act upon."""
     known = known or Written(name=model)
-    yield from _pointing(model, "champion", asked.champion, wanted.champion, known.champion)
-    yield from _staging(model, asked.stage, wanted.champion, known.stage)
-    releases = tuple(_releasing(model, asked.challenger, wanted.challenger, known.challenger))
+    yield from _pointing(known, "champion", asked.champion, wanted.champion)
+    yield from _staging(known, asked.stage, wanted.champion)
+    releases = tuple(_releasing(known, asked.challenger, wanted.challenger))
     yield from releases
     if not releases:  # what is acknowledged has room for one alias, and one that is left behind must go on being said
-        yield from _pointing(model, "challenger", asked.challenger, wanted.challenger, known.challenger)
+        yield from _pointing(known, "challenger", asked.challenger, wanted.challenger)
     for version, one in wanted.ends.items():
         deed, said = _outcome(asked, one), known.outcomes.get(version)
         if deed is not None and (said is None or (said.fingerprint != deed.fingerprint and said.at <= deed.at)):
             yield deed
 
 
-def _pointing(model: str, role: Role, alias: str | None, holders: _Holders, known: GivenAlias | None) -> Iterator[Deed]:
+def _pointing(known: Written, role: Role, alias: str | None, holders: _Holders) -> Iterator[Deed]:
     if alias is None or len(holders) != 1:
         return
     version = next(iter(holders))
-    if known is None or (known.alias, known.version) != (alias, version):
-        yield Point(model, role, alias, version)
+    given = known.champion if role == "champion" else known.challenger
+    if given != GivenAlias(alias=alias, version=version) or _doubts(known, role, alias):
+        yield Point(known.name, role, alias, version)
 
 
-def _staging(model: str, stage: str | None, holders: _Holders, known: GivenAlias | None) -> Iterator[Deed]:
-    """What was given another stage, by what `stage` was before, stays there."""
+def _staging(known: Written, stage: str | None, holders: _Holders) -> Iterator[Deed]:
+    """What was given another stage, by what `stage` was before, stays there. What is in doubt may be in this one."""
     if stage is None or len(holders) != 1:
         return
-    version = next(iter(holders))
-    if known is None or (known.alias, known.version) != (stage, version):
-        yield Stage(model, stage, version, known.version if known is not None and known.alias == stage else None)
+    version, given = next(iter(holders)), known.stage
+    before = given.version if given is not None and given.alias == stage and given.version != version else None
+    doubts = _doubts(known, "stage", stage)
+    others = [one.version for one in doubts if one.version not in (version, before)]
+    if given != GivenAlias(alias=stage, version=version) or (doubts and not others):
+        yield Stage(known.name, stage, version, before)
+    yield from (Stage(known.name, stage, version, one) for one in others)
 
 
-def _releasing(model: str, alias: str | None, holders: _Holders, known: GivenAlias | None) -> Iterator[Deed]:
-    """A challenger's alias that is over, or that has another name by now."""
-    if known is not None and (not holders or known.alias != alias):
-        yield Release(model, "challenger", known.alias, known.version)
+def _releasing(known: Written, alias: str | None, holders: _Holders) -> Iterator[Deed]:
+    """A challenger's alias that is over, or that has another name by now, of what it was given to and may have been."""
+    given = [known.challenger] if known.challenger is not None else []
+    may = [GivenAlias(alias=one.alias, version=one.version) for one in known.doubtful if one.role == "challenger"]
+    for one in [*given, *(other for other in may if other not in given)]:
+        if not holders or one.alias != alias:
+            yield Release(known.name, "challenger", one.alias, one.version)
 
 
 def _outcome(asked: WriteBack, one: _End) -> Tag | Approve | None:

@@ -125,8 +125,8 @@ Deed = Point | Release | Stage | Tag | Approve
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What came of one try at unix second `at`. `reached` is how the registry was found, None where it was not, and
-    `error` then says why. `done` was acknowledged; `refused` says why something else was not. The next try is `within`
-    so many seconds."""
+    `error` then says why. `done` was acknowledged; `refused` says why something else was not; `doubted` was under way
+    when it broke off, and may have been taken. The next try is `within` so many seconds."""
 
     at: float
     reached: Reason | None
@@ -134,3 +134,4 @@ class Attempt:
     done: tuple[Deed, ...] = ()
     refused: str = ""
     within: float = 0.0
+    doubted: Deed | None = None

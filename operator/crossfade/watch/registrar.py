@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
 from crossfade.act.record import Recorded, record
@@ -30,12 +30,13 @@ Place = tuple[str, str]
 @dataclass(slots=True)
 class _Job:
     """The attempts for one ModelRegistry as it is written now; another spec, and a namesake made later, have a job of
-    their own. `deeds` are the newest that were asked for. After `failures` it is not asked before `due` (s of the
-    loop); `task` may be `resting` until there is something to do."""
+    their own. `deeds` are the newest that were asked for, `broke` has how often it broke off at one. After `failures`
+    it is not asked before `due` (s of the loop); `task` may be `resting` until there is something to do."""
 
     registry: RegistryFacts
     refusals: Refusals
     deeds: tuple[Deed, ...] = ()
+    broke: dict[Deed, int] = field(default_factory=dict)
     failures: int = 0
     due: float = 0.0
     result: Attempt | None = None
@@ -97,6 +98,7 @@ class Registrar:
             job = self._jobs[place] = _Job(registry, Refusals(self._jitter))
         job.deeds = deeds
         job.refusals.keep(deeds)
+        job.broke = {deed: job.broke[deed] for deed in deeds if deed in job.broke}
         if job.task is not None and job.resting:
             job.task.cancel()
             job.task = None
@@ -141,8 +143,10 @@ class Registrar:
         if found.error:
             within = max(rest_after(job.failures), found.wait)
             job.due = now + max(spread(rest_after(job.failures), self._jitter), found.wait)
+        if told.under_way is not None:
+            job.broke[told.under_way] = job.broke.get(told.under_way, 0) + 1
         done = tuple(told.done)
-        job.result = Attempt(self._clock.now(), found.reached, found.error, done, refused, within)
+        job.result = Attempt(self._clock.now(), found.reached, found.error, done, refused, within, told.under_way)
 
     async def _guarded(self, job: _Job, namespace: str) -> _Found:
         found = _Found(Recorded())
@@ -160,7 +164,7 @@ class Registrar:
 
     async def _try(self, job: _Job, namespace: str, told: Recorded) -> Reason:
         """Reach it, ask it where it can be asked, tell it. Raises SourceError where it is not reached, or not any
-        more."""
+        more. What it broke off at goes last, for it may be about that alone."""
         system = recorded(job.registry).system
         async with self._turns.opened(namespace, system, job.registry) as turn, turn.asking:
             registry = turn.opened.registry
@@ -169,5 +173,5 @@ class Registrar:
                 await registry.check()
             if isinstance(registry, WriteBack):
                 due = job.refusals.due(job.deeds, asyncio.get_running_loop().time())
-                await record(registry, due, told)
+                await record(registry, sorted(due, key=lambda deed: job.broke.get(deed, 0)), told)
         return Reason.REACHED if asked else Reason.NOT_ASKED

@@ -38,4 +38,4 @@ async def test_a_registry_that_is_away_is_left_alone_and_what_was_done_is_known(
     with pytest.raises(SourceError, match="away"):
         await record(registry, [point("a"), point("b"), point("c")], told)
     assert registry.asked == [point("a"), point("b")]
-    assert told == Recorded([point("a")])
+    assert told == Recorded([point("a")], under_way=point("b"))

@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from crossfade.api.v1alpha1.writeback import MOST_MODELS, MOST_OUTCOMES, GivenAlias, WriteBack, Written
-from crossfade.decide.writing_back import Telling, acknowledged, telling
+from crossfade.api.v1alpha1.writeback import MOST_DOUBTS, MOST_MODELS, MOST_OUTCOMES, GivenAlias, WriteBack, Written
+from crossfade.decide.writing_back import Telling, acknowledged, doubted, telling
 from crossfade.model.writing import Approve, Deed, Ended, Point, Registered, Release, Stage, Tag, Told
 
 ALL = WriteBack(champion="champion", challenger="challenger", tags="Outcome")
@@ -88,6 +88,56 @@ def test_the_stage_goes_with_what_is_stable_there_and_back_and_who_had_it_by_thi
     assert after(asked, says(1), says(2), says(1))[1] == [Stage("churn", "Production", "1", "2")]
     left, _ = after(asked, says(1), says(2))
     assert left.deeds == ()
+
+
+def test_a_champion_that_may_have_moved_is_moved_back_where_the_one_before_is_stable_again() -> None:
+    """The registry took it and its answer got lost; then the way back was taken."""
+    written = acknowledged([], [point("champion", 1)])
+    written = doubted(written, point("champion", 2))
+    assert telling(ALIASES, [says(1)], written).deeds == (point("champion", 1),)
+    assert telling(ALIASES, [says(2)], written).deeds == (point("champion", 2),)
+    assert telling(ALIASES, [says(1)], acknowledged(written, [point("champion", 1)])).deeds == ()
+
+
+def test_a_challenger_that_may_have_been_given_is_taken_away_of_all_that_may_have_it() -> None:
+    gone = [Release("churn", "challenger", "challenger", str(version)) for version in (2, 3, 4)]
+    written = acknowledged([], [point("champion", 1), point("challenger", 2)])
+    for version in (3, 4, 3, 4):
+        written = doubted(written, point("challenger", version))
+    assert telling(ALIASES, [says(1, 2)], written).deeds == (point("challenger", 2),)
+    assert telling(ALIASES, [says(1)], written).deeds == tuple(gone)
+    assert telling(ALIASES, [], written).deeds == tuple(gone)
+    for left in (gone[1:], gone[2:], []):
+        written = acknowledged(written, [one for one in gone if one not in left])
+        assert telling(ALIASES, [says(1)], written).deeds == tuple(left)
+
+
+def test_a_challenger_that_may_have_lost_its_alias_gets_it_again() -> None:
+    written = acknowledged([], [point("champion", 1), point("challenger", 2)])
+    written = doubted(written, Release("churn", "challenger", "challenger", "2"))
+    assert telling(ALIASES, [says(1, 2)], written).deeds == (point("challenger", 2),)
+    renamed = WriteBack(champion="champion", challenger="next")
+    assert telling(renamed, [says(1, 2)], written).deeds == (Release("churn", "challenger", "challenger", "2"),)
+
+
+def test_who_may_be_in_the_stage_is_taken_out_again() -> None:
+    asked = WriteBack(stage="Production")
+    written = doubted(acknowledged([], [Stage("churn", "Production", "1")]), Stage("churn", "Production", "2", "1"))
+    assert telling(asked, [says(2)], written).deeds == (Stage("churn", "Production", "2", "1"),)
+    assert telling(asked, [says(1)], written).deeds == (Stage("churn", "Production", "1", "2"),)
+    both = (Stage("churn", "Production", "3", "1"), Stage("churn", "Production", "3", "2"))
+    assert telling(asked, [says(3)], written).deeds == both
+    assert telling(asked, [says(3)], acknowledged(written, both[:1])).deeds == both[1:]
+    assert telling(asked, [says(3)], acknowledged(written, both)).deeds == ()
+
+
+def test_there_is_an_end_to_doubts_and_outcomes_need_none() -> None:
+    written: list[Written] = []
+    for version in range(20):
+        written = doubted(written, point("challenger", version))
+    assert len(written[0].doubtful) == MOST_DOUBTS
+    (tag,) = (deed for deed in telling(ALL, [says(1, None, ended(1))], []).deeds if isinstance(deed, Tag))
+    assert doubted(written, tag) == written
 
 
 def test_what_is_in_a_stage_of_another_name_stays_there() -> None:

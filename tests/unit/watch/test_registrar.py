@@ -32,6 +32,7 @@ class Book:
         self.checks = 0
         self.tried: list[Deed] = []
         self.failure: SourceError | None = None
+        self.breaks: frozenset[str] = frozenset()
 
     async def resolve(self, source: Source) -> Reference:
         """See ports.Registry."""
@@ -50,6 +51,8 @@ class Book:
         self.tried.append(deed)
         if self.slow and len(self.tried) % 2 == 0:
             await asyncio.Event().wait()
+        if deed.model in self.breaks:
+            raise SourceError("the registry refused bad with 500")
         if deed.model == "bad":
             raise RefusedError("MLflow does not let the operator write to bad")
 
@@ -119,6 +122,20 @@ async def test_a_model_that_is_refused_holds_up_no_other_which_is_told_at_once()
     second = await desk.told("ml", "a", BAD, GOOD)
     assert (book.tried, second.done) == ([BAD, GOOD], (GOOD,))
     assert second.refused, "what is refused still is, and it goes on being said"
+    await desk.registrar.close()
+
+
+async def test_models_at_which_a_registry_breaks_off_starve_no_other(hurried: list[float]) -> None:
+    """A server may fail at one model alone, and the registry still be there for the rest."""
+    book, worse = Book(), Point("worse", "champion", "champion", "1")
+    book.breaks = frozenset(["bad", "worse"])
+    desk = Desk(a=book)
+    deeds, doubted = (BAD, worse, GOOD), set()
+    for _ in range(3):
+        last = await desk.told("ml", "a", *deeds)
+        doubted.add(last.doubted)
+    assert last.done == (GOOD,)
+    assert doubted == {BAD, worse}
     await desk.registrar.close()
 
 

@@ -25,7 +25,8 @@ BEGUN = {"modelVersion": "v2", "revision": "demo-2", "digest": "sha256:" + "2" *
 
 
 class Book(Answering):
-    """A registry that can be asked and told. `failure` is how it is away, `refusal` how it refuses writes."""
+    """A registry that can be asked and told. `failure` is how it is away, `refusal` how it refuses writes, `lost` how
+    the answer to one that it took gets lost."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,6 +35,7 @@ class Book(Answering):
         self.tags: dict[str, dict[str, str]] = {}
         self.told: list[Deed] = []
         self.refusal: SourceError | None = None
+        self.lost: SourceError | None = None
 
     async def resolve(self, source: Source) -> Reference:
         """See ports.Registry."""
@@ -58,6 +60,8 @@ class Book(Answering):
                 self.aliases.pop(alias, None)
             case Tag(version=number, record=record):
                 self.tags[number] = dict(record)
+        if self.lost:
+            raise self.lost
 
 
 def said(cluster: FakeCluster, kind: str) -> tuple[str, str, str]:
@@ -77,14 +81,19 @@ async def until_tried(loop: Loop) -> None:
         pass
 
 
-async def until_told(loop: Loop, alias: str) -> None:
-    """Look and try until the registry was told of this alias."""
+async def looked_at(loop: Loop) -> None:
+    """Look at the ModelRegistry alone, have one attempt made, and take in what came of it."""
     key = Key("ModelRegistry", "ml", "risk")
     await loop.reconciler.reconcile(key)
     job = loop.registrar._jobs["ml", "risk"]
     assert job.task is not None
     await job.task
     await loop.reconciler.reconcile(key)
+
+
+async def until_told(loop: Loop, alias: str) -> None:
+    """Look and try until the registry was told of this alias."""
+    await looked_at(loop)
     (written,) = loop.cluster.objects["ModelRegistry", "ml", "risk"]["status"]["written"]
     assert alias in written
 
@@ -134,6 +143,28 @@ async def test_an_outage_holds_up_no_rollout_and_loses_nothing() -> None:
     await loop.registrar.close()
     book.refusal = None
     await Loop(cluster, clock, book).settle()
+    assert book.aliases == {"champion": "1"}
+    assert said(cluster, "WrittenBack")[0] == "True"
+
+
+async def test_what_was_taken_and_not_acknowledged_is_set_right_also_by_a_restart() -> None:
+    """The answer got lost, and the rollout was over before the next try."""
+    book = Book()
+    cluster, _, loop = await serving(book)
+    book.lost = SourceError("MLflow did not answer in time")
+    cluster.create(version("v2", source=NAMING | {"mlflow": {"name": "churn", "version": "2"}}))
+    loop.watch()
+    await loop.settle()
+    raw = cluster.objects["Rollout", "ml", "demo"]
+    suspended = {**raw, "spec": {**raw["spec"], "suspend": True}}
+    cluster.create({**suspended, "status": {**raw["status"], "candidate": BEGUN}})
+    again = Loop(cluster, FakeClock(), book)
+    await looked_at(again)
+    await again.registrar.close()
+    assert book.aliases == {"champion": "1", "challenger": "2"}
+    book.lost = None
+    cluster.create(suspended)
+    await looked_at(Loop(cluster, FakeClock(), book))
     assert book.aliases == {"champion": "1"}
     assert said(cluster, "WrittenBack")[0] == "True"
 

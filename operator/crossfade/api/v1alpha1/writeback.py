@@ -30,6 +30,7 @@ _TWO_ALIASES = cel(
 )
 MOST_MODELS = 64
 MOST_OUTCOMES = 32
+MOST_DOUBTS = 8
 
 
 def _is_free(alias: str) -> str:
@@ -102,6 +103,13 @@ class GivenAlias(ApiModel):
     """The registry's version."""
 
 
+class Doubt(GivenAlias):
+    """An alias or a stage that was being given or taken away when the registry broke off: it may have taken that."""
+
+    role: Literal["champion", "challenger", "stage"]
+    """What it is for."""
+
+
 class ToldOutcome(ApiModel):
     """What was said of a version."""
 
@@ -122,6 +130,8 @@ class Written(ApiModel):
     """The alias of what is being rolled out."""
     stage: GivenAlias | None = None
     """The stage of what is stable."""
+    doubtful: Annotated[list[Doubt], Field(max_length=MOST_DOUBTS)] = Field(default_factory=list)
+    """What the registry was told and has not acknowledged, the newest last. It is told anew until it does."""
     outcomes: Annotated[dict[RegistryVersion, ToldOutcome], Field(max_length=MOST_OUTCOMES)] = Field(
         default_factory=dict
     )
