@@ -54,7 +54,7 @@ class DamagedError(SourceError):
 
 
 class RefusedError(SourceError):
-    """A registry refused one write for a reason of that model alone: others may go well."""
+    """A registry refused something for a reason of one model alone: others may go well."""
 
 
 class FromStartError(SourceError):

@@ -155,6 +155,17 @@ async def test_who_may_push_and_not_delete_is_told_so(oci: OciBench, model: str)
     assert "permission to delete from the repository" in str(failure)
 
 
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_repository_that_is_for_others_holds_up_no_other(registry: TagRegistry, status: int) -> None:
+    """What may be pulled differs from one repository to the next."""
+    with proxy(registry.url) as front:
+        front.inject(refusing(status))
+        failure = await refused(
+            Access("oci", front.url), Point(registry.repository, "champion", "champion", hexes(registry)[0])
+        )
+    assert isinstance(failure, RefusedError)
+
+
 async def test_where_no_tag_is_taken_away_it_is_said_who_can(registry: TagRegistry) -> None:
     with proxy(registry.url) as front:
         first, _ = hexes(registry)

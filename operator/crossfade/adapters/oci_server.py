@@ -81,7 +81,8 @@ class OciServer:
         return _checked(reply.content, reference, f"{what} gave a manifest of {repository}")
 
     async def found(self, repository: str, reference: str) -> Reply | None:
-        """A manifest as it is, by tag or digest; None where there is none. Raises SourceError."""
+        """A manifest as it is, by tag or digest; None where there is none. Raises SourceError, and RefusedError where
+        the user may not read the repository."""
         reply = await self._asked(repository, _manifest(repository, reference))
         if reply.status == 404:
             return None
@@ -99,7 +100,7 @@ class OciServer:
         headers: Mapping[str, str] = NOTHING,
     ) -> Reply:
         """PUT or DELETE at a manifest's tag or digest. Any status is an answer, but one that does not let us in. Raises
-        SourceError, and RefusedError where the user has not this right."""
+        SourceError, and RefusedError where the user has not this right in the repository."""
 
         async def told(known: Mapping[str, str]) -> Reply:
             path = _manifest(repository, reference)

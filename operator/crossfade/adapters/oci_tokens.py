@@ -150,13 +150,13 @@ class OciTokens:
         self._tokens[repository] = kept
         return kept
 
-    def _forbidden(self, what: str, repository: str, reply: Reply) -> SourceError:
-        """Of what is to be written it is about this repository alone."""
-        sentence = (
+    def _forbidden(self, what: str, repository: str, reply: Reply) -> RefusedError:
+        """It is about this repository alone."""
+        return RefusedError(
             f"{what} does not let the operator {self._right.does} {repository} ({reply.status}); give its user the "
-            f"permission to {self._right.permission} the repository, if there is one of that name"
+            f"permission to {self._right.permission} the repository, if there is one of that name",
+            wait=reply.wait,
         )
-        return (SourceError if self._right is PULL else RefusedError)(sentence, wait=reply.wait)
 
     def _unknown(self, what: str, repository: str) -> SourceError:
         if not self._basic:
