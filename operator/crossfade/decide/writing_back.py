@@ -221,11 +221,16 @@ def _outcome(asked: WriteBack, one: _End) -> Tag | Approve | None:
         return Tag(what.model, what.version, record, _fingerprint(record), end.at)
     if asked.approval is not None and end.result in _VERDICTS:
         approved = _VERDICTS[end.result]
-        shown = f" ({_link(asked.evidence, one)})" if asked.evidence is not None else ""
-        why = f"{end.result} by the Rollout {one.rollout} at {end.at}{shown}: {end.message}"[:_LONGEST_WHY]
-        fingerprint = _fingerprint({"approved": str(approved), "why": why})
+        # Another address is no news of the verdict, over which somebody may have decided otherwise since.
+        fingerprint = _fingerprint({"approved": str(approved), "why": _why(one, "")})
+        why = _why(one, f" ({_link(asked.evidence, one)})" if asked.evidence is not None else "")
         return Approve(what.model, what.version, what.uri, approved, why, fingerprint, end.at)
     return None
+
+
+def _why(one: _End, shown: str) -> str:
+    end = one.end
+    return f"{end.result} by the Rollout {one.rollout} at {end.at}{shown}: {end.message}"[:_LONGEST_WHY]
 
 
 def _record(one: _End, evidence: str | None) -> Mapping[str, str]:

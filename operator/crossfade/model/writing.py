@@ -103,8 +103,8 @@ class Tag:
 
 @dataclass(frozen=True, slots=True)
 class Approve:
-    """Let the version at this address be approved, or rejected, because of `why`; `fingerprint` is of both, `at` is
-    when the rollout ended."""
+    """Let the version at this address be approved, or rejected, because of `why`; `fingerprint` is of both but for the
+    address of the evidence, `at` is when the rollout ended."""
 
     model: str
     version: str

@@ -185,6 +185,16 @@ def test_the_address_of_the_evidence_is_filled_in_and_told_with_the_outcome() ->
     assert again.record["link"] == "https://elsewhere"
 
 
+def test_another_address_of_the_evidence_overrules_nobody_who_approved_or_rejected_since() -> None:
+    told = says(1, None, ended(2, "RolledBack", 5))
+    left, _ = after(WriteBack(approval="Outcome"), told)
+    asked = WriteBack(approval="Outcome", evidence="https://grafana/{rollout}")
+    assert telling(asked, [told], left.kept).deeds == ()
+    (verdict,) = telling(asked, [says(1, None, ended(2, "RolledBack", 6))], left.kept).deeds
+    assert isinstance(verdict, Approve)
+    assert "(https://grafana/fraud)" in verdict.why
+
+
 def test_a_verdict_is_an_approval_and_an_order_of_people_is_none() -> None:
     ends = [
         ended(number, result, number)
