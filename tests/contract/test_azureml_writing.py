@@ -81,6 +81,26 @@ async def test_a_sentence_that_is_too_long_ends_early(azure: Azure, access: Acce
     assert len(azure.written) == 1
 
 
+async def test_a_record_without_a_link_leaves_none_of_the_rollout_before(
+    azure: Azure, access: Access, owner: str
+) -> None:
+    """It would show the evidence of another rollout."""
+    bare = {name: text for name, text in RECORD.items() if name != "link"}
+    await tell(access, *(Tag(MODEL, "1", record, "f", AT) for record in (RECORD, bare)))
+    assert "crossfade.link" not in properties(azure, owner, 1)["tags"]
+
+
+async def test_what_azure_takes_in_its_own_time_is_not_acknowledged_before(
+    azure: Azure, access: Access, owner: str
+) -> None:
+    """A registry answers 201 and goes on, and may yet fail."""
+    azure.slow = True
+    assert isinstance(await refused(access, Tag(MODEL, "1", RECORD, "f", AT)), RefusedError)
+    azure.slow = False
+    await tell(access, Tag(MODEL, "1", RECORD, "f", AT))
+    assert properties(azure, owner, 1)["tags"] == {"team": "risk", **TAGS}
+
+
 async def test_a_version_that_is_gone_needs_no_record(azure: Azure, access: Access) -> None:
     await tell(access, Tag(MODEL, "9", RECORD, "f", AT), Tag("None", "1", RECORD, "f", AT))
     assert azure.written == []

@@ -124,6 +124,18 @@ async def test_tags_are_written_where_they_differ_and_those_of_others_stay(
     assert tags(mlflow, model, "2") == {"team/owner": "risk", **TAGS, "crossfade.dev/outcome": "RolledBack"}
 
 
+async def test_a_record_without_a_link_leaves_none_of_the_rollout_before(
+    mlflow: MlflowBench, front: Proxy, model: str
+) -> None:
+    """It would show the evidence of another rollout. To delete a tag MLflow wants MANAGE, so it is empty."""
+    access, bare = Access("mlflow", front.url), {name: text for name, text in RECORD.items() if name != "link"}
+    await tell(access, *(Tag(model, "1", record, "f", AT) for record in (bare, RECORD, bare)))
+    assert tags(mlflow, model, "1") == {**TAGS, "crossfade.dev/link": ""}
+    front.told.clear()
+    await tell(access, *(Tag(model, one, bare, "f", AT) for one in "112"))
+    assert "crossfade.dev/link" not in str(front.told)
+
+
 async def test_a_version_that_is_gone_needs_no_tags_and_gets_no_alias(front: Proxy, model: str) -> None:
     access = Access("mlflow", front.url)
     await tell(access, Tag(model, "9", RECORD, "f", AT), Tag("nobody's", "1", RECORD, "f", AT))

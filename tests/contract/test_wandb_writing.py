@@ -1,6 +1,8 @@
 """Catches a W&B that is told what was not decided, is told it again and again, or over what others did."""
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from crossfade.model.writing import Approve, Point, Release, Tag
@@ -9,7 +11,7 @@ from crossfade.ports import RefusedError
 from tests.contract.registry_contract import resolve
 from tests.contract.telling import AT, RECORD, named, refused, tell
 from tests.contract.wandb_bench import OUTSIDER, READER, STRANGER, a_cloud, a_link, a_path, logged, source, way_in
-from tests.support.faults import Proxy, proxy, refusing
+from tests.support.faults import Answer, Proxy, proxy, refusing
 from tests.support.wandb_cloud import Cloud
 
 
@@ -100,6 +102,21 @@ async def test_a_version_that_is_gone_needs_no_record_and_gets_no_alias(cloud: C
 async def test_metadata_that_nobody_understands_is_left_alone(cloud: Cloud, model: str) -> None:
     cloud.artifacts[0].metadata = ["of", "somebody"]  # type: ignore[assignment]  # as no client writes it
     failure = await refused(way_in(READER, cloud.url), Tag(model, "v0", RECORD, "f", AT))
+    assert isinstance(failure, RefusedError)
+    assert cloud.written == []
+
+
+async def test_metadata_that_is_no_text_is_not_taken_for_none(cloud: Cloud, front: Proxy, model: str) -> None:
+    """It is replaced as a whole, so that what is not understood would be gone."""
+
+    def untold(answer: Answer) -> Answer:
+        told = json.loads(answer.content)
+        told["data"]["project"]["artifactCollectionMembership"]["artifact"]["metadata"] = {"owner": "risk"}
+        content = json.dumps(told).encode()
+        return replace(answer, content=content, headers={**answer.headers, "content-length": str(len(content))})
+
+    front.inject(untold, times=1)
+    failure = await refused(way_in(READER, front.url), Tag(model, "v0", RECORD, "f", AT))
     assert isinstance(failure, RefusedError)
     assert cloud.written == []
 

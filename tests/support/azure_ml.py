@@ -68,6 +68,8 @@ class Azure:
     writers: set[str] = field(default_factory=set)
     written: list[Json] = field(default_factory=list)
     """What was PUT."""
+    slow: bool = False
+    """Whether what is PUT is not there yet when it is answered, as it may be in a registry."""
 
     def register(self, owner: str, name: str, version: str, uri: str, **properties: Any) -> None:
         """Make a version in `workspaces/<name>` or `registries/<name>`."""
@@ -157,6 +159,8 @@ class Azure:
         before, properties = version["properties"], told["properties"]
         if any(properties.get(name) != before.get(name) for name in ("modelUri", "modelType", "jobName")):
             return refused(400, "UserError")
+        if self.slow:
+            return json_said(201, {**version, "properties": {**before, "provisioningState": "Creating"}})
         kept = dict.fromkeys(before) | properties
         version["properties"] = kept | {"provisioningState": before["provisioningState"]}
         return json_said(200 if "/workspaces/" in version["id"] else 201, version)

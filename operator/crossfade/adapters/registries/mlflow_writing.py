@@ -9,6 +9,8 @@ from crossfade.model.writing import Approve, Deed, Point, Release, Stage, Tag
 from crossfade.ports import RefusedError, SourceError
 
 _ALIAS: Final = "mlflow/registered-models/alias"
+_LINK: Final = f"{meta.GROUP}/link"
+"""Not every record has one, and that of the rollout before would lead to the evidence of another."""
 _ARCHIVED: Final = "Archived"
 _MISSING: Final = "RESOURCE_DOES_NOT_EXIST"
 _MISSING_ALIAS: Final = "INVALID_PARAMETER_VALUE"
@@ -77,8 +79,10 @@ class MlflowWriting:
                 return
             raise
         known = {tag.get("key"): tag.get("value") for tag in objects((found or {}).get("tags"))}
-        for name, value in deed.record.items():
-            key = f"{meta.GROUP}/{name}"
+        told = {f"{meta.GROUP}/{name}": value for name, value in deed.record.items()}
+        if known.get(_LINK):
+            told = {_LINK: "", **told}  # to delete a tag MLflow wants MANAGE
+        for key, value in told.items():
             if known.get(key) != value:
                 await self._server.post("mlflow/model-versions/set-tag", {**which, "key": key, "value": value})
 

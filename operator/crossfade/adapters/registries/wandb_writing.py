@@ -78,7 +78,9 @@ class WandbWriting:
         artifact = member(await self._meant(deed.model, deed.version), "artifact")
         if not artifact:
             return
-        known = json_object(text(artifact.get("metadata")) or "{}")
+        metadata = artifact.get("metadata")
+        metadata = "{}" if metadata in (None, "", "null") else metadata
+        known = json_object(metadata) if isinstance(metadata, str) else None
         if known is None:
             raise RefusedError(
                 f"{self._what} has metadata of {deed.model}:{deed.version} that is no JSON object, so none is written"
