@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
+from crossfade.adapters.registries import oci_writing
 from crossfade.model.access import Access
 from crossfade.model.writing import Point, Release, Tag
 from crossfade.ports import RefusedError
@@ -96,6 +97,22 @@ async def test_a_manifest_that_goes_with_its_last_tag_is_put_back(registry: TagR
     kept = registry.manifests[digest]
     await tell(access, Release(registry.repository, "challenger", "challenger", digest.removeprefix("sha256:")))
     assert "challenger" not in registry.tags
+    assert registry.manifests[digest] == kept
+
+
+async def test_a_manifest_that_goes_with_its_last_tag_is_put_back_also_in_a_bad_moment(
+    registry: TagRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next try would find neither the tag nor the manifest."""
+    monkeypatch.setattr(oci_writing, "_PAUSES", (0.0, 0.0))
+    registry.frugal = True
+    registry.tags["challenger"] = digest = registry.tags.pop("1.0.0")
+    kept = registry.manifests[digest]
+    with proxy(registry.url) as front:
+        away = refusing(503)
+        front.inject(lambda answer: away(answer) if answer.status == 404 else answer, digest, times=2)
+        over = Release(registry.repository, "challenger", "challenger", digest.removeprefix("sha256:"))
+        await tell(Access("oci", front.url), over)
     assert registry.manifests[digest] == kept
 
 

@@ -1,6 +1,7 @@
 """OCI registries told of rollouts: tags on the manifests that there are, each read first and moved only where it means
 another. The bytes of a manifest stay as they are, and so does its digest."""
 
+import asyncio
 from typing import Final
 
 from crossfade.adapters.oci_server import OciServer, digest_of
@@ -11,6 +12,9 @@ from crossfade.ports import RefusedError, SourceError
 
 _KEEPS_TAGS: Final = (400, 405)
 """How registries answer that let nobody take a tag away (distribution specification, deleting tags)."""
+
+_PAUSES: Final = (1.0, 5.0)
+"""Seconds between the tries to put a manifest back."""
 
 
 class OciWriting:
@@ -57,8 +61,21 @@ class OciWriting:
             )
         if reply.status != 404:
             self._require_taken(deed, reply)
-        if manifest is not None and await self._server.found(deed.model, digest) is None:
-            await self._put(deed, digest, manifest)
+        if manifest is not None:
+            await self._keep(deed, digest, manifest)
+
+    async def _keep(self, deed: Release, digest: str, manifest: Reply) -> None:
+        """In a bad moment it is tried again here: the next try would find neither the tag nor the manifest."""
+        for pause in (*_PAUSES, None):
+            try:
+                if await self._server.found(deed.model, digest) is None:
+                    await self._put(deed, digest, manifest)
+            except SourceError:
+                if pause is None:
+                    raise
+                await asyncio.sleep(pause)
+            else:
+                return
 
     async def _put(self, deed: Point | Release, reference: str, manifest: Reply) -> None:
         kind = {"Content-Type": manifest.headers.get("content-type", "")}
