@@ -20,7 +20,7 @@ def echo(spec: ModelSourceSpec, registry: RegistryFacts | None) -> Situation | N
                 right = "follow one that only people and training move, such as `candidate`"
                 return _refused(f"spec.{selector}: {name}", f"writeBack.{field}: {alias}", registry.name, right)
     stage = spec.mlflow.stage if spec.mlflow is not None else None
-    if asked.stage is not None and stage in (asked.stage, "Archived"):
+    if asked.stage is not None and stage is not None:  # a version that is given one leaves any other
         right = "follow an alias that only people and training move, such as `candidate`"
         return _refused(f"spec.mlflow.stage: {stage}", f"writeBack.stage: {asked.stage}", registry.name, right)
     tag = (spec.azure_ml.tag if spec.azure_ml is not None else None) or ""
@@ -37,7 +37,7 @@ def echo(spec: ModelSourceSpec, registry: RegistryFacts | None) -> Situation | N
 def _names(spec: ModelSourceSpec) -> Iterator[tuple[str, str]]:
     """The field and the name that is followed, where it is one that `writeBack` can move."""
     if spec.hugging_face is not None and spec.hugging_face.revision is not None:
-        yield "huggingFace.revision", spec.hugging_face.revision
+        yield "huggingFace.revision", spec.hugging_face.revision.removeprefix("refs/tags/")
     if spec.mlflow is not None and spec.mlflow.alias is not None:
         yield "mlflow.alias", spec.mlflow.alias
     if spec.oci is not None and spec.oci.tag is not None:
