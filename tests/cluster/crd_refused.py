@@ -507,6 +507,10 @@ REFUSED = {
         _told(tags="Outcome", evidence="https://{rollout}.example.com"),
         "spec.writeBack.evidence in body should match",
     ),
+    "evidence with a password": (
+        _told(tags="Outcome", evidence="https://ada:canary@grafana/{rollout}"),
+        "spec.writeBack.evidence in body should match",
+    ),
     "one alias for two": (
         _told(champion="live", challenger="live"),
         "must have different aliases in `champion` and `challenger`",

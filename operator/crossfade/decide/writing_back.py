@@ -5,8 +5,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 from urllib.parse import quote
 
+from crossfade.api import meta
 from crossfade.api.v1alpha1.writeback import (
     MOST_DOUBTS,
     MOST_MODELS,
@@ -26,6 +28,7 @@ _VERDICTS: Mapping[str, bool] = {"Promoted": True, "FastPromoted": True, "FastRo
 """Whether a version is good by the way its rollout ended; one that others were taken back to was promoted before."""
 _PROMOTIONS = frozenset(result for result, good in _VERDICTS.items() if good)
 _LONGEST_WHY = 1024
+_OF_ROLE: Mapping[Role, Literal["Champion", "Challenger"]] = {"champion": "Champion", "challenger": "Challenger"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +91,9 @@ def doubted(written: Sequence[Written], deed: Deed) -> list[Written]:
     if isinstance(deed, Tag | Approve):
         return list(written)
     if isinstance(deed, Stage):
-        doubt = Doubt(role="stage", alias=deed.stage, version=deed.version)
+        doubt = Doubt(role="Stage", alias=deed.stage, version=deed.version)
     else:
-        doubt = Doubt(role=deed.role, alias=deed.alias, version=deed.version)
+        doubt = Doubt(role=_OF_ROLE[deed.role], alias=deed.alias, version=deed.version)
     known = {one.name: one for one in written}
     before = known.get(deed.model, Written(name=deed.model))
     others = [one for one in before.doubtful if one != doubt]
@@ -101,15 +104,15 @@ def doubted(written: Sequence[Written], deed: Deed) -> list[Written]:
 def _news(before: Written, deed: Deed) -> dict[str, object]:
     match deed:
         case Point(role=role, alias=alias, version=version):
-            left = [one for one in before.doubtful if one.role != role]
+            left = [one for one in before.doubtful if one.role != _OF_ROLE[role]]
             return {role: GivenAlias(alias=alias, version=version), "doubtful": left}
         case Release(role=role, alias=alias, version=version):
             over = GivenAlias(alias=alias, version=version)
-            left = [one for one in before.doubtful if one != Doubt(role=role, alias=alias, version=version)]
+            left = [one for one in before.doubtful if one != Doubt(role=_OF_ROLE[role], alias=alias, version=version)]
             return {"doubtful": left} | ({role: None} if before.challenger == over else {})
         case Stage(stage=stage, version=version):
-            open_ones = [one for one in _doubts(before, "stage", stage) if one.version not in (version, deed.before)]
-            left = [one for one in before.doubtful if one.role != "stage" or one in open_ones]
+            open_ones = [one for one in _doubts(before, "Stage", stage) if one.version not in (version, deed.before)]
+            left = [one for one in before.doubtful if one.role != "Stage" or one in open_ones]
             return {"stage": GivenAlias(alias=stage, version=version), "doubtful": left}
         case Tag() | Approve():
             said = ToldOutcome(fingerprint=deed.fingerprint, at=deed.at)
@@ -118,7 +121,7 @@ def _news(before: Written, deed: Deed) -> dict[str, object]:
 
 def _is_open(known: Written) -> bool:
     """Whether a challenger's alias may be there."""
-    return known.challenger is not None or any(one.role == "challenger" for one in known.doubtful)
+    return known.challenger is not None or any(one.role == "Challenger" for one in known.doubtful)
 
 
 def _doubts(known: Written, role: str, alias: str) -> list[Doubt]:
@@ -187,7 +190,7 @@ def _pointing(known: Written, role: Role, alias: str | None, holders: _Holders) 
         return
     version = next(iter(holders))
     given = known.champion if role == "champion" else known.challenger
-    if given != GivenAlias(alias=alias, version=version) or _doubts(known, role, alias):
+    if given != GivenAlias(alias=alias, version=version) or _doubts(known, _OF_ROLE[role], alias):
         yield Point(known.name, role, alias, version)
 
 
@@ -197,7 +200,7 @@ def _staging(known: Written, stage: str | None, holders: _Holders) -> Iterator[D
         return
     version, given = next(iter(holders)), known.stage
     before = given.version if given is not None and given.alias == stage and given.version != version else None
-    doubts = _doubts(known, "stage", stage)
+    doubts = _doubts(known, "Stage", stage)
     others = [one.version for one in doubts if one.version not in (version, before)]
     if given != GivenAlias(alias=stage, version=version) or (doubts and not others):
         yield Stage(known.name, stage, version, before)
@@ -207,7 +210,7 @@ def _staging(known: Written, stage: str | None, holders: _Holders) -> Iterator[D
 def _releasing(known: Written, alias: str | None, holders: _Holders) -> Iterator[Deed]:
     """A challenger's alias that is over, or that has another name by now, of what it was given to and may have been."""
     given = [known.challenger] if known.challenger is not None else []
-    may = [GivenAlias(alias=one.alias, version=one.version) for one in known.doubtful if one.role == "challenger"]
+    may = [GivenAlias(alias=one.alias, version=one.version) for one in known.doubtful if one.role == "Challenger"]
     for one in [*given, *(other for other in may if other not in given)]:
         if not holders or one.alias != alias:
             yield Release(known.name, "challenger", one.alias, one.version)
@@ -218,7 +221,9 @@ def _outcome(asked: WriteBack, one: _End) -> Tag | Approve | None:
     what, end = one.what, one.end
     if asked.tags is not None:
         record = _record(one, asked.evidence)
-        return Tag(what.model, what.version, record, _fingerprint(record), end.at)
+        # of MLflow's names, as releases before had it: what they told needs no other
+        fingerprint = _fingerprint({f"{meta.GROUP}/{name}": text for name, text in record.items()})
+        return Tag(what.model, what.version, record, fingerprint, end.at)
     if asked.approval is not None and end.result in _VERDICTS:
         approved = _VERDICTS[end.result]
         # Another address is no news of the verdict, over which somebody may have decided otherwise since.

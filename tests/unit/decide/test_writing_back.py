@@ -167,6 +167,13 @@ def test_the_outcome_is_in_the_tags_of_its_version_with_what_shows_it() -> None:
     }
 
 
+def test_what_was_told_by_the_release_before_is_not_told_again() -> None:
+    """Its fingerprint was of MLflow's names."""
+    (deed,) = telling(WriteBack(tags="Outcome"), [says(2, None, ended(2, at=5))], []).deeds
+    assert isinstance(deed, Tag)
+    assert deed.fingerprint == "ecf2979cabfd2639"
+
+
 def test_the_address_of_the_evidence_is_filled_in_and_told_with_the_outcome() -> None:
     at = "https://grafana/d/r?ns={namespace}&rollout={rollout}&rev={revision}&to={at}&again={revision}"
     asked = WriteBack(tags="Outcome", evidence=at)

@@ -45,15 +45,17 @@ Alias = Annotated[
     AfterValidator(_is_free),
     Field(json_schema_extra=validations(_FREE)),
 ]
-_PLACE = r"[^\x00-\x20\x7f{}]*"
+_NAMED = r"\{(namespace|rollout|revision|at)\}"
+_LETTER = r"[^\x00-\x20\x7f{}]"
+_OF_HOST = r"[^\x00-\x20\x7f{}/?#@]"
 EvidenceAddress = Annotated[
     str,
     StringConstraints(
-        pattern=rf"^https?://[^\x00-\x20\x7f{{}}/]+{_PLACE}(\{{(namespace|rollout|revision|at)\}}{_PLACE})*$",
-        max_length=512,
+        pattern=rf"^https?://{_OF_HOST}({_OF_HOST}|{_NAMED})*([/?#]({_LETTER}|{_NAMED})*)?$", max_length=512
     ),
 ]
-"""An address with names in braces where those of a rollout go."""
+"""An address with names in braces where those of a rollout go, and without a user, whose password everybody who reads
+the registry would see."""
 RegistryVersion = Annotated[str, StringConstraints(max_length=64)]
 
 
@@ -106,7 +108,7 @@ class GivenAlias(ApiModel):
 class Doubt(GivenAlias):
     """An alias or a stage that was being given or taken away when the registry broke off: it may have taken that."""
 
-    role: Literal["champion", "challenger", "stage"]
+    role: Literal["Champion", "Challenger", "Stage"]
     """What it is for."""
 
 
@@ -130,7 +132,9 @@ class Written(ApiModel):
     """The alias of what is being rolled out."""
     stage: GivenAlias | None = None
     """The stage of what is stable."""
-    doubtful: Annotated[list[Doubt], Field(max_length=MOST_DOUBTS)] = Field(default_factory=list)
+    doubtful: Annotated[
+        list[Doubt], Field(max_length=MOST_DOUBTS, json_schema_extra={"x-kubernetes-list-type": "atomic"})
+    ] = Field(default_factory=list)
     """What the registry was told and has not acknowledged, the newest last. It is told anew until it does."""
     outcomes: Annotated[dict[RegistryVersion, ToldOutcome], Field(max_length=MOST_OUTCOMES)] = Field(
         default_factory=dict
