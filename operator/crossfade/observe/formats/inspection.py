@@ -14,7 +14,8 @@ log = logging.getLogger(__name__)
 
 FAULT: Final = "could not be looked at because of a fault in the operator; see its log"
 _STEPS: Final = 10_000_000
-"""Opcodes of all pickles of a model: some ten seconds. Few models have more than a thousandth of it."""
+"""Opcodes of all pickles of a model, and bytes of numbers in its ONNX files: some ten seconds. Few models have more
+than a thousandth of it."""
 _SAID: Final[dict[Verdict, Literal["None", "Known", "Unreadable", "Unsafe"]]] = {
     Verdict.SAFE: "None",
     Verdict.KNOWN: "Known",
