@@ -75,7 +75,9 @@ class Inspection:
         )
 
     def signature(self) -> Signature | None:
-        """What the model takes and gives, where all its files of a format that says so say the same."""
+        """What goes into the model and comes out, where it is of one format that says so and all files say the same."""
+        if {kind for report in self._reports.values() for kind in report.formats} != {"ONNX"}:
+            return None
         first, *others = self._signatures.values() or (None,)
         return first if all(one == first for one in others) else None
 

@@ -76,6 +76,15 @@ def test_files_that_say_different_things_say_nothing_together() -> None:
     assert signature(*[PLAIN] * 129) is None
 
 
+def test_what_is_beside_other_models_does_not_speak_for_them() -> None:
+    inspection = Inspection()
+    written(inspection, "artifacts/tokenizer.onnx", PLAIN)
+    written(inspection, "README.md", b"what it is")
+    assert inspection.signature() == signature(PLAIN)
+    written(inspection, "python_model.pkl", b"\x80\x04N.")
+    assert inspection.signature() is None
+
+
 def test_a_file_that_begins_again_counts_as_it_came_at_last() -> None:
     inspection = Inspection()
     written(inspection, "model.onnx", ALL_KINDS)
