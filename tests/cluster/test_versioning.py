@@ -37,13 +37,14 @@ async def test_a_version_that_breaks_callers_is_refused_while_the_one_before_ser
     bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess]
 ) -> None:
     start_operator(endpoint.namespace)
-    first, broken, major = (
+    first, broken, trained, major = (
         stored(endpoint, "1.0.0", "age", "city"),
         stored(endpoint, "1.1.0", "age"),
+        stored(endpoint, "1.2.0", "age", "city"),
         stored(endpoint, "2.0.0", "age"),
     )
     told = {}
-    for version in (first, broken, major):
+    for version in (first, broken, trained, major):
         await endpoint.create(version)
         name = version["metadata"]["name"]
         told[name] = await endpoint.recorder.until("ModelVersion", name, is_judged, 60)
@@ -61,5 +62,6 @@ async def test_a_version_that_breaks_callers_is_refused_while_the_one_before_ser
     assert verdicts == {
         first["metadata"]["name"]: "First",
         broken["metadata"]["name"]: "Broken",
+        trained["metadata"]["name"]: "Kept",
         major["metadata"]["name"]: "Kept",
     }

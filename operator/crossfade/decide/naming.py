@@ -43,7 +43,7 @@ def _suffix(name: str, spec: ModelVersionSpec) -> list[str] | None:
         return []
     spelled, said = _dashed(_spelled(spec.version)), _dashed(name)
     for start in (f"{spec.model_name}-v{spelled}", f"{spec.model_name}-{spelled}"):
-        if said == start or said.startswith(f"{start}-"):
+        if said == start or (said.startswith(f"{start}-") and name[len(start)] == "-"):
             return [word for word in said[len(start) :].split("-") if word]
     return None
 

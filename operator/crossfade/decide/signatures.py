@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from crossfade.api.v1alpha1.facts import MOST_COLUMNS, Column, Signature
 
-_UNSAID: Final = frozenset({None, "array", "map", "object"})
+_UNSAID: Final = frozenset({None, "array", "map", "object", "tensor"})
 """Types that do not say what they hold."""
 _Kind = Literal["input", "output", "parameter"]
 

@@ -1,12 +1,11 @@
 """Signatures, and how MLflow writes them in an `MLmodel` file: columns, tensors and parameters.
 
-Nothing here can fail: what is not as expected is left out.
+Nothing here can fail: what is not as expected is left out, and not taken for nothing.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from typing import Any, Final
 
 from crossfade.api.v1alpha1.facts import MOST_COLUMNS, Column, Signature
@@ -22,18 +21,25 @@ _PLAIN: Final = re.compile(r"[\w.-]+")
 def signature_of(model: dict[str, Any]) -> Signature | None:
     """What the file says goes in and comes out; None where it says nothing of either."""
     said = member(model, "signature")
+    parameters = _listed(said.get("params"))
     return signature(
-        inputs=list(_columns(said.get("inputs"))),
-        outputs=list(_columns(said.get("outputs"))),
-        parameters=[{**one, "presence": "Optional"} for one in _columns(said.get("params"))],
+        inputs=_columns(_listed(said.get("inputs"))),
+        outputs=_columns(_listed(said.get("outputs"))),
+        parameters=None if parameters is None else [{**one, "presence": "Optional"} for one in _columns(parameters)],
     )
 
 
-def signature(**told: list[dict[str, Any]]) -> Signature | None:
-    """What a model's files say, by the kind of column; None where there is neither input nor output. As much as there
-    is room for is listed, and if that is not all of it, there is a digest of all."""
-    if not told["inputs"] and not told["outputs"]:
+def signature(
+    *, inputs: list[dict[str, Any]], outputs: list[dict[str, Any]], parameters: list[dict[str, Any]] | None
+) -> Signature | None:
+    """What a model's files say, by the kind of column; None where there is neither input nor output. `parameters` is
+    None where they cannot be read. As much as there is room for is listed, and if that is not all of it, there is a
+    digest of all."""
+    if not inputs and not outputs:
         return None
+    told = {"inputs": inputs, "outputs": outputs}
+    if parameters is not None:
+        told["parameters"] = parameters
     listed = {kind: [Column.model_validate(one) for one in columns] for kind, columns in told.items()}
     found = Signature.model_validate({"origin": "Artifact", **listed})
     shown = {kind: [one.model_dump() for one in getattr(found, kind)] for kind in told}
@@ -45,21 +51,31 @@ def _digest(told: object) -> str:
     return "sha256:" + hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def _columns(text: object) -> Iterator[dict[str, Any]]:
-    """MLflow keeps a list in a text: columns of a table, or tensors."""
+def _listed(text: object) -> list[Any] | None:
+    """MLflow keeps a list in a text: columns of a table, or tensors. None where it is something else."""
     try:
-        listed = json.loads(text) if isinstance(text, str) else None
+        listed = json.loads(text) if isinstance(text, str) else text
     except (ValueError, RecursionError):
-        return
-    for place, said in enumerate(listed if isinstance(listed, list) else ()):
-        if isinstance(said, dict):
-            name = said.get("name")
-            yield {
-                "name": name if isinstance(name, str) and name else str(place),
-                "type": _type(said),
-                "shape": _shape(said),
-                "presence": "Optional" if _may_be_left_out(said) else "Required",
-            }
+        return None
+    if listed is None:
+        return []
+    return listed if isinstance(listed, list) and isinstance(text, str) else None
+
+
+def _columns(listed: list[Any] | None) -> list[dict[str, Any]]:
+    return [_column(place, said if isinstance(said, dict) else {}) for place, said in enumerate(listed or ())]
+
+
+def _column(place: int, said: dict[str, Any]) -> dict[str, Any]:
+    """Without a type where its shape is none, so that nobody takes it for known."""
+    name, shape = said.get("name"), member(said, "tensor-spec").get("shape", said.get("shape"))
+    sizes = isinstance(shape, list) and all(isinstance(size, int) for size in shape)
+    return {
+        "name": name if isinstance(name, str) and name else str(place),
+        "type": _type(said) if sizes or shape is None else None,
+        "shape": json.dumps(shape) if sizes else None,
+        "presence": "Optional" if _may_be_left_out(said) else "Required",
+    }
 
 
 def _may_be_left_out(said: dict[str, Any]) -> bool:
@@ -95,8 +111,3 @@ def _property(name: str, said: dict[str, Any], depth: int) -> str | None:
     inner = _spelled(said, depth + 1)
     shown = name if _PLAIN.fullmatch(name) else json.dumps(name)
     return f"{shown}{'?' if _may_be_left_out(said) else ''}:{inner}" if inner else None
-
-
-def _shape(said: dict[str, Any]) -> str | None:
-    found = member(said, "tensor-spec").get("shape", said.get("shape"))
-    return json.dumps(found) if isinstance(found, list) and all(isinstance(size, int) for size in found) else None

@@ -71,8 +71,8 @@ async def measure(artifacts: Artifacts, uri: str, keep: Collection[str] = (), lo
             files = await stream_all(artifacts, uri, listed, nowhere)
         except DigestMismatch as failure:  # nothing was promised yet, so other bytes may come another time
             raise SourceError(str(failure)) from None
-    weights = [file for file in files if not is_packaging(file.path)]
-    return replace(_measured(files), kept=nowhere.content(), weights=mvd1(weights) if weights else None)
+    measured = await asyncio.to_thread(_told_apart, files)
+    return replace(measured, kept=nowhere.content())
 
 
 async def fetch(
@@ -132,13 +132,17 @@ async def _listed(artifacts: Artifacts, uri: str) -> Sequence[StoredFile]:
     found = await artifacts.files(uri)
     if len(found) > MOST_FILES:
         raise SourceError(f"the model at {uri!r} has more than {MOST_FILES} files; pack them", retry=False)
-    plain = [file for file in found if file.archive is None]
+    await asyncio.to_thread(_require_model, found)
+    return found
+
+
+def _require_model(listed: Sequence[StoredFile]) -> None:
+    plain = [file for file in listed if file.archive is None]
     with refused():
-        if plain or not found:
+        if plain or not listed:
             mvd1(File(file.path, file.size, "") for file in plain)
         for file in plain:
             not_staging(safe_path(file.path))
-    return found
 
 
 class _Nowhere:
@@ -199,6 +203,12 @@ def _on_disk(folder: Path) -> Iterator[File]:
 def _measured(files: Sequence[File]) -> Measured:
     with refused():
         return Measured(mvd1(files), len(files), sum(file.size for file in files))
+
+
+def _told_apart(files: Sequence[File]) -> Measured:
+    """The digest of all of them, and that of those which are not packaging."""
+    weights = [file for file in files if not is_packaging(file.path)]
+    return replace(_measured(files), weights=mvd1(weights) if weights else None)
 
 
 def _require(found: Measured, digest: str, what: str) -> Measured:

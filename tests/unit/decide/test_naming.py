@@ -42,6 +42,8 @@ def test_names_by_the_convention(name: str, version: str) -> None:
         "fraud-detector",
         "fraud-detector-3.2",
         "fraud-detector-3.2.11",
+        "fraud-detector-3.2.1.1",
+        "fraud-detector-v3-2-1.prod",
         "fraud-detector-3.2.1rc1",
         "fraud-detector-vv3.2.1",
         "fraud-3.2.1",

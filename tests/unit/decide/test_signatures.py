@@ -96,7 +96,11 @@ def test_what_is_new_and_breaks_nobody(after: Signature, clauses: list[str]) -> 
         (signature(parameters=None), signature(), "no parameters are recorded of that one"),
         *(
             (with_inputs({**AGE, "type": one}), with_inputs({**AGE, "type": other}), "the input 'age' has a type that")
-            for one, other in ((None, None), ("array", "array"), ("object", "object{a:double}"), ("double", None))
+            for one, other in (
+                *((kind, kind) for kind in (None, "array", "tensor")),
+                ("object", "object{a:double}"),
+                ("double", None),
+            )
         ),
         (signature(digest=DIGEST), signature(digest=OTHER), "signatures have more columns than are recorded"),
         (signature(digest=DIGEST), signature(), "signatures have more columns than are recorded"),

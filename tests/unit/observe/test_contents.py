@@ -230,6 +230,18 @@ def test_a_type_that_is_not_said_to_its_end_says_its_kind_alone() -> None:
     assert found == ["array", 'object{"a,b":long}', "object", "array", None]
 
 
+def test_what_is_said_and_not_understood_is_not_taken_for_nothing() -> None:
+    tensor = {"name": "a", "type": "tensor"}
+    shapes: list[object] = [[-1, "n"], "n", {}, [[]]]
+    for shape in shapes:
+        odd = {**tensor, "tensor-spec": {"dtype": "float32", "shape": shape}}
+        assert signature({"inputs": json.dumps([odd])}).inputs[0].type is None
+    found = signature({"inputs": json.dumps([{"name": "a", "type": "long"}, 7]), "params": "[{"})
+    assert [(one.name, one.type) for one in found.inputs] == [("a", "long"), ("1", None)]
+    assert found.parameters is None
+    assert signature({"inputs": json.dumps([tensor]), "params": "null"}).parameters == []
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
     lambda inner: (

@@ -139,7 +139,7 @@ class Signature(ApiModel):
     outputs: Columns = Field(default_factory=list)
     """What an answer holds."""
     parameters: Columns | None = None
-    """What a request may set beside its inputs; left out by operators that did not look."""
+    """What a request may set beside its inputs; left out where nobody looked, or it could not be read."""
     digest: Sha256 | None = None
     """SHA-256 of all that was said, where not all of it is listed above word for word, or a list is full."""
 

@@ -14,7 +14,8 @@ log = logging.getLogger(__name__)
 
 FAULT: Final = "could not be looked at because of a fault in the operator; see its log"
 _STEPS: Final = 10_000_000
-"""Opcodes of all pickles of a model: some ten seconds. Few models have more than a thousandth of it."""
+"""Opcodes of all pickles of a model, and bytes of numbers in its ONNX files: some ten seconds. Few models have more
+than a thousandth of it."""
 _SAID: Final[dict[Verdict, Literal["None", "Known", "Unreadable", "Unsafe"]]] = {
     Verdict.SAFE: "None",
     Verdict.KNOWN: "Known",
@@ -74,7 +75,9 @@ class Inspection:
         )
 
     def signature(self) -> Signature | None:
-        """What the model takes and gives, where all its files of a format that says so say the same."""
+        """What goes into the model and comes out, where it is of one format that says so and all files say the same."""
+        if {kind for report in self._reports.values() for kind in report.formats} != {"ONNX"}:
+            return None
         first, *others = self._signatures.values() or (None,)
         return first if all(one == first for one in others) else None
 

@@ -20,8 +20,15 @@ _LONGEST_NAME: Final = 4096
 _LONGEST_COLUMN: Final = 1 << 16
 _MOST_COLUMNS: Final = 4096
 _MOST_INITIALIZERS: Final = 16_384
+_MOST_HELD: Final = 1 << 20
+"""Bytes of inputs, outputs and names of weights."""
 _DEEPEST: Final = 16
 _SIGNED: Final = 1 << 63
+_TENSOR, _SEQUENCE, _MAP, _SPARSE, _OPTIONAL = 1, 4, 5, 8, 9
+_TENSORS: Final = (_TENSOR, _SPARSE)
+_HELD: Final = {_SEQUENCE: 1, _MAP: 2, _OPTIONAL: 1}
+"""Where types that hold others say of which type these are."""
+_HOLDERS: Final = {_SEQUENCE: "sequence", _OPTIONAL: "optional"}
 _ELEMENTS: Final = dict(
     enumerate(
         [
@@ -39,6 +46,13 @@ class _Graph:
     inputs: list[Column] = field(default_factory=list)
     outputs: list[Column] = field(default_factory=list)
     initializers: set[bytes] = field(default_factory=set)
+    _held: int = 0
+
+    def hold(self, size: int) -> None:
+        """So many bytes more are to be held. Raises BrokenError where there is no room for them."""
+        self._held += size
+        if self._held > _MOST_HELD:
+            raise BrokenError("has longer names and types than are read")
 
 
 def interface(stream: Stream, budget: Budget) -> Pull[Signature | None]:
@@ -64,6 +78,7 @@ def _graph(stream: Stream, budget: Budget, size: int, graph: _Graph) -> Pull[Non
         if form == _BYTES and number in columns:
             if length > _LONGEST_COLUMN or len(columns[number]) >= _MOST_COLUMNS:
                 raise BrokenError("has more inputs or outputs than are read")
+            graph.hold(length)
             columns[number].append(_column((yield from stream.take(length)), budget))
         elif form == _BYTES and number == _INITIALIZER:
             yield from _initializer(stream, budget, length, graph)
@@ -79,6 +94,7 @@ def _initializer(stream: Stream, budget: Budget, size: int, graph: _Graph) -> Pu
         if (number, form) == (_TENSOR_NAME, _BYTES):
             if length > _LONGEST_NAME or len(graph.initializers) >= _MOST_INITIALIZERS:
                 raise BrokenError("has more weights than are read")
+            graph.hold(length)
             graph.initializers.add((yield from stream.take(length)))
         else:
             yield from stream.skip(length)
@@ -92,14 +108,13 @@ def _end_at(stream: Stream, end: int) -> None:
 
 def _tag(stream: Stream, budget: Budget) -> Pull[tuple[int, int, int]]:
     """Number and form of the next field, and how many bytes of it are to come."""
-    budget.spend()
-    tag = yield from _varint(stream)
+    tag = yield from _varint(stream, budget)
     form = tag & 7
     if form == _VARINT:
-        yield from _varint(stream)
+        yield from _varint(stream, budget)
         return tag >> 3, form, 0
     if form == _BYTES:
-        return tag >> 3, form, (yield from _varint(stream))
+        return tag >> 3, form, (yield from _varint(stream, budget))
     return tag >> 3, form, _fixed(form)
 
 
@@ -109,9 +124,10 @@ def _fixed(form: int) -> int:
     return _FIXED[form]
 
 
-def _varint(stream: Stream) -> Pull[int]:
+def _varint(stream: Stream, budget: Budget) -> Pull[int]:
     value = 0
     for place in range(10):
+        budget.spend()
         (byte,) = yield from stream.take(1)
         value |= (byte & 0x7F) << 7 * place
         if byte < 0x80:
@@ -129,7 +145,7 @@ def _column(content: bytes, budget: Budget) -> Column:
         if number == 1 and isinstance(value, bytes):
             name = value.decode("utf-8", "replace")
         elif number == 2 and isinstance(value, bytes):
-            kind, shape = _spelled(value, budget, 0), _shape(value, budget)
+            kind, shape = _spelled(value, budget, 0), _shape(value, budget, 0)
     return {"name": name, "type": kind, "shape": shape, "presence": "Required"}
 
 
@@ -137,31 +153,40 @@ def _spelled(content: bytes, budget: Budget, depth: int) -> str | None:
     """A TypeProto: a tensor's elements, or what holds others with what it holds; None where that is not said."""
     if depth >= _DEEPEST:
         return None
-    for number, value in _fields(content, budget):
-        inside = dict(_fields(value, budget)) if isinstance(value, bytes) else {}
-        if number in (1, 8):  # a tensor, a sparse one
-            kind = inside.get(1)
-            element = _ELEMENTS.get(kind, f"type{kind}") if isinstance(kind, int) else None
-            return f"sparse<{element}>" if element and number == 8 else element
-        if number in (4, 9):  # a sequence, something optional
-            held = inside.get(1)
-            inner = _spelled(held, budget, depth + 1) if isinstance(held, bytes) else None
-            return f"{'sequence' if number == 4 else 'optional'}<{inner}>" if inner else None
-        if number == 5:
-            key, held = inside.get(1), inside.get(2)
-            inner = _spelled(held, budget, depth + 1) if isinstance(held, bytes) else None
-            return f"map<{_ELEMENTS.get(key, key)},{inner}>" if isinstance(key, int) and inner else None
-    return None
+    number, inside = _kind(content, budget)
+    said = inside.get(1)
+    if number in _TENSORS:
+        element = _ELEMENTS.get(said, f"type{said}") if isinstance(said, int) and said else None
+        return f"sparse<{element}>" if element and number == _SPARSE else element
+    held = inside.get(_HELD[number]) if number in _HELD else None
+    inner = _spelled(held, budget, depth + 1) if isinstance(held, bytes) else None
+    if inner is None:
+        return None
+    if number in _HOLDERS:
+        return f"{_HOLDERS[number]}<{inner}>"
+    return f"map<{_ELEMENTS.get(said, said)},{inner}>" if isinstance(said, int) and said else None
 
 
-def _shape(content: bytes, budget: Budget) -> str | None:
-    """Of a tensor, `-1` for sizes that are open, whatever they are called; None of anything else, and of any rank."""
-    tensor = dict(_fields(content, budget)).get(1)
-    shape = dict(_fields(tensor, budget)).get(2) if isinstance(tensor, bytes) else None
+def _shape(content: bytes, budget: Budget, depth: int) -> str | None:
+    """Of a tensor, or of those that are held: `-1` for sizes that are open, whatever they are called; None of any
+    rank."""
+    number, inside = _kind(content, budget)
+    held = inside.get(_HELD[number]) if number in _HELD and depth < _DEEPEST else None
+    if isinstance(held, bytes):
+        return _shape(held, budget, depth + 1)
+    shape = inside.get(2) if number in _TENSORS else None
     if not isinstance(shape, bytes):
         return None
     sizes = [_size(one, budget) for number, one in _fields(shape, budget) if number == 1 and isinstance(one, bytes)]
     return f"[{', '.join(str(size) for size in sizes)}]"
+
+
+def _kind(content: bytes, budget: Budget) -> tuple[int, dict[int, int | bytes]]:
+    """Which kind of type it is, by its field, and what is said of it."""
+    for number, value in _fields(content, budget):
+        if isinstance(value, bytes) and (number in _TENSORS or number in _HELD):
+            return number, dict(_fields(value, budget))
+    return 0, {}
 
 
 def _size(dimension: bytes, budget: Budget) -> int:
@@ -175,13 +200,12 @@ def _fields(content: bytes, budget: Budget) -> Iterator[tuple[int, int | bytes]]
     stream.give(content)
     stream.ended = True
     while stream.at < len(content):
-        budget.spend()
-        tag = _now(_varint(stream))
+        tag = _now(_varint(stream, budget))
         number, form = tag >> 3, tag & 7
         if form == _VARINT:
-            yield number, _now(_varint(stream))
+            yield number, _now(_varint(stream, budget))
         elif form == _BYTES:
-            yield number, _now(stream.take(_now(_varint(stream))))
+            yield number, _now(stream.take(_now(_varint(stream, budget))))
         else:
             _now(stream.skip(_fixed(form)))
 

@@ -99,7 +99,7 @@ class Scan:
         if head.startswith(CLOSED):
             self._tell(Verdict.UNREADABLE, "is packed as it cannot be looked into")
         if self._inside < _MOST_INSIDE:
-            self._reading = self._interface() if found == "ONNX" and not self._inside else self._opened(head)
+            self._reading = self._opened(head)
         elif head.startswith(LOCAL) or unpacking(head) is not None:
             self._tell(Verdict.UNREADABLE, f"is packed more than {_MOST_INSIDE} times")
         if found == "HDF5":
@@ -120,7 +120,8 @@ class Scan:
         if (packing := unpacking(head)) is not None:
             make, self._surely = packing
             return self._unpacked(make)
-        return None
+        # last, as archives can be made that read as ONNX
+        return self._interface() if "ONNX" in self.report.formats and not self._inside else None
 
     def _further(self, piece: bytes) -> None:
         if self._reading is not None:

@@ -5,6 +5,7 @@ import io
 import pickle
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -171,3 +172,30 @@ def test_texts_and_weights_are_no_pickles() -> None:
     ):
         found = looked_at(content, "a.txt")
         assert (found.pickle, found.formats) == ("None", []), content
+
+
+def disguised(content: bytes) -> bytes:
+    """A tar as PyTorch wrote them before its zips, whose first name reads as the fields of an ONNX file."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        archive.addfile(tarfile.TarInfo("x" * 5))
+        member = tarfile.TarInfo("storages")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    packed = bytearray(buffer.getvalue())
+    graph = len(packed) - 5
+    packed[:5] = b"\x08\x07\x3a" + bytes([graph & 0x7F | 0x80, graph >> 7])
+    packed[148:156] = b" " * 8
+    packed[148:156] = b"%06o\0 " % sum(packed[:512])
+    return bytes(packed)
+
+
+@pytest.mark.parametrize("piece_bytes", [None, 100])
+def test_an_archive_that_reads_as_onnx_as_well_hides_nothing(piece_bytes: int | None, canary: Path) -> None:
+    content, told = corpus(str(canary))["a call of protocol 0"]
+    packed = disguised(content)
+    with tarfile.open(fileobj=io.BytesIO(packed), encoding="latin-1") as archive:
+        assert archive.getnames()[1:] == ["storages"]
+    found = looked_at(packed, "model", piece_bytes)
+    assert "ONNX" in found.formats
+    assert (found.pickle, told in found.imports) == ("Unsafe", True), found

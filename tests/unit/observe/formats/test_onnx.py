@@ -1,5 +1,6 @@
 """Would catch an ONNX file whose inputs or outputs are misread, or one that is read for ever."""
 
+import tracemalloc
 from io import BytesIO
 from pathlib import Path
 
@@ -28,8 +29,15 @@ NAMED = part(1, b"x")
 TENSOR = part(2, part(1, b"\x08\x01"))
 
 
+class Nowhere(BytesIO):
+    """Takes bytes and holds none of them."""
+
+    def write(self, piece: bytes) -> int:  # type: ignore[override]
+        return len(piece)
+
+
 def written(inspection: Inspection, path: str, content: bytes, piece_bytes: int = 1 << 20) -> None:
-    file = inspection.create(path, len(content), BytesIO())
+    file = inspection.create(path, len(content), Nowhere())
     for at in range(0, len(content), piece_bytes):
         file.write(content[at : at + piece_bytes])
     file.close()
@@ -55,7 +63,7 @@ def test_what_onnx_itself_writes(piece_bytes: int) -> None:
     assert [(one.name, one.type, one.shape) for one in found.outputs] == [
         ("label", "int64", "[]"),
         ("probabilities", "sequence<map<int64,float>>", None),
-        ("maybe", "optional<bool>", None),
+        ("maybe", "optional<bool>", "[1]"),
     ]
     assert (found.origin, found.parameters, found.digest) == ("Artifact", [], None)
 
@@ -66,6 +74,15 @@ def test_files_that_say_different_things_say_nothing_together() -> None:
     assert signature(PLAIN, b"\x08\x0e" + part(7, part(11, NAMED)[:-1])) is None
     assert signature() is None
     assert signature(*[PLAIN] * 129) is None
+
+
+def test_what_is_beside_other_models_does_not_speak_for_them() -> None:
+    inspection = Inspection()
+    written(inspection, "artifacts/tokenizer.onnx", PLAIN)
+    written(inspection, "README.md", b"what it is")
+    assert inspection.signature() == signature(PLAIN)
+    written(inspection, "python_model.pkl", b"\x80\x04N.")
+    assert inspection.signature() is None
 
 
 def test_a_file_that_begins_again_counts_as_it_came_at_last() -> None:
@@ -109,6 +126,48 @@ def test_what_is_no_graph_is_given_up(graph: bytes) -> None:
 def test_reading_ends_after_so_many_fields_however_small_they_are() -> None:
     with pytest.raises(SpentError):
         read(part(7, b"\x08\x00" * 5000 + part(11, NAMED)))
+
+
+def test_numbers_cost_by_their_bytes() -> None:
+    wide = b"\x88" + b"\x80" * 8 + b"\x00" + b"\x80" * 9 + b"\x01"
+    assert read(part(7, wide * 20 + part(11, NAMED))) is not None
+    with pytest.raises(SpentError):
+        read(part(7, wide * 60 + part(11, NAMED)))
+
+
+@pytest.mark.parametrize(
+    "one", [part(11, part(1, b"\xf0\x9f\x98\x80" + b"\xff" * 60_000)), part(5, part(8, b"%04d" + b"x" * 4000))]
+)
+def test_whatever_a_file_says_little_of_it_is_held(one: bytes) -> None:
+    many = b"".join(one.replace(b"%04d", b"%04d" % count) for count in range((32 << 20) // len(one)))
+    content = b"\x08\x0e" + part(7, many)
+    tracemalloc.start()
+    try:
+        assert signature(content, piece_bytes=1 << 16) is None
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 8 << 20
+
+
+@pytest.mark.parametrize("holder", [1, 4, 5, 8, 9])
+def test_the_shape_of_what_is_in_others_is_one_too(holder: int) -> None:
+    def of(size: int) -> Signature | None:
+        tensor = b"\x08\x01" + part(2, part(1, number(1 << 3) + number(size)))
+        inner = tensor if holder in (1, 8) else b"\x08\x07" * (holder == 5) + part(1 + (holder == 5), part(1, tensor))
+        denotation = part(6, b"IMAGE")
+        return read(part(7, part(11, NAMED + part(2, denotation + part(holder, inner)))))
+
+    found = of(3)
+    assert found is not None
+    assert found.inputs[0].shape == "[3]"
+    assert found != of(4)
+
+
+def test_elements_that_are_said_to_be_none_are_not_said() -> None:
+    found = read(part(7, part(11, NAMED + part(2, part(1, b"\x08\x00")))))
+    assert found is not None
+    assert found.inputs[0].type is None
 
 
 def test_types_that_are_in_one_another_without_end_are_not_said() -> None:
