@@ -7,6 +7,7 @@ from crossfade.api.conditions import Reason
 from crossfade.doctor.facts import Facts, condition, counted, listed, place, shown
 from crossfade.doctor.finding import Finding, fault, ok, unseen, warning
 from crossfade.doctor.operators import operators_of
+from crossfade.doctor.rollouts import rollouts_of
 from crossfade.model.access import WAYS_IN
 from crossfade.model.moments import moment
 from crossfade.ports import Object
@@ -97,10 +98,14 @@ def _keys(facts: Facts, raw: Object) -> Finding | None:
 def standing(facts: Facts) -> Iterator[Finding]:
     """What stands still until a person changes something, with its own sentence, and what nobody looks at."""
     found, count = list[Finding](), 0
+    read = {(one.namespace, one.name) for one in rollouts_of(facts)}
     for plural, kind in _WATCHED.items():
         for raw in facts.all(plural):
             count += 1
             finding = _standing(facts, kind, raw)
+            if finding is None and plural == "rollouts" and place(raw) not in read:
+                seen = f"Rollout {shown(raw)} has a `spec` that this program cannot read, and no other check has it"
+                finding = unseen(seen, "use the program of the release of the operator and its kinds")
             found += [finding] if finding else []
     yield from found or [ok(f"nothing stands still, of {counted(count, 'object')}")]
 

@@ -163,3 +163,9 @@ def test_a_stage_that_the_class_cannot_do_is_named() -> None:
     found = the(cluster, "routes")
     assert "needs HTTPRouteRequestMirror" in found.seen
     assert found.cure.startswith("take `shadow` out of the stage copy")
+
+
+def test_a_listener_by_selector_that_has_none_selects_nobody_and_ends_nothing() -> None:
+    cluster = FakeCluster()
+    cluster.objects["gateways"] = [gateway(admits={"from": "Selector"})]
+    assert "kubectl label namespace ml" in the(cluster, "routes").cure

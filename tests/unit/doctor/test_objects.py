@@ -109,3 +109,9 @@ def test_what_others_have_labelled_is_none_of_ours() -> None:
     cluster = FakeCluster()
     cluster.objects["services"].append({"metadata": labelled("x", "ml", **{"crossfade.dev/rollout": "gone"})})
     assert told(cluster, "leftovers")[0].level is Level.OK
+
+
+def test_a_rollout_whose_spec_cannot_be_read_is_not_passed_over() -> None:
+    cluster = FakeCluster()
+    cluster.objects["rollouts"][0]["spec"]["strategy"] = {"stages": [{"name": "tenth", "weight": "a tenth"}]}
+    assert "Rollout ml/fraud has a `spec` that this program cannot read" in the(cluster, "standing", Level.UNSEEN).seen
