@@ -57,9 +57,9 @@ class Operator:
 
     @property
     def lease(self) -> tuple[str, str] | None:
-        """Namespace and name of the Lease that it is to hold."""
+        """Namespace and name of the Lease that it is to hold; `$(…)` is the own namespace, as the chart has it."""
         namespace, _, name = self.env.get("CROSSFADE_LEASE", "").partition("/")
-        return (namespace, name) if name else None
+        return (self.namespace if namespace.startswith("$(") else namespace, name) if name else None
 
     def __str__(self) -> str:
         """As in sentences."""

@@ -153,3 +153,9 @@ def test_who_installed_without_helm_is_not_sent_to_helm() -> None:
     cluster.objects["operators"] = [plain]
     cluster.denied = {("patch", "services")}
     assert the(cluster, "rights").cure.startswith("kubectl apply --server-side -f deploy/install.yaml")
+
+
+def test_a_lease_in_the_namespace_of_the_pods_is_found_there() -> None:
+    cluster = FakeCluster()
+    cluster.objects["operators"] = [operator(CROSSFADE_LEASE="$(CROSSFADE_LEASE_NAMESPACE)/crossfade")]
+    assert "by Lease crossfade-system/crossfade" in told(cluster, "leader")[0].seen
