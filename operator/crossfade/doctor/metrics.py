@@ -33,12 +33,9 @@ def answering(facts: Facts) -> Iterator[Finding]:
     for one in facts.prometheuses:
         called = f"Prometheus at {one.address}"
         if one.trouble and one.gone:
-            yield fault(f"{called}: {one.trouble}", _HOLD, "correct `prometheus.address` in the chart's values")
+            yield fault(f"{called}: {one.trouble}", _HOLD, f"correct {_field(one)} in the chart's values")
         elif one.trouble:
-            yield unseen(
-                f"{called}, asked {one.way}: {one.trouble}",
-                "run it where that address is reached, or give an address that is by --prometheus",
-            )
+            yield unseen(f"{called}, asked {one.way}: {one.trouble}", _way_to(one))
         elif abs(one.off) > _MOST_OFF:
             yield fault(f"{called} has {_clock(one)}", f"{_HOLD}; nothing is read from it", _NTP)
         elif abs(one.off) > _SOME_OFF:
@@ -47,6 +44,21 @@ def answering(facts: Facts) -> Iterator[Finding]:
             yield ok(f"{called} answers, asked {one.way}, by a clock that is right")
     if not facts.prometheuses:
         yield unseen("no operator says which Prometheus it reads", "install the operator, or give --prometheus")
+
+
+def _field(one: PrometheusFacts) -> str:
+    return "`prometheus.address`" if one.name == DEFAULT else f"`{one.name}` of `prometheus.sources`"
+
+
+def _way_to(one: PrometheusFacts) -> str:
+    if one.name == DEFAULT:
+        return "run it where that address is reached, or give an address that is by --prometheus"
+    if one.name == ANY:
+        return "be somebody who may get it, and see whether it is as docs/prometheus.md says"
+    return (
+        f"run it where that address is reached; where only the operator is let in, Rollouts that name `{one.name}` say"
+        " `MetricsUnavailable` when it is not"
+    )
 
 
 _NTP = "set the clocks of the nodes by NTP"

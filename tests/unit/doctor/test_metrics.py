@@ -1,6 +1,7 @@
 """Would catch a Prometheus that rollouts hold for, and of which the doctor says that it is well."""
 
 import re
+from functools import partial
 from typing import Any
 
 import pytest
@@ -163,3 +164,19 @@ def test_sources_that_could_not_be_read_make_no_fault_of_who_names_one() -> None
     for prometheus in (None, "http://127.0.0.1:9090"):
         (found,) = told_of(cluster, "metrics", prometheus=prometheus)
         assert found.level is Level.UNSEEN
+
+
+def one_of_two(failure: MetricsError, address: str) -> Prometheus:
+    return Prometheus(shown=address, failure=failure if "mimir" in address else None)
+
+
+def test_the_cure_of_another_source_is_not_that_of_the_default_one() -> None:
+    listed = "- {name: mimir, address: 'https://mimir.example'}"
+    for failure, level in ((MetricsError("it did not answer"), Level.UNSEEN), (GoneError("nobody"), Level.FAULT)):
+        cluster = told_of_sources(listed)
+        cluster.prometheus = partial(one_of_two, failure)
+        cure = the(cluster, "prometheus", level).cure
+        assert ("`mimir`" in cure, "give an address" in cure, "prometheus.address" in cure) == (True, False, False)
+    cluster = told_of_sources(listed)
+    cluster.refused = {"configmaps"}
+    assert "may get" in the(cluster, "prometheus", Level.UNSEEN).cure
