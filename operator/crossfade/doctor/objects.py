@@ -181,7 +181,7 @@ def leftovers(facts: Facts) -> Iterator[Finding]:
             f"in the namespace {namespace} there are {listed(names)} of a Rollout {name} that does not exist",
             "they serve, and nobody looks after them; a Rollout of this name takes them over",
             f"when nobody calls them any more: kubectl --namespace {namespace} delete {kinds} --selector"
-            f" {meta.LABEL_ROLLOUT}={name}",
+            f" {meta.LABEL_ROLLOUT}={name},{meta.LABEL_MANAGED_BY}=crossfade",
         )
     if not left:
         yield ok("nothing is left of Rollouts that are gone")
