@@ -126,9 +126,17 @@ def _standing(facts: Facts, kind: str, raw: Object) -> Finding | None:
             f"{called} is being deleted since {deleted}",
             "its traffic is not yet handed over, or its operator is gone",
             f"have the operator run; without one, kubectl --namespace {namespace} patch {kind.lower()} {name}"
-            ' --type=merge --patch=\'{"metadata":{"finalizers":null}}\' leaves its model serving',
+            f' --type=merge --patch=\'{{"metadata":{{"finalizers":null}}}}\' ends it{_thereafter(kind, raw)}',
         )
     return _overlooked(facts, called, raw) or _held(facts, called, raw, describe)
+
+
+def _thereafter(kind: str, raw: Object) -> str:
+    """What becomes of what it serves."""
+    if kind != "Rollout":
+        return ""
+    kept = raw["spec"].get("deletionPolicy", "Orphan") == "Orphan"
+    return f", and its model {'goes on serving' if kept else 'serves no more'}"
 
 
 def _held(facts: Facts, called: str, raw: Object, describe: str) -> Finding | None:

@@ -98,7 +98,12 @@ def test_an_object_in_a_namespace_that_no_operator_serves_is_a_fault() -> None:
 def test_a_deletion_that_does_not_end_is_a_fault() -> None:
     cluster = FakeCluster()
     cluster.objects["rollouts"][0]["metadata"]["deletionTimestamp"] = stamp(NOW - 1200)
-    assert "finalizers" in the(cluster, "standing").cure
+    assert the(cluster, "standing").cure.endswith('"finalizers":null}}\' ends it, and its model goes on serving')
+    cluster.objects["rollouts"][0]["spec"]["deletionPolicy"] = "Delete"
+    assert the(cluster, "standing").cure.endswith("ends it, and its model serves no more")
+    cluster.objects["modelregistries"][0]["metadata"]["deletionTimestamp"] = stamp(NOW - 1200)
+    cluster.objects["rollouts"] = []
+    assert the(cluster, "standing").cure.endswith("ends it")
 
 
 def test_what_is_left_of_a_rollout_is_a_warning_with_the_command_that_removes_it() -> None:
