@@ -187,7 +187,11 @@ def planted(bed: ClusterHandle) -> Iterator[None]:
 PLANTED = (
     ("kinds", f"the kind {_SOURCES} is older than this program: it lacks status.lastChecked", "kubectl apply --server"),
     ("operator", f"Deployment {HERE}/second has 0 of 1 pods ready", f"kubectl --namespace {HERE} describe pods"),
-    ("operator", f"and Deployment {HERE}/second serve the same namespaces", f"helm --namespace {HERE} uninstall"),
+    (
+        "operator",
+        f"and Deployment {HERE}/second serve the same namespaces",
+        "delete deployment second",
+    ),
     ("release", f"Deployment {HERE}/second is of release 0.0.9, and this program of", "use the program of 0.0.9"),
     ("leader", f"Lease {HERE}/second of Deployment {HERE}/second does not exist", "logs --selector"),
     ("rights", f"system:serviceaccount:{HERE}:default may not", "templates/rights.yaml"),

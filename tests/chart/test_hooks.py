@@ -191,6 +191,7 @@ def test_a_monitor_takes_the_place_of_the_annotations(render: Render, monitor: s
         (('podLabels={"app.kubernetes.io/instance":"x"}',), "podLabels must not have app.kubernetes.io/instance"),
         (('extraEnv=[{"name":"CROSSFADE_NAMESPACES","value":"ml"}]',), "set namespaces instead"),
         (('extraEnv=[{"name":"CROSSFADE_LEASE","value":"a/b"}]',), "extraEnv must not have CROSSFADE_LEASE"),
+        (('extraEnv=[{"name":"CROSSFADE_LEASE_NAMESPACE","value":"a"}]',), "must not have CROSSFADE_LEASE_NAMESPACE"),
     ],
 )
 def test_values_that_contradict_each_other_are_refused_in_words(

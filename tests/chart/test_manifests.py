@@ -72,6 +72,20 @@ def test_the_base_of_kustomize_is_the_same(installed: list[Object], kubectl: Pat
     assert {"name": "CROSSFADE_PROMETHEUS_ADDRESS", "value": address} in env
 
 
+def test_an_overlay_may_take_all_of_it_to_another_namespace(kubectl: Path, tmp_path: Path) -> None:
+    """Kustomize follows `metadata.namespace` and subjects, and no text: an operator whose Lease was elsewhere than its
+    Role would never lead."""
+    (tmp_path / "base").symlink_to(INSTALL.parent)
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump({"namespace": "ops", "resources": ["base"]}))
+    command = [str(kubectl), "kustomize", "--load-restrictor=LoadRestrictionsNone", str(tmp_path)]
+    found = documents(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    (deployment,) = [one for one in found if one["kind"] == "Deployment"]
+    (role,) = [one for one in found if one["kind"] == "Role"]
+    assert {one["metadata"]["namespace"] for one in (deployment, role)} == {"ops"}
+    assert {subject["namespace"] for one in found for subject in one.get("subjects", ())} == {"ops"}
+    assert "crossfade-system" not in json.dumps(deployment)
+
+
 def patches() -> list[Object]:
     """As docs/installing.md has them."""
     page = (ROOT / "docs" / "installing.md").read_text()

@@ -136,7 +136,8 @@ def test_of_two_replicas_the_one_that_holds_the_releases_own_lease_writes(render
         assert one(found, "Deployment")["spec"]["replicas"] == replicas
         namespace, name = operator(found)["env"]["CROSSFADE_LEASE"].split("/")
         role = next(item for item in found if item["kind"] == "Role")
-        assert (role["metadata"]["namespace"], role["metadata"]["name"]) == (namespace, "crossfade-lease")
+        assert (namespace, role["metadata"]["name"]) == ("$(CROSSFADE_LEASE_NAMESPACE)", "crossfade-lease")
+        assert role["metadata"]["namespace"] == one(found, "Deployment")["metadata"]["namespace"]
         leases = {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"]}
         assert role["rules"] == [
             {**leases, "resourceNames": [name], "verbs": ["get", "update"]},
@@ -184,7 +185,9 @@ def test_every_variable_is_one_that_the_operator_reads(render: Render) -> None:
     hints = typing.get_type_hints(run, include_extras=True)
     read = {hint.__metadata__[0].envvar for name, hint in hints.items() if name != "return"}
     values = 'namespaces=["ml"]', 'mlflow.address="http://mlflow"', 'huggingFace.address="http://hub"'
-    assert operator(render(*values, _SOURCES))["env"].keys() <= read
+    env = operator(render(*values, _SOURCES))["env"]
+    assert env.keys() - {"CROSSFADE_LEASE_NAMESPACE"} <= read
+    assert env["CROSSFADE_LEASE"].startswith("$(CROSSFADE_LEASE_NAMESPACE)"), "what is not read has its use here"
 
 
 def test_nobody_but_the_operator_may_write_a_status(render: Render) -> None:

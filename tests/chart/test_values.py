@@ -1,13 +1,18 @@
 """Would catch a value that the schema does not know, lets everything pass for, or that nobody finds in values.yaml."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.chart.rendering import CHART, Object
 
+_OF_HELM = {"global", "enabled"}
+"""What Helm gives to a chart within another."""
 _OPEN = {"global", "extraVolumes[]", "extraObjects[]"}
 """What cannot be closed: Helm's own, volumes of all kinds, and objects of any kind."""
 
@@ -51,9 +56,22 @@ def test_what_values_shows_the_schema_knows_and_the_other_way_round() -> None:
         fields = _resolved(schema, node).get("properties")
         if not isinstance(found, dict) or fields is None or path in ("resources", "affinity"):
             return
-        assert fields.keys() - {"global"} == found.keys(), path
+        assert fields.keys() - (set() if path else _OF_HELM) == found.keys(), path
         for name, below in found.items():
             compare(fields[name], below, f"{path}.{name}".removeprefix("."))
 
     compare(schema, values, "")
-    assert schema["properties"].keys() - {"global"} == values.keys()
+    assert schema["properties"].keys() - _OF_HELM == values.keys()
+
+
+def test_a_chart_of_charts_may_have_it_on_a_condition(helm_program: Path, tmp_path: Path) -> None:
+    """Helm gives the value of `condition: crossfade.enabled` to the chart as well."""
+    shutil.copytree(CHART, tmp_path / "charts" / "crossfade")
+    needed = [{"name": "crossfade", "version": "0.1.0", "condition": "crossfade.enabled"}]
+    chart = {"apiVersion": "v2", "name": "platform", "version": "1.0.0", "dependencies": needed}
+    (tmp_path / "Chart.yaml").write_text(yaml.safe_dump(chart))
+    for enabled in ("true", "false"):
+        command = [str(helm_program), "template", "p", str(tmp_path), f"--set=crossfade.enabled={enabled}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert ("kind: Deployment" in done.stdout) is (enabled == "true")

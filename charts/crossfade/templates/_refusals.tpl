@@ -24,7 +24,7 @@
 {{- if hasKey $values .name -}}
 {{- fail (printf "extraEnv must not have %s: set %s instead" .name (get $values .name)) -}}
 {{- end -}}
-{{- if has .name (list "CROSSFADE_LEASE" "CROSSFADE_HEALTH_PORT") -}}
+{{- if has .name (list "CROSSFADE_LEASE" "CROSSFADE_LEASE_NAMESPACE" "CROSSFADE_HEALTH_PORT") -}}
 {{- fail (printf "extraEnv must not have %s: it must be what the chart's other objects have" .name) -}}
 {{- end -}}
 {{- end -}}

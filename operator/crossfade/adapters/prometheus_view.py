@@ -20,6 +20,10 @@ _MOST_BYTES = 16 << 20
 _OF_THE_QUERY = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
+class _RefusedError(MetricsError):
+    """The query was not taken."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Service:
     """A Service of the cluster; `way` is how the API server's proxy calls what is behind it."""
@@ -73,6 +77,8 @@ class PrometheusView:
         """See doctor.ports.Queries."""
         try:
             return float((await self._ask("time()"))["data"]["result"][1])
+        except _RefusedError:
+            raise GoneError("it refuses `time()`: see whether http or https is right, and the path") from None
         except (KeyError, TypeError, ValueError, IndexError):
             raise GoneError("what answers does not speak Prometheus's API") from None
 
@@ -93,7 +99,7 @@ class PrometheusView:
             return await self._reader.read(f"{service.proxy}/api/v1/query", {"query": expression})
         except ClusterError as failure:
             if failure.status in _OF_THE_QUERY:
-                raise MetricsError("it refused the selector") from None
+                raise _RefusedError("it refused the selector") from None
             nobody = await self._nobody(service, failure)
         if not self._may_be_public or not isinstance(nobody, GoneError):
             raise nobody
@@ -128,17 +134,20 @@ class PrometheusView:
         except (SourceError, httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError, ValueError) as failure:
             raise MetricsError(f"it cannot be reached from here: {type(failure).__name__}") from None
         if response.status_code in _OF_THE_QUERY:
-            raise MetricsError("it refused the selector")
+            raise _RefusedError("it refused the selector")
         if response.status_code != HTTPStatus.OK or answer.get("status") != "success":
             raise GoneError(f"it {refusal(response.status_code, answer)}")
         return answer
 
 
 def _service_of(address: str) -> _Service | None:
-    """The Service that the address means; None for one that is no Service's."""
-    parts = urlsplit(address)
-    match = _SERVICE.fullmatch(parts.hostname or "")
+    """The Service that the address means; None for one that is no Service's, or no address."""
+    try:
+        parts = urlsplit(address)
+        match, told = _SERVICE.fullmatch(parts.hostname or ""), parts.port
+    except ValueError:
+        return None
     if match is None or (match[3] is None and match[2].isdecimal()):
         return None
-    port = parts.port or (443 if parts.scheme == "https" else 80)
+    port = told or (443 if parts.scheme == "https" else 80)
     return _Service(match[2], match[1], f"{parts.scheme}:{match[1]}:{port}/proxy{parts.path}")

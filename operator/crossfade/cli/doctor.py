@@ -32,7 +32,7 @@ def doctor(
     ] = "text",
     prometheus: Annotated[
         str | None,
-        typer.Option(help="Ask Prometheus at this address, in place of the one that the operator is told."),
+        typer.Option(help="Ask the default Prometheus at this address, in place of the one that the operator is told."),
     ] = None,
 ) -> None:
     """Look whether Crossfade works in a cluster, and say what to do where it does not. Nothing is changed."""

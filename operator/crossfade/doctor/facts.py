@@ -28,8 +28,9 @@ class SecretKeys:
 
 @dataclass(frozen=True, slots=True)
 class PrometheusFacts:
-    """A Prometheus of an operator's configuration, by the `name` that Rollouts give it, and its `address`, fit to be
-    shown. `namespaces` are those that the operator serves, empty where it serves all.
+    """A Prometheus of an operator's configuration, by the `name` that Rollouts give it, which is empty where the
+    configuration could not be read, and its `address`, fit to be shown. `namespaces` are those that the operator
+    serves, empty where it serves all.
 
     `trouble` says why it gave nothing; it is `gone` where that is so for the operator too, and not only from here.
     `off` is by how many seconds its clock is ahead of the API server's. `up` are the series `up` of pods of revisions,

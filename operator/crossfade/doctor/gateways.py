@@ -34,6 +34,12 @@ def definitions(facts: Facts) -> Iterator[Finding]:
             "Rollouts with `spec.traffic.gatewayAPI` would wait; those with `spec.traffic.replicas` work",
             _INSTALL,
         )
+    elif lacking == ["grpcroutes"] and all(kind_of(one.spec.traffic.gateway_api) is HTTP for one in users):
+        yield warning(
+            f"the API server does not serve v1 of grpcroutes of {GROUP}",
+            "Rollouts with `spec.traffic.gatewayAPI.kind: GRPCRoute` would wait; those with an HTTPRoute work",
+            f"where models are called by gRPC: {_INSTALL}",
+        )
     elif lacking:
         yield fault(
             f"the API server does not serve v1 of {listed(lacking)} of {GROUP}",

@@ -16,6 +16,8 @@ from crossfade.ports import RawSeries
 
 DEFAULT = "default"
 """The name of the Prometheus of Rollouts that name none."""
+ANY = ""
+"""The name of what an operator is told of and could not be read: it may be of any name."""
 UP = 'up{namespace!="",pod!="",revision!=""}'
 """What says which pods of revisions are scraped, and when."""
 WINDOW_SECONDS = 300
@@ -31,12 +33,9 @@ def answering(facts: Facts) -> Iterator[Finding]:
     for one in facts.prometheuses:
         called = f"Prometheus at {one.address}"
         if one.trouble and one.gone:
-            yield fault(f"{called}: {one.trouble}", _HOLD, "correct `prometheus.address` in the chart's values")
+            yield fault(f"{called}: {one.trouble}", _HOLD, f"correct {_field(one)} in the chart's values")
         elif one.trouble:
-            yield unseen(
-                f"{called}, asked {one.way}: {one.trouble}",
-                "run it where that address is reached, or give an address that is by --prometheus",
-            )
+            yield unseen(f"{called}, asked {one.way}: {one.trouble}", _way_to(one))
         elif abs(one.off) > _MOST_OFF:
             yield fault(f"{called} has {_clock(one)}", f"{_HOLD}; nothing is read from it", _NTP)
         elif abs(one.off) > _SOME_OFF:
@@ -45,6 +44,21 @@ def answering(facts: Facts) -> Iterator[Finding]:
             yield ok(f"{called} answers, asked {one.way}, by a clock that is right")
     if not facts.prometheuses:
         yield unseen("no operator says which Prometheus it reads", "install the operator, or give --prometheus")
+
+
+def _field(one: PrometheusFacts) -> str:
+    return "`prometheus.address`" if one.name == DEFAULT else f"`{one.name}` of `prometheus.sources`"
+
+
+def _way_to(one: PrometheusFacts) -> str:
+    if one.name == DEFAULT:
+        return "run it where that address is reached, or give an address that is by --prometheus"
+    if one.name == ANY:
+        return "be somebody who may get it, and see whether it is as docs/prometheus.md says"
+    return (
+        f"run it where that address is reached; where only the operator is let in, Rollouts that name `{one.name}` say"
+        " `MetricsUnavailable` when it is not"
+    )
 
 
 _NTP = "set the clocks of the nodes by NTP"
@@ -67,7 +81,7 @@ def scrapes(facts: Facts) -> Iterator[Finding]:
         unscraped = (arm for arm in one.serving if not _is_scraped(prometheus, one.namespace, arm))
         missing += [_unscraped(one, arm, prometheus) for arm in unscraped]
     yield from missing
-    yield from (_pace(one) for one in answering if one.up)
+    yield from (_pace(one, facts.now) for one in answering if one.up)
     if not missing and answering and not any(one.up for one in answering):
         yield ok(f"{counted(checked, 'version')} in service, and no pod of one is scraped or needs to be")
     if not answering:
@@ -77,8 +91,8 @@ def scrapes(facts: Facts) -> Iterator[Finding]:
 def _judge_of(facts: Facts, one: Found) -> PrometheusFacts | None:
     """The Prometheus that the operator of the Rollout's namespace reads for it."""
     name = one.spec.analysis.prometheus or DEFAULT
-    found = (each for each in facts.prometheuses if each.name == name)
-    return next((each for each in found if not each.namespaces or one.namespace in each.namespaces), None)
+    serving = [each for each in facts.prometheuses if not each.namespaces or one.namespace in each.namespaces]
+    return next((each for wanted in (name, ANY) for each in serving if each.name == wanted), None)
 
 
 def _is_scraped(prometheus: PrometheusFacts, namespace: str, revision: str) -> bool:
@@ -97,16 +111,20 @@ def _unscraped(one: Found, revision: str, prometheus: PrometheusFacts) -> Findin
     )
 
 
-def _pace(one: PrometheusFacts) -> Finding:
+def _pace(one: PrometheusFacts, now: float) -> Finding:
     gaps = [
         after[0] - before[0]
         for series in one.up
         for before, after in zip(series.samples, series.samples[1:], strict=False)
     ]
+    latest = max((at for series in one.up for at, _ in series.samples), default=0.0)
     every = median(gaps) if gaps else float(WINDOW_SECONDS)
-    pods = len({series.labels.get("pod") for series in one.up})
-    seen = f"Prometheus at {one.address} scrapes {counted(pods, 'pod')} of revisions every {every:.0f} s"
+    pods = counted(len({series.labels.get("pod") for series in one.up}), "pod")
     cure = "set `scrape_interval` of the pods' job (or `interval` of the PodMonitor) to 15s or less"
+    if not gaps and now + one.off - latest < _TOO_SLOW:
+        seen = f"Prometheus at {one.address} has scraped {pods} of revisions once so far, so how often is not known"
+        return unseen(seen, f"look again in two minutes; if it is still once, {cure}")
+    seen = f"Prometheus at {one.address} scrapes {pods} of revisions every {every:.0f} s"
     if every > _TOO_SLOW:
         return fault(seen, "fewer than two scrapes are in the five minutes that are read, so nothing is counted", cure)
     if every > _SLOW:
@@ -116,14 +134,19 @@ def _pace(one: PrometheusFacts) -> Finding:
 
 def queries(facts: Facts) -> Iterator[Finding]:
     """Whether what the Rollouts' metrics read is there, of each version that serves."""
-    found, count = list[Finding](), 0
+    found, count, unread = list[Finding](), 0, 0
     for one in rollouts_of(facts):
         prometheus = _judge_of(facts, one)
         if facts.prometheuses and prometheus is None:
             found.append(_unknown(one, (each.name for each in facts.prometheuses)))
+        elif prometheus is None or prometheus.trouble:
+            unread += len(one.spec.analysis.metrics)
         for metric in one.spec.analysis.metrics:
             count += 1
             found += _metric(one, metric, templates_of(facts, one.namespace), prometheus)
+    if unread:
+        seen = f"what there is of {counted(unread, 'metric')} of Rollouts: no Prometheus answers"
+        found.append(unseen(seen, "see what `prometheus` says above"))
     yield from found or [ok(f"{counted(count, 'metric')} of Rollouts can be read")]
 
 

@@ -25,7 +25,7 @@ def pods(facts: Facts) -> Iterator[Finding]:
         raw["metadata"]["name"]: (raw["metadata"].get("labels") or {}).get(_ENFORCE, "privileged")
         for raw in facts.all("namespaces")
     }
-    found, count = [*_refused(facts)], 0
+    found, count = [*_absent(facts), *_refused(facts)], 0
     for one in rollouts_of(facts):
         level, count = enforced.get(one.namespace, "privileged"), count + 1
         against = sorted({*_violations(one, level)})
@@ -40,6 +40,16 @@ def pods(facts: Facts) -> Iterator[Finding]:
                 )
             )
     yield from found or [ok(f"the pods of {counted(count, 'Rollout')} fulfil what the namespaces enforce")]
+
+
+def _absent(facts: Facts) -> Iterator[Finding]:
+    """The namespace that is to be looked at, where it is not there: nothing in it is all that lists show of it."""
+    if facts.namespace and not facts.all("namespaces"):
+        yield fault(
+            f"the namespace {facts.namespace} does not exist",
+            "nothing of it could be looked at",
+            f"correct `--namespace`, or kubectl create namespace {facts.namespace}",
+        )
 
 
 def _refused(facts: Facts) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from crossfade.api.conditions import Reason
 from crossfade.doctor.facts import Facts, condition, counted, listed, place, shown
 from crossfade.doctor.finding import Finding, fault, ok, unseen, warning
 from crossfade.doctor.operators import operators_of
+from crossfade.doctor.rollouts import rollouts_of
 from crossfade.model.access import WAYS_IN
 from crossfade.model.moments import moment
 from crossfade.ports import Object
@@ -97,10 +98,14 @@ def _keys(facts: Facts, raw: Object) -> Finding | None:
 def standing(facts: Facts) -> Iterator[Finding]:
     """What stands still until a person changes something, with its own sentence, and what nobody looks at."""
     found, count = list[Finding](), 0
+    read = {(one.namespace, one.name) for one in rollouts_of(facts)}
     for plural, kind in _WATCHED.items():
         for raw in facts.all(plural):
             count += 1
             finding = _standing(facts, kind, raw)
+            if finding is None and plural == "rollouts" and place(raw) not in read:
+                seen = f"Rollout {shown(raw)} has a `spec` that this program cannot read, and no other check has it"
+                finding = unseen(seen, "use the program of the release of the operator and its kinds")
             found += [finding] if finding else []
     yield from found or [ok(f"nothing stands still, of {counted(count, 'object')}")]
 
@@ -121,9 +126,17 @@ def _standing(facts: Facts, kind: str, raw: Object) -> Finding | None:
             f"{called} is being deleted since {deleted}",
             "its traffic is not yet handed over, or its operator is gone",
             f"have the operator run; without one, kubectl --namespace {namespace} patch {kind.lower()} {name}"
-            ' --type=merge --patch=\'{"metadata":{"finalizers":null}}\' leaves its model serving',
+            f' --type=merge --patch=\'{{"metadata":{{"finalizers":null}}}}\' ends it{_thereafter(kind, raw)}',
         )
     return _overlooked(facts, called, raw) or _held(facts, called, raw, describe)
+
+
+def _thereafter(kind: str, raw: Object) -> str:
+    """What becomes of what it serves."""
+    if kind != "Rollout":
+        return ""
+    kept = raw["spec"].get("deletionPolicy", "Orphan") == "Orphan"
+    return f", and its model {'goes on serving' if kept else 'serves no more'}"
 
 
 def _held(facts: Facts, called: str, raw: Object, describe: str) -> Finding | None:
@@ -176,7 +189,7 @@ def leftovers(facts: Facts) -> Iterator[Finding]:
             f"in the namespace {namespace} there are {listed(names)} of a Rollout {name} that does not exist",
             "they serve, and nobody looks after them; a Rollout of this name takes them over",
             f"when nobody calls them any more: kubectl --namespace {namespace} delete {kinds} --selector"
-            f" {meta.LABEL_ROLLOUT}={name}",
+            f" {meta.LABEL_ROLLOUT}={name},{meta.LABEL_MANAGED_BY}=crossfade",
         )
     if not left:
         yield ok("nothing is left of Rollouts that are gone")

@@ -41,15 +41,25 @@ class Operator:
         return f"system:serviceaccount:{self.namespace}:{self.account}"
 
     @property
+    def release(self) -> str:
+        """Of Helm."""
+        return self.labels.get("app.kubernetes.io/instance", self.name)
+
+    @property
+    def is_of_helm(self) -> bool:
+        """Whether a chart made it; deploy/install.yaml has no such label."""
+        return "helm.sh/chart" in self.labels
+
+    @property
     def namespaces(self) -> tuple[str, ...]:
         """Those that it serves."""
         return tuple(self.env.get("CROSSFADE_NAMESPACES", "").split())
 
     @property
     def lease(self) -> tuple[str, str] | None:
-        """Namespace and name of the Lease that it is to hold."""
+        """Namespace and name of the Lease that it is to hold; `$(…)` is the own namespace, as the chart has it."""
         namespace, _, name = self.env.get("CROSSFADE_LEASE", "").partition("/")
-        return (namespace, name) if name else None
+        return (self.namespace if namespace.startswith("$(") else namespace, name) if name else None
 
     def __str__(self) -> str:
         """As in sentences."""
@@ -93,13 +103,24 @@ def running(facts: Facts) -> Iterator[Finding]:
     for one in found:
         yield _readiness(facts, one)
     for one, other in combinations(found, 2):
-        if one.lease != other.lease and _overlap(one, other):
+        if (one.lease is None or one.lease != other.lease) and _overlap(one, other):
             yield fault(
-                f"{one} and {other} serve the same namespaces, each with a Lease of its own",
+                f"{one} and {other} serve the same namespaces, and share no Lease",
                 "both write, against each other",
-                f"let each serve others by `namespaces` of the chart, or `helm --namespace {other.namespace} uninstall"
-                f" {other.labels.get('app.kubernetes.io/instance', other.name)}`",
+                f"let each serve others by `namespaces` of the chart, or `{_removal(other)}`",
             )
+
+
+def _removal(one: Operator) -> str:
+    if one.is_of_helm:
+        return f"helm --namespace {one.namespace} uninstall {one.release}"
+    return f"kubectl --namespace {one.namespace} delete deployment {one.name}"
+
+
+def _upgrade(one: Operator) -> str:
+    if one.is_of_helm:
+        return f"helm upgrade {one.release} charts/crossfade --namespace {one.namespace} --reset-then-reuse-values"
+    return "kubectl apply --server-side -f deploy/install.yaml"
 
 
 def _overlap(one: Operator, other: Operator) -> bool:
@@ -147,9 +168,7 @@ def releases(facts: Facts) -> Iterator[Finding]:
         chart = one.labels.get("helm.sh/chart", "").removeprefix("crossfade-")
         told = one.labels.get("app.kubernetes.io/version", "")
         tag = _tag(one.image)
-        upgrade = f"helm upgrade {one.labels.get('app.kubernetes.io/instance', one.name)} charts/crossfade"
-        upgrade = f"{upgrade} --namespace {one.namespace} --reset-then-reuse-values"
-        found = list(_skews(facts, one, told, tag, upgrade))
+        found = list(_skews(facts, one, told, tag, _upgrade(one)))
         yield from found or [ok(f"{one} is of release {told or tag or 'unknown'}, chart {chart or 'none'}")]
 
 
@@ -246,7 +265,6 @@ def allowed(facts: Facts) -> Iterator[Finding]:
             yield fault(
                 f"{one.user} may not {names}, {where}",
                 "what it is to write there stays unwritten, or what happens there unseen",
-                f"helm upgrade {one.labels.get('app.kubernetes.io/instance', one.name)} charts/crossfade --namespace"
-                f" {one.namespace} --reset-then-reuse-values, whose templates/rights.yaml grants it; or add it to the"
+                f"{_upgrade(one)}, whose roles (templates/rights.yaml of the chart) grant it; or add it to the"
                 f" {'Role' if scope else 'ClusterRole'} that is bound to {one.account}",
             )

@@ -23,7 +23,7 @@ def routes(facts: Facts) -> Iterator[Finding]:
     """Whether the Gateways of each Rollout are there, take its route, and can do what its stages need. Where there is
     none yet: which Gateways would take one of the namespace that is looked at."""
     users = list(behind_gateways(facts))
-    if not users and facts.namespace and facts.gateways:
+    if not users and facts.namespace and facts.all("namespaces") and facts.gateways:
         yield _welcome(facts, facts.namespace)
         return
     found = [finding for one in users for finding in (*_refusals(facts, one), *_unable(facts, one))]
@@ -79,8 +79,9 @@ def _shut_out(facts: Facts, gateway: GatewayFacts, ref: ParentRef, home: str) ->
 
 
 def _admits(rule: Object, at_home: bool, labels: Mapping[str, str]) -> bool:
-    way = rule.get("from") or "Same"
-    return way == "All" or (way == "Same" and at_home) or (way == "Selector" and selects(rule["selector"], labels))
+    way, selector = rule.get("from") or "Same", rule.get("selector")
+    selected = way == "Selector" and selector is not None and selects(selector, labels)
+    return way == "All" or (way == "Same" and at_home) or selected
 
 
 def _unselected(one: Found, gateway: GatewayFacts, rules: list[Object]) -> Finding:

@@ -13,7 +13,7 @@ from crossfade.doctor import operators
 from crossfade.doctor.facts import Facts, PrometheusFacts, SecretKeys, Seen, place
 from crossfade.doctor.gateways import GROUP as GATEWAY_GROUP
 from crossfade.doctor.gateways import KINDS as GATEWAY_KINDS
-from crossfade.doctor.metrics import DEFAULT, UP, WINDOW_SECONDS, sought, templates_of
+from crossfade.doctor.metrics import ANY, DEFAULT, UP, WINDOW_SECONDS, sought, templates_of
 from crossfade.doctor.objects import secrets_named
 from crossfade.doctor.operators import Operator, operators_of
 from crossfade.doctor.ports import GoneError, Queries, Reader
@@ -224,10 +224,9 @@ async def _prometheuses(
     reader: Reader, ask: Ask, facts: Facts, wish: Wish, clock: Callable[[], float]
 ) -> tuple[PrometheusFacts, ...]:
     """Those that operators are configured with; `clock` is the API server's."""
+    told = [each for one in operators_of(facts) for each in await _told(reader, one)]
     if wish.prometheus:
-        told = [_Told(DEFAULT, wish.prometheus)]
-    else:
-        told = [each for one in operators_of(facts) for each in await _told(reader, one)]
+        told = [_Told(DEFAULT, wish.prometheus), *(each for each in told if each.name != DEFAULT)]
     return tuple(await asyncio.gather(*(_prometheus(ask, facts, one, clock) for one in dict.fromkeys(told))))
 
 
@@ -235,7 +234,7 @@ async def _told(reader: Reader, one: Operator) -> list[_Told]:
     """Its default one and its sources."""
     sources = await _sources(reader, one) if "CROSSFADE_METRICS_SOURCES" in one.env else []
     address = one.env.get("CROSSFADE_PROMETHEUS_ADDRESS")
-    if address and all(source.name != DEFAULT for source in sources):
+    if address and all(source.name not in (DEFAULT, ANY) for source in sources):
         return [_Told(DEFAULT, address, one.namespaces), *sources]
     return sources
 
@@ -249,7 +248,7 @@ async def _sources(reader: Reader, one: Operator) -> list[_Told]:
         return [_source(source, one.namespaces) for source in sources_of(text, "`prometheus.sources`")]
     except ValueError as failure:
         trouble = seen.trouble or (str(failure) if seen.items else "it does not exist")
-        return [_Told(DEFAULT, f"ConfigMap {one.namespace}/{name}", one.namespaces, trouble)]
+        return [_Told(ANY, f"ConfigMap {one.namespace}/{name}", one.namespaces, trouble)]
 
 
 def _source(source: MetricsSource, namespaces: tuple[str, ...]) -> _Told:

@@ -192,3 +192,17 @@ async def test_who_does_not_answer_directly_may_do_so_elsewhere() -> None:
 
 def test_an_address_with_a_password_is_shown_without() -> None:
     assert PrometheusView("http://vera:secret@127.0.0.1:1", Reader(_ANSWER)).shown == "http://127.0.0.1:1"
+
+
+@pytest.mark.parametrize("address", ["http://prometheus.monitoring:99999", "http://[prometheus", "http://a.b:port"])
+async def test_what_is_no_address_is_said_and_ends_nothing(address: str) -> None:
+    with pytest.raises(MetricsError, match="cannot be reached from here"):
+        await PrometheusView(address, Reader(_ANSWER)).now()
+
+
+async def test_who_refuses_the_time_is_asked_in_the_wrong_way_and_has_no_selector_to_blame() -> None:
+    plain = Reader(ClusterError("refused with 400: Client sent an HTTP request to an HTTPS server", 400))
+    with pytest.raises(GoneError, match="http or https"):
+        await PrometheusView("http://prometheus.monitoring.svc:9090", plain).now()
+    with serving(Prometheus) as url, pytest.raises(GoneError, match="http or https"):
+        await PrometheusView(f"{url}/bad", Reader(_ANSWER)).now()

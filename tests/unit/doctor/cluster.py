@@ -224,15 +224,17 @@ _DEFINITIONS = json.dumps([{**definition(kind), "status": conditions(Established
 _FIELDS = known_fields()
 
 
-def examined(cluster: FakeCluster, namespace: str | None = None) -> Facts:
-    wish = Wish(RELEASE, _FIELDS, namespace)
+def examined(cluster: FakeCluster, namespace: str | None = None, prometheus: str | None = None) -> Facts:
+    wish = Wish(RELEASE, _FIELDS, namespace, prometheus)
     return asyncio.run(examine(cluster, cluster.prometheus, wish))
 
 
-def told(cluster: FakeCluster, check: str, namespace: str | None = None) -> list[Finding]:
+def told(
+    cluster: FakeCluster, check: str, namespace: str | None = None, prometheus: str | None = None
+) -> list[Finding]:
     """What the check of this name says of the cluster."""
     (found,) = (one for one in CHECKS if one.name == check)
-    return list(found.run(examined(cluster, namespace)))
+    return list(found.run(examined(cluster, namespace, prometheus)))
 
 
 def the(cluster: FakeCluster, check: str, level: Level = Level.FAULT) -> Finding:

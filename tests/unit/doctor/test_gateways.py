@@ -163,3 +163,20 @@ def test_a_stage_that_the_class_cannot_do_is_named() -> None:
     found = the(cluster, "routes")
     assert "needs HTTPRouteRequestMirror" in found.seen
     assert found.cure.startswith("take `shadow` out of the stage copy")
+
+
+def test_a_listener_by_selector_that_has_none_selects_nobody_and_ends_nothing() -> None:
+    cluster = FakeCluster()
+    cluster.objects["gateways"] = [gateway(admits={"from": "Selector"})]
+    assert "kubectl label namespace ml" in the(cluster, "routes").cure
+
+
+def test_without_grpcroutes_only_who_needs_one_has_a_fault() -> None:
+    """As some clouds install the Gateway API; the operator serves HTTPRoutes there."""
+    cluster = FakeCluster()
+    kept = cluster.objects["customresourcedefinitions"]
+    cluster.objects["customresourcedefinitions"] = [one for one in kept if "grpcroutes" not in one["metadata"]["name"]]
+    assert "v1 of grpcroutes" in the(cluster, "gateway-api", Level.WARNING).seen
+    api = {"kind": "GRPCRoute", "parentRefs": [{"name": "public", "namespace": "gateways"}]}
+    cluster.objects["rollouts"] = [rollout(traffic={"gatewayAPI": api})]
+    assert "v1 of grpcroutes" in the(cluster, "gateway-api").seen

@@ -1,6 +1,7 @@
 """Would catch a Prometheus that rollouts hold for, and of which the doctor says that it is well."""
 
 import re
+from functools import partial
 from typing import Any
 
 import pytest
@@ -8,7 +9,18 @@ from crossfade.doctor.finding import Level
 from crossfade.doctor.ports import GoneError
 from crossfade.ports import MetricsError, RawSeries
 
-from tests.unit.doctor.cluster import NOW, OBJECTIVE, FakeCluster, Prometheus, labelled, operator, rollout, series, the
+from tests.unit.doctor.cluster import (
+    NOW,
+    OBJECTIVE,
+    FakeCluster,
+    Prometheus,
+    examined,
+    labelled,
+    operator,
+    rollout,
+    series,
+    the,
+)
 from tests.unit.doctor.cluster import told as told_of
 
 
@@ -111,3 +123,60 @@ def test_without_an_operator_nobody_knows_which_prometheus_it_is() -> None:
     cluster = FakeCluster()
     cluster.objects["operators"] = []
     assert "--prometheus" in the(cluster, "prometheus", Level.UNSEEN).cure
+
+
+def test_metrics_that_nobody_could_be_asked_for_are_not_said_to_be_readable() -> None:
+    found = the(judged(failure=MetricsError("it did not answer within 10 s")), "metrics", Level.UNSEEN)
+    assert "1 metric of Rollouts: no Prometheus answers" in found.seen
+    cluster = FakeCluster()
+    cluster.objects["operators"] = []
+    assert "no Prometheus answers" in the(cluster, "metrics", Level.UNSEEN).seen
+
+
+@pytest.mark.parametrize(("ago", "level"), [(5.0, Level.UNSEEN), (200.0, Level.FAULT)])
+def test_pods_that_were_scraped_once_just_now_are_no_fault_of_the_interval(ago: float, level: Level) -> None:
+    labels = {"namespace": "ml", "pod": "fraud-1", "revision": "fraud-5d8f"}
+    found = the(judged(has=[RawSeries(labels, ((NOW - ago, 1.0),))]), "scrapes", level)
+    assert "scrape_interval" in found.cure
+
+
+def told_of_sources(text: str) -> FakeCluster:
+    cluster = FakeCluster()
+    cluster.objects["operators"] = [operator(CROSSFADE_METRICS_SOURCES="/etc/crossfade/metrics/sources.yaml")]
+    sources = {"metadata": labelled("crossfade-metrics", "crossfade-system"), "data": {"sources.yaml": text}}
+    cluster.objects["configmaps"] = [sources]
+    analysis = {**rollout()["spec"]["analysis"], "prometheus": "mimir"}
+    cluster.objects["rollouts"] = [rollout(analysis=analysis)]
+    return cluster
+
+
+def test_another_address_for_the_default_one_leaves_the_others_as_they_are() -> None:
+    cluster = told_of_sources("- {name: mimir, address: 'https://mimir.example'}")
+    for prometheus in (None, "http://127.0.0.1:9090"):
+        assert {one.level for one in told_of(cluster, "metrics", prometheus=prometheus)} == {Level.OK}
+    addresses = {one.name: one.address for one in examined(cluster, prometheus="http://127.0.0.1:9090").prometheuses}
+    assert addresses == {"default": "http://127.0.0.1:9090", "mimir": "https://mimir.example"}
+
+
+def test_sources_that_could_not_be_read_make_no_fault_of_who_names_one() -> None:
+    cluster = told_of_sources("")
+    cluster.refused = {"configmaps"}
+    for prometheus in (None, "http://127.0.0.1:9090"):
+        (found,) = told_of(cluster, "metrics", prometheus=prometheus)
+        assert found.level is Level.UNSEEN
+
+
+def one_of_two(failure: MetricsError, address: str) -> Prometheus:
+    return Prometheus(shown=address, failure=failure if "mimir" in address else None)
+
+
+def test_the_cure_of_another_source_is_not_that_of_the_default_one() -> None:
+    listed = "- {name: mimir, address: 'https://mimir.example'}"
+    for failure, level in ((MetricsError("it did not answer"), Level.UNSEEN), (GoneError("nobody"), Level.FAULT)):
+        cluster = told_of_sources(listed)
+        cluster.prometheus = partial(one_of_two, failure)
+        cure = the(cluster, "prometheus", level).cure
+        assert ("`mimir`" in cure, "give an address" in cure, "prometheus.address" in cure) == (True, False, False)
+    cluster = told_of_sources(listed)
+    cluster.refused = {"configmaps"}
+    assert "may get" in the(cluster, "prometheus", Level.UNSEEN).cure

@@ -89,3 +89,10 @@ def test_nobody_needs_numbers_who_has_no_autoscaler() -> None:
     cluster = FakeCluster()
     cluster.groups = []
     assert told(cluster, "autoscaling")[0].level is Level.OK
+
+
+def test_a_namespace_that_does_not_exist_is_a_fault_and_not_an_empty_one_in_which_all_is_well() -> None:
+    found = [one for check in ("pods", "routes") for one in told(FakeCluster(), check, "fruad")]
+    assert [one.seen for one in found if one.level is Level.FAULT] == ["the namespace fruad does not exist"]
+    assert not any("would be taken" in one.seen for one in found)
+    assert {one.level for one in told(FakeCluster(), "pods", "ml")} == {Level.OK}

@@ -1,9 +1,14 @@
 """Would catch users' objects that stand still, or were left behind, and of which nothing is said."""
 
+import re
+from pathlib import Path
+
 from crossfade.doctor.finding import Level
 from crossfade.model.moments import stamp
 
 from tests.unit.doctor.cluster import NOW, FakeCluster, child, labelled, operator, rollout, the, told
+
+_DOCS = Path(__file__).parents[3] / "docs"
 
 
 def test_a_secret_that_is_missing_is_a_fault_with_the_command_that_makes_it() -> None:
@@ -93,7 +98,12 @@ def test_an_object_in_a_namespace_that_no_operator_serves_is_a_fault() -> None:
 def test_a_deletion_that_does_not_end_is_a_fault() -> None:
     cluster = FakeCluster()
     cluster.objects["rollouts"][0]["metadata"]["deletionTimestamp"] = stamp(NOW - 1200)
-    assert "finalizers" in the(cluster, "standing").cure
+    assert the(cluster, "standing").cure.endswith('"finalizers":null}}\' ends it, and its model goes on serving')
+    cluster.objects["rollouts"][0]["spec"]["deletionPolicy"] = "Delete"
+    assert the(cluster, "standing").cure.endswith("ends it, and its model serves no more")
+    cluster.objects["modelregistries"][0]["metadata"]["deletionTimestamp"] = stamp(NOW - 1200)
+    cluster.objects["rollouts"] = []
+    assert the(cluster, "standing").cure.endswith("ends it")
 
 
 def test_what_is_left_of_a_rollout_is_a_warning_with_the_command_that_removes_it() -> None:
@@ -102,10 +112,27 @@ def test_what_is_left_of_a_rollout_is_a_warning_with_the_command_that_removes_it
     cluster.objects["httproutes"] = [child("risk", "risk")]
     found = the(cluster, "leftovers", Level.WARNING)
     assert "httproute/risk, service/risk-1 of a Rollout risk that does not exist" in found.seen
-    assert found.cure.endswith("kubectl --namespace ml delete service,httproute --selector crossfade.dev/rollout=risk")
+    assert found.cure.endswith(
+        "kubectl --namespace ml delete service,httproute --selector"
+        " crossfade.dev/rollout=risk,app.kubernetes.io/managed-by=crossfade"
+    )
+
+
+def test_no_page_has_a_route_deleted_that_was_only_adopted() -> None:
+    """It has the label of the Rollout, and is its owner's."""
+    for page in ("installing.md", "decisions/0002-deleting-leaves-the-model-serving.md"):
+        text = " ".join((_DOCS / page).read_text().split())
+        (command,) = re.findall(r"`(kubectl delete deploy[^`]* -l [^`]*)`", text)
+        assert "app.kubernetes.io/managed-by=crossfade" in command
 
 
 def test_what_others_have_labelled_is_none_of_ours() -> None:
     cluster = FakeCluster()
     cluster.objects["services"].append({"metadata": labelled("x", "ml", **{"crossfade.dev/rollout": "gone"})})
     assert told(cluster, "leftovers")[0].level is Level.OK
+
+
+def test_a_rollout_whose_spec_cannot_be_read_is_not_passed_over() -> None:
+    cluster = FakeCluster()
+    cluster.objects["rollouts"][0]["spec"]["strategy"] = {"stages": [{"name": "tenth", "weight": "a tenth"}]}
+    assert "Rollout ml/fraud has a `spec` that this program cannot read" in the(cluster, "standing", Level.UNSEEN).seen

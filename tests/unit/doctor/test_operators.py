@@ -136,3 +136,26 @@ def test_a_lease_of_a_clock_that_is_ahead_is_fresh() -> None:
     cluster = FakeCluster()
     cluster.objects["leases"] = [lease(age=-20)]
     assert told(cluster, "leader")[0].level is Level.OK
+
+
+def test_two_operators_without_a_lease_are_not_taken_for_one() -> None:
+    cluster = FakeCluster()
+    cluster.objects["operators"] = [operator(CROSSFADE_LEASE=""), operator("other", CROSSFADE_LEASE="")]
+    assert "share no Lease" in the(cluster, "operator").seen
+
+
+def test_who_installed_without_helm_is_not_sent_to_helm() -> None:
+    cluster = FakeCluster()
+    plain = operator("other", "elsewhere")
+    del plain["metadata"]["labels"]["helm.sh/chart"]
+    cluster.objects["operators"].append(plain)
+    assert "kubectl --namespace elsewhere delete deployment other" in the(cluster, "operator").cure
+    cluster.objects["operators"] = [plain]
+    cluster.denied = {("patch", "services")}
+    assert the(cluster, "rights").cure.startswith("kubectl apply --server-side -f deploy/install.yaml")
+
+
+def test_a_lease_in_the_namespace_of_the_pods_is_found_there() -> None:
+    cluster = FakeCluster()
+    cluster.objects["operators"] = [operator(CROSSFADE_LEASE="$(CROSSFADE_LEASE_NAMESPACE)/crossfade")]
+    assert "by Lease crossfade-system/crossfade" in told(cluster, "leader")[0].seen
