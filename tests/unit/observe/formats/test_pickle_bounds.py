@@ -235,6 +235,7 @@ def test_bombs_end_soon_in_little_memory(content: bytes, says: str) -> None:
     assert most < MOST_BYTES
 
 
+@pytest.mark.slow
 def test_what_is_remembered_is_bounded() -> None:
     texts = (short(f"{n:0>250}") + b"\x94" for n in itertools.count())
     tuples = b"(" + b"".join(short("y" * 60) for _ in range(16)) + b"t\x94"
@@ -296,6 +297,7 @@ def test_random_weights_are_hardly_ever_taken_for_pickles() -> None:
     assert taken <= 2
 
 
+@pytest.mark.slow
 def test_very_many_suspects_take_little_memory() -> None:
     names = b"".join(b"c" + b"m" * 150 + b"\nf%d\n0" % n for n in range(64))
     inspection = Inspection()
