@@ -24,6 +24,8 @@ def reading_of(pod: Object, made: Object) -> Reading | None:
     if ended is None:
         if status.get("phase") == "Failed":
             raise SourceError(_lost(name, status))
+        if "deletionTimestamp" in pod["metadata"]:
+            raise SourceError(f"somebody deleted the pod {name} while it read the volume")
         return None
     said = str(ended.get("message", "")).strip()
     if ended.get("exitCode") != 0:
