@@ -1,6 +1,9 @@
 """Catches an address of a volume that leaves it, and a failure that does not say what would help."""
 
+import os
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 from crossfade.adapters.artifacts import folder
@@ -73,6 +76,24 @@ async def test_who_may_not_read_is_told_who_it_is(
     monkeypatch.setattr("os.open", refused)
     with pytest.raises(SourceError, match=r"Permission denied to the user [0-9]+ with the groups [0-9, ]+; let every"):
         await (content(volume, URI, "weights") if named else VolumeArtifacts(volume).files(URI))
+
+
+@pytest.mark.parametrize("closed", ["lost+found", "deep", "weights"])
+async def test_what_may_not_be_read_is_named(volume: Path, monkeypatch: pytest.MonkeyPatch, closed: str) -> None:
+    """As `lost+found` at the top of a disk's own file system, which is root's."""
+    (volume / "fraud" / "7" / "lost+found").mkdir()
+    opened = os.open
+
+    def refused(path: str, *told: Any, **more: Any) -> int:
+        if path == closed:
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *told, **more)
+
+    monkeypatch.setattr("os.open", refused)
+    with pytest.raises(
+        SourceError, match=rf"'{re.escape(closed)}' of '{URI}' cannot be read: Permission denied to the"
+    ):
+        await (content(volume, URI, closed) if closed == "weights" else VolumeArtifacts(volume).files(URI))
 
 
 async def test_a_folder_without_end_is_refused_before_it_fills_the_memory(

@@ -26,14 +26,14 @@ class Folder:
 
     async def files(self, uri: str, parts: tuple[str, ...]) -> Sequence[StoredFile]:
         """All regular files below the folder, or the one file. Raises SourceError, also for a symlink on the way."""
-        with _source_errors(uri):
+        with _source_errors(repr(uri)):
             return await asyncio.to_thread(self._list, uri, parts)
 
     async def read(
         self, uri: str, parts: tuple[str, ...], path: str, part: Part = WHOLE
     ) -> AsyncGenerator[bytes, None]:
         """The part's bytes in chunks. Raises SourceError."""
-        with _source_errors(uri), ExitStack() as stack:
+        with _source_errors(f"{path!r} of {uri!r}"), ExitStack() as stack:
             descriptor = await asyncio.to_thread(self._open, parts, path)
             stack.callback(os.close, descriptor)
             at = part.start
@@ -84,7 +84,8 @@ class _Walk:
             if entry.is_dir(follow_symlinks=False):
                 if path.count("/") == _MOST_DEEP:
                     raise self._refused(f"folders within folders more than {_MOST_DEEP} deep")
-                below = os.open(entry.name, _FOLDER, dir_fd=descriptor)
+                with _source_errors(f"{path!r} of {self._uri!r}"):
+                    below = os.open(entry.name, _FOLDER, dir_fd=descriptor)
                 try:
                     yield from self.files(below, f"{path}/")
                 finally:
@@ -110,8 +111,8 @@ class _Walk:
 
 
 @contextmanager
-def _source_errors(uri: str) -> Iterator[None]:
+def _source_errors(what: str) -> Iterator[None]:
     try:
         yield
     except OSError as failure:
-        raise SourceError(f"{uri!r} cannot be read: {failure.strerror}") from failure
+        raise SourceError(f"{what} cannot be read: {failure.strerror}") from failure
