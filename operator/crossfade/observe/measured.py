@@ -70,6 +70,8 @@ def _failed(name: str, ended: Object, said: str, status: Object) -> str:
         return f"the pod {name}, which reads the volume, needed more memory than its limit; report it as a fault"
     if said:
         return " ".join(said.split())[:_LONGEST_SENTENCE]
+    if status.get("reason"):
+        return _lost(name, status)
     return f"the pod {name}, which reads the volume, ended with exit status {ended.get('exitCode')} and no word why"
 
 

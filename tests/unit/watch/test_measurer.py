@@ -115,6 +115,11 @@ async def test_what_lasts_is_said_while_it_lasts() -> None:
             "before its time: The node was",
             True,
         ),
+        (
+            {**ended("", 137), "reason": "Evicted", "message": "The node was low on memory"},
+            "before its time: The node was low on memory",
+            True,
+        ),
         (ended("ready"), "left no result; is its image the operator's own?", True),
     ],
 )
