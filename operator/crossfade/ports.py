@@ -140,8 +140,9 @@ class Cluster(Protocol):
         gone. Raises ClusterError."""
         ...
 
-    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
-        """Delete in the background; one that is gone already is fine. Raises ClusterError."""
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str | None = None) -> None:
+        """Delete in the background; one that is gone already is fine, and with a `uid` one whose name another has by
+        now. Raises ClusterError."""
         ...
 
     async def create_event(self, namespace: str, body: Object) -> None:

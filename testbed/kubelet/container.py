@@ -30,6 +30,7 @@ _BACK_OFF_FORGOTTEN = 600.0
 # What a process is left after its preStop hook has used up the grace period, in seconds.
 _LEAST_GRACE = 2.0
 _MESSAGE_LIMIT = 4096
+_MESSAGES_LIMIT = 12 << 10
 _serial = itertools.count()
 
 
@@ -52,6 +53,12 @@ def _show_trouble(task: "asyncio.Task[None]") -> None:
     """Print what ended a task that nobody waits for yet."""
     if not task.cancelled() and (error := task.exception()):
         traceback.print_exception(error)
+
+
+def kept_words(text: bytes, pod: Object) -> str:
+    """What is kept of a container's last words: the end of them, and of that the beginning which is its share."""
+    containers = [*pod.get("initContainers", ()), *pod["containers"], *pod.get("ephemeralContainers", ())]
+    return text[-_MESSAGE_LIMIT:][: _MESSAGES_LIMIT // len(containers)].decode(errors="replace")
 
 
 class Container:
@@ -184,10 +191,10 @@ class Container:
         self.record.end(code, reason, self._last_words(code))
 
     def _last_words(self, code: int) -> str:
-        text = (self._around.folder / f"{self.spec['name']}.termination").read_bytes()[-_MESSAGE_LIMIT:]
+        text = (self._around.folder / f"{self.spec['name']}.termination").read_bytes()
         if not text and code and self.spec.get("terminationMessagePolicy") == "FallbackToLogsOnError":
             text = self._log().read_bytes()[-2048:]
-        return text.decode(errors="replace")
+        return kept_words(text, self._around.pod()["spec"])
 
     async def _watch_over(self, running: process.Process) -> None:
         """Everything that happens to a running container, side by side; cancelled when it ends."""

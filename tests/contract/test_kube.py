@@ -181,6 +181,15 @@ async def test_deleting_is_done_in_the_background_and_twice_is_fine(
     bed.kubectl("wait", "replicaset", "-n", namespace, "-l", "app=idle", "--for=delete", "--timeout=60s")
 
 
+async def test_only_the_one_that_was_meant_is_deleted(cluster: KubeCluster, namespace: str) -> None:
+    stored = await cluster.make(CONFIG_MAPS, config_map(namespace, a="1"))
+    await cluster.delete(CONFIG_MAPS, namespace, "facts", "11111111-2222-3333-4444-555555555555")
+    assert (await cluster.get(CONFIG_MAPS, namespace, "facts"))["metadata"]["uid"] == stored["metadata"]["uid"]
+    await cluster.delete(CONFIG_MAPS, namespace, "facts", stored["metadata"]["uid"])
+    with pytest.raises(ClusterError, match="not found"):
+        await cluster.get(CONFIG_MAPS, namespace, "facts")
+
+
 async def test_an_event_is_created_and_counted_when_it_comes_again(cluster: KubeCluster, namespace: str) -> None:
     body = {
         "apiVersion": EVENTS.api_version,

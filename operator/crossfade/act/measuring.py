@@ -30,8 +30,9 @@ async def begin(cluster: Cluster, subject: Subject, body: Object, pause: float, 
 
 
 async def end(cluster: Cluster, pod: Object) -> None:
-    """Remove the pod. Raises ClusterError."""
-    await cluster.delete(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"])
+    """Remove the pod, and no other that has its name by now. Raises ClusterError."""
+    metadata = pod["metadata"]
+    await cluster.delete(PODS, metadata["namespace"], metadata["name"], metadata["uid"])
 
 
 async def _clear(cluster: Cluster, subject: Subject, name: str) -> None:

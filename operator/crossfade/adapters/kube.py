@@ -85,13 +85,15 @@ class KubeCluster:
                 raise
             return None
 
-    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
-        """Delete in the background; one that is gone already is fine. Raises ClusterError."""
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str | None = None) -> None:
+        """Delete in the background; one that is gone already is fine, and with a `uid` one whose name another has by
+        now. Raises ClusterError."""
         path = object_path(kind, namespace, name)
+        meant: Object = {} if uid is None else {"preconditions": {"uid": uid}}
         try:
-            await self.request("DELETE", path, {"propagationPolicy": "Background"})
+            await self.request("DELETE", path, {"propagationPolicy": "Background"} | meant)
         except ClusterError as failure:
-            if failure.status != 404:
+            if failure.status != 404 and not (meant and failure.status == 409):
                 raise
 
     async def create_event(self, namespace: str, body: Object) -> None:

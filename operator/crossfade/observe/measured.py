@@ -24,6 +24,8 @@ def reading_of(pod: Object, made: Object) -> Reading | None:
     if ended is None:
         if status.get("phase") == "Failed":
             raise SourceError(_lost(name, status))
+        if "deletionTimestamp" in pod["metadata"]:
+            raise SourceError(f"somebody deleted the pod {name} while it read the volume")
         return None
     said = str(ended.get("message", "")).strip()
     if ended.get("exitCode") != 0:
@@ -68,6 +70,8 @@ def _failed(name: str, ended: Object, said: str, status: Object) -> str:
         return f"the pod {name}, which reads the volume, needed more memory than its limit; report it as a fault"
     if said:
         return " ".join(said.split())[:_LONGEST_SENTENCE]
+    if status.get("reason"):
+        return _lost(name, status)
     return f"the pod {name}, which reads the volume, ended with exit status {ended.get('exitCode')} and no word why"
 
 

@@ -53,9 +53,9 @@ class Fence:
         """See ports.Cluster."""
         return await self._write(lambda: self._cluster.patch(kind, namespace, name, operations, manager))
 
-    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str | None = None) -> None:
         """See ports.Cluster."""
-        await self._write(lambda: self._cluster.delete(kind, namespace, name))
+        await self._write(lambda: self._cluster.delete(kind, namespace, name, uid))
 
     async def create_event(self, namespace: str, body: Object) -> None:
         """See ports.Cluster."""

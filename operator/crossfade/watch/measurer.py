@@ -26,6 +26,8 @@ _QUIET_LOOKS = 3
 """A start that takes no longer is nothing to tell."""
 _START_SECONDS = 300.0
 """For a node, the image and the volume: to attach one can take minutes."""
+_REMOVALS = 5
+"""Tries to remove a pod, each after twice the pause of the one before: a pod that stays is removed by nobody else."""
 _SHARE_WITHOUT_NODE = 0.2
 """Of that for a pod that finds no node: it has a place that others wait for."""
 
@@ -64,10 +66,19 @@ class Measurer:
         try:
             yield made
         finally:
+            await self._remove(made)
+
+    async def _remove(self, made: Object) -> None:
+        """By one try where this was cancelled, as others wait for the end."""
+        task = asyncio.current_task()
+        for tries in itertools.count(1):
             try:
-                await end(self._cluster, made)
+                return await end(self._cluster, made)
             except ClusterError as failure:
-                log.warning("the pod %s stays until its ModelVersion goes: %s", made["metadata"]["name"], failure)
+                if tries == _REMOVALS or (task is not None and task.cancelling()):
+                    name = made["metadata"]["name"]
+                    return log.warning("the pod %s stays until its ModelVersion goes: %s", name, failure)
+            await asyncio.sleep(self._pause * 2 ** (tries - 1))
 
     async def _until_begun(self, made: Object, uri: str, say: Callable[[str], None]) -> None:
         """Wait until the volume is being read. Raises SourceError, which says what is missing."""

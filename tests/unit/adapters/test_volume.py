@@ -1,8 +1,12 @@
 """Catches an address of a volume that leaves it, and a failure that does not say what would help."""
 
+import os
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from crossfade.adapters.artifacts import folder
 from crossfade.adapters.artifacts.volume import VolumeArtifacts
 from crossfade.ports import SourceError, StoredFile
 
@@ -72,3 +76,46 @@ async def test_who_may_not_read_is_told_who_it_is(
     monkeypatch.setattr("os.open", refused)
     with pytest.raises(SourceError, match=r"Permission denied to the user [0-9]+ with the groups [0-9, ]+; let every"):
         await (content(volume, URI, "weights") if named else VolumeArtifacts(volume).files(URI))
+
+
+@pytest.mark.parametrize("closed", ["lost+found", "deep", "weights"])
+async def test_what_may_not_be_read_is_named(volume: Path, monkeypatch: pytest.MonkeyPatch, closed: str) -> None:
+    """As `lost+found` at the top of a disk's own file system, which is root's."""
+    (volume / "fraud" / "7" / "lost+found").mkdir()
+    opened = os.open
+
+    def refused(path: str, *told: Any, **more: Any) -> int:
+        if path == closed:
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *told, **more)
+
+    monkeypatch.setattr("os.open", refused)
+    with pytest.raises(
+        SourceError, match=rf"'{re.escape(closed)}' of '{URI}' cannot be read: Permission denied to the"
+    ):
+        await (content(volume, URI, closed) if closed == "weights" else VolumeArtifacts(volume).files(URI))
+
+
+async def test_a_folder_without_end_is_refused_before_it_fills_the_memory(
+    volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder, "_MOST_ENTRIES", 20)
+    crowd = volume / "crowd"
+    crowd.mkdir()
+    for number in range(15):
+        (crowd / f"{number}.txt").touch()
+    assert len(await VolumeArtifacts(volume).files("pvc://models/crowd")) == 15
+    for number in range(6):
+        (crowd / f"deep-{number}").mkdir()
+    with pytest.raises(SourceError, match="'pvc://models/crowd' has more than 20 files and folders") as caught:
+        await VolumeArtifacts(volume).files("pvc://models/crowd")
+    assert not caught.value.retry
+
+
+async def test_folders_within_folders_without_end_are_refused(volume: Path) -> None:
+    inner = (volume / "pit").joinpath(*"d" * 120)
+    inner.mkdir(parents=True)
+    (inner / "weights").touch()
+    with pytest.raises(SourceError, match="'pvc://models/pit' has folders within folders more than 100 deep") as caught:
+        await VolumeArtifacts(volume).files("pvc://models/pit")
+    assert not caught.value.retry

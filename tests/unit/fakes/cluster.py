@@ -90,10 +90,12 @@ class FakeCluster:
         place = {"metadata": {"namespace": namespace, "name": name, "labels": kept}}
         return self._write("mark", kind, place, lambda old: old)
 
-    async def delete(self, kind: Kind, namespace: str, name: str) -> None:
+    async def delete(self, kind: Kind, namespace: str, name: str, uid: str | None = None) -> None:
         """See ports.Cluster."""
         self._record("delete", kind, name)
-        self.objects.pop((kind.kind, namespace, name), None)
+        found = self.objects.get((kind.kind, namespace, name))
+        if found is not None and uid in (None, found["metadata"]["uid"]):
+            del self.objects[kind.kind, namespace, name]
 
     async def create_event(self, namespace: str, body: Object) -> None:
         """See ports.Cluster."""

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from crossfade.api.v1alpha1.facts import Facts
 from crossfade.model.reading import Reading
-from crossfade.observe.handover import MOST_BYTES, packed, unpacked
+from crossfade.observe.handover import LEAST_BYTES, MOST_BYTES, packed, unpacked
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -65,6 +65,34 @@ def test_however_much_is_found_digest_and_verdict_are_handed_over(
     assert found.facts.serialization.pickle == verdict
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.text(max_size=253), max_size=64),
+    st.sampled_from(["None", "Known", "Unreadable", "Unsafe"]),
+    st.integers(LEAST_BYTES, MOST_BYTES),
+)
+def test_digest_and_verdict_outlast_the_containers_that_a_mesh_puts_beside(
+    names: list[str], verdict: str, share: int
+) -> None:
+    stored = {"origin": "Artifact", "formats": names, "pickle": verdict, "imports": names}
+    whole = reading(serialization=stored, card={"origin": "Artifact", "tags": [incompressible(n) for n in range(32)]})
+    found = unpacked(packed(whole)[:share])
+    assert found is not None
+    assert (found.digest, found.files, found.size_bytes, found.weights) == (DIGEST, 3, 2**40, WEIGHTS)
+    assert found.facts.serialization is not None
+    assert found.facts.serialization.pickle == verdict
+
+
+def test_formats_outlast_them_too() -> None:
+    formats = ["ONNX", "PyTorch", "safetensors", "TensorFlow SavedModel"]
+    stored = {"origin": "Artifact", "formats": formats, "pickle": "Known", "imports": [incompressible(1)]}
+    card = {"origin": "Artifact", "tags": [incompressible(number) for number in range(20)]}
+    found = unpacked(packed(reading(serialization=stored, card=card))[:LEAST_BYTES])
+    assert found is not None
+    assert found.facts.serialization is not None
+    assert found.facts.serialization.formats == formats
+
+
 def test_the_first_suspects_outlast_the_others() -> None:
     suspects = {f"{number}.pkl": incompressible(number) for number in range(128)}
     found = unpacked(packed(reading(serialization={"origin": "Artifact", "pickle": "Unsafe", "suspects": suspects})))
@@ -95,6 +123,7 @@ def test_the_first_suspects_outlast_the_others() -> None:
             }
         ),
         words({"digest": DIGEST, "files": [], "sizeBytes": 1, "facts": SAFE}),
+        words({"digest": DIGEST, "files": float("inf"), "sizeBytes": 1, "facts": SAFE}),
         words({"digest": DIGEST, "files": 1, "sizeBytes": 1, "facts": SAFE, "more": " " * (1 << 20)}),
         "crossfade-reading:" + base64.b64encode(zlib.compress(b"[" * 100_000)).decode(),
     ],

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from crossfade.ports import ROUTES, ClusterError
+from crossfade.ports import PODS, ROUTES, ClusterError
 from crossfade.watch.fence import Fence
 from crossfade.watch.tenure import Tenure
 from crossfade.watch.terms import serve
@@ -64,6 +64,7 @@ def test_nothing_is_written_when_it_is_over() -> None:
             lambda: fence.scale(ROUTES[0], "ml", "fraud", 1),
             lambda: fence.mark(ROUTES[0], "ml", "fraud", {}, {}),
             lambda: fence.patch(ROUTES[0], "ml", "fraud", [], "crossfade/fraud"),
+            lambda: fence.make(PODS, BODY),
             lambda: fence.delete(ROUTES[0], "ml", "fraud"),
             lambda: fence.create_event("ml", BODY),
             lambda: fence.count_event("ml", "fraud.1", 2, "now"),
@@ -74,6 +75,16 @@ def test_nothing_is_written_when_it_is_over() -> None:
         return cluster.writes
 
     assert len(run(scene())) == 1
+
+
+async def test_none_is_deleted_but_the_one_that_was_meant() -> None:
+    cluster = FakeCluster()
+    uid = cluster.create({"apiVersion": "v1", "kind": "Pod", **BODY})["metadata"]["uid"]
+    fence, _ = fenced(cluster, 5.0)
+    await fence.delete(PODS, "ml", "fraud", "of-another")
+    assert len(cluster.objects) == 1
+    await fence.delete(PODS, "ml", "fraud", uid)
+    assert not cluster.objects
 
 
 def test_what_is_under_way_when_it_ends_is_cut_off_then() -> None:

@@ -115,6 +115,11 @@ async def test_what_lasts_is_said_while_it_lasts() -> None:
             "before its time: The node was",
             True,
         ),
+        (
+            {**ended("", 137), "reason": "Evicted", "message": "The node was low on memory"},
+            "before its time: The node was low on memory",
+            True,
+        ),
         (ended("ready"), "left no result; is its image the operator's own?", True),
     ],
 )
@@ -201,6 +206,41 @@ async def test_a_pod_that_an_operator_of_before_left_is_made_anew_and_one_of_oth
     pods.create({"apiVersion": "v1", "kind": "Pod", "metadata": stranger, "spec": left["spec"]})
     assert "that Crossfade has not made; delete it" in str(await failure(pods))
     assert ("Pod", "ml", stranger["name"]) in pods.objects
+
+
+async def test_a_pod_that_took_the_place_of_ours_is_left_alone() -> None:
+    pods = Pods(ended(packed(READING)))
+
+    def replace(pod: Object) -> None:
+        for one in (pod, *pods.objects.values()):
+            one["metadata"]["uid"] = "of-another-operator"
+
+    pods.meddle = replace
+    assert "its words count for nothing" in str(await failure(pods))
+    assert [one["metadata"]["uid"] for one in pods.objects.values()] == ["of-another-operator"]
+
+
+async def test_a_pod_that_is_to_go_is_not_waited_for() -> None:
+    """As one on a node that was lost, which runs by its status until the node is back."""
+    pods = Pods(RUNS)
+    pods.meddle = lambda pod: pod["metadata"].update(deletionTimestamp="2026-01-01T00:00:00Z")
+    assert "somebody deleted the pod" in str(await failure(pods))
+    pods.states = (ended(packed(READING)),)
+    assert await read(pods) == READING, "it has said all that it was to say"
+
+
+async def test_a_pod_that_cannot_be_removed_at_once_goes_none_the_less() -> None:
+    pods, refusals = Pods(ended(packed(READING))), iter([True, True, False])
+    pods.refuse = lambda verb, kind, name: verb == "delete" and next(refusals)
+    assert await read(pods) == READING
+    assert pods.objects == {}
+
+
+async def test_a_pod_that_never_can_be_removed_keeps_nobody_waiting() -> None:
+    pods = Pods(ended(packed(READING)))
+    pods.refuse = lambda verb, kind, name: verb == "delete"
+    assert await read(pods) == READING
+    assert len(pods.objects) == 1
 
 
 async def test_a_pod_that_others_delete_or_the_api_server_refuses_is_said_to_be() -> None:
