@@ -185,3 +185,9 @@ def test_what_nothing_waits_for_is_not_offered() -> None:
     story = Story().reaches(promoted)
     assert offered(stored(story)) == {"suspend"}
     assert offered({**stored(story), "status": {}}) == {"suspend"}
+
+
+def test_the_first_version_cannot_be_taken_back() -> None:
+    story = Story().reaches(lambda world: world.status.candidate is not None)
+    assert story.status.stable is None
+    assert offered(stored(story)) == {"suspend"}

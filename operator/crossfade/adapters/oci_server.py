@@ -51,7 +51,7 @@ class OciServer:
                 stack.push_async_callback(tokens.close)
 
     async def reached(self) -> None:
-        """Ask whether this is a registry that knows us, as `docker login` does: it takes no right in any repository.
+        """Ask whether this is a registry that lets us in, as `docker login` does: it takes no right in any repository.
         Who comes as nobody is told what of it is for everybody when a model is asked for. Raises SourceError."""
         tokens = self._known[PULL]
 
@@ -59,7 +59,7 @@ class OciServer:
             return await self._web.ask(self._what, "/v2/", {}, {**_ACCEPTED, **known})
 
         reply = await (_shown(asked, "", tokens) if tokens.has_credentials else asked(NOTHING))
-        if reply.status == 401 and tokens.has_credentials:
+        if reply.status in (401, 403) and tokens.has_credentials:
             raise tokens.unwelcome(self._what, "", reply)
         if reply.status not in (200, 401, 403):
             raise SourceError(

@@ -108,9 +108,9 @@ class OciTokens:
 
     def unwelcome(self, what: str, repository: str, reply: Reply) -> SourceError:
         """The failure of a registry that does not let us in with what we have sent."""
-        if reply.status == 403 or (repository and self._realm is not None):
+        if repository and (reply.status == 403 or self._realm is not None):
             return self._forbidden(what, repository, reply)
-        return self._unknown(what, repository)
+        return self._unknown(what, repository, reply)
 
     def _told(self, found: dict[str, str]) -> _Realm:
         wrong = (
@@ -134,8 +134,8 @@ class OciTokens:
         what = f"the token server at {realm.web.shown}"
         scope = {"scope": f"repository:{repository}:{self._right.actions}"} if repository else {}
         reply = await realm.web.ask(what, "", {**realm.parameters, **scope}, self._basic)
-        if reply.status == 401:
-            raise self._unknown(what, repository)
+        if reply.status == 401 or (reply.status == 403 and not repository):
+            raise self._unknown(what, repository, reply)
         if reply.status == 403:
             raise self._forbidden(what, repository, reply)
         if reply.status != 200:
@@ -158,15 +158,16 @@ class OciTokens:
             wait=reply.wait,
         )
 
-    def _unknown(self, what: str, repository: str) -> SourceError:
+    def _unknown(self, what: str, repository: str, reply: Reply) -> SourceError:
         if not self._basic:
             return SourceError(
                 f"{what} lets nobody {self._right.does} {repository} without a name (401); name a Secret in "
                 "`credentials` of the ModelRegistry"
             )
         return SourceError(
-            f"{what} does not accept who asks{f' for {repository}' if repository else ''} (401); give `credentials` "
-            "that it knows, or renew those that have expired"
+            f"{what} does not accept who asks{f' for {repository}' if repository else ''} ({reply.status}); give "
+            "`credentials` that it knows, or renew those that have expired",
+            wait=reply.wait,
         )
 
 

@@ -96,7 +96,7 @@ def _orders_open() -> list[str]:
         "end",
         f"local undecided = {_set(_UNDECIDED)}",
         f"local tried_again = {_set(_TRIED_AGAIN)}",
-        'actions["abort"] = {disabled = status.candidate == nil}',
+        'actions["abort"] = {disabled = status.candidate == nil or status.stable == nil}',
         'actions["advance"] = {disabled = not undecided[reason]}',
         'actions["retry"] = {disabled = not tried_again[reason]}',
         'actions["skip-stage"] = {disabled = status.stage == nil or suspended}',

@@ -2,19 +2,26 @@
 
 from dataclasses import replace
 
+from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.plan import Plan, Standing
+from crossfade.decide.routes import rejected
 from crossfade.model.snapshot import Snapshot
 
 
-def accepted(snapshot: Snapshot, plan: Plan) -> Plan:
-    """The plan, which counts as done while the version that is asked for is under way and requests are answered.
+def accepted(snapshot: Snapshot, plan: Plan, asked: Arm | None) -> Plan:
+    """The plan, which counts as done while the revision that is asked for is under way and requests are answered.
 
-    What it says stays what it is. A standstill stays one, and a version that no pod was made for is not accepted yet.
+    `asked` is None while it is not known. What the plan says stays what it is: a standstill stays one. A revision that
+    no pod was made for is not accepted yet, as that may be refused; and nobody is answered through a route that a
+    gateway will not have.
     """
-    spec, candidate = snapshot.rollout.spec, plan.status.candidate
+    spec, candidate, live = snapshot.rollout.spec, plan.status.candidate, snapshot.route
     if spec is None or spec.ready_when != "Accepted" or snapshot.rollout.deleting:
         return plan
-    under_way = candidate is not None and candidate.model_version == spec.model_version
-    if not under_way or not plan.available or plan.situation.standing is not Standing.IN_PROGRESS:
+    if asked is None or candidate is None or candidate.revision != asked.revision:
+        return plan
+    started = asked.revision in snapshot.revisions
+    answered = plan.available and (live is None or rejected(snapshot.rollout, live) is None)
+    if not started or not answered or plan.situation.standing is not Standing.IN_PROGRESS:
         return plan
     return replace(plan, situation=replace(plan.situation, standing=Standing.ACCEPTED))

@@ -41,7 +41,7 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
     if not any(_is_of_entry(one, snapshot.rollout.name) for one in (*plan.first, *plan.then)):
         plan = replace(plan, first=(*tended(snapshot), *plan.first))
     plan = given_notice(snapshot, still_stalled(snapshot, put_right(snapshot, plan)))
-    plan = accepted(snapshot, plan)
+    plan = accepted(snapshot, plan, scene.asked)
     return _scouting(snapshot, replace(plan, ledger=ledger if plan.status.stage else None))
 
 

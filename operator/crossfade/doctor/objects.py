@@ -140,15 +140,17 @@ def _thereafter(kind: str, raw: Object) -> str:
 
 
 def _held(facts: Facts, called: str, raw: Object, describe: str) -> Finding | None:
-    """It has not been ready for long, and says why not."""
+    """It has not been ready for long, and says why not; or is for a pipeline alone, and waits all the same."""
     ready = condition(raw, "Ready") or {}
+    accepted = ready.get("status") == "True"  # whatever it waits for: by `readyWhen`
     reason, since = ready.get("reason", ""), ready.get("lastTransitionTime")
-    if ready.get("status") == "True" or reason not in _HELD or not since:
+    since = (raw.get("status") or {}).get("began") if accepted else since
+    if reason not in _HELD or not since or (lasts := facts.now - moment(since)) < _HELD_SECONDS:
         return None
-    if (lasts := facts.now - moment(since)) < _HELD_SECONDS:
-        return None
+    minutes = f"{lasts / 60:.0f} minutes"
+    state = f"has been under way for {minutes}, and waits now" if accepted else f"is not ready for {minutes}"
     return warning(
-        f"{called} is not ready for {lasts / 60:.0f} minutes: {reason}: {ready.get('message')}",
+        f"{called} {state}: {reason}: {ready.get('message')}",
         "it goes on by itself when that is over, which it may never be",
         f"docs/troubleshooting.md, {reason}; {describe}",
     )

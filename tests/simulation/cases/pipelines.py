@@ -1,5 +1,7 @@
 """What a pipeline waits for: `readyWhen`."""
 
+from dataclasses import replace
+
 from tests.simulation.cases.story import Story, at, case, gate, promoted, says, taken_back, weight
 
 
@@ -55,4 +57,39 @@ def nothing_is_done_while_nobody_answers(story: Story) -> None:
     story.happens("no pod of v1 is ready", room={"v1": 0})
     story.rests(5)
     story.happens("the pods of v1 are back", room={})
+    story.rests(5)
+
+
+@case()
+def another_revision_of_the_same_version_is_not_done_while_the_first_leaves(story: Story) -> None:
+    """What is asked for is more than a version's name: pods of the new revision are to be there."""
+    story.edit(readyWhen="Accepted")
+    story.asks("v2", weight(10, minDuration="5m"))
+    story.reaches(at("w10"))
+    story.edit(serving={"replicas": 2, "implementation": "mended.Model"})
+    story.reaches(says("Draining")).reaches(at("w10")).rests(5)
+
+
+@case()
+def a_version_that_is_gone_is_done_for_no_pipeline(story: Story) -> None:
+    """Nobody knows then what is asked for."""
+    story.edit(readyWhen="Accepted")
+    story.asks("v2", weight(10, minDuration="5m"))
+    story.reaches(at("w10"))
+    story.happens("the ModelVersion v2 is deleted", versions={"v1", "v3"})
+    story.rests(5)
+    story.happens("the ModelVersion v2 is back", versions={"v1", "v2", "v3"})
+    story.rests(5)
+
+
+@case()
+def nothing_is_done_while_a_gateway_has_thrown_the_route_out(story: Story) -> None:
+    """Pods of stable are ready, and nobody gets to them."""
+    story.edit(readyWhen="Accepted")
+    story.asks("v2", weight(10, minDuration="5m"))
+    story.happens("no pod of v2 is ready", room={"v2": 0})
+    story.rests(5)
+    story.happens("the Gateway takes the route no longer", gateway=replace(story.gateway, others={"public": "no more"}))
+    story.rests(5)
+    story.happens("the Gateway takes the route again", gateway=replace(story.gateway, others={}))
     story.rests(5)

@@ -78,6 +78,18 @@ def test_what_waits_since_lately_or_on_purpose_is_let_be() -> None:
     assert told(waiting("WaitingForPeople", 9000), "standing")[0].level is Level.OK
 
 
+def test_what_a_pipeline_took_for_done_and_waits_for_long_is_told_too() -> None:
+    """With `readyWhen: Accepted` it is `Ready` meanwhile."""
+    cluster = waiting("MetricsUnavailable", 1800)
+    status = cluster.objects["rollouts"][0]["status"]
+    status["conditions"][0]["status"] = "True"
+    status["candidate"], status["began"] = {"modelVersion": "fraud-2"}, stamp(NOW - 3600)
+    seen = "Rollout ml/fraud has been under way for 60 minutes, and waits now: MetricsUnavailable: no answer"
+    assert the(cluster, "standing", Level.WARNING).seen == seen
+    status["conditions"][0]["reason"] = "Analysing"
+    assert told(cluster, "standing")[0].level is Level.OK
+
+
 def test_an_object_that_no_operator_looks_at_is_a_fault() -> None:
     cluster = FakeCluster()
     cluster.objects["rollouts"][0]["status"] = {"observedGeneration": -1}

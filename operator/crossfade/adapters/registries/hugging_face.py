@@ -8,6 +8,7 @@ from urllib.parse import quote
 from crossfade.adapters.hub_address import HubAddress
 from crossfade.adapters.hub_server import HubError, HubServer
 from crossfade.adapters.registries.hub_writing import HubWriting
+from crossfade.adapters.web import LargeAnswerError
 from crossfade.api.v1alpha1.facts import Facts, Scan
 from crossfade.api.v1alpha1.spelling import is_version
 from crossfade.model.card import card_facts
@@ -38,7 +39,7 @@ class HuggingFaceRegistry:
         await self._writing.record(deed)
 
     async def check(self) -> None:
-        """See ports.Asked. A mirror that lists no models is there all the same."""
+        """See ports.Asked. A mirror that lists no models, or all of them at once, is there all the same."""
         try:
             await self._server.reached()
         except HubError as failure:
@@ -49,6 +50,8 @@ class HuggingFaceRegistry:
                 ) from None
             if failure.status == 429 or failure.status >= 500:
                 raise
+        except LargeAnswerError:
+            return
 
     async def resolve(self, source: "Source") -> Reference:
         """Follow the revision once. Raises SourceError; what is missing may still appear, so that is retried."""

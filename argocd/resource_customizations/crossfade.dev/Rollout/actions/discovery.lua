@@ -12,7 +12,7 @@ for _, condition in ipairs(status.conditions or {}) do
 end
 local undecided = {WaitingForPeople = true, Inconclusive = true}
 local tried_again = {RolledBack = true, Aborted = true, RouteContested = true}
-actions["abort"] = {disabled = status.candidate == nil}
+actions["abort"] = {disabled = status.candidate == nil or status.stable == nil}
 actions["advance"] = {disabled = not undecided[reason]}
 actions["retry"] = {disabled = not tried_again[reason]}
 actions["skip-stage"] = {disabled = status.stage == nil or suspended}
