@@ -44,6 +44,7 @@ EXPECTED: dict[str, set[Reason]] = {
     PROGRESSING: {
         Reason.ANALYSING,
         Reason.ASKING,
+        Reason.DEFINITION_OUTDATED,
         Reason.DOWNLOADING,
         Reason.DRAINING,
         Reason.LOADING,

@@ -28,6 +28,11 @@ class ConditionType(Documented):
     RESOLVED = "Resolved", "the reference of a ModelVersion is frozen to a digest"
     SEMVER_KEPT = "SemverKept", "the version of a ModelVersion promises no more than the model keeps"
     WRITTEN_BACK = "WrittenBack", "the registry has been told all that `writeBack` asks for"
+    DEFINITION_OUTDATED = (
+        "DefinitionOutdated",
+        "the CustomResourceDefinition is older than the operator, so the status is not kept whole; only ever present as"
+        " True",
+    )
 
 
 class Reason(Documented):
@@ -84,6 +89,11 @@ class Reason(Documented):
     )
     INCONCLUSIVE = "Inconclusive", "`maxDuration` is over and the evidence says neither worse nor good enough"
     DRAINING = "Draining", "an arm without weight is finishing its requests"
+    DEFINITION_OUTDATED = (
+        "DefinitionOutdated",
+        "the CustomResourceDefinition is older than the operator and would lose a part of the status; what serves goes"
+        " on, and so does a rollback",
+    )
     SUSPENDED = "Suspended", "`spec.suspend` is true; progress is frozen, a rollback is not"
     WRITING_BACK = "WritingBack", "the registry is being told how rollouts go"
     # good ends

@@ -92,7 +92,7 @@ def onward(way: Way, step: Step, look: Look, lasted: float) -> Plan | None:
 
     `lasted` is for how many seconds the stage has been proven live.
     """
-    if way.spec.suspend:
+    if way.frozen is not None:
         return None
     if (order := pending(way.snapshot.rollout).get("advance")) and waits_for_people(way.snapshot, step, look):
         return _obeying(way, step, "advance", f"{step.summary} was passed {order}")
@@ -111,7 +111,7 @@ def onward(way: Way, step: Step, look: Look, lasted: float) -> Plan | None:
 def is_skipped(way: Way) -> bool:
     """Whether somebody said to skip the stage, that is not frozen, and there is something left to skip."""
     last = way.step is not None and way.step.shape.is_all
-    return "skip-stage" in pending(way.snapshot.rollout) and not way.spec.suspend and not last
+    return "skip-stage" in pending(way.snapshot.rollout) and way.frozen is None and not last
 
 
 def skipped(way: Way, step: Step) -> Plan:

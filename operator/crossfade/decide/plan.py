@@ -156,11 +156,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class VersionPlan:
-    """What to do for a ModelVersion: only its status is written. `resolve` asks for an attempt in the background."""
+    """What to do for a ModelVersion: only its status is written. `resolve` asks for an attempt in the background;
+    `keep` has what the last one found kept for the next look."""
 
     status: ModelVersionStatus
     situation: Situation
     resolve: bool = False
+    keep: bool = False
     events: tuple[Event, ...] = ()
     look_again: float | None = None
 

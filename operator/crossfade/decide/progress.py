@@ -194,6 +194,7 @@ STEPS: tuple[State[Way], ...] = (
             Reason.NOT_SERVING,
             Reason.WAITING_FOR_CAPACITY,
             Reason.SUSPENDED,
+            Reason.DEFINITION_OUTDATED,
             Reason.METRICS_UNAVAILABLE,
             Reason.METRIC_INVALID,
             Reason.WAITING_FOR_GATEWAY,
@@ -232,6 +233,7 @@ STEPS: tuple[State[Way], ...] = (
         seen=(
             Reason.SHIFTING,
             Reason.SUSPENDED,
+            Reason.DEFINITION_OUTDATED,
             Reason.NOT_SERVING,
             Reason.WAITING_FOR_CAPACITY,
             Reason.METRIC_INVALID,
@@ -349,6 +351,7 @@ STEPS: tuple[State[Way], ...] = (
             Reason.INCONCLUSIVE,
             Reason.WAITING_FOR_PEOPLE,
             Reason.SUSPENDED,
+            Reason.DEFINITION_OUTDATED,
             Reason.NO_DATA,
             Reason.METRIC_INVALID,
             Reason.SHOCK,

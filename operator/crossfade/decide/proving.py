@@ -108,8 +108,8 @@ _HOLDS = {"NoData": Reason.NO_DATA, "Invalid": Reason.METRIC_INVALID, "Shock": R
 def _holding(way: Way, step: Step, judged: AnalysisStatus, look: Look, lasted: float) -> tuple[Reason, str]:
     """Why a proven stage does not go on yet."""
     said = judged.explanation
-    if way.spec.suspend:
-        return Reason.SUSPENDED, f"{step.summary}: suspended; {said}"
+    if (frozen := way.frozen) is not None:
+        return frozen[0], f"{step.summary}: {frozen[1]}; {said}"
     if step.gated:
         return Reason.WAITING_FOR_PEOPLE, f"{step.summary}: waits for `crossfade.dev/advance`; {said}"
     if look.judgement.overall == "Hold":

@@ -27,6 +27,9 @@ def plan_registry(snapshot: RegistrySnapshot) -> RegistryPlan:
         return RegistryPlan(snapshot.status, situation, check=check, look_again=None if check else rest)
     status = _acknowledged(snapshot)
     tell = telling(snapshot.spec.write_back, snapshot.told, status.written)
+    if snapshot.unkept:  # what the registry acknowledges could not be kept, and it would be told again and again
+        delayed = Said(holds=False, reason=Reason.WRITE_BACK_DELAYED, message=snapshot.unkept)
+        return RegistryPlan(status, situation, said=delayed, check=check, look_again=None if check else rest)
     return RegistryPlan(
         status.model_copy(update={"written": list(tell.kept)}),
         situation,

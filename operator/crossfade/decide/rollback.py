@@ -51,10 +51,10 @@ def breach(snapshot: Snapshot, candidate: Arm, look: Look | None) -> Signal | No
 def _given_up(snapshot: Snapshot, look: Look) -> Signal | None:
     """A stage whose `maxDuration` is over, undecided, and which says that this is a reason to roll back.
 
-    Suspending stops the clock's verdict, as it stops progress.
+    Suspending stops the clock's verdict, as it stops progress; and so does a definition that is too old.
     """
     spec, stage = snapshot.rollout.spec, snapshot.rollout.status.stage
-    if spec is None or stage is None or stage.proven_at is None or spec.suspend:
+    if spec is None or stage is None or stage.proven_at is None or spec.suspend or snapshot.unkept:
         return None
     step = same_step(spec, stage.name, stage.index, asked_for(snapshot.rollout.status.traffic))
     if step is None:

@@ -49,6 +49,9 @@ def plan_source(snapshot: SourceSnapshot) -> SourcePlan:
     snapshot = _with_verdicts(snapshot)
     if spec.suspend:
         return SourcePlan(snapshot.status, Situation(Standing.IN_PROGRESS, Reason.SUSPENDED, Reason.SUSPENDED.meaning))
+    if snapshot.unkept:
+        waits = Situation(Standing.IN_PROGRESS, Reason.DEFINITION_OUTDATED, snapshot.unkept)
+        return SourcePlan(snapshot.status, waits)
     status = _with_digest(snapshot, _heard(snapshot, spec))
     if snapshot.registry_error:
         waits = Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_REGISTRY, snapshot.registry_error)

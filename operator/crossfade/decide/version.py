@@ -48,6 +48,9 @@ def _read(snapshot: VersionSnapshot, spec: ModelVersionSpec, resolved: Resolved)
     if wrong := contract.refusal(spec, found):
         broken = found.verdict == "Broken"
         return _refused(status, Reason.SEMVER_BROKEN if broken else Reason.SEMVER_UNKNOWN, wrong)
+    if snapshot.unkept and spec.policy.semver == "Enforce":
+        waits = Situation(Standing.IN_PROGRESS, Reason.DEFINITION_OUTDATED, snapshot.unkept)
+        return VersionPlan(snapshot.status, waits, keep=True)
     message = _resolved(resolved.digest)
     events = [Event(Reason.RESOLVED, message)]
     if found.verdict == "Broken":

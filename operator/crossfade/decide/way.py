@@ -67,6 +67,13 @@ class Way:
         """Pods that the candidate must have ready for what it does now."""
         return needed(self.snapshot, self.candidate)
 
+    @property
+    def frozen(self) -> tuple[Reason, str] | None:
+        """Why nothing goes forward, whatever the evidence says; a rollback is never frozen."""
+        if self.spec.suspend:
+            return Reason.SUSPENDED, "suspended"
+        return (Reason.DEFINITION_OUTDATED, self.snapshot.unkept) if self.snapshot.unkept else None
+
     def pods(self, step: Step) -> int:
         """Pods that the candidate must have ready before it gets what the step gives."""
         return step_pods(self.spec, step, full(self.snapshot, self.spec))
@@ -132,8 +139,9 @@ class Way:
 def waits(way: Way, step: Step) -> tuple[Reason, str] | None:
     """Why the candidate gets no more requests yet. Before its first one, it must be possible to judge it."""
     evidence = way.snapshot.evidence
-    if way.spec.suspend:
-        return Reason.SUSPENDED, f"suspended before {step.summary}"
+    if (frozen := way.frozen) is not None:
+        reason, why = frozen
+        return reason, f"{why} before {step.summary}" if way.spec.suspend else f"{step.summary} waits: {why}"
     if (shut := _closed(way) or no_way_back(way)) is not None:
         return shut[0], f"{step.summary} waits{shut[1]}"
     sources = {metric.name: source_of(metric, way.snapshot.templates) for metric in way.spec.analysis.metrics}

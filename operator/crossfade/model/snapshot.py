@@ -103,6 +103,8 @@ class Snapshot:
     rivals: tuple[Rival, ...] = ()
     adoption: Adoption | None = None
     left_behind: RouteFacts | None = None
+    unkept: str = ""
+    """Why the status cannot be kept whole, in a sentence; empty when it can. The same in other snapshots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +159,7 @@ class VersionSnapshot:
     registry_error: str = ""
     pickle_floor: PicklePolicy = "Allow"
     predecessor: Predecessor | None = None
+    unkept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +178,4 @@ class RegistrySnapshot:
     told: tuple[Told, ...]
     attempt: Attempt | None
     asked_at: float
+    unkept: str = ""

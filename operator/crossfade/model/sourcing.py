@@ -73,3 +73,4 @@ class SourceSnapshot:
     registry_error: str = ""
     version: StoredVersion | None = None
     rollout: StoredRollout | None = None
+    unkept: str = ""

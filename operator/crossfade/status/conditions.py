@@ -8,6 +8,7 @@ from crossfade.api.v1alpha1.common import Condition
 from crossfade.api.v1alpha1.modelversion import ModelVersionStatus
 from crossfade.decide.plan import Said, Situation, Standing
 from crossfade.model.moments import stamp
+from crossfade.ports import Object
 
 _LONGEST = 1024
 Truth = Literal["True", "False", "Unknown"]
@@ -70,6 +71,20 @@ def conditions(
     return found
 
 
+def outdated(message: str, raw: Object, generation: int, now: float) -> Condition:
+    """That the definition of the object `raw` is older than the operator; there only while that is so."""
+    kind = ConditionType.DEFINITION_OUTDATED.value
+    since = (one["lastTransitionTime"] for one in raw.get("status", {}).get("conditions", ()) if one["type"] == kind)
+    return Condition(
+        type=kind,
+        status="True",
+        reason=Reason.DEFINITION_OUTDATED.value,
+        message=message if len(message) <= _LONGEST else message[: _LONGEST - 1] + "…",
+        observed_generation=generation,
+        last_transition_time=next(since, stamp(now)),
+    )
+
+
 def rollout_facts(*, available: bool, proven: bool | None) -> list[Fact]:
     """Available, and TrafficProven while there is a split to prove."""
     facts: list[Fact] = [
@@ -81,12 +96,19 @@ def rollout_facts(*, available: bool, proven: bool | None) -> list[Fact]:
 
 
 def version_facts(status: ModelVersionStatus, situation: Situation) -> list[Fact]:
-    """Resolved, and SemverKept once that is judged."""
+    """Resolved, and SemverKept once that is judged; where an older definition has kept no verdict, as it was said."""
     resolved = status.resolved is not None
     facts = [Fact(ConditionType.RESOLVED, resolved, Reason.RESOLVED if resolved else situation.reason)]
     if status.semver is not None:
         holds, reason = _SEMVER[status.semver.verdict]
         facts.append(Fact(ConditionType.SEMVER_KEPT, holds, reason, status.semver.message))
+    elif resolved:
+        facts += [
+            Fact(ConditionType.SEMVER_KEPT, holds, reason, one.message)
+            for one in status.conditions
+            for holds, reason in _SEMVER.values()
+            if one.type == ConditionType.SEMVER_KEPT.value and one.reason == reason.value
+        ]
     return facts
 
 

@@ -1,28 +1,88 @@
 """Writes a status when it differs from the stored one, and otherwise writes nothing."""
 
 import json
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from crossfade.api.v1alpha1 import ModelRegistryStatus, ModelSourceStatus, ModelVersionStatus, RolloutStatus
-from crossfade.ports import Cluster, Kind, Object
+from crossfade.decide.outdated import named, told
+from crossfade.ports import Clock, Cluster, ClusterError, Kind, Object
+from crossfade.status.conditions import outdated
+from crossfade.status.definitions import Definitions
 from crossfade.telemetry.metrics import WRITES
 
 Status = RolloutStatus | ModelVersionStatus | ModelRegistryStatus | ModelSourceStatus
 
 
-async def write_status(cluster: Cluster, kind: Kind, raw: Object, status: Status) -> Object | None:
-    """Apply the whole status to the object `raw`; the uid keeps it off a namesake that was made since.
+_REFUSALS = (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY, HTTPStatus.INTERNAL_SERVER_ERROR)
+"""How the API server answers what its definition does not know: of a status with one such field it keeps nothing."""
 
-    Returns the stored object, None when the stored status already says the same. Raises ClusterError.
-    """
-    wanted = status.to_json()
-    if _canonical(wanted) == _canonical(raw.get("status", {})):
-        return None
-    metadata = {key: raw["metadata"][key] for key in ("name", "namespace", "uid")}
-    body = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "status": wanted}
-    stored = await cluster.apply_status(kind, body)
-    WRITES.labels(kind=f"{kind.kind}/status").inc()
-    return stored
+
+class OutdatedError(Exception):
+    """The definition does not know all of the status, and the plan did not know that: look again, nothing was
+    written."""
+
+
+class Statuses:
+    """Writes statuses, and has `absorb` take in what was stored."""
+
+    def __init__(
+        self, cluster: Cluster, clock: Clock, definitions: Definitions, absorb: Callable[[Object], None]
+    ) -> None:
+        self._cluster = cluster
+        self._clock = clock
+        self._definitions = definitions
+        self._absorb = absorb
+        self._noted: dict[str, frozenset[str]] = {}
+        """By uid, what does not fit and was not written down yet."""
+
+    def unkept(self, kind: Kind, raw: Object) -> str:
+        """Why the status of the object cannot be kept whole, in a sentence; empty when it can, as far as is known."""
+        return told(kind.kind, lost) if (lost := self._lost(kind, raw)) else ""
+
+    async def write(self, kind: Kind, raw: Object, status: Status) -> bool:
+        """Apply the whole status to the object `raw`; the uid keeps it off a namesake that was made since.
+
+        Returns whether anything had to be written. Raises ClusterError; OutdatedError where a part of the status would
+        be lost and `unkept` had not said so yet, when nothing is written.
+        """
+        wanted, lost = self._fitting(kind, raw, status)
+        if _canonical(wanted) == _canonical(raw.get("status", {})):
+            return False
+        metadata = {key: raw["metadata"][key] for key in ("name", "namespace", "uid")}
+        body = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "status": wanted}
+        try:
+            stored = await self._cluster.apply_status(kind, body)
+        except ClusterError as error:
+            if error.status in _REFUSALS:
+                await self._definitions.look()
+                self._fitting(kind, raw, status, known=lost)
+            raise
+        self._noted.pop(raw["metadata"]["uid"], None)
+        WRITES.labels(kind=f"{kind.kind}/status").inc()
+        self._absorb(stored)
+        return True
+
+    def _fitting(
+        self, kind: Kind, raw: Object, status: Status, known: frozenset[str] | None = None
+    ) -> tuple[Object, frozenset[str]]:
+        """What of the status can be kept, with the condition that says what cannot; and what that is. Raises
+        OutdatedError where the plan could not know of it, or it is more than is `known`."""
+        before = self._lost(kind, raw)
+        _, lost = self._definitions.fit(kind.kind, status.to_json())
+        if lost and (not before if known is None else lost - known):
+            self._noted[raw["metadata"]["uid"]] = before | lost
+            raise OutdatedError(told(kind.kind, lost))
+        if both := before | lost:
+            said = outdated(told(kind.kind, both), raw, status.observed_generation, self._clock.now())
+            status = status.model_copy(update={"conditions": [*status.conditions, said]})
+        return self._definitions.fit(kind.kind, status.to_json())[0], lost
+
+    def _lost(self, kind: Kind, raw: Object) -> frozenset[str]:
+        """What did not fit before and does not fit now either."""
+        noted = self._noted.get(raw["metadata"]["uid"], frozenset()) | named(raw.get("status", {}))
+        return frozenset(field for field in noted if self._definitions.lacks(kind.kind, field))
 
 
 def _canonical(status: Any) -> str:

@@ -16,7 +16,9 @@ from crossfade.observe.scout import Scout
 from crossfade.observe.turns import Turns
 from crossfade.ports import Clock, Cluster, Metrics, Prober, Sources
 from crossfade.settings import Settings
+from crossfade.status.definitions import Definitions, Schemas
 from crossfade.status.events import Events
+from crossfade.status.patch import Statuses
 from crossfade.watch.measurer import Measurer
 from crossfade.watch.reconcile import Reconciler
 from crossfade.watch.registrar import Registrar
@@ -40,7 +42,7 @@ class Outside:
 class Office:
     """Put together anew for each time that it is open: it begins with nothing but the world, as after a restart."""
 
-    def __init__(self, settings: Settings, world: World, cluster: Cluster, outside: Outside) -> None:
+    def __init__(self, settings: Settings, world: World, cluster: Cluster, schemas: Schemas, outside: Outside) -> None:
         clock, prometheuses = outside.clock, outside.prometheuses
         platform = Platform(
             settings.loader_image,
@@ -51,6 +53,9 @@ class Office:
             settings.pickle_policy,
         )
         self._world = world
+        loop = asyncio.get_running_loop()
+        self._definitions = Definitions(schemas, loop.time, world.look_again)
+        statuses = Statuses(cluster, clock, self._definitions, world.absorb)
         turns = Turns(outside.sources, cluster)
         self._resolver = Resolver(turns, Measurer(cluster, settings.loader_image), clock, _jitter)
         self._asker = Asker(turns, clock)
@@ -71,9 +76,10 @@ class Office:
             self._rehearser,
             Events(cluster, socket.gethostname()),
             self._asker,
-            Registries(world, cluster, clock, self._registrar),
+            Registries(world, clock, self._registrar, statuses),
+            statuses,
         )
-        self._workers = Workers(world.queue, reconciler.reconcile, asyncio.get_running_loop().time)
+        self._workers = Workers(world.queue, reconciler.reconcile, loop.time)
 
     async def run(self) -> None:
         """Look at everything once, then at what changes, until cancelled. Raises what ended a part before."""
@@ -82,6 +88,7 @@ class Office:
             async with asyncio.TaskGroup() as parts:
                 parts.create_task(self._workers.run(), name="workers")
                 parts.create_task(self._poller.run(), name="poller")
+                parts.create_task(self._definitions.run(), name="definitions")
         finally:
             await self._registrar.close()
             await self._rehearser.close()

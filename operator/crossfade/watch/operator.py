@@ -14,6 +14,7 @@ from crossfade.adapters.clock import elapsed
 from crossfade.adapters.kube import KubeCluster
 from crossfade.adapters.kube_client import login
 from crossfade.adapters.kube_lease import KubeLease
+from crossfade.adapters.kube_schemas import KubeSchemas
 from crossfade.ports import Cluster
 from crossfade.settings import Settings
 from crossfade.telemetry.metrics import LEADING
@@ -69,7 +70,7 @@ class Operator:
         await stand(election, tenure, fence, lambda: self._office(fence).run())
 
     def _office(self, cluster: Cluster) -> Office:
-        return Office(self._settings, self._world, cluster, self._outside)
+        return Office(self._settings, self._world, cluster, KubeSchemas(self._cluster), self._outside)
 
     async def _serve(self, stop: asyncio.Event) -> None:
         """The office opens before kopf, which at its end waits for and cancels whatever was started after it."""

@@ -20,10 +20,10 @@ from crossfade.observe.poller import Poller
 from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.resolver import Resolver
 from crossfade.observe.scout import Scout
-from crossfade.ports import MODEL_VERSIONS, ROLLOUTS, Clock, Cluster, ClusterError, Kind, Object
+from crossfade.ports import MODEL_VERSIONS, ROLLOUTS, Clock, Cluster, ClusterError, Object
 from crossfade.status.conditions import conditions, rollout_facts, version_facts
 from crossfade.status.events import Events
-from crossfade.status.patch import Status, write_status
+from crossfade.status.patch import OutdatedError, Statuses
 from crossfade.telemetry.metrics import (
     BREACH_TO_ROUTE_SECONDS,
     QUEUE_DEPTH,
@@ -79,6 +79,7 @@ class Reconciler:
         events: Events,
         asker: Asker,
         registries: Registries,
+        statuses: Statuses,
     ) -> None:
         self._world = world
         self._cluster = cluster
@@ -90,7 +91,8 @@ class Reconciler:
         self._scout = scout
         self._rehearser = rehearser
         self._events = events
-        self._sourcing = Sourcing(world, cluster, clock, asker, events)
+        self._statuses = statuses
+        self._sourcing = Sourcing(world, cluster, clock, asker, events, statuses)
         self._registries = registries
         self._looks: Mapping[str, Callable[[Object], Awaitable[float | None]]] = {
             "Rollout": self._rollout,
@@ -109,6 +111,9 @@ class Reconciler:
         try:
             again = await self._looks[key.kind](raw)
             result = "ok"
+        except OutdatedError as error:
+            log.warning("%s; looked at again", error, extra={"key": "/".join(key)})
+            again = 0.0
         except (ClusterError, ActionError, UnreadableStatusError):
             raise
         except Exception:
@@ -144,6 +149,7 @@ class Reconciler:
             self._rehearser,
             world.claims,
         )
+        snapshot = replace(snapshot, unkept=self._statuses.unkept(ROLLOUTS, raw))
         plan = plan_rollout(snapshot)
         world.remember(snapshot.rollout.uid, plan.ledger)
         self._foresee(snapshot, plan)
@@ -160,7 +166,7 @@ class Reconciler:
             await self._tell(raw, plan, done)
             log.info("%s; looked at again", error, extra={"namespace": snapshot.rollout.namespace})
             return 0.0
-        except ClusterError:
+        except (ClusterError, OutdatedError):
             await self._tell(raw, plan, done)
             raise
         await self._tell(raw, plan, done)
@@ -212,15 +218,15 @@ class Reconciler:
         place = raw["metadata"]["namespace"], raw["metadata"]["name"]
         world, tried = self._world, self._resolver.result(place, uid)
         snapshot = gather_version(world.cache, world.releases, self._platform, raw, tried, now)
-        plan = plan_version(snapshot)
+        plan = plan_version(replace(snapshot, unkept=self._statuses.unkept(MODEL_VERSIONS, raw)))
         facts = version_facts(plan.status, plan.situation)
         found = conditions(plan.situation, facts, snapshot.status.conditions, generation, now)
         status = plan.status.model_copy(update={"conditions": found, "observed_generation": generation})
-        written = await self._store(MODEL_VERSIONS, raw, status)
+        written = await self._statuses.write(MODEL_VERSIONS, raw, status)
         if plan.resolve and snapshot.spec is not None:
             key = Key("ModelVersion", *place)
             self._resolver.request(place, uid, snapshot.spec, snapshot.registry, lambda: self._world.queue.add(key))
-        else:
+        elif not plan.keep:
             self._resolver.forget(place)
         await self._events.post(MODEL_VERSIONS, raw, plan.events if written else (), plan.events, now)
         return plan.look_again
@@ -231,13 +237,7 @@ class Reconciler:
         facts = rollout_facts(available=plan.available, proven=plan.proven)
         found = conditions(situation, facts, rollout.status.conditions, rollout.generation, snapshot.now)
         status = plan.status.model_copy(update={"conditions": found, "observed_generation": rollout.generation})
-        return await self._store(ROLLOUTS, raw, status)
-
-    async def _store(self, kind: Kind, raw: Object, status: Status) -> bool:
-        stored = await write_status(self._cluster, kind, raw, status)
-        if stored is not None:
-            self._world.absorb(stored)
-        return stored is not None
+        return await self._statuses.write(ROLLOUTS, raw, status)
 
     async def _say_why(self, raw: Object, plan: Plan, error: ActionError) -> None:
         """Show a refused write in the status; the facts there stay what they were, for nothing has changed."""
@@ -251,7 +251,7 @@ class Reconciler:
         snapshot = gather_rollout(self._world.cache, self._platform, {}, {}, {}, current, self._clock.now())
         try:
             await self._write(snapshot, current, replace(plan, status=snapshot.rollout.status), stuck)
-        except ClusterError as failure:
+        except (ClusterError, OutdatedError) as failure:
             log.warning("the refusal cannot be shown in the status either: %s", failure)
 
     async def _say_fault(self, key: Key) -> None:
@@ -263,7 +263,7 @@ class Reconciler:
             before = RolloutStatus.model_validate(raw.get("status", {}))
             found = conditions(_FAULT, (), before.conditions, int(raw["metadata"]["generation"]), self._clock.now())
             kept = [condition for condition in before.conditions if condition.type not in _SUMMARY]
-            await self._store(ROLLOUTS, raw, before.model_copy(update={"conditions": [*found, *kept]}))
+            await self._statuses.write(ROLLOUTS, raw, before.model_copy(update={"conditions": [*found, *kept]}))
         except Exception as failure:
             log.warning("the fault cannot be shown in the status either: %s", type(failure).__name__)
 

@@ -1,6 +1,7 @@
 """One look at one ModelSource: gather what is known, decide, make and move, record, ask."""
 
 import logging
+from dataclasses import replace
 from http import HTTPStatus
 
 from crossfade.act.execute import StaleError
@@ -12,7 +13,7 @@ from crossfade.observe.gather_source import gather_source
 from crossfade.ports import MODEL_SOURCES, MODEL_VERSIONS, Clock, Cluster, ClusterError, Object
 from crossfade.status.conditions import conditions
 from crossfade.status.events import Events
-from crossfade.status.patch import write_status
+from crossfade.status.patch import Statuses
 from crossfade.telemetry.metrics import WRITES
 from crossfade.watch.queue import Key
 from crossfade.watch.world import World
@@ -27,12 +28,15 @@ _REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN, HTTPStatus.UNPROCESSAB
 class Sourcing:
     """Looks at ModelSources."""
 
-    def __init__(self, world: World, cluster: Cluster, clock: Clock, asker: Asker, events: Events) -> None:
+    def __init__(
+        self, world: World, cluster: Cluster, clock: Clock, asker: Asker, events: Events, statuses: Statuses
+    ) -> None:
         self._world = world
         self._cluster = cluster
         self._clock = clock
         self._asker = asker
         self._events = events
+        self._statuses = statuses
 
     def forget(self, key: Key) -> None:
         """The ModelSource is gone."""
@@ -44,7 +48,7 @@ class Sourcing:
         key = Key("ModelSource", metadata["namespace"], metadata["name"])
         answer = self._asker.answer((key.namespace, key.name), metadata["uid"])
         snapshot = gather_source(self._world.cache, raw, answer, now, self._asker.began)
-        plan = plan_source(snapshot)
+        plan = plan_source(replace(snapshot, unkept=self._statuses.unkept(MODEL_SOURCES, raw)))
         try:
             plan = await self._moved(await self._made(plan))
         except StaleError as error:
@@ -89,10 +93,7 @@ class Sourcing:
     async def _record(self, raw: Object, snapshot: SourceSnapshot, plan: SourcePlan) -> bool:
         found = conditions(plan.situation, (), snapshot.status.conditions, snapshot.generation, snapshot.now)
         status = plan.status.model_copy(update={"conditions": found, "observed_generation": snapshot.generation})
-        stored = await write_status(self._cluster, MODEL_SOURCES, raw, status)
-        if stored is not None:
-            self._world.absorb(stored)
-        return stored is not None
+        return await self._statuses.write(MODEL_SOURCES, raw, status)
 
     def _ask(self, key: Key, snapshot: SourceSnapshot, plan: SourcePlan) -> None:
         if plan.ask and snapshot.spec is not None:

@@ -71,6 +71,10 @@ class World:
     def look_anew(self) -> None:
         """Have everything looked at without what was remembered, as after a restart."""
         self.ledgers.clear()
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Have everything looked at."""
         for kind in ("ModelSource", "ModelVersion", "Rollout", "ModelRegistry"):
             for raw in self.cache.all(kind):
                 self.queue.add(Key(kind, raw["metadata"]["namespace"], raw["metadata"]["name"]))

@@ -206,6 +206,34 @@ def a_suspended_rollout_stands_still_and_goes_on_where_it_was(story: Story) -> N
     story.reaches(promoted).rests(15)
 
 
+UNKEPT = "the CustomResourceDefinition of Rollouts in this cluster is older than this operator"
+
+
+@case("C10")
+def a_rollout_under_older_definitions_stands_still_and_goes_on_where_it_was(story: Story) -> None:
+    """Whoever cannot remember a step makes none: not by evidence, by an order or by time."""
+    story.asks("v2", weight(10), weight(30, minDuration="10s", maxDuration="60s"), weight(50))
+    story.reaches(at("w30"))
+    story.happens("the definitions become older", unkept=UNKEPT)
+    story.order("skip-stage")
+    story.reaches(says("DefinitionOutdated")).rests(120)
+    assert story.share("v2") == 30
+    story.happens("the definitions are current", unkept="")
+    story.reaches(promoted).rests(15)
+
+
+@case("C10")
+def a_rollout_under_older_definitions_is_rolled_back_all_the_same(story: Story) -> None:
+    """Its users are as safe as ever."""
+    story.asks("v2", weight(10), weight(30, minDuration="5m"))
+    story.reaches(at("w30"))
+    story.happens("the definitions become older", unkept=UNKEPT)
+    story.rests(10).happens("v2 answers with errors", error_rate={"v2": 0.3})
+    story.reaches(taken_back).rests(15)
+    assert story.share("v2") == 0
+    assert story.failed_by_route == 0
+
+
 @case("C10")
 def suspended_before_the_first_stage(story: Story) -> None:
     """Pods start, and no request reaches them until it goes on."""

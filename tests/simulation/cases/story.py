@@ -23,6 +23,7 @@ class Story(World):
     rate: float = 2000.0
     patience: float = 0.0
     templates: dict[str, MetricTemplateSpec] = field(default_factory=dict)
+    unkept: str = ""
     names: dict[str, str] = field(default_factory=dict)
     shares: list[int] = field(default_factory=list)
 
@@ -83,7 +84,7 @@ class Story(World):
         read, spec = seen.evidence, seen.rollout.spec
         if read is not None and read.metrics and spec is not None:  # every metric shows the same counters
             read = replace(read, metrics={one.name: read.metrics["errors"] for one in spec.analysis.metrics})
-        return replace(seen, templates=self.templates, evidence=read)
+        return replace(seen, templates=self.templates, evidence=read, unkept=self.unkept)
 
     def _once(self) -> None:
         super()._once()

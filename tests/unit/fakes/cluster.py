@@ -1,6 +1,7 @@
 """An API server in memory, as far as the loop sees one: stores what is applied, numbers versions, records writes."""
 
 import copy
+import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,7 +18,10 @@ class FakeCluster:
         self.events: list[Object] = []
         self.foreign: set[tuple[str, str, str]] = set()
         self.unserved: set[str] = set()
+        self.statuses: dict[str, Object] = {}
+        """By kind, the schemas of the statuses of definitions that know less than the operator."""
         self.refuse: Callable[[str, str, str], bool] = lambda verb, kind, name: False
+        self.refused: list[str] = []
         self.version = 100
 
     async def get(self, kind: Kind, namespace: str | None, name: str) -> Object:
@@ -52,8 +56,16 @@ class FakeCluster:
         return self._write("make", kind, body, lambda old: {**old, **_without_status(body)}, generation=1)
 
     async def apply_status(self, kind: Kind, body: Object) -> Object:
-        """See ports.Cluster."""
+        """See ports.Cluster. As the API server does, of a status with a field that is not known nothing is kept."""
+        if kind.kind in self.statuses and (unknown := _unknown(self.statuses[kind.kind], body["status"], ".status")):
+            self.refused.append(unknown)
+            raise ClusterError(f"failed to create typed patch object: {unknown}: field not declared in schema", 500)
         return self._write("status", kind, body, lambda old: {**old, "status": body["status"]})
+
+    async def read(self, mark: str) -> tuple[str, dict[str, Object]] | None:
+        """The Schemas port."""
+        now = str(hash(json.dumps(self.statuses, sort_keys=True)))
+        return None if mark == now else (now, copy.deepcopy(self.statuses))
 
     async def scale(self, kind: Kind, namespace: str, name: str, replicas: int) -> Object:
         """See ports.Cluster."""
@@ -157,3 +169,17 @@ class FakeCluster:
 
 def _without_status(body: Object) -> Object:
     return {key: copy.deepcopy(value) for key, value in body.items() if key != "status"}
+
+
+def _unknown(schema: Object, value: Any, path: str) -> str:
+    """The first field that the schema does not have."""
+    if isinstance(value, list):
+        return next((bad for item in value if (bad := _unknown(schema["items"], item, f"{path}[0]"))), "")
+    if not isinstance(value, dict) or "properties" not in schema:
+        return ""
+    for name, item in value.items():
+        inner = f"{path}.{name}"
+        bad = _unknown(schema["properties"][name], item, inner) if name in schema["properties"] else inner
+        if bad:
+            return bad
+    return ""

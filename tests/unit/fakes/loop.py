@@ -30,7 +30,9 @@ from crossfade.ports import (
     StoredFile,
     Volumes,
 )
+from crossfade.status.definitions import Definitions
 from crossfade.status.events import Events
+from crossfade.status.patch import Statuses
 from crossfade.watch.listing import WATCHED
 from crossfade.watch.queue import Key, WorkQueue
 from crossfade.watch.reconcile import Reconciler
@@ -120,6 +122,8 @@ class Loop:
         self.registrar = Registrar(turns, clock, lambda: 1.0)
         events = Events(cluster, "test")
         platform = Platform("crossfade:test")
+        self.definitions = Definitions(cluster, clock, self.world.look_again)
+        statuses = Statuses(cluster, clock, self.definitions, self.world.absorb)
         self.reconciler = Reconciler(
             self.world,
             cluster,
@@ -132,7 +136,8 @@ class Loop:
             self.rehearser,
             events,
             self.asker,
-            Registries(self.world, cluster, clock, self.registrar),
+            Registries(self.world, clock, self.registrar, statuses),
+            statuses,
         )
         for one in (GATEWAY, GATEWAY_CLASS):
             if (one["kind"], one["metadata"]["namespace"], one["metadata"]["name"]) not in cluster.objects:

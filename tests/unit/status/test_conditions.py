@@ -7,9 +7,11 @@ from crossfade.api.v1alpha1.common import Condition
 from crossfade.decide.plan import Situation, Standing
 from crossfade.ports import ROLLOUTS
 from crossfade.status.conditions import conditions, rollout_facts, version_facts
-from crossfade.status.patch import write_status
+from crossfade.status.definitions import Definitions
+from crossfade.status.patch import Statuses
 
 from tests.support.kstatus import kstatus
+from tests.unit.fakes.clock import FakeClock
 from tests.unit.fakes.cluster import FakeCluster
 from tests.unit.fakes.objects import rollout
 
@@ -76,10 +78,12 @@ async def test_a_status_that_says_the_same_is_not_written_whatever_its_order() -
         Situation(Standing.DONE, Reason.PROMOTED, ""), rollout_facts(available=True, proven=True), (), 1, NOW
     )
     status = RolloutStatus(conditions=found, observed_generation=1)
-    stored = await write_status(cluster, ROLLOUTS, raw, status)
-    assert stored is not None
+    clock = FakeClock()
+    statuses = Statuses(cluster, clock, Definitions(cluster, clock, lambda: None), lambda raw: None)
+    assert await statuses.write(ROLLOUTS, raw, status)
+    stored = await cluster.get(ROLLOUTS, "ml", "demo")
     stored["status"]["conditions"].reverse()
-    assert await write_status(cluster, ROLLOUTS, stored, status) is None
+    assert not await statuses.write(ROLLOUTS, stored, status)
     assert len(cluster.writes) == 1
     changed = status.model_copy(update={"observed_generation": 2})
-    assert await write_status(cluster, ROLLOUTS, stored, changed) is not None
+    assert await statuses.write(ROLLOUTS, stored, changed)
