@@ -10,7 +10,7 @@ from crossfade.ports import ClusterError, Object
 log = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 10.0
-"""Between two looks while something does not fit. One look is a GET of an index, unless that has changed."""
+"""Between two looks while something does not fit. One look is a GET of the index and of some 50 kB."""
 _SOON_SECONDS = 1.0
 """Not sooner after the last look, however many writes are refused."""
 
@@ -63,11 +63,11 @@ class Definitions:
             return
         self._looked = now
         try:
-            read = await self._schemas.read(self._mark)
+            read = await self._schemas.read("")  # the index may be ahead of its documents
         except ClusterError as error:
             log.warning("what the CustomResourceDefinitions know cannot be read: %s", error)
             return
-        if read is not None:
+        if read is not None and read != (self._mark, self._statuses):
             self._mark, self._statuses = read
             self._outdated.clear()  # what does not fit still is met by the looks that this wakes
             self._on_change()
