@@ -11,20 +11,17 @@ _GROUP = f"apis/{meta.API_VERSION}"
 
 
 class KubeSchemas:
-    """The Schemas port of the status room. The mark is the address of the document, which has its hash."""
+    """The Schemas port of the status room. Read whole each time: the address's hash may be ahead of it."""
 
     def __init__(self, cluster: KubeCluster) -> None:
         self._cluster = cluster
 
-    async def read(self, mark: str) -> tuple[str, Mapping[str, Object]] | None:
+    async def read(self) -> Mapping[str, Object]:
         """See status/definitions.py. Raises ClusterError."""
         index = await self._cluster.request("GET", _INDEX)
         try:
             address = str(index["paths"][_GROUP]["serverRelativeURL"])
-            if address == mark:
-                return None
-            found = (await self._cluster.request("GET", address))["components"]["schemas"]
-            return address, dict(_statuses(found))
+            return dict(_statuses((await self._cluster.request("GET", address))["components"]["schemas"]))
         except (KeyError, TypeError, AttributeError) as failure:
             raise ClusterError(f"{_INDEX} of the API server does not show {_GROUP}") from failure
 

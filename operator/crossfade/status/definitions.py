@@ -18,9 +18,8 @@ _SOON_SECONDS = 1.0
 class Schemas(Protocol):
     """Where the API server shows what it knows."""
 
-    async def read(self, mark: str) -> tuple[str, Mapping[str, Object]] | None:
-        """The mark of what is known now, and by kind the OpenAPI schemas of statuses; None when it is this mark still.
-        Raises ClusterError."""
+    async def read(self) -> Mapping[str, Object]:
+        """By kind the OpenAPI schemas of statuses. Raises ClusterError."""
         ...
 
 
@@ -34,8 +33,7 @@ class Definitions:
         self._schemas = schemas
         self._clock = clock
         self._on_change = on_change
-        self._mark = ""
-        self._statuses: Mapping[str, Object] = {}
+        self._statuses: Mapping[str, Object] | None = None
         self._looked: float | None = None
         self._outdated = asyncio.Event()
 
@@ -43,7 +41,7 @@ class Definitions:
         """The status without what is not known, and what that is: `semver`, `written[].stage`, `outcomes.*.at`,
         `mode=New`."""
         lost: set[str] = set()
-        kept = _fitting(self._statuses.get(kind, {}), status, "", lost)
+        kept = _fitting(self._schema(kind), status, "", lost)
         if lost:
             self._outdated.set()
         return (kept if isinstance(kept, dict) else {}), frozenset(lost)
@@ -51,7 +49,7 @@ class Definitions:
     def lacks(self, kind: str, field: str) -> bool:
         """Whether a field of `fit` is not known, as far as that can be told: what did not fit before does not, until it
         was looked at."""
-        lacking = not self._mark or _lacks(self._statuses.get(kind, {}), field)
+        lacking = self._statuses is None or _lacks(self._schema(kind), field)
         if lacking:
             self._outdated.set()
         return lacking
@@ -63,14 +61,17 @@ class Definitions:
             return
         self._looked = now
         try:
-            read = await self._schemas.read("")  # the index may be ahead of its documents
+            read = await self._schemas.read()
         except ClusterError as error:
             log.warning("what the CustomResourceDefinitions know cannot be read: %s", error)
             return
-        if read is not None and read != (self._mark, self._statuses):
-            self._mark, self._statuses = read
+        if read != self._statuses:
+            self._statuses = read
             self._outdated.clear()  # what does not fit still is met by the looks that this wakes
             self._on_change()
+
+    def _schema(self, kind: str) -> Object:
+        return (self._statuses or {}).get(kind, {})
 
     async def run(self) -> None:
         """Look again while something does not fit, until cancelled."""

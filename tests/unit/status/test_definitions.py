@@ -38,12 +38,12 @@ class Served:
     def __init__(self, schema: dict[str, Any] | None) -> None:
         self.schema, self.reads = schema, 0
 
-    async def read(self, mark: str) -> Any:
+    async def read(self) -> Any:
         """See status/definitions.py."""
         self.reads += 1
         if self.schema is None:
             raise ClusterError("forbidden", 403)
-        return None if mark == str(self.schema) else (str(self.schema), {"Thing": self.schema})
+        return {"Thing": self.schema}
 
 
 def old() -> dict[str, Any]:
@@ -109,17 +109,3 @@ async def test_what_cannot_be_read_changes_nothing_and_is_not_asked_for_with_eve
     clock.at += 10
     await found.look()
     assert served.reads == 2
-
-
-async def test_a_document_that_comes_later_than_its_mark_is_met_all_the_same(served: Served) -> None:
-    found, clock = await definitions(served)
-    mark = str(served.schema)
-
-    async def late(known: str) -> Any:
-        return None if known == mark else (mark, {"Thing": served.schema})
-
-    served.read = late  # type: ignore[method-assign]
-    served.schema = NEW
-    clock.at += 10
-    await found.look()
-    assert not found.lacks("Thing", "plain")

@@ -202,15 +202,15 @@ async def test_definitions_are_read_again_until_they_are_current_and_not_after_t
 ) -> None:
     monkeypatch.setattr("crossfade.status.definitions._LOOK_SECONDS", 0.0)
     team = Team()
-    reads: list[str] = []
+    reads: list[float] = []
     read = team.cluster.read
 
-    async def counted(mark: str) -> Any:
-        reads.append(mark)
+    async def counted() -> Any:
+        reads.append(team.clock.at)
         team.clock.at += 10
         if len(reads) == 3:
             team.cluster.statuses = {}
-        return await read(mark)
+        return await read()
 
     team.cluster.read = counted  # type: ignore[method-assign]
     team.cluster.statuses = statuses(*OLD)
