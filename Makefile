@@ -6,18 +6,20 @@ ARGS ?=
 # Tests start some six hundred processes of Python: what one has compiled is kept for the others, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test simulation beside traffic people faults image test-long check golden mutate generate bench clean
+.PHONY: demo test simulation beside servers traffic people faults image test-long check golden mutate generate bench clean
 
 demo: .venv/ready  ## a real cluster, real models, one promotion and one rollback
 	@$(BIN)/python -m demo $(ARGS)
 
-test: check  ## all tiers, but for what `test-long` has; those with a cluster in four parts side by side, each on a testbed of its own
+test: check  ## all tiers, but for what `test-long` has; those with a cluster in five parts side by side, each on a testbed of its own
 	@rm -rf .tally
-	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=6 image simulation $(PARTS)
+	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=7 image simulation $(PARTS)
 	$(BIN)/python -m tests.support.tally
 
-# Tests mostly wait for scrapes, drains and deadlines: four testbeds keep two cores busy. What no list names is `faults`.
-PARTS := beside traffic people faults
+# Tests mostly wait for scrapes, drains and deadlines: five testbeds keep two cores busy. What no list names is `beside`
+# for contracts and `faults` for clusters.
+PARTS := beside servers traffic people faults
+SERVERS := $(addprefix tests/contract/test_, azureml.py kube.py kube_lease.py mlflow.py mlflow_registry.py mlflow_writing.py prometheus.py prometheus_access.py prometheus_histograms.py templates.py)
 TRAFFIC := $(addprefix tests/cluster/test_, gateways.py grpc.py grpc_gateways.py grpc_routes.py judge.py rehearsal.py rollout.py streams.py)
 PEOPLE := $(addprefix tests/cluster/test_, adopted.py interruptions.py midway.py recreated.py refusals.py replicas.py way_back.py)
 REGISTRIES := $(addprefix tests/cluster/test_, allowed.py model_sources.py registries.py writing_back.py)
@@ -32,7 +34,9 @@ simulation:
 image:
 	$(BIN)/pytest -q tests/image $(ARGS)
 beside:
-	$(BIN)/pytest tests/contract $(ARGS)
+	$(BIN)/pytest tests/contract $(addprefix --ignore=, $(SERVERS)) $(ARGS)
+servers:
+	$(BIN)/pytest $(SERVERS) $(ARGS)
 traffic:
 	$(BIN)/pytest $(TRAFFIC) $(REGISTRIES) $(ARGS)
 people:
