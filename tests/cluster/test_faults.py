@@ -25,7 +25,7 @@ from tests.support.endpoint import (
     serves,
     weights,
 )
-from tests.support.gateways import on_both_gateways, on_both_gateways_at_length, on_envoy_and_both_at_length
+from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 from tests.support.statuses import conditions
@@ -241,7 +241,8 @@ async def test_the_record_of_an_evicted_pod_speaks_against_nobody(serving: Endpo
     assert failed_by_route(load.samples) == {}
 
 
-@on_envoy_and_both_at_length
+@pytest.mark.slow
+@on_both_gateways
 async def test_deleting_a_rollout_mid_way_leaves_the_stable_version_serving(serving: Endpoint) -> None:
     """GitOps property 13."""
     await serving.model(2)

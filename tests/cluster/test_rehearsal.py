@@ -123,6 +123,7 @@ async def _list(admin: ClusterClient, features: list[Object]) -> None:
     assert answer.is_success, answer.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gateway", [ENVOY])
 async def test_a_shadow_that_works_is_proven_first_and_gives_users_nothing_of_the_candidate(serving: Endpoint) -> None:
     """Envoy Gateway publishes no list."""

@@ -180,6 +180,7 @@ async def test_whether_it_is_there_is_told_and_needs_no_right(bench: AzureMlBenc
             await found.registry.check()
 
 
+@pytest.mark.slow
 async def test_ten_thousand_versions_are_listed_by_page(bench: AzureMlBench) -> None:
     model = bench.model()
     for number in range(10_000):

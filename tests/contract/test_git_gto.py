@@ -129,6 +129,7 @@ async def test_an_artifact_of_a_folders_dvc_yaml_is_the_one_that_dvcs_own_client
     assert await loaded(access, reference, tmp_path / "ours") == on_disk(theirs)
 
 
+@pytest.mark.slow
 async def test_ten_thousand_versions_are_looked_through(git: GitBench) -> None:
     there = Registered(git)
     tags = "".join(

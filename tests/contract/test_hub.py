@@ -162,6 +162,7 @@ def test_the_hubs_own_client_is_refused_as_we_are(hub: Hub, subject: Subject, tm
         assert by_the_client(hub, asked, token, tmp_path) == {"error": error, "status": status}
 
 
+@pytest.mark.slow
 async def test_patterns_mean_what_they_mean_to_the_hubs_own_client(hub: Hub, tmp_path: Path) -> None:
     names = ("README.md", "config.json", "model.bin", "onnx/model.onnx", "onnx/deep/a.json", "A.JSON", "[x].txt", "é&=")
     repo = a_repo()

@@ -172,6 +172,7 @@ async def test_who_may_not_read_the_experiment_knows_the_model_and_is_told_what_
     assert failure.value.retry
 
 
+@pytest.mark.slow
 async def test_versions_are_listed_by_their_tag_page_by_page(
     users: MlflowBench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

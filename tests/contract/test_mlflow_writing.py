@@ -144,6 +144,7 @@ async def test_a_version_that_is_gone_needs_no_tags_and_gets_no_alias(front: Pro
     assert "check that version 9" in str(failure)
 
 
+@pytest.mark.slow
 async def test_who_may_read_and_not_write_is_told_so_and_it_is_about_this_model_alone(
     mlflow_with_users: MlflowBench,
 ) -> None:

@@ -136,7 +136,7 @@ SERVERS = {
 }
 
 
-EVERY_DAY = ("Starlette and starlette-exporter", "what vLLM counts its requests with")
+EVERY_DAY = ("what vLLM counts its requests with",)
 
 
 @pytest.mark.parametrize(
