@@ -80,7 +80,7 @@ async def asked(metrics: PrometheusMetrics) -> None:
             try:
                 await metrics.window("up", 60)
             except MetricsError as refusal:
-                if "503" not in str(refusal):
+                if "with 503" not in str(refusal):
                     raise
             else:
                 return

@@ -54,7 +54,7 @@ async def counted(metrics: PrometheusMetrics, **buckets: str) -> Mapping[str, Co
             poller = Poller({DEFAULT: metrics}, SystemClock(), 5.0, lambda: [one], lambda place: None)
             await poller.poll()
             evidence = poller.evidence[one.place]
-            assert evidence.error is None or "503" in evidence.error, evidence.error
+            assert evidence.error is None or "with 503" in evidence.error, evidence.error
             whole = [found.buckets.get(inf, ()) for found in evidence.metrics.values()]
             if len(whole) == len(buckets) and all(all(len(s.samples) >= 3 for s in each) and each for each in whole):
                 return evidence.metrics
