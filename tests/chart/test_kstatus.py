@@ -175,7 +175,6 @@ def test_helm_succeeds_when_the_stable_version_is_asked_for_again(bed: ClusterHa
     assert _ready(bed)["reason"] == "Promoted"
 
 
-@pytest.mark.slow
 def test_behind_a_service_pods_of_both_versions_get_their_label(bed: ClusterHandle, chart: Path) -> None:
     plain = _rollout()
     plain["metadata"]["name"] = "plain"
