@@ -22,7 +22,7 @@ from tests.support.endpoint import (
     settled,
     weights,
 )
-from tests.support.gateways import on_both_gateways, on_both_gateways_at_length, on_envoy_and_both_at_length
+from tests.support.gateways import on_both_gateways, on_envoy_and_both_at_length
 from tests.support.operator_process import OperatorProcess
 from tests.support.recorder import Object
 
@@ -110,7 +110,8 @@ async def test_the_next_version_never_gets_what_the_last_one_had(serving: Endpoi
     assert {one.arm for one in load.samples[-50:]} == {c}
 
 
-@on_both_gateways_at_length
+@pytest.mark.slow
+@on_both_gateways
 async def test_going_back_to_stable_is_an_immediate_return_and_no_failure(serving: Endpoint) -> None:
     """Case C4."""
     async with rolling_out(serving, HELD, until="held"):
