@@ -19,7 +19,7 @@ test: check  ## all tiers, but for what `test-long` has; those with a cluster in
 # Tests mostly wait for scrapes, drains and deadlines: five testbeds keep two cores busy. What no list names is `beside`
 # for contracts and `faults` for clusters.
 PARTS := beside servers traffic people faults
-SERVERS := $(addprefix tests/contract/test_, azureml.py changed_models.py kube.py kube_lease.py loader.py mlflow.py mlflow_registry.py mlflow_writing.py prometheus.py prometheus_access.py prometheus_histograms.py resume.py templates.py verify.py)
+SERVERS := $(addprefix tests/contract/test_, azureml.py kube.py kube_lease.py mlflow.py mlflow_registry.py mlflow_writing.py prometheus.py prometheus_access.py prometheus_histograms.py templates.py)
 TRAFFIC := $(addprefix tests/cluster/test_, gateways.py grpc.py grpc_gateways.py grpc_routes.py judge.py rehearsal.py rollout.py streams.py)
 PEOPLE := $(addprefix tests/cluster/test_, adopted.py interruptions.py midway.py recreated.py refusals.py replicas.py way_back.py)
 REGISTRIES := $(addprefix tests/cluster/test_, allowed.py model_sources.py registries.py writing_back.py)
