@@ -11,15 +11,15 @@ export PYTHONDONTWRITEBYTECODE :=
 demo: .venv/ready  ## a real cluster, real models, one promotion and one rollback
 	@$(BIN)/python -m demo $(ARGS)
 
-test: check  ## all tiers, but for what `test-long` has; those with a cluster in five parts side by side, each on a testbed of its own
+test: check  ## all tiers, but for what `test-long` has; the longer ones in parts side by side, those with a cluster on a testbed of their own
 	@rm -rf .tally
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=7 image simulation $(PARTS)
 	$(BIN)/python -m tests.support.tally
 
-# Tests mostly wait for scrapes, drains and deadlines: five testbeds keep two cores busy. What no list names is `beside`
-# for contracts and `faults` for clusters.
+# Tests mostly wait for scrapes, drains and deadlines: four testbeds keep two cores busy. What no list names is `beside`,
+# which needs none, for contracts and `faults` for clusters.
 PARTS := beside servers traffic people faults
-SERVERS := $(addprefix tests/contract/test_, azureml.py kube.py kube_lease.py mlflow.py mlflow_registry.py mlflow_writing.py prometheus.py prometheus_access.py prometheus_histograms.py templates.py)
+SERVERS := $(addprefix tests/contract/test_, azureml.py changed_models.py kube.py kube_lease.py loader.py mlflow.py mlflow_registry.py mlflow_writing.py prometheus.py prometheus_access.py prometheus_histograms.py resume.py stores.py templates.py verify.py)
 TRAFFIC := $(addprefix tests/cluster/test_, gateways.py grpc.py grpc_gateways.py grpc_routes.py judge.py rehearsal.py rollout.py streams.py)
 PEOPLE := $(addprefix tests/cluster/test_, adopted.py interruptions.py midway.py recreated.py refusals.py replicas.py way_back.py)
 REGISTRIES := $(addprefix tests/cluster/test_, allowed.py model_sources.py registries.py writing_back.py)
@@ -40,7 +40,7 @@ servers:
 traffic:
 	$(BIN)/pytest $(TRAFFIC) $(REGISTRIES) $(ARGS)
 people:
-	$(BIN)/pytest tests/testbed tests/chart $(PEOPLE) $(ARGS)
+	$(BIN)/pytest tests/readme tests/testbed tests/chart $(PEOPLE) $(ARGS)
 faults:
 	$(BIN)/pytest $(FAULTS) $(ARGS)
 

@@ -146,13 +146,14 @@ async def test_users_keep_their_gateway_until_the_next_one_has_taken_the_route(
 ) -> None:
     """Whom a selector admits, only the gateway knows."""
     allowed = {"from": "Selector", "selector": {"matchLabels": {"team": serving.namespace}}}
-    async with another_gateway(admin, "next", allowed), serving.load(RATE) as load:
-        await at_least(load, 100)
-        await serving.patch("Rollout", NAME, {"spec": parents("next", serving.parent)})
-        await serving.patch("Rollout", NAME, {"spec": parents("next")})
-        await serving.until(says("WaitingForGateway"))
-        await at_least(load, 500)
-        assert both(await serving.items("HTTPRoute"), "next", serving.parent)
+    async with another_gateway(admin, "next", allowed):
+        async with serving.load(RATE) as load:
+            await at_least(load, 100)
+            await serving.patch("Rollout", NAME, {"spec": parents("next", serving.parent)})
+            await serving.patch("Rollout", NAME, {"spec": parents("next")})
+            await serving.until(says("WaitingForGateway"))
+            await at_least(load, 500)
+            assert both(await serving.items("HTTPRoute"), "next", serving.parent)
         assert failed_by_route(load.samples) == {}
         label = {"metadata": {"labels": {"team": serving.namespace}}}
         url = f"/api/v1/namespaces/{serving.namespace}"

@@ -27,12 +27,11 @@ TAKES_PODS_AWAY = frozenset(
         "test_a_good_version_is_promoted_pod_by_pod_and_no_request_fails",
         "test_back_to_the_version_before_is_one_write_when_all_its_pods_are_there",
         "test_under_delete_all_goes_with_it_and_until_then_everybody_is_answered",
-        "test_users_keep_their_gateway_until_the_next_one_has_taken_the_route",
         "test_weight_follows_a_pod_that_dies_and_comes_back_with_it",
     )
 )
-"""Tests that take pods, or in the end the route from the asked gateway, away under their requests, which fail by that
-and not by a rollout; and those without a gateway, where a pod that ends closes connections that clients keep."""
+"""Tests that take pods away under their requests, which fail by that and not by a rollout; and those without a gateway,
+where a pod that ends closes connections that clients keep."""
 _FOLDER = Path(".tally")
 
 

@@ -1,0 +1,1 @@
+"""The README's own commands, on a cluster that has nothing of ours yet."""
