@@ -99,16 +99,16 @@ def tell():
 
 atexit.register(tell)
 if len(sys.argv) > 1:
-    from crossfade.cli import app
+    from crossfade.__main__ import main
     sys.argv[1:1] = ["load"]
-    app()
+    main()
 """
 
 
 SETTLING = """
 import sys, time
 from pathlib import Path
-from crossfade.cli import app
+from crossfade.__main__ import main
 from crossfade.observe.staging import Staging
 
 def stop():
@@ -125,6 +125,6 @@ def counted(entry, target, rename=Path.rename):
 moved = int(sys.argv.pop(1))
 Path.rename, Staging.clear = counted, lambda _: stop()
 sys.argv[1:1] = ["load"]
-app()
+main()
 """
 """A loader that stops before it moves its next file, after so many, and before it clears up, after all."""

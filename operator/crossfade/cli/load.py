@@ -1,15 +1,16 @@
 """`crossfade load`: the init container that puts verified bytes before a model server, or lets it never start."""
 
 import asyncio
+import os
 import re
 import signal
 import sys
 import time
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from crossfade.cli.access import WayIn
 from crossfade.cli.last_words import tell_kubelet
@@ -17,7 +18,7 @@ from crossfade.model.access import ACCESS_FOLDER
 from crossfade.model.networks import Networks, networks
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
 
     from crossfade.cli.telling import Teller
     from crossfade.observe.progress import Progress
@@ -39,59 +40,70 @@ EXIT_DIGEST_MISMATCH = 3
 EXIT_SOURCE_UNREACHABLE = 4
 _TRY_SECONDS = 60.0
 _FIRST_WAIT_SECONDS = 1.0
+_HELP = "Load a model's files and verify their digest."
+_STATUSES = (
+    "Exit status: 0 loaded and verified, 3 other bytes than promised or pickles that may run more than promised, "
+    "4 source of which a minute of tries brought nothing, 1 anything else, such as a full disk."
+)
 
 
-def load(
-    uri: Annotated[str, typer.Option(help="Where the bytes are, as `status.resolved.immutableUri` says.")],
-    digest: Annotated[str, typer.Option(help="The mvd1 digest that they must have, as sha256:<64 hex digits>.")],
-    to: Annotated[Path, typer.Option(help="The folder that gets the files; empty, absent, or loaded before.")],
-    hugging_face_address: Annotated[
-        str | None, typer.Option(envvar="CROSSFADE_HUGGING_FACE_ADDRESS", help="The Hugging Face Hub for hf://.")
-    ] = None,
-    mlflow_address: Annotated[
-        str | None, typer.Option(envvar="CROSSFADE_MLFLOW_ADDRESS", help="The MLflow server for mlflow-artifacts:/.")
-    ] = None,
-    file_root: Annotated[
-        Path | None, typer.Option(envvar="CROSSFADE_FILE_ROOT", help="The folder that file:// addresses may lead to.")
-    ] = None,
-    allowed_networks: Annotated[
-        str,
-        typer.Option(
-            envvar="CROSSFADE_ALLOWED_NETWORKS", help="Networks that are not public, to which addresses may lead."
-        ),
-    ] = "",
-    access: Annotated[
-        str | None, typer.Option(help="The ModelRegistry, as JSON; without it the operator's own servers.")
-    ] = None,
-    access_folder: Annotated[
-        Path, typer.Option(help="The folder with its credentials and its certificate authority, if it has any.")
-    ] = Path(ACCESS_FOLDER),
-    volume: Annotated[Path | None, typer.Option(help="The folder at which the claim of pvc:// is mounted.")] = None,
-    pickle: Annotated[
-        Verdict, typer.Option(help="What pickles were found to import; a model with worse ones is refused.")
-    ] = Verdict.UNSAFE,
-) -> None:
-    """Load a model's files and verify their digest.
+def load(arguments: Sequence[str]) -> int:
+    """Load a model's files and verify their digest; `arguments` are those after the command's name.
 
-    Exit status: 0 loaded and verified, 3 other bytes than promised or pickles that may run more than promised,
-    4 source of which a minute of tries brought nothing, 1 anything else, such as a full disk.
+    Returns the exit status, as `--help` tells it. Raises SystemExit(2), with a sentence, for arguments that are none.
     """
-    if not re.fullmatch(r"sha256:[a-f0-9]{64}", digest):
-        raise typer.BadParameter("must be sha256: and 64 hex digits", param_hint="--digest")
+    asked = _parser().parse_args(arguments)
     try:
-        allowed = networks(allowed_networks)
-    except ValueError as wrong:
-        raise typer.BadParameter(str(wrong), param_hint="--allowed-networks") from None
-    try:
-        sources = _sources(mlflow_address, hugging_face_address, file_root, allowed, volume)
-        way_in = WayIn(access, access_folder)
-        status, sentence = asyncio.run(_load(uri, digest, to, sources, way_in, pickle))
+        sources = _sources(
+            asked.mlflow_address, asked.hugging_face_address, asked.file_root, asked.allowed_networks, asked.volume
+        )
+        way_in = WayIn(asked.access, asked.access_folder)
+        status, sentence = asyncio.run(_load(asked.uri, asked.digest, asked.to, sources, way_in, asked.pickle))
     except asyncio.CancelledError:
-        raise typer.Exit(128 + signal.SIGTERM) from None
+        return 128 + signal.SIGTERM
     print(f"crossfade load: {sentence}", file=sys.stderr if status else sys.stdout)
     if status:
         tell_kubelet(sentence)
-        raise typer.Exit(status)
+    return status
+
+
+def _parser() -> ArgumentParser:
+    """By the standard library, which needs a twentieth of the time of what reads the other commands' arguments."""
+    parser = ArgumentParser("crossfade load", description=_HELP, epilog=_STATUSES, allow_abbrev=False)
+
+    def add(name: str, told: str, kind: Callable[[str], object] = str, env: str | None = None, **more: Any) -> None:
+        if env is not None:
+            told, more["default"] = f"{told} [env: {env}]", os.environ.get(env) or more.get("default")
+        parser.add_argument(name, help=told, type=kind, **more)
+
+    add("--uri", "Where the bytes are, as `status.resolved.immutableUri` says.", required=True)
+    add("--digest", "The mvd1 digest that they must have, as sha256:<64 hex digits>.", _digest, required=True)
+    add("--to", "The folder that gets the files; empty, absent, or loaded before.", Path, required=True)
+    add("--hugging-face-address", "The Hugging Face Hub for hf://.", env="CROSSFADE_HUGGING_FACE_ADDRESS")
+    add("--mlflow-address", "The MLflow server for mlflow-artifacts:/.", env="CROSSFADE_MLFLOW_ADDRESS")
+    add("--file-root", "The folder that file:// addresses may lead to.", Path, env="CROSSFADE_FILE_ROOT")
+    allowed = "Networks that are not public, to which addresses may lead."
+    add("--allowed-networks", allowed, _networks, env="CROSSFADE_ALLOWED_NETWORKS", default="")
+    add("--access", "The ModelRegistry, as JSON; without it the operator's own servers.")
+    folder = "The folder with its credentials and its certificate authority, if it has any."
+    add("--access-folder", folder, Path, default=Path(ACCESS_FOLDER))
+    add("--volume", "The folder at which the claim of pvc:// is mounted.", Path)
+    pickle = "What pickles were found to import; a model with worse ones is refused."
+    add("--pickle", pickle, choices=[found.value for found in Verdict], default=Verdict.UNSAFE.value)
+    return parser
+
+
+def _digest(told: str) -> str:
+    if not re.fullmatch(r"sha256:[a-f0-9]{64}", told):
+        raise ArgumentTypeError("must be sha256: and 64 hex digits")
+    return told
+
+
+def _networks(told: str) -> Networks:
+    try:
+        return networks(told)
+    except ValueError as wrong:
+        raise ArgumentTypeError(str(wrong)) from None
 
 
 def _sources(
@@ -107,7 +119,7 @@ def _sources(
 
 
 async def _load(
-    uri: str, digest: str, to: Path, sources: "Sources", way_in: WayIn, pickle: Verdict = Verdict.UNSAFE
+    uri: str, digest: str, to: Path, sources: "Sources", way_in: WayIn, pickle: str = Verdict.UNSAFE
 ) -> tuple[int, str]:
     """Exit status and the sentence that says why."""
     from crossfade.cli.telling import telling
@@ -124,7 +136,7 @@ async def _load(
         if pickle in (Verdict.NONE, Verdict.KNOWN):
             from crossfade.observe.promised import require
 
-            await asyncio.to_thread(require, to, pickle.value, uri)
+            await asyncio.to_thread(require, to, pickle, uri)
         return found
 
     async with telling(progress, to, digest) as teller:
@@ -135,7 +147,7 @@ async def _load(
 
 
 async def _tried(
-    load_once: "Callable[[], Awaitable[Measured]]", to: Path, progress: "Progress", teller: "Teller"
+    load_once: Callable[[], "Awaitable[Measured]"], to: Path, progress: "Progress", teller: "Teller"
 ) -> tuple[int, str]:
     """Until it ends well, or for a minute in which nothing came. What came stays, so that the next goes on with it."""
     from crossfade.observe.verify import DigestMismatch

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import typer
-
 from crossfade.observe.progress import Progress
 from crossfade.observe.staging import STATUS, told_in
 
@@ -41,7 +39,7 @@ class Teller:
         """The source failed, and is tried again after so many seconds."""
         self._state, self._message = "Waiting", why
         self._write(make=True)
-        typer.echo(f"crossfade load: {why}; trying again in {seconds:.0f} s")
+        print(f"crossfade load: {why}; trying again in {seconds:.0f} s", flush=True)
 
     def goes_on(self) -> None:
         """It is tried again now."""
@@ -55,9 +53,10 @@ class Teller:
     def _line(self) -> None:
         found, rate = self._progress, self._rate()
         self._told = time.monotonic(), found.bytes_done - found.bytes_found
-        typer.echo(
+        print(
             f"crossfade load: {found.bytes_done // _MIB} of {found.bytes // _MIB} MiB, "
             f"{found.files_done} of {found.files} files, {rate / _MIB:.0f} MiB/s",
+            flush=True,
         )
 
     def _rate(self) -> float:

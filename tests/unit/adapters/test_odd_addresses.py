@@ -16,7 +16,7 @@ from crossfade.adapters.signed import SignedFiles
 from crossfade.adapters.sources import _SYSTEMS, OpenSources
 from crossfade.adapters.web import Guard, Web
 from crossfade.api.v1alpha1.modelregistry import MlflowRegistry, OciRegistry
-from crossfade.cli import app
+from crossfade.cli.commands import app
 from crossfade.model.access import Access, Secrets
 from crossfade.ports import MetricsError, SourceError
 from pydantic import ValidationError

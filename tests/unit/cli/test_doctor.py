@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from crossfade.cli import app
+from crossfade.cli.commands import app
 from typer.testing import CliRunner
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from crossfade.api.v1alpha1.rollout import Arm, Outcome, RolloutSpec, RolloutStatus, StageStatus, TrafficStatus
-from crossfade.cli import app
+from crossfade.cli.commands import app
 from crossfade.cli.evidence import Behind, ExportError, arms_of, behind, bounds_of, differing, write
 from crossfade.cli.explain import tell
 from crossfade.decide.judge.describe import analysis_status

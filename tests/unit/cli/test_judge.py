@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import Result
-from crossfade.cli import app
+from crossfade.cli.commands import app
 from typer.testing import CliRunner
 
 ANALYSIS = """

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from crossfade.cli import app, last_words
+from crossfade.cli import last_words
+from crossfade.cli.commands import app
 from typer.testing import CliRunner
 
 

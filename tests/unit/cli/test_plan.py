@@ -12,7 +12,7 @@ from urllib.parse import parse_qs
 import numpy as np
 import pytest
 import yaml
-from crossfade.cli import app
+from crossfade.cli.commands import app
 from typer.testing import CliRunner, Result
 
 ROLLOUT = {

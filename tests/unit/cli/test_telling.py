@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from crossfade.cli import app
+from crossfade.cli.commands import app
 from crossfade.cli.telling import Teller
 from crossfade.observe.progress import Progress
 from crossfade.observe.staging import STAGING, STATUS, Staging

@@ -21,7 +21,8 @@ from testbed.servers.http1 import Http1Server, Request, Response
 Answer = Callable[[Request], Awaitable[Response]]
 STEP = 0.02
 HURRIED = f"""
-from crossfade.cli import main, warmth
+from crossfade.__main__ import main
+from crossfade.cli import warmth
 warmth.PATIENCE_SECONDS, warmth.PAUSE_SECONDS = 0.1, {STEP}
 main()
 """

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import Result
-from crossfade.cli import app
+from crossfade.cli.commands import app
 from crossfade.cli.words import numbers, share, span
 from crossfade.simulate.picture import duration, picture
 from crossfade.simulate.summary import Ended
