@@ -79,7 +79,7 @@ def test_failed_tries_push_no_promotion_out_to_which_the_window_leads(
 PROMOTED = ("Promoted", "FastPromoted", "FastRolledBack")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @example([("a", "Promoted"), ("a", "Superseded"), *[("b", "Promoted"), ("c", "Promoted")] * 5, ("b", "RolledBack")])
 @given(st.lists(st.tuples(st.sampled_from("abcdxyz"), st.sampled_from(RESULTS)), min_size=1, max_size=40))
 def test_a_history_cut_short_at_each_end_leads_where_the_whole_one_does(ends: list[tuple[str, str]]) -> None:

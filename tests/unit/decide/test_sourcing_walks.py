@@ -78,7 +78,7 @@ class World:
         self.tried = False
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(STEPS, max_size=14))
 def test_whatever_happens(steps: list[tuple[str, float, dict[str, Any], bool]]) -> None:
     world = World(snapshot(spec=spec(moves={"rollout": "demo"})))

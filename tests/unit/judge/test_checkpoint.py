@@ -49,7 +49,7 @@ LEDGERS = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(LEDGERS)
 def test_a_ledger_comes_back_bit_for_bit(ledger: MetricLedger) -> None:
     text = encode(ledger)
@@ -58,7 +58,7 @@ def test_a_ledger_comes_back_bit_for_bit(ledger: MetricLedger) -> None:
     assert repr(decode(text)) == repr(ledger)  # unlike ==, it tells 0.0 from -0.0 and 1 from True
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.builds(TrafficLedger, COUNTS, FLOATS, FLOATS, COUNTS, COUNTS, some(FLOATS, 20)))
 def test_so_does_that_of_the_traffic(ledger: TrafficLedger) -> None:
     assert repr(decode_traffic(encode_traffic(ledger))) == repr(ledger)
@@ -219,7 +219,7 @@ def test_what_is_not_damaged_is_read() -> None:
     assert decode(packed(b"\0\0\0\0" + EMPTY)) == MetricLedger()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(3, len(WHOLE) - 1), st.characters(min_codepoint=32, max_codepoint=255))
 def test_no_changed_character_is_taken_for_evidence(place: int, character: str) -> None:
     changed = WHOLE[:place] + character + WHOLE[place + 1 :]

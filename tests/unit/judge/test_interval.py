@@ -51,7 +51,7 @@ COUNT, EVENTS = st.integers(100, 10_000), st.integers(30, 300)
 
 
 @given(st.lists(st.tuples(COUNT, COUNT, EVENTS, EVENTS), min_size=1, max_size=4))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_ends_are_exact_to_two_in_a_thousand_and_err_to_the_outside(
     counts: list[tuple[int, int, int, int]],
 ) -> None:

@@ -40,7 +40,7 @@ def _phi(kappa: float, expected: float) -> float:
     return 1 + kappa * expected
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 12), st.integers(1, 30), shares, st.floats(1.0, 2.0), st.floats(0.01, 1.0), caps)
 def test_a_candidate_within_its_margin_is_never_expected_to_look_worse(
     nc: int, ns: int, ps: float, rho: float, share_of_margin: float, cap: float
@@ -53,7 +53,7 @@ def test_a_candidate_within_its_margin_is_never_expected_to_look_worse(
     assert expected.max() <= 1 + ROUNDING
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 12), st.integers(1, 30), shares, st.floats(1.05, 2.0), st.floats(1.0, 3.0))
 def test_a_candidate_that_is_not_good_enough_is_never_expected_to_look_so(
     nc: int, ns: int, ps: float, rho: float, times_margin: float
@@ -66,7 +66,7 @@ def test_a_candidate_that_is_not_good_enough_is_never_expected_to_look_so(
     assert expected.max() <= 1 + ROUNDING
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 5000), st.integers(1, 5000), st.integers(1, 40), st.floats(1.05, 2.0), kappas, caps)
 def test_given_how_many_events_there_were_dispersion_that_depends_on_their_number_keeps_that(
     nc: int, ns: int, events: int, rho: float, kappa: float, cap: float
@@ -99,7 +99,7 @@ def test_where_most_requests_fail_dispersion_costs_a_third_of_a_percent_at_most(
             assert expected.max() <= 1.0034
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 200), shares, st.floats(0.01, 1.0), kappas, caps)
 def test_a_candidate_below_a_bound_is_never_expected_to_look_above_it(
     total: int, bound: float, share_of_bound: float, kappa: float, cap: float
@@ -112,7 +112,7 @@ def test_a_candidate_below_a_bound_is_never_expected_to_look_above_it(
     assert np.max(expected) <= 1 + ROUNDING
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 200), st.floats(1e-4, 0.5), st.floats(1.0, 1.9), kappas)
 def test_a_candidate_above_a_bound_is_never_expected_to_look_below_it(
     total: int, bound: float, times_bound: float, kappa: float
@@ -138,7 +138,7 @@ def test_on_the_margin_the_expectation_of_poisson_counts_is_one_exactly() -> Non
     assert expected == pytest.approx(np.ones(8), abs=1e-3)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(9, 5000), st.integers(9, 5000), st.integers(0, 4), st.integers(0, 4), st.floats(1.0, 2.0))
 def test_one_more_bad_request_of_the_candidate_is_more_evidence_and_one_of_stable_less(
     nc: int, ns: int, ec: int, es: int, rho: float
@@ -149,7 +149,7 @@ def test_one_more_bad_request_of_the_candidate_is_more_evidence_and_one_of_stabl
     assert all(more > before > less for more, before, less in zip(worse(1, 0), worse(0, 0), worse(0, 1), strict=True))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(9, 5000), st.integers(9, 5000), st.integers(0, 4), st.integers(0, 4), st.floats(1.1, 2.0))
 def test_one_more_bad_request_of_the_candidate_is_less_proof_and_one_of_stable_more(
     nc: int, ns: int, ec: int, es: int, rho: float
@@ -162,7 +162,7 @@ def test_one_more_bad_request_of_the_candidate_is_less_proof_and_one_of_stable_m
     )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 500), st.integers(1, 500), st.integers(0, 20), st.integers(0, 20), st.integers(2, 50))
 def test_only_the_arms_shares_of_the_requests_count_not_how_many_there_were(
     nc: int, ns: int, ec: int, es: int, times: int

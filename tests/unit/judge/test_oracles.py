@@ -25,7 +25,7 @@ ONES = (1.0,) * len(GRID)
 counts = st.tuples(st.integers(1, 3000), st.integers(0, 60), st.integers(1, 3000), st.integers(0, 60))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(counts, st.floats(1.0, 2.0))
 def test_worse_is_scipys_ratio_of_two_binomial_laws(window: tuple[int, int, int, int], rho: float) -> None:
     nc, ec, ns, es = window
@@ -35,7 +35,7 @@ def test_worse_is_scipys_ratio_of_two_binomial_laws(window: tuple[int, int, int,
     assert found == pytest.approx(np.minimum(law - null, 25.0), rel=1e-6, abs=1e-6)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(counts, st.floats(1.05, 2.0))
 def test_milder_is_scipys_ratio_of_two_binomial_laws(window: tuple[int, int, int, int], rho: float) -> None:
     nc, ec, ns, es = window
@@ -43,7 +43,7 @@ def test_milder_is_scipys_ratio_of_two_binomial_laws(window: tuple[int, int, int
     assert milder_than((0.0,) * len(MILDER), rho, window, 1.0) == pytest.approx(law - null, rel=1e-6, abs=1e-6)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 5000), st.integers(0, 60), st.floats(1e-4, 0.5))
 def test_bounds_are_scipys_ratios_of_two_poisson_laws(total: int, bad: int, bound: float) -> None:
     null = poisson.logpmf(bad, total * bound)
@@ -54,7 +54,7 @@ def test_bounds_are_scipys_ratios_of_two_poisson_laws(total: int, bad: int, boun
     assert under == pytest.approx(poisson.logpmf(bad, total * bound * np.array(LOWER)) - null, rel=1e-6, abs=1e-6)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(20, 3000), st.integers(0, 60), st.integers(20, 3000), st.integers(1, 60))
 def test_evidence_never_speaks_louder_than_the_exact_test_of_the_same_counts(
     nc: int, ec: int, ns: int, es: int
@@ -65,7 +65,7 @@ def test_evidence_never_speaks_louder_than_the_exact_test_of_the_same_counts(
     assert 1 / (sum(found) / len(found)) >= exact - 1e-9
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(200, 5000), st.integers(5, 60), st.integers(200, 5000), st.integers(5, 60))
 def test_the_interval_for_all_looks_contains_clopper_and_pearsons_for_one(nc: int, ec: int, ns: int, es: int) -> None:
     """Given the events, the candidate's are binomial: their exact interval, as a ratio, is the tightest there is."""
@@ -168,7 +168,7 @@ def test_kayentas_judge_calls_a_clear_case_high_as_kayenta_does() -> None:
     assert norm.ppf(0.99) == pytest.approx(2.3263, abs=1e-4)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.integers(0, 12), min_size=1, max_size=12), st.floats(-2.0, 8.0))
 def test_what_is_proven_is_what_its_whole_evidence_says(bad: list[int], needed: float) -> None:
     """The short cut never changes a verdict."""

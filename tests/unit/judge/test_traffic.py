@@ -125,7 +125,7 @@ def test_before_the_first_request_counts_nothing_is_wrong() -> None:
 
 
 @given(st.integers(1, 99), st.integers(1, 40), st.floats(0.0, 1.0), st.integers(1, 60))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_evidence_is_not_expected_above_one_while_the_split_is_within_the_tolerance(
     weight: int, tolerance: int, where: float, total: int
 ) -> None:

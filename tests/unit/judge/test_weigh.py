@@ -93,7 +93,7 @@ def test_half_of_the_mass_starts_at_once_and_the_rest_over_the_planned_windows()
 
 
 @given(st.integers(2, 300), st.integers(1, 400))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_windows_without_events_leave_the_evidence_at_one(planned: int, looks: int) -> None:
     metric = errors(floor=None)
     found = folded(held_to(metric, planned=planned), *[window((0, 7), (0, 9))] * looks)
@@ -107,7 +107,7 @@ def test_one_window_counts_no_more_than_the_root_of_the_threshold() -> None:
 
 
 @given(st.integers(2, 40), st.floats(10.0, 1e4))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_no_fewer_than_three_windows_decide(planned: int, threshold: float) -> None:
     rules = held_to(errors(), planned=planned, threshold=threshold)
     awful = window((1000, 1000), (0, 9000))
@@ -386,7 +386,7 @@ def expected(metric: MetricRules, start: list[Arm], sizes: tuple[int, int], rate
 
 
 @given(STARTS, SIZES, SHARE, SHARE, st.floats(0.0, 2.0))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_evidence_against_stable_is_not_expected_to_grow(
     start: list[Arm], sizes: tuple[int, int], stable: float, share: float, kappa: float
 ) -> None:
@@ -395,7 +395,7 @@ def test_evidence_against_stable_is_not_expected_to_grow(
 
 
 @given(STARTS, SIZES, SHARE, SHARE, st.floats(0.01, 0.6))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_evidence_against_a_limit_is_not_expected_to_grow_whatever_stable_does(
     start: list[Arm], sizes: tuple[int, int], stable: float, share: float, limit: float
 ) -> None:
@@ -403,7 +403,7 @@ def test_evidence_against_a_limit_is_not_expected_to_grow_whatever_stable_does(
 
 
 @given(STARTS, SIZES, SHARE, SHARE, st.floats(0.01, 0.6))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_evidence_of_margin_and_limit_together_is_not_expected_to_grow(
     start: list[Arm], sizes: tuple[int, int], stable: float, share: float, limit: float
 ) -> None:

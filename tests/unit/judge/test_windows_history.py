@@ -179,7 +179,7 @@ def check(world: list[Pod], kind: str, ledger: MetricLedger, windows: list[Windo
             assert counted(windows, pod, part) == (of_part if kind == "ratio" else total - of_part)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(("ratio", "latency")).flatmap(lambda kind: st.tuples(st.just(kind), pods(kind, late=False))), LOOKS
 )
@@ -194,7 +194,7 @@ def test_every_increment_is_in_one_window_and_pieces_and_crashes_change_no_bit(
     assert windows == all_windows
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.sampled_from(("ratio", "latency")).flatmap(lambda kind: st.tuples(st.just(kind), pods(kind, late=True))), LOOKS
 )

@@ -46,7 +46,7 @@ def test_what_has_none_is_left_out_group_by_group_and_the_verdict_last_of_all() 
     assert found == reading(signature={"origin": "Artifact", "inputs": [{"name": "x"}]})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.text(max_size=253), max_size=64),
     st.dictionaries(st.text(min_size=1, max_size=253), st.text(max_size=512), max_size=128),
@@ -65,7 +65,7 @@ def test_however_much_is_found_digest_and_verdict_are_handed_over(
     assert found.facts.serialization.pickle == verdict
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.text(max_size=253), max_size=64),
     st.sampled_from(["None", "Known", "Unreadable", "Unsafe"]),

@@ -81,7 +81,7 @@ def test_files_are_what_was_packed(packing: Packing, form: int, piece: int) -> N
     assert unpack(raw, packing, piece=piece) == files
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     st.dictionaries(st.text("ab/é", min_size=1, max_size=150), st.binary(max_size=2000), max_size=6),
     st.integers(1, 3000),

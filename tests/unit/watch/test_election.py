@@ -360,7 +360,7 @@ def check(plan: Plan) -> None:
 
 
 @given(PLANS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_never_two_may_write_by_true_time_and_soon_one_does(plan: Plan) -> None:
     """Clocks a tenth off, lost and late requests, cuts, stops, deaths, deletions; then peace, and one leads."""
     check(plan)
@@ -368,7 +368,7 @@ def test_never_two_may_write_by_true_time_and_soon_one_does(plan: Plan) -> None:
 
 @pytest.mark.slow
 @given(PLANS)
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 def test_never_two_may_write_whatever_happens(plan: Plan) -> None:
     """The same for long."""
     check(plan)

@@ -124,7 +124,7 @@ PARTS = [
 ]
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(st.lists(st.sampled_from(PARTS), max_size=40).map(b"".join))
 def test_no_unpickler_imports_what_is_not_told(content: bytes) -> None:
     told = read(content)
@@ -165,7 +165,7 @@ def test_long_walks_import_what_is_told() -> None:
     assert imported > 1000, "the walks are too short to tell anything"
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.binary(max_size=300), st.integers(1, 50))
 def test_any_bytes_are_looked_at_alike_in_any_pieces(content: bytes, piece_bytes: int) -> None:
     assert looked_at(content, "a.bin", piece_bytes) == looked_at(content, "a.bin")
@@ -184,13 +184,13 @@ BEGINNINGS = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.sampled_from(BEGINNINGS), st.binary(max_size=300), st.sampled_from(["a.pkl", "config.json", "a.h5", "a"]))
 def test_no_bytes_crash_it(beginning: bytes, rest: bytes, path: str) -> None:
     assert looked_at(beginning + rest, path).origin == "Artifact"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(sorted(corpus("x"))), st.data())
 def test_a_damaged_one_is_never_taken_for_a_good_one(name: str, data: st.DataObject) -> None:
     content, _ = corpus("/nowhere")[name]
