@@ -28,6 +28,7 @@ TAKES_PODS_AWAY = frozenset(
         "test_back_to_the_version_before_is_one_write_when_all_its_pods_are_there",
         "test_under_delete_all_goes_with_it_and_until_then_everybody_is_answered",
         "test_weight_follows_a_pod_that_dies_and_comes_back_with_it",
+        "test_while_stable_could_not_take_everything_back_nothing_goes_forward",
     )
 )
 """Tests that take pods away under their requests, which fail by that and not by a rollout; and those without a gateway,
