@@ -15,6 +15,7 @@ import yaml
 from testbed.handle import ClusterHandle
 from tests.chart.conftest import Release
 from tests.support import objects
+from tests.support.claims import claimed
 
 pytestmark = pytest.mark.cluster
 
@@ -156,10 +157,25 @@ def faulty() -> list[Object]:
         },
         in_here(objects.secret("mlflow", {"pasword": "hunter-two"})),
         in_here(objects.model_registry("mlflow", mlflow={"address": "https://mlflow.example"})),
+        *registries(),
         in_here(objects.model_version("outside", "1.0.0", {"uri": {"uri": "file:///etc/passwd"}})),
+        in_here(objects.model_version("lost", "1.0.0", {"volume": {"claimName": "lost"}})),
+        *claimed(HERE, "lonely", Path("/nowhere"), "ReadWriteOncePod"),
+        in_here(objects.model_version("lonely", "1.0.0", {"volume": {"claimName": "lonely"}})),
         rollout("nowhere", "gone", serving={**scaled, "autoscaling": {"max": 3}}),
         rollout("unheard", "lost", serving={}, analysis={"metrics": [own]}),
     ]
+
+
+def registries() -> list[Object]:
+    """Of one the Secret is missing and the certificate authority, of the other that is under another key."""
+    bare = in_here(objects.model_registry("unknown", oci={"address": "https://oci.example"}))
+    strange = in_here(objects.model_registry("strange", huggingFace={"address": "https://hub.example"}))
+    del strange["spec"]["credentials"]
+    strange["spec"]["tls"] = {"caConfigMapRef": {"name": "own", "key": "root.pem"}}
+    bare["spec"]["tls"] = {"caConfigMapRef": {"name": "company"}}
+    own = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "own"}, "data": {"ca.crt": "-----BEGIN"}}
+    return [bare, strange, in_here(own)]
 
 
 @contextmanager
@@ -176,12 +192,14 @@ def planted(bed: ClusterHandle) -> Iterator[None]:
         apply(bed, *rest)
         waited = ("--namespace", HERE, "--for=condition=Stalled", "--timeout=60s")
         bed.kubectl("wait", "modelversion/outside", *waited)
+        bed.kubectl("wait", "pvc/lonely", "--namespace", HERE, "--for=jsonpath={.status.phase}=Bound", "--timeout=60s")
         yield
     finally:
         bed.kubectl("patch", "crd", _SOURCES, "--type=json", f"--patch={restored}")
         bed.kubectl("delete", "gatewayclass", "faulty", "--ignore-not-found")
         bed.kubectl("delete", "rollouts,modelversions", "--all", "--namespace", HERE, "--timeout=60s")
         bed.kubectl("delete", "namespace", HERE, "--wait=false")
+        bed.kubectl("delete", "persistentvolume", f"{HERE}-lonely", "--ignore-not-found", "--wait=false")
 
 
 PLANTED = (
@@ -212,6 +230,11 @@ PLANTED = (
     ("network", f"NetworkPolicy {HERE}/closed forbids the operator", f"add a NetworkPolicy to the namespace {HERE}"),
     ("autoscaling", f"nobody serves metrics.k8s.io, by which Rollout {HERE}/nowhere", "install metrics-server"),
     ("registries", f"Secret {HERE}/mlflow, which ModelRegistry mlflow names, must have the keys", "edit secret mlflow"),
+    ("registries", f"Secret {HERE}/unknown, which ModelRegistry unknown names, does not exist", "create secret"),
+    ("registries", f"ConfigMap {HERE}/company, which `spec.tls.caConfigMapRef` of", "--from-file=ca.crt=FILE"),
+    ("registries", "must have the key `root.pem`, and has ca.crt", "edit configmap own: give it `root.pem`"),
+    ("volumes", f"PersistentVolumeClaim {HERE}/lost of ModelVersion lost does not exist", "volume.yaml has one"),
+    ("volumes", f"{HERE}/lonely of ModelVersion lonely is `ReadWriteOncePod`, for a single pod", "`ReadOnlyMany`"),
     ("standing", f"ModelVersion {HERE}/outside: SourceRefused", "docs/troubleshooting.md, SourceRefused"),
     ("leftovers", "service/gone-1 of a Rollout gone that does not exist", f"kubectl --namespace {HERE} delete service"),
 )
@@ -224,7 +247,7 @@ def is_of(fault: tuple[str, str, str], name: str, finding: Object) -> bool:
 
 
 @pytest.mark.usefixtures("release")
-def test_each_of_seventeen_faults_is_found_with_its_cure_and_nothing_else(bed: ClusterHandle) -> None:
+def test_each_of_twenty_two_faults_is_found_with_its_cure_and_nothing_else(bed: ClusterHandle) -> None:
     with planted(bed):
         status, told = doctor(bed, "--namespace", HERE)
     found = not_well(told)

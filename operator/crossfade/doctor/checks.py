@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from crossfade.doctor import gateways, metrics, namespaces, objects, operators, platform, routes
+from crossfade.doctor import gateways, metrics, namespaces, objects, operators, platform, registries, routes, volumes
 from crossfade.doctor.facts import Facts
 from crossfade.doctor.finding import Finding, Level, ok, unseen
 
@@ -112,9 +112,15 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check(
         "registries",
-        "Are ModelRegistries ready, and do their Secrets have the right keys?",
+        "Are ModelRegistries ready, and do the Secrets and ConfigMaps that they name have the right keys?",
         ("modelregistries",),
-        objects.registries,
+        registries.registries,
+    ),
+    Check(
+        "volumes",
+        "Are the claims there that models lie on, and may all their pods mount them?",
+        ("modelversions", "persistentvolumeclaims", *_ROLLOUTS),
+        volumes.volumes,
     ),
     Check(
         "standing",

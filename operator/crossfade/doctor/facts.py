@@ -1,4 +1,5 @@
-"""What was seen of a cluster, in one frozen value. Objects are as the API server gave them, but for Secrets."""
+"""What was seen of a cluster, in one frozen value. Objects are as the API server gave them, but for
+Secrets and ConfigMaps."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,10 +20,12 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True)
-class SecretKeys:
-    """Which keys a Secret has, never what they hold; None where there is no such Secret."""
+class Keys:
+    """In which keys a Secret or a ConfigMap has something, and which are `empty`, never what they hold; `keys` is None
+    where it is not there."""
 
     keys: frozenset[str] | None = None
+    empty: frozenset[str] = frozenset()
     trouble: str = ""
 
 
@@ -54,8 +57,8 @@ class Facts:
 
     `now` is the API server's clock in unix seconds, `server` the version that it tells, `release` that of this program.
     `kinds` are by the plural names of LISTS, `expected` the fields that this program knows of each kind by the name of
-    its definition. `leases` are by namespace and name. `reviews` are for each operator's account: whether it has a
-    right, or why that is not known.
+    its definition. `leases` are by namespace and name, and so are `secrets` of ModelRegistries and the ConfigMaps of
+    their `authorities`. `reviews` are for each operator's account: whether it has a right, or why that is not known.
     """
 
     now: float
@@ -67,7 +70,8 @@ class Facts:
     gateways: Mapping[tuple[str, str], GatewayFacts] = field(default_factory=dict)
     leases: Mapping[tuple[str, str], Seen] = field(default_factory=dict)
     reviews: Mapping[str, Mapping[Right, bool | str]] = field(default_factory=dict)
-    secrets: Mapping[tuple[str, str], SecretKeys] = field(default_factory=dict)
+    secrets: Mapping[tuple[str, str], Keys] = field(default_factory=dict)
+    authorities: Mapping[tuple[str, str], Keys] = field(default_factory=dict)
     prometheuses: tuple[PrometheusFacts, ...] = ()
 
     def all(self, plural: str) -> tuple[Object, ...]:

@@ -1,4 +1,4 @@
-"""The users' objects: registries and their Secrets, what stands still, and what was left behind."""
+"""The users' objects: what stands still, and what was left behind."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,6 @@ from crossfade.doctor.facts import Facts, condition, counted, listed, place, sho
 from crossfade.doctor.finding import Finding, fault, ok, unseen, warning
 from crossfade.doctor.operators import operators_of
 from crossfade.doctor.rollouts import rollouts_of
-from crossfade.model.access import WAYS_IN
 from crossfade.model.moments import moment
 from crossfade.ports import Object
 
@@ -37,62 +36,6 @@ _HELD = (
 _HELD_SECONDS = 900.0
 _PATIENCE_SECONDS = 60.0
 _DELETING_SECONDS = 600.0
-
-
-def secrets_named(facts: Facts) -> Iterator[tuple[str, str]]:
-    """The places of the Secrets that ModelRegistries name."""
-    for raw in facts.all("modelregistries"):
-        if name := _secret(raw):
-            yield place(raw)[0], name
-
-
-def _secret(raw: Object) -> str:
-    return str(((raw["spec"].get("credentials") or {}).get("secretRef") or {}).get("name") or "")
-
-
-def registries(facts: Facts) -> Iterator[Finding]:
-    """Whether ModelRegistries let the operator in, with Secrets that have the right keys."""
-    for raw in facts.all("modelregistries"):
-        if _secret(raw) and (finding := _keys(facts, raw)):
-            yield finding
-            continue
-        ready = condition(raw, "Ready")
-        if ready and ready["status"] != "True":
-            yield fault(
-                f"ModelRegistry {shown(raw)} is not ready: {ready.get('message')}",
-                "ModelVersions that name it wait",
-                f"kubectl --namespace {place(raw)[0]} describe modelregistry {place(raw)[1]}; docs/registries.md has"
-                " a page for each registry",
-            )
-        elif ready:
-            yield ok(f"ModelRegistry {shown(raw)} is ready: {ready.get('message')}")
-        else:
-            yield ok(f"ModelRegistry {shown(raw)} is new, and was not looked at yet")
-    if not facts.all("modelregistries"):
-        yield ok("no ModelRegistry is there, and none needs to be")
-
-
-def _keys(facts: Facts, raw: Object) -> Finding | None:
-    """What is wrong with the Secret; only the names of its keys are known here."""
-    (namespace, registry), name = place(raw), _secret(raw)
-    system = next((one for one in WAYS_IN if one in raw["spec"]), "")
-    ways = WAYS_IN.get(system, ())
-    wanted = ", or ".join(" and ".join(f"`{key}`" for key in way) for way in ways)
-    seen = facts.secrets.get((namespace, name))
-    called = f"Secret {namespace}/{name}, which ModelRegistry {registry} names,"
-    literals = " ".join(f"--from-literal={key}=…" for key in (ways[0] if ways else ()))
-    if seen is None or seen.trouble:
-        why = seen.trouble if seen else "it was not looked at"
-        return unseen(f"{called} {why}", f"be somebody who may get Secrets in {namespace}")
-    why = "ModelVersions that name the ModelRegistry wait"
-    if seen.keys is None:
-        cure = f"kubectl --namespace {namespace} create secret generic {name} {literals}"
-        return fault(f"{called} does not exist", why, cure)
-    if not any(seen.keys.issuperset(way) for way in ways):
-        there = listed(seen.keys) or "none"
-        cure = f"kubectl --namespace {namespace} edit secret {name}: give it {wanted}"
-        return fault(f"{called} must have the keys {wanted}, and has {there}", why, cure)
-    return None
 
 
 def standing(facts: Facts) -> Iterator[Finding]:

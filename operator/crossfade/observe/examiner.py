@@ -10,13 +10,13 @@ from types import MappingProxyType
 from crossfade.api import meta
 from crossfade.decide.templates import Source, source_of
 from crossfade.doctor import operators
-from crossfade.doctor.facts import Facts, PrometheusFacts, SecretKeys, Seen, place
+from crossfade.doctor.facts import Facts, Keys, PrometheusFacts, Seen, place
 from crossfade.doctor.gateways import GROUP as GATEWAY_GROUP
 from crossfade.doctor.gateways import KINDS as GATEWAY_KINDS
 from crossfade.doctor.metrics import ANY, DEFAULT, UP, WINDOW_SECONDS, sought, templates_of
-from crossfade.doctor.objects import secrets_named
 from crossfade.doctor.operators import Operator, operators_of
 from crossfade.doctor.ports import GoneError, Queries, Reader
+from crossfade.doctor.registries import authorities_named, secrets_named
 from crossfade.doctor.rights import Right
 from crossfade.doctor.rollouts import rollouts_of
 from crossfade.model.gateway import GatewayFacts
@@ -59,6 +59,7 @@ LISTS: Mapping[str, Listing] = MappingProxyType(
         },
         "deployments": Listing("/apis/apps/v1", "deployments", query=_OURS),
         "services": Listing("/api/v1", "services", query=_OURS),
+        "persistentvolumeclaims": Listing("/api/v1", "persistentvolumeclaims"),
         "horizontalpodautoscalers": Listing("/apis/autoscaling/v2", "horizontalpodautoscalers", query=_OURS),
         "poddisruptionbudgets": Listing("/apis/policy/v1", "poddisruptionbudgets", query=_OURS),
         "httproutes": Listing(f"/apis/{GATEWAY_GROUP}/v1", "httproutes", query=_OURS),
@@ -94,10 +95,11 @@ async def examine(reader: Reader, ask: Ask, wish: Wish) -> Facts:
     first = Facts(now, wish.release, server, wish.namespace, kinds, wish.expected, _gateways(kinds))
     found = operators_of(first)
     secrets = tuple(dict.fromkeys(secrets_named(first)))
-    leases, reviews, keys, prometheuses = await asyncio.gather(
+    leases, reviews, keys, authorities, prometheuses = await asyncio.gather(
         _leases(reader, found),
         _reviews(reader, found, secrets),
-        _keys(reader, secrets),
+        _keys(reader, "secrets", secrets),
+        _keys(reader, "configmaps", dict.fromkeys(authorities_named(first))),
         _prometheuses(reader, ask, first, wish, lambda: now + time.monotonic() - began),
     )
     return Facts(
@@ -105,6 +107,7 @@ async def examine(reader: Reader, ask: Ask, wish: Wish) -> Facts:
         leases=leases,
         reviews=reviews,
         secrets=keys,
+        authorities=authorities,
         prometheuses=prometheuses,
     )
 
@@ -200,14 +203,19 @@ async def _review(reader: Reader, user: str, right: Right) -> bool | str:
         return str(failure)
 
 
-async def _keys(reader: Reader, secrets: Iterable[tuple[str, str]]) -> dict[tuple[str, str], SecretKeys]:
+async def _keys(reader: Reader, plural: str, places: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Keys]:
     """The names of keys alone: what they hold is dropped where it is read."""
-    places = list(secrets)
-    found = await asyncio.gather(*(_get(reader, f"/api/v1/namespaces/{at}/secrets/{name}") for at, name in places))
-    return {
-        where: SecretKeys(frozenset(seen.items[0].get("data") or {}) if seen.items else None, seen.trouble)
-        for where, seen in zip(places, found, strict=True)
-    }
+    places = list(places)
+    found = await asyncio.gather(*(_get(reader, f"/api/v1/namespaces/{at}/{plural}/{name}") for at, name in places))
+    return dict(zip(places, map(_without_values, found), strict=True))
+
+
+def _without_values(seen: Seen) -> Keys:
+    if not seen.items:
+        return Keys(trouble=seen.trouble)
+    data = seen.items[0].get("data") or {}
+    empty = frozenset(key for key, value in data.items() if not value)
+    return Keys(frozenset(data) - empty, empty)
 
 
 @dataclass(frozen=True, slots=True)

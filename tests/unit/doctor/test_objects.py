@@ -11,36 +11,6 @@ from tests.unit.doctor.cluster import NOW, FakeCluster, child, labelled, operato
 _DOCS = Path(__file__).parents[3] / "docs"
 
 
-def test_a_secret_that_is_missing_is_a_fault_with_the_command_that_makes_it() -> None:
-    cluster = FakeCluster()
-    cluster.objects["secrets"] = []
-    found = the(cluster, "registries")
-    assert found.seen == "Secret ml/mlflow, which ModelRegistry mlflow names, does not exist"
-    assert found.cure == "kubectl --namespace ml create secret generic mlflow --from-literal=token=…"
-
-
-def test_a_secret_with_other_keys_is_told_by_their_names_alone() -> None:
-    cluster = FakeCluster()
-    cluster.objects["secrets"][0]["data"] = {"username": "dmVyYQ==", "pasword": "aHVudGVyMg=="}
-    found = the(cluster, "registries")
-    assert "must have the keys `token`, or `username` and `password`, and has pasword, username" in found.seen
-    assert "aHVudGVyMg" not in repr(found)
-
-
-def test_secrets_that_may_not_be_read_are_not_taken_for_good_ones() -> None:
-    cluster = FakeCluster()
-    cluster.refused = {"secrets"}
-    assert "be somebody who may get Secrets in ml" in the(cluster, "registries", Level.UNSEEN).cure
-
-
-def test_a_registry_that_lets_nobody_in_is_told_in_its_own_words() -> None:
-    cluster = FakeCluster()
-    cluster.objects["modelregistries"][0]["status"]["conditions"] = [
-        {"type": "Ready", "status": "Unknown", "reason": "WaitingForRegistry", "message": "it refused us with 401"}
-    ]
-    assert "ModelRegistry ml/mlflow is not ready: it refused us with 401" in the(cluster, "registries").seen
-
-
 def stalled(reason: str, message: str) -> FakeCluster:
     cluster = FakeCluster()
     one = rollout()
