@@ -192,6 +192,14 @@ def test_audit_log_counts_writes_by_user(pair: tuple[Bed, Bed], tmp_path: Path) 
     assert not [event for event in writes if event["verb"] in ("get", "list", "watch")]
 
 
+def test_inside_a_bed_no_other_is_started_nor_its_files_taken_for_those_of_a_dead_one(pair: tuple[Bed, Bed]) -> None:
+    first, second = pair
+    with pytest.raises(TestbedError, match="runs inside a bed; start, find and end beds from outside"):
+        first.run([sys.executable, "-c", "from testbed.bed import Bed; Bed.up('inner')"])
+    assert all(bed.kubeconfig.exists() for bed in pair)
+    assert second.kubectl("get", "--raw", "/readyz") == "ok"
+
+
 def test_signals_and_status_pass_through_popen(pair: tuple[Bed, Bed]) -> None:
     with running(pair[0], "trap 'echo asked; exit 7' TERM; echo up; while :; do read -t 1 x; done") as process:
         process.terminate()
