@@ -2,11 +2,9 @@
 
 import os
 import re
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from testbed import address, enter, envoy, images
 from testbed.control import give_order
@@ -136,14 +134,14 @@ class Bed(ClusterHandle):
         """
         enter.join(self.pid, ("user", "net"))
 
-    def popen(self, argv: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
-        """Start a program inside the bed: its network, its host names, its processes; it ends with the bed.
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """The words that start a program inside the bed: its network, its host names, its processes; it ends with the
+        bed.
 
-        The process returned is the program's keeper: signals sent to it reach the program, its status is the program's
+        What they start is the program's keeper: signals sent to it reach the program, its status is the program's
         (128 + number after a signal), and killing it kills the program.
         """
-        environment = dict(options.pop("env", None) or os.environ) | dict(self.environment())
-        return subprocess.Popen([*entering(self.pid), *argv], env=environment, **options)
+        return [*entering(self.pid), *argv]
 
     def environment(self) -> Mapping[str, str]:
         """See ClusterHandle."""

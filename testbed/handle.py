@@ -6,7 +6,7 @@ import subprocess
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from testbed.errors import TestbedError
 
@@ -24,8 +24,19 @@ class ClusterHandle(ABC):
     mlflow: str | None
 
     @abstractmethod
+    def command(self, argv: Sequence[str]) -> list[str]:
+        """The words by which a program is started so that it reaches the cluster, in `environment()`."""
+
     def popen(self, argv: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
-        """Start a program that reaches the cluster, with `environment()`; `options` are those of subprocess.Popen."""
+        """Start a program that reaches the cluster, with `environment()`; `options` are those of subprocess.Popen.
+
+        Raises TestbedError where there is no such program.
+        """
+        environment = dict(options.pop("env", None) or os.environ) | dict(self.environment())
+        try:
+            return subprocess.Popen(self.command(argv), env=environment, **options)
+        except FileNotFoundError as failure:
+            raise TestbedError(f"there is no program {failure.filename}; install it, or have PATH lead to it") from None
 
     @abstractmethod
     def environment(self) -> Mapping[str, str]:
@@ -67,21 +78,26 @@ class ClusterHandle(ABC):
 class CurrentCluster(ClusterHandle):
     """The cluster that a kubeconfig names, reached from the machine's own network.
 
-    Its servers' URLs come from CROSSFADE_GATEWAY, CROSSFADE_PROMETHEUS and CROSSFADE_MLFLOW.
+    Its servers' URLs are CROSSFADE_GATEWAY_URL, CROSSFADE_PROMETHEUS_URL and CROSSFADE_MLFLOW_URL of `addresses`; one
+    that is not there is empty, and None for MLflow.
     """
 
-    def __init__(self, kubeconfig: Path) -> None:
+    def __init__(self, kubeconfig: Path, addresses: Mapping[str, str] = os.environ) -> None:
         if not kubeconfig.is_file():
             raise TestbedError(f"{kubeconfig} is no file; set KUBECONFIG to the kubeconfig of a running cluster")
         self.kubeconfig = kubeconfig
-        self.gateway = os.environ.get("CROSSFADE_GATEWAY", "")
-        self.prometheus = os.environ.get("CROSSFADE_PROMETHEUS", "")
-        self.mlflow = os.environ.get("CROSSFADE_MLFLOW")
+        self.gateway = addresses.get("CROSSFADE_GATEWAY_URL", "")
+        self.prometheus = addresses.get("CROSSFADE_PROMETHEUS_URL", "")
+        self.mlflow = addresses.get("CROSSFADE_MLFLOW_URL")
 
-    def popen(self, argv: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
+    @classmethod
+    def of_environment(cls) -> Self:
+        """That of $KUBECONFIG, or of ~/.kube/config. Raises TestbedError."""
+        return cls(Path(os.environ.get("KUBECONFIG", "") or Path.home() / ".kube" / "config"))
+
+    def command(self, argv: Sequence[str]) -> list[str]:
         """See ClusterHandle."""
-        environment = dict(options.pop("env", None) or os.environ) | dict(self.environment())
-        return subprocess.Popen(list(argv), env=environment, **options)
+        return list(argv)
 
     def environment(self) -> Mapping[str, str]:
         """See ClusterHandle."""

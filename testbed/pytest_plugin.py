@@ -2,12 +2,12 @@
 
 testbed (the default) starts a bed for the session and moves the test process into its network; it ends with the
 session, even when that is killed. current takes the cluster of $KUBECONFIG. kind makes one with the `kind` program.
+On these two a test runs that is marked `anywhere`: it stores nothing, and needs no more than the API server.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
@@ -22,6 +22,11 @@ from testbed.handle import ClusterHandle, CurrentCluster
 from testbed.kind import kind_cluster
 from testbed.progress import Progress
 
+_NOT_ELSEWHERE = (
+    "not with --cluster={choice}: it changes its cluster, or needs what the testbed alone has (images that are "
+    "programs of this machine, models in its folders, servers that can be stopped, an audit log); use --cluster=testbed"
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --cluster."""
@@ -33,6 +38,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Elsewhere than on the testbed, skip what is not marked `anywhere`, and begin with what is so as `first`."""
+    choice = config.getoption("--cluster")
+    if choice == "testbed":
+        return
+    for item in items:
+        of_cluster = "bed" in getattr(item, "fixturenames", ()) or item.get_closest_marker("cluster") is not None
+        if of_cluster and item.get_closest_marker("anywhere") is None:
+            item.add_marker(pytest.mark.skip(reason=_NOT_ELSEWHERE.format(choice=choice)))
+    items.sort(key=lambda item: not any(mark.kwargs.get("first") for mark in item.iter_markers("anywhere")))
+
+
 @pytest.fixture(scope="session")
 def bed(request: pytest.FixtureRequest) -> Iterator[ClusterHandle]:
     """The session's cluster. A bed has MLflow when a test of the session uses the fixture `mlflow_url`, and the image
@@ -41,7 +59,7 @@ def bed(request: pytest.FixtureRequest) -> Iterator[ClusterHandle]:
     `flux` its controller."""
     choice = request.config.getoption("--cluster")
     if choice == "current":
-        yield CurrentCluster(Path(os.environ.get("KUBECONFIG", "") or Path.home() / ".kube" / "config"))
+        yield CurrentCluster.of_environment()
     elif choice == "kind":
         with kind_cluster(f"crossfade-{os.getpid()}") as cluster:
             yield cluster
@@ -55,7 +73,7 @@ def bed(request: pytest.FixtureRequest) -> Iterator[ClusterHandle]:
 def mlflow_url(bed: ClusterHandle) -> str:
     """The base URL of the cluster's MLflow server."""
     if bed.mlflow is None:
-        raise TestbedError("this cluster has no MLflow; set CROSSFADE_MLFLOW to the URL of one")
+        raise TestbedError("this cluster has no MLflow; set CROSSFADE_MLFLOW_URL to that of one")
     return bed.mlflow
 
 

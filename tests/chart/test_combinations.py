@@ -76,6 +76,7 @@ def test_kubernetes_own_schemas_take_every_object(
 
 @pytest.mark.slow
 @pytest.mark.cluster
+@pytest.mark.anywhere
 def test_the_api_server_takes_every_object(bed: ClusterHandle, helm_program: Path) -> None:
     """By a dry run, in few requests of kubectl: no two objects of one name in one of them."""
     waves: list[dict[tuple[str, str, str], Object]] = []

@@ -32,6 +32,7 @@ def deployed(bed: ClusterHandle, release: Release) -> dict[str, object]:
     return dict(json.loads(answer)["status"])
 
 
+@pytest.mark.anywhere
 @pytest.mark.parametrize("values", [[], ['namespaces=["default"]'], ['mlflow.address="http://mlflow.mlops:5000"']])
 def test_the_api_server_takes_every_object(bed: ClusterHandle, helm_program: Path, values: list[str]) -> None:
     """Strictly: an unknown field is an error."""
