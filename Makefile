@@ -6,10 +6,13 @@ ARGS ?=
 # Tests start some six hundred processes of Python: what one has compiled is kept for the others, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo test simulation beside servers traffic people faults image test-long check golden mutate generate bench clean
+.PHONY: demo kind test simulation beside servers traffic people faults image test-long check golden mutate generate bench clean
 
 demo: .venv/ready  ## a real cluster, real models, one promotion and one rollback
 	@$(BIN)/python -m demo $(ARGS)
+
+kind: .venv/ready  ## the same on a kind cluster, where there is a Docker engine (docs/kind.md)
+	@$(BIN)/python -m demo --cluster=kind $(ARGS)
 
 test: check  ## all tiers, but for what `test-long` has; the longer ones in parts side by side, those with a cluster on a testbed of their own
 	@rm -rf .tally

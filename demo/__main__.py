@@ -1,30 +1,61 @@
-"""`make demo`, or `python -m demo [--report FILE] [--keep]`: exit status 0 when all went as promised, 1 when not."""
+"""`make demo`, or `python -m demo [--report FILE] [--keep | --cluster CLUSTER]`: exit status 0 when all went as
+promised, 1 when not. `make kind` is the same on a kind cluster."""
 
 import asyncio
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
 from demo.run import Demo
+from testbed import kind, places
 from testbed.bed import Bed
+from testbed.errors import TestbedError
+from testbed.handle import ClusterHandle, CurrentCluster
 
 _INTERRUPTED = 130
 _KEPT = "demo"
+_ON_KIND = "crossfade"
 
 
 def main(
     report: Annotated[Path | None, typer.Option(help="Write what happened to this file, as JSON.")] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave everything up and say what to try next.")] = False,
+    cluster: Annotated[
+        Literal["testbed", "current", "kind"],
+        typer.Option(help="Our own bed, the cluster of $KUBECONFIG, or a new kind cluster; docs/kind.md."),
+    ] = "testbed",
 ) -> None:
     """Three real models on a real cluster: the second is promoted, the third is rolled back by itself."""
-    if keep and any(bed.name == _KEPT for bed in Bed.all()):
-        print(f"a demo is up already; end it with `python -m testbed down --name {_KEPT}`", file=sys.stderr)
-        raise typer.Exit(1)
-    sys.exit(asyncio.run(_until_signalled(Demo(Console(highlight=False), report, kept_as=_KEPT if keep else None))))
+    console = Console(highlight=False)
+    try:
+        demo = _demo(console, report, keep=keep, cluster=cluster)
+    except TestbedError as failure:
+        print(failure, file=sys.stderr)
+        raise typer.Exit(1) from None
+    sys.exit(asyncio.run(_until_signalled(demo)))
+
+
+def _demo(console: Console, report: Path | None, *, keep: bool, cluster: str) -> Demo:
+    """Raises TestbedError where it cannot begin."""
+    if cluster == "testbed":
+        if keep and any(bed.name == _KEPT for bed in Bed.all()):
+            raise TestbedError(f"a demo is up already; end it with `python -m testbed down --name {_KEPT}`")
+        return Demo(console, report, kept_as=_KEPT if keep else None)
+    if keep:
+        raise TestbedError("--keep is for the testbed alone: another cluster stays as it is anyway")
+    return Demo(console, report, elsewhere=_kind(console) if cluster == "kind" else CurrentCluster.of_environment())
+
+
+def _kind(console: Console) -> ClusterHandle:
+    """A new kind cluster, which stays. Raises TestbedError."""
+    kubeconfig = places.cache() / "kind.kubeconfig"
+    made = kind.up(_ON_KIND, kubeconfig, lambda line: console.print(line, markup=False))
+    console.print(f"export KUBECONFIG={kubeconfig}; `kind delete cluster --name {_ON_KIND}` ends it", markup=False)
+    return made
 
 
 async def _until_signalled(demo: Demo) -> int:

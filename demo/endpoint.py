@@ -10,7 +10,7 @@ from crossfade.api.v1alpha1 import RolloutStatus
 from crossfade.api.v1alpha1.rollout import Outcome
 
 from demo import programs
-from testbed.bed import Bed
+from testbed.handle import ClusterHandle
 
 
 @dataclass
@@ -29,9 +29,9 @@ class Endpoint:
     """ModelVersion -> digest of its bytes."""
     on_change: Callable[[], None] = lambda: None
 
-    async def follow(self, bed: Bed) -> None:
+    async def follow(self, cluster: ClusterHandle) -> None:
         """Watch until cancelled."""
-        async for found in programs.watch(bed, "rollout", self.name):
+        async for found in programs.watch(cluster, "rollout", self.name):
             self.learn(found, time.time())
 
     def learn(self, found: dict[str, Any], now: float) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from demo import fetch, programs
@@ -16,6 +16,7 @@ from testbed import places
 from testbed.bed import Bed
 from testbed.binaries.environments import python_env
 from testbed.errors import TestbedError
+from testbed.handle import ClusterHandle
 from testbed.record import folder_of, read
 
 CHART = places.REPOSITORY / "charts" / "crossfade"
@@ -60,6 +61,20 @@ async def _fetching() -> AsyncIterator[asyncio.subprocess.Process]:
                 await asyncio.wait_for(process.wait(), _PATIENCE_SECONDS)
 
 
+async def train(
+    board: Board,
+    cluster: ClusterHandle,
+    registered: Registered,
+    listen: Callable[..., Awaitable[None]] = programs.listen,
+) -> None:
+    """Train the models and register them in the cluster's MLflow. Raises DemoError."""
+    with board.step("train three models, register them in MLflow"):
+        assert cluster.mlflow is not None
+        python = python_env("mlflow") / "bin" / "python"
+        words = (str(python), "-m", "demo.models.train", "--tracking-uri", cluster.mlflow)
+        await listen(cluster, *words, hear=lambda line: registered.put_nowait(json.loads(line)))
+
+
 class Ground:
     """The bed `name` on its way up, and what is done in it meanwhile. `kept` lets it outlive this process."""
 
@@ -73,6 +88,7 @@ class Ground:
     @contextlib.asynccontextmanager
     async def prepared(self) -> AsyncIterator[tuple[Bed, Registered]]:
         """All that is up, while models are still being registered. Raises DemoError, in a group."""
+        await fetch_all(self._board)
         registered = Registered()
         async with asyncio.TaskGroup() as parts:
             self._up = parts.create_task(self._cluster())
@@ -100,12 +116,7 @@ class Ground:
             self._early.set_result(Bed(record))
 
     async def _models(self, registered: Registered) -> None:
-        bed = await self._early
-        with self._board.step("train three models, register them in MLflow"):
-            assert bed.mlflow is not None
-            python = python_env("mlflow") / "bin" / "python"
-            words = (str(python), "-m", "demo.models.train", "--tracking-uri", bed.mlflow)
-            await self._ask(bed, *words, hear=lambda line: registered.put_nowait(json.loads(line)))
+        await train(self._board, await self._early, registered, self._ask)
 
     async def _operator(self) -> None:
         bed = await self._early

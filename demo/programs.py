@@ -1,4 +1,4 @@
-"""Programs inside the bed, as an asynchronous program needs them: asked for an answer, or started to stay."""
+"""Programs that reach the cluster, as an asynchronous program needs them: asked for an answer, or started to stay."""
 
 import asyncio
 import contextlib
@@ -12,24 +12,23 @@ from typing import Any
 
 from demo.errors import DemoError
 from testbed import places
-from testbed.bed import Bed
-from testbed.start import entering
+from testbed.handle import ClusterHandle
 
 _LINE_BYTES = 4 << 20
 """The longest line that is read: an object as JSON."""
 _LAST_WORDS = 600
 
 
-async def ask(bed: Bed, *argv: str) -> str:
-    """Run a program in the bed and return its output. Cancelling ends it. Raises DemoError with its last words."""
+async def ask(cluster: ClusterHandle, *argv: str) -> str:
+    """Run a program and return its output. Cancelling ends it. Raises DemoError with its last words."""
     output: list[str] = []
-    await listen(bed, *argv, hear=output.append)
+    await listen(cluster, *argv, hear=output.append)
     return "".join(output)
 
 
-async def listen(bed: Bed, *argv: str, hear: Callable[[str], object]) -> None:
-    """Run a program in the bed and pass on each line of its output as soon as it is there; else as `ask`."""
-    async with _started(bed, argv, subprocess.PIPE) as process:
+async def listen(cluster: ClusterHandle, *argv: str, hear: Callable[[str], object]) -> None:
+    """Run a program and pass on each line of its output as soon as it is there; else as `ask`."""
+    async with _started(cluster, argv, subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         _, complaint = await asyncio.gather(_heard(process.stdout, hear), process.stderr.read())
@@ -44,10 +43,10 @@ async def _heard(output: asyncio.StreamReader, hear: Callable[[str], object]) ->
         hear(line.decode())
 
 
-async def watch(bed: Bed, kind: str, name: str) -> AsyncIterator[dict[str, Any]]:
+async def watch(cluster: ClusterHandle, kind: str, name: str) -> AsyncIterator[dict[str, Any]]:
     """Every state of one object from now on, by `kubectl get --watch`. Raises DemoError when the watch ends."""
     argv = ("kubectl", "get", kind, name, "--watch", "--output", 'jsonpath={$}{"\\n"}')
-    async with _started(bed, argv, subprocess.DEVNULL) as process:
+    async with _started(cluster, argv, subprocess.DEVNULL) as process:
         assert process.stdout is not None
         async for line in process.stdout:
             if line.strip():
@@ -55,10 +54,10 @@ async def watch(bed: Bed, kind: str, name: str) -> AsyncIterator[dict[str, Any]]
     raise DemoError(f"the watch of {kind}/{name} ended with status {process.returncode}")
 
 
-def start(bed: Bed, argv: Sequence[str], log: Path) -> subprocess.Popen[Any]:
-    """Start a program that stays until it is ended, or the bed is. It may outlive this process."""
+def start(cluster: ClusterHandle, argv: Sequence[str], log: Path) -> subprocess.Popen[Any]:
+    """Start a program that stays until it is ended, or the bed that it runs in is. It may outlive this process."""
     with log.open("wb") as words:
-        return bed.popen(
+        return cluster.popen(
             argv,
             cwd=places.REPOSITORY,
             stdin=subprocess.DEVNULL,
@@ -69,13 +68,14 @@ def start(bed: Bed, argv: Sequence[str], log: Path) -> subprocess.Popen[Any]:
 
 
 @contextlib.asynccontextmanager
-async def _started(bed: Bed, argv: Sequence[str], complaints: int) -> AsyncIterator[asyncio.subprocess.Process]:
+async def _started(
+    cluster: ClusterHandle, argv: Sequence[str], complaints: int
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """A program that ends with the context. Its session is its own, so that Ctrl-C reaches only us."""
     process = await asyncio.create_subprocess_exec(
-        *entering(bed.pid),
-        *argv,
+        *cluster.command(argv),
         cwd=places.REPOSITORY,
-        env=os.environ | bed.environment(),
+        env=os.environ | cluster.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=complaints,

@@ -11,9 +11,10 @@ from pathlib import Path
 from rich.console import Console
 
 from demo.board import Audience, Board
+from demo.elsewhere import Elsewhere
 from demo.endpoint import Endpoint
 from demo.errors import DemoError
-from demo.ground import Ground, fetch_all
+from demo.ground import Ground
 from demo.plain import Plain
 from demo.report import Facts, Report, broken_promises, report
 from demo.screen import Screen
@@ -22,6 +23,7 @@ from demo.summary import hints, summary
 from demo.traffic import Traffic
 from testbed.bed import Bed
 from testbed.errors import TestbedError
+from testbed.handle import ClusterHandle
 from testbed.layout import Layout
 from testbed.record import folder_of
 
@@ -29,12 +31,22 @@ _LOAD_SECONDS = 900  # a bound for requests that nobody stops
 
 
 class Demo:
-    """The demo on `console`, with its report in `target`; `kept_as` names the bed that stays up at the end."""
+    """The demo on `console`, with its report in `target`; `kept_as` names the bed that stays up at the end. On
+    `elsewhere`, a cluster that is no bed of its own, nothing is made but what the story asks for, and nothing removed.
+    """
 
-    def __init__(self, console: Console, target: Path | None, *, kept_as: str | None) -> None:
+    def __init__(
+        self,
+        console: Console,
+        target: Path | None,
+        *,
+        kept_as: str | None = None,
+        elsewhere: ClusterHandle | None = None,
+    ) -> None:
         self._console = console
         self._target = target
         self._kept_as = kept_as
+        self._elsewhere = elsewhere
         self._name = kept_as or f"demo-{os.getpid()}"
         self._folder = Path(tempfile.mkdtemp(prefix="crossfade-demo-"))
         self._traffic = Traffic(self._folder / "requests.jsonl")
@@ -63,14 +75,17 @@ class Demo:
         reasons: list[str] = []
         try:
             with self._showing():
-                await fetch_all(self._board)
-                ground = Ground(self._board, self._name, kept=self._kept_as is not None)
-                async with ground.prepared() as (bed, registered):
-                    story = Story(self._board, bed, self._folder, self._traffic)
+                async with self._ground().prepared() as (cluster, registered):
+                    story = Story(self._board, cluster, self._folder, self._traffic)
                     await story.play(registered, load_seconds=_LOAD_SECONDS, go_on=self._kept_as is not None)
         except* (DemoError, TestbedError) as failures:
             reasons += (str(failure) for failure in _leaves(failures))
         return list(dict.fromkeys(reasons))  # several parts may fail of one cause
+
+    def _ground(self) -> Ground | Elsewhere:
+        if self._elsewhere is not None:
+            return Elsewhere(self._board, self._elsewhere)
+        return Ground(self._board, self._name, kept=self._kept_as is not None)
 
     def _showing(self) -> AbstractContextManager[None]:
         return self._screen.showing(self._board) if self._screen else nullcontext()
@@ -95,13 +110,18 @@ class Demo:
         elif well:
             await self._remove()
         else:
-            _save_logs(Layout(folder_of(self._name)), self._folder)
+            if self._elsewhere is None:
+                _save_logs(Layout(folder_of(self._name)), self._folder)
             self._console.print(f"logs and the record of every request: {self._folder}", soft_wrap=True)
-            await asyncio.to_thread(Bed.remove, self._name)
+            await self._end()
 
     async def _remove(self) -> None:
-        await asyncio.to_thread(Bed.remove, self._name)
+        await self._end()
         shutil.rmtree(self._folder)
+
+    async def _end(self) -> None:
+        if self._elsewhere is None:
+            await asyncio.to_thread(Bed.remove, self._name)
 
 
 def _leaves(group: BaseExceptionGroup) -> Iterator[BaseException]:

@@ -14,8 +14,8 @@ from demo.models.traffic import bodies
 from demo.traffic import Traffic
 from demo.waiting import until
 from testbed import places
-from testbed.bed import Bed
 from testbed.binaries.environments import python_env
+from testbed.handle import ClusterHandle
 
 ROLLOUT = "tumour-classifier"
 GOOD, BETTER, BAD = (f"{ROLLOUT}-{number}" for number in (1, 2, 3))
@@ -30,13 +30,13 @@ _QUIET_SECONDS = 2.0  # no answer of a version for so long: its traffic is gone,
 class Story:
     """The three acts, with requests all the time from the first answer on. Its files go into `folder`."""
 
-    def __init__(self, board: Board, bed: Bed, folder: Path, traffic: Traffic) -> None:
+    def __init__(self, board: Board, cluster: ClusterHandle, folder: Path, traffic: Traffic) -> None:
         self._board = board
         self._endpoint = board.endpoint
-        self._bed = bed
+        self._cluster = cluster
         self._bodies = folder / "bodies.jsonl"
         self._traffic = traffic
-        self._url = f"{bed.gateway}/v2/models/model/infer"
+        self._url = f"{cluster.gateway}/v2/models/model/infer"
 
     async def play(self, registered: Registered, *, load_seconds: float, go_on: bool) -> None:
         """Play it to its end; requests are sent for `load_seconds` at most, and with `go_on` not stopped at the end.
@@ -46,7 +46,7 @@ class Story:
         self._bodies.write_bytes(b"\n".join(bodies(python_env("mlserver"))) + b"\n")
         async with asyncio.TaskGroup() as background:
             watching, rate = await self._serve_first(await _score(registered), background)
-            self._traffic.start(self._bed, self._url, HOST, self._bodies, rate=rate, seconds=load_seconds)
+            self._traffic.start(self._cluster, self._url, HOST, self._bodies, rate=rate, seconds=load_seconds)
             sending = background.create_task(self._traffic.follow())
             await self._roll_out(BETTER, "Promoted", f"roll out version 2: {await _score(registered)}")
             await self._roll_out(BAD, "RolledBack", f"roll out version 3: {await _score(registered)} in its test")
@@ -66,10 +66,10 @@ class Story:
         with self._board.step(f"serve version 1: {score}") as step:
             await self._kubectl("apply", "--filename", str(EXAMPLES / "modelversion-1.yaml"))
             await self._kubectl("apply", "--filename", str(EXAMPLES / "rollout.yaml"))
-            watching = background.create_task(self._endpoint.follow(self._bed))
+            watching = background.create_task(self._endpoint.follow(self._cluster))
             await self._outcome(GOOD, "Promoted")
             words = (sys.executable, "-m", "demo.first_answer", self._url, HOST, str(self._bodies))
-            found = json.loads(await programs.ask(self._bed, *words))
+            found = json.loads(await programs.ask(self._cluster, *words))
             rate = min(_REQUESTS_A_SECOND, _LOAD / found["seconds"])
             benign = found["answer"]["outputs"][0]["data"][0]
             self._board.note(step, f"it answers (benign = {benign}); from now on {rate:.0f} requests a second")
@@ -104,7 +104,7 @@ class Story:
             )
 
     async def _kubectl(self, *words: str) -> None:
-        await programs.ask(self._bed, "kubectl", *words)
+        await programs.ask(self._cluster, "kubectl", *words)
 
 
 async def _score(registered: Registered) -> str:

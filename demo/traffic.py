@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from demo import programs
 from demo.errors import DemoError
-from testbed.bed import Bed
+from testbed.handle import ClusterHandle
 from testbed.load import Sample
 from testbed.load.verdict import Blame
 
@@ -43,7 +43,7 @@ class Tally:
 
 
 class Traffic:
-    """The load generator, started in the bed, and its record in `record`, one JSON object a request."""
+    """The load generator, started beside the gateway, and its record in `record`, one JSON object a request."""
 
     def __init__(self, record: Path) -> None:
         self.tally = Tally()
@@ -51,12 +51,12 @@ class Traffic:
         self._process: subprocess.Popen[Any] | None = None
         self._ending = False
 
-    def start(self, bed: Bed, url: str, host: str, bodies: Path, *, rate: float, seconds: float) -> None:
+    def start(self, cluster: ClusterHandle, url: str, host: str, bodies: Path, *, rate: float, seconds: float) -> None:
         """Send `rate` requests a second, for `seconds` at most."""
         self._record.touch()
         argv = [sys.executable, "-m", "testbed.load", "--url", url, "--header", f"host={host}", "--bodies", str(bodies)]
         argv += ["--rate", str(rate), "--duration", str(seconds), "--out", str(self._record)]
-        self._process = programs.start(bed, argv, self._record.with_suffix(".log"))
+        self._process = programs.start(cluster, argv, self._record.with_suffix(".log"))
 
     async def follow(self) -> None:
         """Read what is recorded until the generator has ended as it should. Raises DemoError when it ends by itself."""

@@ -61,7 +61,7 @@ def bed(request: pytest.FixtureRequest) -> Iterator[ClusterHandle]:
     if choice == "current":
         yield CurrentCluster.of_environment()
     elif choice == "kind":
-        with kind_cluster(f"crossfade-{os.getpid()}") as cluster:
+        with kind_cluster(_teller(request)) as cluster:
             yield cluster
     else:
         running = _session_bed(request)
