@@ -15,6 +15,10 @@ from crossfade.watch.world import World
 _PATIENT = (0.2, 0.5, 1.0, *[2.0] * 1800)
 """Pauses in seconds: short, so that a returning API server is seen at once; after them, an hour, kopf gives up."""
 
+_IDENTITY: Any = "crossfade"
+"""Who we are to others of kopf, of which there are none. Left to kopf it is the user's name, and without one, as of an
+image's user, it would not start."""
+
 Login = Callable[[], Awaitable[Mapping[str, Any]]]
 """Gives the present credentials as keyword arguments of kopf.ConnectionInfo."""
 
@@ -82,6 +86,7 @@ async def watch(
     await kopf.operator(
         registry=make_registry(world, login),
         settings=make_settings(),
+        identity=_IDENTITY,
         clusterwide=not namespaces,
         namespaces=namespaces,
         standalone=True,
