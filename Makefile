@@ -6,7 +6,7 @@ ARGS ?=
 # Tests start some six hundred processes of Python: what one has compiled is kept for the others, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo kind test simulation beside servers traffic people faults image test-long check golden mutate generate bench clean
+.PHONY: demo kind test simulation beside servers traffic people faults image node test-long check golden mutate generate bench clean
 
 demo: .venv/ready  ## a real cluster, real models, one promotion and one rollback
 	@$(BIN)/python -m demo $(ARGS)
@@ -31,11 +31,13 @@ FAULTS := tests/cluster $(addprefix --ignore=, $(TRAFFIC) $(PEOPLE) $(REGISTRIES
 # All whole rollouts by name, each against its transcript: what `check` plays of the simulation, which `test` does whole.
 TRANSCRIPTS := tests/simulation/test_golden.py tests/simulation/test_parity.py
 
-image simulation $(PARTS): .venv/ready
+image node simulation $(PARTS): .venv/ready
 simulation:
 	$(BIN)/pytest -q -m "not matrix and not slow" tests/simulation $(addprefix --ignore=, $(TRANSCRIPTS)) $(ARGS)
 image:
 	$(BIN)/pytest -q tests/image $(ARGS)
+node:  ## the chart and whole rollouts on a real kubelet with containerd, in pods of the Dockerfile's image; as root
+	$(BIN)/pytest -m slow tests/node $(ARGS)
 beside:
 	$(BIN)/pytest tests/contract $(addprefix --ignore=, $(SERVERS)) $(ARGS)
 servers:
@@ -50,7 +52,7 @@ faults:
 test-long: .venv/ready  ## rollouts killed and reordered everywhere, every state of a larger small world, every case on both gateways; two hours
 	$(BIN)/pytest -q -n 2 -m "matrix or slow" tests/unit tests/simulation
 	@rm -rf .tally
-	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=4 image $(PARTS) ARGS="-m slow"
+	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=4 image node $(PARTS) ARGS="-m slow"
 	$(BIN)/python -m tests.support.tally
 
 check: .venv/ready  ## what to run all the time: linters, types, contracts between rooms, fast tests

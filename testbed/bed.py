@@ -7,12 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from testbed import address, enter, envoy, images
+from testbed.binaries.debian_root import DebianRoot
 from testbed.control import give_order
 from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle
 from testbed.layout import Layout
 from testbed.leash import CallerEnd
 from testbed.locking import exclusive
+from testbed.node.images import import_words
 from testbed.progress import Progress, silent
 from testbed.record import Record, clear, end, every, folder_of, lock_of, read, remove_stale
 from testbed.start import Wish, entering, start
@@ -39,6 +41,7 @@ class Bed(ClusterHandle):
         self.prometheus = record.prometheus
         self.mlflow = record.mlflow
         self.envoy = record.envoy
+        self._packages = None if record.packages is None else DebianRoot(Path(record.packages))
         self._layout = Layout(self.dir)
         self._leash = leash
 
@@ -49,16 +52,19 @@ class Bed(ClusterHandle):
         *,
         mlflow: bool = False,
         envoy: bool = False,
+        real_node: bool = False,
         scrape_seconds: float = 1.0,
         tied: bool = False,
         progress: Progress = silent,
     ) -> "Bed":
         """Start the bed `name`, or return it when it runs already. Takes about ten seconds once programs are cached.
 
-        With `envoy` it has a second gateway, as by `start_envoy`. `scrape_seconds` is Prometheus's interval. A `tied`
-        bed ends when the calling process ends, however that is, or drops the handle. Raises TestbedError.
+        With `envoy` it has a second gateway, as by `start_envoy`. With `real_node` the kubelet, containerd, runc and
+        kube-proxy run its pods, from images that `add_images` brings; only root can have that. `scrape_seconds` is
+        Prometheus's interval. A `tied` bed ends when the calling process ends, however that is, or drops the handle.
+        Raises TestbedError.
         """
-        bed = cls._up(Wish(name, mlflow, scrape_seconds), tied, progress)
+        bed = cls._up(Wish(name, mlflow, scrape_seconds, real_node), tied, progress)
         if envoy:
             bed.start_envoy(progress)
         return bed
@@ -70,7 +76,7 @@ class Bed(ClusterHandle):
         with exclusive(lock_of(folder)):
             running = read(folder)
             if running is not None and running.ready:
-                return cls(_with_mlflow(running) if wish.mlflow else running)
+                return cls(_as_wished(running, wish))
             clear(folder)
             record, leash = start(wish, folder, progress)
         if tied:
@@ -162,6 +168,15 @@ class Bed(ClusterHandle):
         """Start a stopped server again; it may take a moment to answer. Raises TestbedError."""
         give_order(self._layout.control, "start", name)
 
+    def add_images(self, archive: Path) -> None:
+        """Let a real node have the images of an archive, as `docker save` writes them, by their names.
+
+        Raises TestbedError, also on a bed without a real node.
+        """
+        if self._packages is None:
+            raise TestbedError(f"the bed {self.name} has no real node, and its stand-in has no images")
+        self.run(import_words(self._packages, archive))
+
     def refresh_images(self) -> None:
         """Let the node know images whose environment was made after the bed came up."""
         images.write(self._layout.images)
@@ -177,10 +192,10 @@ def _folder(name: str) -> Path:
     return folder_of(name)
 
 
-def _with_mlflow(record: Record) -> Record:
-    if record.mlflow is None:
-        raise TestbedError(
-            f"the bed {record.name} runs without MLflow; end it with `python -m testbed down --name {record.name}` "
-            "and start it anew with --mlflow"
-        )
+def _as_wished(record: Record, wish: Wish) -> Record:
+    again = f"end it with `python -m testbed down --name {record.name}` and start it anew"
+    if wish.mlflow and record.mlflow is None:
+        raise TestbedError(f"the bed {record.name} runs without MLflow; {again} with --mlflow")
+    if wish.real_node and record.packages is None:
+        raise TestbedError(f"the bed {record.name} has the stand-in for a node; {again} with a real one")
     return record

@@ -7,10 +7,13 @@ from pathlib import Path
 import httpx
 
 from testbed import address, gateway_api
-from testbed.cluster import ClusterClient, answers, exists, has_condition, listens, plain_client
-from testbed.daemons import control_plane, gateway, mlflow, node, prometheus
+from testbed.binaries.debian_root import DebianRoot
+from testbed.cluster import ClusterClient, answers, exists, has_condition, listens, listens_at, plain_client, takes_pods
+from testbed.daemons import control_plane, gateway, mlflow, node, prometheus, real_node
 from testbed.layout import Layout, Plan
 from testbed.leash import BedEnd
+from testbed.node import images
+from testbed.node.config import SOCKET
 from testbed.supervisor import Supervisor
 
 _SECONDS = 240.0  # for each part: MLflow takes 16 alone, and was seen to take over 60 beside other work
@@ -60,11 +63,23 @@ class BringUp:
 
     async def _node(self, cluster: ClusterClient) -> None:
         self._supervisor.start(control_plane.scheduler(self._plan, self._layout))
-        if node.available():
+        if self._plan.packages is not None:
+            await self._real_node(cluster, DebianRoot(Path(self._plan.packages)))
+        elif node.available():
             self._supervisor.start(node.kubelet(self._layout))
             self._supervisor.start(node.service_proxy(self._layout))
             await cluster.wait("/api/v1/nodes", node.NODE, has_condition("Ready"), _SECONDS)
             self._tell("Node ready")
+
+    async def _real_node(self, cluster: ClusterClient, root: DebianRoot) -> None:
+        self._supervisor.start(real_node.kube_proxy(self._plan, root, self._layout))
+        self._supervisor.start(real_node.containerd(root, self._layout))
+        await listens_at(Path(SOCKET), _SECONDS)
+        images.add_sandbox(root, self._layout)
+        self._tell("containerd ready")
+        self._supervisor.start(real_node.kubelet(self._plan, self._layout))
+        await cluster.wait("/api/v1/nodes", node.NODE, takes_pods, _SECONDS)
+        self._tell("Node ready, a real one")
 
     async def _controllers(self, cluster: ClusterClient) -> None:
         await cluster.wait("/api/v1/namespaces/default/serviceaccounts", "default", exists, _SECONDS)

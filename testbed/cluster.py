@@ -13,6 +13,7 @@ from testbed import address
 from testbed.errors import TestbedError
 
 Object = dict[str, Any]
+_Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 _EVERY = 0.1
 
@@ -27,16 +28,24 @@ async def listens(host: str, port: int, seconds: float) -> None:
 
     Raises TestbedError after `seconds`.
     """
+    await _accepts(lambda: asyncio.open_connection(host, port), f"{host}:{port}", seconds)
 
+
+async def listens_at(socket: Path, seconds: float) -> None:
+    """The same of a Unix socket."""
+    await _accepts(lambda: asyncio.open_unix_connection(socket), str(socket), seconds)
+
+
+async def _accepts(connect: Callable[[], Awaitable[_Ends]], where: str, seconds: float) -> None:
     async def connected() -> bool:
         try:
-            _, writer = await asyncio.open_connection(host, port)
+            _, writer = await connect()
         except OSError:
             return False
         writer.close()
         return True
 
-    await _until(connected, f"nothing listened on {host}:{port}", seconds)
+    await _until(connected, f"nothing listened on {where}", seconds)
 
 
 async def answers(client: httpx.AsyncClient, url: str, seconds: float) -> None:
@@ -120,6 +129,11 @@ def has_condition(kind: str) -> Callable[[Object], bool]:
         return any(condition["type"] == kind and condition["status"] == "True" for condition in conditions)
 
     return check
+
+
+def takes_pods(found: Object) -> bool:
+    """Whether a node is ready and nothing keeps pods away from it."""
+    return has_condition("Ready")(found) and not found["spec"].get("taints")
 
 
 def exists(_found: Object) -> bool:

@@ -19,12 +19,15 @@ from testbed.daemons import control_plane
 from testbed.errors import TestbedError
 from testbed.layout import Layout, Plan
 from testbed.leash import BedEnd
+from testbed.node import ground
 from testbed.supervisor import Supervisor
 
 
 def _start_control_plane(layout: Layout, plan: Plan, supervisor: Supervisor) -> None:
     network.create()
     network.name_hosts(layout.hosts)
+    if plan.packages is not None:
+        ground.prepare(layout)
     supervisor.start(control_plane.etcd(plan, layout))
     control_plane.write_credentials(layout)
     supervisor.start(control_plane.api_server(plan, layout))

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 
@@ -68,6 +68,11 @@ class Layout:
         return self.folder / "images.json"
 
     @property
+    def node(self) -> Path:
+        """All that a real node has, its containers included; other nodes have none of it."""
+        return self.folder / "node"
+
+    @property
     def control(self) -> Path:
         """The socket on which the first process takes orders."""
         return self.folder / "control.sock"
@@ -79,20 +84,23 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the first process of a bed starts: program name -> its first words, and choices."""
+    """What the first process of a bed starts: program name -> its first words, and choices.
+
+    `packages` is the folder of Debian's packages that a real node runs; None for the stand-in.
+    """
 
     programs: Mapping[str, tuple[str, ...]]
     mlflow: str | None
     scrape_seconds: float
+    packages: str | None = None
 
     def write(self, path: Path) -> None:
         """Write it as JSON."""
-        content = {"programs": dict(self.programs), "mlflow": self.mlflow, "scrape_seconds": self.scrape_seconds}
-        path.write_text(json.dumps(content))
+        path.write_text(json.dumps(asdict(self)))
 
     @classmethod
     def read(cls, path: Path) -> "Plan":
         """Read what `write` wrote."""
         content = json.loads(path.read_text())
         programs = {name: tuple(words) for name, words in content["programs"].items()}
-        return cls(programs, content["mlflow"], content["scrape_seconds"])
+        return cls(**content | {"programs": programs})

@@ -10,13 +10,15 @@ from pathlib import Path
 from testbed import address, places
 from testbed.layout import Layout
 from testbed.locking import exclusive
+from testbed.node import cgroups
 from testbed.process import kill, start_time
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """One bed. `pid` and `started` (clock ticks since boot) are its first process's, seen from outside;
-    `keeper` is the parent of that process, 0 when it is out of sight."""
+    `keeper` is the parent of that process, 0 when it is out of sight. `packages` is the folder of what a real node
+    runs, None for a stand-in."""
 
     name: str
     dir: str
@@ -25,6 +27,7 @@ class Record:
     kubeconfig: str
     audit: str
     mlflow: str | None
+    packages: str | None = None
     envoy: str | None = None
     api: str = address.API
     gateway: str = address.GATEWAY
@@ -79,6 +82,7 @@ def halt(folder: Path) -> None:
 def clear(folder: Path) -> None:
     """End what lives in `folder` and remove it; the caller holds its lock."""
     halt(folder)
+    cgroups.remove(cgroups.name_of(folder.name))
     if folder.exists():
         shutil.rmtree(folder)
 

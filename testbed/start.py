@@ -16,6 +16,7 @@ from testbed.binaries.environments import python_env
 from testbed.errors import TestbedError
 from testbed.layout import Layout, Plan
 from testbed.leash import CallerEnd
+from testbed.node import needs
 from testbed.process import parent, start_time
 from testbed.progress import Progress
 from testbed.record import Record, clear, halt
@@ -27,11 +28,12 @@ _OTHERS = ("curl", "crossfade")
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a bed shall be: with MLflow or not; Prometheus's scrape interval in seconds."""
+    """What a bed shall be: with MLflow or not; Prometheus's scrape interval in seconds; a real node or a stand-in."""
 
     name: str
     mlflow: bool
     scrape_seconds: float
+    real_node: bool = False
 
 
 def start(wish: Wish, folder: Path, progress: Progress) -> tuple[Record, CallerEnd]:
@@ -40,15 +42,14 @@ def start(wish: Wish, folder: Path, progress: Progress) -> tuple[Record, CallerE
     Returns its record and the leash, which ends the bed when it is dropped without `keep`. When this raises, nothing of
     the bed runs.
     """
-    programs = {program: words for tool in TOOLS for program, words in locate(tool, progress).items()}
-    environment = str(python_env("mlflow", progress)) if wish.mlflow else None
+    plan = _plan(wish, progress)
     layout = Layout(folder)
     try:
         folder.mkdir(mode=0o700)
-        Plan(programs, environment, wish.scrape_seconds).write(layout.plan)
+        plan.write(layout.plan)
         images.write(layout.images)
         leash = _spawn(layout)
-        record = _grow(wish, layout, leash, programs, progress)
+        record = _grow(wish.name, layout, leash, plan, progress)
     except TestbedError as failure:
         halt(folder)  # but keep the logs; the next start removes them
         raise TestbedError(f"{failure} (logs: {folder})") from failure
@@ -58,13 +59,21 @@ def start(wish: Wish, folder: Path, progress: Progress) -> tuple[Record, CallerE
     return record, leash
 
 
-def _grow(
-    wish: Wish, layout: Layout, leash: CallerEnd, programs: Mapping[str, tuple[str, ...]], progress: Progress
-) -> Record:
+def _plan(wish: Wish, progress: Progress) -> Plan:
+    """All that the wish needs is here afterwards."""
+    programs = {program: words for tool in TOOLS for program, words in locate(tool, progress).items()}
+    environment = str(python_env("mlflow", progress)) if wish.mlflow else None
+    if not wish.real_node:
+        return Plan(programs, environment, wish.scrape_seconds)
+    node = needs.fetch(progress)
+    return Plan(programs | dict(node.kubernetes), environment, wish.scrape_seconds, str(node.packages.folder))
+
+
+def _grow(name: str, layout: Layout, leash: CallerEnd, plan: Plan, progress: Progress) -> Record:
     try:
-        record = _first_record(wish, layout, leash)
+        record = _first_record(name, layout, leash, plan)
         record.write()
-        _write_programs(layout, programs, record.pid)
+        _write_programs(layout, plan.programs, record.pid)
         leash.follow(progress)
     except BaseException:
         leash.drop()
@@ -96,7 +105,7 @@ def _spawn(layout: Layout) -> CallerEnd:
     return leash
 
 
-def _first_record(wish: Wish, layout: Layout, leash: CallerEnd) -> Record:
+def _first_record(name: str, layout: Layout, leash: CallerEnd, plan: Plan) -> Record:
     pid = leash.first_process()
     started = start_time(pid) if pid else None
     if pid is None or started is None:
@@ -105,14 +114,15 @@ def _first_record(wish: Wish, layout: Layout, leash: CallerEnd) -> Record:
             "be root, or let users make user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0)"
         )
     return Record(
-        name=wish.name,
+        name=name,
         dir=str(layout.folder),
         pid=pid,
         started=started,
         keeper=parent(pid),
         kubeconfig=str(layout.kubeconfig),
         audit=str(layout.audit),
-        mlflow=address.MLFLOW if wish.mlflow else None,
+        mlflow=address.MLFLOW if plan.mlflow else None,
+        packages=plan.packages,
     )
 
 

@@ -86,7 +86,7 @@ _PROMETHEUS = f"https://github.com/prometheus/prometheus/releases/download/v{PRO
 _CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _VERSION = "k8s.io/component-base/version"
 
-_KIT = Tool(
+KIT = Tool(
     "kit",
     KUBERNETES,
     ("etcd", *_CONTROL_PLANE),
@@ -114,6 +114,14 @@ _KIT = Tool(
         ),
     ),
 )
+
+NODE = Tool(
+    "kubelet-kube-proxy",
+    KUBERNETES,
+    ("kubelet", "kube-proxy"),
+    releases=tuple(Release(name, f"{_K8S}/{name}", f"{_K8S}/{name}.sha256") for name in ("kubelet", "kube-proxy")),
+)
+"""What only beds with a real node need, where the kit is not one program that has both."""
 
 _TRAEFIK_TOOL = Tool(
     "traefik",
@@ -169,7 +177,7 @@ _CLIENTS = Tool(
     ),
 )
 
-TOOLS = (_KIT, _TRAEFIK_TOOL, _PROMETHEUS_TOOL, _CLIENTS)
+TOOLS = (KIT, _TRAEFIK_TOOL, _PROMETHEUS_TOOL, _CLIENTS)
 """What every bed needs."""
 
 ENVOY_GATEWAY = Tool(

@@ -74,7 +74,9 @@ def api_server(plan: Plan, layout: Layout) -> Daemon:
         "service-cluster-ip-range": address.SERVICE_NETWORK,
         "kubelet-client-certificate": pki / "admin.crt",
         "kubelet-client-key": pki / "admin.key",
-        "endpoint-reconciler-type": "none",
+        "kubelet-preferred-address-types": "InternalIP",
+        # The stand-in tells its pods another address than that of the Service `kubernetes`.
+        "endpoint-reconciler-type": "none" if plan.packages is None else "lease",
         "allow-privileged": True,
         "audit-policy-file": pki / "audit-policy.json",
         "audit-log-path": layout.audit,

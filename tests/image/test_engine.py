@@ -1,22 +1,17 @@
 """Would catch an image that no engine builds, a second build that differs, a container that needs what it has not."""
 
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.support.buildah import Buildah, BuildahError
-from tests.support.dockerfile import instructions
+from testbed.errors import TestbedError
+from tests.support.base_image import base_image
+from tests.support.buildah import Buildah, program
 
 pytestmark = pytest.mark.slow
 
 _PACKED = 60 * 2**20
-_IMITATION = """FROM scratch
-ADD base.tar /
-RUN rm -f /usr/lib/python3*/EXTERNALLY-MANAGED && ln -s /usr/bin/python3 /usr/local/bin/python
-"""
-"""What the published base has that Debian's own Python, of the same distribution and minor version, has not."""
 _WITHOUT_SHELL = """
 mount --bind "$0" "$0"
 rm -f "$0"/bin/sh "$0"/bin/dash "$0"/bin/bash
@@ -28,27 +23,19 @@ exec chroot --userspec=65532:65532 "$0" /usr/bin/env -i PATH=/opt/crossfade/bin 
 
 @pytest.fixture(scope="module")
 def buildah(tmp_path_factory: pytest.TempPathFactory) -> Buildah:
-    if not shutil.which("buildah"):
-        pytest.skip("buildah is not here; install it (Debian: apt-get install buildah)")
+    try:
+        program("buildah")
+    except TestbedError as failure:
+        pytest.skip(str(failure))
     return Buildah(tmp_path_factory.mktemp("buildah"))
 
 
 @pytest.fixture(scope="module")
 def base(buildah: Buildah, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The Dockerfile's own base, or, where no registry can be asked, one put together from Debian's packages."""
-    name = dict(words.split("=", 1) for kind, words in instructions() if kind == "ARG" and "=" in words)["BASE"]
     try:
-        buildah.run("pull", "--quiet", f"--signature-policy={buildah.policy}", name)
-    except BuildahError as refusal:
-        if not shutil.which("mmdebstrap"):
-            pytest.skip(f"{name} cannot be had, and mmdebstrap, which could imitate it, is not here: {refusal}")
-        folder = tmp_path_factory.mktemp("base")
-        packages = "--include=python3,python3-pip,python3-venv,ca-certificates"
-        subprocess.run(["mmdebstrap", "--variant=minbase", packages, "trixie", folder / "base.tar"], check=True)
-        (folder / "Dockerfile").write_text(_IMITATION)
-        name = "localhost/base"
-        buildah.build(folder, name, name)
-    return name
+        return base_image(buildah, tmp_path_factory.mktemp("base"))
+    except TestbedError as failure:
+        pytest.skip(str(failure))
 
 
 @pytest.fixture(scope="module")

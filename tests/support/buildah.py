@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from testbed.binaries.debian_root import debian_root
 from tests.support.dockerfile import ARCHITECTURES, ROOT
 
 _CERTIFICATES = Path("/etc/ssl/certs")
@@ -17,6 +19,11 @@ class BuildahError(Exception):
     """It, or what it ran, ended with another status than 0; the message has its words."""
 
 
+def program(name: str) -> str:
+    """The path of buildah or mmdebstrap, the machine's own or that of Debian's package. Raises TestbedError."""
+    return shutil.which(name) or debian_root("buildah").program(name)
+
+
 @dataclass(frozen=True)
 class Buildah:
     """Its store, configuration and results are below `folder`."""
@@ -24,11 +31,14 @@ class Buildah:
     folder: Path
 
     def run(self, *words: str) -> str:
-        """One command of it. Returns what it printed. Raises BuildahError."""
+        """One command of it. Returns what it printed. Raises BuildahError, and TestbedError where there is none."""
         places = ("--root", str(self.folder / "root"), "--runroot", str(self.folder / "run"))
         configuration = ("--registries-conf", str(self._written("registries.conf", "")))
-        command = ["buildah", *places, "--storage-driver", "vfs", *configuration, *words]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        command = [program("buildah"), *places, "--storage-driver", "vfs", *configuration, *words]
+        environment = dict(os.environ)
+        if not shutil.which("buildah"):
+            environment |= debian_root("buildah").environment()
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise BuildahError(
                 f"`{' '.join(words)}` ended with {done.returncode}: {(done.stderr + done.stdout)[-3000:]}"
@@ -62,6 +72,12 @@ class Buildah:
         self.run("push", "--quiet", f"--signature-policy={self.policy}", image, f"oci:{layout}:it")
         digest = json.loads((layout / "index.json").read_text())["manifests"][0]["digest"]
         return digest, json.loads((layout / "blobs" / digest.replace(":", "/")).read_text())
+
+    def archive(self, image: str) -> Path:
+        """The image by its name as `docker save` writes it."""
+        path = self.folder / f"{re.sub(r'[^a-z0-9]+', '-', image)}.tar"
+        self.run("push", "--quiet", f"--signature-policy={self.policy}", image, f"docker-archive:{path}:{image}")
+        return path
 
     def _written(self, name: str, content: str) -> Path:
         path = self.folder / name

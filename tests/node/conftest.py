@@ -1,0 +1,120 @@
+"""A bed whose node is a real one, with the operator installed as users install it."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from testbed import address
+from testbed.bed import Bed
+from testbed.cluster import ClusterClient
+from testbed.errors import TestbedError
+from testbed.node import needs
+from testbed.progress import Progress
+from tests.node.store import Store, keeping
+from tests.support import node_images
+from tests.support.dockerfile import ROOT
+from tests.support.endpoint import Endpoint
+from tests.support.installation import administrator, new_namespace
+from tests.support.operator_process import Installation
+
+NAMESPACE = "crossfade-system"
+_FOLDER = pytest.StashKey[Path]()
+_MADE = pytest.StashKey["list[Path] | TestbedError"]()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fetch programs and build images now: from inside a bed's network no package can be fetched."""
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    if "able" not in wanted or session.config.option.collectonly:
+        return
+    folder = session.config.stash[_FOLDER] = Path(tempfile.mkdtemp(prefix="crossfade-images-"))
+    progress = _teller(session.config)
+    try:
+        needs.fetch(progress)
+        session.config.stash[_MADE] = node_images.build(folder, progress)
+    except TestbedError as failure:
+        session.config.stash[_MADE] = failure
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Images go with the session."""
+    if folder := config.stash.get(_FOLDER, None):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def able(pytestconfig: pytest.Config) -> list[Path]:
+    """The archives of images, where there can be a real node. Skips with the reason why there can be none."""
+    found = pytestconfig.stash[_MADE]
+    if isinstance(found, TestbedError):
+        pytest.skip(str(found))
+    return found
+
+
+@pytest.fixture(scope="session")
+def node(pytestconfig: pytest.Config, able: list[Path]) -> Iterator[Bed]:
+    """The bed, in whose network the test's process is from now on."""
+    running = Bed.up(f"pytest-{os.getpid()}-node", real_node=True, tied=True, progress=_teller(pytestconfig))
+    for archive in able:
+        running.add_images(archive)
+    running.enter()
+    yield running
+    running.down()
+
+
+@pytest.fixture(scope="session")
+def release(node: Bed) -> Iterator[str]:
+    """The chart with its default values, in a namespace that lets in `restricted` pods alone; returns its name."""
+    node.kubectl("create", "namespace", NAMESPACE)
+    node.kubectl("label", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
+    node.helm("install", "crossfade", str(ROOT / "charts" / "crossfade"), *_waiting())
+    yield "crossfade"
+    node.helm("uninstall", "crossfade", *_waiting())
+
+
+@pytest.fixture(scope="session")
+def configured(node: Bed, release: str) -> None:
+    """The operator knows its Prometheus by address, for the node has no DNS, and may read models from the bed."""
+    settings = [f"--set=prometheus.address={node.prometheus}", "--set=metrics.interval=1"]
+    settings += [f"--set-json=registries.allowedNetworks=[{address.POD_NETWORK!r}]".replace("'", '"')]
+    node.helm("upgrade", release, str(ROOT / "charts" / "crossfade"), *_waiting(), *settings)
+
+
+@pytest.fixture(scope="session")
+def store(node: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    """Where models are had from."""
+    with keeping(tmp_path_factory.mktemp("models")) as made:
+        yield made
+
+
+@pytest.fixture
+async def admin(node: Bed) -> AsyncIterator[ClusterClient]:
+    """A client with full rights."""
+    async with administrator(node) as client:
+        yield client
+
+
+@pytest.fixture
+async def endpoint(node: Bed, admin: ClusterClient, configured: None, tmp_path: Path) -> AsyncIterator[Endpoint]:
+    """An endpoint in a namespace of the test's own that lets in `restricted` pods alone."""
+    async with new_namespace(admin, Installation(node, node.kubeconfig, tmp_path)) as found:
+        node.kubectl("label", "namespace", found.namespace, "pod-security.kubernetes.io/enforce=restricted")
+        yield found
+
+
+def _waiting() -> list[str]:
+    return ["--namespace", NAMESPACE, "--wait", "--timeout", "120s"]
+
+
+def _teller(config: pytest.Config) -> Progress:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+
+    def tell(line: str) -> None:
+        if reporter is not None:
+            reporter.write_line(f"testbed: {line}")
+
+    return tell
