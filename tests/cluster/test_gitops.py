@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -12,52 +11,19 @@ import yaml
 from testbed.bed import Bed
 from testbed.handle import ClusterHandle
 from tests.cluster.conftest import StartOperator
-from tests.support import objects
-from tests.support.endpoint import NAME, Endpoint, at_rest, serves
+from tests.support.applied import WAYS, Git, Way
+from tests.support.endpoint import Endpoint, at_rest, serves
 from tests.support.operator_process import Installation
 
 pytestmark = pytest.mark.cluster
 
-Object = dict[str, Any]
-
 ROOT = Path(__file__).parents[2]
-WAYS = {
-    "client-side": (),
-    "server-side": ("--server-side", "--field-manager=argocd-controller", "--force-conflicts"),
-}
-
-
-class Git:
-    """A folder of manifests that is applied in one of the ways in which tools do."""
-
-    def __init__(self, bed: Bed, folder: Path, endpoint: Endpoint, way: tuple[str, ...]) -> None:
-        self.bed = bed
-        self.folder = folder
-        self.endpoint = endpoint
-        self.place = ("--namespace", endpoint.namespace, "-f", str(folder))
-        self.way = way
-
-    def asks(self, number: int) -> None:
-        """Have version `number` in Git, as a new ModelVersion and another line in the Rollout; and apply it all."""
-        version = f"{number}.0.0"
-        address = objects.write_model(self.endpoint.files / self.endpoint.namespace / str(number), version)
-        self._write(f"version-{number}", objects.model_version(f"{NAME}-{number}", version, {"uri": {"uri": address}}))
-        self._write("rollout", objects.rollout(NAME, f"{NAME}-{number}", self.endpoint.host))
-        self.bed.kubectl("apply", *self.way, *self.place)
-
-    def difference(self) -> str:
-        """What kubectl would change by applying it all again. TestbedError where that is anything."""
-        return self.bed.kubectl("diff", *self.way, *self.place)
-
-    def _write(self, name: str, body: Object) -> None:
-        labelled = body["metadata"] | {"labels": {"app.kubernetes.io/instance": "models"}}
-        (self.folder / f"{name}.yaml").write_text(yaml.safe_dump(body | {"metadata": labelled}))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 async def test_after_a_whole_rollout_there_is_no_difference_to_git(
-    endpoint: Endpoint, start_operator: StartOperator, bed: Bed, tmp_path: Path, way: tuple[str, ...]
+    endpoint: Endpoint, start_operator: StartOperator, bed: Bed, tmp_path: Path, way: Way
 ) -> None:
     """GitOps property 3: nothing has to be ignored, in whichever way it is applied."""
     start_operator(endpoint.namespace)
