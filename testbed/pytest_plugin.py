@@ -13,7 +13,7 @@ import pytest
 
 from testbed import envoy
 from testbed.bed import Bed
-from testbed.binaries.catalogue import FLUX, OCI_REGISTRY
+from testbed.binaries.catalogue import FLUX, FLUX_HELM, OCI_REGISTRY, Tool
 from testbed.binaries.environments import python_env
 from testbed.binaries.locate import locate
 from testbed.binaries.node import node_env
@@ -26,6 +26,8 @@ _NOT_ELSEWHERE = (
     "not with --cluster={choice}: it changes its cluster, or needs what the testbed alone has (images that are "
     "programs of this machine, models in its folders, servers that can be stopped, an audit log); use --cluster=testbed"
 )
+_COMPILED = {"flux": FLUX, "flux_helm": FLUX_HELM}
+"""Fixture -> the tool that it runs, where the machine can compile it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -56,7 +58,7 @@ def bed(request: pytest.FixtureRequest) -> Iterator[ClusterHandle]:
     """The session's cluster. A bed has MLflow when a test of the session uses the fixture `mlflow_url`, and the image
     `mlserver` when one uses `mlserver_image`. A test whose parameter `gateway` is "envoy" may call `start_envoy`.
     For a fixture `oci` a registry and its client are fetched, for `cloud_clients` object stores and their clients, for
-    `flux` its controller."""
+    `flux` and `flux_helm` its controllers."""
     choice = request.config.getoption("--cluster")
     if choice == "current":
         yield CurrentCluster.of_environment()
@@ -91,8 +93,8 @@ def _session_bed(request: pytest.FixtureRequest) -> Bed:
     if "oci" in wanted:
         locate(OCI_REGISTRY, progress)
         python_env("oras", progress)
-    if "flux" in wanted:
-        locate(FLUX, progress)
+    for tool in (tool for fixture, tool in _COMPILED.items() if fixture in wanted):
+        _compile(tool, progress)
     if "cloud_clients" in wanted:
         python_env("moto", progress)
         python_env("stores", progress)
@@ -103,6 +105,14 @@ def _session_bed(request: pytest.FixtureRequest) -> Bed:
     running = Bed.up(f"pytest-{os.getpid()}", mlflow="mlflow_url" in wanted, tied=True, progress=progress)
     running.enter()
     return running
+
+
+def _compile(tool: Tool, progress: Progress) -> None:
+    """Have the tool, or say why its tests are skipped."""
+    try:
+        locate(tool, progress)
+    except TestbedError as failure:
+        progress(f"{failure}; its tests are skipped")
 
 
 def _is_for_envoy(item: pytest.Item) -> bool:

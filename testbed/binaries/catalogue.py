@@ -229,3 +229,11 @@ FLUX = Tool(
     build=Build("kustomize-controller", "github.com/fluxcd/kustomize-controller"),
 )
 """What only the tests with Flux need. Its project publishes no programs, and to compile it takes Go 1.27."""
+
+FLUX_HELM = Tool(
+    "helm-controller",
+    "1.6.4",
+    ("helm-controller",),
+    build=Build("helm-controller", "github.com/fluxcd/helm-controller"),
+)
+"""The same for HelmReleases; Go 1.26 compiles it."""

@@ -3,12 +3,15 @@
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
+from functools import partial
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
 import pytest
 from crossfade.api.kinds import KINDS
 
+from testbed.address import HOST
 from testbed.bed import Bed
 from testbed.cluster import ClusterClient
 from tests.support.endpoint import Endpoint
@@ -16,6 +19,7 @@ from tests.support.gateways import ENVOY, TRAEFIK
 from tests.support.installation import administrator, install, new_namespace
 from tests.support.operator_process import Installation, OperatorProcess
 from tests.support.reweighing import Report
+from tests.support.servers import serving as files_at
 from tests.support.statuses import lint
 from tests.support.tally import Tally
 
@@ -116,3 +120,10 @@ async def serving(endpoint: Endpoint, start_operator: StartOperator) -> Endpoint
     await endpoint.model(2)
     await endpoint.serve(1)
     return endpoint
+
+
+@pytest.fixture
+def store(endpoint: Endpoint) -> Iterator[str]:
+    """The URL of the endpoint's folder of models: the chart's operator is a pod, and sees no folder of this machine."""
+    with files_at(partial(SimpleHTTPRequestHandler, directory=str(endpoint.files)), HOST) as url:
+        yield url

@@ -9,37 +9,36 @@ from typing import Any
 import pytest
 
 from testbed.bed import Bed
+from testbed.binaries.catalogue import FLUX
 from testbed.errors import TestbedError
 from tests.cluster.conftest import StartOperator
 from tests.support import objects
 from tests.support.endpoint import NAME, Endpoint, at_rest, rolled_back, serves
-from tests.support.flux import NAMESPACE, Repository
-from tests.support.flux import flux as running
+from tests.support.flux import NAMESPACE, Repository, Served, controller
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
 Object = dict[str, Any]
 
 KUSTOMIZE = "kustomize.config.k8s.io/v1beta1"
-EXAMPLE = Path(__file__).parents[2] / "examples" / "gitops" / "flux" / "models.yaml"
+EXAMPLES = Path(__file__).parents[2] / "examples" / "gitops" / "flux"
 
 
 @pytest.fixture(scope="module")
-def flux(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
-    """The controller runs; the folder whose files are served, and where."""
-    folder = tmp_path_factory.mktemp("flux")
-    with running(bed, folder) as url:
-        yield folder, url
+def flux(bed: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The controller of Kustomizations runs, and can fetch what is served."""
+    with controller(bed, FLUX, tmp_path_factory.mktemp("flux")) as place:
+        yield place
 
 
 class Delivered:
     """One Rollout that Flux delivers out of a repository."""
 
-    def __init__(self, bed: Bed, endpoint: Endpoint, place: tuple[Path, str]) -> None:
+    def __init__(self, bed: Bed, endpoint: Endpoint, place: Served) -> None:
         self.bed = bed
         self.endpoint = endpoint
         self.name = endpoint.namespace
-        self.repository = Repository(bed, self.name, *place)
+        self.repository = Repository(bed, self.name, place)
 
     def asks(self, number: int, **changes: Any) -> str:
         """Have version `number` in Git. Returns the revision."""
@@ -93,7 +92,7 @@ class Delivered:
 
 @pytest.fixture
 async def delivered(
-    endpoint: Endpoint, start_operator: StartOperator, bed: Bed, flux: tuple[Path, str]
+    endpoint: Endpoint, start_operator: StartOperator, bed: Bed, flux: Served
 ) -> AsyncIterator[Delivered]:
     """Version 1 serves, delivered by Flux; version 2 is stored, and version 3 never gets ready."""
     start_operator(endpoint.namespace)
@@ -161,10 +160,16 @@ async def test_flux_waits_while_it_is_suspended_unless_it_is_told_not_to(deliver
     assert delivered.rollout()["status"]["candidate"]["modelVersion"] == f"{NAME}-2"
 
 
-def test_flux_accepts_what_the_examples_have(bed: Bed, flux: tuple[Path, str]) -> None:
-    """By its own schemas; HelmRelease is helm-controller's, which is not here."""
-    found = bed.kubectl("apply", "--dry-run=server", "--output=name", "-f", str(EXAMPLE))
-    assert len(found.split()) == 3
-    wrong = EXAMPLE.read_text().replace("prune: true", "prune: sometimes")
-    with pytest.raises(TestbedError, match=r"spec\.prune"):
-        bed.kubectl("apply", "--dry-run=server", "-f", "-", input=wrong)
+@pytest.mark.usefixtures("flux")
+def test_flux_accepts_what_the_examples_have(bed: Bed) -> None:
+    """By its own schemas."""
+    for file, objects_in_it in (("crossfade.yaml", 2), ("models.yaml", 3)):
+        found = bed.kubectl("apply", "--dry-run=server", "--output=name", "-f", str(EXAMPLES / file))
+        assert len(found.split()) == objects_in_it
+    for file, right, wrong in (
+        ("models.yaml", "prune: true", "prune: sometimes"),
+        ("crossfade.yaml", "createNamespace: true", "createNamespace: sometimes"),
+    ):
+        text = (EXAMPLES / file).read_text()
+        with pytest.raises(TestbedError, match=rf"spec\..*{right.split(':')[0]}"):
+            bed.kubectl("apply", "--dry-run=server", "-f", "-", input=text.replace(right, wrong))

@@ -5,15 +5,12 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import httpx
 import pytest
 from crossfade.model.manifest import File, mvd1
 
-from testbed.address import HOST
 from testbed.bed import Bed
 from tests.support import objects
 from tests.support.audit import writes
@@ -30,7 +27,6 @@ from tests.support.endpoint import (
 )
 from tests.support.networks import BED
 from tests.support.operator_process import metric
-from tests.support.servers import serving
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -42,19 +38,23 @@ _OWN = "deployments,services,configmaps,serviceaccounts,roles,rolebindings,poddi
 _OF_THE_CLUSTER = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
 
 
+def values_for(bed: Bed, serves: str) -> dict[str, object]:
+    """The chart's values on a bed, for one namespace of models."""
+    return {
+        "prometheus": {"address": bed.prometheus},
+        "metrics": {"interval": 1},
+        "namespaces": [serves],
+        "registries": {"allowedNetworks": BED.split(",")},
+    }
+
+
 class Operator:
     """The chart, for one namespace of models, in a namespace of its own."""
 
     def __init__(self, bed: Bed, namespace: str, serves: str) -> None:
         self.bed, self.namespace = bed, namespace
         self._place = [f"--namespace={namespace}", "--force-conflicts", "--wait", "--timeout=90s"]
-        values = {
-            "prometheus": {"address": bed.prometheus},
-            "metrics": {"interval": 1},
-            "namespaces": [serves],
-            "registries": {"allowedNetworks": BED.split(",")},
-        }
-        self._values = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
+        self._values = [f"--set-json={key}={json.dumps(value)}" for key, value in values_for(bed, serves).items()]
 
     def install(self, name: str, chart: Path = CHART) -> None:
         """As a release `name`; CRDs that other tests applied become its own.
@@ -113,13 +113,6 @@ def operator(bed: Bed, endpoint: Endpoint) -> Iterator[Operator]:
     for release in json.loads(bed.helm("list", f"--namespace={namespace}", "--output=json")):
         made.uninstall(release["name"])
     bed.kubectl("delete", "namespace", namespace, "--wait=false")
-
-
-@pytest.fixture
-def store(endpoint: Endpoint) -> Iterator[str]:
-    """The URL of the endpoint's folder of models: the chart's operator is a pod, and sees no folder of this machine."""
-    with serving(partial(SimpleHTTPRequestHandler, directory=str(endpoint.files)), HOST) as url:
-        yield url
 
 
 async def model(endpoint: Endpoint, store: str, number: int) -> None:

@@ -1,5 +1,5 @@
-"""Flux's kustomize-controller on a bed, and a repository for it: what source-controller would fetch is served by the
-test, and said in the GitRepository's status as that says it."""
+"""Flux's controllers on a bed, and what they take their work from: what source-controller would fetch is served by the
+test, and said in the status of a GitRepository or a HelmChart as that says it."""
 
 import hashlib
 import io
@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -17,10 +18,9 @@ from threading import Thread
 from typing import Any
 
 from testbed.bed import Bed
-from testbed.binaries.catalogue import FLUX
-from testbed.binaries.locate import locate
-from testbed.progress import silent
+from testbed.binaries.catalogue import Tool
 from tests.support.operator_process import free_port
+from tests.support.programs import compiled
 
 Object = dict[str, Any]
 
@@ -29,14 +29,48 @@ NAMESPACE = "flux-system"
 _SOURCE = "source.toolkit.fluxcd.io/v1"
 
 
+@dataclass(frozen=True)
+class Served:
+    """A folder whose files are served at `url`, and the bed whose sources they are."""
+
+    bed: Bed
+    folder: Path
+    url: str
+
+    def says(self, source: tuple[str, str, str], file: str, content: bytes, revision: str) -> None:
+        """Serve the content, and have the source (its resource, name and namespace) say that it is its artifact."""
+        resource, name, namespace = source
+        (self.folder / file).write_bytes(content)
+        place = (resource, name, "--namespace", namespace)
+        generation = int(self.bed.kubectl("get", *place, "--output=jsonpath={.metadata.generation}"))
+        artifact = {
+            "url": f"{self.url}/{file}",
+            "path": file,
+            "digest": f"sha256:{hashlib.sha256(content).hexdigest()}",
+            "revision": revision,
+            "size": len(content),
+            "lastUpdateTime": _now(),
+        }
+        ready = {
+            "type": "Ready",
+            "status": "True",
+            "reason": "Succeeded",
+            "message": f"stored artifact for revision '{revision}'",
+            "lastTransitionTime": _now(),
+            "observedGeneration": generation,
+        }
+        status = {"artifact": artifact, "observedGeneration": generation, "conditions": [ready]}
+        patch = json.dumps({"status": status})
+        self.bed.kubectl("patch", *place, "--subresource=status", "--type=merge", "--patch", patch)
+
+
 class Repository:
     """A GitRepository of the bed; each `commit` is another revision of it."""
 
-    def __init__(self, bed: Bed, name: str, folder: Path, url: str) -> None:
+    def __init__(self, bed: Bed, name: str, served: Served) -> None:
         self.name = name
         self._bed = bed
-        self._folder = folder
-        self._url = url
+        self._served = served
         self._commits = 0
         spec = {"interval": "1h", "url": "https://git.example.com/models.git", "ref": {"branch": "main"}}
         self._apply({"apiVersion": _SOURCE, "kind": "GitRepository", "metadata": {"name": name}, "spec": spec})
@@ -51,49 +85,32 @@ class Repository:
                 entry.size = len(text.encode())
                 archive.addfile(entry, io.BytesIO(text.encode()))
         content = packed.getvalue()
-        digest, file = hashlib.sha256(content).hexdigest(), f"{self.name}-{self._commits}.tar.gz"
-        (self._folder / file).write_bytes(content)
         revision = f"main@sha1:{hashlib.sha1(content).hexdigest()}"
-        artifact = {
-            "url": f"{self._url}/{file}",
-            "path": file,
-            "digest": f"sha256:{digest}",
-            "revision": revision,
-            "size": len(content),
-            "lastUpdateTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        }
-        self._said({"artifact": artifact, "observedGeneration": 1, "conditions": [_ready(revision)]})
+        file = f"{self.name}-{self._commits}.tar.gz"
+        self._served.says(("gitrepository", self.name, NAMESPACE), file, content, revision)
         return revision
-
-    def _said(self, status: Object) -> None:
-        place = ("gitrepository", self.name, "--namespace", NAMESPACE, "--subresource=status", "--type=merge")
-        self._bed.kubectl("patch", *place, "--patch", json.dumps({"status": status}))
 
     def _apply(self, body: Object) -> None:
         self._bed.kubectl("apply", "--namespace", NAMESPACE, "-f", "-", input=json.dumps(body))
 
 
 @contextmanager
-def flux(bed: Bed, folder: Path) -> Iterator[str]:
-    """Run the controller; yields the address at which the files of the folder are served. It must be still there at the
-    end."""
+def controller(bed: Bed, tool: Tool, folder: Path) -> Iterator[Served]:
+    """Run one of the controllers; yields the folder whose files it can fetch. It must be still there at the end. The
+    test is skipped where this machine has no such program."""
+    program = compiled(tool)
     bed.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(DEFINITIONS))
     bed.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(DEFINITIONS))
     found = bed.kubectl("create", "namespace", NAMESPACE, "--dry-run=client", "--output=json")
     bed.kubectl("apply", "-f", "-", input=found)
-    words = [
-        *locate(FLUX, silent)[FLUX.name],
-        "--metrics-addr=0",
-        f"--health-addr=127.0.0.1:{free_port()}",
-        "--requeue-dependency=1s",
-    ]
-    log = folder / "kustomize-controller.log"
+    words = [program, "--metrics-addr=0", f"--health-addr=127.0.0.1:{free_port()}", "--requeue-dependency=1s"]
+    log = folder / f"{tool.name}.log"
     with served(folder) as url, log.open("ab") as out:
         environment = os.environ | {"RUNTIME_NAMESPACE": NAMESPACE}
         process = bed.popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         try:
-            yield url
-            assert process.poll() is None, f"kustomize-controller ended by itself:\n{log.read_text()[-3000:]}"
+            yield Served(bed, folder, url)
+            assert process.poll() is None, f"{tool.name} ended by itself:\n{log.read_text()[-3000:]}"
         finally:
             process.terminate()
             process.wait(30)
@@ -117,12 +134,5 @@ class _Quiet(SimpleHTTPRequestHandler):
         """Say nothing."""
 
 
-def _ready(revision: str) -> Object:
-    return {
-        "type": "Ready",
-        "status": "True",
-        "reason": "Succeeded",
-        "message": f"stored artifact for revision '{revision}'",
-        "lastTransitionTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "observedGeneration": 1,
-    }
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
