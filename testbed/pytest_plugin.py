@@ -13,7 +13,7 @@ import pytest
 
 from testbed import envoy
 from testbed.bed import Bed
-from testbed.binaries.catalogue import FLUX, FLUX_HELM, OCI_REGISTRY, Tool
+from testbed.binaries.catalogue import ARGO_CD, FLUX, FLUX_HELM, OCI_REGISTRY, Tool
 from testbed.binaries.environments import python_env
 from testbed.binaries.locate import locate
 from testbed.binaries.node import node_env
@@ -26,7 +26,7 @@ _NOT_ELSEWHERE = (
     "not with --cluster={choice}: it changes its cluster, or needs what the testbed alone has (images that are "
     "programs of this machine, models in its folders, servers that can be stopped, an audit log); use --cluster=testbed"
 )
-_COMPILED = {"flux": FLUX, "flux_helm": FLUX_HELM}
+_COMPILED = {"flux": FLUX, "flux_helm": FLUX_HELM, "argo_cd": ARGO_CD}
 """Fixture -> the tool that it runs, where the machine can compile it."""
 
 
@@ -58,7 +58,7 @@ def bed(request: pytest.FixtureRequest) -> Iterator[ClusterHandle]:
     """The session's cluster. A bed has MLflow when a test of the session uses the fixture `mlflow_url`, and the image
     `mlserver` when one uses `mlserver_image`. A test whose parameter `gateway` is "envoy" may call `start_envoy`.
     For a fixture `oci` a registry and its client are fetched, for `cloud_clients` object stores and their clients, for
-    `flux` and `flux_helm` its controllers."""
+    `flux`, `flux_helm` and `argo_cd` the controllers of Flux and the code of Argo CD."""
     choice = request.config.getoption("--cluster")
     if choice == "current":
         yield CurrentCluster.of_environment()

@@ -237,3 +237,12 @@ FLUX_HELM = Tool(
     build=Build("helm-controller", "github.com/fluxcd/helm-controller"),
 )
 """The same for HelmReleases; Go 1.26 compiles it."""
+
+ARGO_CD = Tool(
+    "argocd-oracle",
+    "3.6.1-1",
+    ("argocd-oracle",),
+    build=Build("argocd-oracle", "."),
+)
+"""What only the tests with Argo CD's own code need: Argo CD's version and, behind a hyphen, that of our few lines.
+To compile it takes Go 1.27."""

@@ -52,7 +52,7 @@ class Git:
         """Each object as it is applied, and as it is now."""
         answer = self.bed.kubectl("get", *self.place, "--output=json", "--show-managed-fields")
         live = {(one["kind"], one["metadata"]["name"]): one for one in json.loads(answer)["items"]}
-        wanted = [yaml.safe_load(file.read_text()) for file in sorted(self.folder.iterdir())]
+        wanted = [yaml.safe_load(file.read_text()) for file in sorted(self.folder.glob("*.yaml"))]
         here = {"namespace": self.endpoint.namespace}
         return [
             (one | {"metadata": one["metadata"] | here}, live[one["kind"], one["metadata"]["name"]]) for one in wanted
