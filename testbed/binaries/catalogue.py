@@ -234,6 +234,8 @@ FLUX_HELM = Tool(
     "helm-controller",
     "1.6.4",
     ("helm-controller",),
+    packed="f685a2fe26e600f44f38dfe820208ac82dda4a0c89359ed0eb61b1d9e68eb0ff",
+    unpacked="4c5ce418d47902bd732afca76d9d9c69e6fd4546b686ae15ad918e4e2705ed25",
     build=Build("helm-controller", "github.com/fluxcd/helm-controller"),
 )
 """The same for HelmReleases; Go 1.26 compiles it."""
@@ -242,6 +244,8 @@ ARGO_CD = Tool(
     "argocd-oracle",
     "3.6.1-1",
     ("argocd-oracle",),
+    packed="5c6d478f34c9d6e70a0502a3c9c3af50c75e518af58076d387e729496a00e7bf",
+    unpacked="e062aefa07213b83ba80351f2cd14a3ae1fb8231b6ea86f180a22700c65932dc",
     build=Build("argocd-oracle", "."),
 )
 """What only the tests with Argo CD's own code need: Argo CD's version and, behind a hyphen, that of our few lines.
