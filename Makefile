@@ -6,7 +6,7 @@ ARGS ?=
 # Tests start some six hundred processes of Python: what one has compiled is kept for the others, whatever the environment says.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: demo kind test simulation beside servers traffic people faults image node test-long check golden mutate generate bench clean
+.PHONY: demo kind test simulation beside servers traffic people faults image node test-oldest test-long check golden mutate generate bench clean
 
 demo: .venv/ready  ## a real cluster, real models, one promotion and one rollback
 	@$(BIN)/python -m demo $(ARGS)
@@ -49,10 +49,18 @@ people:
 faults:
 	$(BIN)/pytest $(FAULTS) $(ARGS)
 
+# What an API server decides (schemas, rules, admission, who owns a field), the chart, rollouts, and the operator struck.
+OLDEST := $(addprefix tests/cluster/test_, crds.py crd_fuzz.py faults.py older_definitions.py rollout.py) \
+	tests/chart/test_install.py tests/chart/test_manifests.py tests/testbed/test_kubernetes.py
+
+test-oldest: .venv/ready  ## these on the oldest Kubernetes that is supported; once a quarter of an hour more, where it must be compiled
+	$(BIN)/pytest --kubernetes=oldest -m "slow or not slow" $(OLDEST) $(ARGS)
+
 test-long: .venv/ready  ## rollouts killed and reordered everywhere, every state of a larger small world, every case on both gateways; two hours
 	$(BIN)/pytest -q -n 2 -m "matrix or slow" tests/unit tests/simulation
 	@rm -rf .tally
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=4 image node $(PARTS) ARGS="-m slow"
+	@$(MAKE) --no-print-directory test-oldest
 	$(BIN)/python -m tests.support.tally
 
 check: .venv/ready  ## what to run all the time: linters, types, contracts between rooms, fast tests

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from testbed import address, enter, envoy, images
+from testbed.binaries import Kubernetes
 from testbed.binaries.debian_root import DebianRoot
 from testbed.control import give_order
 from testbed.errors import TestbedError
@@ -27,7 +28,7 @@ class Bed(ClusterHandle):
 
     `api`, `gateway`, `prometheus`, `mlflow` and `envoy` are URLs inside the bed's network: call `enter` first, or use
     `popen`. `mlflow` is None on a bed without MLflow, `envoy` until `start_envoy`.
-    `audit` is the API server's audit log of writes, one JSON object a line.
+    `audit` is the API server's audit log of writes, one JSON object a line. `kubernetes` says which control plane.
     """
 
     def __init__(self, record: Record, leash: CallerEnd | None = None) -> None:
@@ -41,6 +42,7 @@ class Bed(ClusterHandle):
         self.prometheus = record.prometheus
         self.mlflow = record.mlflow
         self.envoy = record.envoy
+        self.kubernetes = Kubernetes(record.kubernetes)
         self._packages = None if record.packages is None else DebianRoot(Path(record.packages))
         self._layout = Layout(self.dir)
         self._leash = leash
@@ -54,6 +56,7 @@ class Bed(ClusterHandle):
         envoy: bool = False,
         real_node: bool = False,
         scrape_seconds: float = 1.0,
+        kubernetes: Kubernetes = Kubernetes.NEWEST,
         tied: bool = False,
         progress: Progress = silent,
     ) -> "Bed":
@@ -64,7 +67,7 @@ class Bed(ClusterHandle):
         Prometheus's interval. A `tied` bed ends when the calling process ends, however that is, or drops the handle.
         Raises TestbedError.
         """
-        bed = cls._up(Wish(name, mlflow, scrape_seconds, real_node), tied, progress)
+        bed = cls._up(Wish(name, mlflow, scrape_seconds, kubernetes, real_node), tied, progress)
         if envoy:
             bed.start_envoy(progress)
         return bed
@@ -193,9 +196,14 @@ def _folder(name: str) -> Path:
 
 
 def _as_wished(record: Record, wish: Wish) -> Record:
+    """The record of a bed that runs already, unless it runs what was not asked for."""
     again = f"end it with `python -m testbed down --name {record.name}` and start it anew"
     if wish.mlflow and record.mlflow is None:
         raise TestbedError(f"the bed {record.name} runs without MLflow; {again} with --mlflow")
     if wish.real_node and record.packages is None:
         raise TestbedError(f"the bed {record.name} has the stand-in for a node; {again} with a real one")
+    if record.kubernetes != wish.kubernetes:
+        raise TestbedError(
+            f"the bed {record.name} runs the {record.kubernetes} Kubernetes; {again} with --kubernetes {wish.kubernetes}"
+        )
     return record

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from testbed.bed import Bed
+from testbed.binaries import Kubernetes
+from testbed.binaries.catalogue import KITS
 from testbed.errors import TestbedError
 
 app = typer.Typer(help="A real Kubernetes cluster with a gateway and Prometheus, in seconds, without containers.")
@@ -22,6 +24,7 @@ def up(
     name: _Name = "default",
     mlflow: Annotated[bool, typer.Option("--mlflow", help="Start an MLflow server too.")] = False,
     envoy: Annotated[bool, typer.Option("--envoy", help="Have a second gateway too: Envoy Gateway.")] = False,
+    kubernetes: Annotated[Kubernetes, typer.Option(help="Which supported control plane.")] = Kubernetes.NEWEST,
 ) -> None:
     """Start a bed; nothing happens when it is up already, but that it gets a second gateway if that is asked for."""
     began = time.monotonic()
@@ -31,7 +34,7 @@ def up(
             _console.print(f"[dim]{time.monotonic() - began:5.1f} s[/dim]  {line}")
             status.update(line)
 
-        bed = Bed.up(name, mlflow=mlflow, envoy=envoy, progress=tell)
+        bed = Bed.up(name, mlflow=mlflow, envoy=envoy, kubernetes=kubernetes, progress=tell)
     _console.print(f"bed [bold]{name}[/bold] is up after {time.monotonic() - began:.1f} s")
     _print(bed)
 
@@ -77,7 +80,8 @@ def run(
 
 def _print(bed: Bed) -> None:
     table = Table.grid(padding=(0, 2))
-    rows = {"bed": bed.name, "KUBECONFIG": bed.kubeconfig, "gateway": bed.gateway, "Prometheus": bed.prometheus}
+    rows = {"bed": bed.name, "Kubernetes": KITS[bed.kubernetes].version, "KUBECONFIG": bed.kubeconfig}
+    rows |= {"gateway": bed.gateway, "Prometheus": bed.prometheus}
     for title, value in (rows | {"Envoy": bed.envoy, "MLflow": bed.mlflow}).items():
         if value is not None:
             table.add_row(title, str(value))

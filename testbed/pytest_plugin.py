@@ -1,4 +1,4 @@
-"""Fixtures for tests that need a cluster: `--cluster` says which one.
+"""Fixtures for tests that need a cluster: `--cluster` says which one, `--kubernetes` what a bed's control plane is.
 
 testbed (the default) starts a bed for the session and moves the test process into its network; it ends with the
 session, even when that is killed. current takes the cluster of $KUBECONFIG. kind makes one with the `kind` program.
@@ -13,6 +13,7 @@ import pytest
 
 from testbed import envoy
 from testbed.bed import Bed
+from testbed.binaries import Kubernetes
 from testbed.binaries.catalogue import ARGO_CD, FLUX, FLUX_HELM, OCI_REGISTRY, Tool
 from testbed.binaries.environments import python_env
 from testbed.binaries.locate import locate
@@ -31,13 +32,25 @@ _COMPILED = {"flux": FLUX, "flux_helm": FLUX_HELM, "argo_cd": ARGO_CD}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --cluster."""
+    """Add --cluster and --kubernetes."""
     parser.addoption(
         "--cluster",
         choices=("testbed", "current", "kind"),
         default="testbed",
         help="the cluster for tests that need one: our own bed, the one of $KUBECONFIG, or a new kind cluster",
     )
+    parser.addoption(
+        "--kubernetes",
+        choices=[each.value for each in Kubernetes],
+        default=Kubernetes.NEWEST.value,
+        help="the control plane of our own bed: of the supported versions the newest or the oldest",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse to choose a version for a cluster that is there, or that `kind` makes."""
+    if config.getoption("--kubernetes") != Kubernetes.NEWEST and config.getoption("--cluster") != "testbed":
+        raise pytest.UsageError("--kubernetes chooses the testbed's control plane; leave it or --cluster out")
 
 
 @pytest.hookimpl(trylast=True)
@@ -102,7 +115,8 @@ def _session_bed(request: pytest.FixtureRequest) -> Bed:
             node_env("azurite", progress)
     if any(map(_is_for_envoy, request.session.items)):
         envoy.fetch(progress)
-    running = Bed.up(f"pytest-{os.getpid()}", mlflow="mlflow_url" in wanted, tied=True, progress=progress)
+    name, kubernetes = f"pytest-{os.getpid()}", Kubernetes(request.config.getoption("--kubernetes"))
+    running = Bed.up(name, mlflow="mlflow_url" in wanted, kubernetes=kubernetes, tied=True, progress=progress)
     running.enter()
     return running
 

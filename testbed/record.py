@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from testbed import address, places
+from testbed.binaries import Kubernetes
 from testbed.layout import Layout
 from testbed.locking import exclusive
 from testbed.node import cgroups
@@ -18,7 +19,8 @@ from testbed.process import kill, start_time
 class Record:
     """One bed. `pid` and `started` (clock ticks since boot) are its first process's, seen from outside;
     `keeper` is the parent of that process, 0 when it is out of sight. `packages` is the folder of what a real node
-    runs, None for a stand-in."""
+    runs, None for a stand-in. `kubernetes` is a value of
+    Kubernetes."""
 
     name: str
     dir: str
@@ -29,6 +31,7 @@ class Record:
     mlflow: str | None
     packages: str | None = None
     envoy: str | None = None
+    kubernetes: str = Kubernetes.NEWEST
     api: str = address.API
     gateway: str = address.GATEWAY
     prometheus: str = address.PROMETHEUS

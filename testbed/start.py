@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from testbed import address, enter, images, places
-from testbed.binaries import TOOLS, locate
+from testbed.binaries import Kubernetes, locate, tools_for
 from testbed.binaries.environments import python_env
 from testbed.errors import TestbedError
 from testbed.layout import Layout, Plan
@@ -28,11 +28,13 @@ _OTHERS = ("curl", "crossfade")
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a bed shall be: with MLflow or not; Prometheus's scrape interval in seconds; a real node or a stand-in."""
+    """What a bed shall be: with MLflow or not; Prometheus's scrape interval in seconds; which control plane; a real node
+    or a stand-in."""
 
     name: str
     mlflow: bool
     scrape_seconds: float
+    kubernetes: Kubernetes
     real_node: bool = False
 
 
@@ -49,7 +51,7 @@ def start(wish: Wish, folder: Path, progress: Progress) -> tuple[Record, CallerE
         plan.write(layout.plan)
         images.write(layout.images)
         leash = _spawn(layout)
-        record = _grow(wish.name, layout, leash, plan, progress)
+        record = _grow(wish, layout, leash, plan, progress)
     except TestbedError as failure:
         halt(folder)  # but keep the logs; the next start removes them
         raise TestbedError(f"{failure} (logs: {folder})") from failure
@@ -61,7 +63,8 @@ def start(wish: Wish, folder: Path, progress: Progress) -> tuple[Record, CallerE
 
 def _plan(wish: Wish, progress: Progress) -> Plan:
     """All that the wish needs is here afterwards."""
-    programs = {program: words for tool in TOOLS for program, words in locate(tool, progress).items()}
+    tools = tools_for(wish.kubernetes)
+    programs = {program: words for tool in tools for program, words in locate(tool, progress).items()}
     environment = str(python_env("mlflow", progress)) if wish.mlflow else None
     if not wish.real_node:
         return Plan(programs, environment, wish.scrape_seconds)
@@ -69,9 +72,9 @@ def _plan(wish: Wish, progress: Progress) -> Plan:
     return Plan(programs | dict(node.kubernetes), environment, wish.scrape_seconds, str(node.packages.folder))
 
 
-def _grow(name: str, layout: Layout, leash: CallerEnd, plan: Plan, progress: Progress) -> Record:
+def _grow(wish: Wish, layout: Layout, leash: CallerEnd, plan: Plan, progress: Progress) -> Record:
     try:
-        record = _first_record(name, layout, leash, plan)
+        record = _first_record(wish, layout, leash, plan)
         record.write()
         _write_programs(layout, plan.programs, record.pid)
         leash.follow(progress)
@@ -105,7 +108,7 @@ def _spawn(layout: Layout) -> CallerEnd:
     return leash
 
 
-def _first_record(name: str, layout: Layout, leash: CallerEnd, plan: Plan) -> Record:
+def _first_record(wish: Wish, layout: Layout, leash: CallerEnd, plan: Plan) -> Record:
     pid = leash.first_process()
     started = start_time(pid) if pid else None
     if pid is None or started is None:
@@ -114,7 +117,7 @@ def _first_record(name: str, layout: Layout, leash: CallerEnd, plan: Plan) -> Re
             "be root, or let users make user namespaces (sysctl kernel.apparmor_restrict_unprivileged_userns=0)"
         )
     return Record(
-        name=name,
+        name=wish.name,
         dir=str(layout.folder),
         pid=pid,
         started=started,
@@ -123,6 +126,7 @@ def _first_record(name: str, layout: Layout, leash: CallerEnd, plan: Plan) -> Re
         audit=str(layout.audit),
         mlflow=address.MLFLOW if plan.mlflow else None,
         packages=plan.packages,
+        kubernetes=wish.kubernetes,
     )
 
 

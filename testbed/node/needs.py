@@ -5,7 +5,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from testbed.binaries.catalogue import KIT, KUBERNETES, NODE
+from testbed.binaries.catalogue import KITS, KUBERNETES, NODE, Kubernetes
 from testbed.binaries.debian_root import DebianRoot, debian_root
 from testbed.binaries.locate import Programs, locate
 from testbed.errors import TestbedError
@@ -43,7 +43,7 @@ def _check_rules(packages: DebianRoot) -> None:
 
 def _kubernetes(progress: Progress) -> Programs:
     """Both are in the kit where that is one program, and downloads of their own where it is several."""
-    first, *rest = locate(KIT, progress)[KIT.programs[0]]
+    first, *rest = locate(KITS[Kubernetes.NEWEST], progress)["etcd"]
     programs = {name: (first, name) for name in NODE.programs} if rest else locate(NODE, progress)
     for name, words in programs.items():
         said = subprocess.run([*words, "--version"], check=False, capture_output=True, text=True)

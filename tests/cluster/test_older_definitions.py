@@ -21,16 +21,24 @@ PREVIOUS = Path(__file__).with_name("charts") / "crossfade-0.0.9.tgz"
 _KINDS = ("rollouts", "modelversions", "modelsources", "modelregistries")
 
 
+def properties(definition: Object) -> Object:
+    """Of its only version."""
+    return dict(definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"])
+
+
 def older() -> list[Object]:
-    """Those of the previous chart, of which that of Rollouts does not know when a rollout began either."""
+    """Those of the previous chart, of which that of Rollouts does not know when a rollout began either. The rules for
+    its stages are the present ones: those of then are taken by no API server before 1.33."""
     found = []
     with tarfile.open(PREVIOUS) as chart:
         for kind in _KINDS:
             member = chart.extractfile(f"crossfade/files/crds/{kind}.crossfade.dev.yaml")
             assert member is not None
             found.append(yaml.safe_load(member))
-    status = found[0]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"]
-    del status["properties"]["began"]
+    del properties(found[0])["status"]["properties"]["began"]
+    present = yaml.safe_load((CRDS / "rollouts.crossfade.dev.yaml").read_text())
+    then, now = (properties(one)["spec"]["properties"]["strategy"]["properties"] for one in (found[0], present))
+    then["stages"]["x-kubernetes-validations"] = now["stages"]["x-kubernetes-validations"]
     return found
 
 

@@ -9,7 +9,7 @@ from crossfade.doctor.finding import Finding, fault, ok, warning
 from crossfade.ports import Object
 
 OLDEST, NEWEST = (1, 31), (1, 37)
-"""The oldest Kubernetes that the chart takes, and the newest that the tests run on."""
+"""The oldest Kubernetes that the chart takes and the newest: the two on which the tests run."""
 _APPLY = "kubectl apply --server-side --force-conflicts -f crds/"
 
 

@@ -31,7 +31,8 @@ def test_an_old_kubernetes_is_a_fault_and_a_new_one_a_warning() -> None:
 def test_the_range_is_that_of_the_chart_and_of_the_tests() -> None:
     chart = yaml.safe_load((_ROOT / "charts/crossfade/Chart.yaml").read_text())
     assert chart["kubeVersion"] == f">={OLDEST[0]}.{OLDEST[1]}.0-0"
-    assert f"k8s.io/kubernetes v{NEWEST[0]}.{NEWEST[1]}." in (_ROOT / "testbed/kit/go.mod").read_text()
+    for version, modules in ((OLDEST, "oldest.mod"), (NEWEST, "go.mod")):
+        assert f"k8s.io/kubernetes v{version[0]}.{version[1]}." in (_ROOT / "testbed/kit" / modules).read_text()
 
 
 def test_a_kind_that_is_missing_is_a_fault_with_the_command_that_makes_it() -> None:

@@ -1,12 +1,18 @@
-"""Would catch a testbed that another checkout's bed on the same machine keeps from starting."""
+"""Would catch a testbed that another checkout's bed on the same machine keeps from starting, or a bed that is taken for
+another."""
 
 import json
 import os
 from pathlib import Path
 
+import pytest
+
+from testbed.bed import Bed
+from testbed.binaries import Kubernetes
+from testbed.errors import TestbedError
 from testbed.layout import Layout
 from testbed.process import start_time
-from testbed.record import read
+from testbed.record import Record, folder_of, read
 
 
 def test_a_bed_that_says_more_of_itself_than_is_known_here_is_a_bed(tmp_path: Path) -> None:
@@ -16,3 +22,20 @@ def test_a_bed_that_says_more_of_itself_than_is_known_here_is_a_bed(tmp_path: Pa
     found = read(tmp_path)
     assert found is not None
     assert (found.name, found.pid) == ("other", os.getpid())
+    assert found.kubernetes == Kubernetes.NEWEST
+
+
+def test_a_bed_of_another_kubernetes_is_not_taken_for_the_one_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tests would be said to have passed on a version on which they never ran."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    folder, pid = folder_of("mine"), os.getpid()
+    folder.mkdir()
+    started = start_time(pid)
+    assert started is not None
+    told = Record("mine", str(folder), pid, started, "k", "a", None, kubernetes=Kubernetes.OLDEST, ready=True)
+    told.write()
+    assert Bed.up("mine", kubernetes=Kubernetes.OLDEST).kubernetes is Kubernetes.OLDEST
+    with pytest.raises(TestbedError, match=r"runs the oldest Kubernetes; .*start it anew with --kubernetes newest"):
+        Bed.up("mine")

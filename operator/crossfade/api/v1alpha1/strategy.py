@@ -33,13 +33,12 @@ _NOBODY_PASSES = cel(
     "must not have `onInconclusive: Advance` beside a `gate`: only people pass a gate",
 )
 _RISING = cel(
-    "self.all(i, stage, !has(stage.weight)"
-    " || !self.exists(j, before, j < i && has(before.weight) && before.weight >= stage.weight))",
+    "self.map(stage, has(stage.weight), stage.weight).isSorted() && self.all(stage, !has(stage.weight)"
+    " || self.exists_one(other, has(other.weight) && other.weight == stage.weight))",
     "must rise: each stage's `weight` must be greater than those of the stages before it",
 )
 _EARLY = cel(
-    "self.all(i, stage, !(has(stage.shadow) || has(stage.match))"
-    " || !self.exists(j, before, j < i && has(before.weight)))",
+    "self.map(stage, has(stage.weight) || has(stage.shadow) || has(stage.match), has(stage.weight)).isSorted()",
     "must have stages with `shadow` or `match` before those with `weight`",
 )
 _WITHIN = cel(
