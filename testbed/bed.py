@@ -204,6 +204,7 @@ def _as_wished(record: Record, wish: Wish) -> Record:
         raise TestbedError(f"the bed {record.name} has the stand-in for a node; {again} with a real one")
     if record.kubernetes != wish.kubernetes:
         raise TestbedError(
-            f"the bed {record.name} runs the {record.kubernetes} Kubernetes; {again} with --kubernetes {wish.kubernetes}"
+            f"the bed {record.name} runs the {record.kubernetes} Kubernetes; "
+            f"{again} with --kubernetes {wish.kubernetes}"
         )
     return record

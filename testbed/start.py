@@ -28,8 +28,8 @@ _OTHERS = ("curl", "crossfade")
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a bed shall be: with MLflow or not; Prometheus's scrape interval in seconds; which control plane; a real node
-    or a stand-in."""
+    """What a bed shall be: with MLflow or not; Prometheus's scrape interval in seconds; which control plane; a real
+    node or a stand-in."""
 
     name: str
     mlflow: bool
