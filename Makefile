@@ -41,11 +41,11 @@ node:  ## the chart and whole rollouts on a real kubelet with containerd, in pod
 beside:
 	$(BIN)/pytest tests/contract $(addprefix --ignore=, $(SERVERS)) $(ARGS)
 servers:
-	$(BIN)/pytest $(SERVERS) $(ARGS)
+	$(BIN)/pytest tests/readme $(SERVERS) $(ARGS)
 traffic:
 	$(BIN)/pytest $(TRAFFIC) $(REGISTRIES) $(ARGS)
 people:
-	$(BIN)/pytest tests/readme tests/testbed tests/chart $(PEOPLE) $(ARGS)
+	$(BIN)/pytest tests/testbed tests/chart $(PEOPLE) $(ARGS)
 faults:
 	$(BIN)/pytest $(FAULTS) $(ARGS)
 

@@ -18,7 +18,7 @@ from tests.support.gateways import PARENTS
 
 LEAST = 50_000
 """Requests of a whole run: fewer would show nothing."""
-LEAST_OF_EACH = 20_000
+LEAST_OF_EACH = 15_000
 """Of these through each gateway: many through one show nothing of the other."""
 TAKES_PODS_AWAY = frozenset(
     (
