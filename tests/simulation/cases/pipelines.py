@@ -67,7 +67,7 @@ def another_revision_of_the_same_version_is_not_done_while_the_first_leaves(stor
     story.asks("v2", weight(10, minDuration="5m"))
     story.reaches(at("w10"))
     story.edit(serving={"replicas": 2, "implementation": "mended.Model"})
-    story.reaches(says("Draining")).reaches(at("w10")).rests(5)
+    story.reaches(says("Draining")).reaches(says("Analysing")).rests(5)
 
 
 @case()
