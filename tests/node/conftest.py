@@ -1,5 +1,6 @@
 """A bed whose node is a real one, with the operator installed as users install it."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -80,7 +81,7 @@ def release(node: Bed) -> Iterator[str]:
 def configured(node: Bed, release: str) -> None:
     """The operator knows its Prometheus by address, for the node has no DNS, and may read models from the bed."""
     settings = [f"--set=prometheus.address={node.prometheus}", "--set=metrics.interval=1"]
-    settings += [f"--set-json=registries.allowedNetworks=[{address.POD_NETWORK!r}]".replace("'", '"')]
+    settings += [f"--set-json=registries.allowedNetworks={json.dumps([address.POD_NETWORK])}"]
     node.helm("upgrade", release, str(ROOT / "charts" / "crossfade"), *_waiting(), *settings)
 
 
