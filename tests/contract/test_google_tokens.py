@@ -107,14 +107,18 @@ async def test_a_token_that_ends_while_a_file_is_read_is_renewed(gcs: GcsBench, 
     assert len(tokens.told) == 2
 
 
-async def test_a_token_that_is_refused_at_once_is_not_shown_again(gcs: GcsBench, tokens: Proxy) -> None:
+async def test_a_token_that_has_ended_before_a_file_is_read_is_renewed_once(gcs: GcsBench, tokens: Proxy) -> None:
     folder = a_model(gcs)
-    async with opened(by_way_of(gcs, f"{tokens.url}/token")) as found:
-        whole = await read(found, folder)
-        gcs.door.tokens.clear()
-        with pytest.raises(SourceError, match="answered with 401"):
-            await read(found, folder)
-        assert await read(found, folder) == whole
+    with proxy(gcs.url) as front:
+        async with opened(replace(by_way_of(gcs, f"{tokens.url}/token"), address=front.url)) as found:
+            whole = await read(found, folder)
+            gcs.door.tokens.clear()
+            assert await read(found, folder) == whole
+            assert len(tokens.told) == 2
+            front.refuses = lambda _: 401
+            with pytest.raises(SourceError, match="answered with 401"):
+                await read(found, folder)
+    assert len(tokens.told) == 3
 
 
 async def read(found: Opened, folder: str) -> bytes:

@@ -86,6 +86,20 @@ async def test_a_token_that_ends_while_a_layer_is_read_is_renewed(oci: OciBench)
     assert len(ranges) == 1
 
 
+async def test_a_token_that_ends_between_two_layers_is_renewed(oci: OciBench) -> None:
+    subject = a_subject(oci)
+    ended: set[str | None] = set()
+    with proxy(oci.url) as front:
+        front.refuses = lambda headers: 401 if headers.get("authorization") in ended else None
+        async with opened(subject.access(front.url)) as found:
+            where = (await found.registry.resolve(subject.exact)).immutable_uri
+            first, *_ = await found.artifacts.files(where)
+            ended |= front.sent("authorization") - {None}
+            read = [chunk async for chunk in found.artifacts.read(where, first.path)]
+    assert ended
+    assert sum(map(len, read)) == first.size
+
+
 async def contents(access: Access, reference: str, folder: Path) -> dict[str, bytes]:
     """The files that a pod would get."""
     found = await resolve(access, source(reference))

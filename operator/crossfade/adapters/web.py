@@ -141,9 +141,9 @@ class Web:
         part: Part = WHOLE,
     ) -> AsyncGenerator[bytes]:
         """The bytes of a part of the file behind a path, asked for with these headers besides, and gone on with where a
-        connection broke; the `tokens` are asked each time what to send. With `elsewhere` a redirect may lead to another
-        server, at an address that this guard lets pass, and which gets none of the headers. Raises SourceError, in
-        which `what` is named, and FromStartError."""
+        connection broke; the `tokens` are asked each time what to send, and once more where that has ended. With
+        `elsewhere` a redirect may lead to another server, at an address that this guard lets pass, and which gets none
+        of the headers. Raises SourceError, in which `what` is named, and FromStartError."""
 
         def asked(wanted: Mapping[str, str]) -> AbstractAsyncContextManager[httpx.Response]:
             return self.begun(what, path, wanted, headers or {}, tokens, elsewhere)
@@ -163,12 +163,15 @@ class Web:
         elsewhere: Guard | None = None,
     ) -> AsyncIterator[httpx.Response]:
         """One answer of a `stream`, of which `wanted` says which part it is."""
-        known = await tokens.headers() if tokens is not None else {}
         url = self._url(what, path)
-        async with self._slots, self._opened(url, what, {**headers, **known}, elsewhere, wanted) as response:
-            if response.status_code == 401 and tokens is not None:
-                tokens.forget(known)
-            yield response
+        known = await tokens.headers() if tokens is not None else NOTHING
+        for last in (False, True):
+            async with self._slots, self._opened(url, what, {**headers, **known}, elsewhere, wanted) as response:
+                if last or tokens is None or response.status_code != 401:
+                    yield response
+                    return
+            tokens.forget(known)
+            known = await tokens.headers()
 
     def _url(self, what: str, path: str, parameters: Mapping[str, str] = NOTHING) -> httpx.URL:
         wrong = f"{what} is at what is no address; names in it are too long, or have letters that none has"
