@@ -19,6 +19,7 @@ from tests.support.networks import BED
 
 ACCOUNT = "system:serviceaccount:crossfade-system:crossfade"
 _START_SECONDS = 60.0
+_END_SECONDS = 60.0
 _PAUSE = 0.05
 _AUDITED = "the audit found"
 
@@ -180,8 +181,8 @@ class OperatorProcess:
             return 0
         getattr(process, how)()
         try:
-            return process.wait(10.0)
+            return process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-            raise AssertionError(f"the operator did not end within 10 s:\n{self.tail()}") from None
+            raise AssertionError(f"the operator did not end within {_END_SECONDS:.0f} s:\n{self.tail()}") from None
