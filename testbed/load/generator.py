@@ -1,4 +1,5 @@
-"""The open-loop generator: a Poisson stream of requests, none of which waits for the answer of another."""
+"""The open-loop generator: a Poisson stream of requests, none of which waits for the answer of another, as far as a
+machine can hold them all."""
 
 from __future__ import annotations
 
@@ -23,8 +24,9 @@ class LoadGenerator:
     Gaps between requests are exponential, bodies are drawn at random from ``bodies``, both from ``seed``. Answers that
     take longer than ``timeout`` seconds count as failures, and so do answers that do not end with ``ending``, but for
     white space: a stream that breaks off may look whole. Connections are kept for later requests unless ``keep`` is
-    false; then each request makes its own. Use it as an asynchronous context manager, or call ``start`` and ``stop``.
-    ``on_sample`` is called with each finished request.
+    false; then each request makes its own. With ``most`` requests under way the next one is sent late, which its sample
+    says: on a machine that does not keep up, ever more of them would be all that it has time for. Use it as an
+    asynchronous context manager, or call ``start`` and ``stop``. ``on_sample`` is called with each finished request.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class LoadGenerator:
         timeout: float = 10.0,
         keep: bool = True,
         ending: bytes = b"",
+        most: int = 256,
         on_sample: Callable[[Sample], None] | None = None,
     ) -> None:
         if rate <= 0 or not bodies:
@@ -52,6 +55,7 @@ class LoadGenerator:
         self._random = Random(seed)  # noqa: S311  # repeatable on purpose
         self._on_sample = on_sample
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(most)
         self._arrivals: asyncio.Task[None] | None = None
         self._wall_offset = 0.0
         self._news = asyncio.Event()
@@ -103,9 +107,14 @@ class LoadGenerator:
             scheduled += self._random.expovariate(self._rate)
             # Even a late generator yields here, so that answers are read while it catches up.
             await asyncio.sleep(max(0.0, scheduled - loop.time()))
+            await self._slots.acquire()
             task = asyncio.create_task(self._send(scheduled, self._random.randrange(len(self._bodies))))
             self._in_flight.add(task)
-            task.add_done_callback(self._in_flight.discard)
+            task.add_done_callback(self._answered)
+
+    def _answered(self, task: asyncio.Task[None]) -> None:
+        self._in_flight.discard(task)
+        self._slots.release()
 
     async def _send(self, scheduled: float, body: int) -> None:
         loop = asyncio.get_running_loop()

@@ -33,7 +33,7 @@ from tests.support.statuses import conditions
 
 pytestmark = pytest.mark.cluster
 
-RATE = 200.0
+RATE = 100.0
 STREAM = {"stream": {"seconds": 5, "events": 20}, "latencyMs": {"p50": 20, "p99": 40}}
 """A stream's first message does not come at once: a gateway must have read the call by then (docs/gateways.md)."""
 

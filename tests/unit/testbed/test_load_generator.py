@@ -99,6 +99,25 @@ async def test_a_connection_is_kept_for_the_next_request() -> None:
     assert connections < len(samples) / 2
 
 
+async def test_a_machine_that_does_not_keep_up_sends_late_and_not_ever_more_at_once() -> None:
+    now = most = 0
+
+    async def handler(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal now, most
+        await read_request(reader)
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.02)  # in which ten are due
+        now -= 1
+        writer.write(OK)
+        writer.close()
+
+    async with listening(handler) as url, LoadGenerator(url, 500, [b"{}"], keep=False, most=3) as load:
+        await load.wait_until(lambda samples: len(samples) >= 50, deadline=10)
+    assert most == 3
+    assert load.samples[49].lateness > 0.1
+
+
 async def test_each_request_has_a_connection_of_its_own_when_none_is_kept() -> None:
     connections = 0
 
