@@ -64,6 +64,12 @@ def test_a_release_is_tested_first_and_of_one_version() -> None:
     assert [jobs[name]["needs"] for name in ("chart", "release")] == [["image"], ["chart"]]
 
 
+def test_every_night_what_make_test_leaves_out_is_run() -> None:
+    night = workflow("nightly")
+    assert night[True]["schedule"], "YAML 1.1 reads the word `on` as true"
+    assert any(step.get("run", "").endswith("make test-long") for step in steps(night))
+
+
 def test_a_release_gives_the_build_every_argument_that_it_takes() -> None:
     """But for those that the builder gives by itself."""
     (build,) = (step for step in steps(workflow("release")) if step.get("id") == "build")
