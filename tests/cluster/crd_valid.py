@@ -398,6 +398,26 @@ VALID: dict[str, list[Spec]] = {
         },
         {
             "modelName": "f",
+            "version": "0.0.2",
+            "source": {"uri": {"uri": "s3://bucket/a/b"}},
+            "lineage": {
+                "runId": "run-7",
+                "gitCommit": "0123abc",
+                "gitRepository": "https://git.example.com/risk/fraud",
+                "trainedAt": "2026-11-01T10:00:00Z",
+                "datasets": [{"name": "transactions-2026", "digest": "md5:1", "uri": "s3://d/1", "role": "training"}],
+                "parameters": {"depth": "4"},
+            },
+            "environment": {"pythonVersion": "3.12.4", "requirements": {"numpy": "2.1.0", "scipy": ""}},
+            "signature": {
+                "inputs": [{"name": "amount", "type": "double"}, {"name": "note", "presence": "Optional"}],
+                "outputs": [{"name": "0", "type": "tensor", "shape": "[-1, 2]"}],
+            },
+            "evaluation": {"scores": [{"metric": "auc", "value": "0.91", "dataset": "holdout"}]},
+            "card": {"license": "mit", "baseModels": ["org/base"], "task": "tabular-classification"},
+        },
+        {
+            "modelName": "f",
             "version": "0.0.1",
             "source": {"uri": {"uri": "s3://bucket/a/b"}},
             "policy": {"pickle": "KnownOnly", "semver": "Enforce", "naming": "Convention"},

@@ -12,6 +12,7 @@ from crossfade.api.problems import sentences
 from crossfade.api.v1alpha1 import ModelVersionSpec
 from crossfade.api.v1alpha1.facts import Facts
 from crossfade.api.v1alpha1.modelversion import Resolved
+from crossfade.model.declared import with_declared
 from crossfade.model.moments import stamp
 from crossfade.model.reading import Reading
 from crossfade.model.snapshot import RegistryFacts, Resolution
@@ -114,7 +115,7 @@ class Resolver:
         job.wait = 0.0
         try:
             reference, reading = await self._read(subject, spec, job.registry, say)
-            resolved = self._frozen(reference, reading, job.registry)
+            resolved = self._frozen(spec, reference, reading, job.registry)
         except SourceError as error:
             job.wait = error.wait
             waiting = Reason.WAITING_FOR_REGISTRY if spec.source.volume is None else Reason.WAITING_FOR_VOLUME
@@ -143,13 +144,15 @@ class Resolver:
             async with turn.reading(), self._hashing:
                 return reference, await read_model(turn.opened.artifacts, reference.immutable_uri)
 
-    def _frozen(self, reference: Reference, reading: Reading, registry: RegistryFacts | None) -> Resolved:
+    def _frozen(
+        self, spec: ModelVersionSpec, reference: Reference, reading: Reading, registry: RegistryFacts | None
+    ) -> Resolved:
         """What the status records. Raises SourceError where it has no room for it; no value is repeated."""
-        known = reference.facts or Facts()
+        # a registry tells more of runs and their results than a card among the files; no other group is of both
+        told = {name: fact for name, fact in reference.facts or Facts() if fact is not None}
         try:
             return Resolved(
-                # a registry tells more of runs and their results than a card among the files; no other group is of both
-                **dict(reading.facts) | {name: fact for name, fact in known if fact is not None},
+                **dict(with_declared(reading.facts.model_copy(update=told), spec)),
                 uri=reference.uri,
                 immutable_uri=reference.immutable_uri,
                 digest=reading.digest,

@@ -1,11 +1,13 @@
 """Would catch a ModelVersion that hangs as Resolving because what a source said of itself cannot be recorded."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1 import ModelRegistrySpec, ModelVersionSpec
+from crossfade.api.v1alpha1.facts import Lineage
 from crossfade.api.v1alpha1.modelversion import Source
 from crossfade.model.snapshot import RegistryFacts, Resolution
 from crossfade.observe.resolver import Resolver
@@ -32,10 +34,10 @@ class Answering:
         return self.reference
 
 
-async def resolved(**said: str) -> Resolution | None:
+async def resolved(spec: Mapping[str, Any] = SPEC, **said: str) -> Resolution | None:
     done = asyncio.Event()
     resolver = Resolver(Turns(Given(Answering(**said)), FakeCluster()), NoVolumes(), FakeClock(), lambda: 0.0)
-    resolver.request(PLACE, "uid", ModelVersionSpec.model_validate(SPEC), None, done.set)
+    resolver.request(PLACE, "uid", ModelVersionSpec.model_validate(spec), None, done.set)
     async with asyncio.timeout(5):
         await done.wait()
     return resolver.result(PLACE, "uid")
@@ -46,6 +48,13 @@ async def test_what_the_registry_says_is_frozen() -> None:
     assert found is not None
     assert found.resolved is not None
     assert found.resolved.immutable_uri == "s3://m/1"
+
+
+async def test_what_only_the_spec_says_is_recorded_as_its_word() -> None:
+    found = await resolved(SPEC | {"lineage": {"runId": "run-7"}})
+    assert found is not None
+    assert found.resolved is not None
+    assert found.resolved.lineage == Lineage(origin="Spec", run_id="run-7")
 
 
 @pytest.mark.parametrize("said", [{"immutable_uri": "s3://m/" + "x" * 2048}, {"uri": "models:/" + "x" * 2048}])

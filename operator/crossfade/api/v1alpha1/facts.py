@@ -54,6 +54,15 @@ _ATOMIC = {"x-kubernetes-list-type": "atomic"}
 Lines = Annotated[list[Line], Field(max_length=_MOST, json_schema_extra=_ATOMIC), BeforeValidator(_cut_items)]
 
 
+class Sourced(ApiModel):
+    """A group of what is known, and where it was learnt."""
+
+    origin: Origin
+    """Who said so; of the fields in `declared` the spec did."""
+    declared: Lines = Field(default_factory=list)
+    """The fields of this group that the spec says, and that `origin` does not say."""
+
+
 class Dataset(ApiModel):
     """Data that a run read."""
 
@@ -67,11 +76,9 @@ class Dataset(ApiModel):
     """What for, such as `training`."""
 
 
-class Lineage(ApiModel):
+class LineageFields(ApiModel):
     """Where a model comes from."""
 
-    origin: Origin
-    """Who said so."""
     run_id: Line | None = None
     """The training run."""
     git_commit: Word | None = None
@@ -95,17 +102,23 @@ class Lineage(ApiModel):
     """What it was run with."""
 
 
-class Environment(ApiModel):
+class Lineage(LineageFields, Sourced):
+    """Where a model comes from."""
+
+
+class EnvironmentFields(ApiModel):
     """What the model wants to run in."""
 
-    origin: Origin
-    """Who said so."""
     python_version: Word | None = None
     """The version of Python, such as `3.11.4`."""
     requirements: Words = Field(default_factory=dict)
     """Versions of packages by name; empty text where any will do."""
     files: Lines = Field(default_factory=list)
     """The files of the model that say so."""
+
+
+class Environment(EnvironmentFields, Sourced):
+    """What the model wants to run in."""
 
 
 class Column(ApiModel):
@@ -129,17 +142,20 @@ Columns = Annotated[
 ]
 
 
-class Signature(ApiModel):
+class SignatureFields(ApiModel):
     """What goes in and what comes out: the first 64 of each kind."""
 
-    origin: Origin
-    """Who said so."""
     inputs: Columns = Field(default_factory=list)
     """What a request holds."""
     outputs: Columns = Field(default_factory=list)
     """What an answer holds."""
     parameters: Columns | None = None
     """What a request may set beside its inputs; left out where nobody looked, or it could not be read."""
+
+
+class Signature(SignatureFields, Sourced):
+    """What goes in and what comes out: the first 64 of each kind."""
+
     digest: Sha256 | None = None
     """SHA-256 of all that was said, where not all of it is listed above word for word, or a list is full."""
 
@@ -155,13 +171,15 @@ class Score(ApiModel):
     """On which data, where that is known."""
 
 
-class Evaluation(ApiModel):
+class EvaluationFields(ApiModel):
     """How good the model was found to be before it was registered."""
 
-    origin: Origin
-    """Who said so."""
     scores: Annotated[list[Score], Field(max_length=_MOST, json_schema_extra=_ATOMIC), BeforeValidator(_cut_items)]
     """The first 64 metrics."""
+
+
+class Evaluation(EvaluationFields, Sourced):
+    """How good the model was found to be before it was registered."""
 
 
 class Tags(ApiModel):
@@ -173,11 +191,9 @@ class Tags(ApiModel):
     """By key."""
 
 
-class Card(ApiModel):
+class CardFields(ApiModel):
     """What people are told of the model, as model cards have it."""
 
-    origin: Origin
-    """Who said so."""
     license: Line | None = None
     """The license, by its identifier."""
     base_models: Lines = Field(default_factory=list)
@@ -188,6 +204,10 @@ class Card(ApiModel):
     """What it is for, such as `text-classification`."""
     tags: Lines = Field(default_factory=list)
     """What else it is found by."""
+
+
+class Card(CardFields, Sourced):
+    """What people are told of the model, as model cards have it."""
 
 
 class Scan(ApiModel):

@@ -18,7 +18,17 @@ from crossfade.api.v1alpha1.common import (
     one_of,
     validations,
 )
-from crossfade.api.v1alpha1.facts import Facts, Line, Link, Word
+from crossfade.api.v1alpha1.facts import (
+    CardFields,
+    EnvironmentFields,
+    EvaluationFields,
+    Facts,
+    Line,
+    LineageFields,
+    Link,
+    SignatureFields,
+    Word,
+)
 from crossfade.api.v1alpha1.hosted import AzureMlSource, VertexSource, WandbSource
 from crossfade.api.v1alpha1.modelregistry import SYSTEMS, ConfigMapKeyRef
 from crossfade.api.v1alpha1.spelling import (
@@ -330,6 +340,16 @@ class ModelVersionSpec(ApiModel):
     """What the bytes must be."""
     policy: Policy = Field(default_factory=Policy)
     """What the files, the version and the names may be."""
+    lineage: LineageFields | None = None
+    """Where the model comes from, as far as neither its registry nor its files say so."""
+    environment: EnvironmentFields | None = None
+    """What it wants to run in, likewise."""
+    signature: SignatureFields | None = None
+    """What goes in and what comes out, likewise."""
+    evaluation: EvaluationFields | None = None
+    """How good it was found to be, likewise."""
+    card: CardFields | None = None
+    """What people are to be told of it, likewise."""
 
     @model_validator(mode="after")
     def _http_pinned(self) -> Self:

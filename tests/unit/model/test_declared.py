@@ -1,0 +1,59 @@
+"""Would catch a spec that talks a registry down, a field of it that is lost, and one that nobody can tell from what was
+learnt."""
+
+from typing import Any
+
+from crossfade.api.v1alpha1 import ModelVersionSpec
+from crossfade.api.v1alpha1.facts import Card, Facts, Lineage, Signature
+from crossfade.model.declared import with_declared
+
+BARE: dict[str, Any] = {
+    "modelName": "fraud-detector",
+    "version": "1.0.0",
+    "source": {"uri": {"uri": "s3://models/fraud/1"}},
+}
+LINEAGE = {"gitCommit": "0123abc", "datasets": [{"name": "transactions-2026", "role": "training"}]}
+
+
+def spec(**groups: Any) -> ModelVersionSpec:
+    return ModelVersionSpec.model_validate(BARE | groups)
+
+
+def told(found: Facts) -> dict[str, Any]:
+    """As the status has it."""
+    return found.model_dump(by_alias=True, exclude_defaults=True)
+
+
+def test_what_nobody_else_says_is_the_specs() -> None:
+    score = {"metric": "auc", "value": "0.91"}
+    found = with_declared(Facts(), spec(lineage=LINEAGE, evaluation={"scores": [score]}, card={"license": "mit"}))
+    assert told(found) == {
+        "lineage": {"origin": "Spec", **LINEAGE},
+        "evaluation": {"origin": "Spec", "scores": [score]},
+        "card": {"origin": "Spec", "license": "mit"},
+    }
+
+
+def test_what_the_registry_says_stands_and_the_rest_is_named() -> None:
+    registered = Facts(lineage=Lineage(origin="Registry", git_commit="fedcba9", run_id="run-7"))
+    found = with_declared(registered, spec(lineage=LINEAGE | {"user": "ada"}))
+    assert told(found) == {
+        "lineage": {
+            "origin": "Registry",
+            "gitCommit": "fedcba9",
+            "runId": "run-7",
+            "datasets": LINEAGE["datasets"],
+            "user": "ada",
+            "declared": ["user", "datasets"],
+        }
+    }
+
+
+def test_a_spec_that_adds_nothing_changes_nothing() -> None:
+    known = Facts(
+        card=Card(origin="Artifact", license="apache-2.0"),
+        signature=Signature.model_validate({"origin": "Artifact", "inputs": [{"name": "amount", "type": "double"}]}),
+    )
+    said = spec(card={"license": "mit"}, signature={"inputs": [{"name": "other"}]}, lineage={}, environment={})
+    assert with_declared(known, said) == known
+    assert with_declared(known, spec()) == known
