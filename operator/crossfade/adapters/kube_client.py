@@ -68,18 +68,34 @@ def _kubeconfig() -> str:
     return os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
 
 
-async def _follow(path: str, found: Any) -> None:
-    """Read the file, and read it again when a request is made and the last look is old."""
-    await config.load_kube_config(config_file=path, client_configuration=found, persist_config=False)
-    read_at = time.monotonic()
+async def _follow(paths: str, found: Any) -> None:
+    """Read the files, and read them again when a request is made and the last look is old: always of the context that
+    was present at first, so that whoever turns to another cluster meanwhile does not turn us."""
+    files = _files_of(paths)
+    context = next((present for each in files.values() if (present := each.get("current-context"))), None)
+    if context is None:
+        raise kubernetes_config.ConfigException(f"{paths} has no `current-context`")
+    read, read_at = os.pathsep.join(files), time.monotonic()
+    await config.load_kube_config(read, context, found, persist_config=False)
 
     async def refresh(stale: Configuration) -> None:
         nonlocal read_at
         if time.monotonic() - read_at >= _REFRESH_SECONDS:
             read_at = time.monotonic()
-            await config.load_kube_config(config_file=path, client_configuration=stale, persist_config=False)
+            await config.load_kube_config(read, context, stale, persist_config=False)
 
     found.refresh_api_key_hook = refresh
+
+
+def _files_of(paths: str) -> dict[str, dict[str, Any]]:
+    """Those that are there and have something, in their order: the first that names a context decides, as with kubectl,
+    where the library takes the last, and fails on an empty one."""
+    files = (Path(path).expanduser() for path in paths.split(os.pathsep) if path)
+    told = {str(file): yaml.safe_load(file.read_text()) for file in files if file.is_file()}
+    for file, content in told.items():
+        if content is not None and not isinstance(content, dict):
+            raise kubernetes_config.ConfigException(f"{file} is no kubeconfig")
+    return {file: content for file, content in told.items() if content}
 
 
 def deadline(seconds: float) -> aiohttp.ClientTimeout:
