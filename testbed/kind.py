@@ -72,12 +72,16 @@ def steps(name: str) -> tuple[Step, ...]:
 
 
 def up(name: str, kubeconfig: Path, progress: Progress) -> CurrentCluster:
-    """Make the cluster, which takes some minutes, and write its credentials to `kubeconfig`. Raises TestbedError, and
-    leaves what is there by then."""
+    """Make the cluster, which takes some minutes, and write its credentials to `kubeconfig`. Raises TestbedError, which
+    says how to be rid of what is there by then."""
     require()
     for step in steps(name):
         progress(step.does)
-        _run(step.argv, kubeconfig)
+        try:
+            _run(step.argv, kubeconfig)
+        except TestbedError as failure:
+            rid = f"`kind delete cluster --name={name}` ends what is there of it"
+            raise TestbedError(f"{failure}; {rid}") from None
     return CurrentCluster(kubeconfig, ADDRESSES)
 
 
@@ -108,7 +112,9 @@ def require() -> None:
 
 
 def _run(argv: tuple[str, ...], kubeconfig: Path) -> None:
-    environment = os.environ | {"KUBECONFIG": str(kubeconfig)}
+    """With no other cluster in its environment: Helm has variables that lead past every kubeconfig."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HELM_KUBE")}
+    environment = kept | {"KUBECONFIG": str(kubeconfig)}
     done = subprocess.run(argv, check=False, capture_output=True, text=True, env=environment)
     if done.returncode:
         said = done.stderr.strip()[-_LAST_WORDS:]

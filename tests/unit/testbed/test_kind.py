@@ -49,8 +49,25 @@ def test_a_program_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.
 def test_a_command_that_fails_is_told_with_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", programs(tmp_path, docker=0, kind=0, helm=0, kubectl=0))
     (tmp_path / "kind").write_text('#!/bin/sh\n[ "$1" = version ] || { echo "nodes exist already" >&2; exit 1; }\n')
-    with pytest.raises(TestbedError, match=r"`kind create cluster .* ended with status 1: nodes exist already"):
+    with pytest.raises(TestbedError) as failure:
         kind.up("crossfade", tmp_path / "kubeconfig", print)
+    assert "`kind create cluster --name=crossfade" in str(failure.value)
+    cure = "`kind delete cluster --name=crossfade` ends what is there of it"
+    assert str(failure.value).endswith(f"ended with status 1: nodes exist already; {cure}")
+
+
+def test_no_command_is_led_to_another_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Helm would take the address of its own variables before that of the kubeconfig."""
+    monkeypatch.setenv("PATH", f"{programs(tmp_path, docker=0, kind=0, helm=0, kubectl=0)}:/usr/bin:/bin")
+    monkeypatch.setenv("HELM_KUBEAPISERVER", "https://elsewhere")
+    monkeypatch.setenv("KUBECONFIG", "/elsewhere")
+    for name in ("helm", "kubectl"):
+        (tmp_path / name).write_text(f'#!/bin/sh\n[ "$1" = version ] || env >{tmp_path}/{name}.env\n')
+    kind.up("crossfade", tmp_path / "kubeconfig", print)
+    for name in ("helm", "kubectl"):
+        given = (tmp_path / f"{name}.env").read_text().splitlines()
+        assert f"KUBECONFIG={tmp_path / 'kubeconfig'}" in given
+        assert [line for line in given if "elsewhere" in line] == []
 
 
 def test_every_file_that_a_command_names_is_there() -> None:
