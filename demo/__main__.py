@@ -4,6 +4,7 @@ promised, 1 when not. `make kind` is the same on a kind cluster."""
 import asyncio
 import signal
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -14,7 +15,7 @@ from demo.run import Demo
 from testbed import kind, places
 from testbed.bed import Bed
 from testbed.errors import TestbedError
-from testbed.handle import ClusterHandle, CurrentCluster
+from testbed.handle import ClusterHandle, current_cluster
 
 _INTERRUPTED = 130
 _KEPT = "demo"
@@ -32,22 +33,23 @@ def main(
     """Three real models on a real cluster: the second is promoted, the third is rolled back by itself."""
     console = Console(highlight=False)
     try:
-        demo = _demo(console, report, keep=keep, cluster=cluster)
+        with _elsewhere(console, keep=keep, cluster=cluster) as found:
+            demo = Demo(console, report, kept_as=_KEPT if keep else None, elsewhere=found)
+            sys.exit(asyncio.run(_until_signalled(demo)))
     except TestbedError as failure:
         print(failure, file=sys.stderr)
         raise typer.Exit(1) from None
-    sys.exit(asyncio.run(_until_signalled(demo)))
 
 
-def _demo(console: Console, report: Path | None, *, keep: bool, cluster: str) -> Demo:
-    """Raises TestbedError where it cannot begin."""
+def _elsewhere(console: Console, *, keep: bool, cluster: str) -> AbstractContextManager[ClusterHandle | None]:
+    """The cluster to play in, None for a bed of our own. Raises TestbedError where it cannot begin."""
     if cluster == "testbed":
         if keep and any(bed.name == _KEPT for bed in Bed.all()):
             raise TestbedError(f"a demo is up already; end it with `python -m testbed down --name {_KEPT}`")
-        return Demo(console, report, kept_as=_KEPT if keep else None)
+        return nullcontext()
     if keep:
         raise TestbedError("--keep is for the testbed alone: another cluster stays as it is anyway")
-    return Demo(console, report, elsewhere=_kind(console) if cluster == "kind" else CurrentCluster.of_environment())
+    return nullcontext(_kind(console)) if cluster == "kind" else current_cluster()
 
 
 def _kind(console: Console) -> ClusterHandle:

@@ -3,10 +3,12 @@
 import json
 import os
 import subprocess
+import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from testbed.errors import TestbedError
 
@@ -76,24 +78,19 @@ class ClusterHandle(ABC):
 
 
 class CurrentCluster(ClusterHandle):
-    """The cluster that a kubeconfig names, reached from the machine's own network.
+    """The cluster that a kubeconfig names, reached from the machine's own network; `beside` are the paths of more such
+    files, as $KUBECONFIG has them, for what that one names and has not.
 
     Its servers' URLs are CROSSFADE_GATEWAY_URL, CROSSFADE_PROMETHEUS_URL and CROSSFADE_MLFLOW_URL of `addresses`; one
     that is not there is empty, and None for MLflow.
     """
 
-    def __init__(self, kubeconfig: Path, addresses: Mapping[str, str] = os.environ) -> None:
-        if not kubeconfig.is_file():
-            raise TestbedError(f"{kubeconfig} is no file; set KUBECONFIG to the kubeconfig of a running cluster")
+    def __init__(self, kubeconfig: Path, addresses: Mapping[str, str] = os.environ, beside: str = "") -> None:
         self.kubeconfig = kubeconfig
         self.gateway = addresses.get("CROSSFADE_GATEWAY_URL", "")
         self.prometheus = addresses.get("CROSSFADE_PROMETHEUS_URL", "")
         self.mlflow = addresses.get("CROSSFADE_MLFLOW_URL")
-
-    @classmethod
-    def of_environment(cls) -> Self:
-        """That of $KUBECONFIG, or of ~/.kube/config. Raises TestbedError."""
-        return cls(Path(os.environ.get("KUBECONFIG", "") or Path.home() / ".kube" / "config"))
+        self._beside = beside
 
     def command(self, argv: Sequence[str]) -> list[str]:
         """See ClusterHandle."""
@@ -101,4 +98,21 @@ class CurrentCluster(ClusterHandle):
 
     def environment(self) -> Mapping[str, str]:
         """See ClusterHandle."""
-        return {"KUBECONFIG": str(self.kubeconfig)}
+        return {"KUBECONFIG": os.pathsep.join(filter(None, (str(self.kubeconfig), self._beside)))}
+
+
+@contextmanager
+def current_cluster() -> Iterator[CurrentCluster]:
+    """That of $KUBECONFIG, or of ~/.kube/config, for the body: of the context that is present now, with its namespace,
+    also when somebody turns to another one meanwhile. No credentials are copied. Raises TestbedError."""
+    paths = os.environ.get("KUBECONFIG") or str(Path.home() / ".kube" / "config")
+    absolute = (str(Path(path).absolute()) for path in paths.split(os.pathsep) if path)
+    with tempfile.TemporaryDirectory(prefix="crossfade-") as folder:
+        cluster = CurrentCluster(Path(folder) / "kubeconfig", beside=os.pathsep.join(absolute))
+        try:
+            found = json.loads(cluster.kubectl("config", "view", "--minify", "--output=json"))
+        except TestbedError as failure:
+            raise TestbedError(f"{failure}; set KUBECONFIG to the kubeconfig of a running cluster") from None
+        meant = {key: found[key] for key in ("apiVersion", "kind", "current-context", "contexts")}
+        cluster.kubeconfig.write_text(json.dumps(meant))
+        yield cluster

@@ -19,7 +19,7 @@ from testbed.binaries.environments import python_env
 from testbed.binaries.locate import locate
 from testbed.binaries.node import node_env
 from testbed.errors import TestbedError
-from testbed.handle import ClusterHandle, CurrentCluster
+from testbed.handle import ClusterHandle, current_cluster
 from testbed.kind import kind_cluster
 from testbed.progress import Progress
 
@@ -74,7 +74,8 @@ def bed(request: pytest.FixtureRequest) -> Iterator[ClusterHandle]:
     `flux`, `flux_helm` and `argo_cd` the controllers of Flux and the code of Argo CD."""
     choice = request.config.getoption("--cluster")
     if choice == "current":
-        yield CurrentCluster.of_environment()
+        with current_cluster() as cluster:
+            yield cluster
     elif choice == "kind":
         with kind_cluster(_teller(request)) as cluster:
             yield cluster

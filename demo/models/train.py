@@ -33,6 +33,8 @@ def main() -> int:
     mlflow = _import_mlflow()
     _wait_for(options.tracking_uri)
     mlflow.set_tracking_uri(options.tracking_uri)
+    if mlflow.MlflowClient().search_registered_models(filter_string=f"name = '{options.name}'"):
+        raise SystemExit(f"MLflow at {options.tracking_uri} has a model {options.name} already, and gets no more of it")
     mlflow.set_experiment(options.name)
     for model in trained:
         with contextlib.redirect_stdout(sys.stderr):

@@ -1,4 +1,5 @@
-"""Would catch a cluster of somebody else's in which Crossfade does not work; what it says of it is in the output."""
+"""Would catch a cluster of somebody else's in which Crossfade does not work, and tests of another one than was meant;
+what is said of it is in the output."""
 
 import json
 import os
@@ -10,7 +11,8 @@ from typing import Any
 import pytest
 
 from testbed.bed import Bed
-from testbed.handle import ClusterHandle
+from testbed.errors import TestbedError
+from testbed.handle import ClusterHandle, current_cluster
 from tests.chart.conftest import Release
 from tests.chart.test_doctor import HERE
 
@@ -52,11 +54,37 @@ def test_tests_for_any_cluster_pass_on_one_that_they_did_not_make_and_store_noth
     assert said.count(" PASSED") > 200, said
     assert "SKIPPED" in said
     assert "not with --cluster=current: it changes its cluster, or needs what the testbed alone has" in said
-    assert stored(bed.audit.read_text().splitlines()[before:]) == []
+    asked = asked_for(bed.audit.read_text().splitlines()[before:])
+    assert len(asked) > 200, "the audit log knows who asked for dry runs and reviews"
+    assert [uri for uri in asked if "dryRun=All" not in uri and not uri.startswith("/apis/authorization.k8s.io/")] == []
 
 
-def stored(lines: list[str]) -> list[str]:
-    """What an administrator wrote and the API server kept: neither a dry run nor a review."""
+def asked_for(lines: list[str]) -> list[str]:
+    """All that an administrator would have written, if it was kept."""
     entries = (json.loads(line) for line in lines)
-    written = (entry["requestURI"] for entry in entries if entry["user"]["username"] == "admin")
-    return [uri for uri in written if "dryRun=All" not in uri and not uri.startswith("/apis/authorization.k8s.io/")]
+    return [entry["requestURI"] for entry in entries if entry["user"]["username"] == "admin"]
+
+
+def test_it_is_the_same_cluster_to_the_end_whatever_somebody_turns_to(
+    bed: ClusterHandle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of several kubeconfigs that of the first which says which context is present, as kubectl has it."""
+    mine, other = tmp_path / "mine", tmp_path / "other"
+    mine.write_text(bed.kubeconfig.read_text())
+    context = {"name": "other", "context": {"cluster": "other", "user": "user", "namespace": "theirs"}}
+    cluster = {"name": "other", "cluster": {"server": "https://127.0.0.1:1"}}
+    other.write_text(json.dumps({"current-context": "other", "contexts": [context], "clusters": [cluster]}))
+    for name, value in {**bed.environment(), "KUBECONFIG": os.pathsep.join(("mine", "other"))}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    with current_cluster() as found:
+        monkeypatch.chdir("/")  # programs run in folders of their own
+        bed.kubectl("config", "set", "current-context", "other", "--kubeconfig", str(mine))
+        bed.kubectl("config", "set-context", "testbed", "--namespace=theirs", "--kubeconfig", str(mine))
+        assert (
+            found.kubectl("get", "configmaps", "kube-root-ca.crt", "--output=jsonpath={.metadata.namespace}")
+            == "default"
+        )
+    monkeypatch.chdir(tmp_path)
+    with current_cluster() as found, pytest.raises(TestbedError, match=r"127\.0\.0\.1:1"):
+        found.kubectl("get", "configmaps")

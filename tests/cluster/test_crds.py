@@ -215,4 +215,5 @@ def _documents() -> list[Any]:
 @pytest.mark.parametrize("document", _documents())
 def test_what_the_documentation_shows_is_accepted(document: Object, apply: Callable[..., str]) -> None:
     document["metadata"].pop("namespace", None)
+    document["metadata"]["name"] += "-as-shown"  # whoever did as the pages say has one of that name
     apply(document, "--dry-run=server")

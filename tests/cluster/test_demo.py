@@ -2,15 +2,17 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from testbed.bed import Bed
-from tests.support.networks import BED
+from testbed.binaries.environments import python_env
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("mlflow_url", "mlserver_image")]  # so that both are fetched
 
@@ -37,32 +39,48 @@ def test_the_demo_promotes_version_2_rolls_version_3_back_and_loses_no_request(t
 
 @pytest.fixture
 def with_operator(bed: Bed) -> Iterator[Bed]:
-    """The bed as `make kind` leaves its cluster; afterwards it has nothing of the demo and no operator."""
+    """The bed as `make kind` leaves its cluster; afterwards it has nothing of the demo, by the commands that the
+    documentation has for that, and no operator."""
     place = ("--namespace", "demo-operator", "--wait", "--timeout", "60s")
-    values = {"prometheus": {"address": bed.prometheus}, "mlflow": {"address": bed.mlflow}, "metrics": {"interval": 1}}
-    values["registries"] = {"allowedNetworks": BED.split(",")}
-    settings = [f"--set-json={key}={json.dumps(value)}" for key, value in values.items()]
+    addresses = (f"--set=prometheus.address={bed.prometheus}", f"--set=mlflow.address={bed.mlflow}")
+    values = ("--values", str(_ROOT / "kind" / "values.yaml"), *addresses)
     chart = str(_ROOT / "charts" / "crossfade")
-    bed.helm("install", "demo", chart, "--create-namespace", "--take-ownership", "--force-conflicts", *place, *settings)
+    bed.helm("install", "demo", chart, "--create-namespace", "--take-ownership", "--force-conflicts", *place, *values)
     yield bed
-    bed.kubectl("delete", "rollouts,modelversions", "--all", "--timeout=60s")
-    left = "--selector=crossfade.dev/rollout=tumour-classifier"
-    bed.kubectl("delete", "deployments,services,httproutes,pdb,hpa", left, "--timeout=60s")
+    first, second = re.findall(r"^kubectl delete .*$", (_ROOT / "docs" / "kind.md").read_text(), re.MULTILINE)
+    for command in (first, second):
+        with bed.popen(["bash", "-euc", command], cwd=_ROOT) as shell:
+            assert shell.wait() == 0, command
     bed.helm("uninstall", "demo", *place)
     bed.kubectl("delete", "namespace", "demo-operator", "--wait=false")
 
 
-@pytest.mark.slow
-def test_the_same_story_is_played_on_a_cluster_that_is_there_already(with_operator: Bed, tmp_path: Path) -> None:
-    """As on kind, whose addresses these would be."""
-    bed, target = with_operator, tmp_path / "report.json"
+def said_by(bed: Bed, *command: str) -> tuple[int, str]:
+    """The exit status of a program that knows the bed as somebody's cluster, and all that it says."""
     assert bed.mlflow is not None
-    given = {"CROSSFADE_GATEWAY_URL": bed.gateway, "CROSSFADE_MLFLOW_URL": bed.mlflow}
-    command = [sys.executable, "-m", "demo", "--cluster=current", "--report", str(target)]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    given = {"CROSSFADE_GATEWAY_URL": bed.gateway, "CROSSFADE_MLFLOW_URL": bed.mlflow, "COLUMNS": "1000"}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     with bed.popen(command, env=os.environ | given, cwd=_ROOT, **pipes) as process:
         said = process.communicate()[0]
-    assert process.returncode == 0, said
+    return process.returncode, said
+
+
+@pytest.mark.slow
+def test_the_same_story_is_played_once_on_a_cluster_that_is_there_already(with_operator: Bed, tmp_path: Path) -> None:
+    """As on kind, whose addresses these would be. What somebody has there is not played over."""
+    bed, target = with_operator, tmp_path / "report.json"
+    demo = (sys.executable, "-m", "demo", "--cluster=current", "--report", str(target))
+    status, said = said_by(bed, *demo)
+    assert status == 0, said
+    assert "that of the context testbed, in its namespace default" in said
     found = json.loads(target.read_text())
     assert (found["promoted"], found["rolledBack"]) == (["tumour-classifier-2"], ["tumour-classifier-3"])
     assert found["failedByRoute"] == 0
+    before = bed.kubectl("get", "rollouts,modelversions", "--output=json")
+    status, said = said_by(bed, *demo)
+    there = ", ".join(f"modelversion.crossfade.dev/tumour-classifier-{number}" for number in (1, 2, 3))
+    assert f"default has rollout.crossfade.dev/tumour-classifier, {there} already, which the demo would change" in said
+    assert (status, bed.kubectl("get", "rollouts,modelversions", "--output=json")) == (1, before)
+    python = str(python_env("mlflow") / "bin" / "python")
+    status, said = said_by(bed, python, "-m", "demo.models.train", "--tracking-uri", str(bed.mlflow))
+    assert (status, "has a model tumour-classifier already" in said) == (1, True), said
