@@ -123,6 +123,16 @@ async def serving(endpoint: Endpoint, start_operator: StartOperator) -> Endpoint
 
 
 @pytest.fixture
+async def three_versions(endpoint: Endpoint, start_operator: StartOperator) -> Endpoint:
+    """An endpoint whose versions 1 and 2 are stored, and 3, which never gets ready; nothing asks for any yet."""
+    start_operator(endpoint.namespace)
+    await endpoint.model(1)
+    await endpoint.model(2)
+    await endpoint.model(3, loadSeconds=3600)
+    return endpoint
+
+
+@pytest.fixture
 def store(endpoint: Endpoint) -> Iterator[str]:
     """The URL of the endpoint's folder of models: the chart's operator is a pod, and sees no folder of this machine."""
     with files_at(partial(SimpleHTTPRequestHandler, directory=str(endpoint.files)), HOST) as url:

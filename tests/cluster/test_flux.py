@@ -11,10 +11,9 @@ import pytest
 from testbed.bed import Bed
 from testbed.binaries.catalogue import FLUX
 from testbed.errors import TestbedError
-from tests.cluster.conftest import StartOperator
 from tests.support import objects
 from tests.support.endpoint import NAME, Endpoint, at_rest, rolled_back, serves
-from tests.support.flux import NAMESPACE, Repository, Served, controller
+from tests.support.flux import NAMESPACE, Repository, Served, controller, look_again, said_of
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -39,6 +38,7 @@ class Delivered:
         self.endpoint = endpoint
         self.name = endpoint.namespace
         self.repository = Repository(bed, self.name, place)
+        self._what = (f"kustomization/{self.name}", f"--namespace={NAMESPACE}")
 
     def asks(self, number: int, **changes: Any) -> str:
         """Have version `number` in Git. Returns the revision."""
@@ -64,18 +64,11 @@ class Delivered:
         self.bed.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(body | metadata))
 
     def until(self, *, ready: str, revision: str, seconds: int = 90) -> Object:
-        """Wait for what Flux says of this revision; it must say so."""
-        what = (f"kustomization/{self.name}", "--namespace", NAMESPACE)
+        """Wait for what Flux says of this revision, which must be so; it is the Kustomization's own Ready."""
         tried = f"--for=jsonpath={{.status.lastAttemptedRevision}}={revision}"
-        self.bed.kubectl("wait", *what, tried, f"--timeout={seconds}s")
-        self.bed.kubectl("wait", *what, f"--for=condition=Ready={ready}", f"--timeout={seconds}s")
-        return self.said()
-
-    def said(self) -> Object:
-        """The Kustomization's own Ready."""
-        answer = self.bed.kubectl("get", "kustomization", self.name, "--namespace", NAMESPACE, "--output=json")
-        found = json.loads(answer)["status"]["conditions"]
-        return next(dict(one) for one in found if one["type"] == "Ready")
+        self.bed.kubectl("wait", *self._what, tried, f"--timeout={seconds}s")
+        self.bed.kubectl("wait", *self._what, f"--for=condition=Ready={ready}", f"--timeout={seconds}s")
+        return said_of(self.bed, *self._what)["Ready"]
 
     def rollout(self) -> Object:
         """The Rollout as it is."""
@@ -84,28 +77,23 @@ class Delivered:
 
     def again(self) -> None:
         """Have Flux look at once, and wait until it has."""
-        token, what = str(time.time_ns()), ("kustomization", self.name, "--namespace", NAMESPACE)
-        self.bed.kubectl("annotate", *what, "--overwrite", f"reconcile.fluxcd.io/requestedAt={token}")
-        handled = f"--for=jsonpath={{.status.lastHandledReconcileAt}}={token}"
-        self.bed.kubectl("wait", f"kustomization/{self.name}", "--namespace", NAMESPACE, handled, "--timeout=60s")
+        look_again(self.bed, *self._what)
+
+    def remove(self) -> None:
+        """Have the Kustomization deleted, and so what it delivered."""
+        self.bed.kubectl("delete", *self._what, "--timeout=60s")
 
 
 @pytest.fixture
-async def delivered(
-    endpoint: Endpoint, start_operator: StartOperator, bed: Bed, flux: Served
-) -> AsyncIterator[Delivered]:
-    """Version 1 serves, delivered by Flux; version 2 is stored, and version 3 never gets ready."""
-    start_operator(endpoint.namespace)
-    await endpoint.model(1)
-    await endpoint.model(2)
-    await endpoint.model(3, loadSeconds=3600)
-    found = Delivered(bed, endpoint, flux)
+async def delivered(three_versions: Endpoint, bed: Bed, flux: Served) -> AsyncIterator[Delivered]:
+    """Version 1 serves, delivered by Flux."""
+    found = Delivered(bed, three_versions, flux)
     revision = found.asks(1)
     found.delivers()
     found.until(ready="True", revision=revision)
-    await endpoint.until_answered()
+    await three_versions.until_answered()
     yield found
-    bed.kubectl("delete", "kustomization", found.name, "--namespace", NAMESPACE, "--timeout=60s")
+    found.remove()
 
 
 async def test_flux_goes_on_when_the_version_is_promoted_and_its_next_look_changes_nothing(

@@ -2,9 +2,7 @@
 an upgrade or a rollback of the operator's own chart that users notice. Flux's helm-controller judges."""
 
 import asyncio
-import json
 import time
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,22 +12,12 @@ import yaml
 
 from testbed.bed import Bed
 from testbed.binaries.catalogue import FLUX_HELM
-from tests.cluster.conftest import StartOperator
-from tests.cluster.test_helm import CHART, RATE, model, values_for
 from tests.support import objects
-from tests.support.endpoint import (
-    NAME,
-    Endpoint,
-    at_least,
-    at_rest,
-    at_stage,
-    failed_by_route,
-    rolled_back,
-    serves,
-    started,
-)
+from tests.support.chart import CHART, model, pods_of, restricted, values_for
+from tests.support.endpoint import NAME, Endpoint, at_least, at_rest, failed_by_route, rolled_back, serves
 from tests.support.flux import Served, controller
 from tests.support.flux_helm import Release
+from tests.support.under_way import RATE, under_way
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
@@ -63,19 +51,13 @@ class Delivered(Release):
 
 
 @pytest.fixture
-async def delivered(
-    endpoint: Endpoint, start_operator: StartOperator, flux_helm: Served, tmp_path: Path
-) -> AsyncIterator[Delivered]:
-    """Version 1 serves, delivered by Flux; version 2 is stored, and version 3 never gets ready."""
-    start_operator(endpoint.namespace)
-    await endpoint.model(1)
-    await endpoint.model(2)
-    await endpoint.model(3, loadSeconds=3600)
-    found = Delivered(flux_helm, endpoint.namespace, endpoint.host, tmp_path / "models")
+async def delivered(three_versions: Endpoint, flux_helm: Served, tmp_path: Path) -> AsyncIterator[Delivered]:
+    """Version 1 serves, delivered by Flux."""
+    found = Delivered(flux_helm, three_versions.namespace, three_versions.host, tmp_path / "models")
     found.version(1)
     found.publish()
     await asyncio.to_thread(found.until, "Ready=True")
-    await endpoint.until_answered()
+    await three_versions.until_answered()
     yield found
     await asyncio.to_thread(found.remove)
 
@@ -131,17 +113,14 @@ async def test_without_remediation_a_helm_release_goes_on_asking_for_what_was_ta
 
 @pytest.fixture
 async def operator(flux_helm: Served, bed: Bed, endpoint: Endpoint) -> AsyncIterator[Release]:
-    """The operator, delivered by Flux into a namespace that admits nothing but restricted pods."""
-    namespace = f"flux-{uuid.uuid4().hex[:6]}"
-    bed.kubectl("create", "namespace", namespace)
-    bed.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
-    made = Release(flux_helm, namespace, "crossfade", CHART)
-    made.asks(values_for(bed, endpoint.namespace))
-    made.publish()
-    await asyncio.to_thread(made.until, "Ready=True")
-    yield made
-    await asyncio.to_thread(made.remove)
-    bed.kubectl("delete", "namespace", namespace, "--wait=false")
+    """The operator, delivered by Flux."""
+    with restricted(bed, "flux") as namespace:
+        made = Release(flux_helm, namespace, "crossfade", CHART)
+        made.asks(values_for(bed, endpoint.namespace))
+        made.publish()
+        await asyncio.to_thread(made.until, "Ready=True")
+        yield made
+        await asyncio.to_thread(made.remove)
 
 
 async def test_a_rollout_goes_on_over_an_upgrade_by_flux_and_over_one_that_fails(
@@ -151,30 +130,13 @@ async def test_a_rollout_goes_on_over_an_upgrade_by_flux_and_over_one_that_fails
     values = values_for(bed, endpoint.namespace)
     await model(endpoint, store, 1)
     await model(endpoint, store, 2)
-    first = await endpoint.serve(1, strategy=objects.stages(30, 60, seconds=45))
-    async with endpoint.load(RATE) as load:
-        await at_least(load, 50)
-        await endpoint.ask(2)
-        under_way = await endpoint.until(at_stage("at-30"))
-        stable, candidate = first["status"]["stable"]["revision"], under_way["status"]["candidate"]["revision"]
-        before = {**await started(endpoint, stable), **await started(endpoint, candidate)}
-        old = pods(bed, operator.namespace)
+    async with under_way(endpoint, seconds=45) as rollout:
+        old = pods_of(bed, operator.namespace)
         operator.asks(values | {"podAnnotations": {"example.com/upgrade": "2"}})
         await asyncio.to_thread(operator.until, "Ready=True")
-        new = pods(bed, operator.namespace)
-        assert not old & new, "the upgrade replaced no operator"
+        new = pods_of(bed, operator.namespace)
+        assert not old.keys() & new.keys(), "the upgrade replaced no operator"
         operator.asks(values | {"image": {"repository": "nowhere.example.com/none"}}, timeout="10s", **REMEDIATED)
         await asyncio.to_thread(operator.until, "Remediated=True")
-        assert pods(bed, operator.namespace) == new, "what failed took an operator that led with it"
-        await endpoint.until(at_stage("at-60", proven=False))
-        assert before.items() <= {**await started(endpoint, stable), **await started(endpoint, candidate)}.items()
-        done = await endpoint.until(lambda found: serves(found, 2), 120)
-        await at_least(load, 50)
-    assert done["status"]["stable"]["revision"] == candidate
-    assert failed_by_route(load.samples) == {}
-
-
-def pods(bed: Bed, namespace: str) -> set[str]:
-    """The namespace's pods that are not on their way out."""
-    found = json.loads(bed.kubectl("get", "pods", f"--namespace={namespace}", "--output=json"))["items"]
-    return {pod["metadata"]["name"] for pod in found if "deletionTimestamp" not in pod["metadata"]}
+        assert pods_of(bed, operator.namespace) == new, "what failed took an operator that led with it"
+        await rollout.goes_on()

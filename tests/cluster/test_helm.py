@@ -1,51 +1,26 @@
 """Catches an upgrade, rollback or removal of the chart that a rollout under way or a user's request would notice."""
 
 import asyncio
-import hashlib
 import json
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from crossfade.model.manifest import File, mvd1
 
 from testbed.bed import Bed
-from tests.support import objects
 from tests.support.audit import writes
-from tests.support.endpoint import (
-    NAME,
-    Endpoint,
-    at_least,
-    at_rest,
-    at_stage,
-    failed_by_route,
-    serves,
-    started,
-    weights,
-)
-from tests.support.networks import BED
+from tests.support.chart import CHART, model, pods_of, restricted, values_for
+from tests.support.endpoint import Endpoint, at_least, at_rest, failed_by_route, serves
 from tests.support.operator_process import metric
+from tests.support.under_way import RATE, under_way
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 
-CHART = Path(__file__).parents[2] / "charts" / "crossfade"
 PREVIOUS = Path(__file__).with_name("charts") / "crossfade-0.0.9.tgz"
 """The chart before the present one, packaged; a release takes its place with the chart that it replaces."""
-RATE = 50.0
 _OWN = "deployments,services,configmaps,serviceaccounts,roles,rolebindings,poddisruptionbudgets,networkpolicies"
 _OF_THE_CLUSTER = "clusterroles,clusterrolebindings,validatingadmissionpolicies,validatingadmissionpolicybindings"
-
-
-def values_for(bed: Bed, serves: str) -> dict[str, object]:
-    """The chart's values on a bed, for one namespace of models."""
-    return {
-        "prometheus": {"address": bed.prometheus},
-        "metrics": {"interval": 1},
-        "namespaces": [serves],
-        "registries": {"allowedNetworks": BED.split(",")},
-    }
 
 
 class Operator:
@@ -82,9 +57,7 @@ class Operator:
 
     def pods(self) -> dict[str, str]:
         """Name -> address of the operator's pods that are not on their way out."""
-        found = json.loads(self.bed.kubectl("get", "pods", f"--namespace={self.namespace}", "--output=json"))
-        staying = [pod for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
-        return {pod["metadata"]["name"]: pod["status"].get("podIP", "") for pod in staying}
+        return pods_of(self.bed, self.namespace)
 
     def left(self, name: str) -> list[str]:
         """What carries the release's label."""
@@ -105,26 +78,11 @@ class Operator:
 @pytest.fixture
 def operator(bed: Bed, endpoint: Endpoint) -> Iterator[Operator]:
     """The chart's place; what is installed there goes with the test."""
-    namespace = f"helm-{uuid.uuid4().hex[:6]}"
-    bed.kubectl("create", "namespace", namespace)
-    bed.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
-    made = Operator(bed, namespace, endpoint.namespace)
-    yield made
-    for release in json.loads(bed.helm("list", f"--namespace={namespace}", "--output=json")):
-        made.uninstall(release["name"])
-    bed.kubectl("delete", "namespace", namespace, "--wait=false")
-
-
-async def model(endpoint: Endpoint, store: str, number: int) -> None:
-    """Store version `number` and register it as ModelVersion `fraud-<number>`."""
-    folder = endpoint.files / endpoint.namespace / str(number)
-    objects.write_model(folder, f"{number}.0.0")
-    content = (folder / "model.json").read_bytes()
-    source = {"uri": {"uri": f"{store}/{endpoint.namespace}/{number}/model.json"}}
-    made = objects.model_version(f"{NAME}-{number}", f"{number}.0.0", source)
-    digest = mvd1([File("model.json", len(content), hashlib.sha256(content).hexdigest())])
-    made["spec"]["artifact"] = {"digest": digest}
-    await endpoint.create(made)
+    with restricted(bed, "helm") as namespace:
+        made = Operator(bed, namespace, endpoint.namespace)
+        yield made
+        for release in json.loads(bed.helm("list", f"--namespace={namespace}", "--output=json")):
+            made.uninstall(release["name"])
 
 
 async def in_the_background(step: Callable[..., None], *arguments: str | Path) -> None:
@@ -139,28 +97,14 @@ async def test_a_rollout_goes_on_over_an_upgrade_and_a_rollback_of_the_chart(
     operator.install("crossfade", PREVIOUS)
     await model(endpoint, store, 1)
     await model(endpoint, store, 2)
-    first = await endpoint.serve(1, strategy=objects.stages(30, 60, seconds=30))
-    async with endpoint.load(RATE) as load:
-        await at_least(load, 50)
-        await endpoint.ask(2)
-        under_way = await endpoint.until(at_stage("at-30"))
-        stable, candidate = first["status"]["stable"]["revision"], under_way["status"]["candidate"]["revision"]
-        before = {**await started(endpoint, stable), **await started(endpoint, candidate)}
+    async with under_way(endpoint, seconds=30) as rollout:
         old = operator.pods()
         await in_the_background(operator.upgrade, "crossfade")
         new = operator.pods()
         assert not old.keys() & new.keys(), "the upgrade replaced no operator"
-        await endpoint.until(at_stage("at-60"), 120)
-        assert before.items() <= {**await started(endpoint, stable), **await started(endpoint, candidate)}.items()
+        await rollout.goes_on()
         await in_the_background(operator.rollback, "crossfade")
         assert not new.keys() & operator.pods().keys(), "the rollback replaced no operator"
-        done = await endpoint.until(lambda found: serves(found, 2), 120)
-        await at_least(load, 50)
-    assert done["status"]["stable"]["revision"] == candidate
-    assert failed_by_route(load.samples) == {}
-    routes = endpoint.recorder.of("HTTPRoute", NAME)
-    given = [weights(route).get(candidate, 0) for route in routes if "rules" in route["spec"]]
-    assert given == sorted(given), "it went back on the way"
 
 
 async def test_without_the_operator_stable_serves_and_a_new_one_writes_nothing_to_routes(

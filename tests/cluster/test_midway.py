@@ -116,10 +116,10 @@ async def test_another_number_of_pods_in_the_middle_is_had_by_both_and_ends_noth
         await endpoint.ask(2)
         split = await endpoint.until(at_stage("at-50"))
         candidate = split["status"]["candidate"]["revision"]
-        before = {**await started(endpoint, stable), **await started(endpoint, candidate)}
+        before = await started(endpoint, stable, candidate)
         await endpoint.patch("Rollout", NAME, {"spec": {"serving": {"replicas": 4}}})
         more = await endpoint.until(lambda found: found["status"]["stable"]["ready"] == 4)
-        after = {**await started(endpoint, stable), **await started(endpoint, candidate)}
+        after = await started(endpoint, stable, candidate)
         done = await endpoint.until(lambda found: serves(found, 2), 90)
         await endpoint.until(lambda found: found["status"]["stable"]["ready"] == 4)
     assert more["status"]["candidate"]["revision"] == candidate, "what serves is no other for its size"

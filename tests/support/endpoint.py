@@ -226,13 +226,13 @@ def _told(samples: Sequence[Sample], chosen: Callable[[Sample], bool]) -> dict[s
     return dict(Counter(f"{one.wall - start:.0f} s: {one.error or one.status} by {one.arm}" for one in found))
 
 
-async def started(endpoint: Endpoint, revision: str) -> dict[str, tuple[str, ...]]:
-    """Of each ready pod of a revision, by uid: when it and each of its containers started, restarts included.
+async def started(endpoint: Endpoint, *revisions: str) -> dict[str, tuple[str, ...]]:
+    """Of each ready pod of these revisions, by uid: when it and each of its containers started, restarts included.
 
     A pod that has loaded its model once has the same all its life.
     """
     found = dict[str, tuple[str, ...]]()
-    for pod in await endpoint.pods(revision):
+    for pod in [pod for revision in revisions for pod in await endpoint.pods(revision)]:
         status = pod["status"]
         if any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions", ())):
             begun = (str(one["state"]["running"]["startedAt"]) for one in status["containerStatuses"])

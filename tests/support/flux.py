@@ -7,20 +7,21 @@ import json
 import os
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 from testbed.bed import Bed
 from testbed.binaries.catalogue import Tool
-from tests.support.operator_process import free_port
 from tests.support.programs import compiled
+from tests.support.servers import free_port, serving
+from tests.support.statuses import Conditions, conditions
 
 Object = dict[str, Any]
 
@@ -105,7 +106,8 @@ def controller(bed: Bed, tool: Tool, folder: Path) -> Iterator[Served]:
     bed.kubectl("apply", "-f", "-", input=found)
     words = [program, "--metrics-addr=0", f"--health-addr=127.0.0.1:{free_port()}", "--requeue-dependency=1s"]
     log = folder / f"{tool.name}.log"
-    with served(folder) as url, log.open("ab") as out:
+    files = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with serving(files) as url, log.open("ab") as out:
         environment = os.environ | {"RUNTIME_NAMESPACE": NAMESPACE}
         process = bed.popen(words, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         try:
@@ -116,22 +118,17 @@ def controller(bed: Bed, tool: Tool, folder: Path) -> Iterator[Served]:
             process.wait(30)
 
 
-@contextmanager
-def served(folder: Path) -> Iterator[str]:
-    """The files of a folder over HTTP, in the network of the test."""
-    handler = partial(_Quiet, directory=str(folder))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
+def look_again(bed: Bed, *what: str) -> None:
+    """Have Flux look at one of its objects at once, and wait until it has; `what` are its name and namespace for
+    kubectl."""
+    token = str(time.time_ns())
+    bed.kubectl("annotate", *what, "--overwrite", f"reconcile.fluxcd.io/requestedAt={token}")
+    bed.kubectl("wait", *what, f"--for=jsonpath={{.status.lastHandledReconcileAt}}={token}", "--timeout=60s")
 
 
-class _Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+def said_of(bed: Bed, *what: str) -> Conditions:
+    """The conditions of one of Flux's objects by type."""
+    return conditions(json.loads(bed.kubectl("get", *what, "--output=json")))
 
 
 def _now() -> str:

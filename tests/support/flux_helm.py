@@ -1,13 +1,13 @@
 """HelmReleases for Flux's helm-controller, of charts that are folders of this machine."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.support.flux import Served
+from tests.support.flux import Served, look_again, said_of
+from tests.support.statuses import Conditions
 
 Object = dict[str, Any]
 
@@ -43,22 +43,18 @@ class Release:
         source = ("helmchart", name, self.namespace)
         self._served.says(source, f"{name}/{archive.name}", archive.read_bytes(), version)
 
-    def until(self, condition: str, seconds: int = 120) -> Object:
+    def until(self, condition: str, seconds: int = 120) -> Conditions:
         """Wait until a condition, such as `Ready=True`, is said of what is asked for now; all of them by type."""
         self._bed.kubectl("wait", *self._what, f"--for=condition={condition}", f"--timeout={seconds}s")
         return self.said()
 
-    def said(self) -> Object:
+    def said(self) -> Conditions:
         """Its conditions by type."""
-        found = json.loads(self._bed.kubectl("get", *self._what, "--output=json"))
-        return {one["type"]: one for one in found["status"]["conditions"]}
+        return said_of(self._bed, *self._what)
 
     def again(self) -> None:
         """Have Flux look at once, and wait until it has."""
-        token = str(time.time_ns())
-        self._bed.kubectl("annotate", *self._what, "--overwrite", f"reconcile.fluxcd.io/requestedAt={token}")
-        handled = f"--for=jsonpath={{.status.lastHandledReconcileAt}}={token}"
-        self._bed.kubectl("wait", *self._what, handled, "--timeout=60s")
+        look_again(self._bed, *self._what)
 
     def remove(self) -> None:
         """Have it uninstalled."""
