@@ -175,6 +175,23 @@ def test_helm_succeeds_when_the_stable_version_is_asked_for_again(bed: ClusterHa
     assert _ready(bed)["reason"] == "Promoted"
 
 
+@pytest.mark.slow
+def test_helm_3_waits_for_no_rollout_and_kubectl_behind_it_for_a_promoted_one(
+    bed: ClusterHandle, chart: Path, helm_3_program: Path
+) -> None:
+    """GitOps property 16. As the documentation has it: neither of them hears of a rollback."""
+    place = (f"--namespace={_NAMESPACE}", "--wait", "--timeout=60s")
+    upgrade = (str(helm_3_program), "upgrade", "model", str(chart), *place)
+    promoted = ("wait", "rollout/model", f"--namespace={_NAMESPACE}", "--for=condition=Ready")
+    bed.run([*upgrade, "--set=modelVersion=broken"])
+    bed.kubectl("wait", "rollout/model", f"--namespace={_NAMESPACE}", "--for=condition=Stalled", "--timeout=60s")
+    with pytest.raises(TestbedError, match="timed out waiting"):
+        bed.kubectl(*promoted, "--timeout=2s")
+    bed.run([*upgrade, "--set=modelVersion=first"])
+    bed.kubectl(*promoted, "--timeout=60s")
+    assert _ready(bed)["reason"] == "Promoted"
+
+
 def test_behind_a_service_pods_of_both_versions_get_their_label(bed: ClusterHandle, chart: Path) -> None:
     plain = _rollout()
     plain["metadata"]["name"] = "plain"

@@ -69,7 +69,8 @@ async def test_a_helm_release_is_ready_when_the_version_is_promoted_and_finds_no
     async with endpoint.load(RATE):
         delivered.version(2, driftDetection={"mode": "enabled"})
         await asyncio.to_thread(delivered.until, "Ready=True")
-        await endpoint.until(lambda found: serves(found, 2), 1)
+        (found,) = await endpoint.items("Rollout")
+        assert serves(found, 2), "it is ready before the version is promoted"
     before = await endpoint.until(lambda found: at_rest(found, 2))
     await asyncio.to_thread(delivered.again)
     (after,) = await endpoint.items("Rollout")

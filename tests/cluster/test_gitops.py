@@ -9,10 +9,11 @@ import pytest
 import yaml
 
 from testbed.bed import Bed
+from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle
 from tests.cluster.conftest import StartOperator
 from tests.support.applied import WAYS, Git, Way
-from tests.support.endpoint import Endpoint, at_rest, serves
+from tests.support.endpoint import NAME, Endpoint, at_rest, serves
 from tests.support.operator_process import Installation
 
 pytestmark = pytest.mark.cluster
@@ -40,6 +41,9 @@ async def test_after_a_whole_rollout_there_is_no_difference_to_git(
     assert found["metadata"]["labels"] == {"app.kubernetes.io/instance": "models"}
     (route,) = await endpoint.items("HTTPRoute")
     assert "app.kubernetes.io/instance" not in route["metadata"]["labels"]
+    await endpoint.patch("Rollout", NAME, {"spec": {"modelVersion": "by-hand"}})
+    with pytest.raises(TestbedError, match="ended with status 1"):
+        git.difference()
 
 
 @pytest.fixture
