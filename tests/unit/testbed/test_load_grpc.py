@@ -161,7 +161,7 @@ async def test_what_is_refused_or_late_is_the_routes() -> None:
         return b""
 
     async with listening(late) as url:
-        samples = await finished(url, 3, timeout=1.0)
+        samples = await finished(url, 3, timeout=3.0, most=3)
     told = {(one.error, one.blame, one.arm) for one in samples}
     assert told == {("DEADLINE_EXCEEDED", Blame.ROUTE, "candidate")}, "an arm that began an answer is known"
     assert {(one.error, one.blame) for one in await finished(url, 3)} == {("UNAVAILABLE", Blame.ROUTE)}
