@@ -57,7 +57,7 @@ async def _configuration() -> Configuration:
             config.load_incluster_config(found)
         else:
             await _follow(_kubeconfig(), found)
-    except (kubernetes_config.ConfigException, yaml.YAMLError, OSError) as failure:
+    except (kubernetes_config.ConfigException, yaml.YAMLError, OSError, RuntimeError) as failure:  # the last: no home
         raise ClusterError(
             f"there is no way to reach a cluster: {failure}; set KUBECONFIG, or run in a pod with a service account"
         ) from failure

@@ -2,10 +2,13 @@
 
 import asyncio
 import getpass
+import pwd
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from crossfade.adapters.kube_client import open_client
+from crossfade.ports import ClusterError
 from crossfade.watch.handlers import watch
 
 
@@ -27,3 +30,16 @@ async def test_it_starts_as_a_user_without_a_name(monkeypatch: pytest.MonkeyPatc
         group.create_task(watch(no_events, login, (), asyncio.Event(), stop))
         await asyncio.wait_for(asked.wait(), 10)
         stop.set()
+
+
+async def test_without_a_home_it_says_that_there_is_no_way_to_a_cluster(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where nobody sets HOME, a user without a name has none, and no kubeconfig in it."""
+
+    def nobody(user: int) -> str:
+        raise KeyError(f"getpwuid(): uid not found: {user}")
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    for name in ("HOME", "KUBECONFIG", "KUBERNETES_SERVICE_HOST"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ClusterError, match="there is no way to reach a cluster: Could not determine home directory"):
+        await open_client()
