@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +19,19 @@ def exclusive(path: Path, *, wait: bool = True) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)
         os.close(descriptor)
+
+
+def once(path: Path, make: Callable[[], None]) -> Path:
+    """Have `make` put something at `path`, whole and at once, unless it is there. Returns `path`.
+
+    Waits while another process makes it.
+    """
+    if not path.exists():
+        path.parent.mkdir(exist_ok=True)
+        with exclusive(path.with_name(f".{path.name}.lock")):
+            if not path.exists():
+                make()
+    return path
 
 
 def _acquire(path: Path, how: int) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from testbed import places
 from testbed.errors import TestbedError
-from testbed.locking import exclusive
+from testbed.locking import once
 from testbed.progress import Progress, silent
 
 _MIRROR = "http://deb.debian.org/debian"
@@ -56,12 +56,7 @@ def debian_root(name: str, progress: Progress = silent) -> DebianRoot:
     packages = [line for line in text.splitlines() if line and not line.startswith("#")]
     identity = hashlib.sha256("\n".join(packages).encode()).hexdigest()[:16]
     kept = places.cache() / "debs" / f"{name}-{identity}"
-    if not kept.is_dir():
-        kept.parent.mkdir(exist_ok=True)
-        with exclusive(kept.with_name(f".{kept.name}.lock")):
-            if not kept.is_dir():
-                _fetch(name, packages, kept, progress)
-    return DebianRoot(kept)
+    return DebianRoot(once(kept, lambda: _fetch(name, packages, kept, progress)))
 
 
 def _fetch(name: str, packages: list[str], kept: Path, progress: Progress) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from testbed import places
 from testbed.binaries.python_index import uv
 from testbed.errors import TestbedError
-from testbed.locking import exclusive
+from testbed.locking import once
 from testbed.progress import Progress, silent
 
 
@@ -26,12 +26,7 @@ def python_env(name: str, progress: Progress = silent) -> Path:
     if not lock.is_file():
         raise TestbedError(f"there is no list of packages {lock}; name one of the .txt files in that folder")
     kept = _folder(name, lock)
-    if not kept.is_dir():
-        kept.parent.mkdir(exist_ok=True)
-        with exclusive(kept.with_name(f".{kept.name}.lock")):
-            if not kept.is_dir():
-                _make(name, lock, kept, progress)
-    return kept
+    return once(kept, lambda: _make(name, lock, kept, progress))
 
 
 def existing_env(name: str) -> Path | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from testbed import places
 from testbed.errors import TestbedError
-from testbed.locking import exclusive
+from testbed.locking import once
 from testbed.progress import Progress, silent
 
 
@@ -19,12 +19,7 @@ def node_env(name: str, progress: Progress = silent) -> Path:
     lists = places.REPOSITORY / "testbed" / "envs" / name
     identity = hashlib.sha256((lists / "package-lock.json").read_bytes()).hexdigest()[:16]
     kept = places.cache() / "envs" / f"{name}-{identity}"
-    if not kept.is_dir():
-        kept.parent.mkdir(exist_ok=True)
-        with exclusive(kept.with_name(f".{kept.name}.lock")):
-            if not kept.is_dir():
-                _make(lists, kept, progress)
-    return kept
+    return once(kept, lambda: _make(lists, kept, progress))
 
 
 def _make(lists: Path, kept: Path, progress: Progress) -> None:

@@ -1,12 +1,13 @@
 """The Dockerfile's own base, or, where no registry can be asked, one put together from Debian's packages."""
 
+import hashlib
 import shutil
 import subprocess
 from pathlib import Path
 
 from testbed import places
 from testbed.errors import TestbedError
-from testbed.locking import exclusive
+from testbed.locking import once
 from tests.support.buildah import Buildah, BuildahError, program
 from tests.support.dockerfile import instructions
 
@@ -38,14 +39,15 @@ def base_image(buildah: Buildah, folder: Path) -> str:
 
 def _of_debian() -> Path:
     """The imitation's files, made once in half a minute."""
-    kept = places.cache() / "images" / f"{_SUITE}-python.tar"
-    kept.parent.mkdir(exist_ok=True)
-    with exclusive(kept.with_name(f".{kept.name}.lock")):
-        if not kept.is_file():
-            work = kept.with_suffix(".new.tar")
-            words = [program("mmdebstrap"), "--variant=minbase", f"--include={_PACKAGES}", _SUITE, str(work)]
-            made = subprocess.run(words, check=False, capture_output=True, text=True)
-            if made.returncode:
-                raise TestbedError(f"mmdebstrap makes no base: {made.stderr.strip()[-600:]}")
-            work.rename(kept)
-    return kept
+    identity = hashlib.sha256(_PACKAGES.encode()).hexdigest()[:16]
+    kept = places.cache() / "images" / f"{_SUITE}-{identity}.tar"
+    return once(kept, lambda: _make(kept))
+
+
+def _make(kept: Path) -> None:
+    work = kept.with_suffix(".new.tar")
+    words = [program("mmdebstrap"), "--variant=minbase", f"--include={_PACKAGES}", _SUITE, str(work)]
+    made = subprocess.run(words, check=False, capture_output=True, text=True)
+    if made.returncode:
+        raise TestbedError(f"mmdebstrap makes no base: {made.stderr.strip()[-600:]}")
+    work.rename(kept)
