@@ -20,6 +20,10 @@ from testbed.progress import Progress, silent
 from testbed.record import Record, clear, end, every, folder_of, lock_of, read, remove_stale
 from testbed.start import Wish, entering, start
 
+_NO_ENVOY = (
+    "a bed with a real node has no second gateway: its Envoy is a program of this machine, which the stand-in alone "
+    "runs as a pod; leave one of the two out"
+)
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?")
 
 
@@ -63,10 +67,12 @@ class Bed(ClusterHandle):
         """Start the bed `name`, or return it when it runs already. Takes about ten seconds once programs are cached.
 
         With `envoy` it has a second gateway, as by `start_envoy`. With `real_node` the kubelet, containerd, runc and
-        kube-proxy run its pods, from images that `add_images` brings; only root can have that. `scrape_seconds` is
-        Prometheus's interval. A `tied` bed ends when the calling process ends, however that is, or drops the handle.
-        Raises TestbedError.
+        kube-proxy run its pods, from images that `add_images` brings: only root can have that, with the newest
+        control plane and without a second gateway. `scrape_seconds` is Prometheus's interval. A `tied` bed ends when
+        the calling process ends, however that is, or drops the handle. Raises TestbedError.
         """
+        if real_node and envoy:
+            raise TestbedError(_NO_ENVOY)
         bed = cls._up(Wish(name, mlflow, scrape_seconds, kubernetes, real_node), tied, progress)
         if envoy:
             bed.start_envoy(progress)
@@ -110,6 +116,8 @@ class Bed(ClusterHandle):
 
         Takes about fifteen seconds once the programs are cached. Raises TestbedError.
         """
+        if self._packages is not None:
+            raise TestbedError(_NO_ENVOY)
         envoy.fetch(progress)
         with exclusive(lock_of(self.dir)):
             record = read(self.dir)
@@ -200,8 +208,9 @@ def _as_wished(record: Record, wish: Wish) -> Record:
     again = f"end it with `python -m testbed down --name {record.name}` and start it anew"
     if wish.mlflow and record.mlflow is None:
         raise TestbedError(f"the bed {record.name} runs without MLflow; {again} with --mlflow")
-    if wish.real_node and record.packages is None:
-        raise TestbedError(f"the bed {record.name} has the stand-in for a node; {again} with a real one")
+    if wish.real_node != (record.packages is not None):
+        found = "the stand-in for a node" if wish.real_node else "a real node"
+        raise TestbedError(f"the bed {record.name} has {found}; {again} with the other one")
     if record.kubernetes != wish.kubernetes:
         raise TestbedError(
             f"the bed {record.name} runs the {record.kubernetes} Kubernetes; "

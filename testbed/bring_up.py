@@ -75,7 +75,7 @@ class BringUp:
         self._supervisor.start(real_node.kube_proxy(self._plan, root, self._layout))
         self._supervisor.start(real_node.containerd(root, self._layout))
         await listens_at(Path(SOCKET), _SECONDS)
-        images.add_sandbox(root, self._layout)
+        images.add_sandbox(root, self._layout, _SECONDS)
         self._tell("containerd ready")
         self._supervisor.start(real_node.kubelet(self._plan, self._layout))
         await cluster.wait("/api/v1/nodes", node.NODE, takes_pods, _SECONDS)

@@ -49,7 +49,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse to choose a version for a cluster that is there, or that `kind` makes."""
-    if config.getoption("--kubernetes") != Kubernetes.NEWEST and config.getoption("--cluster") != "testbed":
+    if control_plane(config) is not Kubernetes.NEWEST and config.getoption("--cluster") != "testbed":
         raise pytest.UsageError("--kubernetes chooses the testbed's control plane; leave it or --cluster out")
 
 
@@ -77,12 +77,15 @@ def bed(request: pytest.FixtureRequest) -> Iterator[ClusterHandle]:
         with current_cluster() as cluster:
             yield cluster
     elif choice == "kind":
-        with kind_cluster(_teller(request)) as cluster:
+        with kind_cluster(teller(request.config)) as cluster:
             yield cluster
     else:
         running = _session_bed(request)
-        yield running
-        running.down()
+        try:
+            running.enter()
+            yield running
+        finally:
+            running.down()
 
 
 @pytest.fixture(scope="session")
@@ -101,7 +104,7 @@ def mlserver_image(bed: ClusterHandle) -> str:
 
 def _session_bed(request: pytest.FixtureRequest) -> Bed:
     wanted = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
-    progress = _teller(request)
+    progress = teller(request.config)
     if "mlserver_image" in wanted:
         python_env("mlserver", progress)  # now: from inside the bed's network no package can be fetched
     if "oci" in wanted:
@@ -116,10 +119,8 @@ def _session_bed(request: pytest.FixtureRequest) -> Bed:
             node_env("azurite", progress)
     if any(map(_is_for_envoy, request.session.items)):
         envoy.fetch(progress)
-    name, kubernetes = f"pytest-{os.getpid()}", Kubernetes(request.config.getoption("--kubernetes"))
-    running = Bed.up(name, mlflow="mlflow_url" in wanted, kubernetes=kubernetes, tied=True, progress=progress)
-    running.enter()
-    return running
+    name, kubernetes = f"pytest-{os.getpid()}", control_plane(request.config)
+    return Bed.up(name, mlflow="mlflow_url" in wanted, kubernetes=kubernetes, tied=True, progress=progress)
 
 
 def _compile(tool: Tool, progress: Progress) -> None:
@@ -136,8 +137,14 @@ def _is_for_envoy(item: pytest.Item) -> bool:
     return parameters is not None and parameters.params.get("gateway") == "envoy"
 
 
-def _teller(request: pytest.FixtureRequest) -> Progress:
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+def control_plane(config: pytest.Config) -> Kubernetes:
+    """Which one beds of this session have."""
+    return Kubernetes(config.getoption("--kubernetes"))
+
+
+def teller(config: pytest.Config) -> Progress:
+    """Tells the session's user of progress, between the names of tests."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
 
     def tell(line: str) -> None:
         if reporter is not None:

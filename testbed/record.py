@@ -19,8 +19,7 @@ from testbed.process import kill, start_time
 class Record:
     """One bed. `pid` and `started` (clock ticks since boot) are its first process's, seen from outside;
     `keeper` is the parent of that process, 0 when it is out of sight. `packages` is the folder of what a real node
-    runs, None for a stand-in. `kubernetes` is a value of
-    Kubernetes."""
+    runs, None for a stand-in. `kubernetes` is a value of Kubernetes."""
 
     name: str
     dir: str
@@ -82,10 +81,15 @@ def halt(folder: Path) -> None:
         kill(record.pid, record.started, record.keeper)
 
 
-def clear(folder: Path) -> None:
-    """End what lives in `folder` and remove it; the caller holds its lock."""
+def stop(folder: Path) -> None:
+    """The same, and remove the control groups that it had; the caller holds its lock."""
     halt(folder)
-    cgroups.remove(cgroups.name_of(folder.name))
+    cgroups.remove(cgroups.name_of(folder))
+
+
+def clear(folder: Path) -> None:
+    """The same, and remove the files."""
+    stop(folder)
     if folder.exists():
         shutil.rmtree(folder)
 

@@ -19,7 +19,7 @@ from testbed.leash import CallerEnd
 from testbed.node import needs
 from testbed.process import parent, start_time
 from testbed.progress import Progress
-from testbed.record import Record, clear, halt
+from testbed.record import Record, clear, stop
 from testbed.unshare import namespace_command
 
 _CLIENTS = ("kubectl", "helm")
@@ -53,7 +53,7 @@ def start(wish: Wish, folder: Path, progress: Progress) -> tuple[Record, CallerE
         leash = _spawn(layout)
         record = _grow(wish, layout, leash, plan, progress)
     except TestbedError as failure:
-        halt(folder)  # but keep the logs; the next start removes them
+        stop(folder)  # but keep the logs; the next start removes them
         raise TestbedError(f"{failure} (logs: {folder})") from failure
     except BaseException:
         clear(folder)
@@ -63,12 +63,12 @@ def start(wish: Wish, folder: Path, progress: Progress) -> tuple[Record, CallerE
 
 def _plan(wish: Wish, progress: Progress) -> Plan:
     """All that the wish needs is here afterwards."""
+    node = needs.fetch(wish.kubernetes, progress) if wish.real_node else None
     tools = tools_for(wish.kubernetes)
     programs = {program: words for tool in tools for program, words in locate(tool, progress).items()}
     environment = str(python_env("mlflow", progress)) if wish.mlflow else None
-    if not wish.real_node:
+    if node is None:
         return Plan(programs, environment, wish.scrape_seconds)
-    node = needs.fetch(progress)
     return Plan(programs | dict(node.kubernetes), environment, wish.scrape_seconds, str(node.packages.folder))
 
 

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 _CAP_SYS_ADMIN = 21
+_STATUS = Path("/proc/self/status")
 
 
 def namespace_command() -> list[str]:
@@ -12,14 +13,14 @@ def namespace_command() -> list[str]:
     The program becomes process 1 of its PID namespace and dies when the command dies.
     """
     command = ["unshare", "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc"]
-    if not _may_administer():
+    if not may_administer():
         command += ["--user", "--map-root-user"]
     return [*command, "--propagation", "private", "--"]
 
 
-def _may_administer() -> bool:
+def may_administer() -> bool:
     """Whether this process is root in deed: a container's root mostly is not."""
-    for line in Path("/proc/self/status").read_text().splitlines():
+    for line in _STATUS.read_text().splitlines():
         if line.startswith("CapEff:"):
             return os.geteuid() == 0 and bool(int(line.split()[1], 16) >> _CAP_SYS_ADMIN & 1)
     return False

@@ -1,6 +1,7 @@
 """A bed's own place among the machine's control groups, below which its pods are."""
 
 import errno
+import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -24,9 +25,10 @@ def check() -> None:
         )
 
 
-def name_of(bed: str) -> str:
-    """What the group of a bed is called in every hierarchy."""
-    return f"crossfade-{os.getuid()}-{bed}"
+def name_of(folder: Path) -> str:
+    """What the group of the bed in `folder` is called in every hierarchy: those are the machine's, whose beds may have
+    one name in two places."""
+    return f"crossfade-{folder.name}-{hashlib.sha256(bytes(folder)).hexdigest()[:8]}"
 
 
 def create(name: str) -> None:

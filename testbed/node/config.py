@@ -87,7 +87,7 @@ def write_kubelet(layout: Layout) -> Path:
         "kind": "KubeletConfiguration",
         "failCgroupV1": False,
         "cgroupDriver": "cgroupfs",
-        "cgroupRoot": f"/{cgroups.name_of(layout.folder.name)}",
+        "cgroupRoot": f"/{cgroups.name_of(layout.folder)}",
         "enforceNodeAllocatable": [],
         "containerRuntimeEndpoint": f"unix://{SOCKET}",
         "authentication": {

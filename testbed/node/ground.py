@@ -13,9 +13,9 @@ from testbed.errors import TestbedError
 from testbed.layout import Layout
 from testbed.node import cgroups
 
-_COVERED = (Path("/run"), Path("/var/lib"), Path("/var/log"))
+COVERED = (Path("/run"), Path("/var/lib"), Path("/var/log"))
 """Where the kubelet, containerd and network plugins write, whatever they are told."""
-_SETTINGS = (
+SETTINGS = (
     *("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops"),
     *("kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes"),
 )
@@ -24,11 +24,11 @@ _SETTINGS = (
 
 def prepare(layout: Layout) -> None:
     """Make it. Raises TestbedError."""
-    cgroups.create(cgroups.name_of(layout.folder.name))
-    for place in _COVERED:
+    cgroups.create(cgroups.name_of(layout.folder))
+    for place in COVERED:
         _cover(place, (layout.folder, places.REPOSITORY, places.cache(), Path(sys.prefix), Path(sys.base_prefix)))
     layout.node.mkdir()
-    for setting in _SETTINGS:
+    for setting in SETTINGS:
         stands_for = Path("/proc/sys", setting)
         decoy = layout.node / stands_for.name
         decoy.write_text(stands_for.read_text())

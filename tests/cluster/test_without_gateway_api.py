@@ -11,6 +11,7 @@ import pytest
 
 from testbed import gateway_api
 from testbed.bed import Bed
+from testbed.pytest_plugin import control_plane
 from tests.support import objects
 from tests.support.installation import install
 from tests.support.operator_process import Installation, OperatorProcess
@@ -24,9 +25,9 @@ _SECONDS = 60.0
 
 
 @pytest.fixture
-def bare() -> Iterator[Bed]:
+def bare(pytestconfig: pytest.Config) -> Iterator[Bed]:
     """A bed whose API server has never heard of the Gateway API."""
-    bed = Bed.up(f"bare-{os.getpid()}", tied=True)
+    bed = Bed.up(f"bare-{os.getpid()}", kubernetes=control_plane(pytestconfig), tied=True)
     try:
         bed.kubectl("delete", "-f", str(_DEFINITIONS), "--timeout=60s")
         yield bed

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from testbed.errors import TestbedError
+from testbed.unshare import may_administer
 from tests.support.base_image import base_image
 from tests.support.buildah import Buildah, program
 
@@ -23,6 +24,8 @@ exec chroot --userspec=65532:65532 "$0" /usr/bin/env -i PATH=/opt/crossfade/bin 
 
 @pytest.fixture(scope="module")
 def buildah(tmp_path_factory: pytest.TempPathFactory) -> Buildah:
+    if not may_administer():
+        pytest.skip("an image is built and mounted here as root alone")
     try:
         program("buildah")
     except TestbedError as failure:

@@ -14,9 +14,10 @@ from testbed.bed import Bed
 from testbed.cluster import ClusterClient
 from testbed.errors import TestbedError
 from testbed.node import needs
-from testbed.progress import Progress
+from testbed.pytest_plugin import control_plane, teller
 from tests.node.store import Store, keeping
 from tests.support import node_images
+from tests.support.buildah import BuildahError
 from tests.support.dockerfile import ROOT
 from tests.support.endpoint import Endpoint
 from tests.support.installation import administrator, new_namespace
@@ -24,21 +25,22 @@ from tests.support.operator_process import Installation
 
 NAMESPACE = "crossfade-system"
 _FOLDER = pytest.StashKey[Path]()
-_MADE = pytest.StashKey["list[Path] | TestbedError"]()
+_MADE = pytest.StashKey["list[Path] | TestbedError | BuildahError"]()
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Fetch programs and build images now: from inside a bed's network no package can be fetched."""
     wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-    if "able" not in wanted or session.config.option.collectonly:
+    config = session.config
+    if "able" not in wanted or config.option.collectonly or config.getoption("--cluster") != "testbed":
         return
-    folder = session.config.stash[_FOLDER] = Path(tempfile.mkdtemp(prefix="crossfade-images-"))
-    progress = _teller(session.config)
+    folder = config.stash[_FOLDER] = Path(tempfile.mkdtemp(prefix="crossfade-images-"))
+    progress = teller(config)
     try:
-        needs.fetch(progress)
-        session.config.stash[_MADE] = node_images.build(folder, progress)
-    except TestbedError as failure:
-        session.config.stash[_MADE] = failure
+        needs.fetch(control_plane(config), progress)
+        config.stash[_MADE] = node_images.build(folder, progress)
+    except (TestbedError, BuildahError) as failure:
+        config.stash[_MADE] = failure
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -49,22 +51,27 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def able(pytestconfig: pytest.Config) -> list[Path]:
-    """The archives of images, where there can be a real node. Skips with the reason why there can be none."""
+    """The archives of images, where there can be a real node. Skips with the reason why there can be none, and fails
+    with buildah's words where it was let build and could not."""
     found = pytestconfig.stash[_MADE]
     if isinstance(found, TestbedError):
         pytest.skip(str(found))
+    if isinstance(found, BuildahError):
+        pytest.fail(str(found), pytrace=False)
     return found
 
 
 @pytest.fixture(scope="session")
 def node(pytestconfig: pytest.Config, able: list[Path]) -> Iterator[Bed]:
     """The bed, in whose network the test's process is from now on."""
-    running = Bed.up(f"pytest-{os.getpid()}-node", real_node=True, tied=True, progress=_teller(pytestconfig))
-    for archive in able:
-        running.add_images(archive)
-    running.enter()
-    yield running
-    running.down()
+    running = Bed.up(f"pytest-{os.getpid()}-node", real_node=True, tied=True, progress=teller(pytestconfig))
+    try:
+        for archive in able:
+            running.add_images(archive)
+        running.enter()
+        yield running
+    finally:
+        running.down()
 
 
 @pytest.fixture(scope="session")
@@ -109,13 +116,3 @@ async def endpoint(node: Bed, admin: ClusterClient, configured: None, tmp_path: 
 
 def _waiting() -> list[str]:
     return ["--namespace", NAMESPACE, "--wait", "--timeout", "120s"]
-
-
-def _teller(config: pytest.Config) -> Progress:
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-
-    def tell(line: str) -> None:
-        if reporter is not None:
-            reporter.write_line(f"testbed: {line}")
-
-    return tell
