@@ -39,9 +39,12 @@ class DebianRoot:
 
     def environment(self) -> Mapping[str, str]:
         """What these programs need to find each other and their libraries."""
-        libraries = [str(path) for place in ("usr/lib", "lib") for path in self.folder.glob(f"{place}/*-linux-gnu")]
         path = f"{self._search()}:{os.environ.get('PATH', os.defpath)}"
-        return {"PATH": path, "LD_LIBRARY_PATH": ":".join(libraries)}
+        return {"PATH": path, "LD_LIBRARY_PATH": ":".join(self.libraries())}
+
+    def libraries(self) -> list[str]:
+        """The folders of their libraries."""
+        return [str(path) for place in ("usr/lib", "lib") for path in self.folder.glob(f"{place}/*-linux-gnu")]
 
     def _search(self) -> str:
         return ":".join(str(self.folder / place) for place in _PROGRAMS)

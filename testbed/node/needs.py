@@ -68,7 +68,7 @@ def check_packages(packages: DebianRoot, progress: Progress) -> None:
         said = _said([packages.program(name), "--version"], environment)
         if said.returncode:
             raise TestbedError(f"a real node needs {name}, which says: {said.stdout.strip()}")
-        told.append(said.stdout.partition("\n")[0])
+        told.append(said.stdout.partition("\n")[0].strip())
     progress(f"real node: {', '.join(told)}")
     rules = _said([packages.program("nft"), "list", "tables"], environment)
     if rules.returncode:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from testbed.binaries.debian_root import debian_root
+from testbed.binaries.debian_root import DebianRoot, debian_root
 from tests.support.dockerfile import ARCHITECTURES, ROOT
 
 _CERTIFICATES = Path("/etc/ssl/certs")
+_WITH_LIBRARIES = 'mount --bind "$0" /etc/ld.so.cache && exec "$@"'
+"""In mounts of its own. For each RUN buildah starts itself anew without its environment, LD_LIBRARY_PATH included."""
 
 
 class BuildahError(Exception):
@@ -37,7 +39,9 @@ class Buildah:
         command = [program("buildah"), *places, "--storage-driver", "vfs", *configuration, *words]
         environment = dict(os.environ)
         if not shutil.which("buildah"):
-            environment |= debian_root("buildah").environment()
+            packages = debian_root("buildah")
+            command = ["unshare", "--mount", "sh", "-c", _WITH_LIBRARIES, str(self._found(packages)), *command]
+            environment |= packages.environment()
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             raise BuildahError(
@@ -77,6 +81,15 @@ class Buildah:
         """The image by its name as `docker save` writes it."""
         path = self.folder / f"{re.sub(r'[^a-z0-9]+', '-', image)}.tar"
         self.run("push", "--quiet", f"--signature-policy={self.policy}", image, f"docker-archive:{path}:{image}")
+        return path
+
+    def _found(self, packages: DebianRoot) -> Path:
+        """Where this machine's libraries are, and those of the packages: what /etc/ld.so.cache says, and more."""
+        path = self.folder / "ld.so.cache"
+        if not path.exists():
+            ldconfig = shutil.which("ldconfig", path=f"/sbin:/usr/sbin:{os.defpath}") or "ldconfig"
+            self.folder.mkdir(parents=True, exist_ok=True)
+            subprocess.run([ldconfig, "-X", "-C", str(path), *packages.libraries()], check=True, capture_output=True)
         return path
 
     def _written(self, name: str, content: str) -> Path:

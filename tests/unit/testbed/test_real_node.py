@@ -93,7 +93,7 @@ def test_versions_that_nothing_pins_are_told(tmp_path: Path) -> None:
     folder, told = tmp_path / "usr" / "bin", list[str]()
     folder.mkdir(parents=True)
     for name in ("containerd", "runc", "nft"):
-        program(folder / name, f"{name} 1.2.3")
+        program(folder / name, f"{name} 1.2.3 ")
     needs.check_packages(DebianRoot(tmp_path), told.append)
     assert told == ["real node: containerd 1.2.3, runc 1.2.3"]
 
