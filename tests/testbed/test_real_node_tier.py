@@ -9,6 +9,8 @@ import pytest
 
 from testbed.places import REPOSITORY
 
+pytestmark = pytest.mark.slow
+
 _PLANTED = """
 from testbed.node import needs
 from tests.support import node_images
