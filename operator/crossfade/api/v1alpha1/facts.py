@@ -59,8 +59,8 @@ class Sourced(ApiModel):
 
     origin: Origin
     """Who said so; of the fields in `declared` the spec did."""
-    declared: Lines = Field(default_factory=list)
-    """The fields of this group that the spec says, and that `origin` does not say."""
+    declared: Lines | None = None
+    """The fields of this group that the spec says and `origin` does not, where there are such."""
 
 
 class Dataset(ApiModel):
