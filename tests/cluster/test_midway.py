@@ -46,7 +46,10 @@ def behind_both(endpoint: Endpoint) -> objects.Object:
 async def test_behind_two_gateways_each_step_waits_for_both(
     endpoint: Endpoint, start_operator: StartOperator, bed: Bed
 ) -> None:
-    """The controller of one is away for a while: it says nothing of the route, and its proxy keeps the old weights."""
+    """The controller of one is away for a while: it says nothing of the route, and its proxy keeps the old weights.
+
+    Case S27.
+    """
     start_operator(endpoint.namespace)
     await endpoint.model(1)
     await endpoint.model(2)
@@ -78,7 +81,7 @@ async def test_behind_two_gateways_each_step_waits_for_both(
 async def test_while_stable_could_not_take_everything_back_nothing_goes_forward(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:
-    """A pod of stable dies in the middle. The rollout holds until there is a new one, and then goes on."""
+    """A pod of stable dies in the middle. The rollout holds until there is a new one, and then goes on. Case S06."""
     start_operator(endpoint.namespace)
     await endpoint.model(1, loadSeconds=15)  # longer than the stage
     await endpoint.model(2)
