@@ -1,7 +1,7 @@
-"""How many requests all tests with a Rollout sent through it, how, and which of them no model answered.
+"""How many requests all tests with a Rollout sent through it, how, and which of them the route failed.
 
 Each session of pytest writes its sum down; `python -m tests.support.tally` adds them up after all of them, and fails
-when there were too few requests or the route failed one.
+when there were too few requests, the route failed one, or our own side could not send one.
 """
 
 import json
@@ -42,13 +42,18 @@ class Tally:
     def __init__(self) -> None:
         self._sent: dict[str, Counter[str]] = {}
         self._failed: dict[str, Counter[str]] = {}
+        self._unsent: dict[str, Counter[str]] = {}
 
     def add(self, gateway: str, test: str, loads: Sequence[tuple[str, LoadGenerator]]) -> None:
         """One more test's."""
-        sent, failed = self._sent.setdefault(gateway, Counter()), self._failed.setdefault(gateway, Counter())
+        sent, failed, unsent = (
+            counts.setdefault(gateway, Counter()) for counts in (self._sent, self._failed, self._unsent)
+        )
         for how, load in loads:
-            sent[how] += len(load.samples)
-            failed[test] += sum(one.blame not in (None, Blame.MODEL) for one in load.samples)
+            blames = Counter(one.blame for one in load.samples)
+            sent[how] += blames.total() - blames[Blame.GENERATOR]
+            failed[test] += blames[Blame.ROUTE]
+            unsent[test] += blames[Blame.GENERATOR]
 
     def lines(self) -> Iterator[str]:
         """For people, one a gateway, and one a test that lost something."""
@@ -63,7 +68,7 @@ class Tally:
         """Write it down for the sum of all sessions."""
         if any(sent.total() for sent in self._sent.values()):
             _FOLDER.mkdir(exist_ok=True)
-            content = json.dumps({"sent": self._sent, "failed": self._failed})
+            content = json.dumps({"sent": self._sent, "failed": self._failed, "unsent": self._unsent})
             (_FOLDER / f"{os.getpid()}.json").write_text(content)
 
     @classmethod
@@ -72,8 +77,8 @@ class Tally:
         whole = cls()
         for file in sorted(_FOLDER.glob("*.json")):
             found = json.loads(file.read_text())
-            for mine, theirs in ((whole._sent, found["sent"]), (whole._failed, found["failed"])):
-                for gateway, counts in theirs.items():
+            for what, mine in (("sent", whole._sent), ("failed", whole._failed), ("unsent", whole._unsent)):
+                for gateway, counts in found[what].items():
                     mine.setdefault(gateway, Counter()).update(counts)
         return whole
 
@@ -89,6 +94,9 @@ class Tally:
         for gateway, failed in sorted(self._failed.items()):
             lost = {test: n for test, n in failed.items() if n and test.partition("[")[0] not in TAKES_PODS_AWAY}
             yield from (f"{gateway}: the route failed {n:,} in {test}" for test, n in sorted(lost.items()))
+        for gateway, unsent in sorted(self._unsent.items()):
+            own = f"{gateway}: our own load, not the route, failed"
+            yield from (f"{own} {n:,} in {test}" for test, n in sorted((+unsent).items()))
 
 
 if __name__ == "__main__":

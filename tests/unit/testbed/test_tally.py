@@ -8,7 +8,7 @@ import pytest
 
 from testbed.load import LoadGenerator
 from testbed.load.verdict import Blame
-from tests.support.tally import LEAST, LEAST_OF_EACH, Tally
+from tests.support.tally import LEAST, LEAST_OF_EACH, TAKES_PODS_AWAY, Tally
 
 
 @dataclass
@@ -55,6 +55,26 @@ def test_one_request_that_the_route_failed_is_one_too_many(monkeypatch: pytest.M
     monkeypatch.setattr("os.getpid", lambda: 2)
     written("traefik", "test_b", load(LEAST))
     assert list(Tally.of_all().objections()) == ["envoy: the route failed 1 in test_a[x]"]
+
+
+def test_what_our_own_load_could_not_send_is_told_apart_and_counts_as_nothing_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written("envoy", "test_a[x]", load(LEAST_OF_EACH - 1, Blame.GENERATOR))
+    monkeypatch.setattr("os.getpid", lambda: 2)
+    written("traefik", "test_b", load(LEAST))
+    assert list(Tally.of_all().objections()) == [
+        f"{LEAST_OF_EACH - 1:,} requests through envoy are fewer than {LEAST_OF_EACH:,}: they show nothing of it",
+        "envoy: our own load, not the route, failed 1 in test_a[x]",
+    ]
+
+
+def test_no_test_is_allowed_a_load_that_cannot_send(monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = min(TAKES_PODS_AWAY)
+    written("envoy", allowed, load(LEAST, Blame.GENERATOR))
+    monkeypatch.setattr("os.getpid", lambda: 2)
+    written("traefik", allowed, load(LEAST, Blame.ROUTE))
+    assert list(Tally.of_all().objections()) == [f"envoy: our own load, not the route, failed 1 in {allowed}"]
 
 
 def test_hardly_any_requests_show_nothing() -> None:
