@@ -23,7 +23,7 @@ from tests.support.endpoint import (
     started,
     weights,
 )
-from tests.support.gateways import ENVOY, TRAEFIK
+from tests.support.gateways import ENVOY, TRAEFIK, on_both_gateways
 from tests.support.operator_process import OperatorProcess
 from tests.support.statuses import conditions
 
@@ -78,6 +78,7 @@ async def test_behind_two_gateways_each_step_waits_for_both(
 
 
 @pytest.mark.slow
+@on_both_gateways
 async def test_while_stable_could_not_take_everything_back_nothing_goes_forward(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:
@@ -106,6 +107,7 @@ async def test_while_stable_could_not_take_everything_back_nothing_goes_forward(
 
 
 @pytest.mark.slow
+@on_both_gateways
 async def test_another_number_of_pods_in_the_middle_is_had_by_both_and_ends_nothing(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:
