@@ -17,7 +17,7 @@ kind: .venv/ready  ## the same on a kind cluster, where there is a Docker engine
 test: check  ## all tiers, but for what `test-long` has; the longer ones in parts side by side, those with a cluster on a testbed of their own
 	@rm -rf .tally
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=7 image simulation $(PARTS)
-	$(BIN)/python -m tests.support.tally
+	$(BIN)/python -m tests.support.tally test
 
 # Tests mostly wait for scrapes, drains and deadlines: four testbeds keep two cores busy. What no list names is `beside`,
 # which needs none, for contracts and `faults` for clusters.
@@ -61,7 +61,7 @@ test-long: .venv/ready  ## rollouts killed and reordered everywhere, every state
 	@rm -rf .tally
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=4 image node $(PARTS) ARGS="-m slow"
 	@$(MAKE) --no-print-directory test-oldest
-	$(BIN)/python -m tests.support.tally
+	$(BIN)/python -m tests.support.tally test-long
 
 check: .venv/ready  ## what to run all the time: linters, types, contracts between rooms, fast tests
 	$(BIN)/ruff check -q .

@@ -72,10 +72,10 @@ class GrpcClient:
         call = method(body, timeout=self._timeout, metadata=self._metadata)
         last = await _last_message(call)
         initial, trailing = _headers(await call.initial_metadata()), _headers(await call.trailing_metadata())
-        code = await call.code()
+        code, said = await call.code(), await call.details()
         error = None if code is grpc.StatusCode.OK else code.name
         arm = arm_of(initial | trailing) or oip.model_version(last)
-        return Answer(int(code.value[0]), arm, blame_for_code(code, trailing), error)
+        return Answer(int(code.value[0]), arm, blame_for_code(code, trailing, said or ""), error)
 
 
 async def _last_message(call: aio.UnaryStreamCall[bytes, bytes]) -> bytes:

@@ -11,12 +11,15 @@ model server counts against the route:
 
 Over gRPC the same header must be in the trailers, which come with the status: a status is also made up by the client's
 own library when a connection breaks, whoever began the answer. MLServer's errors carry nothing, and so are the route's.
+What our side has run out of is known by the words with which the library says that it could not connect; a gateway that
+has run out of the same uses others.
 """
 
 from __future__ import annotations
 
 import errno
 import json
+import os
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -32,6 +35,8 @@ MODEL_HEADER = "x-model-version"
 _UVICORN = "uvicorn"
 
 _OUR_OWN = frozenset({errno.EMFILE, errno.ENFILE, errno.EADDRNOTAVAIL, errno.ENOBUFS, errno.ENOMEM})
+_OUR_OWN_WORDS = tuple(f": {os.strerror(number)}" for number in sorted(_OUR_OWN))
+_NOT_CONNECTED = "failed to connect to all addresses"
 
 
 class Blame(StrEnum):
@@ -64,10 +69,12 @@ def blame_for_status(status: int, headers: Mapping[str, str]) -> Blame | None:
     return Blame.MODEL if MODEL_HEADER in headers or headers.get("server") == _UVICORN else Blame.ROUTE
 
 
-def blame_for_code(code: grpc.StatusCode, trailers: Mapping[str, str]) -> Blame | None:
-    """Who failed a gRPC call that ended with this code; None for OK."""
+def blame_for_code(code: grpc.StatusCode, trailers: Mapping[str, str], said: str) -> Blame | None:
+    """Who failed a gRPC call that ended with this code and these words; None for OK."""
     if code.name == "OK":
         return None
+    if said.startswith(_NOT_CONNECTED) and any(words in said for words in _OUR_OWN_WORDS):
+        return Blame.GENERATOR
     return Blame.MODEL if MODEL_HEADER in trailers else Blame.ROUTE
 
 

@@ -66,7 +66,10 @@ class Application:
 async def test_argo_cd_finds_no_difference_in_whole_rollouts(
     endpoint: Endpoint, start_operator: StartOperator, bed: Bed, tmp_path: Path, way: Way, argo_cd: ArgoCD
 ) -> None:
-    """GitOps properties 3 and 16: of no kind, in no step of a promotion, a rollback, and one that takes over."""
+    """GitOps properties 3 and 16: of no kind, in no step of a promotion, a rollback, and one that takes over.
+
+    Case E6.
+    """
     start_operator(endpoint.namespace)
     git = Git(bed, tmp_path, endpoint, way)
     for kind in ("MetricTemplate", "ModelRegistry", "ModelSource"):
@@ -95,7 +98,7 @@ async def test_argo_cd_finds_no_difference_in_whole_rollouts(
 async def test_the_weights_of_an_adopted_route_are_ignored_as_the_documentation_has_it(
     endpoint: Endpoint, start_operator: StartOperator, bed: Bed, argo_cd: ArgoCD
 ) -> None:
-    """GitOps property 4: in the middle of a rollout, and they are seen where nothing is ignored."""
+    """Case E6. GitOps property 4: in the middle of a rollout, and they are seen where nothing is ignored."""
     (expression,) = re.findall(r"`jqPathExpressions: \['(.*?)'\]`", ADOPTED_ROUTES.read_text())
     ignored = {"group": "gateway.networking.k8s.io", "kind": "HTTPRoute", "jqPathExpressions": [expression]}
     git = adopted.Git(bed, endpoint)

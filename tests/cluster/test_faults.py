@@ -244,7 +244,7 @@ async def test_the_record_of_an_evicted_pod_speaks_against_nobody(serving: Endpo
 @pytest.mark.slow
 @on_both_gateways
 async def test_deleting_a_rollout_mid_way_leaves_the_stable_version_serving(serving: Endpoint) -> None:
-    """GitOps property 13."""
+    """Cases F3 and S24. GitOps property 13."""
     await serving.model(2)
     stable = stable_of(await current(serving))
     async with split(serving, seconds=600):

@@ -23,7 +23,7 @@ from tests.support.endpoint import (
     started,
     weights,
 )
-from tests.support.gateways import ENVOY, TRAEFIK
+from tests.support.gateways import ENVOY, TRAEFIK, on_both_gateways
 from tests.support.operator_process import OperatorProcess
 from tests.support.statuses import conditions
 
@@ -46,7 +46,10 @@ def behind_both(endpoint: Endpoint) -> objects.Object:
 async def test_behind_two_gateways_each_step_waits_for_both(
     endpoint: Endpoint, start_operator: StartOperator, bed: Bed
 ) -> None:
-    """The controller of one is away for a while: it says nothing of the route, and its proxy keeps the old weights."""
+    """The controller of one is away for a while: it says nothing of the route, and its proxy keeps the old weights.
+
+    Case S27.
+    """
     start_operator(endpoint.namespace)
     await endpoint.model(1)
     await endpoint.model(2)
@@ -75,10 +78,11 @@ async def test_behind_two_gateways_each_step_waits_for_both(
 
 
 @pytest.mark.slow
+@on_both_gateways
 async def test_while_stable_could_not_take_everything_back_nothing_goes_forward(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:
-    """A pod of stable dies in the middle. The rollout holds until there is a new one, and then goes on."""
+    """A pod of stable dies in the middle. The rollout holds until there is a new one, and then goes on. Case S06."""
     start_operator(endpoint.namespace)
     await endpoint.model(1, loadSeconds=15)  # longer than the stage
     await endpoint.model(2)
@@ -103,6 +107,7 @@ async def test_while_stable_could_not_take_everything_back_nothing_goes_forward(
 
 
 @pytest.mark.slow
+@on_both_gateways
 async def test_another_number_of_pods_in_the_middle_is_had_by_both_and_ends_nothing(
     endpoint: Endpoint, start_operator: StartOperator
 ) -> None:

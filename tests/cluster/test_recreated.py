@@ -124,7 +124,7 @@ async def test_under_delete_all_goes_with_it_and_until_then_everybody_is_answere
     await asyncio.to_thread(operator.until_audited)
     written = writes(installation.bed.audit, ACCOUNT, endpoint.namespace)
     gone = max(one.at for one in written if one.resource == "rollouts")  # when the object was let go
-    early = [one for one in load.samples if one.blame not in (None, Blame.MODEL) and one.wall + one.latency < gone]
+    early = [one for one in load.samples if one.blame is Blame.ROUTE and one.wall + one.latency < gone]
     assert early == []
     assert len(revisions) == 2
     for kind, names in (("HTTPRoute", {NAME}), ("Service", revisions), ("Deployment", revisions)):

@@ -111,6 +111,7 @@ async def test_stages_that_change_places_are_refused_by_the_operator(serving: En
 async def test_what_no_gateway_would_take_starts_nothing_and_leaves_users_what_they_had(
     serving: Endpoint, admin: ClusterClient
 ) -> None:
+    """Case E9."""
     async with another_gateway(admin, "private", {"from": "Same"}), untouched(serving):
         await serving.patch("Rollout", NAME, {"spec": {"modelVersion": f"{NAME}-2", **parents("private")}})
         refused = await serving.until(says("NotAdmitted"))
@@ -144,7 +145,7 @@ async def test_a_first_version_without_a_gateway_waits_without_a_pod_until_it_is
 async def test_users_keep_their_gateway_until_the_next_one_has_taken_the_route(
     serving: Endpoint, admin: ClusterClient
 ) -> None:
-    """Whom a selector admits, only the gateway knows."""
+    """Whom a selector admits, only the gateway knows. Case S27."""
     allowed = {"from": "Selector", "selector": {"matchLabels": {"team": serving.namespace}}}
     async with another_gateway(admin, "next", allowed):
         async with serving.load(RATE) as load:
@@ -249,6 +250,7 @@ async def until_held(serving: Endpoint) -> None:
 async def test_a_gateway_removed_and_returned_in_the_middle_holds_and_goes_on(
     serving: Endpoint, admin: ClusterClient
 ) -> None:
+    """Case E9."""
     await until_held(serving)
     url = f"{collection('Gateway', gateway_api.NAMESPACE)}/{serving.parent}"
     gateway = (await admin.http.get(url)).json()

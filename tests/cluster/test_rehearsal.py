@@ -91,7 +91,7 @@ async def test_a_shadow_that_the_gateway_does_not_list_starts_nothing_and_says_w
 async def test_a_shadow_that_the_gateway_lists_and_answers_with_500_is_met_by_no_user(
     serving: Endpoint, admin: ClusterClient
 ) -> None:
-    """Traefik says Accepted and ResolvedRefs of the rule."""
+    """Traefik says Accepted and ResolvedRefs of the rule. Case E3."""
     async with promising(admin, *_MIRRORS), asked(serving, SHADOW, TEN) as load:
         refused = await serving.until(lambda found: ready(found) == ("False", "RehearsalFailed"))
         candidate = refused["status"]["candidate"]["revision"]
@@ -126,7 +126,7 @@ async def _list(admin: ClusterClient, features: list[Object]) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("gateway", [ENVOY])
 async def test_a_shadow_that_works_is_proven_first_and_gives_users_nothing_of_the_candidate(serving: Endpoint) -> None:
-    """Envoy Gateway publishes no list."""
+    """Envoy Gateway publishes no list. Cases E3 and S19."""
     async with asked(serving, SHADOW, TEN) as load:
         staged = await serving.until(at_stage("copy"))
         candidate = staged["status"]["candidate"]["revision"]
@@ -142,7 +142,7 @@ async def test_a_shadow_that_works_is_proven_first_and_gives_users_nothing_of_th
 
 @on_envoy_and_both_at_length
 async def test_a_cohort_gets_the_candidate_and_nobody_else_does(serving: Endpoint) -> None:
-    """No request of either fails, not even while the cohort's rule comes and goes."""
+    """No request of either fails, not even while the cohort's rule comes and goes. Case S21."""
     async with team(serving) as cohort, asked(serving, COHORT, TEN) as load:
         staged = await serving.until(at_stage("team"))
         arms = {arm: staged["status"][arm]["revision"] for arm in ("stable", "candidate")}
@@ -159,6 +159,7 @@ async def test_a_cohort_gets_the_candidate_and_nobody_else_does(serving: Endpoin
 
 @on_both_gateways_at_length
 async def test_blue_green_is_passed_by_a_word_and_fails_no_request(serving: Endpoint) -> None:
+    """Case S20."""
     async with team(serving) as previewed, asked(serving, PREVIEW) as load:
         waiting = await serving.until(lambda found: ready(found)[1] == "WaitingForPeople")
         candidate = waiting["status"]["candidate"]["revision"]

@@ -159,7 +159,7 @@ def assert_none_lost(load: LoadGenerator, kept: LoadGenerator, pods: int) -> Non
     """On new connections. A kept one may be used just when its pod, one of those that end, closes it: no gateway is
     there to take another, so its client has to, as with any Service (docs/decisions/0013)."""
     assert failed_by_route(load.samples) == {}
-    met = [one for one in kept.samples if one.blame not in (None, Blame.MODEL)]
+    met = [one for one in kept.samples if one.blame is Blame.ROUTE]
     assert {one.error for one in met} <= {"reset"}
     assert len(met) <= pods
 

@@ -37,6 +37,7 @@ AT_ONCE_SECONDS = 1.0
 async def test_a_good_version_is_promoted_under_load_and_no_request_fails(
     endpoint: Endpoint, start_operator: Callable[..., OperatorProcess]
 ) -> None:
+    """Case A3."""
     start_operator()
     await endpoint.model(1)
     await endpoint.model(2)
@@ -74,6 +75,7 @@ async def test_a_bad_version_is_rolled_back_under_load_and_no_request_fails_by_t
     start_operator: Callable[..., OperatorProcess],
     record_property: Callable[[str, object], None],
 ) -> None:
+    """Case S08."""
     endpoint = await new_endpoint()
     start_operator(endpoint.namespace)
     await endpoint.model(1)

@@ -37,8 +37,19 @@ def docstring_of(file: str, function: str) -> str:
 
 
 def is_long(file: str, function: str) -> bool:
-    """Whether `make test-long` alone runs it."""
-    return any(ast.unparse(one) == "pytest.mark.slow" for one in written(file, function).decorator_list)
+    """Whether `make test-long` alone runs it: by a mark of its own or of its whole file."""
+    own = (ast.unparse(one) for one in written(file, function).decorator_list)
+    return not {"pytest.mark.slow", "pytest.mark.matrix"}.isdisjoint((*own, *marks_of_all_in(file)))
+
+
+def marks_of_all_in(file: str) -> list[str]:
+    """What a file's `pytestmark` says of each of its tests."""
+    said = (
+        node.value
+        for node in _parsed(file).body
+        if isinstance(node, ast.Assign) and "pytestmark" in map(ast.unparse, node.targets)
+    )
+    return [ast.unparse(one) for marks in said for one in (marks.elts if isinstance(marks, ast.List) else [marks])]
 
 
 @cache

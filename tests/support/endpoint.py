@@ -211,8 +211,13 @@ def bad_answers(samples: Sequence[Sample], arm: str) -> tuple[list[Sample], floa
 
 
 def failed_by_route(samples: Sequence[Sample]) -> dict[str, int]:
-    """The requests that no model is to blame for: when (seconds since the first request), how, and how many."""
-    return _told(samples, lambda one: one.blame not in (None, Blame.MODEL))
+    """The requests that the route is to blame for: when (seconds since the first request), how, and how many.
+
+    AssertionError when our own side could not send some: it knows nothing of the route then.
+    """
+    unsent = _told(samples, lambda one: one.blame is Blame.GENERATOR)
+    assert unsent == {}, f"our own load, not the route, failed: {unsent}"
+    return _told(samples, lambda one: one.blame is Blame.ROUTE)
 
 
 def failed_by_model(samples: Sequence[Sample]) -> dict[str, int]:

@@ -168,18 +168,22 @@ async def test_what_is_refused_or_late_is_the_routes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "trailers", "blame"),
+    ("code", "trailers", "said", "blame"),
     [
-        ("OK", {}, None),
-        ("UNAVAILABLE", {}, Blame.ROUTE),
-        ("UNAVAILABLE", ROUTED, Blame.ROUTE),
-        ("UNAVAILABLE", ROUTED | SERVED, Blame.MODEL),
-        ("INTERNAL", SERVED, Blame.MODEL),
-        ("INVALID_ARGUMENT", {}, Blame.ROUTE),
+        ("OK", {}, "", None),
+        ("UNAVAILABLE", {}, "", Blame.ROUTE),
+        ("UNAVAILABLE", {}, "failed to connect to all addresses; last error: connection refused", Blame.ROUTE),
+        ("UNAVAILABLE", {}, "upstream connect error: immediate connect error: Too many open files", Blame.ROUTE),
+        ("UNAVAILABLE", ROUTED, "", Blame.ROUTE),
+        ("UNAVAILABLE", ROUTED | SERVED, "", Blame.MODEL),
+        ("INTERNAL", SERVED, "", Blame.MODEL),
+        ("INVALID_ARGUMENT", {}, "", Blame.ROUTE),
     ],
 )
-def test_a_code_is_blamed_on_whoever_gave_it(code: str, trailers: dict[str, str], blame: Blame | None) -> None:
-    assert blame_for_code(grpc.StatusCode[code], trailers) is blame
+def test_a_code_is_blamed_on_whoever_gave_it(
+    code: str, trailers: dict[str, str], said: str, blame: Blame | None
+) -> None:
+    assert blame_for_code(grpc.StatusCode[code], trailers, said) is blame
 
 
 def test_documents_become_messages_and_what_cannot_is_named() -> None:

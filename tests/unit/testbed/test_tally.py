@@ -8,7 +8,9 @@ import pytest
 
 from testbed.load import LoadGenerator
 from testbed.load.verdict import Blame
-from tests.support.tally import LEAST, LEAST_OF_EACH, Tally
+from tests.support.tally import LEAST, LEAST_OF_EACH, LEAST_OF_WAYS, MAY_LOSE, Tally
+
+KEPT = "kept connections"
 
 
 @dataclass
@@ -23,8 +25,8 @@ class Load:
     samples: list[Sent] = field(default_factory=list)
 
 
-def load(good: int, *bad: Blame) -> tuple[str, LoadGenerator]:
-    return "kept connections", cast("LoadGenerator", Load([Sent(None)] * good + [Sent(one) for one in bad]))
+def load(good: int, *bad: Blame, how: str = KEPT) -> tuple[str, LoadGenerator]:
+    return how, cast("LoadGenerator", Load([Sent(None)] * good + [Sent(one) for one in bad]))
 
 
 @pytest.fixture(autouse=True)
@@ -33,36 +35,87 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def written(gateway: str, test: str, *loads: tuple[str, LoadGenerator]) -> None:
+    """One session, that of the process `test`."""
     one = Tally()
     one.add(gateway, test, loads)
-    one.write()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("os.getpid", lambda: f"{gateway}-{test}")
+        one.write()
 
 
-def test_sessions_are_added_up_and_what_a_model_failed_is_no_objection(monkeypatch: pytest.MonkeyPatch) -> None:
+def rest(run: str = "test", **fewer: int) -> None:
+    """What is asked of each way, but for those of Envoy that are named."""
+    for gateway, ways in LEAST_OF_WAYS[run].items():
+        for how, least in ways.items():
+            few = fewer.get(how.replace(" ", "_").replace("'", "")) if gateway == "envoy" else None
+            written(gateway, f"rest, {how}", load(least if few is None else few, how=how))
+        written(gateway, "rest", load(LEAST // 2))
+
+
+def objections(run: str = "test") -> list[str]:
+    return list(Tally.of_all().objections(run))
+
+
+def test_sessions_are_added_up_and_what_a_model_failed_is_no_objection() -> None:
     written("envoy", "test_a", load(LEAST // 2, Blame.MODEL))
-    monkeypatch.setattr("os.getpid", lambda: 2)
     written("traefik", "test_b[x]", load(LEAST // 2))
-    whole = Tally.of_all()
-    assert list(whole.objections()) == []
-    assert [line.partition(" (")[0] for line in whole.lines()] == [
+    assert [line.partition(" (")[0] for line in Tally.of_all().lines()] == [
         f"envoy: {LEAST // 2 + 1:,} requests through rollouts, 0 failed by the route",
         f"traefik: {LEAST // 2:,} requests through rollouts, 0 failed by the route",
     ]
+    rest()
+    assert objections() == []
 
 
-def test_one_request_that_the_route_failed_is_one_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    written("envoy", "test_a[x]", load(LEAST, Blame.ROUTE))
-    monkeypatch.setattr("os.getpid", lambda: 2)
-    written("traefik", "test_b", load(LEAST))
-    assert list(Tally.of_all().objections()) == ["envoy: the route failed 1 in test_a[x]"]
+def test_one_request_that_the_route_failed_is_one_too_many() -> None:
+    rest()
+    written("envoy", "test_a[x]", load(0, Blame.ROUTE))
+    assert objections() == ["envoy: the route failed 1 in test_a[x]"]
+
+
+def test_what_takes_pods_away_may_lose_what_these_had_and_no_more() -> None:
+    rest()
+    for test, most in MAY_LOSE.items():
+        written("envoy", f"{test}[envoy]", load(0, *[Blame.ROUTE] * most))
+    assert objections() == []
+    one = min(MAY_LOSE)
+    written("traefik", one, load(0, *[Blame.ROUTE] * (MAY_LOSE[one] + 1)))
+    assert objections() == [f"traefik: the route failed {MAY_LOSE[one] + 1} in {one}, which may lose {MAY_LOSE[one]}"]
+
+
+def test_what_our_own_load_could_not_send_is_told_apart_and_counts_as_nothing_sent() -> None:
+    rest(a_cohort=LEAST_OF_WAYS["test"]["envoy"]["a cohort"] - 1)
+    written("envoy", "test_a[x]", load(0, Blame.GENERATOR, how="a cohort"))
+    few, own = objections()
+    assert few.startswith("envoy: ")
+    assert own == "envoy: our own load, not the route, failed 1 in test_a[x]"
+
+
+def test_no_test_is_allowed_a_load_that_cannot_send() -> None:
+    rest()
+    written("envoy", min(MAY_LOSE), load(0, Blame.GENERATOR))
+    assert objections() == [f"envoy: our own load, not the route, failed 1 in {min(MAY_LOSE)}"]
 
 
 def test_hardly_any_requests_show_nothing() -> None:
     written("envoy", "test_a", load(10))
-    assert f"10 requests are fewer than {LEAST:,}: they show nothing" in Tally.of_all().objections()
+    assert f"10 requests are fewer than {LEAST:,}: they show nothing" in objections()
 
 
 def test_many_requests_through_one_gateway_show_nothing_of_the_other() -> None:
     written("envoy", "test_a", load(LEAST))
-    too_few = f"0 requests through traefik are fewer than {LEAST_OF_EACH:,}: they show nothing of it"
-    assert list(Tally.of_all().objections()) == [too_few]
+    assert f"0 requests through traefik are fewer than {LEAST_OF_EACH:,}: they show nothing of it" in objections()
+
+
+@pytest.mark.parametrize(("run", "missing"), [("test", "gRPC_streams"), ("test-long", "streams")])
+def test_a_way_of_sending_that_is_hardly_used_shows_nothing_of_it(run: str, missing: str) -> None:
+    rest(run, **{missing: 3})
+    how = missing.replace("_", " ")
+    least = LEAST_OF_WAYS[run]["envoy"][how]
+    assert objections(run) == [f"envoy: 3 requests by {how} are fewer than {least:,}: they show nothing of these"]
+
+
+def test_the_long_run_asks_for_every_way_on_both_gateways() -> None:
+    long = LEAST_OF_WAYS["test-long"]
+    assert set(long["envoy"]) == set(long["traefik"])
+    assert set(long["envoy"]) > set(LEAST_OF_WAYS["test"]["envoy"]) | set(LEAST_OF_WAYS["test"]["traefik"])
