@@ -19,7 +19,7 @@ from tests.support.gateways import ENVOY, PARENTS, TRAEFIK
 
 LEAST = 50_000
 """Requests of a whole run: fewer would show nothing."""
-LEAST_OF_EACH = 15_000
+LEAST_OF_EACH = 12_000
 """Of these through each gateway: many through one show nothing of the other."""
 _LONG = {
     "kept connections": 10_000,
