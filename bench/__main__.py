@@ -8,9 +8,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench.figures import Figure, show, write
+from bench.figures import Figure, show, tell, write
 from bench.idle import idle
-from bench.judge import measured, tell
+from bench.judge import measured
 from bench.judge_bars import Effort
 from bench.judge_speed import speed
 from bench.rollback import rollbacks

@@ -33,6 +33,21 @@ class Figure:
         """Median over the baseline's median."""
         return median(self.values) / median(self.baseline_values)
 
+    @property
+    def ratios(self) -> Sequence[float]:
+        """Run by run, where each has a baseline of its own: what slows a machine for a while slows both."""
+        return [value / base for value, base in zip(self.values, self.baseline_values, strict=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One promise: what was measured, the upper 95 % bound where it is a share, and whether it is kept."""
+
+    promise: str
+    measured: str
+    upper: str
+    met: bool
+
 
 def spread(values: Sequence[float]) -> str:
     """Median with minimum and maximum, or the one value; of a hundred or more the 99th percentile too."""
@@ -50,6 +65,14 @@ def show(figures: Sequence[Figure]) -> None:
         row = (one.what, one.unit, spread(one.values), one.baseline, spread(one.baseline_values), f"{one.ratio:.2f}")
         table.add_row(*row)
     Console(width=180).print(table)
+
+
+def tell(bars: Sequence[Bar]) -> None:
+    """Print a table."""
+    table = Table("bar", "measured", "upper 95 % bound", "met?")
+    for bar in bars:
+        table.add_row(bar.promise, bar.measured, bar.upper, "yes" if bar.met else "NO")
+    Console(width=200, highlight=False).print(table)
 
 
 def write(figures: Sequence[Figure], path: Path) -> None:

@@ -15,9 +15,7 @@ from statistics import median
 
 from rich.console import Console
 
-from bench.figures import Figure, show, write
-from bench.judge import tell
-from bench.judge_bars import Bar
+from bench.figures import Bar, Figure, show, tell, write
 from testbed.bed import Bed
 from tests.support.dockerfile import build, weight
 from tests.support.installation import administrator, install, new_namespace

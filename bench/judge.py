@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 
-from bench.figures import show
-from bench.judge_bars import ALL, SEED, Bar, Effort
+from bench.figures import Bar, show, tell
+from bench.judge_bars import ALL, SEED, Effort
 from bench.judge_rivals import Cell, compared
 from bench.judge_speed import speed
 
@@ -21,14 +20,6 @@ _console = Console(width=200, highlight=False)
 def measured(effort: Effort) -> list[Bar]:
     """All bars."""
     return [bar for measure in ALL for bar in measure(effort)]
-
-
-def tell(bars: Sequence[Bar]) -> None:
-    """Print a table."""
-    table = Table("bar", "measured", "upper 95 % bound", "met?")
-    for bar in bars:
-        table.add_row(bar.promise, bar.measured, bar.upper, "yes" if bar.met else "NO")
-    _console.print(table)
 
 
 def page(bars: Sequence[Bar], rivals: Mapping[str, Mapping[str, Cell]], effort: Effort) -> str:

@@ -13,22 +13,14 @@ from crossfade.simulate.service import FINE, PLAIN, SAME, Drift, Latency, Pods, 
 from crossfade.simulate.summary import quantiles, summary
 from crossfade.simulate.walk import Run
 
+from bench.figures import Bar
+
 ALPHA = 0.01
 SEED = 20_261_122
 RELATIVE = {"relative": {"rollbackAbove": 10, "promoteWithin": 50}}
 SLOWER = {"relative": {"slowerBy": 10, "promoteWithin": 50}}
 LONG = "40m"
 _KINDS = {"errors": "ratio", "latency": "latency"}
-
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """One promise: what was measured, the upper 95 % bound where it is a share, and whether it is kept."""
-
-    promise: str
-    measured: str
-    upper: str
-    met: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
-"""`python -m bench.loader`: how fast models are loaded and verified, beside `curl | tee | sha256sum` on the same bytes
-from the same server, one after the other, in turns; and how much memory that takes."""
+"""`python -m bench.loader`: how fast models are loaded and verified, and how much memory that takes.
+
+Beside `curl | tee | sha256sum` on the same bytes from the same server, one after the other, in turns.
+"""
 
 import argparse
 import hashlib
@@ -14,16 +16,29 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 from crossfade.model.manifest import File, mvd1
+from crossfade.observe.ahead import PART_BYTES
+from crossfade.observe.stream import AT_ONCE
 from rich.console import Console
 
-from bench.figures import Figure, show, write
+from bench.figures import Bar, Figure, show, spread, tell, write
 from tests.support.byte_server import URI, in_a_process
 
 RESULTS = Path(__file__).parent / "results" / "loader.json"
 _MIB = 1 << 20
-_AS_IN_THE_IMAGE = "import sys; sys.modules['httpx._main'] = None; from crossfade.__main__ import main; main()"
+_LEAST_SHARE = 0.8
+"""Of what the pipe brings in the same run."""
+_MOST_MEMORY = 64 + (AT_ONCE + 1) * PART_BYTES / _MIB
+"""MiB above an idle interpreter: parts ahead of their hash, and one on its way into it, are buffers."""
+PEAK = "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])"
+"""Who is measured tells its peak of resident memory itself, in KiB: what the kernel says of a child begins with its
+parent's."""
+_AS_IN_THE_IMAGE = (
+    f"import atexit, sys; atexit.register(lambda: {PEAK}); sys.modules['httpx._main'] = None; "
+    "from crossfade.__main__ import main; main()"
+)
 """Without what image/left_out.txt leaves out, which would be imported here."""
 _console = Console(stderr=True, highlight=False)
 
@@ -31,7 +46,7 @@ _console = Console(stderr=True, highlight=False)
 @dataclass(frozen=True)
 class Case:
     """Files of a size in bytes, behind a server that gives each connection so many bytes a second, after a delay in
-    seconds."""
+    seconds. `promised` ones are held to a share of the pipe."""
 
     name: str
     files: int
@@ -39,11 +54,12 @@ class Case:
     rate: float = float("inf")
     delay: float = 0.0
     sparse: bool = False
+    promised: bool = False
 
 
 CASES = (
-    Case("one file of 1 GiB", 1, 1 << 30),
-    Case("200 files of 1 MiB", 200, 1 << 20),
+    Case("one file of 1 GiB", 1, 1 << 30, promised=True),
+    Case("200 files of 1 MiB", 200, 1 << 20, promised=True),
     Case("200 files of 1 MiB, each answer 20 ms late", 200, 1 << 20, delay=0.02),
     Case("one file of 256 MiB, 30 MiB/s a connection, each answer 20 ms late", 1, 256 << 20, 30 * _MIB, 0.02),
     Case("one sparse file of 4 GiB", 1, 4 << 30, sparse=True),
@@ -64,13 +80,16 @@ def model(case: Case, above: Path) -> Iterator[tuple[Path, str]]:
 
 
 def seconds_and_peak(command: Sequence[str], **environment: str) -> tuple[float, float]:
-    """How long a command takes, and the peak of its resident memory in MiB."""
+    """How long a command takes, and the peak of its resident memory in MiB, as it tells by PEAK in the end."""
+    seconds, told = _timed(command, **environment)
+    return seconds, float(told.split()[-1]) / 1024
+
+
+def _timed(command: Sequence[str], **environment: str) -> tuple[float, str]:
+    """How long a command takes, and what it says."""
     began = time.monotonic()
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, env=os.environ | environment)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    assert process.returncode == 0, command
-    return time.monotonic() - began, usage.ru_maxrss / 1024
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=os.environ | environment)
+    return time.monotonic() - began, done.stdout
 
 
 def compared(case: Case, runs: int, above: Path) -> list[Figure]:
@@ -85,7 +104,7 @@ def compared(case: Case, runs: int, above: Path) -> list[Figure]:
         theirs: list[float] = []
         for _ in range(runs + 1):
             _empty(to)
-            theirs.append(seconds_and_peak(["bash", "-o", "pipefail", "-c", pipe])[0])
+            theirs.append(_timed(["bash", "-o", "pipefail", "-c", pipe])[0])
             _empty(to)
             ours.append(seconds_and_peak(load, CROSSFADE_HUGGING_FACE_ADDRESS=url, **compiled))
         _empty(to)
@@ -105,15 +124,25 @@ def compared(case: Case, runs: int, above: Path) -> list[Figure]:
     ]
 
 
+def bars(case: Case, speed: Figure, memory: Figure) -> list[Bar]:
+    """What is promised of the case, by its figures."""
+    above = max(memory.values) - memory.baseline_values[0]
+    promise = f"{case.name}: at most {_MOST_MEMORY:g} MiB of memory above an idle interpreter in any run"
+    small = Bar(promise, f"{above:.3g} MiB", "", above <= _MOST_MEMORY)
+    if not case.promised:
+        return [small]
+    promise = f"{case.name}: at least {_LEAST_SHARE:.0%} of {speed.baseline}, median of the runs"
+    return [Bar(promise, spread(speed.ratios), "", median(speed.ratios) >= _LEAST_SHARE), small]
+
+
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _idle() -> float:
-    """The peak of an interpreter that does nothing, in MiB. It tells itself: a child's own begins with its parent's."""
-    told = "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])"
-    return float(subprocess.run([sys.executable, "-c", told], capture_output=True, check=True).stdout) / 1024
+    """The peak of an interpreter that does nothing, in MiB."""
+    return seconds_and_peak([sys.executable, "-c", PEAK])[1]
 
 
 def _empty(folder: Path) -> None:
@@ -122,19 +151,23 @@ def _empty(folder: Path) -> None:
 
 
 def main() -> None:
-    """Entry point."""
+    """Entry point. Ends with 1 when a bar is not met."""
     parser = argparse.ArgumentParser(prog="python -m bench.loader", description=__doc__)
     parser.add_argument("--runs", type=int, default=5, help="loads of each case")
     parser.add_argument("--only", type=int, choices=range(len(CASES)), help="one case alone")
     options = parser.parse_args()
     figures: list[Figure] = []
+    found: list[Bar] = []
     with tempfile.TemporaryDirectory(prefix="crossfade-loader-") as above:
         for number, case in enumerate(CASES):
             if options.only in (None, number):
                 _console.print(case.name)
-                figures += compared(case, options.runs, Path(above))
+                figures += (measured := compared(case, options.runs, Path(above)))
+                found += bars(case, *measured)
     show(figures)
     write(figures, RESULTS)
+    tell(found)
+    raise SystemExit(not all(bar.met for bar in found))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Catches a registry whose model never serves, or whose credentials are seen where they have no business."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 from testbed.bed import Bed
 from tests.contract.conftest import MlflowBench
 from tests.support import objects
-from tests.support.endpoint import Endpoint, serves
+from tests.support.endpoint import Endpoint, ready, serves
 from tests.support.faults import proxy
 from tests.support.operator_process import OperatorProcess
 from tests.support.verified import assert_hidden, is_resolved
@@ -74,3 +74,37 @@ async def test_a_model_behind_credentials_serves_and_nobody_but_the_loader_sees_
     seen = json.dumps([found for found in endpoint.recorder.history if found["kind"] != "Secret"])
     assert "crossfade-registry" in seen, "the loader's pod is among what was seen"
     assert_hidden(endpoint, operator, CANARY)
+
+
+async def test_a_secret_of_another_namespace_is_nobodys(
+    new_endpoint: Callable[[], Awaitable[Endpoint]], start_operator: Callable[..., OperatorProcess], mlflow: MlflowBench
+) -> None:
+    """A tenant names it at a server of their own, to be told the token, and at its registry, to be given the model."""
+    owner, other = await new_endpoint(), await new_endpoint()
+    (owned, version), (coveted, _) = (mlflow.model({"model.json": b"{}"}) for _ in range(2))
+    operator = start_operator(owner.namespace, other.namespace)
+    with proxy(mlflow.url, address="10.77.0.1") as registry, proxy(mlflow.url, address="10.77.0.1") as own:
+        registry.refuses = lambda headers: None if headers.get("authorization") == f"Bearer {CANARY}" else 401
+
+        async def asks(endpoint: Endpoint, name: str, model: str, url: str) -> None:
+            named = objects.model_registry("risk", mlflow={"address": url})
+            await endpoint.create(named | {"metadata": {"name": name}})
+            source = {"mlflow": {"name": model, "version": version}, "registryRef": {"name": name}}
+            await endpoint.create(objects.model_version(name, "1.0.0", source))
+
+        await owner.create(objects.secret("risk", {"token": CANARY}))
+        await asks(owner, "owned", owned, registry.url)
+        await owner.recorder.until("ModelVersion", "owned", is_resolved, 60)
+        for name, front in (("told", own), ("given", registry)):
+            await asks(other, name, coveted, front.url)
+            await other.create(objects.rollout(name, name, f"{name}.{other.host}", other.parent))
+            why = f"Secret risk, which `credentials.secretRef` names, is not in the namespace {other.namespace}"
+            found = await other.recorder.until("ModelVersion", name, says(why), 30)
+            assert ready(found)[1] == "WaitingForRegistry"
+            await other.recorder.until("Rollout", name, says("WaitingForModelVersion"), 30)
+        assert own.seen == []
+        assert registry.sent("Authorization") == {f"Bearer {CANARY}"}, "and by that the owner alone was known"
+        assert [path for path, _ in registry.seen if coveted in path] == []
+    assert [one["kind"] for one in other.recorder.history if one["kind"] in ("Deployment", "Pod")] == []
+    for endpoint in (owner, other):
+        assert_hidden(endpoint, operator, CANARY)

@@ -41,7 +41,7 @@ class OciServer:
         self.host = self.shown.partition("://")[2]
         self._what = f"the OCI registry at {self.shown}"
         rights = (PULL, PULL_AND_PUSH, PULL_AND_DELETE)
-        self._known = {right: OciTokens(access, self.host, guard, timeout, right) for right in rights}
+        self._known = {right: OciTokens(access, self.host, guard, timeout, right, self._web.slots) for right in rights}
 
     async def close(self) -> None:
         """Close all connections."""

@@ -53,10 +53,19 @@ class _Realm:
 
 class OciTokens:
     """The headers by which one registry at `host` knows us, where this is to be done. Credentials go to it and to the
-    token server that it names, and to nobody else."""
+    token server that it names, and to nobody else; `slots` are the registry's, which often is that server itself."""
 
-    def __init__(self, access: Access, host: str, guard: Guard | None, timeout: float, right: Right = PULL) -> None:
+    def __init__(
+        self,
+        access: Access,
+        host: str,
+        guard: Guard | None,
+        timeout: float,
+        right: Right,
+        slots: asyncio.Semaphore,
+    ) -> None:
         self._right = right
+        self._slots = slots
         self._access = access
         self._basic = _basic(access, host)
         self._guard = guard
@@ -125,7 +134,7 @@ class OciTokens:
         if base not in self._realms:
             if len(self._realms) > 1:
                 raise SourceError(f"the OCI registry at {shown(self._access.address)} names ever other token servers")
-            web = Web(base, ca=self._access.ca, guard=self._guard, timeout=self._timeout)
+            web = Web(base, ca=self._access.ca, guard=self._guard, timeout=self._timeout, slots=self._slots)
             self._realms[base] = web
         parameters = dict(url.params) | ({"service": found["service"]} if found.get("service") else {})
         return _Realm(self._realms[base], parameters)

@@ -27,12 +27,14 @@ _MOST_KEPT: Final = 64
 class SignedFiles:
     """Reads what the registry at `base` signs, wherever that is: past the guard, without credentials, and not by plain
     http where the registry itself speaks https. `ca` is PEM; `timeout` is in seconds for a whole answer, but for
-    streams. Raises SourceError when `base` is no address or `ca` cannot be read."""
+    streams; `slots` are the registry's, for it may have the files itself. Raises SourceError when `base` is no address
+    or `ca` cannot be read."""
 
-    def __init__(self, base: str, ca: str, guard: Guard, timeout: float) -> None:
+    def __init__(self, base: str, ca: str, guard: Guard, timeout: float, slots: asyncio.Semaphore) -> None:
         self._base = server_address(base)
         self._guard = guard
         self._timeout = timeout
+        self._slots = slots
         self._places: OrderedDict[Hashable, _Place] = OrderedDict()
         self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False, verify=trust(ca))
 
@@ -43,7 +45,7 @@ class SignedFiles:
     async def whole(self, what: str, address: str) -> bytes:
         """What is there now. Raises SourceError, in which `what` is named, and LargeAnswerError."""
         with source_errors(what):
-            async with asyncio.timeout(self._timeout), AsyncExitStack() as stack:
+            async with self._slots, asyncio.timeout(self._timeout), AsyncExitStack() as stack:
                 response = await stack.enter_async_context(self._opened(what, address, NOTHING))
                 if response.status_code != 200:
                     raise UnreadError(what, response.status_code, wait_of(response))
@@ -59,7 +61,7 @@ class SignedFiles:
         async def asked(wanted: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
             for last in (False, True):
                 with place.forgotten(await place.address(sign)) as address:
-                    async with self._opened(what, address, wanted) as response:
+                    async with self._slots, self._opened(what, address, wanted) as response:
                         if last or response.status_code not in _OVER:
                             yield response
                             return

@@ -69,7 +69,8 @@ class WandbServer:
     def __init__(self, access: Access, guard: Guard | None = None, timeout: float = 30.0) -> None:
         headers = _headers(access)
         self._web = Web(access.address, headers=headers, ca=access.ca, guard=guard, timeout=timeout)
-        self._signed = SignedFiles(access.address, access.ca, guard.beyond if guard else Guard(), timeout)
+        beyond = guard.beyond if guard else Guard()
+        self._signed = SignedFiles(access.address, access.ca, beyond, timeout, self._web.slots)
         self.shown = self._web.shown
         self.known = bool(headers)
         """Whether there is a key."""

@@ -23,8 +23,8 @@ from crossfade.ports import WHOLE, FromStartError, Part, SourceError
 
 _JSON_BYTES: Final = 4 << 20
 _NEXT: Final = re.compile(r'<([^<>]*)>\s*;\s*rel="?next"?')
-_AT_ONCE: Final = 20
-"""Requests to one registry side by side."""
+AT_ONCE: Final = 20
+"""Requests to one registry side by side, each until its answer was read to the end or left."""
 _MAX_REDIRECTS: Final = 3
 _SAME_METHOD: Final = (307, 308)
 _PORTS: Final = {"http": 80, "https": 443}
@@ -88,8 +88,8 @@ class Web:
     request and are never shown.
 
     With a `guard` every connection goes to the very IP address that the guard has seen. `ca` is PEM; `timeout` is in
-    seconds for a whole request with its answer, but for streams. Raises SourceError when `address` is none, or `ca`
-    cannot be read.
+    seconds for a whole request with its answer, but for streams. `slots` are those of the registry that this is a part
+    of; without, it has its own. Raises SourceError when `address` is none, or `ca` cannot be read.
     """
 
     def __init__(
@@ -101,6 +101,7 @@ class Web:
         ca: str = "",
         guard: Guard | None = None,
         timeout: float = 30.0,
+        slots: asyncio.Semaphore | None = None,
     ) -> None:
         server_address(address)
         self.shown = shown(address)
@@ -109,7 +110,8 @@ class Web:
         self._timeout = timeout
         self._headers = dict(headers or {})
         self._signer = signer
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self.slots = slots or asyncio.Semaphore(AT_ONCE)
+        """One for each request under way. Whoever has one waits for nobody who wants one."""
         self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False, verify=trust(ca))
 
     async def close(self) -> None:
@@ -166,7 +168,7 @@ class Web:
         url = self._url(what, path)
         known = await tokens.headers() if tokens is not None else NOTHING
         for last in (False, True):
-            async with self._slots, self._opened(url, what, {**headers, **known}, elsewhere, wanted) as response:
+            async with self.slots, self._opened(url, what, {**headers, **known}, elsewhere, wanted) as response:
                 if last or tokens is None or response.status_code != 401:
                     yield response
                     return
@@ -181,7 +183,7 @@ class Web:
         self, what: str, url: httpx.URL, headers: Mapping[str, str], content: bytes | None, method: str = "POST"
     ) -> Reply:
         with source_errors(what):
-            async with self._slots, asyncio.timeout(self._timeout), AsyncExitStack() as stack:
+            async with self.slots, asyncio.timeout(self._timeout), AsyncExitStack() as stack:
                 response = await stack.enter_async_context(
                     self._opened(url, what, headers, content=content, method=method)
                 )
@@ -195,7 +197,7 @@ class Web:
         an answer. Raises SourceError, in which `what` is named, also for failures while the stream is read."""
         url = self._url(what, path)
         with source_errors(what):
-            async with self._slots, self._opened(url, what, headers, content=content) as response:
+            async with self.slots, self._opened(url, what, headers, content=content) as response:
                 yield Reply(response.status_code, dict(response.headers), b""), paced(response)
 
     @asynccontextmanager

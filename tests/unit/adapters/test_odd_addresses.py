@@ -1,6 +1,7 @@
 """Catches addresses that end the operator's attempt or a loader with a traceback, where a sentence would tell what is
 wrong."""
 
+import asyncio
 import json
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -168,7 +169,7 @@ def test_the_api_server_accepts_hosts_and_ports(address: str) -> None:
 
 @pytest.mark.parametrize("address", ["https://xn--a/x", "https://h:99999/x", "http://[", "https://h/\x01"])
 async def test_a_signed_address_that_is_none_gives_a_sentence(address: str) -> None:
-    files = SignedFiles("https://api.wandb.ai", "", Guard(), 3)
+    files = SignedFiles("https://api.wandb.ai", "", Guard(), 3, asyncio.Semaphore())
     try:
         with pytest.raises(SourceError, match="the thing is where no address leads"):
             await files.whole("the thing", address)

@@ -1,5 +1,6 @@
 """Would catch a name that leads elsewhere the second time, and an adapter that connects without asking the guard."""
 
+import asyncio
 import re
 import socket
 from collections.abc import Iterator
@@ -144,7 +145,7 @@ async def test_so_is_the_name_of_a_remote_that_a_commit_names(server: Server, na
 
 
 async def test_so_is_the_name_that_a_registry_signed(server: Server, names: Names) -> None:
-    files = SignedFiles("http://127.0.0.1", "", Guard(HERE), 30.0)
+    files = SignedFiles("http://127.0.0.1", "", Guard(HERE), 30.0, asyncio.Semaphore())
     for sentence in ("404", "leads to"):
         with pytest.raises(SourceError, match=sentence):
             await files.whole("the file", f"{server.address}/f")

@@ -1,5 +1,7 @@
 """Would catch a signed address that is read in the clear, or shown to people."""
 
+import asyncio
+
 import pytest
 from crossfade.adapters.signed import SignedFiles
 from crossfade.adapters.web import Guard
@@ -26,7 +28,7 @@ async def test_an_address_that_leads_astray_is_refused_unshown(base: str, addres
     async def sign() -> str:
         return address
 
-    files = SignedFiles(base, "", Guard(), 1.0)
+    files = SignedFiles(base, "", Guard(), 1.0, asyncio.Semaphore())
     with pytest.raises(SourceError, match=sentence) as whole:
         await files.whole("the file 'x'", address)
     with pytest.raises(SourceError, match=sentence) as part:

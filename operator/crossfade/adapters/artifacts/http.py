@@ -1,7 +1,8 @@
 """A single file behind http or https. Its ModelVersion must pin the digest: the bytes behind an address can change."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from functools import partial
 from urllib.parse import unquote
 
@@ -10,7 +11,7 @@ import httpx
 from crossfade.adapters.http_address import http_address
 from crossfade.adapters.ranged import ranged
 from crossfade.adapters.transfer import UnreadError, source_errors, wait_of
-from crossfade.adapters.web import NOTHING, Guard, opened
+from crossfade.adapters.web import AT_ONCE, NOTHING, Guard, opened
 from crossfade.model.loose import count
 from crossfade.model.networks import Networks
 from crossfade.ports import WHOLE, Part, SourceError, StoredFile
@@ -22,6 +23,7 @@ class HttpArtifacts:
 
     def __init__(self, allowed: Networks = (), timeout: float = 30.0) -> None:
         self._guard = Guard(allowed)
+        self._slots = asyncio.Semaphore(AT_ONCE)
         self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)
 
     async def close(self) -> None:
@@ -51,8 +53,11 @@ class HttpArtifacts:
             async for chunk in chunks:
                 yield chunk
 
-    def _opened(self, uri: str, wanted: Mapping[str, str]) -> AbstractAsyncContextManager[httpx.Response]:
-        return opened(self._client, _url(uri), f"the file {uri!r}", {}, self._guard, wanted=wanted)
+    @asynccontextmanager
+    async def _opened(self, uri: str, wanted: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+        answering = opened(self._client, _url(uri), f"the file {uri!r}", {}, self._guard, wanted=wanted)
+        async with self._slots, answering as response:
+            yield response
 
 
 def _url(uri: str) -> httpx.URL:
