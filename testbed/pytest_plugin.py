@@ -115,7 +115,7 @@ def _session_bed(request: pytest.FixtureRequest) -> Bed:
     if "cloud_clients" in wanted:
         python_env("moto", progress)
         python_env("stores", progress)
-        with suppress(TestbedError):  # without npm its tests are skipped
+        with suppress(TestbedError):  # without npm its tests are skipped, and in CI they fail
             node_env("azurite", progress)
     if any(map(_is_for_envoy, request.session.items)):
         envoy.fetch(progress)

@@ -28,8 +28,6 @@ from crossfade.model.access import Access
 from crossfade.ports import Reference
 
 from testbed.binaries.environments import python_env
-from testbed.binaries.node import node_env
-from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle
 from tests.contract.git_bench import OUTSIDER, READER, GitBench
 from tests.contract.store_bench import BENCHES, Bench, Clients, S3Bench, clients, s3_bench
@@ -291,11 +289,6 @@ def cloud_clients() -> Iterator[Clients]:
 @pytest.fixture(scope="module", params=["s3", "gs", "az"])
 def store_bench(request: pytest.FixtureRequest, cloud_clients: Clients) -> Iterator[Bench]:
     """Each object store in turn."""
-    if request.param == "az":
-        try:
-            node_env("azurite")
-        except TestbedError as failure:
-            pytest.skip(str(failure))
     with BENCHES[request.param](cloud_clients) as made:
         yield made
 

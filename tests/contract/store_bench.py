@@ -18,9 +18,9 @@ from crossfade.api.v1alpha1.modelversion import RegistryRef, Source, UriSource
 from crossfade.model.access import Access, Secrets
 
 from testbed.binaries.environments import python_env
-from testbed.binaries.node import node_env
 from tests.contract.google_door import READ_STORAGE, GoogleDoor, tokens_of
 from tests.support.faults import proxy
+from tests.support.programs import azurite
 from tests.support.servers import free_port, serving
 
 _START_SECONDS = 60.0
@@ -324,9 +324,8 @@ def azure_bench(speaking: Clients) -> Iterator[AzureBench]:
     """A server with the container `models`, and signatures for it."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    program = node_env("azurite") / "node_modules" / ".bin" / "azurite-blob"
     options = ["--disableTelemetry", "--inMemoryPersistence", "--skipApiVersionCheck", "--silent"]
-    with running([program, "--blobHost", "127.0.0.1", "--blobPort", str(port), *options], url):
+    with running([azurite(), "--blobHost", "127.0.0.1", "--blobPort", str(port), *options], url):
         made = AzureBench(url, speaking)
         told = {"endpoint": f"{url}/{made.account}", "key": made.key, "bucket": "models"}
         speaking.done("azure", do="make", **told)

@@ -15,9 +15,7 @@ from crossfade.observe.verify import fetch
 from crossfade.ports import Asked, SourceError
 
 from testbed.binaries.environments import python_env
-from testbed.binaries.node import node_env
 from testbed.certificates import Authority
-from testbed.errors import TestbedError
 from tests.contract.azureml_bench import REGISTRY, SECRETS, WORKSPACE, AzureMlBench, Model, a_subject, azureml_bench
 from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
 from tests.contract.store_bench import Clients
@@ -31,10 +29,6 @@ _CLIENT = Path(__file__).parents[1] / "support" / "azureml_client.py"
 @pytest.fixture(scope="module")
 def bench(cloud_clients: Clients) -> Iterator[AzureMlBench]:
     """The stand-in, with Azurite behind it."""
-    try:
-        node_env("azurite")
-    except TestbedError as failure:
-        pytest.skip(str(failure))
     with azureml_bench(cloud_clients) as made:
         yield made
 

@@ -70,6 +70,14 @@ def test_every_night_what_make_test_leaves_out_is_run() -> None:
     assert any(step.get("run", "").endswith("make test-long") for step in steps(night))
 
 
+@pytest.mark.parametrize("name", ["test", "nightly"])
+def test_what_runs_as_root_knows_that_it_runs_in_ci(name: str) -> None:
+    """Where programs that a test needs must be there: sudo passes on no variable that it is not given."""
+    rooted = [step["run"] for step in steps(workflow(name)) if step.get("run", "").startswith("sudo")]
+    assert rooted
+    assert [run for run in rooted if " make " in run and '"CI=$CI"' not in run] == []
+
+
 def test_a_release_gives_the_build_every_argument_that_it_takes() -> None:
     """But for those that the builder gives by itself."""
     (build,) = (step for step in steps(workflow("release")) if step.get("id") == "build")
