@@ -7,7 +7,7 @@ import signal
 import subprocess
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
@@ -58,6 +58,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         "real_servers": ("mlserver", "kserve", "asgi", "envoy"),
         "mlserver_environment": ("mlserver",),
         "mlflow_with_users": ("mlflow",),
+        "kept_in_s3": ("mlflow", "moto", "stores"),
         "vertex_environment": ("vertex",),
         "wandb_environment": ("wandb",),
     }
@@ -176,6 +177,35 @@ def mlflow(mlflow_url: str) -> MlflowBench:
     return MlflowBench(mlflow_url)
 
 
+@contextmanager
+def mlflow_server(folder: Path, *options: str, **variables: str) -> Iterator[str]:
+    """The URL of an MLflow server on loopback, with SQLite in this folder."""
+    environment = python_env("mlflow")
+    port = free_port()
+    command = [
+        *(str(environment / "bin" / "python"), "-m", "mlflow", "server", *options),
+        *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+        *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db"),
+    ]
+    variables |= {
+        "HOME": str(folder),
+        "PATH": f"{environment / 'bin'}:/usr/bin:/bin",
+        "DO_NOT_TRACK": "true",
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+    }
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=variables, cwd=folder, stdout=log, stderr=log, start_new_session=True)
+    try:
+        transport = httpx.HTTPTransport(retries=10)  # connecting only, with growing pauses: the server is starting
+        with httpx.Client(transport=transport, timeout=_START_SECONDS) as client:
+            client.get(f"http://127.0.0.1:{port}/health").raise_for_status()
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)  # it answers by a worker that would stay
+        process.wait()
+
+
 @pytest.fixture(scope="session")
 def mlflow_with_users(bed: ClusterHandle, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowBench]:
     """An MLflow server that knows its users, and lets them do nothing that was not granted to them; as its
@@ -187,32 +217,13 @@ def mlflow_with_users(bed: ClusterHandle, tmp_path_factory: pytest.TempPathFacto
         "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
         "auth_cache_ttl_seconds = 3600\n"  # else each request costs it the hash of a password, a tenth of a second
     )
-    environment = python_env("mlflow")
-    port = free_port()
-    command = [
-        *(str(environment / "bin" / "python"), "-m", "mlflow", "server", "--app-name", "basic-auth"),
-        *("--host", "127.0.0.1", "--port", str(port), "--workers", "1", "--serve-artifacts"),
-        *("--backend-store-uri", f"sqlite:///{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts")),
-    ]
+    options = ("--app-name", "basic-auth", "--serve-artifacts", "--artifacts-destination", str(folder / "artifacts"))
     variables = {
-        "HOME": str(folder),
-        "PATH": f"{environment / 'bin'}:/usr/bin:/bin",
-        "DO_NOT_TRACK": "true",
         "MLFLOW_AUTH_CONFIG_PATH": str(folder / "auth.ini"),
         "MLFLOW_FLASK_SERVER_SECRET_KEY": "of-this-test",
-        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-        "MLFLOW_DISABLE_TELEMETRY": "true",
     }
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=variables, cwd=folder, stdout=log, stderr=log, start_new_session=True)
-    try:
-        transport = httpx.HTTPTransport(retries=10)  # connecting only, with growing pauses: the server is starting
-        with httpx.Client(transport=transport, timeout=_START_SECONDS) as client:
-            client.get(f"http://127.0.0.1:{port}/health").raise_for_status()
-        yield MlflowBench(f"http://127.0.0.1:{port}", MLFLOW_ADMIN, folder / "mlflow.db")
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)  # it answers by a worker that would stay
-        process.wait()
+    with mlflow_server(folder, *options, **variables) as url:
+        yield MlflowBench(url, MLFLOW_ADMIN, folder / "mlflow.db")
 
 
 @pytest.fixture(scope="session")
