@@ -27,7 +27,8 @@ ENVOY_GATEWAY_NAME = "envoy-gateway.envoy-gateway-system.svc.cluster.local."
 
 SERVICES = (
     *("kubernetes.default", "prometheus.monitoring", "mlflow.mlops", "hub.mlops", "git.models"),
-    *("azure.models", "registry.models", "s3.models", "sagemaker.models", "vertex.models", "wandb.models"),
+    *("azure.models", "blobs.models", "files.models", "gcs.models", "registry.models", "s3.models"),
+    *("sagemaker.models", "vertex.models", "wandb.models"),
 )
 
 

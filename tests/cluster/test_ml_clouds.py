@@ -9,6 +9,7 @@ import pytest
 
 from testbed.address import HOST
 from testbed.bed import Bed
+from tests.cluster.test_writing_back import tells, written_back
 from tests.support import objects
 from tests.support.endpoint import Endpoint
 from tests.support.operator_process import OperatorProcess
@@ -63,6 +64,29 @@ async def test_the_examples_are_resolved_as_they_are(
     }
     assert resolved["lineage"]["gitCommit"] == "a" * 40
     assert resolved["environment"]["requirements"] == {"numpy": "2.0.0"}
+
+
+@pytest.mark.slow
+async def test_the_example_that_writes_back_tells_wandb_what_serves_as_it_is(
+    bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess]
+) -> None:
+    cloud = Cloud(keys={EXAMPLE_KEY: "writer"}, organizations={"acme": "acme-org"})
+    model = json.dumps({"name": objects.MODEL, "version": "1.7.0"}).encode()
+    path = "acme-org/wandb-registry-model/fraud-detector"
+    made = cloud.log("risk/fraud/model", {"model.json": model})
+    cloud.link(made, path)
+    cloud.alias(path, "candidate", 0)
+    with serving(cloud, HOST, 8093):
+        start_operator(endpoint.namespace)
+        bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / "wandb-write-back.yaml"))
+        await endpoint.recorder.until("ModelVersion", "fraud-detector-1-7-0", is_resolved, 60)
+        await endpoint.create(objects.rollout("fraud", "fraud-detector-1-7-0", endpoint.host, endpoint.parent))
+        await endpoint.recorder.until("ModelRegistry", "wandb", tells(champion="v0"), 120)
+        await endpoint.recorder.until("ModelRegistry", "wandb", written_back("True"), 30)
+    assert cloud.collections["acme-org", "wandb-registry-model", "fraud-detector"].aliases["champion"] == 0
+    said = made.metadata["crossfade"]
+    assert said["outcome"] == "Promoted"
+    assert f"var-namespace={endpoint.namespace}&var-rollout=fraud&var-revision=" in said["link"]
 
 
 @pytest.mark.slow

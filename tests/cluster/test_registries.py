@@ -13,6 +13,7 @@ from tests.support import objects
 from tests.support.endpoint import Endpoint, ready, serves
 from tests.support.faults import proxy
 from tests.support.operator_process import OperatorProcess
+from tests.support.statuses import conditions
 from tests.support.verified import assert_hidden, is_resolved
 
 pytestmark = pytest.mark.cluster
@@ -51,6 +52,21 @@ async def test_the_example_for_mlflow_is_resolved_as_it_is(
         "secretName": "mlflow",
     }
     assert resolved["environment"]["requirements"] == {"numpy": "2.0.0"}
+
+
+@pytest.mark.slow
+async def test_the_example_whose_number_and_name_are_checked_is_ready_as_it_is(
+    bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], mlflow: MlflowBench
+) -> None:
+    """It means the version 7 of the operator's own MLflow."""
+    while int(mlflow.model({"MLmodel": b"flavors: {}"}, "fraud-detector")[1]) < 7:
+        pass
+    start_operator(endpoint.namespace, mlflow=mlflow.url)
+    bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES.parent / "model-versions/enforced.yaml"))
+    name = "fraud-detector-v3.2.1-20240415-prod"
+    found = await endpoint.recorder.until("ModelVersion", name, lambda found: ready(found)[0] == "True", 60)
+    assert found["status"]["resolved"]["registryVersion"] == "7"
+    assert conditions(found)["SemverKept"]["reason"] == "FirstVersion"
 
 
 async def test_a_model_behind_credentials_serves_and_nobody_but_the_loader_sees_them(

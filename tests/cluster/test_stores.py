@@ -1,6 +1,8 @@
 """Catches a bucket whose model never serves or serves other bytes, and keys that are seen where they must not be."""
 
+import functools
 from collections.abc import Callable, Iterator
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -10,18 +12,23 @@ from testbed.address import HOST
 from testbed.bed import Bed
 from tests.cluster.test_registries import EXAMPLES, says
 from tests.contract.sagemaker_bench import IMAGE, packed
-from tests.contract.store_bench import Clients, S3Bench, clients, s3_bench
+from tests.contract.store_bench import Clients, S3Bench, azure_bench, clients, gcs_server, s3_bench
 from tests.support import objects
 from tests.support.endpoint import Endpoint
 from tests.support.operator_process import OperatorProcess
+from tests.support.servers import Quiet, serving
 from tests.support.verified import assert_hidden, is_resolved, never_serves
 
 pytestmark = pytest.mark.cluster
 
 
+class Files(Quiet, SimpleHTTPRequestHandler):
+    """Python's own web server."""
+
+
 @pytest.fixture
 def cloud_clients(bed: Bed) -> Iterator[Clients]:
-    """boto3, on the bed's network."""
+    """The clouds' own, on the bed's network."""
     with clients() as made:
         yield made
 
@@ -72,6 +79,40 @@ async def test_the_examples_are_resolved_as_they_are(
     assert (resolved["registryVersion"], resolved["files"]) == ("1", 2)
     assert resolved["lineage"]["gitCommit"] == "a" * 40
     assert resolved["environment"]["requirements"] == {"numpy": "2.0.0"}
+
+
+@pytest.mark.slow
+async def test_the_examples_of_other_stores_are_resolved_as_they_are(
+    bed: Bed,
+    endpoint: Endpoint,
+    start_operator: Callable[..., OperatorProcess],
+    cloud_clients: Clients,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "fraud-detector" / "1.11.0").mkdir(parents=True)
+    (tmp_path / "fraud-detector" / "1.11.0" / "model.json").write_bytes(b"{}")
+    with (
+        gcs_server(HOST, 4443) as google,
+        azure_bench(cloud_clients, "0.0.0.0", 10000, "riskmodels", "Y2hhbmdlLW1l") as azure,
+        serving(functools.partial(Files, directory=str(tmp_path)), HOST, 8095),
+    ):
+        where: dict[str, Any] = {"endpoint": google, "key": None, "bucket": "models"}
+        cloud_clients.done("google", do="make", **where)
+        cloud_clients.done("google", do="put", name="risk/fraud-detector/1.9.0/model.json", content="e30=", **where)
+        azure.put("risk/fraud-detector/1.10.0/model.json", b"{}")
+        start_operator(endpoint.namespace)
+        found = {}
+        for name in ("gcs", "azure-blob", "http"):
+            bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / f"{name}.yaml"))
+        for name in ("fraud-detector-1-9-0", "fraud-detector-1-10-0", "fraud-detector-1-11-0"):
+            version = await endpoint.recorder.until("ModelVersion", name, is_resolved, 60)
+            found[version["status"]["resolved"]["immutableUri"]] = version["status"]["resolved"]["digest"]
+    assert list(found) == [
+        "gs://models/risk/fraud-detector/1.9.0",
+        "az://models/risk/fraud-detector/1.10.0",
+        "http://files.models:8095/fraud-detector/1.11.0/model.json",
+    ]
+    assert len(set(found.values())) == 1, "it is the same model"
 
 
 @pytest.mark.slow

