@@ -81,6 +81,18 @@ def test_what_is_claimed_is_run(case: str, common: str, system: str, cell: str) 
     assert named or re.match(r"not applicable: \w+", cell), f"{system} has nothing that shows: {case}"
 
 
+def test_whole_suites_that_are_long_are_said_to_be() -> None:
+    found = {
+        (one.name, file.name)
+        for file in _TESTS.glob("test_*.py")
+        for one in parsed(file.name).body
+        if isinstance(one, ast.ClassDef)
+        and is_long(one)
+        and [base for base in one.bases if "Contract" in ast.dump(base)]
+    }
+    assert set(re.findall(r"`(Test\w+)` of `(test_\w+\.py)`", _TEXT)) == found
+
+
 @pytest.mark.parametrize(("file", "name"), re.findall(r"`([\w/]+\.py)(?:: (\w+))?`", _TEXT))
 def test_what_is_named_is_there(file: str, name: str) -> None:
     assert not name or name in cases_of(parsed(file))

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import re
+import subprocess
 import unicodedata
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -102,3 +105,13 @@ def test_any_change_of_a_path_a_size_or_a_byte_changes_the_digest(files: list[Fi
 def test_an_added_file_changes_the_digest(files: list[File], extra: File) -> None:
     assume(is_tree([*files, extra]))
     assert mvd1([*files, extra]) != mvd1(files)
+
+
+def test_what_the_page_of_http_has_people_run_gives_the_same_digest(tmp_path: Path) -> None:
+    (tmp_path / "model.json").write_bytes(b"{}")
+    page = (Path(__file__).parents[3] / "docs" / "registries" / "http.md").read_text()
+    (command,) = re.findall(r"```sh\n(.+?)```", page, re.DOTALL)
+    done = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, text=True, check=True)
+    digest = f"sha256:{done.stdout.split()[0]}"
+    assert digest == mvd1([File("model.json", 2, hashlib.sha256(b"{}").hexdigest())])
+    assert digest in page
