@@ -20,6 +20,8 @@ from tests.contract.conftest import inherited_environment, mlflow_server
 from tests.contract.registry_contract import digest, opened, resolve
 from tests.contract.store_bench import S3Bench
 
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+
 TOKEN = "canary-of-a-tenant"
 CHAMPION = Source(mlflow=MlflowSource(name="fraud", alias="champion"))
 WEIGHTS = bytes(range(256)) * 40
