@@ -9,6 +9,7 @@ import pytest
 
 from testbed.bed import Bed
 from testbed.load import LoadGenerator, Sample
+from tests.cluster.conftest import NewEndpoint
 from tests.cluster.test_way_back import back
 from tests.support import objects
 from tests.support.endpoint import (
@@ -25,9 +26,12 @@ from tests.support.endpoint import (
     started,
 )
 from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
-from tests.support.operator_process import OperatorProcess
+from tests.support.operator_process import Installation, OperatorProcess
+from tests.support.pair import Pair
 from tests.support.recorder import Object
+from tests.support.reweighing import plain_delay
 from tests.support.statuses import conditions
+from tests.support.taken_back import taken_back
 
 pytestmark = pytest.mark.cluster
 
@@ -155,12 +159,14 @@ async def test_two_promotions_move_two_weights_and_nothing_else(serving: Endpoin
 
 @pytest.mark.slow
 @on_both_gateways
-async def test_a_version_that_fails_is_taken_back(serving: Endpoint) -> None:
+async def test_a_version_that_fails_is_taken_back(
+    serving: Endpoint, new_endpoint: NewEndpoint, installation: Installation
+) -> None:
     stable = (await serving.until(lambda _: True))["status"]["stable"]["revision"]
     async with serving.load(RATE) as load:
         await at_least(load, 100)
         await serving.ask(4)
-        await serving.until(rolled_back)
+        ended = await serving.until(rolled_back)
         await settled(serving, stable)
         await at_least(load, 100)
     assert failed_by_route(load.samples) == {}
@@ -168,6 +174,9 @@ async def test_a_version_that_fails_is_taken_back(serving: Endpoint) -> None:
     assert answered(serving, load.samples[-50:]) == {"fraud-1"}
     assert told(serving) == [(1, 0), (90, 10), (100, 0)]
     assert await selected(serving) == {BLUE: stable, GREEN: stable}
+    away = taken_back(serving, installation, ended, load.samples)
+    pair = Pair(await new_endpoint())
+    away.is_at_once(await plain_delay(pair, pair.endpoint.load(RATE)))
 
 
 @pytest.mark.slow

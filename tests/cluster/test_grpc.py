@@ -9,6 +9,7 @@ import pytest
 
 from testbed import gateway_api, oip
 from testbed.load import LoadGenerator
+from tests.cluster.conftest import NewEndpoint
 from tests.support import objects
 from tests.support.calls import CALL, calls, served_over_grpc, streams, until_called
 from tests.support.endpoint import (
@@ -27,9 +28,12 @@ from tests.support.endpoint import (
     weights,
 )
 from tests.support.gateways import ENVOY, on_both_gateways, on_envoy_and_both_at_length
-from tests.support.operator_process import OperatorProcess
+from tests.support.operator_process import Installation, OperatorProcess
+from tests.support.pair import GrpcPair
 from tests.support.recorder import Object
+from tests.support.reweighing import plain_delay
 from tests.support.statuses import conditions
+from tests.support.taken_back import taken_back
 
 pytestmark = pytest.mark.cluster
 
@@ -105,8 +109,12 @@ async def test_a_good_version_is_promoted_under_calls_and_streams_and_none_fails
 @pytest.mark.slow
 @on_both_gateways
 async def test_a_bad_version_is_rolled_back_under_calls_and_the_route_fails_none(
-    endpoint: Endpoint, gateway: str, start_operator: Callable[..., OperatorProcess]
+    new_endpoint: NewEndpoint,
+    installation: Installation,
+    gateway: str,
+    start_operator: Callable[..., OperatorProcess],
 ) -> None:
+    endpoint = await new_endpoint()
     start_operator(endpoint.namespace)
     await endpoint.model(1, **STREAM)
     await endpoint.model(2, errorRate=0.2, **STREAM)
@@ -124,6 +132,9 @@ async def test_a_bad_version_is_rolled_back_under_calls_and_the_route_fails_none
     bad, exposure = bad_answers(load.samples, candidate)
     print(f"{gateway}: {len(load.samples)} calls, {len(bad)} of them bad, {exposure:.2f} s from the first to the last")
     assert {one.arm for one in load.samples[-100:]} == {stable}
+    away = taken_back(endpoint, installation, ended, load.samples, "grpcroutes")
+    pair = GrpcPair(await new_endpoint(), STREAM)
+    away.is_at_once(await plain_delay(pair, calls(pair.endpoint, RATE)))
 
 
 TEAM = {"name": "x-team", "value": "risk"}

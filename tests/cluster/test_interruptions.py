@@ -140,6 +140,29 @@ async def test_a_gate_waits_for_its_word_and_the_bake_ends_by_its_time(serving: 
 
 @pytest.mark.slow
 @on_both_gateways
+async def test_an_edit_of_what_comes_later_restarts_no_stage_and_one_is_skipped_by_order(serving: Endpoint) -> None:
+    """Cases A7 and C6."""
+    async with rolling_out(serving, HELD, {"name": "half", "weight": 50}, until="held"):
+        before = await serving.until(lambda found: found["status"]["stage"].get("provenAt"))
+        most = {"name": "most", "weight": 80, "minDuration": "1s"}
+        await serving.patch("Rollout", NAME, {"spec": {"strategy": {"stages": [HELD, most]}}})
+        edited = await serving.until(lambda found: found["status"]["stage"]["summary"] == "1/2 held" and is_read(found))
+        await order(serving, "skip-stage", "it was seen elsewhere")
+        done = await serving.until(lambda found: serves(found, 2))
+        await settled(serving, done["status"]["stable"]["revision"])
+    assert edited["status"]["stage"]["provenAt"] == before["status"]["stage"]["provenAt"]
+    assert [tuple(split.values()) for split in routes(serving)] == [(100,), (60, 40), (20, 80), (100,)]
+    assert [one["effect"] for one in done["status"]["handled"]] == ["Obeyed"]
+    assert done["status"]["outcome"]["result"] == "FastPromoted"
+
+
+def is_read(found: Object) -> bool:
+    """Whether the status is of the spec as it is by now."""
+    return bool(found["status"]["observedGeneration"] == found["metadata"]["generation"])
+
+
+@pytest.mark.slow
+@on_both_gateways
 async def test_a_namespace_can_be_deleted_in_the_middle_of_a_split(serving: Endpoint) -> None:
     """GitOps property 13."""
     await serving.patch("Rollout", NAME, {"spec": {"strategy": {"stages": [HELD]}}})

@@ -23,14 +23,14 @@ from tests.support.endpoint import (
 )
 from tests.support.gateways import on_both_gateways_at_length, on_envoy_and_both_at_length
 from tests.support.operator_process import ACCOUNT, Installation, OperatorProcess
+from tests.support.pair import Pair
 from tests.support.recorder import Object
 from tests.support.reweighing import plain_delay
+from tests.support.taken_back import taken_back
 
 pytestmark = pytest.mark.cluster
 
 RATE = 200.0
-AT_ONCE_SECONDS = 1.0
-"""How much longer than a plain change a gateway may send requests to a version that is taken back."""
 
 
 @on_both_gateways_at_length
@@ -104,13 +104,18 @@ async def test_a_bad_version_is_rolled_back_under_load_and_no_request_fails_by_t
     written = writes(installation.bed.audit, ACCOUNT, endpoint.namespace)
     assert {one.code for one in written} <= {200, 201}
     routes = [one.at for one in written if one.resource == "httproutes"]
-    last = max(one.wall + one.lateness for one in answered_by(load.samples, candidate))
     assert len(routes) == generation((await endpoint.items("HTTPRoute"))[0]), "not every write was a change"
-    after, plain = last - routes[generation(back) - 1], await plain_delay(await new_endpoint(), RATE)
-    record_property("seconds from the route's write to the candidate's last request", round(after, 2))
+    away = taken_back(endpoint, installation, ended, load.samples)
+    assert away.written == routes[generation(back) - 1], "another write came between the decision and the way back"
+    plain = await delay(await new_endpoint())
+    record_property("seconds from the decision to the candidate's last request", round(away.after, 2))
     record_property("seconds that the gateway takes for a plain change", round(plain, 2))
-    print(f"the candidate's last request came {after:.2f} s after the way back was written; {plain:.2f} s is plain")
-    assert after <= plain + AT_ONCE_SECONDS
+    away.is_at_once(plain)
+
+
+async def delay(endpoint: Endpoint) -> float:
+    """Of the same gateway, under the same load."""
+    return await plain_delay(Pair(endpoint), endpoint.load(RATE))
 
 
 def generation(found: Object) -> int:

@@ -3,15 +3,17 @@
 A pass is what the operator saw and what it decided from that, nothing else. So the promises of a pass are kept over
 whole rollouts on the fake world, over their shuffled orders, and in every state that the model check reaches.
 Those over time need to know what came before: whole rollouts are held to them, shuffled or not. The small world of the
-model check has one pod an arm, lets whatever is rehearsed go well and keeps no time of a rule's place, so of these four
+model check has one pod an arm, lets whatever is rehearsed go well and keeps no time of a rule's place, so of these six
 it checks what one transition shows: `every_rise_has_its_pods` and `a_cohorts_rule_has_its_place` of each pass, and
-after it that a ready pod is behind the Service while stable has one; that rules were tried it cannot check.
+after it that a ready pod is behind the Service while stable has one; that rules were tried and shares served it
+cannot check. That a deletion ends it checks from every state, with nothing to help but the clock.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from tests.simulation.deletion_promises import a_deletion_ends
 from tests.simulation.judged_promises import nobody_keeps_unjudged_what_stable_can_take_back
 from tests.simulation.kept_promises import who_is_kept_stays
 from tests.simulation.pass_promises import (
@@ -44,6 +46,7 @@ from tests.simulation.route_promises import (
     rules_of_users_never_move,
     what_others_changed_is_proven_anew,
 )
+from tests.simulation.share_promises import what_was_given_was_served
 from tests.simulation.slot_promises import no_service_moves_under_its_requests
 from tests.simulation.world import World
 
@@ -193,6 +196,15 @@ OVER_TIME: tuple[Promise[World], ...] = (
         " behind: Envoy answers with 503 while it knows a rule, and not yet or not any more where that leads. But when"
         " others write it.",
         no_cohort_meets_a_rule_that_comes_or_goes,
+    ),
+    Promise(
+        "A step forward is from a share, a copy or a cohort that gateways serve at that moment; but when somebody skips"
+        " the stage.",
+        what_was_given_was_served,
+    ),
+    Promise(
+        "A deletion ends: a minute and a drain later nothing holds the Rollout any more, whoever does not answer.",
+        a_deletion_ends,
     ),
 )
 """Of what came before a pass and what it left, after each."""

@@ -1,7 +1,8 @@
 """Would catch: a state, however odd the way into it, from which the planner breaks a promise or cannot come back.
 
 Every state of a small world is visited, breadth first: whatever one look may find, whatever people order and edit,
-whatever pods, gateway and route do meanwhile, and a kill between any two writes.
+whatever pods, gateway and route do meanwhile, and a kill between any two writes. `make test` has one ladder that is
+left alone, `make test-long` the rest.
 """
 
 from collections.abc import Iterator
@@ -22,9 +23,10 @@ from tests.simulation.passes import Pass
 from tests.simulation.routes import is_service
 from tests.simulation.small_world import SIGHTS, Sight, State, canonical, look_at, route_of, status_of
 
-pytestmark = pytest.mark.matrix
-
 ALL = 10**9
+LOOKS = 8
+"""So many, a tick of the clock apart, are longer than a deletion may take."""
+SMALLEST = "back"
 ON_ADOPTED = [name for name in LADDERS if name not in ("shapes", "pods")]
 Trail = tuple["State | None", str]
 
@@ -53,13 +55,17 @@ class Explorer:
 
     def successors(self, state: State) -> Iterator[tuple[State, str]]:
         """What the operator makes of it by each sight, then what the world makes of it."""
-        plain = replace(state, people=0, luck=0)
-        if plain not in self.passes:
-            self.passes[plain] = tuple(self.looks(plain, state))
-        for found, how in self.passes[plain]:
+        for found, how in self.looked(state):
             yield replace(found, people=state.people, luck=state.luck), how
         for found in world_of(state).moves(state):
             yield found, "the world moves"
+
+    def looked(self, state: State) -> tuple[tuple[State, str], ...]:
+        """What one look makes of it; people and luck are left out, for the operator knows nothing of them."""
+        plain = replace(state, people=0, luck=0)
+        if plain not in self.passes:
+            self.passes[plain] = tuple(self.looks(plain, state))
+        return self.passes[plain]
 
     def looks(self, plain: State, state: State) -> Iterator[tuple[State, str]]:
         """One pass by each sight that can make a difference, with all its writes or only the first of them."""
@@ -151,9 +157,33 @@ def explored(ladder: str, people: int, luck: int, most: int, first: State | None
     return states
 
 
-@pytest.mark.parametrize("ladder", LADDERS)
+@pytest.mark.parametrize(
+    "ladder", [SMALLEST, *(pytest.param(one, marks=pytest.mark.matrix) for one in LADDERS if one != SMALLEST)]
+)
 def test_every_promise_holds_in_every_state_of_a_rollout_that_is_left_alone(ladder: str) -> None:
     assert explored(ladder, 0, 0, ALL) > 300
+
+
+def ends(explorer: Explorer, state: State) -> bool:
+    """Whether a Rollout that is being deleted is let go by looks and the clock alone."""
+    for _ in range(LOOKS):
+        *_, (looked, _) = explorer.looked(state)
+        if not looked.finalizer:
+            return True
+        state = next(world_of(looked).moves(looked))
+    return False
+
+
+def deleted_anywhere(ladder: str, luck: int, first: State | None = None) -> int:
+    """In all states that a rollout comes to it is deleted, and in all that may come of that it ends."""
+    explorer, going = Explorer(ladder), Explorer(ladder)
+    explorer.explore(serving(ladder, first), ALL)
+    for state in explorer.reached:
+        going.explore(replace(state, deleting=True, luck=luck), ALL)
+    for state in going.reached:
+        assert ends(going, replace(state, luck=0)), going.story(state, SIGHTS[-1])
+    print(f"{ladder}, deleted: {len(going.reached)} states, {len(going.passes)} of them apart for the operator")
+    return len(going.reached)
 
 
 @pytest.mark.matrix
@@ -176,6 +206,24 @@ def test_every_promise_holds_after_one_misfortune_on_a_route_of_others(ladder: s
 @pytest.mark.parametrize("ladder", ON_ADOPTED)
 def test_every_promise_holds_on_a_route_of_others_with_people_and_bad_luck(ladder: str, people: int, luck: int) -> None:
     assert explored(ladder, people, luck, ALL, small_adopted.beginning()) > 4000
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("ladder", LADDERS)
+def test_a_deletion_always_ends(ladder: str) -> None:
+    assert deleted_anywhere(ladder, 0) > 1000
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("ladder", ON_ADOPTED)
+def test_a_deletion_always_ends_on_a_route_of_others(ladder: str) -> None:
+    assert deleted_anywhere(ladder, 0, small_adopted.beginning()) > 1000
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ladder", LADDERS)
+def test_a_deletion_always_ends_with_a_misfortune(ladder: str) -> None:
+    assert deleted_anywhere(ladder, 1) > 4000
 
 
 @pytest.mark.matrix

@@ -7,34 +7,95 @@ import pytest
 
 from tests.simulation.cases.story import says
 from tests.simulation.cases.theirs import Adopted
+from tests.simulation.cases.ways_back import WINDOW
 from tests.simulation.invariants import watched
 from tests.simulation.test_stages import at, ladder, taken_back, transcript
-from tests.simulation.world import World, promoted, serving, spec
+from tests.simulation.world import World, promoted, reached, serving, spec
 
-Moment = Callable[[World], bool]
+When = Callable[[World], bool]
+Json = dict[str, Any]
 COHORT = {"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}, "gate": "Manual"}
+COPY = {"name": "copy", "shadow": 50, "minDuration": "10m"}
 TEN = {"name": "ten", "weight": 10, "minDuration": "10m"}
+HALF = {"name": "half", "weight": 50}
 MOST = {"name": "most", "weight": 90, "minDuration": "10m"}
+ASK = {"name": "ask", "gate": "Manual"}
+KEPT = {**WINDOW, "keepPrevious": "10m"}
 
 
 def started(world: World) -> bool:
     return world.status.candidate is not None and len(world.revisions) == 2
 
 
-def served_by_v2(world: World) -> bool:
-    return world.share("v2") == 100
+def drained(world: World) -> bool:
+    return promoted(world) and len(world.revisions) == 1
 
 
-MOMENTS: dict[str, tuple[Moment, list[dict[str, Any]], dict[str, Any]]] = {
-    "its pods start": (started, [TEN], {"start_seconds": 20.0}),
-    "a tenth is given": (at("ten"), [TEN], {}),
-    "nearly all is given": (at("most"), [MOST], {}),
-    "a weight is written and not proven": (at("ten", proven=False), [TEN], {}),
-    "a cohort has it": (at("team"), [COHORT], {"cohort_rate": 20.0}),
-    "it gets everything and is not stable yet": (served_by_v2, [{"name": "half", "weight": 50}], {"ack_seconds": 2.0}),
-    "it was rolled back": (taken_back, [TEN], {"error_rate": {"v2": 0.5}}),
-    "it was promoted and the old one drains": (promoted, [{"name": "half", "weight": 50}], {}),
+def kept(world: World) -> bool:
+    return world.status.previous is not None and len(world.served) == 1
+
+
+def alone(version: str) -> When:
+    """The stored route gives everything to this version, and another one is stable."""
+    return lambda world: world.share(version) == 100 and not promoted(world)
+
+
+def v2_by(*stages: Json, **more: Any) -> Json:
+    """The edit that asks for v2 by these stages; `more` are further fields of the strategy."""
+    return {"modelVersion": "v2", "strategy": ladder(*stages, **more)}
+
+
+V1 = {"modelVersion": "v1"}
+V3 = {"modelVersion": "v3"}
+SLOW = {"ack_seconds": 2.0}
+
+MOMENTS: dict[str, tuple[Json, list[tuple[Json, When]]]] = {
+    "its pods start": ({"start_seconds": 20.0}, [(v2_by(TEN), started)]),
+    "a rule is rehearsed": ({"cohort_rate": 20.0}, [(v2_by(COHORT), says("Rehearsing"))]),
+    "a shadow has copies": ({}, [(v2_by(COPY), at("copy"))]),
+    "a cohort has it": ({"cohort_rate": 20.0}, [(v2_by(COHORT), at("team"))]),
+    "a tenth is given": ({}, [(v2_by(TEN), at("ten"))]),
+    "a weight is written and not proven": ({}, [(v2_by(TEN), at("ten", proven=False))]),
+    "people are waited for": ({}, [(v2_by(HALF, ASK), says("WaitingForPeople"))]),
+    "it is suspended": ({}, [(v2_by(TEN), at("ten")), ({"suspend": True}, says("Suspended"))]),
+    "nearly all is given": ({}, [(v2_by(MOST), at("most"))]),
+    "stable is held back in the bake": ({}, [(v2_by(HALF, bake={"duration": "10m", "holdback": 2}), at("bake"))]),
+    "it gets everything and is not stable yet": (SLOW, [(v2_by(HALF), alone("v2"))]),
+    "it was rolled back": ({"error_rate": {"v2": 0.5}}, [(v2_by(TEN), taken_back)]),
+    "a third version takes its place": (SLOW, [(v2_by(TEN), at("ten")), (V3, says("Draining"))]),
+    "it was promoted and the old one drains": ({}, [(v2_by(HALF), promoted)]),
+    "it was promoted and the old one is kept": ({}, [(v2_by(HALF, **KEPT), promoted), ({}, kept)]),
+    "it goes back to the one that was kept": (SLOW, [(v2_by(HALF, **KEPT), promoted), (V1, alone("v1"))]),
+    "it goes back to pods that start": (SLOW, [(v2_by(HALF, **WINDOW), promoted), ({}, drained), (V1, started)]),
 }
+"""What the world is like, and the edits with what each is followed to: the last is the moment."""
+
+
+def brought_to(moment: str, policy: str) -> World:
+    """A world in which v1 serves, edited until the moment has come."""
+    knobs, way = MOMENTS[moment]
+    world = watched(serving("v1", spec=spec("v1", deletionPolicy=policy), **knobs))
+    for edit, when in way:
+        if edit:
+            world.edit(**edit)
+        world.run(300, until=when)
+        assert when(world), transcript(world)
+    return world
+
+
+def deleted(world: World) -> World:
+    """Gone, as far as its finalizer is, with all requests left to what was stable, and not one of them failed."""
+    assert world.status.stable is not None
+    world.delete()
+    world.run(30, until=lambda one: not one.finalizer)
+    assert not world.finalizer, transcript(world)
+    assert (list(world.served), list(world.revisions)) == ([world.status.stable.revision],) * 2, transcript(world)
+    assert reached(world.route) == {world.status.stable.revision}
+    assert (world.gateway.route, world.failed_by_route) == (None, 0), transcript(world)
+    return world
+
+
+KINDS = ("HTTPRoute", "Deployment", "Service", "PodDisruptionBudget")
 
 
 def collected(world: World) -> dict[str, bool]:
@@ -45,41 +106,25 @@ def collected(world: World) -> dict[str, bool]:
     return {kind: world.uid in [own["uid"] for own in _owners(body)] for kind, body in left.items()}
 
 
-def _owners(body: dict[str, Any]) -> list[dict[str, Any]]:
+def _owners(body: Json) -> list[Json]:
     return list(body["metadata"].get("ownerReferences", ()))
 
 
-@pytest.mark.parametrize(("policy", "goes"), [("Orphan", False), ("Delete", True)])
-def test_what_serves_goes_with_a_deleted_rollout_only_where_that_is_asked_for(policy: str, goes: bool) -> None:
-    """Traffic ends on stable and the candidate is drained first in both: while the Rollout goes, nobody fails."""
-    world = watched(serving("v1", spec=spec("v1", deletionPolicy=policy)))
-    world.edit(modelVersion="v2", strategy=ladder(TEN))
-    world.run(300, until=at("ten"))
-    world.delete()
-    world.run(120, until=lambda world: not world.finalizer)
-    assert not world.finalizer, transcript(world)
-    assert (world.share("v1"), world.pods("v2"), world.failed_by_route) == (100, 0, 0), transcript(world)
-    kinds = ("HTTPRoute", "Deployment", "Service", "PodDisruptionBudget")
-    assert collected(world) == dict.fromkeys(kinds, goes)
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_whatever_it_did_when_it_was_deleted_all_of_it_is_collected_where_that_is_asked_for(moment: str) -> None:
+    world = deleted(brought_to(moment, "Delete"))
+    assert collected(world) == dict.fromkeys(KINDS, True)
 
 
-@pytest.mark.parametrize(("moment", "stages", "knobs"), MOMENTS.values(), ids=MOMENTS.keys())
-def test_whatever_it_did_when_it_was_deleted_what_serves_is_taken_over_without_a_gap(
-    moment: Moment, stages: list[dict[str, Any]], knobs: dict[str, Any]
-) -> None:
-    before = watched(serving("v1", **knobs))
-    before.edit(modelVersion="v2", strategy=ladder(*stages))
-    before.run(300, until=moment)
-    assert moment(before), transcript(before)
-    before.delete()
-    before.run(120, until=lambda world: not world.finalizer)
-    assert not before.finalizer, transcript(before)
-    assert len(before.served) == 1
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_whatever_it_did_when_it_was_deleted_what_serves_is_taken_over_without_a_gap(moment: str) -> None:
+    before = deleted(brought_to(moment, "Orphan"))
+    assert collected(before) == dict.fromkeys(KINDS, False)
     stable = before.status.stable
     assert stable is not None
     again = made_again(before, stable.model_version)
     again.run(60, until=promoted)
-    again.run(60)
+    again.run(10)
     assert again.status.stable is not None
     assert again.status.stable.revision == stable.revision, transcript(again)
     assert (list(again.revisions), again.failed_by_route) == ([stable.revision], 0), transcript(again)

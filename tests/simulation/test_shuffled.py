@@ -7,7 +7,7 @@ from tests.simulation.shuffle import SHUFFLED
 from tests.simulation.test_golden import GOLDEN
 
 QUICK, ALL = 2, 100
-"""Orders a case: in every run of the fast tests, and in `make test-long`."""
+"""Orders a case, of those that are marked `matrix` and of those marked `slow`: `make test-long` has both."""
 
 
 def end_of(case: Case) -> str:

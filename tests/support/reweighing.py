@@ -8,7 +8,7 @@ from statistics import median
 
 from testbed.load import LoadGenerator, Sample
 from testbed.load.samples import percentile
-from tests.support.endpoint import Endpoint, answered_by, at_least
+from tests.support.endpoint import answered_by, at_least
 from tests.support.pair import NEW, OLD, Pair, after_each
 
 CHANGES = 60
@@ -72,12 +72,11 @@ async def swap_arms(pair: Pair, load: LoadGenerator, times: int = CHANGES) -> No
         await load.wait_until(partial(_answers_alone, arm), _LATE)
 
 
-async def plain_delay(endpoint: Endpoint, rate: float) -> float:
-    """The most seconds that the endpoint's gateway took for one of FEW plain changes, from the write to the last
-    request on the old way: without an operator."""
-    pair = Pair(endpoint)
+async def plain_delay(pair: Pair, load: LoadGenerator) -> float:
+    """The most seconds that the pair's gateway took for one of FEW plain changes, from the write to the last request
+    of the load on the old way: without an operator."""
     await pair.start(old=100)
-    async with endpoint.load(rate) as load:
+    async with load:
         await swap_arms(pair, load, FEW)
     return max(after_each(pair.changes, load.samples))
 
