@@ -19,19 +19,14 @@ pytestmark = pytest.mark.cluster
 RATE = 100.0
 HELD = {"name": "held", "weight": 40, "minDuration": "10m"}
 GATED = {"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}, "gate": "Manual"}
-
 StartOperator = Callable[..., OperatorProcess]
 
 
 @pytest.fixture
-async def serving(endpoint: Endpoint, start_operator: StartOperator) -> Endpoint:
-    """Version 1 serves; version 2 is stored, and so is a version 3 that never loads."""
-    start_operator(endpoint.namespace)
-    await endpoint.model(1)
-    await endpoint.model(2)
-    await endpoint.model(3, loadSeconds=600)
-    await endpoint.serve(1)
-    return endpoint
+async def serving(three_versions: Endpoint) -> Endpoint:
+    """Version 1 of them serves."""
+    await three_versions.serve(1)
+    return three_versions
 
 
 async def pods(endpoint: Endpoint) -> dict[str, str]:
