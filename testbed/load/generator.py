@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from testbed.load.client import Client
+
+_LAST = 100
+"""So many answers say what a wait met that came to nothing."""
 
 
 class LoadGenerator:
@@ -88,11 +92,17 @@ class LoadGenerator:
         return summarize(self._finished_since(asyncio.get_running_loop().time() - window))
 
     async def wait_until(self, condition: Callable[[Sequence[Sample]], bool], deadline: float) -> None:
-        """Wait until ``condition`` holds for the samples so far; TimeoutError after ``deadline`` seconds."""
-        async with asyncio.timeout(deadline):
-            while not condition(self.samples):
-                self._news.clear()
-                await self._news.wait()
+        """Wait until ``condition`` holds for the samples so far; TimeoutError after ``deadline`` seconds, which tells
+        who answered last and what is under way."""
+        try:
+            async with asyncio.timeout(deadline):
+                while not condition(self.samples):
+                    self._news.clear()
+                    await self._news.wait()
+        except TimeoutError:
+            last = dict(Counter(f"{one.arm} {one.status or one.error}" for one in self.samples[-_LAST:]))
+            told = f"the last {_LAST} of {len(self.samples)} answers: {last}; {len(self._in_flight)} under way"
+            raise TimeoutError(f"not within {deadline:g} s; {told}") from None
 
     def _finished_since(self, moment: float) -> Iterator[Sample]:
         for sample in reversed(self.samples):

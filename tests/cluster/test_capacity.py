@@ -189,8 +189,8 @@ async def test_a_budget_is_for_more_than_one_pod(endpoint: Endpoint, start_opera
     stable = (await endpoint.serve(1, serving=objects.serving(1)))["status"]["stable"]["revision"]
     assert await endpoint.items("PodDisruptionBudget") == []
     await endpoint.patch("Rollout", NAME, {"spec": {"serving": {"replicas": 2}}})
-    await endpoint.recorder.until("PodDisruptionBudget", stable, lambda _: True, 10)
+    await endpoint.recorder.until("PodDisruptionBudget", stable, lambda _: True, 30)
     await endpoint.until(lambda found: found["status"]["stable"]["ready"] == 2)
     await endpoint.patch("Rollout", NAME, {"spec": {"serving": {"replicas": 1}}})
-    await endpoint.recorder.until_gone("PodDisruptionBudget", stable, 10)
+    await endpoint.recorder.until_gone("PodDisruptionBudget", stable, 30)
     await endpoint.until(lambda found: at_rest(found, 1))

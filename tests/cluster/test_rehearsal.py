@@ -146,7 +146,7 @@ async def test_a_cohort_gets_the_candidate_and_nobody_else_does(serving: Endpoin
     async with team(serving) as cohort, asked(serving, COHORT, TEN) as load:
         staged = await serving.until(at_stage("team"))
         arms = {arm: staged["status"][arm]["revision"] for arm in ("stable", "candidate")}
-        await cohort.wait_until(partial(answered_alone, arms["candidate"]), 5)  # Traefik accepts before it serves
+        await cohort.wait_until(partial(answered_alone, arms["candidate"]), 30)  # Traefik accepts before it serves
         begun = len(load.samples), len(cohort.samples)
         await at_least(load, 200)
         ended = len(load.samples), len(cohort.samples)
@@ -163,7 +163,7 @@ async def test_blue_green_is_passed_by_a_word_and_fails_no_request(serving: Endp
     async with team(serving) as previewed, asked(serving, PREVIEW) as load:
         waiting = await serving.until(lambda found: ready(found)[1] == "WaitingForPeople")
         candidate = waiting["status"]["candidate"]["revision"]
-        await previewed.wait_until(partial(answered_alone, candidate), 5)
+        await previewed.wait_until(partial(answered_alone, candidate), 30)
         begun = len(previewed.samples)
         await at_least(previewed, 50)
         assert {one.arm for one in previewed.samples[begun:]} == {candidate}

@@ -59,7 +59,7 @@ async def serve(endpoint: Endpoint, pods: int, *weights: int, seconds: int = 1, 
     found = await endpoint.until(lambda one: serves(one, 1))
     service = next(one for one in await endpoint.items("Service") if one["metadata"]["name"] == NAME)
     endpoint.gateway = f"http://{service['spec']['clusterIP']}"
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not await answers(endpoint):  # noqa: ASYNC110 - a node tells nobody when it follows a new Service
             await asyncio.sleep(0.02)
     return found
@@ -172,7 +172,7 @@ async def gone(endpoint: Endpoint, but: str) -> None:
 
 async def behind_alone(endpoint: Endpoint) -> dict[str, int]:
     """What is behind the Service once it is one version."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while len(found := await behind(endpoint)) != 1:
             pass
     return found
@@ -269,12 +269,12 @@ async def strip(endpoint: Endpoint) -> None:
     def again(one: Object) -> bool:
         return int(one["metadata"]["resourceVersion"]) > since and one["metadata"]["labels"].get(ROLLOUT) == NAME
 
-    await endpoint.recorder.until("Service", NAME, again, 20)
+    await endpoint.recorder.until("Service", NAME, again, 30)
 
 
 async def until_behind(endpoint: Endpoint, wanted: dict[str, int], without: str) -> None:
     """Wait until these are behind the Service, and that pod is not."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while without in await names_behind(endpoint) or await behind(endpoint) != wanted:
             pass
 
@@ -298,7 +298,7 @@ async def test_a_service_that_others_change_is_put_right_counted_and_proven_anew
         proven = (await endpoint.until(at_stage("at-34")))["status"]["stage"]["provenAt"]
         for _ in range(2):
             edited = await endpoint.patch("Service", NAME, {"spec": {"selector": alone}})
-            await endpoint.recorder.until("Service", NAME, leads_to_both_again(edited), 10)
+            await endpoint.recorder.until("Service", NAME, leads_to_both_again(edited), 30)
             again = await endpoint.until(lambda one, before=proven: at_stage("at-34")(one) and proven_at(one) > before)
             proven = proven_at(again)
     (event,) = (one for one in await endpoint.items("Event") if one["reason"] == "RouteRepaired")

@@ -17,7 +17,7 @@ PORT = 9000
 CALL = oip.infer_request(objects.MODEL, json.loads(BODY))
 FAILING_CALL = oip.infer_request(objects.MODEL, json.loads(FAILING))
 """A call on which a model with `failsWhen` at 13 raises."""
-_SERVED_SECONDS = 10.0
+_SERVED_SECONDS = 30.0
 _PAUSE = 0.02
 
 

@@ -22,7 +22,7 @@ FAILING = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[1
 BODY = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[0.5]}]}'
 NOTICED_SECONDS = 3.0
 """A pod that dies is missed by its node, the EndpointSlice and the gateway, one after the other: that long it drops."""
-_SERVED_SECONDS = 20.0
+_SERVED_SECONDS = 30.0
 _PAUSE = 0.02
 
 

@@ -21,8 +21,8 @@ TOLERANCE = 5 * (TENTHS * 0.09) ** 0.5
 """Five standard deviations of their number."""
 _QUIET = 50
 """So many answers of one arm in a row: the other gets nothing any more."""
-_LATE = 5.0
-"""Seconds after which new weights must be live, whatever else the machine does."""
+_LATE = 30.0
+"""Seconds after which new weights never come: how soon they were live is reported, for it is the machine's too."""
 
 
 @dataclass(frozen=True)

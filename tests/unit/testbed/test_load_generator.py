@@ -118,6 +118,15 @@ async def test_a_machine_that_does_not_keep_up_sends_late_and_not_ever_more_at_o
     assert load.samples[49].lateness > 0.1
 
 
+async def test_a_wait_that_comes_to_nothing_tells_who_answered_last() -> None:
+    async with listening(answering(OK)) as url, LoadGenerator(url, 200, [b"{}"]) as load:
+        await load.wait_until(lambda samples: len(samples) >= 5, deadline=10)
+        with pytest.raises(
+            TimeoutError, match=r"not within 0.1 s; the last 100 of \d+ answers: .* 200': \d+.* under way"
+        ):
+            await load.wait_until(lambda samples: False, deadline=0.1)
+
+
 async def test_each_request_has_a_connection_of_its_own_when_none_is_kept() -> None:
     connections = 0
 
