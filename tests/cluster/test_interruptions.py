@@ -29,7 +29,7 @@ from tests.support.recorder import Object
 pytestmark = pytest.mark.cluster
 
 RATE = 100.0
-LATE_SECONDS = 3.0
+LATE_SECONDS = 10.0
 """Seconds after an order in which the gateway must have followed, whatever else the machine does."""
 
 StartOperator = Callable[..., OperatorProcess]

@@ -25,7 +25,7 @@ from tests.support.operator_process import OperatorProcess
 pytestmark = pytest.mark.cluster
 
 RATE = 100.0
-LATE_SECONDS = 3.0
+LATE_SECONDS = 10.0
 """Seconds after the wish in which the gateway must have followed, whatever else the machine does."""
 
 StartOperator = Callable[..., OperatorProcess]
