@@ -31,11 +31,14 @@ FAULTS := tests/cluster $(addprefix --ignore=, $(TRAFFIC) $(PEOPLE) $(REGISTRIES
 # All whole rollouts by name, each against its transcript: what `check` plays of the simulation, which `test` does whole.
 TRANSCRIPTS := tests/simulation/test_golden.py tests/simulation/test_parity.py
 
+# These two only compute: whoever sends requests at a rate beside them goes first.
+image simulation: NICE := nice -n 19
+
 image node simulation $(PARTS): .venv/ready
 simulation:
-	$(BIN)/pytest -q -m "not matrix and not slow" tests/simulation $(addprefix --ignore=, $(TRANSCRIPTS)) $(ARGS)
+	$(NICE) $(BIN)/pytest -q -m "not matrix and not slow" tests/simulation $(addprefix --ignore=, $(TRANSCRIPTS)) $(ARGS)
 image:
-	$(BIN)/pytest -q tests/image $(ARGS)
+	$(NICE) $(BIN)/pytest -q tests/image $(ARGS)
 node:  ## the chart and whole rollouts on a real kubelet with containerd, in pods of the Dockerfile's image; as root
 	$(BIN)/pytest -m slow tests/node $(ARGS)
 beside:
