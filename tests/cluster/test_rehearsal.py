@@ -37,6 +37,7 @@ SHADOW = {"name": "copy", "shadow": 50, "minDuration": "2s"}
 COHORT = {"name": "team", "match": {"headers": [TEAM]}, "minDuration": "2s"}
 TEN = {"name": "ten", "weight": 10, "minDuration": "1s"}
 PREVIEW = {"name": "preview", "match": {"headers": [TEAM]}, "gate": "Manual"}
+GO = {"metadata": {"annotations": {"crossfade.dev/advance": "go", "crossfade.dev/advance-by": "ann"}}}
 _CLASS = f"/apis/gateway.networking.k8s.io/v1/gatewayclasses/{gateway_api.CLASS}"
 _MIRRORS = ("HTTPRouteRequestMirror", "HTTPRouteRequestPercentageMirror")
 
@@ -143,13 +144,14 @@ async def test_a_shadow_that_works_is_proven_first_and_gives_users_nothing_of_th
 @on_envoy_and_both_at_length
 async def test_a_cohort_gets_the_candidate_and_nobody_else_does(serving: Endpoint) -> None:
     """No request of either fails, not even while the cohort's rule comes and goes. Case S21."""
-    async with team(serving) as cohort, asked(serving, COHORT, TEN) as load:
+    async with team(serving) as cohort, asked(serving, {**COHORT, "gate": "Manual"}, TEN) as load:
         staged = await serving.until(at_stage("team"))
         arms = {arm: staged["status"][arm]["revision"] for arm in ("stable", "candidate")}
         await cohort.wait_until(partial(answered_alone, arms["candidate"]), 30)  # Traefik accepts before it serves
         begun = len(load.samples), len(cohort.samples)
         await at_least(load, 200)
         ended = len(load.samples), len(cohort.samples)
+        await serving.patch("Rollout", NAME, GO)
         await serving.until(at_stage("ten", proven=False))
         await serving.until(lambda found: serves(found, 2))
     assert (failed_by_route(cohort.samples), failed_by_model(cohort.samples)) == ({}, {})
@@ -168,8 +170,7 @@ async def test_blue_green_is_passed_by_a_word_and_fails_no_request(serving: Endp
         await at_least(previewed, 50)
         assert {one.arm for one in previewed.samples[begun:]} == {candidate}
         assert answered_by(load.samples, candidate) == []
-        order = {"crossfade.dev/advance": "go", "crossfade.dev/advance-by": "ann"}
-        await serving.patch("Rollout", NAME, {"metadata": {"annotations": order}})
+        await serving.patch("Rollout", NAME, GO)
         done = await serving.until(lambda found: serves(found, 2))
     assert failed_by_route(previewed.samples) == {}
     assert done["status"]["outcome"]["result"] == "Promoted"
