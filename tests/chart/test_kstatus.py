@@ -183,6 +183,7 @@ def test_helm_3_waits_for_no_rollout_and_kubectl_behind_it_for_a_promoted_one(
     place = (f"--namespace={_NAMESPACE}", "--wait", "--timeout=60s")
     upgrade = (str(helm_3_program), "upgrade", "model", str(chart), *place)
     promoted = ("wait", "rollout/model", f"--namespace={_NAMESPACE}", "--for=condition=Ready")
+    _release(bed, chart, "first")
     bed.run([*upgrade, "--set=modelVersion=broken"])
     bed.kubectl("wait", "rollout/model", f"--namespace={_NAMESPACE}", "--for=condition=Stalled", "--timeout=60s")
     with pytest.raises(TestbedError, match="timed out waiting"):
