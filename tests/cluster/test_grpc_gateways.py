@@ -13,6 +13,7 @@ from tests.support.gateways import on_both_gateways
 from tests.support.pair import NEW, OLD, GrpcPair
 from tests.support.reweighing import (
     CHANGES,
+    MANY,
     TENTHS,
     TOLERANCE,
     Report,
@@ -57,6 +58,16 @@ async def test_sixty_changes_under_load_fail_no_call_and_cut_off_no_stream(pair:
     counts = [len(load.samples) for load in (kept, new, streamed)]
     of_all = f"{counts} calls, calls on new connections and streams, none failed, during {CHANGES} changes"
     print(f"{report.gateway}: {of_all}")
+
+
+@pytest.mark.slow
+@on_both_gateways
+async def test_how_long_three_hundred_changes_take(pair: GrpcPair, report: Report) -> None:
+    """The slowest of a hundred is what a rollback may have to wait for."""
+    async with calls(pair.endpoint, RATE) as load:
+        await swap_arms(pair, load, MANY)
+    assert failures(load.samples) == {}
+    report.changes(pair, load.samples, "call")
 
 
 @pytest.mark.slow
