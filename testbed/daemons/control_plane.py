@@ -95,6 +95,10 @@ def controller_manager(plan: Plan, layout: Layout) -> Daemon:
         "cluster-signing-cert-file": pki / "ca.crt",
         "cluster-signing-key-file": pki / "ca.key",
         "leader-elect": False,
+        # Autoscalers look every second and shrink at once, where Kubernetes has 15 s and five minutes: what keeps pods
+        # from going then is what their objects say.
+        "horizontal-pod-autoscaler-sync-period": "1s",
+        "horizontal-pod-autoscaler-downscale-stabilization": "1s",
         "bind-address": "127.0.0.1",
         "cert-dir": pki / "kube-controller-manager",
         "profiling": False,

@@ -206,7 +206,7 @@ async def test_another_writer_is_named_and_not_written_against_and_a_rollback_wo
         await hold(serving, 2)
         git.apply((1, 0))
         held = await serving.until(lambda found: ready(found) == ("False", "RouteContested"))
-        await load.wait_until(lambda samples: answered(serving, list(samples)[-50:]) == {"fraud-1"}, 10.0)
+        await load.wait_until(lambda samples: answered(serving, list(samples)[-50:]) == {"fraud-1"}, 30)
         begun = len(load.samples)
         await at_least(load, 300)
         assert told(serving)[-1] == (1, 0), "it was written against"
@@ -306,7 +306,7 @@ async def test_two_rollouts_on_one_route_free_each_others_contest_no_more(servin
     )
     await serving.recorder.until("Rollout", OTHER, lambda found: serves(found, 1), 60)
     url, headers = serving.gateway + objects.INFER, {"host": serving.host, "x-rule": "another"}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while not (await serving.http.post(url, content=BODY, headers=headers)).is_success:  # noqa: ASYNC110 - a gateway tells nobody when it serves
             await asyncio.sleep(0.02)
     to_other = LoadGenerator(url, RATE, [BODY], headers, timeout=10.0)

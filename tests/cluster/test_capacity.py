@@ -1,7 +1,8 @@
 """Catches weight before pods, requests lost beyond a dying pod's own, autoscalers and budgets wrong or left over."""
 
+import asyncio
 from collections.abc import Callable, Iterator
-from itertools import groupby
+from itertools import compress, groupby
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from tests.support.endpoint import (
 )
 from tests.support.gateways import on_both_gateways
 from tests.support.operator_process import OperatorProcess
-from tests.support.recorder import Object
+from tests.support.recorder import Object, collection
 
 pytestmark = pytest.mark.cluster
 
@@ -104,7 +105,7 @@ async def test_weight_follows_a_pod_that_dies_and_comes_back_with_it(
         candidate = (await endpoint.until(at_stage("at-50")))["status"]["candidate"]["revision"]
         one, _ = await endpoint.pods(candidate)
         died, at = load.samples[-1].wall, version((await endpoint.items("HTTPRoute"))[0])
-        await endpoint.kill(one)
+        missed = await endpoint.kill(one)
         less = await endpoint.until(lambda found: ready(found) == ("Unknown", "WaitingForCapacity"))
         await endpoint.until(at_stage("at-50"))
         await at_least(load, round(3 * RATE))
@@ -112,12 +113,12 @@ async def test_weight_follows_a_pod_that_dies_and_comes_back_with_it(
     assert "provenAt" not in less["status"]["stage"]
     routes = [weights(r)[candidate] for r in endpoint.recorder.of("HTTPRoute", NAME) if version(r) > at]
     assert [weight for weight, _ in groupby(routes)] == [25, 50]
-    late = [one for one in load.samples if one.wall > died + NOTICED_SECONDS]
+    late = [one for one in load.samples if one.wall > missed + NOTICED_SECONDS]
     assert failed_by_route(late) == {}
     dropped = sum(failed_by_route(load.samples).values())
     record_property("requests that the dying pod dropped", dropped)
     print(f"{dropped} requests dropped by the pod that died, of {RATE / 4:g} a second that it had")
-    assert dropped <= NOTICED_SECONDS * RATE / 4
+    assert dropped <= (missed - died + NOTICED_SECONDS) * RATE / 4
 
 
 def autoscaled(**bounds: Any) -> Object:
@@ -169,7 +170,7 @@ async def test_each_version_has_an_autoscaler_and_a_budget_of_its_own(
         assert len(await endpoint.pods(candidate)) == 2
         await endpoint.patch("HorizontalPodAutoscaler", candidate, {"spec": {"maxReplicas": 9}})
         await endpoint.recorder.until(
-            "HorizontalPodAutoscaler", candidate, lambda one: one["spec"]["maxReplicas"] == 4, 5
+            "HorizontalPodAutoscaler", candidate, lambda one: one["spec"]["maxReplicas"] == 4, 30
         )
         await endpoint.patch("Rollout", NAME, {"metadata": {"annotations": {"crossfade.dev/abort": "1"}}})
         await endpoint.until_served_by(stable)
@@ -194,3 +195,60 @@ async def test_a_budget_is_for_more_than_one_pod(endpoint: Endpoint, start_opera
     await endpoint.patch("Rollout", NAME, {"spec": {"serving": {"replicas": 1}}})
     await endpoint.recorder.until_gone("PodDisruptionBudget", stable, 30)
     await endpoint.until(lambda found: at_rest(found, 1))
+
+
+@pytest.mark.slow
+@on_both_gateways
+async def test_of_pods_that_are_evicted_together_one_goes_and_no_request_fails(
+    endpoint: Endpoint, start_operator: StartOperator
+) -> None:
+    """As drains of all their nodes would; of a version at rest, and of a candidate under way."""
+    start_operator(endpoint.namespace)
+    await endpoint.model(1)
+    await endpoint.model(2)
+    strategy = objects.stages(50, seconds=600)
+    found = await endpoint.serve(1, serving=objects.serving(4), strategy=strategy)
+    async with endpoint.load(RATE) as load:
+        await at_least(load, 100)
+        assert await evicted(endpoint, found["status"]["stable"]["revision"]) == (1, 3)
+        await endpoint.ask(2)
+        candidate = (await endpoint.until(at_stage("at-50"), 120))["status"]["candidate"]["revision"]
+        assert await evicted(endpoint, candidate) == (1, 1)
+        await endpoint.until(at_stage("at-50"))
+        await at_least(load, 300)
+    assert failed_by_route(load.samples) == {}
+    routes = [weights(route).get(candidate, 0) for route in endpoint.recorder.of("HTTPRoute", NAME)]
+    assert [weight for weight, _ in groupby(routes)] == [0, 50, 25, 50]
+
+
+async def evicted(endpoint: Endpoint, revision: str) -> tuple[int, int]:
+    """Ask at once for the eviction of all pods of a revision: how many went, and how many its budget kept. The former
+    are replaced when this returns."""
+
+    async def until_one_may_go() -> None:
+        def may(budget: Object) -> bool:
+            return bool(budget.get("status", {}).get("disruptionsAllowed") == 1)
+
+        await endpoint.recorder.until("PodDisruptionBudget", revision, may, 60)
+
+    await until_one_may_go()
+    names = [pod["metadata"]["name"] for pod in await endpoint.pods(revision)]
+    went = await asyncio.gather(*(evict(endpoint, name) for name in names))
+    for name in compress(names, went):
+        await endpoint.recorder.until_gone("Pod", name, 60)
+    await until_one_may_go()
+    there = {pod["metadata"]["name"] for pod in await endpoint.pods(revision)}
+    assert len(there) == len(names)
+    assert len(there & {*names}) == went.count(False)
+    return went.count(True), went.count(False)
+
+
+async def evict(endpoint: Endpoint, pod: str) -> bool:
+    """Whether it goes; nothing but its budget may be against that."""
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod}}
+    answer = await endpoint.http.post(f"{collection('Pod', endpoint.namespace)}/{pod}/eviction", json=eviction)
+    if answer.is_success:
+        return True
+    assert answer.status_code == 429, answer.text
+    assert [one["reason"] for one in answer.json()["details"]["causes"]] == ["DisruptionBudget"], answer.text
+    return False

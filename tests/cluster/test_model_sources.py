@@ -113,7 +113,7 @@ async def test_an_alias_that_moves_moves_the_rollout_that_was_handed_over_and_no
     bed.kubectl("apply", "--namespace", namespace, *words, "-f", "-", input=claimed("fraud", first))
     for rollout in ("fraud", "kept"):
         await until("Rollout", rollout, promoted, 60)
-    before = (await until("Rollout", "kept", promoted, 5))["spec"]
+    before = (await until("Rollout", "kept", promoted, 30))["spec"]
 
     mlflow.alias(name, "candidate", numbers[1])
     second = (await until("ModelSource", "fraud-detector", means(numbers[1]), 60))["status"]["observed"]["modelVersion"]

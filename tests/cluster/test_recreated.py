@@ -91,7 +91,7 @@ async def test_deleted_and_made_again_it_takes_over_the_pods_that_serve_without_
     async with serving.load(RATE) as load:
         await at_least(load, 200)
         await serving.delete("Rollout", NAME)
-        await serving.recorder.until_gone("Rollout", NAME, 40)
+        await serving.recorder.until_gone("Rollout", NAME, 60)
         await at_least(load, 200)
         await serving.create(objects.rollout(NAME, f"{NAME}-1", serving.host, serving.parent))
         await serving.until(lambda found: serves(found, 1))
@@ -136,7 +136,7 @@ async def test_the_route_of_a_rollout_that_had_a_gateway_keeps_its_pods_until_so
     async with serving.load(RATE) as load:
         await at_least(load, 100)
         await serving.delete("Rollout", NAME)
-        await serving.recorder.until_gone("Rollout", NAME, 40)
+        await serving.recorder.until_gone("Rollout", NAME, 60)
         await serving.create(objects.rollout(NAME, f"{NAME}-2", serving.host, traffic={"replicas": {}}))
         named = await serving.until(lambda found: ready(found) == ("False", "HostTaken"))
         await at_least(load, round(RATE * 15))  # long after pods that nobody needs would have gone

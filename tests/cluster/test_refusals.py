@@ -30,6 +30,7 @@ EDITS: dict[str, tuple[Object, str]] = {
     "no pod": ({}, "spec.serving.replicas in body should be greater than or equal to 1"),
 }
 """What an edit makes of the strategy, and the answer to it; without a strategy the pods are taken away."""
+NOT_TAKEN = "Gateway gateways/next has not accepted generation"
 CLASSES = "/apis/gateway.networking.k8s.io/v1/gatewayclasses"
 
 StartOperator = Callable[..., OperatorProcess]
@@ -152,10 +153,11 @@ async def test_users_keep_their_gateway_until_the_next_one_has_taken_the_route(
             await at_least(load, 100)
             await serving.patch("Rollout", NAME, {"spec": parents("next", serving.parent)})
             await serving.patch("Rollout", NAME, {"spec": parents("next")})
-            await serving.until(says("WaitingForGateway"))
+            held = await serving.until(lambda found: says("WaitingForGateway")(found) and NOT_TAKEN in said(found))
             await at_least(load, 500)
             assert both(await serving.items("HTTPRoute"), "next", serving.parent)
         assert failed_by_route(load.samples) == {}
+        print(f"{serving.parent}: {said(held)}")
         label = {"metadata": {"labels": {"team": serving.namespace}}}
         url = f"/api/v1/namespaces/{serving.namespace}"
         assert (await admin.http.patch(url, json=label, headers=MERGE)).is_success

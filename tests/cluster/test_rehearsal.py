@@ -96,7 +96,7 @@ async def test_a_shadow_that_the_gateway_lists_and_answers_with_500_is_met_by_no
     async with promising(admin, *_MIRRORS), asked(serving, SHADOW, TEN) as load:
         refused = await serving.until(lambda found: ready(found) == ("False", "RehearsalFailed"))
         candidate = refused["status"]["candidate"]["revision"]
-        await serving.recorder.until_gone("HTTPRoute", f"{NAME}.rehearsal", 20)
+        await serving.recorder.until_gone("HTTPRoute", f"{NAME}.rehearsal", 60)
         await at_least(load, 400)
     assert "a request through the rule was answered with 500" in said(refused)
     assert answered_by(load.samples, candidate) == []
@@ -190,7 +190,7 @@ async def test_what_is_tried_is_out_of_reach_for_users(
         stable = (await serving.until(lambda found: "stable" in found["status"]))["status"]["stable"]["revision"]
         assert {one.arm for one in load.samples} == {stable}
         begun = asyncio.get_running_loop().time()
-        await serving.recorder.until_gone("HTTPRoute", f"{NAME}.rehearsal", 20)
+        await serving.recorder.until_gone("HTTPRoute", f"{NAME}.rehearsal", 60)
         took = asyncio.get_running_loop().time() - begun
         await serving.until(at_stage("team"))
     record_property("seconds that the rehearsal took", round(took, 2))

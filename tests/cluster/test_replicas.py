@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,8 @@ pytestmark = pytest.mark.cluster
 
 NEW, KEPT = 150.0, 20.0
 """Requests a second on connections of their own, and on ones that are kept."""
+NODE_SECONDS = 3.0
+"""So long after EndpointSlices changed a node may still lead new connections the old way; it looks once a second."""
 MODEL: dict[str, Any] = {"latencyMs": {"p50": 20, "p99": 40}}
 
 ROLLOUT, REVISION = "crossfade.dev/rollout", "crossfade.dev/revision"
@@ -137,6 +140,7 @@ async def test_a_bad_version_goes_at_once_and_no_request_fails_by_the_service(
         await endpoint.ask(2)
         ended = await endpoint.until(rolled_back)
         back = await behind_alone(endpoint)
+        alone = time.time()
         await settled(endpoint, stable)
         await gone(endpoint, stable)
         await at_least(load, 300)
@@ -152,7 +156,7 @@ async def test_a_bad_version_goes_at_once_and_no_request_fails_by_the_service(
     record_property("seconds from the rollback to the candidate's last request on a new connection", round(on_new, 2))
     record_property("the same on a kept one", round(on_kept, 2))
     print(f"the candidate's last requests after the rollback: {on_new:.2f} s on new connections, {on_kept:.2f} on kept")
-    assert on_new < 3.0
+    assert last(load.samples, candidate) < alone + NODE_SECONDS
 
 
 def assert_none_lost(load: LoadGenerator, kept: LoadGenerator, pods: int) -> None:

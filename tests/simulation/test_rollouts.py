@@ -4,7 +4,7 @@ import pytest
 from crossfade.api.v1alpha1 import RolloutStatus
 
 from tests.simulation.invariants import watched
-from tests.simulation.world import World, analysis, promoted, serving, spec
+from tests.simulation.world import World, analysis, promoted, reached, serving, spec
 
 
 def test_a_good_version_is_promoted_stage_by_stage() -> None:
@@ -205,6 +205,28 @@ def test_deleting_mid_split_leaves_the_stable_version_serving() -> None:
     assert world.share("v1") == 100
     assert [r.arm[0] for r in world.revisions.values()] == ["v1"]
     assert world.failed_by_route == 0
+
+
+def said(world: World) -> str:
+    assert world.plan is not None
+    return world.plan.situation.message
+
+
+def test_deleting_before_a_version_served_says_nothing_of_a_stable_one() -> None:
+    world = watched(World(start_seconds=20.0)).run(5)
+    world.delete()
+    world.run(1)
+    assert said(world) == "being deleted: no version has served yet"
+    assert (world.finalizer, world.revisions) == (False, {})
+
+
+def test_deleting_when_the_first_route_is_written_keeps_what_it_leads_to_and_says_so() -> None:
+    world = watched(World(ack_seconds=5.0))
+    world.run(60, until=lambda one: one.route is not None)
+    world.delete()
+    world.run(1)
+    assert said(world) == "being deleted: what its requests are led to stays"
+    assert (world.finalizer, [*world.revisions]) == (False, [*reached(world.route)])
 
 
 def test_a_recreated_rollout_takes_over_what_serves_and_compares_with_it() -> None:

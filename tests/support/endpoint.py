@@ -1,6 +1,7 @@
 """One model endpoint on a real cluster, and what its users do to it: store models, ask for versions, send requests."""
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ FAILING = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[1
 """A request on which a model with `failsWhen` at 13 raises."""
 BODY = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[0.5]}]}'
 NOTICED_SECONDS = 3.0
-"""A pod that dies is missed by its node, the EndpointSlice and the gateway, one after the other: that long it drops."""
+"""So long after a pod that died is in no EndpointSlice any more a gateway may still send requests to it."""
 _SERVED_SECONDS = 30.0
 _PAUSE = 0.02
 
@@ -127,11 +128,22 @@ class Endpoint:
         found = await self.items("Pod", f"crossfade.dev/revision={revision}")
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
-    async def kill(self, pod: Object) -> None:
-        """The pod dies without a word: no hook, no drain. Requests may fail for NOTICED_SECONDS."""
-        url = f"{collection('Pod', self.namespace)}/{pod['metadata']['name']}"
+    async def kill(self, pod: Object) -> float:
+        """The pod dies without a word: no hook, no drain. Returns when no EndpointSlice listed it any more (Unix time);
+        requests may fail until then, and for NOTICED_SECONDS more."""
+        name = pod["metadata"]["name"]
+        url = f"{collection('Pod', self.namespace)}/{name}"
         answer = await self.http.delete(url, params={"gracePeriodSeconds": "0"})
         assert answer.is_success, answer.text
+        async with asyncio.timeout(_SERVED_SECONDS):
+            while name in await self._listed():
+                pass
+        return time.time()
+
+    async def _listed(self) -> set[str]:
+        """Names of the pods that Services of the namespace lead to."""
+        ends = (end for one in await self.items("EndpointSlice") for end in one.get("endpoints") or ())
+        return {(end.get("targetRef") or {}).get("name", "") for end in ends}
 
     def load(self, rate: float, *, keep: bool = True, body: bytes = BODY) -> LoadGenerator:
         """Inference requests through the gateway, `rate` per second, on kept connections or on new ones."""
@@ -151,7 +163,7 @@ class Endpoint:
         return load
 
 
-async def at_least(load: LoadGenerator, requests: int, seconds: float = 30.0) -> None:
+async def at_least(load: LoadGenerator, requests: int, seconds: float = 60.0) -> None:
     """Wait until that many more requests have been answered."""
     goal = len(load.samples) + requests
     await load.wait_until(lambda samples: len(samples) >= goal, seconds)

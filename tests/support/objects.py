@@ -47,6 +47,7 @@ def serving(replicas: int = 2, **more: Any) -> Object:
         "readinessProbe": {
             "httpGet": {"path": "/v2/health/ready", "port": "http"},
             "periodSeconds": 1,
+            "timeoutSeconds": 10,
             "failureThreshold": 2,
         },
     }

@@ -21,6 +21,7 @@ PATHS = {
     "HTTPRoute": (ROUTES, "httproutes"),
     "GRPCRoute": (ROUTES, "grpcroutes"),
     "Gateway": (ROUTES, "gateways"),
+    "ReferenceGrant": (ROUTES, "referencegrants"),
     "Deployment": ("/apis/apps/v1", "deployments"),
     "Service": ("/api/v1", "services"),
     "HorizontalPodAutoscaler": ("/apis/autoscaling/v2", "horizontalpodautoscalers"),

@@ -95,7 +95,7 @@ async def while_a_tenth_goes_to_the_new_one(pair: Pair, load: LoadGenerator) -> 
     """TENTHS answers from when these weights were live."""
     await _give_a_tenth(pair, load)
     begun = len(load.samples)
-    await at_least(load, TENTHS, 60)
+    await at_least(load, TENTHS, 180)
     return load.samples[begun : begun + TENTHS]
 
 

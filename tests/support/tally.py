@@ -57,9 +57,10 @@ MAY_LOSE = {
     "test_a_candidate_that_is_no_longer_ready_under_traffic_is_left": 150,
     # 100 requests/s for 3 s, until the test sees that the object is gone and everything with it
     "test_under_delete_all_goes_with_it_and_until_then_everybody_is_answered": 300,
-    # a quarter of 100 requests/s, and half of 50, for the 3 s until a gateway knows of a pod that died without a word
-    "test_weight_follows_a_pod_that_dies_and_comes_back_with_it": 75,
-    "test_while_stable_could_not_take_everything_back_nothing_goes_forward": 75,
+    # a quarter of 100 requests/s, and half of 50, until a gateway knows of a pod that died without a word: for 3 s, and
+    # for 5 more where the EndpointSlices are that late on a starved machine
+    "test_weight_follows_a_pod_that_dies_and_comes_back_with_it": 200,
+    "test_while_stable_could_not_take_everything_back_nothing_goes_forward": 200,
 }
 """How many requests the tests that take pods away under them may lose by that, in all runs behind one gateway."""
 _FOLDER = Path(".tally")

@@ -1,5 +1,6 @@
 """Deleting a Rollout: traffic ends on the stable version alone, then the object is released."""
 
+from collections.abc import Sequence
 from math import inf
 
 from crossfade.api.conditions import Reason
@@ -39,11 +40,18 @@ def tear_down(snapshot: Snapshot) -> Plan:
         first = finalizer(rollout, wanted=False)  # its pods stay: requests may still reach them
     return Plan(
         status=rollout.status,
-        situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, "being deleted: the stable version keeps serving"),
+        situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, f"being deleted: {_what_is_left(stable, keep)}"),
         first=first,
         available=stable is not None,
         look_again=min(left, 5.0) or None,
     )
+
+
+def _what_is_left(stable: Arm | None, keep: Sequence[str]) -> str:
+    """What requests meet from now on; `keep` are the revisions that stay."""
+    if stable is not None:
+        return "the stable version keeps serving"
+    return "what its requests are led to stays" if keep else "no version has served yet"
 
 
 def _alone_answers(snapshot: Snapshot, stable: Arm) -> bool:
