@@ -57,3 +57,12 @@ def test_a_spec_that_adds_nothing_changes_nothing() -> None:
     said = spec(card={"license": "mit"}, signature={"inputs": [{"name": "other"}]}, lineage={}, environment={})
     assert with_declared(known, said) == known
     assert with_declared(known, spec()) == known
+
+
+def test_that_there_are_no_parameters_is_something_that_can_be_said() -> None:
+    columns = [{"name": "amount", "type": "double"}]
+    files = Signature.model_validate({"origin": "Artifact", "inputs": columns, "outputs": columns})
+    found = with_declared(Facts(signature=files), spec(signature={"parameters": []}))
+    assert found.signature == files.model_copy(update={"parameters": [], "declared": ["parameters"]})
+    none = files.model_copy(update={"parameters": []})
+    assert with_declared(Facts(signature=none), spec(signature={"parameters": columns})) == Facts(signature=none)

@@ -157,7 +157,8 @@ class Signature(SignatureFields, Sourced):
     """What goes in and what comes out: the first 64 of each kind."""
 
     digest: Sha256 | None = None
-    """SHA-256 of all that was said, where not all of it is listed above word for word, or a list is full."""
+    """SHA-256 of all that `origin` said, where not all of it is listed above word for word, or a list is full. What the
+    spec says beside it is in no digest: it is always listed as a whole."""
 
 
 class Score(ApiModel):
