@@ -5,7 +5,7 @@ from typing import Final
 
 from crossfade.api.v1alpha1 import ModelVersionSpec
 from crossfade.api.v1alpha1.common import ApiModel
-from crossfade.api.v1alpha1.facts import Card, Environment, Evaluation, Facts, Lineage, Signature, Sourced
+from crossfade.api.v1alpha1.facts import Card, Environment, Evaluation, Facts, Lineage, Provenance, Signature, Sourced
 
 GROUPS: Final[dict[str, type[Sourced]]] = {
     "lineage": Lineage,
@@ -13,6 +13,7 @@ GROUPS: Final[dict[str, type[Sourced]]] = {
     "signature": Signature,
     "evaluation": Evaluation,
     "card": Card,
+    "provenance": Provenance,
 }
 """What a spec may say, by the name that it has in the spec and in what is recorded."""
 

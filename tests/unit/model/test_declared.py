@@ -4,7 +4,7 @@ learnt."""
 from typing import Any
 
 from crossfade.api.v1alpha1 import ModelVersionSpec
-from crossfade.api.v1alpha1.facts import Card, Facts, Lineage, Signature
+from crossfade.api.v1alpha1.facts import Card, Facts, Lineage, Provenance, Signature
 from crossfade.model.declared import with_declared
 
 BARE: dict[str, Any] = {
@@ -45,6 +45,21 @@ def test_what_the_registry_says_stands_and_the_rest_is_named() -> None:
             "datasets": LINEAGE["datasets"],
             "user": "ada",
             "declared": ["user", "datasets"],
+        }
+    }
+
+
+def test_who_made_it_is_the_registrys_word_and_what_the_spec_adds_is_named() -> None:
+    sbom = {"name": "SBOM", "uri": "https://artifacts.example.com/sbom.json"}
+    registered = Facts(provenance=Provenance(origin="Registry", created_at="2026-11-01T10:00:00Z"))
+    said = spec(provenance={"createdBy": "Ada 你好", "createdAt": "2020-01-01T00:00:00Z", "attestations": [sbom]})
+    assert told(with_declared(registered, said)) == {
+        "provenance": {
+            "origin": "Registry",
+            "createdAt": "2026-11-01T10:00:00Z",
+            "createdBy": "Ada 你好",
+            "attestations": [sbom],
+            "declared": ["createdBy", "attestations"],
         }
     }
 
