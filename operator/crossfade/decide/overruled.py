@@ -5,12 +5,14 @@ from typing import Any, Final
 
 from crossfade.api.v1alpha1 import ModelVersionSpec
 from crossfade.api.v1alpha1.facts import Facts, Sourced
+from crossfade.model import loose, moments
 from crossfade.model.declared import GROUPS, fields_said
 
 _MOST_TOLD: Final = 3
 _LONGEST: Final = 64
 _WHO: Final = {"Registry": "the registry says", "Artifact": "the model's files say"}
-_ABBREVIATED: Final = "git_commit"
+_COMMIT: Final = "git_commit"
+_TIMES: Final = ("created_at", "trained_at")
 
 
 def overruled(spec: ModelVersionSpec, found: Facts) -> str:
@@ -27,25 +29,34 @@ def _clauses(name: str, said: Any, found: Sourced | None) -> Iterator[str]:
     """Of one group, each field that is recorded as somebody else says it."""
     if said is None or found is None or found.origin == "Spec":
         return
+    known, who = fields_said(found), _WHO[found.origin]
     for field, value in fields_said(said).items():
         alias = str(type(said).model_fields[field].alias)
-        known = getattr(found, field)
-        if alias in (found.declared or ()) or _is_so(_json(value), _json(known), field):
+        if field not in known or alias in (found.declared or ()) or _is_so(_json(value), _json(known[field]), field):
             continue
-        what, who = f"`spec.{name}.{alias}`", _WHO[found.origin]
-        if isinstance(value, str) and isinstance(known, str):
-            yield f"{what} is {_shown(value)} where {who} {_shown(known)}"
+        what, other = f"`spec.{name}.{alias}`", known[field]
+        if isinstance(value, str) and isinstance(other, str):
+            yield f"{what} is {_shown(value)} where {who} {_shown(other)}"
         else:
-            yield f"{what} has what is not in what {who}"
+            yield f"{what} is not in what {who}"
 
 
 def _is_so(said: Any, known: Any, field: str) -> bool:
-    """Whether all that is said is known; people shorten commits."""
+    """Whether all that is said is known. People shorten commits, and write times without fractions."""
     if isinstance(said, dict) and isinstance(known, dict):
         return all(_is_so(value, known.get(name), name) for name, value in said.items())
     if isinstance(said, list) and isinstance(known, list):
-        return all(any(_is_so(one, other, field) for other in known) for one in said)
-    return said == known or (field == _ABBREVIATED and bool(said) and str(known).startswith(said))
+        return all(any(_is_so(one, other, field) for other in known) for one in said) if said else not known
+    if isinstance(said, str) and isinstance(known, str):
+        if field in _TIMES:
+            return _second(said) == _second(known)
+        if field == _COMMIT:
+            return known.startswith(said)
+    return bool(said == known)
+
+
+def _second(time: str) -> int | str:
+    return int(moments.moment(time)) if loose.moment(time) else time
 
 
 def _json(value: Any) -> Any:

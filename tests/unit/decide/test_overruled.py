@@ -23,6 +23,7 @@ FOUND = Facts.model_validate(
         "lineage": LINEAGE,
         "signature": {"origin": "Artifact", "inputs": [AMOUNT], "outputs": [AMOUNT]},
         "card": {"origin": "Registry", "license": "mit", "tags": ["fraud"]},
+        "provenance": {"origin": "Registry", "createdAt": "2026-11-01T10:00:00.123456Z"},
     }
 )
 
@@ -48,6 +49,7 @@ def told(found: Facts = FOUND, **groups: Any) -> str:
         {"lineage": {"runId": "only the spec says so"}, "evaluation": {"scores": [{"metric": "auc", "value": "1"}]}},
         {"lineage": {"datasets": [{"name": "t-2026", "role": "training"}], "parameters": {"depth": "3"}}},
         {"signature": {"outputs": [AMOUNT], "parameters": [AMOUNT]}, "card": {"tags": ["fraud"]}},
+        {"provenance": {"createdAt": "2026-11-01T11:00:00+01:00", "createdBy": "only the spec says so"}},
     ],
 )
 def test_nothing_is_told_where_nothing_is_lost(groups: Any) -> None:
@@ -73,13 +75,24 @@ def test_both_words_are_told_with_whose_they_are() -> None:
     ],
 )
 def test_what_is_more_than_one_word_is_named(groups: Any, field: str) -> None:
-    assert told(**groups).startswith(f"`spec.{field}` has what is not in what the registry says; ")
+    assert told(**groups).startswith(f"`spec.{field}` is not in what the registry says; ")
 
 
-def test_columns_that_the_models_files_have_otherwise_are_told() -> None:
-    other = {**AMOUNT, "presence": "Optional"}
-    assert told(signature={"inputs": [other]}).startswith(
-        "`spec.signature.inputs` has what is not in what the model's files say; "
+@pytest.mark.parametrize(
+    ("kind", "columns"),
+    [("inputs", [{**AMOUNT, "presence": "Optional"}]), ("outputs", [{"name": "risk"}]), ("parameters", [])],
+)
+def test_columns_that_the_models_files_have_otherwise_are_told(kind: str, columns: Any) -> None:
+    signature = {"origin": "Artifact", **{key: [AMOUNT] for key in ("inputs", "outputs", "parameters")}}
+    found = Facts.model_validate({"signature": signature})
+    assert told(found, signature={kind: columns}).startswith(
+        f"`spec.signature.{kind}` is not in what the model's files say; "
+    )
+
+
+def test_another_time_is_told() -> None:
+    assert told(provenance={"createdAt": "2026-11-01T10:00:01Z"}).startswith(
+        "`spec.provenance.createdAt` is '2026-11-01T10:00:01Z' where the registry says '2026-11-01T10:00:00.123456Z'; "
     )
 
 
