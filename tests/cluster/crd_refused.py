@@ -469,6 +469,13 @@ REFUSED = {
         an_object("ModelRegistry", "risk", {"objectStore": {"uri": "s3://key:secret@models"}}),
         "spec.objectStore.uri in body should match",
     ),
+    **{
+        f"an attestation at an address with {what}": (
+            model_version(provenance={"attestations": [{"name": "SBOM", "uri": f"https://{address}"}]}),
+            "spec.provenance.attestations[0].uri in body should match",
+        )
+        for what, address in {"a user": "u:p@example.com/s", "a query": "example.com/s?sig=1"}.items()
+    },
     "a registry of no system": (
         an_object("ModelRegistry", "risk", {}),
         "must have exactly one of `azureML`, `git`, `huggingFace`, `mlflow`, `objectStore`, `oci`, "

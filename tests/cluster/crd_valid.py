@@ -415,6 +415,13 @@ VALID: dict[str, list[Spec]] = {
             },
             "evaluation": {"scores": [{"metric": "auc", "value": "0.91", "dataset": "holdout"}]},
             "card": {"license": "mit", "baseModels": ["org/base"], "task": "tabular-classification"},
+            "provenance": {
+                "createdBy": "Ada 你好",
+                "createdAt": "2026-11-01T10:00:00+01:00",
+                "attestations": [
+                    {"name": "SBOM", "uri": "oci://registry.example.com/fraud@sha256:0", "digest": DIGEST}
+                ],
+            },
         },
         {
             "modelName": "f",

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from crossfade.adapters import azureml_server
-from crossfade.api.v1alpha1.facts import Dataset
+from crossfade.api.v1alpha1.facts import Dataset, Provenance
 from crossfade.model.access import Access, Secrets
+from crossfade.model.moments import moment
 from crossfade.observe.verify import fetch
 from crossfade.ports import Asked, SourceError
 
@@ -19,7 +20,7 @@ from testbed.certificates import Authority
 from tests.contract.azureml_bench import REGISTRY, SECRETS, WORKSPACE, AzureMlBench, Model, a_subject, azureml_bench
 from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
 from tests.contract.store_bench import Clients
-from tests.support.azure_ml import GROUP, SUBSCRIPTION, TENANT
+from tests.support.azure_ml import GROUP, MADE_AT, SUBSCRIPTION, TENANT
 from tests.support.faults import Proxy, proxy
 from tests.support.folders import on_disk
 
@@ -93,6 +94,9 @@ async def test_azures_own_clients_have_the_same_model_and_are_refused_as_we_are(
     assert facts is not None
     assert facts.tags is not None
     assert facts.tags.values.items() >= theirs["tags"].items()
+    assert facts.provenance is not None
+    assert facts.provenance.created_at is not None
+    assert (facts.provenance.created_by, moment(facts.provenance.created_at)) == (theirs["maker"], theirs["made"])
 
 
 class TestContract(RegistryContract):
@@ -222,7 +226,8 @@ async def test_what_azure_tells_is_kept(bench: AzureMlBench) -> None:
     assert found is not None
     assert found.lineage is not None
     told = found.lineage
-    assert (told.run_id, told.git_commit, told.user) == ("brave_sun_1", "a" * 40, "Ada")
+    assert (told.run_id, told.git_commit, told.user) == ("brave_sun_1", "a" * 40, None)
+    assert found.provenance == Provenance(origin="Registry", created_by="Ada", created_at=MADE_AT)
     assert (told.git_repository, told.source) == ("https://git.example/risk.git", "python train.py")
     assert told.datasets == [
         Dataset(name="Training", uri="azureml:train:1"),

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crossfade.api.v1alpha1.facts import Provenance
 from crossfade.model.access import Access
+from crossfade.model.moments import stamp
 from crossfade.observe.verify import DigestMismatch, fetch
 from crossfade.ports import SourceError
 
@@ -94,6 +96,9 @@ async def test_what_a_stage_read_and_measured_is_known(git: GitBench, pipeline: 
         ],
         "parameters": {"train.lr": "0.1", "train.layers": "[3, 4]"},
     }
+    written = int(git.do(pipeline, ["git", "show", "--no-patch", "--format=%at", commit]))
+    made = Provenance(origin="Registry", created_by="name@git", created_at=stamp(written))
+    assert reference.facts.provenance == made
     assert reference.facts.evaluation is not None
     scores = {score.metric: score.value for score in reference.facts.evaluation.scores}
     assert scores == {"auc": "0.91", "by.region": "1"}

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
+from crossfade.api.v1alpha1.facts import Provenance
+from crossfade.model.moments import stamp
 from crossfade.ports import SourceError
 
 from tests.contract.git_bench import (
@@ -48,6 +50,9 @@ async def test_what_gto_registers_and_assigns_is_followed(git: GitBench, tmp_pat
     assert (values.pop("artifact"), values.pop("version"), values.pop("stage")) == ("fraud", "v1.0.0", "prod")
     assert (values.pop("tag"), values.pop("tagger")) == ("fraud#prod#1", "name@git")
     assert values == {"type": "model", "description": "finds fraud", "labels": "risk"}
+    (registered,) = there.do(["git", "for-each-ref", "--format=%(taggerdate:unix)", "refs/tags/fraud@v1.0.0"])
+    made = Provenance(origin="Registry", created_by="name@git", created_at=stamp(int(registered)))
+    assert (made, made) == (by_version.facts and by_version.facts.provenance, by_stage.facts.provenance)
     assert (await loaded(access, by_stage, tmp_path / "m"))["model.bin"] == bytes([0]) * 64
     there.do(["gto", "assign", "fraud", "--version", "v1.1.0", "--stage", "prod"], push)
     by_stage = await resolve(access, artifact("fraud", stage="prod"))

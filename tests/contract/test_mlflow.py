@@ -97,6 +97,9 @@ def says_what_the_registry_knows(found: Facts, run: str) -> None:
         "source": "train.py",
         "user": "ada",
     }
+    assert found.provenance is not None
+    assert found.provenance.created_at is not None
+    assert found.provenance.created_by is None, "MLflow's open source server does not note who registers a version"
     assert found.evaluation is not None
     assert found.evaluation.to_json()["scores"] == [{"metric": "auc", "value": "0.875", "dataset": "people"}]
     assert found.tags is not None
@@ -115,6 +118,8 @@ def says_what_the_files_know(found: Facts) -> None:
     assert found.environment.python_version is not None
     assert found.environment.python_version.startswith("3.")
     assert found.environment.requirements["scikit-learn"] == "1.7.2"
+    assert found.provenance is not None
+    assert found.provenance.created_at is not None
     assert found.environment.files == ["conda.yaml", "python_env.yaml", "requirements.txt"]
 
 

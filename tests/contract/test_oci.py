@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from crossfade.api.v1alpha1.facts import Provenance
 from crossfade.model.access import Access, Secrets
 from crossfade.observe.verify import DigestMismatch, fetch, measure
 from crossfade.ports import Asked, SourceError
@@ -127,6 +128,8 @@ async def test_a_modelpack_is_its_weights_configs_code_and_docs(oci: OciBench, t
             "licenses": ["Apache-2.0", "MIT"],
             "revision": "0a1b2c",
             "sourceURL": "https://user:canary@git.example.com/churn",
+            "authors": ["Ada", "Grace"],
+            "createdAt": "2026-11-01T10:00:00Z",
         },
         "config": {"format": "onnx"},
     }
@@ -144,6 +147,8 @@ async def test_a_modelpack_is_its_weights_configs_code_and_docs(oci: OciBench, t
     assert facts is not None
     assert facts.lineage is not None
     assert (facts.lineage.git_commit, facts.lineage.git_repository) == ("0a1b2c", "https://git.example.com/churn")
+    made = Provenance(origin="Registry", created_by="Ada, Grace", created_at="2026-11-01T10:00:00Z")
+    assert facts.provenance == made
     assert facts.tags is not None
     assert facts.tags.values == {
         "family": "churn",

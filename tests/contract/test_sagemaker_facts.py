@@ -1,6 +1,9 @@
 """Catches what a model package says of its model and nobody is told, or is told wrongly for ever."""
 
+from datetime import datetime
+
 import pytest
+from crossfade.model.moments import stamp
 from crossfade.ports import SourceError
 
 from tests.contract.registry_contract import resolve
@@ -39,6 +42,7 @@ async def test_what_the_package_says_of_the_model_is_known(bench: S3Bench, group
         CustomerMetadataProperties={"team": "risk"},
         Domain="MACHINE_LEARNING",
     )
+    theirs = bench.do("sagemaker", "describe_model_package", ModelPackageName=arn)["CreationTime"]
     facts = (await resolve(way_in(bench, bench.url), by_arn(arn))).facts
     assert facts is not None
     assert facts.to_json() == {
@@ -47,9 +51,14 @@ async def test_what_the_package_says_of_the_model_is_known(bench: S3Bench, group
             "runId": "job-1",
             "gitCommit": "a" * 40,
             "gitRepository": "https://git.example.com/risk/fraud",
-            "user": "fake-user-profile-name",
             "datasets": [],
             "parameters": {},
+        },
+        "provenance": {
+            "origin": "Registry",
+            "createdBy": "fake-user-profile-name",
+            "createdAt": stamp(datetime.fromisoformat(theirs).timestamp()),
+            "attestations": [],
         },
         "evaluation": {
             "origin": "Registry",

@@ -15,6 +15,7 @@ from tests.contract.google_door import CLOUD_PLATFORM, READ_STORAGE
 from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
 from tests.contract.vertex_bench import LOCATION, PROJECT, VertexBench, a_bench, a_model, source
 from tests.support.faults import Answer, Fault, proxy, refusing, swelling
+from tests.support.vertex_cloud import MADE_AT
 
 JOB = f"projects/{PROJECT}/locations/{LOCATION}/pipelineJobs/train-7"
 
@@ -70,6 +71,7 @@ async def test_what_made_a_model_and_how_good_it_is_is_known(bench: VertexBench)
         "datasets": [],
         "parameters": {"lr": "0.1", "data": "gs://data/1"},
     }
+    assert told["provenance"] == {"origin": "Registry", "createdAt": MADE_AT, "attestations": []}
     assert told["evaluation"]["scores"] == [{"metric": "auRoc", "value": "0.97", "dataset": "holdout"}]
     tags = told["tags"]["values"]
     assert (tags["team"], tags["versionAliases"], tags["versionDescription"]) == (

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from crossfade.model.manifest import File, mvd1
+from crossfade.model.moments import moment
 from crossfade.model.writing import Point, Release, Tag
 
 from testbed.binaries.environments import python_env
@@ -77,6 +78,9 @@ async def test_googles_own_clients_have_the_same_model(
     assert ", ".join(theirs["aliases"]) == facts.tags.values["versionAliases"]
     assert theirs["labels"].items() <= facts.tags.values.items()
     assert {name: str(value) for name, value in theirs["parameters"].items()} == facts.lineage.parameters
+    assert facts.provenance is not None
+    assert facts.provenance.created_at is not None
+    assert moment(facts.provenance.created_at) == theirs["made"]
     assert {name: str(value) for name, value in theirs["scores"].items()} == {
         score.metric: score.value for score in facts.evaluation.scores
     }

@@ -103,6 +103,9 @@ async def test_what_made_a_model_and_who_used_it_is_known(cloud: Cloud, linked: 
         "trainedAt": "2026-11-01T10:00:00Z",
         "parameters": {"lr": "0.1"},
     }
+    made = {"createdBy": "a", "createdAt": "2026-11-01T10:00:00Z"}
+    assert facts.provenance is not None
+    assert facts.provenance.to_json() == {"origin": "Registry", **made, "attestations": []}
     project = told["runId"].removesuffix("/run1")
     assert data["name"].endswith("/payments:v0")
     assert (data["role"], len(data["digest"])) == ("dataset", 32)
@@ -114,6 +117,13 @@ async def test_what_made_a_model_and_who_used_it_is_known(cloud: Cloud, linked: 
     assert tags["usedBy"] == f"{project}/serve1, {project}/serve2"
     assert facts.registry_url is not None
     assert facts.registry_url.startswith(f"{cloud.url}/orgs/{ITS_ENTITY}/registry/model?selectionPath=")
+
+
+async def test_who_logged_an_artifact_without_a_run_is_known(cloud: Cloud) -> None:
+    facts = (await resolve(way_in(READER, cloud.url), a_subject(cloud).exact)).facts
+    assert facts is not None
+    assert facts.provenance is not None
+    assert (facts.lineage, facts.provenance.created_by) == (None, "a")
 
 
 async def test_lineage_that_is_not_for_us_is_left_out_and_one_that_fails_is_waited_for(

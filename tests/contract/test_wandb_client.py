@@ -85,6 +85,8 @@ async def test_wandbs_own_client_has_the_same_model(cloud: Cloud, tmp_path: Path
     assert reference.facts.lineage is not None
     assert (theirs["run"], theirs["commit"]) == (reference.facts.lineage.run_id, reference.facts.lineage.git_commit)
     assert {name: str(value) for name, value in theirs["config"].items()} == reference.facts.lineage.parameters
+    assert reference.facts.provenance is not None
+    assert reference.facts.provenance.created_at == theirs["createdAt"]
     assert reference.facts.tags is not None
     assert ", ".join(theirs["usedBy"]) == reference.facts.tags.values["usedBy"]
     assert ", ".join(theirs["aliases"]) == reference.facts.tags.values["aliases"]

@@ -23,6 +23,8 @@ SUBSCRIPTION = "aaaaaaaa-bbbb-cccc-dddd-eeeeeeeeeeee"
 GROUP = "rg-risk"
 HOME = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.MachineLearningServices"
 BLOBS = "https://storage.azure.com/.default"
+MADE_AT = "2026-11-01T10:00:00.1234567+00:00"
+"""When all versions were registered, as Azure writes it."""
 
 
 @dataclass
@@ -81,7 +83,7 @@ class Azure:
                 "name": version,
                 "type": f"Microsoft.MachineLearningServices/{owner.partition('/')[0]}/models/versions",
                 "properties": {**told, "tags": {}, "properties": {}, **properties},
-                "systemData": {"createdBy": "Ada", "createdByType": "User"},
+                "systemData": {"createdBy": "Ada", "createdByType": "User", "createdAt": MADE_AT},
             }
         )
 

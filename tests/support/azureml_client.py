@@ -94,6 +94,8 @@ def read(client: Any, who: Any, asked: dict[str, Any], trusted: dict[str, Any]) 
         "newest": next(iter(listed)).name,
         "stage": properties.stage,
         "tags": properties.tags,
+        "maker": found.system_data.created_by,
+        "made": found.system_data.created_at.timestamp(),
         "files": files,
     }
 

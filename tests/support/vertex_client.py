@@ -51,6 +51,7 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
             "uri": model.artifact_uri,
             "aliases": list(model.version_aliases),
             "labels": dict(model.labels),
+            "made": model.version_create_time.timestamp(),
             "scores": {name: value for one in evaluations for name, value in dict(one.metrics).items()},
             "parameters": dict(job.runtime_config.parameter_values) if job else {},
             "files": _files(asked["address"], credentials, model.artifact_uri),

@@ -16,6 +16,8 @@ from tests.support.servers import Quiet
 from tests.support.servers import serving as web_server
 
 Json = dict[str, Any]
+MADE_AT = "2026-11-01T09:00:00.654321Z"
+"""When all versions were uploaded."""
 Said = tuple[int, bytes, dict[str, str]]
 _MODEL = re.compile(r"/v1/(projects/[^/]+/locations/[^/]+)/models/([^/@]+)@([^/:]+)(/evaluations)?")
 _MERGE = re.compile(_MODEL.pattern.replace("(/evaluations)?", ":mergeVersionAliases"))
@@ -173,6 +175,8 @@ def _told(path: str, model: str, number: int, version: Version) -> Json:
         "name": f"{path}/models/{model}",
         "displayName": model,
         "versionId": str(number),
+        "createTime": "2026-10-01T09:00:00.123456Z",
+        "versionCreateTime": MADE_AT,
         "versionAliases": sorted(version.aliases),
         "etag": version.etag,
         "artifactUri": version.uri,

@@ -39,6 +39,7 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
         "files": files,
         "run": "/".join(run.path) if run else None,
         "commit": run.commit if run else None,
+        "createdAt": artifact.created_at,
         "config": run.config if run else None,
         "usedBy": ["/".join(one.path) for one in artifact.used_by()],
         "manifestDigest": artifact.manifest.digest(),

@@ -21,6 +21,7 @@ from tests.support.servers import serving as web_server
 SIGNATURE = "canary-of-a-signed-address"
 _RANGE = re.compile(r"bytes=([0-9]+)-([0-9]*)")
 _AT = "2026-11-01T10:00:00Z"
+_USER = {"__typename": "User", "name": "A", "username": "a"}
 Json = dict[str, Any]
 
 
@@ -295,7 +296,7 @@ class _Schema:
             "tags": [{"__typename": "Tag", "id": "t1", "name": "reviewed"}],
             "aliases": [{**_alias("latest"), "artifactCollection": source}],
             "currentManifest": {"file": {"directUrl": self._signed(artifact, "wandb_manifest.json")}},
-            "createdBy": self._run(artifact.run, artifact) if artifact.run else None,
+            "createdBy": self._run(artifact.run, artifact) if artifact.run else _USER,
             "usedBy": {"edges": runs},
         }
 
@@ -331,7 +332,7 @@ class _Schema:
             "systemMetrics": "{}",
             "historyKeys": None,
             "projectId": "1",
-            "user": {"name": "A", "username": "a"},
+            "user": _USER,
             "project": _project_info(of.entity, of.project),
             "inputArtifacts": lambda first=None, after=None: {
                 "totalCount": len(inputs),

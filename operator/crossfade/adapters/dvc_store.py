@@ -1,6 +1,5 @@
 """DVC's remotes: files by their MD5, in stores that committers name, asked as their tenant or as nobody."""
 
-import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import AbstractAsyncContextManager, aclosing, contextmanager
@@ -34,7 +33,7 @@ class DvcStore:
         self._keys = _keys(access)
         self._guard = guard
         self._timeout = timeout
-        self._http = HttpArtifacts(guard.allowed)
+        self._http = HttpArtifacts(guard.allowed, timeout)
         self._buckets: KeptOpen[tuple[str, str], S3Bucket] = KeptOpen(_MOST_OPEN)
 
     async def close(self) -> None:
@@ -47,8 +46,7 @@ class DvcStore:
         if out.size is not None:
             return out.size
         with _named(remote, out):
-            async with asyncio.timeout(self._timeout):
-                return await self._size(remote, remote.place(out.md5))
+            return await self._size(remote, remote.place(out.md5))
 
     async def read(self, remote: Remote, out: Out, part: Part = WHOLE) -> AsyncGenerator[bytes]:
         """The bytes of a part in chunks; whether they have the MD5 is for the reader to check. Raises
@@ -119,5 +117,3 @@ def _named(remote: Remote, out: Out) -> Iterator[None]:
         raise
     except SourceError as failure:
         raise SourceError(f"{what}{failure}", wait=failure.wait) from None
-    except TimeoutError:
-        raise SourceError(f"{what}its server did not answer in time") from None

@@ -55,7 +55,7 @@ class GitServer:
         await self._able()
         content = bytearray()
         with self._understood():
-            async with asyncio.timeout(self._timeout), self._posted(wire.list_refs(prefixes)) as chunks:
+            async with self._posted(wire.list_refs(prefixes), self._timeout) as chunks:
                 async for chunk in chunks:
                     content += chunk
                     if len(content) > _LS_REFS_BYTES:
@@ -86,7 +86,7 @@ class GitServer:
         """Of a file of any size its size in bytes, and its first bytes. Raises SourceError."""
         size, head = 0, b""
         with self._understood(oid):
-            async with asyncio.timeout(self._timeout), aclosing(self._one(oid)) as events:
+            async with aclosing(self._one(oid, self._timeout)) as events:
                 async for event in events:
                     if isinstance(event, Entry):
                         size = event.size
@@ -109,12 +109,12 @@ class GitServer:
         if hasher.hexdigest() != oid:
             raise SourceError(f"{self.what} gave other bytes than those of its object {oid}; they were damaged")
 
-    async def _one(self, oid: str) -> AsyncGenerator[Entry | bytes]:
+    async def _one(self, oid: str, within: float | None = None) -> AsyncGenerator[Entry | bytes]:
         """The only object of a pack: its beginning, and its bytes in pieces."""
         await self._able()
         pack, packed = Pack(), wire.PackIn()
         with self._understood(oid):
-            async with self._posted(wire.fetch([oid])) as chunks:
+            async with self._posted(wire.fetch([oid]), within) as chunks:
                 async for chunk in chunks:
                     for event in (event for piece in packed.feed(chunk) for event in pack.feed(piece)):
                         if isinstance(event, Entry) and event.kind != BLOB:
@@ -136,7 +136,7 @@ class GitServer:
 
         taken = 0
         with self._understood(next(iter(oids), "")):
-            async with asyncio.timeout(_PACK_TIMES * self._timeout), self._posted(wire.fetch(oids, more)) as chunks:
+            async with self._posted(wire.fetch(oids, more), _PACK_TIMES * self._timeout) as chunks:
                 async for chunk in chunks:
                     taken += len(chunk)
                     await asyncio.to_thread(take, chunk)
@@ -164,8 +164,9 @@ class GitServer:
         return self._capabilities
 
     @asynccontextmanager
-    async def _posted(self, request: bytes) -> AsyncIterator[AsyncIterator[bytes]]:
-        async with self._web.post(self.what, f"/{_SERVICE}", request, _ASKING) as (reply, chunks):
+    async def _posted(self, request: bytes, within: float | None) -> AsyncIterator[AsyncIterator[bytes]]:
+        """The content of the answer, which may take so many seconds once its turn has come."""
+        async with self._web.post(self.what, f"/{_SERVICE}", request, _ASKING, within) as (reply, chunks):
             self._require(reply)
             yield chunks
 
@@ -199,8 +200,6 @@ class GitServer:
                 raise NotThereError(f"{self.what} has no object {oid}") from None
             told = f": {words(failure.told)!r}" if failure.told else ""
             raise SourceError(f"{self.what} cannot be read: {failure}{told}") from None
-        except TimeoutError:
-            raise SourceError(f"{self.what} did not answer in time") from None
         except PackError as failure:
             raise SourceError(f"{self.what} gave a pack that cannot be read: {failure}") from None
 

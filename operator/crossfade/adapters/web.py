@@ -191,13 +191,18 @@ class Web:
 
     @asynccontextmanager
     async def post(
-        self, what: str, path: str, content: bytes, headers: Mapping[str, str]
+        self, what: str, path: str, content: bytes, headers: Mapping[str, str], within: float | None = None
     ) -> AsyncIterator[tuple[Reply, AsyncIterator[bytes]]]:
         """POST with these headers besides: the answer without its content, and the content as a stream. Any status is
-        an answer. Raises SourceError, in which `what` is named, also for failures while the stream is read."""
+        an answer. `within` is in seconds for the whole of it, from when it has its slot on. Raises SourceError, in
+        which `what` is named, also for failures while the stream is read."""
         url = self._url(what, path)
         with source_errors(what):
-            async with self.slots, self._opened(url, what, headers, content=content) as response:
+            async with (
+                self.slots,
+                asyncio.timeout(within),
+                self._opened(url, what, headers, content=content) as response,
+            ):
                 yield Reply(response.status_code, dict(response.headers), b""), paced(response)
 
     @asynccontextmanager

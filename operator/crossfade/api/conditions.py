@@ -167,6 +167,10 @@ class Reason(Documented):
         "SemverUnknown",
         "whether the model keeps what its version promises cannot be told, as too little of it is recorded",
     )
+    SPEC_OVERRULED = (
+        "SpecOverruled",
+        "the spec says something of the model that its registry or its files say otherwise; theirs is recorded",
+    )
     NAME_REFUSED = "NameRefused", "the names of the ModelVersion or of its model are not by the convention"
     SOURCE_REFUSED = "SourceRefused", "the source can never resolve as written"
     WRITE_BACK_DELAYED = (

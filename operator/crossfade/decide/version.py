@@ -5,6 +5,7 @@ from crossfade.api.v1alpha1 import ModelVersionSpec, ModelVersionStatus
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.decide import contract, pickles
 from crossfade.decide.naming import misnamed
+from crossfade.decide.overruled import overruled
 from crossfade.decide.plan import Event, Situation, Standing, VersionPlan
 from crossfade.decide.stalled import stalled
 from crossfade.model.snapshot import VersionSnapshot
@@ -14,7 +15,8 @@ def plan_version(snapshot: VersionSnapshot) -> VersionPlan:
     """Frozen once resolved; what cannot be reached yet is tried again; what can never be right is Stalled."""
     status, tried = snapshot.status, snapshot.resolution
     if status.resolved is not None:
-        return VersionPlan(status, Situation(Standing.DONE, Reason.RESOLVED, _resolved(status.resolved.digest)))
+        message = _resolved(status.resolved, overruled(snapshot.spec, status.resolved) if snapshot.spec else "")
+        return VersionPlan(status, Situation(Standing.DONE, Reason.RESOLVED, message))
     if snapshot.spec is None:
         return VersionPlan(status, Situation(Standing.FAILED, Reason.INVALID_SPEC, snapshot.spec_error))
     if wrong := misnamed(snapshot.name, snapshot.spec):
@@ -51,12 +53,14 @@ def _read(snapshot: VersionSnapshot, spec: ModelVersionSpec, resolved: Resolved)
     if snapshot.unkept and spec.policy.semver == "Enforce":
         waits = Situation(Standing.IN_PROGRESS, Reason.DEFINITION_OUTDATED, snapshot.unkept)
         return VersionPlan(snapshot.status, waits, keep=True)
-    message = _resolved(resolved.digest)
-    events = [Event(Reason.RESOLVED, message)]
+    events = [Event(Reason.RESOLVED, _resolved(resolved))]
     if found.verdict == "Broken":
         events.append(Event(Reason.SEMVER_BROKEN, found.message, warning=True))
+    if other := overruled(spec, resolved):
+        events.append(Event(Reason.SPEC_OVERRULED, other, warning=True))
     done = status.model_copy(update={"resolved": resolved})
-    return VersionPlan(done, Situation(Standing.DONE, Reason.RESOLVED, message), events=tuple(events))
+    situation = Situation(Standing.DONE, Reason.RESOLVED, _resolved(resolved, other))
+    return VersionPlan(done, situation, events=tuple(events))
 
 
 def _refused(status: ModelVersionStatus, reason: Reason, why: str) -> VersionPlan:
@@ -64,5 +68,5 @@ def _refused(status: ModelVersionStatus, reason: Reason, why: str) -> VersionPla
     return VersionPlan(status, Situation(Standing.FAILED, reason, why), events=(event,))
 
 
-def _resolved(digest: str) -> str:
-    return f"resolved to {digest}"
+def _resolved(resolved: Resolved, other: str = "") -> str:
+    return f"resolved to {resolved.digest}" + (f"; {other}" if other else "")

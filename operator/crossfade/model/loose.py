@@ -6,8 +6,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from crossfade.model.moments import stamp
+
 _DIGITS: Final = re.compile(r"[0-9]{1,19}")
-_MOMENT: Final = re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?Z")
+_MOMENT: Final = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]{1,9})?"
+    r"(?:Z|[-+](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
+_YEAR_10000: Final = 253_402_300_799
 
 
 def text(value: object) -> str | None:
@@ -31,7 +37,7 @@ def plain(value: object) -> str | None:
 
 
 def moment(value: object) -> str | None:
-    """The value if it is a time in UTC (RFC 3339) that there is: the API server refuses the 30th of February."""
+    """The value if it is a time (RFC 3339) that there is: the API server refuses the 30th of February."""
     found = _MOMENT.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         return None
@@ -41,6 +47,13 @@ def moment(value: object) -> str | None:
     except ValueError:
         return None
     return found[0]
+
+
+def at(seconds: object) -> str | None:
+    """The time (RFC 3339) of Unix seconds that are a number; None before 1970 and after the year 9999."""
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        return None
+    return stamp(seconds) if 0 < seconds < _YEAR_10000 else None
 
 
 def member(holder: Mapping[str, Any], name: str) -> dict[str, Any]:

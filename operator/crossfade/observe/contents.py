@@ -1,5 +1,5 @@
-"""What a model's own files tell: the signature and the environment, as MLflow writes them and others read them, and the
-model card of the Hugging Face Hub.
+"""What a model's own files tell: the signature, the environment and the time, as MLflow writes them and others read
+them, and the model card of the Hugging Face Hub.
 
 They are the very bytes that were hashed. Nothing is run or unpickled; what cannot be read is left out.
 """
@@ -8,8 +8,9 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from crossfade.api.v1alpha1.facts import Environment, Facts
+from crossfade.api.v1alpha1.facts import Environment, Facts, Provenance
 from crossfade.model.card import card_facts
+from crossfade.model.loose import moment
 from crossfade.observe.signatures import signature_of
 from crossfade.yaml_object import yaml_object
 
@@ -23,11 +24,22 @@ _REQUIREMENT = re.compile(r"^([A-Za-z0-9][-A-Za-z0-9._]{0,200})(?:\[[^\]]*\])?\s
 
 
 def facts_of(kept: Mapping[str, bytes]) -> Facts:
-    """Signature, environment and card, by what the files say."""
+    """Signature, environment, card and when the model was made, by what the files say."""
     front = _FRONT_MATTER.match(_text(kept, CARD_FILE))
     told = card_facts(_mapping(front[1]) if front else {}, "Artifact")
-    found = {"signature": signature_of(_yaml(kept, MODEL_FILE)), "environment": _environment(kept)}
+    model = _yaml(kept, MODEL_FILE)
+    found = {
+        "signature": signature_of(model),
+        "environment": _environment(kept),
+        "provenance": _provenance(model),
+    }
     return told.model_copy(update=found)
+
+
+def _provenance(model: dict[str, Any]) -> Provenance | None:
+    """MLflow notes when a model was logged, as `2026-11-01 10:00:00.123456` in UTC."""
+    logged = moment(f"{str(model.get('utc_time_created')).replace(' ', 'T', 1)}Z")
+    return Provenance(origin="Artifact", created_at=logged) if logged else None
 
 
 def _environment(kept: Mapping[str, bytes]) -> Environment | None:

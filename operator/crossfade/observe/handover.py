@@ -21,7 +21,7 @@ LEAST_BYTES: Final = 1024
 """What comes first is no longer, which is the share of each of twelve containers."""
 _MOST_UNPACKED: Final = 256 << 10
 _MARK: Final = "crossfade-reading:"
-_LEFT_OUT_FIRST: Final = ("evaluation", "card", "lineage", "environment", "signature")
+_LEFT_OUT_FIRST: Final = ("evaluation", "card", "provenance", "lineage", "environment", "signature")
 
 
 def packed(reading: Reading) -> str:

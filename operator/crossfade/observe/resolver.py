@@ -148,7 +148,8 @@ class Resolver:
         self, spec: ModelVersionSpec, reference: Reference, reading: Reading, registry: RegistryFacts | None
     ) -> Resolved:
         """What the status records. Raises SourceError where it has no room for it; no value is repeated."""
-        # a registry tells more of runs and their results than a card among the files; no other group is of both
+        # of a group that is of both the registry's is taken: a card among the files tells less of runs and their
+        # results, and when MLflow logged a model is not when somebody registered it
         told = {name: fact for name, fact in reference.facts or Facts() if fact is not None}
         try:
             return Resolved(

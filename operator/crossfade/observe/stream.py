@@ -17,6 +17,8 @@ from crossfade.ports import Artifacts, FromStartError, Part, SourceError, Stored
 AT_ONCE = 4
 """Requests for files side by side: hides a store's latency, and bounds memory."""
 MOST_FILES = 100_000
+MOST_BYTES = 4 << 40
+"""Of a model, unpacked: twice the largest that are known."""
 _BEGINNINGS = 3
 """A file that changes, or whose store gives no parts and breaks off, is begun so many times."""
 
@@ -92,7 +94,7 @@ class _Loading:
         self._uri = uri
         self._sink, self._progress = sink, progress
         self._lanes = lanes
-        self._made = 0
+        self._made = self._bytes = 0
 
     async def take(self, file: StoredFile) -> list[File]:
         """One stored file; from its first byte again, by one request, when its store cannot go on with it."""
@@ -103,8 +105,9 @@ class _Loading:
             try:
                 return await self._once(file, writes, lanes)
             except FromStartError as failure:
-                undone = await asyncio.to_thread(writes.undo)
-                self._made -= undone
+                sizes = await asyncio.to_thread(writes.undo)
+                self._made -= len(sizes)
+                self._bytes -= sum(sizes)
                 lanes = 1
                 if begun == _BEGINNINGS:
                     raise SourceError(f"{failure}; it was begun {_BEGINNINGS} times") from None
@@ -164,6 +167,10 @@ class _Loading:
         self._made += 1
         if self._made > MOST_FILES:
             raise ValueError(f"the model has more than {MOST_FILES} files; pack them")
+        self._bytes += size
+        if self._bytes > MOST_BYTES:
+            told = f"the model has more than {MOST_BYTES} bytes, and no more are read"
+            raise ValueError(f"{told}; leave out what is not served")
         not_staging(path)
         return self._sink.create(path, size)
 
@@ -179,13 +186,13 @@ class _Writes:
 
     def __init__(self, create: Create, remove: Callable[[str], None], progress: Progress) -> None:
         self._create, self._remove, self._progress = create, remove, progress
-        self._paths: list[str] = []
+        self._made: list[tuple[str, int]] = []
         self._bytes = self._found = 0
 
     def create(self, path: str, size: int) -> BinaryIO:
         """See taken.Create."""
         made = self._create(path, size)
-        self._paths.append(path)
+        self._made.append((path, size))
         return made
 
     def found(self, count: int) -> None:
@@ -199,10 +206,10 @@ class _Writes:
         self._bytes += count
         self._progress.add(count)
 
-    def undo(self) -> int:
-        """As if nothing were done. Returns how many files are gone."""
+    def undo(self) -> list[int]:
+        """As if nothing were done. Returns the sizes of the files that are gone."""
         self._progress.bytes_found -= self._found
         self._progress.add(-self._bytes)
-        for path in self._paths:
+        for path, _ in self._made:
             self._remove(path)
-        return len(self._paths)
+        return [size for _, size in self._made]

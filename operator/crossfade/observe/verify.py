@@ -17,6 +17,7 @@ from crossfade.observe.progress import Progress
 from crossfade.observe.staging import Staging
 from crossfade.observe.stream import (
     AT_ONCE,
+    MOST_BYTES,
     MOST_FILES,
     DigestMismatch,
     UnusableError,
@@ -132,6 +133,9 @@ async def _listed(artifacts: Artifacts, uri: str) -> Sequence[StoredFile]:
     found = await artifacts.files(uri)
     if len(found) > MOST_FILES:
         raise SourceError(f"the model at {uri!r} has more than {MOST_FILES} files; pack them", retry=False)
+    if (size := sum(file.size for file in found)) > MOST_BYTES:
+        told = f"has {size} bytes, and no more than {MOST_BYTES} are read; leave out what is not served"
+        raise SourceError(f"the model at {uri!r} {told}", retry=False)
     await asyncio.to_thread(_require_model, found)
     return found
 

@@ -46,10 +46,11 @@ class _Job:
 
 @dataclass(slots=True)
 class _Found:
-    """What one attempt has come to so far: how the registry was found, or why it was not, and the seconds that it asked
-    for."""
+    """What one attempt has come to so far: whether its turn came, how the registry was found, or why it was not, and
+    the seconds that it asked for."""
 
     told: Recorded
+    begun: bool = False
     reached: Reason | None = None
     error: str = ""
     wait: float = 0.0
@@ -152,26 +153,30 @@ class Registrar:
         found = _Found(Recorded())
         try:
             async with asyncio.timeout(_ATTEMPT_SECONDS):
-                found.reached = await self._try(job, namespace, found.told)
+                found.reached = await self._try(job, namespace, found)
         except SourceError as failure:
             found.error, found.wait = str(failure), failure.wait
         except TimeoutError:
-            found.error = f"the registry did not take it all within {_ATTEMPT_SECONDS:.0f} s"
+            within = f"within {_ATTEMPT_SECONDS:.0f} s"
+            found.error = f"its turn did not come {within}, for the registry is being asked so much else"
+            if found.begun:
+                found.error = f"the registry did not take it all {within}"
         except Exception as failure:
             note_fault(log, f"asking the ModelRegistry {job.registry.name}", failure)
             found.error = "asking failed because of a fault in the operator; see its log"
         return found
 
-    async def _try(self, job: _Job, namespace: str, told: Recorded) -> Reason:
+    async def _try(self, job: _Job, namespace: str, found: _Found) -> Reason:
         """Reach it, ask it where it can be asked, tell it. Raises SourceError where it is not reached, or not any
         more. What it broke off at goes last, for it may be about that alone."""
         system = recorded(job.registry).system
         async with self._turns.opened(namespace, system, job.registry) as turn, turn.asking:
+            found.begun = True
             registry = turn.opened.registry
             asked = isinstance(registry, Asked)
             if isinstance(registry, Asked):
                 await registry.check()
             if isinstance(registry, WriteBack):
                 due = job.refusals.due(job.deeds, asyncio.get_running_loop().time())
-                await record(registry, sorted(due, key=lambda deed: job.broke.get(deed, 0)), told)
+                await record(registry, sorted(due, key=lambda deed: job.broke.get(deed, 0)), found.told)
         return Reason.REACHED if asked else Reason.NOT_ASKED

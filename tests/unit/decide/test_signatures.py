@@ -133,6 +133,26 @@ def test_a_full_list_of_an_older_operator_may_have_been_cut() -> None:
     assert not differences(signature(inputs=full[1:]), signature(inputs=full[1:])).untold
 
 
+def test_what_the_spec_says_beside_a_cut_signature_is_compared_as_a_whole() -> None:
+    """The digest is of what the files say, and of nothing else."""
+
+    def cut(*outputs: dict[str, Any]) -> Signature:
+        return signature(inputs=[AGE], outputs=list(outputs), digest=DIGEST, declared=["outputs", "parameters"])
+
+    reason = {"name": "reason", "type": "string"}
+    assert differences(cut(SCORE, reason), cut(SCORE)).breaking == ["the output 'reason' is gone"]
+    assert differences(cut(SCORE), cut(SCORE, reason)).harmless == ["the output 'reason' is new"]
+    same = differences(cut(SCORE), cut(SCORE))
+    assert (same.breaking, same.harmless, same.untold) == ([], [], [])
+
+
+def test_a_full_list_of_the_spec_is_all_of_it() -> None:
+    full = [{"name": f"f{number}", "type": "double"} for number in range(64)]
+    declared, less = (signature(origin="Spec", inputs=inputs) for inputs in (full, full[1:]))
+    assert not differences(declared, declared).untold
+    assert differences(declared, less).breaking == ["the input 'f0' is gone"]
+
+
 COLUMNS = st.lists(
     st.fixed_dictionaries(
         {

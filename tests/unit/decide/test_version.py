@@ -7,7 +7,7 @@ import pytest
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1 import ModelVersionSpec, ModelVersionStatus
 from crossfade.api.v1alpha1.common import Condition
-from crossfade.api.v1alpha1.facts import Serialization
+from crossfade.api.v1alpha1.facts import Lineage, LineageFields, Serialization
 from crossfade.api.v1alpha1.modelversion import Policy, Resolved
 from crossfade.decide.plan import Standing
 from crossfade.decide.version import plan_version
@@ -147,3 +147,17 @@ def test_a_refused_pickle_is_named_with_what_it_would_import_and_what_to_do_also
     )
     stored = ModelVersionStatus(conditions=[stalled], observed_generation=1)
     assert plan_version(replace(FRESH, spec=spec, status=stored)).situation == plan.situation
+
+
+def test_what_the_registry_says_otherwise_is_told_once_and_shown_always_and_stops_nothing() -> None:
+    spec = SPEC.model_copy(update={"lineage": LineageFields(git_commit="f" * 40)})
+    resolved = RESOLVED.model_copy(update={"lineage": Lineage(origin="Registry", git_commit="0" * 40)})
+    plan = plan_version(replace(FRESH, spec=spec, resolution=Resolution(resolved=resolved)))
+    assert [(event.reason, event.warning) for event in plan.events] == [
+        (Reason.RESOLVED, False),
+        (Reason.SPEC_OVERRULED, True),
+    ]
+    assert (plan.situation.standing, plan.situation.reason) == (Standing.DONE, Reason.RESOLVED)
+    assert plan.situation.message == f"resolved to {RESOLVED.digest}; {plan.events[1].message}"
+    again = plan_version(replace(FRESH, spec=spec, status=plan.status))
+    assert (again.situation, again.events) == (plan.situation, ())

@@ -28,6 +28,7 @@ NEVER_READY = {
     Reason.ROUTE_REPAIRED,
     Reason.SEMVER_KEPT,
     Reason.SERVING,
+    Reason.SPEC_OVERRULED,
     Reason.TOO_MANY,
     Reason.VERSIONS_DIFFER,
     Reason.WRITE_BACK_DELAYED,

@@ -4,7 +4,7 @@ learnt."""
 from typing import Any
 
 from crossfade.api.v1alpha1 import ModelVersionSpec
-from crossfade.api.v1alpha1.facts import Card, Facts, Lineage, Signature
+from crossfade.api.v1alpha1.facts import Card, Facts, Lineage, Provenance, Signature
 from crossfade.model.declared import with_declared
 
 BARE: dict[str, Any] = {
@@ -49,6 +49,21 @@ def test_what_the_registry_says_stands_and_the_rest_is_named() -> None:
     }
 
 
+def test_who_made_it_is_the_registrys_word_and_what_the_spec_adds_is_named() -> None:
+    sbom = {"name": "SBOM", "uri": "https://artifacts.example.com/sbom.json"}
+    registered = Facts(provenance=Provenance(origin="Registry", created_at="2026-11-01T10:00:00Z"))
+    said = spec(provenance={"createdBy": "Ada 你好", "createdAt": "2020-01-01T00:00:00Z", "attestations": [sbom]})
+    assert told(with_declared(registered, said)) == {
+        "provenance": {
+            "origin": "Registry",
+            "createdAt": "2026-11-01T10:00:00Z",
+            "createdBy": "Ada 你好",
+            "attestations": [sbom],
+            "declared": ["createdBy", "attestations"],
+        }
+    }
+
+
 def test_a_spec_that_adds_nothing_changes_nothing() -> None:
     known = Facts(
         card=Card(origin="Artifact", license="apache-2.0"),
@@ -57,3 +72,12 @@ def test_a_spec_that_adds_nothing_changes_nothing() -> None:
     said = spec(card={"license": "mit"}, signature={"inputs": [{"name": "other"}]}, lineage={}, environment={})
     assert with_declared(known, said) == known
     assert with_declared(known, spec()) == known
+
+
+def test_that_there_are_no_parameters_is_something_that_can_be_said() -> None:
+    columns = [{"name": "amount", "type": "double"}]
+    files = Signature.model_validate({"origin": "Artifact", "inputs": columns, "outputs": columns})
+    found = with_declared(Facts(signature=files), spec(signature={"parameters": []}))
+    assert found.signature == files.model_copy(update={"parameters": [], "declared": ["parameters"]})
+    none = files.model_copy(update={"parameters": []})
+    assert with_declared(Facts(signature=none), spec(signature={"parameters": columns})) == Facts(signature=none)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -79,8 +79,8 @@ class Desk:
 
     def __init__(self, **books: Book) -> None:
         self.books = {f"http://{name}": book for name, book in books.items()}
-        turns = Turns(Shelf(self.books), FakeCluster())
-        self.registrar = Registrar(turns, FakeClock(), lambda: 0.0)
+        self.turns = Turns(Shelf(self.books), FakeCluster())
+        self.registrar = Registrar(self.turns, FakeClock(), lambda: 0.0)
         self.done: dict[tuple[str, str], asyncio.Event] = {}
 
     def ask(self, namespace: str, name: str, *deeds: Deed, check: bool = False) -> asyncio.Event:
@@ -205,4 +205,17 @@ async def test_an_attempt_has_an_end_and_what_was_acknowledged_by_then_is(monkey
     assert "did not take it all within" in found.error
     found = await desk.told("ml", "a", deeds[1])
     assert (found.done, found.error) == ((deeds[1],), "")
+    await desk.registrar.close()
+
+
+async def test_a_turn_that_does_not_come_is_not_said_to_be_the_registrys_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registrar, "_ATTEMPT_SECONDS", 0.05)
+    desk = Desk(a=Book())
+    async with AsyncExitStack() as others:
+        turn = await others.enter_async_context(desk.turns.opened("ml", "mlflow", facts("http://a")))
+        for _ in range(20):
+            await others.enter_async_context(turn.asking)
+        found = await desk.told("ml", "a", GOOD)
+    assert (found.done, found.reached) == ((), None)
+    assert found.error == "its turn did not come within 0 s, for the registry is being asked so much else"
     await desk.registrar.close()

@@ -19,10 +19,11 @@ from crossfade.ports import WHOLE, Part, SourceError, StoredFile
 
 class HttpArtifacts:
     """The Artifacts port for addresses that users write, which are public or in the `allowed` networks. `timeout` is in
-    seconds for each wait on the network."""
+    seconds for each wait on the network, and for the whole of an answer that has no content."""
 
     def __init__(self, allowed: Networks = (), timeout: float = 30.0) -> None:
         self._guard = Guard(allowed)
+        self._timeout = timeout
         self._slots = asyncio.Semaphore(AT_ONCE)
         self._client = httpx.AsyncClient(timeout=timeout, trust_env=False, follow_redirects=False)
 
@@ -35,7 +36,7 @@ class HttpArtifacts:
         name = _name(uri)
         with source_errors(f"the file {uri!r}"):
             async with AsyncExitStack() as stack:
-                response = await stack.enter_async_context(self._opened(uri, NOTHING))
+                response = await stack.enter_async_context(self._opened(uri, NOTHING, self._timeout))
                 if response.status_code != 200:
                     raise UnreadError(f"the file {uri!r}", response.status_code, wait_of(response))
                 size = count(response.headers.get("Content-Length"))
@@ -54,9 +55,11 @@ class HttpArtifacts:
                 yield chunk
 
     @asynccontextmanager
-    async def _opened(self, uri: str, wanted: Mapping[str, str]) -> AsyncIterator[httpx.Response]:
+    async def _opened(
+        self, uri: str, wanted: Mapping[str, str], within: float | None = None
+    ) -> AsyncIterator[httpx.Response]:
         answering = opened(self._client, _url(uri), f"the file {uri!r}", {}, self._guard, wanted=wanted)
-        async with self._slots, answering as response:
+        async with self._slots, asyncio.timeout(within), answering as response:
             yield response
 
 

@@ -1,4 +1,5 @@
-"""What Azure ML tells of a model: the job that made it, what that read, and what people wrote beside it.
+"""What Azure ML tells of a model: the job that made it, what that read, who registered it, and what people wrote beside
+it.
 
 Nothing here can fail: what is not as expected is left out.
 """
@@ -7,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from crossfade.adapters.address import shown_or_none
-from crossfade.api.v1alpha1.facts import Dataset, Facts, Lineage, Tags
-from crossfade.model.loose import member, objects, text
+from crossfade.api.v1alpha1.facts import Dataset, Facts, Lineage, Provenance, Tags
+from crossfade.model.loose import member, moment, objects, text
 
 Json = dict[str, Any]
 _SAID: Final = ("description", "modelType", "stage")
@@ -20,7 +21,11 @@ def facts(version: Json, job: Json) -> Facts:
     """Of the version as it is described, and of the job that made it, which is empty where that is not known."""
     told = member(version, "properties")
     tags = {name: value for name, value in _tags(told) if value}
-    return Facts(lineage=_lineage(version, job), tags=Tags(origin="Registry", values=tags) if tags else None)
+    return Facts(
+        lineage=_lineage(version, job),
+        provenance=_provenance(member(version, "systemData")),
+        tags=Tags(origin="Registry", values=tags) if tags else None,
+    )
 
 
 def _lineage(version: Json, job: Json) -> Lineage | None:
@@ -31,11 +36,16 @@ def _lineage(version: Json, job: Json) -> Lineage | None:
         "git_commit": _first(ran, _COMMIT),
         "git_repository": shown_or_none(repository) if repository else None,
         "source": text(job.get("command")),
-        "user": text(member(version, "systemData").get("createdBy")),
         "datasets": [*_registered(told), *_read(job)],
         "parameters": {name: str(value) for name, value in member(job, "parameters").items() if _is_plain(value)},
     }
     return Lineage.model_validate({"origin": "Registry", **found}) if any(found.values()) else None
+
+
+def _provenance(made: Json) -> Provenance | None:
+    """Who registered the version, a person or an application, and when."""
+    who, when = text(made.get("createdBy")), moment(made.get("createdAt"))
+    return Provenance(origin="Registry", created_by=who, created_at=when) if who or when else None
 
 
 def _registered(told: Json) -> Iterator[Dataset]:

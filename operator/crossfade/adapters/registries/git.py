@@ -11,7 +11,7 @@ from crossfade.adapters.git_address import GitAddress
 from crossfade.adapters.git_models import Commit, GitModels
 from crossfade.adapters.git_server import Found, tag_facts
 from crossfade.adapters.git_wire import Ref
-from crossfade.adapters.registries.git_facts import facts
+from crossfade.adapters.registries.git_facts import Maker, author, facts
 from crossfade.api.v1alpha1.spelling import is_version
 from crossfade.model.loose import text
 from crossfade.ports import MOST_LISTED, Listed, Reference, SourceError
@@ -41,14 +41,15 @@ class GitRegistry:
         if asked is None:
             raise SourceError("the source is in no Git repository; name one in `source.git`", retry=False)
         if asked.artifact is not None:
-            commit, path, tags = await self._registered(asked, asked.artifact)
+            commit, path, tags, maker = await self._registered(asked, asked.artifact)
         else:
             commit, path, tags = await self._at(asked.revision or ""), asked.path or "", {}
+            maker = author(commit)
         await self._models.pieces(commit, path)
         address = GitAddress(self._server.shown, commit.oid, path)
         if not address.fits():
             raise SourceError("`source.git.path` is too long to be recorded; shorten it", retry=False)
-        known = await facts(self._models, commit, path, tags)
+        known = await facts(self._models, commit, path, tags, maker)
         exact = {"path": path, "revision": commit.oid, "artifact": None, "version": None, "stage": None}
         pinned = source.model_copy(update={"git": asked.model_copy(update=exact)})
         return Reference(str(address), str(address), commit.oid, known, pinned)
@@ -93,8 +94,9 @@ class GitRegistry:
                 return await self._models.at(refs[name])
         raise self._missing(f"branch or tag {revision!r} (a commit has 40 hex digits)")
 
-    async def _registered(self, asked: "GitSource", artifact: str) -> tuple[Commit, str, dict[str, str]]:
-        """Commit, path and what is written beside it, by GTO's tags and by the file that says where it lies."""
+    async def _registered(self, asked: "GitSource", artifact: str) -> tuple[Commit, str, dict[str, str], Maker]:
+        """Commit, path, what is written beside it and who registered it, by GTO's tags and by the file that says where
+        it lies."""
         events, messages = await self._events(artifact)
         if gto.is_deprecated(events):
             raise SourceError(f"{self._server.what} has the artifact {artifact!r} deprecated by GTO; name another one")
@@ -106,7 +108,10 @@ class GitRegistry:
         path, said = await self._place(commit, artifact)
         version = found.version or gto.version_at(events, found.commit)
         noted = {"artifact": artifact, "version": version, "stage": found.stage, "tag": found.tag}
-        return commit, path, {name: value for name, value in (noted | said | messages[found.tag]).items() if value}
+        tags = {name: value for name, value in (noted | said | messages[found.tag]).items() if value}
+        by = gto.registered(events, version) if version else None
+        maker = author(commit) if by is None else (messages[by.tag]["tagger"], by.at)
+        return commit, path, tags, maker
 
     async def _events(self, artifact: str) -> tuple[Sequence[gto.Event], dict[str, dict[str, str]]]:
         """The artifact's annotated tags, and who made them with what message, by their names."""

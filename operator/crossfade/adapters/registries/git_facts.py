@@ -12,8 +12,8 @@ from crossfade.adapters.address import shown_or_none
 from crossfade.adapters.dvc_layout import LOCK, PIPELINE
 from crossfade.adapters.git_models import Commit, GitModels
 from crossfade.adapters.json_object import json_object
-from crossfade.api.v1alpha1.facts import Dataset, Evaluation, Facts, Lineage, Score, Tags
-from crossfade.model.loose import member, objects, text
+from crossfade.api.v1alpha1.facts import Dataset, Evaluation, Facts, Lineage, Provenance, Score, Tags
+from crossfade.model.loose import at, member, objects, text
 from crossfade.ports import SourceError
 from crossfade.yaml_object import yaml_object
 
@@ -23,8 +23,12 @@ _MOST_METRICS: Final = 16
 _DEEPEST: Final = 8
 
 
-async def facts(models: GitModels, commit: Commit, path: str, tags: Mapping[str, str]) -> Facts:
-    """Lineage, metrics and tags of the model at this path. Raises SourceError."""
+Maker = tuple[str, int]
+"""Name and time, in Unix seconds, of who made a version; empty and 0 where they are not known."""
+
+
+async def facts(models: GitModels, commit: Commit, path: str, tags: Mapping[str, str], maker: Maker) -> Facts:
+    """Lineage, metrics, tags and provenance of the model at this path. Raises SourceError."""
     folder, stage, pipeline = await _stage(models, commit, path)
     metrics = list(_metrics(folder, stage, pipeline))
     measured = [await _small(models, commit, name) for name in metrics[:_MOST_METRICS]]
@@ -40,8 +44,18 @@ async def facts(models: GitModels, commit: Commit, path: str, tags: Mapping[str,
             parameters=_parameters(member(stage, "params")),
         ),
         evaluation=Evaluation(origin="Registry", scores=scores) if scores else None,
+        provenance=_provenance(text(maker[0]), at(maker[1])),
         tags=Tags(origin="Registry", values=dict(tags)) if tags else None,
     )
+
+
+def author(commit: Commit) -> Maker:
+    """Who wrote the commit."""
+    return commit.said["name"], int(commit.said["at"])
+
+
+def _provenance(who: str | None, when: str | None) -> Provenance | None:
+    return Provenance(origin="Registry", created_by=who, created_at=when) if who or when else None
 
 
 async def _small(models: GitModels, commit: Commit, path: str) -> bytes:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from crossfade.adapters.mlflow_server import MlflowError, MlflowServer
-from crossfade.adapters.registries.mlflow_facts import evaluation, lineage, tags
+from crossfade.adapters.registries.mlflow_facts import evaluation, lineage, provenance, tags
 from crossfade.adapters.registries.mlflow_writing import MlflowWriting
 from crossfade.api.v1alpha1.facts import Facts
 from crossfade.model.loose import objects, text
@@ -152,6 +152,7 @@ class MlflowRegistry:
         return Facts(
             lineage=lineage(run_id, run, logged),
             evaluation=evaluation(run, logged),
+            provenance=provenance(found),
             tags=tags(found),
             registry_url=f"{self._server.shown}/#/models/{quote(asked.name, safe='')}/versions/{version}",
         )

@@ -1,4 +1,4 @@
-"""What MLflow's JSON tells of a model: where it comes from, how good it was found to be, its tags.
+"""What MLflow's JSON tells of a model: where it comes from, how good it was found to be, who registered it, its tags.
 
 Nothing here can fail: what is not as expected is left out.
 """
@@ -9,9 +9,9 @@ from typing import Any
 
 from crossfade.adapters.address import shown_or_none
 from crossfade.adapters.json_object import json_object
-from crossfade.api.v1alpha1.facts import Dataset, Evaluation, Lineage, Score, Tags
-from crossfade.model.loose import member, objects, text
-from crossfade.model.moments import stamp
+from crossfade.api.v1alpha1.facts import Dataset, Evaluation, Lineage, Provenance, Score, Tags
+from crossfade.model.loose import at, member, objects, text
+from crossfade.model.loose import count as counted
 
 Json = dict[str, Any]
 _CONTEXT = "mlflow.data.context"
@@ -23,7 +23,6 @@ def lineage(run_id: str, run: Json, logged: Json) -> Lineage | None:
         return None
     data = member(run, "data")
     noted = _texts(data.get("tags"))
-    ended = str(member(run, "info").get("end_time"))
     repository = noted.get("mlflow.source.git.repoURL")
     return Lineage(
         origin="Registry",
@@ -32,7 +31,7 @@ def lineage(run_id: str, run: Json, logged: Json) -> Lineage | None:
         git_repository=shown_or_none(repository) if repository else None,
         source=noted.get("mlflow.source.name"),
         user=noted.get("mlflow.user"),
-        trained_at=stamp(int(ended) / 1000) if ended.isdecimal() and len(ended) < 15 else None,
+        trained_at=_moment(member(run, "info").get("end_time")),
         datasets=_datasets(member(run, "inputs").get("dataset_inputs")),
         parameters=_texts(member(logged, "data").get("params")) | _texts(data.get("params")),
     )
@@ -47,6 +46,12 @@ def evaluation(run: Json, logged: Json) -> Evaluation | None:
         if "key" in one and "value" in one
     ]
     return Evaluation(origin="Registry", scores=scores) if scores else None
+
+
+def provenance(version: Json) -> Provenance | None:
+    """Who registered the version, where MLflow says that, and when."""
+    user, made = text(version.get("user_id")), _moment(version.get("creation_timestamp"))
+    return Provenance(origin="Registry", created_by=user, created_at=made) if user or made else None
 
 
 def tags(version: Json) -> Tags | None:
@@ -69,6 +74,12 @@ def _datasets(listed: object) -> list[Dataset]:
             role=_texts(one.get("tags")).get(_CONTEXT),
         )
     return list(found.values())
+
+
+def _moment(milliseconds: object) -> str | None:
+    """A number, which JSON of protocol buffers may have as a text."""
+    found = counted(str(milliseconds))
+    return at(found / 1000) if found is not None else None
 
 
 def _titles(name: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""What an OCI artifact tells of its model: where it comes from, what it is called, under which licences.
+"""What an OCI artifact tells of its model: where it comes from, who made it, what it is called, under which licences.
 
 Nothing here can fail: what is not as expected is left out.
 """
@@ -6,8 +6,8 @@ Nothing here can fail: what is not as expected is left out.
 from typing import Any
 
 from crossfade.adapters.address import shown_or_none
-from crossfade.api.v1alpha1.facts import Facts, Lineage, Tags
-from crossfade.model.loose import member, text
+from crossfade.api.v1alpha1.facts import Facts, Lineage, Provenance, Tags
+from crossfade.model.loose import member, moment, text
 
 Json = dict[str, Any]
 _IMAGE = "org.opencontainers.image."
@@ -26,12 +26,17 @@ def facts(manifest: Json, config: Json) -> Facts:
         **_texts(member(config, "model"), ("framework",)),
         **_texts(described, _DESCRIBED),
     }
-    if licenses := _licenses(described.get("licenses") or package.get("license")):
+    if licenses := _joined(described.get("licenses") or package.get("license")):
         values["licenses"] = licenses
     return Facts(
         lineage=_lineage(
             text(described.get("revision")) or notes.get(f"{_IMAGE}revision"),
             text(described.get("sourceURL")) or notes.get(f"{_IMAGE}source"),
+        ),
+        provenance=_provenance(
+            _joined(described.get("authors") or package.get("authors")) or notes.get(f"{_IMAGE}authors"),
+            text(described.get("vendor")) or notes.get(f"{_IMAGE}vendor"),
+            moment(described.get("createdAt")) or moment(notes.get(f"{_IMAGE}created")),
         ),
         tags=Tags(origin="Registry", values=values) if values else None,
     )
@@ -44,7 +49,13 @@ def _lineage(commit: str | None, repository: str | None) -> Lineage | None:
     return Lineage(origin="Registry", git_commit=commit, git_repository=place)
 
 
-def _licenses(told: object) -> str:
+def _provenance(authors: str | None, vendor: str | None, made: str | None) -> Provenance | None:
+    """By its authors, else by who gives it out."""
+    who = authors or vendor
+    return Provenance(origin="Registry", created_by=who, created_at=made) if who or made else None
+
+
+def _joined(told: object) -> str:
     listed = told if isinstance(told, list) else [told]
     return ", ".join(one for one in listed if isinstance(one, str))
 

@@ -1,4 +1,5 @@
-"""What a SageMaker model package tells of its model: where it comes from, how good it was found to be, what takes it.
+"""What a SageMaker model package tells of its model: where it comes from, how good it was found to be, who registered
+it, what takes it.
 
 Nothing here can fail: what is not as expected is left out.
 """
@@ -8,8 +9,8 @@ from typing import Any, Final
 
 from crossfade.adapters.address import shown_or_none
 from crossfade.adapters.buckets.bucket import Place, place
-from crossfade.api.v1alpha1.facts import Evaluation, Facts, Lineage, Score, Tags
-from crossfade.model.loose import member, objects, text
+from crossfade.api.v1alpha1.facts import Evaluation, Facts, Lineage, Provenance, Score, Tags
+from crossfade.model.loose import at, member, objects, text
 from crossfade.ports import SourceError
 
 Json = dict[str, Any]
@@ -35,21 +36,28 @@ def facts(package: Json, metrics: Mapping[str, Any]) -> Facts:
     return Facts(
         lineage=_lineage(package),
         evaluation=Evaluation(origin="Registry", scores=scores) if scores else None,
+        provenance=_provenance(package),
         tags=Tags(origin="Registry", values=tags) if tags else None,
     )
 
 
 def _lineage(package: Json) -> Lineage | None:
     made = member(package, "MetadataProperties")
-    user = text(member(package, "CreatedBy").get("UserProfileName"))
     repository = text(made.get("Repository"))
     found: dict[str, str | None] = {
         "run_id": text(made.get("GeneratedBy")),
         "git_commit": text(made.get("CommitId")),
         "git_repository": shown_or_none(repository) if repository else None,
-        "user": user,
     }
     return Lineage.model_validate({"origin": "Registry", **found}) if any(found.values()) else None
+
+
+def _provenance(package: Json) -> Provenance | None:
+    """Who registered the package, by the profile in SageMaker's domain, else by the ARN of who called, and when."""
+    maker = member(package, "CreatedBy")
+    who = text(maker.get("UserProfileName")) or text(member(maker, "IamIdentity").get("Arn"))
+    when = at(package.get("CreationTime"))
+    return Provenance(origin="Registry", created_by=who, created_at=when) if who or when else None
 
 
 def _tags(package: Json) -> dict[str, str]:

@@ -1,4 +1,5 @@
-"""What Vertex AI tells of a model: the pipeline's run that made it, how good it was found to be, its labels.
+"""What Vertex AI tells of a model: the pipeline's run that made it, how good it was found to be, when it was uploaded,
+its labels.
 
 Nothing here can fail: what is not as expected is left out.
 """
@@ -6,7 +7,7 @@ Nothing here can fail: what is not as expected is left out.
 from collections.abc import Iterator
 from typing import Any, Final
 
-from crossfade.api.v1alpha1.facts import Evaluation, Facts, Lineage, Score, Tags
+from crossfade.api.v1alpha1.facts import Evaluation, Facts, Lineage, Provenance, Score, Tags
 from crossfade.model.loose import member, moment, objects, plain, text
 
 Json = dict[str, Any]
@@ -17,10 +18,12 @@ _MOST_SCORES: Final = 64
 def facts(model: Json, evaluations: Json, job: Json, page: str) -> Facts:
     """Of the version as it is described, of the list of its evaluations, and of the pipeline's run."""
     scores = list(_scores(evaluations))[:_MOST_SCORES]
+    made = moment(model.get("versionCreateTime"))
     tags = _tags(model)
     return Facts(
         lineage=_lineage(model, job),
         evaluation=Evaluation(origin="Registry", scores=scores) if scores else None,
+        provenance=Provenance(origin="Registry", created_at=made) if made else None,
         tags=Tags(origin="Registry", values=tags) if tags else None,
         registry_url=page,
     )

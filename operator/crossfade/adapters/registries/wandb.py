@@ -31,7 +31,7 @@ _MEMBERSHIP: Final = """query Membership($entity: String!, $project: String!, $n
       versionIndex
       aliases { alias }
       artifact {
-        id digest state description metadata versionIndex
+        id digest state description metadata versionIndex createdAt
         artifactType { name }
         artifactSequence { name project { name entity { name } } }
         tags { name }
@@ -42,6 +42,7 @@ _MEMBERSHIP: Final = """query Membership($entity: String!, $project: String!, $n
 _CREATED_BY: Final = """query CreatedBy($id: ID!) {
   artifact(id: $id) {
     createdBy {
+      ... on User { username }
       ... on Run {
         name state commit config summaryMetrics heartbeatAt
         user { username }

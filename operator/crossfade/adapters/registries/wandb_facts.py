@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.wandb_address import REGISTRY_PREFIX, WandbAddress
-from crossfade.api.v1alpha1.facts import Dataset, Evaluation, Facts, Lineage, Score, Tags
+from crossfade.api.v1alpha1.facts import Dataset, Evaluation, Facts, Lineage, Provenance, Score, Tags
 from crossfade.model.loose import member, moment, objects, plain, text
 
 Json = dict[str, Any]
@@ -26,6 +26,7 @@ def facts(membership: Json, address: WandbAddress, run: Json, used: Json, page: 
     return Facts(
         lineage=_lineage(run),
         evaluation=Evaluation(origin="Registry", scores=scores) if scores else None,
+        provenance=_provenance(member(membership, "artifact"), run),
         tags=Tags(origin="Registry", values=tags),
         registry_url=page,
     )
@@ -35,16 +36,27 @@ def _lineage(run: Json) -> Lineage | None:
     path = _path(run, text(run.get("name")))
     if path is None:
         return None
-    seen = f"{str(run.get('heartbeatAt')).removesuffix('Z')}Z"
     return Lineage(
         origin="Registry",
         run_id=path,
         git_commit=text(run.get("commit")),
         user=text(member(run, "user").get("username")),
-        trained_at=moment(seen) if run.get("state") == "finished" else None,
+        trained_at=_moment(run.get("heartbeatAt")) if run.get("state") == "finished" else None,
         datasets=list(_datasets(member(run, "inputArtifacts"))),
         parameters=dict(_parameters(_object(run.get("config")))),
     )
+
+
+def _provenance(artifact: Json, maker: Json) -> Provenance | None:
+    """Who logged the artifact, in a run or without one, and when."""
+    who = text(maker.get("username")) or text(member(maker, "user").get("username"))
+    when = _moment(artifact.get("createdAt"))
+    return Provenance(origin="Registry", created_by=who, created_at=when) if who or when else None
+
+
+def _moment(told: object) -> str | None:
+    """W&B's times are in UTC, whether they say so or not."""
+    return moment(f"{str(told).removesuffix('Z')}Z")
 
 
 def _datasets(connection: Json) -> Iterator[Dataset]:

@@ -157,7 +157,8 @@ class Signature(SignatureFields, Sourced):
     """What goes in and what comes out: the first 64 of each kind."""
 
     digest: Sha256 | None = None
-    """SHA-256 of all that was said, where not all of it is listed above word for word, or a list is full."""
+    """SHA-256 of all that `origin` said, where not all of it is listed above word for word, or a list is full. What the
+    spec says beside it is in no digest: it is always listed as a whole."""
 
 
 class Score(ApiModel):
@@ -210,6 +211,41 @@ class Card(CardFields, Sourced):
     """What people are told of the model, as model cards have it."""
 
 
+class Attestation(ApiModel):
+    """Where a statement about a version is, such as an SBOM. It is a reference: nobody reads it, or verifies it."""
+
+    name: Line
+    """What it is, such as `SBOM` or `SLSA provenance`."""
+    uri: Annotated[
+        str,
+        StringConstraints(
+            pattern=r"^[a-z][a-z0-9+.-]{0,31}://[^/@\x00-\x20\x7f?#]+(/[^\x00-\x20\x7f?#]*)?$", max_length=2048
+        ),
+    ]
+    """Its address, without user, query and fragment, which is where credentials hide."""
+    digest: Sha256 | None = None
+    """SHA-256 of its bytes."""
+
+
+class ProvenanceFields(ApiModel):
+    """Who or what made the version, and when. What was run to train it is its lineage."""
+
+    created_by: Line | None = None
+    """Who or what made it: the name that whoever registered, committed or pushed it is known by there."""
+    created_at: Timestamp | None = None
+    """When it was made there."""
+    attestations: Annotated[
+        list[Attestation],
+        Field(max_length=16, json_schema_extra=_BY_NAME),
+        BeforeValidator(_distinct),
+    ] = Field(default_factory=list)
+    """Where statements about it are, such as its SBOM."""
+
+
+class Provenance(ProvenanceFields, Sourced):
+    """Who or what made the version, and when. What was run to train it is its lineage."""
+
+
 class Scan(ApiModel):
     """What the registry's own scanners found in the model's files. Nothing is decided by it."""
 
@@ -250,6 +286,8 @@ class Facts(ApiModel):
     """How good it was found to be."""
     card: Card | None = None
     """What people are told of it."""
+    provenance: Provenance | None = None
+    """Who or what made it, and when."""
     scan: Scan | None = None
     """What the registry's scanners found."""
     serialization: Serialization | None = None

@@ -26,6 +26,7 @@ from crossfade.api.v1alpha1.facts import (
     Line,
     LineageFields,
     Link,
+    ProvenanceFields,
     SignatureFields,
     Word,
 )
@@ -350,6 +351,8 @@ class ModelVersionSpec(ApiModel):
     """How good it was found to be, likewise."""
     card: CardFields | None = None
     """What people are to be told of it, likewise."""
+    provenance: ProvenanceFields | None = None
+    """Who or what made it, and when, likewise."""
 
     @model_validator(mode="after")
     def _http_pinned(self) -> Self:
