@@ -284,12 +284,11 @@ async def test_back_to_a_version_that_was_kept_moves_all_weight_at_once(serving:
         await serving.ask(1)
         again = await serving.until(lambda found: serves(found, 1))
         await serving.recorder.until("Service", GREEN, lambda one: selects(one, first), 30)
-        await at_least(load, 100)
+        await load.wait_until(lambda samples: answered(serving, samples[-50:]) == {"fraud-1"}, 30)
     assert failed_by_route(load.samples) == {}
     assert again["status"]["outcome"]["result"] == "FastRolledBack"
     assert told(serving) == [(1, 0), (50, 50), (0, 100), (100, 0)]
     assert await started(serving, first) == kept
-    assert answered(serving, load.samples[-50:]) == {"fraud-1"}
 
 
 @pytest.mark.slow
