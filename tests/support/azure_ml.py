@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, unquote, urlencode, urlsplit
@@ -104,7 +105,7 @@ class Azure:
         """Make one."""
         self.others[f"{HOME}/workspaces/{workspace}/jobs/{name}"] = {"name": name, "properties": told}
 
-    def answer(self, method: str, target: str, headers: Mapping[str, str], content: bytes) -> Said:
+    def answer(self, method: str, target: str, headers: Message, content: bytes) -> Said:
         """What Azure says."""
         parts = urlsplit(target)
         self.asked.append(target)
@@ -189,7 +190,7 @@ class Azure:
         credential = {"credentialType": "SAS", "sasUri": address}
         return json_said(200, {"blobReferenceForConsumption": {"blobUri": told["blobUri"], "credential": credential}})
 
-    def _blob(self, path: str, query: str, headers: Mapping[str, str], who: str) -> Said:
+    def _blob(self, path: str, query: str, headers: Message, who: str) -> Said:
         """Who has a token reads what the storage lets its bearer read; a signature is checked there."""
         if who and who not in self.readers:
             return Said(403, b"", {"x-ms-error-code": "AuthorizationPermissionMismatch"})

@@ -210,7 +210,12 @@ class Hub:
         for line in self.git(repo, "ls-tree", "-r", "-t", "-l", "-z", commit).decode().split("\0")[:-1]:
             meta, _, path = line.partition("\t")
             _, kind, oid, size = meta.split()
-            entry = {"type": "directory" if kind == "tree" else "file", "oid": oid, "size": 0, "path": path}
+            entry: dict[str, object] = {
+                "type": "directory" if kind == "tree" else "file",
+                "oid": oid,
+                "size": 0,
+                "path": path,
+            }
             if kind == "blob":
                 entry["size"] = int(size)
                 pointed = _pointed(self.git(repo, "cat-file", "blob", oid)) if int(size) < 200 else None

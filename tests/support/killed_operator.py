@@ -16,12 +16,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from crossfade import cli
+from crossfade import __main__ as command
 from crossfade.adapters import kube
 
 _READ = "GET"
 _TERM = {signal.SIGTERM}
-_HEAVY = ("crossfade.watch.operator", "crossfade.adapters.artifacts.router", "crossfade.adapters.registries.mlflow")
+_HEAVY = (
+    "crossfade.cli.commands",
+    "crossfade.watch.operator",
+    "crossfade.adapters.artifacts.router",
+    "crossfade.adapters.registries.mlflow",
+)
 """What the operator imports when it runs."""
 
 
@@ -86,7 +91,7 @@ def live(journal: Path, moment: str) -> None:
     kube.KubeCluster = make_mortal(journal, moment)  # type: ignore[misc]
     sys.argv = ["crossfade", "run"]
     try:
-        cli.main()
+        command.main()
     finally:
         os._exit(1)
 
