@@ -6,10 +6,11 @@ definitions are inlined, an optional field is one that is not required, a litera
 
 from typing import Any
 
-from pydantic.json_schema import GenerateJsonSchema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from crossfade.api.v1alpha1.common import ApiModel
+from crossfade.codegen.documented import documented
 
 Schema = dict[str, Any]
 _INT32_MAX = 2**31 - 1
@@ -17,7 +18,15 @@ _EMPTY: tuple[object, ...] = (None, "", [])
 
 
 class _Generator(GenerateJsonSchema):
-    """Pydantic's own generator, with the defaults as the API server is to write them."""
+    """Pydantic's own generator, with the fields' docstrings and the defaults as the API server is to write them."""
+
+    def model_schema(self, schema: core_schema.ModelSchema) -> JsonSchemaValue:
+        """A model, of which each field says what is written below it."""
+        made = super().model_schema(schema)
+        model: type[ApiModel] = schema["cls"]
+        for name, words in documented(model).items():
+            made["properties"][model.model_fields[name].alias or name]["description"] = words
+        return made
 
     def get_default_value(self, schema: core_schema.WithDefaultSchema) -> Any:
         """Static defaults; a factory without arguments is one too."""

@@ -26,7 +26,6 @@ class ApiModel(BaseModel):
         frozen=True,
         strict=True,
         extra="ignore",
-        use_attribute_docstrings=True,
     )
 
     def to_json(self) -> dict[str, Any]:
