@@ -20,9 +20,16 @@ _REFRESH_SECONDS = 60.0
 
 async def open_client(user_agent: str = "crossfade") -> ApiClient:
     """A client whose token follows rotation. Close it with `await client.close()`. Raises ClusterError."""
-    client = ApiClient(configuration=await _configuration())
-    client.user_agent = user_agent
+    client, _ = await connect(user_agent)
     return client
+
+
+async def connect(user_agent: str) -> tuple[ApiClient, str]:
+    """The same, and by what it was led to its API server, such as "the context `prod`". Raises ClusterError."""
+    configuration, way = await _configuration()
+    client = ApiClient(configuration=configuration)
+    client.user_agent = user_agent
+    return client, way
 
 
 async def login(client: ApiClient) -> dict[str, Any]:
@@ -48,29 +55,31 @@ async def authorization(client: ApiClient) -> dict[str, str]:
     return {"Authorization": credential.strip()} if credential else {}
 
 
-async def _configuration() -> Configuration:
+async def _configuration() -> tuple[Configuration, str]:
+    """With its way, see `connect`."""
     found = Configuration()
     # Python 3.13 and later refuse authorities without key identifiers, as Amazon EKS has them; kubectl does not.
     found.disable_strict_ssl_verification = True
     try:
         if not os.environ.get("KUBECONFIG") and os.environ.get("KUBERNETES_SERVICE_HOST"):
             config.load_incluster_config(found)
+            way = "this pod's service account"
         else:
-            await _follow(_kubeconfig(), found)
+            way = f"the context `{await _follow(_kubeconfig(), found)}`"
     except (kubernetes_config.ConfigException, yaml.YAMLError, OSError, RuntimeError) as failure:  # the last: no home
         raise ClusterError(
             f"there is no way to reach a cluster: {failure}; set KUBECONFIG, or run in a pod with a service account"
         ) from failure
-    return found
+    return found, way
 
 
 def _kubeconfig() -> str:
     return os.environ.get("KUBECONFIG") or str(Path("~/.kube/config").expanduser())
 
 
-async def _follow(paths: str, found: Any) -> None:
+async def _follow(paths: str, found: Any) -> str:
     """Read the files, and read them again when a request is made and the last look is old: always of the context that
-    was present at first, so that whoever turns to another cluster meanwhile does not turn us."""
+    was present at first, so that whoever turns to another cluster meanwhile does not turn us. Returns its name."""
     files = _files_of(paths)
     context = next((present for each in files.values() if (present := each.get("current-context"))), None)
     if context is None:
@@ -85,6 +94,7 @@ async def _follow(paths: str, found: Any) -> None:
             await config.load_kube_config(read, context, stale, persist_config=False)
 
     found.refresh_api_key_hook = refresh
+    return str(context)
 
 
 def _files_of(paths: str) -> dict[str, dict[str, Any]]:

@@ -8,8 +8,9 @@ from typing import Self
 
 import aiohttp
 
+from crossfade.adapters.address import shown
 from crossfade.adapters.kube import KubeCluster
-from crossfade.adapters.kube_client import authorization, deadline, open_client
+from crossfade.adapters.kube_client import authorization, connect, deadline
 from crossfade.ports import ClusterError, Object
 
 _REVIEWS = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
@@ -18,9 +19,12 @@ _HALF_A_SECOND = 0.5
 
 
 class KubeReader:
-    """The Reader port. `timeout` is in seconds for a whole request, of which `at_once` are under way at most."""
+    """The Reader port. `timeout` is in seconds for a whole request, of which `at_once` are under way at most; `shown`
+    is the API server's address, fit for messages, and `way` what led there, such as "the context `prod`"."""
 
-    def __init__(self, cluster: KubeCluster, timeout: float = 5.0, at_once: int = 10) -> None:
+    def __init__(self, cluster: KubeCluster, way: str, timeout: float = 5.0, at_once: int = 10) -> None:
+        self.shown = shown(str(cluster.client.configuration.host))
+        self.way = way
         self._client = cluster.client
         self._cluster = KubeCluster(cluster.client, timeout)
         self._timeout = timeout
@@ -29,7 +33,8 @@ class KubeReader:
     @classmethod
     async def connect(cls) -> Self:
         """Connect by $KUBECONFIG, the pod's service account, or ~/.kube/config. Raises ClusterError."""
-        return cls(KubeCluster(await open_client("crossfade-doctor")))
+        client, way = await connect("crossfade-doctor")
+        return cls(KubeCluster(client), way)
 
     async def close(self) -> None:
         """Close all connections."""

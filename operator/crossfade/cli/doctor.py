@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -20,6 +21,14 @@ _VERDICTS = {0: "It works here.", 1: "It does not work here yet.", 2: "Not every
 _COUNTED = {"fault": "faults", "warning": "warnings", "unseen": "not looked at", "ok": "well"}
 UNREACHED = 2
 """The exit status where the cluster could not be looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The API server's address, without credentials, and by what we were led to it, such as "the context `prod`"."""
+
+    address: str
+    way: str
 
 
 def doctor(
@@ -40,20 +49,22 @@ def doctor(
     from crossfade.ports import ClusterError
 
     try:
-        facts = asyncio.run(_examine(namespace, prometheus))
+        place, facts = asyncio.run(_examine(namespace, prometheus, aloud=output == "text"))
     except ClusterError as failure:
         typer.echo(f"crossfade doctor: {failure}", err=True)
         raise typer.Exit(UNREACHED) from None
     told = examined(facts)
     status = status_of(tuple(finding for _, findings in told for finding in findings))
     if output == "json":
-        typer.echo(as_json(told, status))
+        typer.echo(as_json(place, told, status))
     else:
         print_for_people(told, status)
     raise typer.Exit(status)
 
 
-async def _examine(namespace: str | None, prometheus: str | None) -> "Facts":
+async def _examine(namespace: str | None, prometheus: str | None, *, aloud: bool) -> "tuple[Place, Facts]":
+    """What there is, and where. People are told `aloud` at which cluster they look before it is asked anything: it may
+    not answer because it is another one than they think."""
     from importlib.metadata import version
 
     from crossfade.adapters.kube_reader import KubeReader
@@ -61,9 +72,12 @@ async def _examine(namespace: str | None, prometheus: str | None) -> "Facts":
     from crossfade.observe.examiner import Wish, examine
 
     reader = await KubeReader.connect()
+    place = Place(reader.shown, reader.way)
+    if aloud:
+        typer.echo(f"Cluster: {place.address}, by {place.way}.\n")
     wish = Wish(version("crossfade"), known_fields(), namespace, prometheus)
     try:
-        return await examine(reader, lambda address: PrometheusView(address, reader), wish)
+        return place, await examine(reader, lambda address: PrometheusView(address, reader), wish)
     finally:
         await reader.close()
 
@@ -92,8 +106,8 @@ def print_for_people(told: "Told", status: int) -> None:
     typer.echo(f"\n{_VERDICTS[status]} Findings: {counts}.")
 
 
-def as_json(told: "Told", status: int) -> str:
-    """The same as one object: `status` is the exit status, and each check has its findings."""
+def as_json(place: Place, told: "Told", status: int) -> str:
+    """The same as one object: `cluster` is where it looked, `status` the exit status; each check has its findings."""
     checks = [
         {
             "name": check.name,
@@ -104,4 +118,4 @@ def as_json(told: "Told", status: int) -> str:
         }
         for check, findings in told
     ]
-    return json.dumps({"status": status, "checks": checks}, indent=2, ensure_ascii=False)
+    return json.dumps({"cluster": asdict(place), "status": status, "checks": checks}, indent=2, ensure_ascii=False)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from crossfade.adapters import kube_client
-from crossfade.adapters.kube_client import authorization, open_client
+from crossfade.adapters.kube_client import authorization, connect, open_client
 from crossfade.ports import ClusterError
 
 
@@ -67,3 +67,23 @@ async def test_who_turns_to_another_context_meanwhile_turns_nobody_who_runs(
     assert await authorization(client) == {"Authorization": "Bearer renewed"}
     assert client.configuration.host == "https://mine"
     await client.close()
+
+
+async def test_it_says_by_which_context_it_came_and_goes_on_saying_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = kubeconfig(tmp_path / "first", "mine", present="mine")
+    last = kubeconfig(tmp_path / "last", "theirs", present="theirs")
+    monkeypatch.setenv("KUBECONFIG", os.pathsep.join(map(str, (last, first))))
+    client, way = await connect("somebody")
+    await client.close()
+    assert way == "the context `theirs`"
+
+
+async def test_in_a_pod_it_says_that_it_came_as_the_pod(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
+    monkeypatch.setattr(kube_client.config, "load_incluster_config", lambda found: None)
+    client, way = await connect("somebody")
+    await client.close()
+    assert way == "this pod's service account"

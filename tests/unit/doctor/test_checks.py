@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from crossfade.cli.doctor import as_json, print_for_people
+from crossfade.cli.doctor import Place, as_json, print_for_people
 from crossfade.doctor.checks import CHECKS, examined, status_of
 from crossfade.doctor.finding import Level, fault, ok, unseen, warning
 from crossfade.observe.examiner import LISTS
@@ -77,7 +77,8 @@ def test_people_get_a_line_for_each_finding_and_machines_the_same(capsys: pytest
     assert lines[0].split()[:3] == ["fault", "kubernetes", "Kubernetes"]
     assert [line.split()[0] for line in lines[1:3]] == ["why:", "cure:"]
     assert lines[-1].startswith("It does not work here yet. Findings: 1 faults, 0 warnings, 0 not looked at, ")
-    machine = json.loads(as_json(found, 1))
+    machine = json.loads(as_json(Place("https://10.96.0.1:443", "the context `prod`"), found, 1))
+    assert machine["cluster"] == {"address": "https://10.96.0.1:443", "way": "the context `prod`"}
     assert machine["status"] == 1
     assert machine["checks"][0]["findings"][0]["cure"].startswith("upgrade the control plane")
     assert [one["name"] for one in machine["checks"]] == [check.name for check in CHECKS]
@@ -86,7 +87,7 @@ def test_people_get_a_line_for_each_finding_and_machines_the_same(capsys: pytest
 def test_no_secret_is_shown_or_kept() -> None:
     facts = facts_of(FakeCluster())
     assert "c2VjcmV0" not in repr(facts)
-    assert "c2VjcmV0" not in as_json(examined(facts), 0)
+    assert "c2VjcmV0" not in as_json(Place("https://10.96.0.1:443", "the context `prod`"), examined(facts), 0)
 
 
 def test_the_documentation_lists_the_checks_and_all_that_they_read() -> None:
