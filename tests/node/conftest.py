@@ -2,9 +2,8 @@
 
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import AsyncIterator, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -22,9 +21,10 @@ from tests.support.dockerfile import ROOT
 from tests.support.endpoint import Endpoint
 from tests.support.installation import administrator, new_namespace
 from tests.support.operator_process import Installation
+from tests.support.own_folder import own_folder
 
 NAMESPACE = "crossfade-system"
-_FOLDER = pytest.StashKey[Path]()
+_FOLDER = pytest.StashKey[ExitStack]()
 _MADE = pytest.StashKey["list[Path] | TestbedError | BuildahError"]()
 
 
@@ -34,7 +34,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     config = session.config
     if "able" not in wanted or config.option.collectonly or config.getoption("--cluster") != "testbed":
         return
-    folder = config.stash[_FOLDER] = Path(tempfile.mkdtemp(prefix="crossfade-images-"))
+    held = config.stash[_FOLDER] = ExitStack()
+    folder = held.enter_context(own_folder("crossfade-node-images-"))
     progress = teller(config)
     try:
         needs.fetch(control_plane(config), progress)
@@ -44,9 +45,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Images go with the session."""
-    if folder := config.stash.get(_FOLDER, None):
-        shutil.rmtree(folder, ignore_errors=True)
+    """Images go with the session; those of a killed one went when this one began."""
+    if held := config.stash.get(_FOLDER, None):
+        held.close()
 
 
 @pytest.fixture(scope="session")
