@@ -144,9 +144,10 @@ NODE = Tool(
     "kubelet-kube-proxy",
     KUBERNETES,
     ("kubelet", "kube-proxy"),
+    build=Build("kit", "./node", linker_flags=_stamped(KUBERNETES)),
     releases=tuple(_released(KUBERNETES, name) for name in ("kubelet", "kube-proxy")),
 )
-"""What only beds with a real node need, where the kit is not one program that has both."""
+"""What only beds with a real node need, where the kit is not one program that has both. Compiled, it is one too."""
 
 _TRAEFIK_TOOL = Tool(
     "traefik",

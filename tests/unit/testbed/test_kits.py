@@ -7,7 +7,7 @@ import pytest
 
 from testbed import places
 from testbed.binaries import Kubernetes, tools_for
-from testbed.binaries.catalogue import KITS
+from testbed.binaries.catalogue import KITS, NODE
 
 _A_PATCH_BEFORE = {"endpointslice", "kube-controller-manager", "kube-proxy", "kube-scheduler"}
 """Of these the module proxy does not have 1.31.14, but earlier patches; all but the first have only types."""
@@ -47,3 +47,16 @@ def test_the_two_are_kept_apart_and_all_else_is_shared() -> None:
     assert oldest[1:] == newest[1:]
     assert oldest[0].programs == newest[0].programs
     assert oldest[0].name != newest[0].name, "else CROSSFADE_KIT would stand for both"
+
+
+def test_the_node_is_compiled_of_the_newest_ones_modules_and_by_itself() -> None:
+    """Nobody who wants no real node waits for its compiler."""
+    kit, node = KITS[Kubernetes.NEWEST].build, NODE.build
+    assert kit is not None
+    assert node is not None
+    assert (node.folder, node.modules, node.linker_flags) == (kit.folder, kit.modules, kit.linker_flags)
+    folder = places.REPOSITORY / "testbed" / node.folder
+    assert [name for name in NODE.programs if f'"{name}":' in (folder / node.package / "main.go").read_text()] == [
+        *NODE.programs
+    ]
+    assert "/kubelet/" not in (folder / "main.go").read_text()
