@@ -121,7 +121,7 @@ class KubeCluster:
             status, answer = await self._exchange(method, url, body, content_type)
         except TimeoutError:
             raise ClusterError(f"the API server did not answer {what} within {self._timeout:g} s") from None
-        except (aiohttp.ClientError, OSError) as failure:
+        except (aiohttp.ClientError, OSError, ValueError) as failure:  # the last: two credentials
             raise ClusterError(f"the API server cannot be reached for {what}: {failure}") from failure
         if not 200 <= status < 300:
             raise ClusterError(f"the API server refused {what} with {status}: {_sentence(answer)}", status)

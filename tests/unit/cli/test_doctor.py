@@ -21,13 +21,14 @@ def test_an_output_that_is_none_is_refused_with_those_that_are() -> None:
     assert "'text', 'json'" in found.stderr
 
 
+@pytest.mark.parametrize("credential", [{}, {"token": "hush"}])
 def test_it_says_first_at_which_cluster_it_looks_and_shows_no_credential(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, credential: dict[str, str]
 ) -> None:
     """Also where nobody answers there, which is when one wants to know."""
     kubeconfig = {
         "clusters": [{"name": "there", "cluster": {"server": "http://vera:hush@127.0.0.1:1/k8s/?key=hush"}}],
-        "users": [{"name": "vera", "user": {}}],
+        "users": [{"name": "vera", "user": credential}],
         "contexts": [{"name": "prod", "context": {"cluster": "there", "user": "vera"}}],
         "current-context": "prod",
     }
