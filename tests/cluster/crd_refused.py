@@ -472,7 +472,7 @@ REFUSED = {
     **{
         f"an attestation at an address with {what}": (
             model_version(provenance={"attestations": [{"name": "SBOM", "uri": f"https://{address}"}]}),
-            "spec.provenance.attestations[0].uri in body should match",
+            r"spec.provenance.attestations\[0\].uri in body should match",
         )
         for what, address in {"a user": "u:p@example.com/s", "a query": "example.com/s?sig=1"}.items()
     },
