@@ -472,7 +472,7 @@ REFUSED = {
     **{
         f"an attestation at an address with {what}": (
             model_version(provenance={"attestations": [{"name": "SBOM", "uri": f"https://{address}"}]}),
-            "spec.provenance.attestations[0].uri in body should match",
+            r"spec.provenance.attestations\[0\].uri in body should match",
         )
         for what, address in {"a user": "u:p@example.com/s", "a query": "example.com/s?sig=1"}.items()
     },
@@ -617,7 +617,27 @@ REFUSED = {
     ),
     "a source by a stage and a tag": (
         model_source(mlflow=None, registryRef={"name": "r"}, azureML={"name": "f", "stage": "prod", "tag": "a=b"}),
-        "must have exactly one of `label`, `stage` and `tag`",
+        "must have exactly one of `label`, `stage`, `tag` and `semver`",
+    ),
+    "a source by an alias and a range": (
+        model_source(
+            mlflow=None, registryRef={"name": "r"}, vertexAI={"model": "fraud", "alias": "default", "semver": "^1"}
+        ),
+        "must have exactly one of `alias` and `semver`",
+    ),
+    "a source by nothing": (
+        model_source(
+            mlflow=None, registryRef={"name": "r"}, wandb={"entity": "e", "project": "p", "collection": "fraud"}
+        ),
+        "must have exactly one of `alias` and `semver`",
+    ),
+    "a source by a range of no approval": (
+        model_source(mlflow=None, registryRef={"name": "r"}, sageMaker={"group": "fraud", "semver": "^1"}),
+        "spec.sageMaker.approvalStatus: Required value",
+    ),
+    "a source in a bucket": (
+        model_source(mlflow=None, registryRef={"name": "r"}, uri={"uri": "s3://models/fraud"}),
+        'unknown field "spec.uri"',
     ),
     "a source in a project and a registry": (
         model_source(

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from testbed.address import HOST
 from testbed.bed import Bed
 from tests.contract.conftest import MlflowBench
 from tests.support import objects
@@ -59,16 +60,9 @@ async def test_the_registry_says_what_serves_and_is_told_later_when_it_was_away(
     _, second = mlflow.model({"model.json": content[2]}, name)
     book, operator = Book(mlflow, name), start_operator(endpoint.namespace)
     with ExitStack() as stopping:
-        front = stopping.enter_context(proxy(mlflow.url, address="10.77.0.1"))
+        front = stopping.enter_context(proxy(mlflow.url, address=HOST))
         front.refuses = lambda headers: None if headers.get("authorization") == f"Bearer {CANARY}" else 401
-        await endpoint.create(objects.secret("risk", {"token": CANARY}))
-        registry = objects.model_registry("risk", mlflow={"address": front.url})
-        registry["spec"]["writeBack"] = ALL
-        await endpoint.create(registry)
-        for number, version in ((1, first), (2, second)):
-            source = {"mlflow": {"name": name, "version": version}, "registryRef": {"name": "risk"}}
-            await endpoint.create(objects.model_version(f"fraud-{number}", f"{number}.0.0", source))
-            await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
+        await resolved_from(endpoint, front.url, name, first, second)
         await endpoint.serve(1, serving=objects.serving(1))  # with its first pod all have been loaded
         await endpoint.recorder.until("ModelRegistry", "risk", tells(champion=first), 30)
         assert (book.alias("champion"), book.alias("challenger")) == (first, None)
@@ -85,7 +79,7 @@ async def test_the_registry_says_what_serves_and_is_told_later_when_it_was_away(
     assert failed_by_route(load.samples) == {}
     assert summary.arms
     assert (book.alias("champion"), book.alias("challenger")) == (first, second), "nobody was there to be told"
-    with proxy(mlflow.url, address="10.77.0.1", port=urlsplit(front.url).port or 0):
+    with proxy(mlflow.url, address=HOST, port=urlsplit(front.url).port or 0):
         await endpoint.recorder.until("ModelRegistry", "risk", tells(champion=second), 60)
         await endpoint.recorder.until("ModelRegistry", "risk", written_back("True"), 60)
     assert (book.alias("champion"), book.alias("challenger")) == (second, None)
@@ -100,6 +94,44 @@ async def test_the_registry_says_what_serves_and_is_told_later_when_it_was_away(
     }
     assert "pending: alias champion" in json.dumps(endpoint.recorder.history)
     assert_hidden(endpoint, operator, CANARY)
+
+
+@pytest.mark.slow
+async def test_an_operator_that_is_killed_while_the_registry_is_away_tells_it_once_when_both_are_back(
+    endpoint: Endpoint, start_operator: Callable[..., OperatorProcess], mlflow_url: str, tmp_path: Path
+) -> None:
+    mlflow = MlflowBench(mlflow_url)
+    name, first = mlflow.model({"model.json": stored(tmp_path, 1)})
+    _, second = mlflow.model({"model.json": stored(tmp_path, 2)}, name)
+    book, operator = Book(mlflow, name), start_operator(endpoint.namespace)
+    with ExitStack() as stopping:
+        front = stopping.enter_context(proxy(mlflow.url, address=HOST))
+        await resolved_from(endpoint, front.url, name, first, second)
+        await endpoint.serve(1, serving=objects.serving(1))
+        await endpoint.recorder.until("ModelRegistry", "risk", tells(champion=first), 30)
+        async with endpoint.load(100.0):
+            await endpoint.ask(2)
+            await endpoint.until(at_stage("at-50"))
+            await endpoint.recorder.until("ModelRegistry", "risk", tells(challenger=second), 30)
+            stopping.close()
+            await endpoint.until(lambda found: serves(found, 2))
+            await endpoint.recorder.until("ModelRegistry", "risk", written_back("False"), 30)
+    operator.kill()
+    operator.start()
+    operator.until_audited()
+    assert (book.alias("champion"), book.alias("challenger")) == (first, second), "nobody was there to be told"
+    with proxy(mlflow.url, address=HOST, port=urlsplit(front.url).port or 0) as back:
+        await endpoint.recorder.until("ModelRegistry", "risk", tells(champion=second), 60)
+        await endpoint.recorder.until("ModelRegistry", "risk", written_back("True"), 60)
+        assert (book.alias("champion"), book.alias("challenger")) == (second, None)
+        assert book.tags(second)["outcome"] == "Promoted"
+        told = [json.loads(body) for body in back.told]
+        assert {"name": name, "alias": "champion", "version": second} in told
+        assert [one for one in told if told.count(one) > 1] == []
+        operator.kill()
+        operator.start()
+        operator.until_audited()
+        assert [json.loads(body) for body in back.told] == told, "another life knows what was told"
 
 
 @pytest.mark.slow
@@ -118,6 +150,19 @@ async def test_the_example_tells_mlflow_what_serves_as_it_is(
     await endpoint.recorder.until("ModelRegistry", "mlflow", written_back("True"), 30)
     assert (book.alias("champion"), book.alias("challenger")) == (version, None)
     assert book.tags(version)["outcome"] == "Promoted"
+
+
+async def resolved_from(endpoint: Endpoint, address: str, model: str, *versions: str) -> None:
+    """A ModelRegistry for MLflow at this address, which is told everything, and a resolved ModelVersion of each of its
+    model's versions."""
+    await endpoint.create(objects.secret("risk", {"token": CANARY}))
+    registry = objects.model_registry("risk", mlflow={"address": address})
+    registry["spec"]["writeBack"] = ALL
+    await endpoint.create(registry)
+    for number, version in enumerate(versions, 1):
+        source = {"mlflow": {"name": model, "version": version}, "registryRef": {"name": "risk"}}
+        await endpoint.create(objects.model_version(f"fraud-{number}", f"{number}.0.0", source))
+        await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
 
 
 def stored(folder: Path, number: int) -> bytes:

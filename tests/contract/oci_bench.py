@@ -151,6 +151,20 @@ class OciBench:
             raise AssertionError(done.stderr[-2000:])
 
 
+def by_oras(home: Path, url: str, repository: str, **told: Any) -> Json:
+    """What ORAS's own client finds in a registry that lets everybody in (oras_read.py)."""
+    done = subprocess.run(
+        [str(python_env("oras") / "bin" / "python"), str(Path(__file__).with_name("oras_read.py"))],
+        input=json.dumps({"host": url.removeprefix("http://"), "repository": repository, **told}),
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"HOME": str(home), "PATH": os.environ["PATH"]},
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return dict(json.loads(done.stdout))
+
+
 def by_password(who: tuple[str, str], address: str) -> Access:
     """The way in of this user."""
     return Access("oci", address, (), Secrets({"username": who[0], "password": who[1]}))

@@ -181,6 +181,7 @@ READS = policy(
     ("s3:GetObject", "arn:aws:s3:::models/*"),
     ("sagemaker:DescribeModelPackage", "*"),
     ("sagemaker:ListModelPackages", "*"),
+    ("sagemaker:Search", "*"),
 )
 WRITES = policy(("sagemaker:DescribeModelPackage", "*"), ("sagemaker:UpdateModelPackage", "*"))
 

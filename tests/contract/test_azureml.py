@@ -18,7 +18,7 @@ from crossfade.ports import Asked, SourceError
 from testbed.binaries.environments import python_env
 from testbed.certificates import Authority
 from tests.contract.azureml_bench import REGISTRY, SECRETS, WORKSPACE, AzureMlBench, Model, a_subject, azureml_bench
-from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
+from tests.contract.registry_contract import RegistryContract, Subject, digest, listed, opened, resolve
 from tests.contract.store_bench import Clients
 from tests.support.azure_ml import GROUP, MADE_AT, SUBSCRIPTION, TENANT
 from tests.support.faults import Proxy, proxy
@@ -164,6 +164,30 @@ async def test_the_newest_that_is_meant_is_found_behind_other_pages_and_no_archi
     found = await resolve(bench.access(bench.azure.url), model.asked(**selector))
     assert found.registry_version == version
     assert found.immutable_uri == f"azureml://{WORKSPACE}/models/{model.name}/versions/{version}"
+
+
+@pytest.mark.parametrize("owner", [WORKSPACE, REGISTRY])
+async def test_versions_are_listed_by_their_tag_or_by_what_they_are_called(
+    bench: AzureMlBench, monkeypatch: pytest.MonkeyPatch, owner: str
+) -> None:
+    model = bench.model(owner)
+    for version, tags in (
+        *(("1", {"version": "1.2.0"}), ("2", {"version": "v1.10.0"}), ("3", {}), ("4", {"version": "newest"})),
+        *(("1.3.0", {}), ("6", {"version": "1.2.0", "team": "risk"}), ("7.0.0", {"version": "2.0.0-rc.1"})),
+    ):
+        model.register(version, tags=tags)
+    model.register("8", isArchived=True, tags={"version": "1.99.0"})
+    monkeypatch.setattr(bench.azure, "page", 2)
+    followed = {"azureML": {"name": model.name, "semver": "^1"}, "registryRef": {"name": "r"}}
+    found = await listed(bench.access(bench.azure.url, owner=owner), **followed)
+    assert {said: one.azure_ml and one.azure_ml.version for said, one in found.items()} == {
+        "1.2.0": "6",
+        "v1.10.0": "2",
+        "1.3.0": "1.3.0",
+        "2.0.0-rc.1": "7.0.0",
+    }
+    with pytest.raises(SourceError, match="does not let the operator read the model"):
+        await listed(bench.access(bench.azure.url, "outsider", owner), **followed)
 
 
 @pytest.mark.parametrize("owner", [WORKSPACE, REGISTRY])

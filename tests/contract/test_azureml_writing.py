@@ -15,6 +15,7 @@ from crossfade.ports import RefusedError
 from testbed.binaries.environments import python_env
 from testbed.certificates import Authority
 from tests.contract.azureml_bench import REGISTRY, SECRETS, WORKSPACE, source, way_in
+from tests.contract.registry_contract import listed
 from tests.contract.telling import AT, RECORD, named, refused, tell
 from tests.support.azure_ml import GROUP, HOME, SUBSCRIPTION, TENANT, Azure, serving
 from tests.support.faults import proxy, refusing
@@ -166,7 +167,27 @@ async def test_azures_own_client_sees_what_was_told_and_says_the_like_of_it_alik
         access = replace(way_in(front.url, "writer", owner), ca=authority.certificate.read_text())
         await tell(access, Tag(MODEL, "1", RECORD, "f", AT))
         seen = saved(azureml_environment, front.url, authority.certificate, owner, theirs="true")
-    assert seen == {"tags": {"team": "risk", **TAGS, "theirs": "true"}}
+    assert seen["tags"] == {"team": "risk", **TAGS, "theirs": "true"}
     ours, after = (one["properties"] for one in azure.written)
     after["tags"].pop("theirs")
     assert after == ours
+
+
+@pytest.mark.slow
+async def test_what_azures_own_client_tags_as_a_version_is_in_a_range(
+    azure: Azure, owner: str, tmp_path: Path, azureml_environment: Path
+) -> None:
+    authority = Authority(tmp_path / "pki")
+    azure.register(owner, MODEL, "1.3.0", "azureml://none")
+    with proxy(azure.url, authority.issue("azure", names=("127.0.0.1",)), keeps_host=True) as front:
+        azure.page, azure.follows = 1, front.url
+        theirs = saved(azureml_environment, front.url, authority.certificate, owner, version="1.10.0")["all"]
+        access = replace(way_in(front.url, "writer", owner), ca=authority.certificate.read_text())
+        followed = {"azureML": {"name": MODEL, "semver": "^1"}, "registryRef": {"name": "r"}}
+        ours = await listed(access, **followed)
+    assert {said: one.azure_ml and one.azure_ml.version for said, one in ours.items()} == {
+        "1.10.0": "1",
+        "1.3.0": "1.3.0",
+    }
+    assert theirs["1"]["version"] == "1.10.0"
+    assert "1.3.0" in theirs

@@ -1,7 +1,9 @@
 """Catches an OCI registry that is told what was not decided, or again and again, and a manifest that is lost."""
 
+import json
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from crossfade.adapters.registries import oci_writing
@@ -14,6 +16,7 @@ from tests.contract.oci_bench import (
     READER,
     STRANGER,
     OciBench,
+    by_oras,
     by_password,
     shapes,
     source,
@@ -194,3 +197,17 @@ async def test_where_no_tag_is_taken_away_it_is_said_who_can(registry: TagRegist
         )
     assert isinstance(failure, RefusedError)
     assert "takes no tags away (405)" in str(failure)
+
+
+@pytest.mark.slow
+async def test_oras_reads_what_was_told_and_its_own_manifests_are_pointed_to(
+    registry: TagRegistry, access: Access, tmp_path: Path
+) -> None:
+    digest = registry.tags["2.0.0"]
+    await tell(access, Point(registry.repository, "champion", "champion", digest.removeprefix("sha256:")))
+    asked = [":champion", f"@{digest}", ":theirs"]
+    theirs = by_oras(tmp_path, registry.url, registry.repository, references=asked, puts="theirs")
+    ours = [registry.tags["champion"], digest, registry.tags["theirs"]]
+    assert list(theirs.values()) == [json.loads(registry.manifests[one][1]) for one in ours]
+    await tell(access, Point(registry.repository, "champion", "champion", ours[2].removeprefix("sha256:")))
+    assert registry.tags["champion"] == ours[2]

@@ -15,7 +15,7 @@ from crossfade.observe.ahead import PART_BYTES
 from crossfade.observe.verify import DigestMismatch, fetch
 from crossfade.ports import Part, SourceError
 
-from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
+from tests.contract.registry_contract import RegistryContract, Subject, digest, listed, opened, resolve
 from tests.contract.sagemaker_bench import Group, a_subject, as_amazon, by_arn, by_group, packed, way_in
 from tests.contract.store_bench import S3Bench
 from tests.support.faults import Answer, Proxy, proxy, refusing
@@ -174,6 +174,34 @@ async def test_another_approval_may_be_asked_for(bench: S3Bench, group: Group) -
     assert facts is not None
     assert facts.tags is not None
     assert facts.tags.values["ModelApprovalStatus"] == "Rejected", "who names a version has it, and sees this"
+
+
+async def test_the_versions_that_boto3_gave_are_listed_of_those_with_the_approval(bench: S3Bench, group: Group) -> None:
+    arns = {}
+    for number, (approval, said) in enumerate(
+        [
+            *(("Approved", "1.2.0"), ("Approved", "v1.10.0"), ("Rejected", "1.11.0"), ("Approved", "1.2.0")),
+            *(("Approved", ""), ("Approved", "newest"), ("Approved", "2.0.0-rc.1"), ("PendingManualApproval", "1.3.0")),
+        ],
+        1,
+    ):
+        more = {"CustomerMetadataProperties": {"version": said, "team": "risk"}} if said else {}
+        arns[number] = group.register(approval, **more)
+    Group(bench).register(CustomerMetadataProperties={"version": "1.9.0"})
+
+    async def found(who: str, approval: str = "Approved", name: str = group.name) -> dict[str, str | None]:
+        followed = {"group": name, "approvalStatus": approval, "semver": "^1"}
+        told = await listed(way_in(bench, bench.url, who), sageMaker=followed, registryRef={"name": "r"})
+        return {said: one.sage_maker.package_arn if one.sage_maker else None for said, one in told.items()}
+
+    assert await found("reader") == {"1.2.0": arns[4], "v1.10.0": arns[2], "2.0.0-rc.1": arns[7]}
+    assert await found("reader", "PendingManualApproval") == {"1.3.0": arns[8]}
+    assert await found("reader", name="none") == {}
+    with proxy(bench.url, keeps_host=True) as front:
+        front.inject(as_amazon)
+        told = {"group": group.name, "approvalStatus": "Approved", "semver": "^1"}
+        with pytest.raises(SourceError, match="allow its user `sagemaker:Search` on it"):
+            await listed(way_in(bench, front.url, "outsider"), sageMaker=told, registryRef={"name": "r"})
 
 
 async def test_an_object_that_was_overwritten_since_it_was_registered_is_refused(

@@ -17,9 +17,19 @@ from crossfade.api.v1alpha1.modelversion import RegistryRef, SageMakerSource, So
 from crossfade.model.access import Access, Secrets
 from crossfade.ports import MOST_LISTED, catalogue
 
+from tests.contract.azureml_bench import SECRETS as AZURE_SECRETS
+from tests.contract.azureml_bench import WORKSPACE
+from tests.contract.azureml_bench import way_in as in_to_azure
 from tests.contract.conftest import MLFLOW_ADMIN, MlflowBench
 from tests.contract.git_bench import MODEL, anybody
+from tests.contract.store_bench import Clients
 from tests.contract.test_oci_tags import Paging
+from tests.contract.vertex_bench import a_bench as a_vertex
+from tests.contract.wandb_bench import READER as WANDB_READER
+from tests.contract.wandb_bench import a_cloud as a_wandb
+from tests.contract.wandb_bench import way_in as in_to_wandb
+from tests.support.azure_ml import Azure
+from tests.support.azure_ml import serving as serving_azure
 from tests.support.faults import proxy
 from tests.support.git_repositories import Repositories
 from tests.support.git_repositories import serving as serving_git
@@ -27,6 +37,7 @@ from tests.support.hub import Hub
 from tests.support.hub import serving as serving_hub
 from tests.support.networks import HERE
 from tests.support.servers import Quiet, serving
+from tests.support.vertex_cloud import Version
 
 COUNT = MOST_LISTED // 2
 TAGS = sorted(f"v1.{number}.0" for number in range(COUNT))
@@ -112,36 +123,110 @@ async def test_of_mlflow_with_a_question_for_five_hundred(mlflow_with_users: Mlf
         assert len(front.seen) == COUNT // 500
 
 
+async def test_of_vertex_with_a_question_for_a_hundred() -> None:
+    with a_vertex() as bench:
+        versions = [Version("gs://m/1", more={"labels": {"version": name.replace(".", "_")}}) for name in TAGS]
+        bench.cloud.models["m"] = versions
+        with proxy(bench.url) as front:
+            access = bench.access(front.url)
+            assert await listed(access, vertexAI={"model": "m", "semver": "^1"}) == TAGS
+            assert len(front.seen) == COUNT // 100
+
+
+async def test_of_wandb_with_a_question_for_a_thousand() -> None:
+    with a_wandb() as cloud:
+        cloud.log("team/risk/m", {"model.bin": b"1"})
+        for name in TAGS:
+            cloud.alias("team/risk/m", name, 0)
+        asked = {"entity": "team", "project": "risk", "collection": "m", "semver": "^1"}
+        with proxy(cloud.url) as front:
+            assert await listed(in_to_wandb(WANDB_READER, front.url), wandb=asked) == TAGS
+            assert len(front.seen) == COUNT // 1000 + 1, "of the aliases, `latest` is one too"
+
+
+async def test_of_azure_ml_with_a_question_for_each_of_its_pages() -> None:
+    azure = Azure(AZURE_SECRETS, {"reader"}, "account", "http://127.0.0.1:1", "sig=1")
+    for number, name in enumerate(TAGS, 1):
+        azure.register(WORKSPACE, "m", str(number), "azureml://none", tags={"version": name})
+    with serving_azure(azure):
+        access = in_to_azure(azure.url, "reader", WORKSPACE)
+        assert await listed(access, azureML={"name": "m", "semver": "^1"}) == TAGS
+        assert sum("/versions?" in path for path in azure.asked) == COUNT // azure.page
+
+
 GROUP = "arn:aws:sagemaker:us-east-1:123456789012:model-package/fraud"
 
 
 def packages(asked: list[str]) -> Callable[..., BaseHTTPRequestHandler]:
-    """A SageMaker with a group of which the oldest version alone is approved; gives a hundred at a time, as Amazon does
-    at most. What it is asked goes to `asked`."""
+    """A SageMaker with a group of which the oldest version alone is approved, and of which a search finds all approved;
+    gives a hundred at a time, as Amazon does at most. What it is asked goes to `asked`. moto gives all at once."""
 
     class Handler(Quiet, BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             operation = self.headers["X-Amz-Target"].rpartition(".")[2]
             asked.append(operation)
             told = json.loads(self.content())
-            said = page(int(told.get("NextToken", "0"))) if operation == "ListModelPackages" else oldest()
-            self.say(200, json.dumps(said).encode())
+            said = {"ListModelPackages": listed_at, "Search": found_at}.get(operation, oldest)
+            self.say(200, json.dumps(said(int(told.get("NextToken", "0")))).encode())
 
-    def page(at: int) -> dict[str, Any]:
-        numbers = range(COUNT - at, COUNT - at - 100, -1)
+    def page(at: int) -> tuple[range, dict[str, str]]:
+        return range(COUNT - at, COUNT - at - 100, -1), {"NextToken": str(at + 100)} if at + 100 < COUNT else {}
+
+    def listed_at(at: int) -> dict[str, Any]:
+        numbers, following = page(at)
         summaries = [
             {"ModelPackageArn": f"{GROUP}/{number}", "ModelApprovalStatus": "Approved" if number == 1 else "Rejected"}
             for number in numbers
         ]
-        following = {"NextToken": str(at + 100)} if at + 100 < COUNT else {}
         return {"ModelPackageSummaryList": summaries, **following}
 
-    def oldest() -> dict[str, Any]:
+    def found_at(at: int) -> dict[str, Any]:
+        numbers, following = page(at)
+        packages = [
+            {
+                "ModelPackageArn": f"{GROUP}/{number}",
+                "ModelPackageVersion": number,
+                "ModelApprovalStatus": "Approved",
+                "CustomerMetadataProperties": {"version": TAGS[number - 1]},
+            }
+            for number in numbers
+        ]
+        return {"Results": [{"ModelPackage": one} for one in packages], **following}
+
+    def oldest(_: int) -> dict[str, Any]:
         data = {"ModelDataUrl": "s3://models/model.tar.gz"}
         inference = {"InferenceSpecification": {"Containers": [data]}}
         return {"ModelPackageArn": f"{GROUP}/1", "ModelPackageStatus": "Completed", **inference}
 
     return Handler
+
+
+def in_to_sagemaker(address: str) -> Access:
+    keys = Secrets({"accessKeyId": "a", "secretAccessKey": "b"})
+    return Access("sageMaker", address, (("region", "us-east-1"), ("s3", address)), keys)
+
+
+async def test_of_sagemaker_with_a_search_for_a_hundred() -> None:
+    asked: list[str] = []
+    followed = {"group": "fraud", "approvalStatus": "Approved", "semver": "^1"}
+    with serving(packages(asked)) as address:
+        assert await listed(in_to_sagemaker(address), sageMaker=followed) == TAGS
+    assert asked == ["Search"] * (COUNT // 100)
+
+
+@pytest.mark.slow
+def test_boto3_turns_the_pages_of_the_same_sagemaker(cloud_clients: Clients) -> None:
+    filters = [{"Name": "ModelPackageGroupName", "Operator": "Equals", "Value": "fraud"}]
+    search = {"Resource": "ModelPackage", "SearchExpression": {"Filters": filters}}
+    asked: list[str] = []
+    with serving(packages(asked)) as address:
+        told = {"service": "sagemaker", "endpoint": address, "keys": ["a", "b"], "pages": True}
+        lists = cloud_clients.done("amazon", do="list_model_packages", **told, **{"with": {}})["pages"]
+        found = cloud_clients.done("amazon", do="search", **told, **{"with": search})["pages"]
+    numbers = list(range(COUNT, 0, -1))
+    arns = [one["ModelPackageArn"] for page in lists for one in page["ModelPackageSummaryList"]]
+    versions = [one["ModelPackage"]["ModelPackageVersion"] for page in found for one in page["Results"]]
+    assert (arns, versions) == ([f"{GROUP}/{number}" for number in numbers], numbers)
 
 
 async def test_of_sagemaker_the_newest_that_is_approved_behind_all_the_others() -> None:
@@ -151,9 +236,7 @@ async def test_of_sagemaker_the_newest_that_is_approved_behind_all_the_others() 
     )
     sources = OpenSources((), None, allowed=HERE)
     with serving(packages(asked)) as address:
-        keys = Secrets({"accessKeyId": "a", "secretAccessKey": "b"})
-        access = Access("sageMaker", address, (("region", "us-east-1"), ("s3", address)), keys)
-        async with sources.open(access) as found:
+        async with sources.open(in_to_sagemaker(address)) as found:
             tracemalloc.start()
             try:
                 assert (await found.registry.resolve(source)).registry_version == "1"

@@ -12,7 +12,7 @@ from crossfade.observe.verify import measure
 from crossfade.ports import SourceError
 
 from tests.contract.google_door import CLOUD_PLATFORM, READ_STORAGE
-from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
+from tests.contract.registry_contract import RegistryContract, Subject, digest, listed, opened, resolve
 from tests.contract.vertex_bench import LOCATION, PROJECT, VertexBench, a_bench, a_model, source
 from tests.support.faults import Answer, Fault, proxy, refusing, swelling
 from tests.support.vertex_cloud import MADE_AT
@@ -116,6 +116,23 @@ async def test_a_pipeline_of_another_location_is_named_and_not_asked_for(bench: 
     assert facts is not None
     assert facts.lineage is not None
     assert facts.lineage.run_id == job
+
+
+async def test_the_versions_in_labels_are_listed_with_their_dots(bench: VertexBench) -> None:
+    model = a_model()
+    for number, label in enumerate(("1_2_0", "v1_10_0", "", "newest", "1_2_0", "2_0_0-rc_1"), 1):
+        bench.version(model, number, more={"labels": {"version": label, "team": "risk"} if label else {}})
+    followed = {"vertexAI": {"model": model, "semver": "^1"}, "registryRef": {"name": "r"}}
+    found = await listed(bench.access(bench.url), **followed)
+    assert {said: one.vertex_ai and one.vertex_ai.version for said, one in found.items()} == {
+        "1.2.0": "5",
+        "v1.10.0": "2",
+        "2.0.0-rc.1": "6",
+    }
+    with pytest.raises(SourceError, match=rf"does not let the operator read the model {model} .* the role Vertex AI"):
+        await listed(bench.access(bench.url, "outsider"), **followed)
+    with pytest.raises(SourceError, match="has no model none in"):
+        await listed(bench.access(bench.url), **followed | {"vertexAI": {"model": "none", "semver": "^1"}})
 
 
 async def test_ten_thousand_versions_cost_no_more_questions_than_one(bench: VertexBench) -> None:

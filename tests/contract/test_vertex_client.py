@@ -12,7 +12,7 @@ from crossfade.model.moments import moment
 from crossfade.model.writing import Point, Release, Tag
 
 from testbed.binaries.environments import python_env
-from tests.contract.registry_contract import digest, opened, resolve
+from tests.contract.registry_contract import digest, listed, opened, resolve
 from tests.contract.telling import AT, RECORD, tell
 from tests.contract.vertex_bench import LOCATION, PROJECT, VertexBench, a_bench, source
 
@@ -48,9 +48,10 @@ def by_the_client(
     return dict(json.loads(done.stdout))
 
 
-async def test_googles_own_clients_have_the_same_model(
-    bench: VertexBench, tmp_path: Path, vertex_environment: Path
+async def test_googles_own_clients_have_the_same_model_page_by_page(
+    bench: VertexBench, tmp_path: Path, vertex_environment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(bench.cloud, "page", 1)
     bench.cloud.jobs[JOB] = {"runtimeConfig": {"parameterValues": {"data": "gs://data/1", "lr": 0.1}}}
     more = {"labels": {"team": "risk"}, "pipelineJob": JOB}
     bench.version("fraud", 1)
@@ -125,3 +126,19 @@ async def test_googles_own_client_sees_what_was_told_and_says_the_like_of_it_ali
         access, Point("told", "champion", "champion", "2"), Release("told", "challenger", "challenger", "2"), record
     )
     assert written == [pointed, taken]
+
+
+async def test_what_googles_own_client_labels_as_a_version_is_in_a_range(
+    bench: VertexBench, tmp_path: Path, vertex_environment: Path
+) -> None:
+    for number in range(1, 5):
+        bench.version("ranged", number)
+    bench.cloud.alias("ranged", "champion", 1)
+    for number, label in ((1, "1_2_0"), (2, "1_10_0"), (4, "2_0_0-rc_1")):
+        saves = {"alias": "challenger", "takes": "champion", "labels": {"version": label}}
+        by_the_client(bench, f"ranged@{number}", "writer", tmp_path, vertex_environment, saves=saves)
+    theirs = by_the_client(bench, "ranged@1", "reader", tmp_path, vertex_environment, lists="version")
+    followed = {"vertexAI": {"model": "ranged", "semver": "^1"}, "registryRef": {"name": "r"}}
+    ours = await listed(bench.access(bench.url), **followed)
+    assert {said.replace(".", "_"): one.vertex_ai and one.vertex_ai.version for said, one in ours.items()} == theirs
+    assert theirs == {"1_2_0": "1", "1_10_0": "2", "2_0_0-rc_1": "4"}

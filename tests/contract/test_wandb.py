@@ -13,10 +13,11 @@ from crossfade.adapters.wandb_address import parsed
 from crossfade.observe.verify import DigestMismatch, fetch
 from crossfade.ports import SourceError
 
-from tests.contract.registry_contract import RegistryContract, Subject, digest, opened, resolve
+from tests.contract.registry_contract import RegistryContract, Subject, digest, listed, opened, resolve
 from tests.contract.wandb_bench import (
     ITS_ENTITY,
     ORGANIZATION,
+    OUTSIDER,
     READER,
     a_cloud,
     a_link,
@@ -145,6 +146,33 @@ async def test_lineage_that_is_not_for_us_is_left_out_and_one_that_fails_is_wait
             assert facts is not None
             assert (facts.lineage, facts.evaluation) == (None, None)
             assert facts.tags is not None
+
+
+async def test_aliases_that_are_versions_are_listed_of_projects_and_registries(cloud: Cloud) -> None:
+    for path, entity in ((a_path(), "team"), (a_link(cloud), ORGANIZATION)):
+        for number in range(2):
+            logged(cloud, path, number)
+        for alias, index in (("1.2.0", 0), ("v1.10.0", 1), ("champion", 1), ("1.3", 0), ("2.0.0-rc.1", 1)):
+            cloud.alias(path, alias, index)
+        _, project, collection = path.split("/")
+        registry = project.removeprefix("wandb-registry-")
+        where = {"project": project} if registry == project else {"registry": registry}
+        asked = {"entity": entity, "collection": collection, **where, "semver": "^1"}
+        followed = {"wandb": asked, "registryRef": {"name": "r"}}
+        found = await listed(way_in(READER, cloud.url), **followed)
+        assert sorted(found) == ["1.2.0", "2.0.0-rc.1", "v1.10.0"]
+        assert {one.wandb and one.wandb.alias for one in found.values()} == set(found)
+        with pytest.raises(SourceError, match="has no 'none' in the"):
+            await listed(way_in(READER, cloud.url), **followed | {"wandb": asked | {"collection": "none"}})
+    hidden = a_path()
+    logged(cloud, hidden, 1)
+    entity, project, collection = hidden.split("/")
+    cloud.readers[entity, project] = {"reader"}
+    asked = {"entity": entity, "project": project, "collection": collection, "semver": "*"}
+    with pytest.raises(SourceError, match="does not let the operator read the project"):
+        await listed(way_in(OUTSIDER, cloud.url), wandb=asked, registryRef={"name": "r"})
+    with pytest.raises(SourceError, match="shows no project 'none'"):
+        await listed(way_in(READER, cloud.url), wandb=asked | {"project": "none"}, registryRef={"name": "r"})
 
 
 async def test_ten_thousand_versions_cost_no_more_questions_than_one(cloud: Cloud) -> None:

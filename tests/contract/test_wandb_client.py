@@ -12,7 +12,7 @@ from crossfade.model.writing import Point, Release, Tag
 
 from testbed.binaries.environments import python_env
 from tests.contract.loads import digest_of
-from tests.contract.registry_contract import digest, opened, resolve
+from tests.contract.registry_contract import digest, listed, opened, resolve
 from tests.contract.telling import AT, RECORD, tell
 from tests.contract.wandb_bench import (
     ITS_ENTITY,
@@ -60,7 +60,10 @@ def by_the_client(cloud: Cloud, name: str, key: str, folder: Path, environment: 
     return dict(json.loads(done.stdout))
 
 
-async def test_wandbs_own_client_has_the_same_model(cloud: Cloud, tmp_path: Path, wandb_environment: Path) -> None:
+async def test_wandbs_own_client_has_the_same_model_page_by_page(
+    cloud: Cloud, tmp_path: Path, wandb_environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cloud, "page", 1)
     subject = a_subject(cloud)
     by_organization = source(a_link(cloud).replace(ITS_ENTITY, ORGANIZATION), "production")
     for number, asked in enumerate((subject.exact, subject.mutable, subject.unicode, by_organization)):
@@ -130,3 +133,20 @@ async def test_wandbs_own_client_sees_what_was_told_and_says_the_like_of_it_alik
             Release(path, "challenger", "challenger", version),
         )
         assert cloud.written == [pointed, taken]
+
+
+async def test_an_alias_that_wandbs_own_client_gives_is_in_a_range(
+    cloud: Cloud, tmp_path: Path, wandb_environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cloud, "page", 1)
+    path = a_path()
+    for number in (1, 2):
+        logged(cloud, path, number)
+    theirs: dict[str, Any] = {}
+    for version, alias in (("v0", "1.2.0"), ("v1", "v1.10.0"), ("v1", "2.0.0-rc.1")):
+        theirs = by_the_client(cloud, f"{path}:{version}", READER, tmp_path, wandb_environment, gives=alias)
+    entity, project, collection = path.split("/")
+    asked = {"entity": entity, "project": project, "collection": collection, "semver": "^1"}
+    ours = await listed(way_in(READER, cloud.url), wandb=asked, registryRef={"name": "r"})
+    assert sorted(theirs["aliases"]) == sorted([*ours, "latest"])
+    assert {"1.2.0", "2.0.0-rc.1", "v1.10.0"} == set(ours)

@@ -59,6 +59,8 @@ class Azure:
     signature: str
     url: str = ""
     page: int = 100
+    follows: str = "http://169.254.169.254"
+    """Where its lists say that they go on: nowhere that anybody should be sent by an answer."""
     signed_for: str = "models"
     """The container for which a registry signs."""
     models: dict[str, list[Json]] = field(default_factory=dict)
@@ -178,7 +180,7 @@ class Azure:
         told: Json = {"value": page}
         if at + self.page < min(len(found), top):
             following = urlencode({**query, "$skip": at + self.page})
-            told["nextLink"] = f"http://169.254.169.254{quote(path)}?{following}"
+            told["nextLink"] = f"{self.follows}{quote(path)}?{following}"
         return json_said(200, told)
 
     def _signed(self, path: str, told: Json) -> Said:

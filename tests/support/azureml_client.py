@@ -2,7 +2,7 @@
 
 Its argument is JSON too: `endpoint`, `ca`, `tenant`, `client`, `secret`, `subscription`, `group`, `kind` and `owner`,
 `name`, `version`, `datastore`, and `account`, which has the blobs; with `saves` it adds these tags to the version, and
-tells what it has then.
+tells what it has then, and what all versions have.
 """
 
 import json
@@ -55,7 +55,9 @@ def save(client: Any, asked: dict[str, Any]) -> dict[str, Any]:
     found = versions.get(**which)
     found.properties.tags.update(asked["saves"])
     update(body=found, **which)
-    return {"tags": dict(versions.get(**which).properties.tags)}
+    del which["version"]
+    tags = {one.name: dict(one.properties.tags) for one in versions.list(**which)}
+    return {"tags": tags[asked["version"]], "all": tags}
 
 
 def read(client: Any, who: Any, asked: dict[str, Any], trusted: dict[str, Any]) -> dict[str, Any]:

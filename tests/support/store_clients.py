@@ -6,7 +6,7 @@ import sys
 
 
 def amazon(call):
-    """One operation of boto3."""
+    """One operation of boto3, and all its pages where that is asked."""
     import boto3
     from botocore.config import Config
     from botocore.exceptions import ClientError
@@ -24,6 +24,8 @@ def amazon(call):
     if "Body" in told:
         told["Body"] = base64.b64decode(told["Body"])
     try:
+        if call.get("pages"):
+            return {"pages": list(client.get_paginator(call["do"]).paginate(**told))}
         found = getattr(client, call["do"])(**told)
     except ClientError as failure:
         return {"error": failure.response["Error"]["Code"]}

@@ -1,6 +1,8 @@
 """An OCI registry of nothing but manifests, which lets tags be taken away, as Debian's does not.
 
-What it has in common with Debian's registry is told to both in tests/contract/test_oci_writing.py.
+What it has in common with Debian's registry is told to both in tests/contract/test_oci_writing.py, where ORAS's own
+client reads and writes its manifests too. That a tag alone is deleted is said by the distribution specification, and no
+client of a registry vouches for it: ORAS's deletes the manifest by its digest, with every tag of it.
 """
 
 import hashlib

@@ -2,7 +2,7 @@
 
 Its argument is JSON too: `address` of both servers, the service account's `key`, and the `name` of the model's version;
 with `saves`, which has `alias`, `takes` and `labels`, it gives that alias first, takes the other one away, and adds to
-the labels.
+the labels. With `lists` it tells the numbers of the model's versions that have this label, by the label.
 """
 
 import hashlib
@@ -33,6 +33,10 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
     rest = {"host": host, "credentials": credentials, "url_scheme": "http"}
     client = ModelServiceClient(transport=models.ModelServiceRestTransport(**rest))
     try:
+        if label := asked.get("lists"):
+            name = asked["name"].partition("@")[0]
+            listed = client.list_model_versions(request={"name": name, "filter": f"labels.{label}:*", "page_size": 1})
+            return {one.labels[label]: one.version_id for one in listed}
         model = client.get_model(name=asked["name"], timeout=20)
         version = f"{asked['name'].partition('@')[0]}@{model.version_id}"
         if saves := asked.get("saves"):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -21,6 +22,8 @@ MADE_AT = "2026-11-01T09:00:00.654321Z"
 Said = tuple[int, bytes, dict[str, str]]
 _MODEL = re.compile(r"/v1/(projects/[^/]+/locations/[^/]+)/models/([^/@]+)@([^/:]+)(/evaluations)?")
 _MERGE = re.compile(_MODEL.pattern.replace("(/evaluations)?", ":mergeVersionAliases"))
+_VERSIONS = re.compile(r"/v1/(projects/[^/]+/locations/[^/]+)/models/([^/@:]+):listVersions")
+_HAS_LABEL = re.compile(r"labels\.([a-z0-9_-]+):\*")
 _JOB = re.compile(r"/v1/(projects/[^/]+/locations/[^/]+/pipelineJobs/[^/]+)")
 _OBJECTS = re.compile(r"/storage/v1/b/([^/]+)/o")
 _OBJECT = re.compile(r"(?:/download)?/storage/v1/b/([^/]+)/o/([^/]+)")
@@ -49,7 +52,8 @@ class Version:
 @dataclass
 class Cloud:
     """`refuses` says the status for requests of such a path and headers, None for those that pass, and `refuses_writes`
-    for those that write; `token` what the token server gives for a form. Lists of objects have `page` of them."""
+    for those that write; `token` what the token server gives for a form. Lists of objects have `page` of them, those of
+    versions a hundred."""
 
     refuses: Callable[[str, Mapping[str, str]], int | None]
     token: Callable[[str], str | None]
@@ -90,6 +94,8 @@ class Cloud:
         asked = {name: values[0] for name, values in parse_qs(parts.query).items()}
         if found := _MODEL.fullmatch(unquote(parts.path)):
             return self._model(found[1], found[2], found[3], evaluations=bool(found[4]))
+        if found := _VERSIONS.fullmatch(unquote(parts.path)):
+            return self._versions(found[1], found[2], asked)
         if found := _JOB.fullmatch(parts.path):
             job = self.jobs.get(found[1])
             return _json({"name": found[1], **job}) if job is not None else _refused(404)
@@ -108,6 +114,27 @@ class Cloud:
                 ]
                 return _json({"modelEvaluations": listed} if evaluations else _told(path, model, number, version))
         return _refused(404)
+
+    def _versions(self, place: str, model: str, asked: Mapping[str, str]) -> Said:
+        """Of a model, the newest first, by page; with a filter those that have a label of this name."""
+        if place != self.place or model not in self.models:
+            return _refused(404)
+        label = _HAS_LABEL.fullmatch(asked.get("filter", ""))
+        if "filter" in asked and label is None:
+            return _refused(400)
+        versions, path = self.models[model], f"projects/4711/{place.split('/', 2)[2]}"
+        found = (
+            number
+            for number in range(len(versions), 0, -1)
+            if label is None or label[1] in (versions[number - 1].more.get("labels") or ())
+        )
+        start, most = int(asked.get("pageToken", 0)), min(int(asked.get("pageSize", 100)), 100)
+        numbers = list(islice(found, start, start + most + 1))
+        page = [
+            _told(path, model, number, versions[number - 1]) | {"name": f"{path}/models/{model}@{number}"}
+            for number in numbers[:most]
+        ]
+        return _json({"models": page} | ({"nextPageToken": str(start + most)} if len(numbers) > most else {}))
 
     def told(self, method: str, path: str, headers: Mapping[str, str], content: bytes) -> Said:
         """What is said to POST and PATCH of models."""

@@ -2,6 +2,7 @@
 
 Its argument is JSON too: `address`, `key`, `name` as people write it, and `folder`, where files go; with `saves`, which
 has `alias`, `takes` and `metadata`, it gives that alias first, takes the other one away, and adds to the metadata.
+With `gives` it gives the artifact this alias, and tells all of its collection.
 """
 
 import base64
@@ -17,6 +18,10 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
     try:
         api = wandb.Api(overrides={"base_url": asked["address"]}, api_key=asked["key"])
         artifact = api.artifact(asked["name"])
+        if alias := asked.get("gives"):
+            artifact.aliases.append(alias)
+            artifact.save()
+            return {"aliases": api.artifact_collection("model", asked["name"].partition(":")[0]).aliases}
         if saves := asked.get("saves"):
             artifact.aliases.append(saves["alias"])
             artifact.aliases.remove(saves["takes"])

@@ -152,6 +152,7 @@ class _Schema:
             "viewer": self._viewer(),
             "entity": lambda name: self._entity(name),
             "project": lambda **told: self._project(told["entityName"], told["name"]),
+            "artifactCollection": lambda id: self._collection(*b64decode(id).decode().split("/")),
             "artifact": lambda id: next((self._artifact(one) for one in self.cloud.artifacts if one.id == id), None),
             "serverInfo": {"features": [{"name": "ARTIFACT_DIGEST_ALGORITHM", "isEnabled": True}]},
         }
@@ -214,6 +215,9 @@ class _Schema:
             "readOnly": not self._writes(entity, name),
             "artifactCollectionMembership": lambda **told: self._membership(entity, name, *told["name"].split(":")),
             "artifactCollection": lambda **told: self._collection(entity, name, told["name"]),
+            "artifactType": lambda **_: {
+                "artifactCollection": lambda **told: self._collection(entity, name, told["name"])
+            },
             "run": lambda **told: self._run_named(entity, name, told["name"]),
         }
 
@@ -223,7 +227,15 @@ class _Schema:
         return {
             **_collection_info(entity, project, name),
             "artifactMembership": lambda **told: self._membership(entity, project, name, told["aliasName"]),
+            "aliases": lambda **told: self._aliases_of(entity, project, name, **told),
         }
+
+    def _aliases_of(self, entity: str, project: str, name: str, first: int, after: str | None = None) -> Json:
+        named = sorted(self.cloud.collections[entity, project, name].aliases)
+        start = int(after or 0)
+        end = start + min(first, self.cloud.page)
+        more = {"__typename": "PageInfo", "endCursor": str(end), "hasNextPage": end < len(named)}
+        return {"pageInfo": more, "edges": [{"node": _alias(one)} for one in named[start:end]]}
 
     def _membership(self, entity: str, project: str, name: str, alias: str = "latest") -> Json | None:
         kept = self.cloud.collections.get((entity, project, name))
@@ -356,7 +368,10 @@ def _project_info(entity: str, name: str) -> Json:
 
 def _collection_info(entity: str, project: str, name: str) -> Json:
     kind = "ArtifactPortfolio" if project.startswith("wandb-registry-") else "ArtifactSequence"
-    return {"__typename": kind, "id": "c1", "name": name, "project": _project_info(entity, project)}
+    identity = b64encode(f"{entity}/{project}/{name}".encode()).decode()
+    told: Json = {"description": None, "createdAt": _AT, "updatedAt": _AT, "tags": {"edges": []}}
+    where = {"id": identity, "name": name, "project": _project_info(entity, project)}
+    return {"__typename": kind, **where, **told, "defaultArtifactType": {"name": "model"}}
 
 
 def _md5(content: bytes) -> str:

@@ -42,9 +42,9 @@ def _names(spec: ModelSourceSpec) -> Iterator[tuple[str, str]]:
         yield "mlflow.alias", spec.mlflow.alias
     if spec.oci is not None and spec.oci.tag is not None:
         yield "oci.tag", spec.oci.tag
-    if spec.vertex_ai is not None:
+    if spec.vertex_ai is not None and spec.vertex_ai.alias is not None:
         yield "vertexAI.alias", spec.vertex_ai.alias
-    if spec.wandb is not None:
+    if spec.wandb is not None and spec.wandb.alias is not None:
         yield "wandb.alias", spec.wandb.alias
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from crossfade.api.v1alpha1.modelsource import FOLLOWED, ModelSourceSpec
+from crossfade.api.v1alpha1.modelsource import FOLLOWED, FollowedWandb, ModelSourceSpec
 from crossfade.api.v1alpha1.modelversion import Source
 
 
@@ -42,17 +42,27 @@ def _hosted(spec: ModelSourceSpec) -> str:
         return f"{selector} of {azure.name}"
     if (vertex := spec.vertex_ai) is not None:
         return f"alias {vertex.alias} of {vertex.model}"
-    wandb = spec.wandb
-    return (
-        f"alias {wandb.alias} of {wandb.entity}/{wandb.project or wandb.registry}/{wandb.collection}" if wandb else ""
-    )
+    return f"alias {spec.wandb.alias} of {_collection(spec.wandb)}" if spec.wandb else ""
+
+
+def _collection(wandb: FollowedWandb) -> str:
+    return f"{wandb.entity}/{wandb.project or wandb.registry}/{wandb.collection}"
 
 
 def _model(spec: ModelSourceSpec) -> str:
+    """Of which a range is followed."""
     if spec.git is not None:
         return spec.git.artifact or spec.git.path or ""
     if spec.hugging_face is not None:
         return spec.hugging_face.repo
     if spec.mlflow is not None:
         return spec.mlflow.name
-    return spec.oci.repository if spec.oci else ""
+    if spec.oci is not None:
+        return spec.oci.repository
+    if (maker := spec.sage_maker) is not None:
+        return f"the {maker.approval_status} of {maker.group}"
+    if spec.azure_ml is not None:
+        return spec.azure_ml.name
+    if spec.vertex_ai is not None:
+        return spec.vertex_ai.model
+    return _collection(spec.wandb) if spec.wandb else ""

@@ -132,7 +132,7 @@ def wandb(request: Request) -> object:
         signed = [{"node": {"name": name, "directUrl": f"/signed/{name}"}} for name in FILES]
         artifact = {"id": ARTIFACT.artifact, "digest": ARTIFACT.digest}
         artifact |= {"currentManifest": {"file": {"directUrl": "/signed/manifest"}}}
-        kept = {"artifactMembership": {"files": {"edges": signed}}}
+        kept = {"artifactMembership": {"files": {"edges": signed}}, "aliases": {"edges": []}}
         listed = {"artifact": artifact}
         return {"data": {"project": {"artifactCollection": kept, "artifactCollectionMembership": listed}}}
     if request.path == "/signed/manifest":
@@ -141,11 +141,11 @@ def wandb(request: Request) -> object:
 
 
 class System(NamedTuple):
-    """A registry: its answers, its address of a model, and what a ModelSource follows in it, where that can be."""
+    """A registry: its answers, its address of a model, and what a ModelSource follows in it."""
 
     answers: Answers
     uri: Callable[[str], str]
-    followed: Mapping[str, str] | None
+    followed: Mapping[str, str]
 
 
 SYSTEMS = {
@@ -155,7 +155,7 @@ SYSTEMS = {
         lambda url: f"oci://{url.removeprefix('http://')}/m@sha256:{hashlib.sha256(MANIFEST).hexdigest()}",
         {"repository": "m", "semver": "^1"},
     ),
-    "wandb": System(wandb, lambda _: str(ARTIFACT), None),
+    "wandb": System(wandb, lambda _: str(ARTIFACT), {"entity": "e", "project": "p", "collection": "m", "semver": "^1"}),
 }
 
 
@@ -171,10 +171,9 @@ def asked(system: str, opened: Opened, uri: str) -> list[Coroutine[Any, Any, Any
     found += [read(opened.artifacts, uri, name, part) for name in FILES for part in PARTS]
     if isinstance(opened.registry, Asked):
         found.append(opened.registry.check())
-    if (followed := SYSTEMS[system].followed) is not None:
-        assert isinstance(opened.registry, Catalogue)
-        told = {"registryRef": {"name": "r"}, "template": {"modelName": "m"}, system: followed}
-        found.append(opened.registry.versions(ModelSourceSpec.model_validate(told)))
+    assert isinstance(opened.registry, Catalogue)
+    told = {"registryRef": {"name": "r"}, "template": {"modelName": "m"}, system: SYSTEMS[system].followed}
+    found.append(opened.registry.versions(ModelSourceSpec.model_validate(told)))
     return found
 
 

@@ -6,16 +6,19 @@ from crossfade.adapters.azureml_places import model_uri
 from crossfade.adapters.azureml_server import AzureMlServer
 from crossfade.adapters.registries.azureml_facts import facts
 from crossfade.adapters.registries.azureml_writing import AzureMlWriting
+from crossfade.api.v1alpha1.spelling import is_version
 from crossfade.model.loose import member, text
-from crossfade.ports import Reference, SourceError
+from crossfade.ports import MOST_LISTED, Listed, Reference, SourceError
 
 if TYPE_CHECKING:
     from crossfade.api.v1alpha1.hosted import AzureMlSource
+    from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
     from crossfade.api.v1alpha1.modelversion import Source
     from crossfade.model.writing import Deed
 
 Json = dict[str, Any]
 _MEND: Final = "register it there, or correct `source.azureML`"
+_VERSION_TAG: Final = "version"
 
 
 class AzureMlRegistry:
@@ -54,6 +57,30 @@ class AzureMlRegistry:
         exact = asked.model_copy(update={"version": version, "label": None, "stage": None, "tag": None})
         pinned = source.model_copy(update={"azure_ml": exact})
         return Reference(uri, uri, version, facts(found, await self._job(told)), pinned)
+
+    async def versions(self, spec: "ModelSourceSpec") -> Listed:
+        """All versions that are not archived, by their tag `version`, or by what they are called where they have none;
+        of equal ones the one that was made last. Raises SourceError."""
+        from crossfade.api.v1alpha1.hosted import AzureMlSource
+        from crossfade.api.v1alpha1.modelversion import Source
+
+        model = spec.azure_ml.name if spec.azure_ml else ""
+        found: dict[str, str] = {}
+        listed = 0
+        async for one in self._server.versions(model):
+            listed += 1
+            if listed > MOST_LISTED:
+                raise SourceError(f"the model {model!r} has more than {MOST_LISTED} versions; archive old ones")
+            version = text(one.get("name"))
+            said = text(member(member(one, "properties"), "tags").get(_VERSION_TAG)) or version
+            if version is not None and said is not None and is_version(said):
+                found.setdefault(said, version)
+
+        def source(said: str) -> Source:
+            exact = AzureMlSource.model_construct(name=model, version=found[said])
+            return Source(azure_ml=exact, registry_ref=spec.registry_ref)
+
+        return Listed(tuple(found), source)
 
     async def _newest(self, asked: "AzureMlSource") -> str:
         """The version that was made last of those that are meant, which Azure lists first."""

@@ -7,15 +7,19 @@ from crossfade.adapters.model_data import data_of
 from crossfade.adapters.registries.sagemaker_facts import facts, metrics_place
 from crossfade.adapters.registries.sagemaker_writing import SageMakerWriting
 from crossfade.adapters.sagemaker_server import SageMakerError, SageMakerServer
-from crossfade.model.loose import objects, text
-from crossfade.ports import Reference, SourceError
+from crossfade.api.v1alpha1.spelling import is_version
+from crossfade.model.loose import member, objects, text
+from crossfade.ports import MOST_LISTED, Listed, Reference, SourceError
 
 if TYPE_CHECKING:
+    from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
     from crossfade.api.v1alpha1.modelversion import SageMakerSource, Source
     from crossfade.model.writing import Deed
 
 Json = dict[str, Any]
 _MOST_PAGES: Final = 100
+_PAGE: Final = 100
+_VERSION: Final = "version"
 _MEND: Final = "register it there, or correct `source.sageMaker`"
 
 
@@ -53,6 +57,36 @@ class SageMakerRegistry:
         pinned = source.model_copy(update={"sage_maker": exact})
         version = arn.rpartition("/")[2]
         return Reference(arn, str(data), version, facts(package, await self._metrics(package)), pinned)
+
+    async def versions(self, spec: "ModelSourceSpec") -> Listed:
+        """All versions of the group with this approval, by the `version` of their CustomerMetadataProperties; of equal
+        ones the latest. By SageMaker's search, as its lists leave those properties out. Raises SourceError."""
+        from crossfade.api.v1alpha1.modelversion import SageMakerSource, Source
+
+        followed = spec.sage_maker
+        group, approval = (followed.group, followed.approval_status) if followed else ("", "Approved")
+        told = _search(group, approval)
+        found: dict[str, tuple[int, str]] = {}
+        for _ in range(MOST_LISTED // _PAGE):
+            page = await self._asked("Search", told, f"group {group}")
+            for result in objects(page.get("Results")):
+                package = member(result, "ModelPackage")
+                said = text(member(package, "CustomerMetadataProperties").get(_VERSION))
+                arn, number = text(package.get("ModelPackageArn")), package.get("ModelPackageVersion")
+                if said is None or arn is None or type(number) is not int or not is_version(said):
+                    continue
+                if package.get("ModelApprovalStatus") == approval:
+                    found[said] = max((number, arn), found.get(said, (0, "")))
+            token = text(page.get("NextToken"))
+            if token is None:
+
+                def source(said: str) -> Source:
+                    exact = SageMakerSource.model_construct(package_arn=found[said][1])
+                    return Source(sage_maker=exact, registry_ref=spec.registry_ref)
+
+                return Listed(tuple(found), source)
+            told["NextToken"] = token
+        raise SourceError(f"the group {group!r} has more than {MOST_LISTED} versions; remove old ones")
 
     async def _newest(self, asked: "SageMakerSource") -> str:
         """The newest version of the group with this approval, which SageMaker lists first."""
@@ -101,7 +135,7 @@ class SageMakerRegistry:
         return json_object(content) or {} if content is not None else {}
 
     def _in_region(self, arn: str) -> None:
-        region = arn.split(":")[3]
+        region = (arn + ":::").split(":")[3]
         if region != self._server.region:
             raise SourceError(
                 f"the model package {arn} is in the region {region}, but the ModelRegistry is for "
@@ -124,3 +158,10 @@ class SageMakerRegistry:
         if failure.code in ("ValidationException", "ResourceNotFound"):
             return SourceError(f"{self._what} has no {thing} ({said}); {_MEND}")
         return failure
+
+
+def _search(group: str, approval: str) -> Json:
+    """What asks for all packages of a group that have this approval."""
+    wanted = {"ModelPackageGroupName": group, "ModelApprovalStatus": approval}
+    filters = [{"Name": name, "Operator": "Equals", "Value": value} for name, value in wanted.items()]
+    return {"Resource": "ModelPackage", "SearchExpression": {"Filters": filters}, "MaxResults": _PAGE}

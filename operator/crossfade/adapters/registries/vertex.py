@@ -8,11 +8,13 @@ from crossfade.adapters.registries.vertex_facts import facts
 from crossfade.adapters.registries.vertex_writing import VertexWriting
 from crossfade.adapters.vertex_server import VertexError, VertexServer
 from crossfade.adapters.web import LargeAnswerError
-from crossfade.model.loose import text
-from crossfade.ports import Reference, SourceError
+from crossfade.api.v1alpha1.spelling import is_version
+from crossfade.model.loose import member, objects, text
+from crossfade.ports import MOST_LISTED, Listed, Reference, SourceError
 
 if TYPE_CHECKING:
     from crossfade.api.v1alpha1.hosted import VertexSource
+    from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
     from crossfade.api.v1alpha1.modelversion import Source
     from crossfade.model.writing import Deed
 
@@ -21,6 +23,8 @@ _MEND: Final = "register it there, or correct `source.vertexAI`"
 _VERSION: Final = re.compile(r"[1-9][0-9]{0,18}")
 _JOB: Final = re.compile(r"projects/[^/]+/locations/([^/]+)/(pipelineJobs/[a-z0-9-]+)")
 _EVALUATIONS: Final = {"pageSize": "100"}
+_PAGE: Final = 100
+_LABEL: Final = "version"
 
 
 class VertexRegistry:
@@ -49,6 +53,36 @@ class VertexRegistry:
         exact = asked.model_copy(update={"version": version, "alias": None})
         pinned = source.model_copy(update={"vertex_ai": exact})
         return Reference(where, self._place(name, found), version, known, pinned)
+
+    async def versions(self, spec: "ModelSourceSpec") -> Listed:
+        """All versions that have a label `version`, by its value with a dot for each `_`, which labels have in place of
+        dots; of equal ones the latest. Raises SourceError."""
+        from crossfade.api.v1alpha1.hosted import VertexSource
+        from crossfade.api.v1alpha1.modelversion import Source
+
+        model = spec.vertex_ai.model if spec.vertex_ai else ""
+        which = {"filter": f"labels.{_LABEL}:*", "pageSize": str(_PAGE)}
+        found: dict[str, int] = {}
+        for _ in range(MOST_LISTED // _PAGE):
+            try:
+                page = await self._server.get(f"models/{model}:listVersions", which)
+            except VertexError as failure:
+                raise self._explained(model, failure) from None
+            for one in objects(page.get("models")):
+                said = (text(member(one, "labels").get(_LABEL)) or "").replace("_", ".")
+                number = text(one.get("versionId")) or ""
+                if is_version(said) and _VERSION.fullmatch(number):
+                    found[said] = max(int(number), found.get(said, 0))
+            token = text(page.get("nextPageToken"))
+            if token is None:
+
+                def source(said: str) -> Source:
+                    exact = VertexSource(model=model, version=str(found[said]))
+                    return Source(vertex_ai=exact, registry_ref=spec.registry_ref)
+
+                return Listed(tuple(found), source)
+            which["pageToken"] = token
+        raise SourceError(f"the model {model!r} has more than {MOST_LISTED} versions; remove old ones")
 
     async def _model(self, asked: "VertexSource") -> Json:
         name = f"{asked.model}@{asked.version or asked.alias}"

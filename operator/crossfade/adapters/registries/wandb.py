@@ -7,15 +7,18 @@ from crossfade.adapters.registries.wandb_writing import WandbWriting
 from crossfade.adapters.wandb_address import DIGEST, REGISTRY_PREFIX, WandbAddress
 from crossfade.adapters.wandb_server import WandbError, WandbServer
 from crossfade.adapters.web import LargeAnswerError
+from crossfade.api.v1alpha1.spelling import is_version
 from crossfade.model.loose import member, objects, text
-from crossfade.ports import Reference, SourceError
+from crossfade.ports import MOST_LISTED, Listed, Reference, SourceError
 
 if TYPE_CHECKING:
     from crossfade.api.v1alpha1.hosted import WandbSource
+    from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
     from crossfade.api.v1alpha1.modelversion import Source
     from crossfade.model.writing import Deed
 
 Json = dict[str, Any]
+_PAGE: Final = 1000
 _MEND: Final = "register it there, or correct `source.wandb`"
 
 _VIEWER: Final = "query Viewer { viewer { entity } }"
@@ -35,6 +38,16 @@ _MEMBERSHIP: Final = """query Membership($entity: String!, $project: String!, $n
         artifactType { name }
         artifactSequence { name project { name entity { name } } }
         tags { name }
+      }
+    }
+  }
+}"""
+_ALIASES: Final = """query Aliases($entity: String!, $project: String!, $name: String!, $after: String, $first: Int!) {
+  project(name: $project, entityName: $entity) {
+    artifactCollection(name: $name) {
+      aliases(after: $after, first: $first) {
+        pageInfo { endCursor hasNextPage }
+        edges { node { alias } }
       }
     }
   }
@@ -83,7 +96,7 @@ class WandbRegistry:
         if asked is None:
             raise SourceError("the source is on no W&B; name an artifact in `source.wandb`", retry=False)
         try:
-            entity = await self._organization(asked.entity) if asked.registry is not None else asked.entity
+            entity = await self._entity(asked)
             found = await self._membership(asked, entity)
         except WandbError as failure:
             raise self._explained(asked, failure) from None
@@ -97,6 +110,46 @@ class WandbRegistry:
         exact = asked.model_copy(update={"version": address.version, "alias": None})
         pinned = source.model_copy(update={"wandb": exact})
         return Reference(f"wandb://{address.name}", str(address), address.version, known, pinned)
+
+    async def versions(self, spec: "ModelSourceSpec") -> Listed:
+        """All aliases of the collection that are semantic versions. Raises SourceError."""
+        from crossfade.api.v1alpha1.hosted import WandbSource
+        from crossfade.api.v1alpha1.modelversion import Source
+
+        told = spec.wandb.model_dump(exclude={"semver", "alias"}) if spec.wandb else {}
+
+        def source(alias: str) -> Source:
+            return Source(wandb=WandbSource(**told, alias=alias), registry_ref=spec.registry_ref)
+
+        asked = WandbSource(**told, alias="latest")
+        try:
+            found = await self._aliases(asked, await self._entity(asked))
+        except WandbError as failure:
+            raise self._explained(asked, failure) from None
+        return Listed(found, source)
+
+    async def _aliases(self, asked: "WandbSource", entity: str) -> list[str]:
+        """Those that are semantic versions."""
+        found: list[str] = []
+        after: str | None = None
+        for _ in range(MOST_LISTED // _PAGE):
+            which = {"entity": entity, "project": _project(asked), "name": asked.collection}
+            answer = await self._server.ask(_ALIASES, **which, after=after, first=_PAGE)
+            collection = member(self._shown(asked, answer), "artifactCollection")
+            if not collection:
+                raise SourceError(f"{self._what} has no {asked.collection!r} in the {_place(asked)}; {_MEND}")
+            page = member(collection, "aliases")
+            names = (text(member(edge, "node").get("alias")) or "" for edge in objects(page.get("edges")))
+            found.extend(filter(is_version, names))
+            following = member(page, "pageInfo")
+            after = text(following.get("endCursor"))
+            if after is None or following.get("hasNextPage") is not True:
+                return found
+        raise SourceError(f"{asked.collection!r} has more than {MOST_LISTED} aliases; remove old ones")
+
+    async def _entity(self, asked: "WandbSource") -> str:
+        """The entity that has the project, or the registry's."""
+        return await self._organization(asked.entity) if asked.registry is not None else asked.entity
 
     async def _organization(self, name: str) -> str:
         """The entity that has the registries of the organization of this name, as W&B's own client looks it up: among
@@ -112,14 +165,18 @@ class WandbRegistry:
     async def _membership(self, asked: "WandbSource", entity: str) -> Json:
         name = f"{asked.collection}:{asked.version or asked.alias}"
         found = await self._server.ask(_MEMBERSHIP, entity=entity, project=_project(asked), name=name)
+        membership = member(self._shown(asked, found), "artifactCollectionMembership")
+        if not membership:
+            raise SourceError(f"{self._what} has no {name!r} in the {_place(asked)}; {_MEND}")
+        return membership
+
+    def _shown(self, asked: "WandbSource", found: Json) -> Json:
+        """The project as it was asked for, where it is shown to us."""
         project = member(found, "project")
         if not project:
             hidden = "it may be private to others" if self._server.known else "a private one needs `credentials`"
             raise SourceError(f"{self._what} shows no {_place(asked)}; {_MEND} ({hidden})")
-        membership = member(project, "artifactCollectionMembership")
-        if not membership:
-            raise SourceError(f"{self._what} has no {name!r} in the {_place(asked)}; {_MEND}")
-        return membership
+        return project
 
     def _address(self, asked: "WandbSource", entity: str, found: Json) -> WandbAddress:
         artifact, index = member(found, "artifact"), found.get("versionIndex")

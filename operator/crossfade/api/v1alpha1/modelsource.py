@@ -54,8 +54,10 @@ _NEEDS_REGISTRY = cel(
     "has(self.registryRef) || has(self.huggingFace) || has(self.mlflow)",
     "must have `registryRef` beside all but `huggingFace` and `mlflow`: it says which registry it is in",
 )
-_AZURE_SELECTORS = ("label", "stage", "tag")
+_AZURE_SELECTORS = ("label", "stage", "tag", "semver")
 _ONE_OF_AZURE = one_of(*_AZURE_SELECTORS)
+_NAMED_BY = ("alias", "semver")
+_ONE_NAME = one_of(*_NAMED_BY)
 _WANDB_PLACES = ("project", "registry")
 _ONE_WANDB_PLACE = one_of(*_WANDB_PLACES)
 _MLFLOW_SELECTORS = ("alias", "stage", "semver")
@@ -106,6 +108,8 @@ class FollowedAzureMl(ApiModel):
     """Follows the one that was made last of those in this stage, such as `Production`."""
     tag: AzureTag | None = None
     """Follows the one that was made last of those with this tag, such as `champion=yes`."""
+    semver: VersionRange | None = None
+    """Follows the one whose tag `version`, or whose version where it has no such tag, is the newest in this range."""
 
     @model_validator(mode="after")
     def _one_selector(self) -> Self:
@@ -210,21 +214,33 @@ class FollowedSageMaker(ApiModel):
     """The group's name."""
     approval_status: SageMakerApproval
     """Follows the newest version that has this approval."""
+    semver: VersionRange | None = None
+    """Of those, follows the one whose `CustomerMetadataProperties` have the newest `version` in this range."""
 
 
 class FollowedVertex(ApiModel):
     """A model in the registry of Vertex AI."""
 
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_NAME))
+
     model: VertexModel
     """The model's id."""
-    alias: VertexAlias
+    alias: VertexAlias | None = None
     """Follows the version that has this alias, such as `default`."""
+    semver: VersionRange | None = None
+    """Follows the version whose label `version`, in which each dot is written as `_`, is the newest in this range."""
+
+    @model_validator(mode="after")
+    def _one_name(self) -> Self:
+        if len(given(self, _NAMED_BY)) != 1:
+            raise ValueError(_ONE_NAME["message"])
+        return self
 
 
 class FollowedWandb(ApiModel):
     """An artifact on Weights & Biases, in a project or linked into a registry."""
 
-    model_config = ConfigDict(json_schema_extra=validations(_ONE_WANDB_PLACE))
+    model_config = ConfigDict(json_schema_extra=validations(_ONE_WANDB_PLACE, _ONE_NAME))
 
     entity: WandbName
     """The team or the user that has the project, or the organization that has the registry."""
@@ -234,13 +250,16 @@ class FollowedWandb(ApiModel):
     """The registry, such as `model`: its name without `wandb-registry-`."""
     collection: WandbTitle
     """The artifact's name, or that of the collection in the registry."""
-    alias: WandbTitle
+    alias: WandbTitle | None = None
     """Follows the version that has this alias, such as `production`."""
+    semver: VersionRange | None = None
+    """Follows the newest of the collection's aliases in this range."""
 
     @model_validator(mode="after")
-    def _one_place(self) -> Self:
-        if len(given(self, _WANDB_PLACES)) != 1:
-            raise ValueError(_ONE_WANDB_PLACE["message"])
+    def _one_of_each(self) -> Self:
+        for names, rule in ((_WANDB_PLACES, _ONE_WANDB_PLACE), (_NAMED_BY, _ONE_NAME)):
+            if len(given(self, names)) != 1:
+                raise ValueError(rule["message"])
         return self
 
 
@@ -309,7 +328,8 @@ class ModelSourceSpec(ApiModel):
     @property
     def semver(self) -> str | None:
         """The range that is followed; None where something else is."""
-        ranged = (self.git, self.hugging_face, self.mlflow, self.oci)
+        hosted = (self.azure_ml, self.sage_maker, self.vertex_ai, self.wandb)
+        ranged = (self.git, self.hugging_face, self.mlflow, self.oci, *hosted)
         return next((one.semver for one in ranged if one is not None), None)
 
     @model_validator(mode="after")

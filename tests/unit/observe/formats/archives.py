@@ -1,4 +1,4 @@
-"""Archives as PyTorch and Keras write them, laid out by hand: the libraries are too large for a test."""
+"""Archives as PyTorch writes them, laid out by hand, so that a test can put anything into them."""
 
 import struct
 import zlib

@@ -4,8 +4,8 @@
 pip install joblib scikit-learn skops onnx safetensors h5py lightgbm xgboost-cpu gguf
 
 What is there was written by joblib 1.6.0, scikit-learn 1.9.1, skops 0.16.0, onnx 1.23.2, safetensors 0.8.0, h5py
-3.16.0, lightgbm 4.7.0, xgboost-cpu 3.2.0 and gguf 0.19.0. PyTorch and Keras are too large to be installed for a few
-bytes: archives.py and test_formats.py lay out what they write by hand.
+3.16.0, lightgbm 4.7.0, xgboost-cpu 3.2.0 and gguf 0.19.0. What PyTorch, TensorFlow and Keras write is made by
+make_large_files.py.
 """
 
 import json

@@ -29,6 +29,16 @@ _BY_LIBRARY = {
     "dense.h5": (["HDF5"], "None"),
     "lambda.h5": (["HDF5"], "Unsafe"),
     "scaled.skops": (["skops"], "None"),
+    **{f"{name}.pt": (["PyTorch"], "Known") for name in ("state_dict", "state_dict.old", "checkpoint")},
+    "module.pt": (["PyTorch"], "Unsafe"),
+    **{f"{name}.pt": (["TorchScript"], "Known") for name in ("traced", "scripted")},
+    "saved_model.pb": (["SavedModel"], "None"),
+    **{name: ([], "None") for name in ("fingerprint.pb", "variables.index", "variables.data")},
+    "model.tflite": (["TFLite"], "None"),
+    "dense.keras": (["Keras"], "None"),
+    "lambda.keras": (["Keras"], "Unsafe"),
+    "dense.keras.h5": (["HDF5"], "None"),
+    "lambda.keras.h5": (["HDF5"], "Unsafe"),
     **{f"{name}.pkl": (["pickle", "scikit-learn"], "Known") for name in ("scaled", "forest", "boosted", "scaled.old")},
     **{f"{name}.joblib": (["joblib", "scikit-learn"], "Known") for name in ("scaled", "forest", "boosted")},
     **{
@@ -50,7 +60,9 @@ def test_what_the_libraries_write_is_known_by_its_bytes(name: str, piece_bytes: 
     assert bool(found.suspects) == (found.pickle == "Unsafe")
 
 
-@pytest.mark.parametrize("name", sorted(name for name, (formats, _) in _BY_LIBRARY.items() if "pickle" not in formats))
+@pytest.mark.parametrize(
+    "name", sorted(name for name, (formats, _) in _BY_LIBRARY.items() if not {"pickle", "SavedModel"} & set(formats))
+)
 def test_no_name_is_needed(name: str) -> None:
     assert looked_at((FILES / name).read_bytes(), "blob").formats == _BY_LIBRARY[name][0]
 
