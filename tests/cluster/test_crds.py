@@ -11,6 +11,7 @@ import yaml
 from crossfade.api.kinds import KINDS
 from crossfade.api.meta import API_VERSION, GROUP, STATUS_MANAGER
 from crossfade.api.v1alpha1 import RolloutStatus
+from crossfade.codegen.documented import documented
 
 from testbed.bed import Bed
 from testbed.errors import TestbedError
@@ -193,9 +194,9 @@ def test_objects_are_found_by_what_they_name(bed: ClusterHandle, namespace: str,
 @pytest.mark.parametrize("kind", KINDS.values(), ids=lambda kind: kind.name)
 def test_kubectl_explains_every_top_level_field(kind: Any, bed: ClusterHandle) -> None:
     explained = bed.kubectl("explain", f"{kind.plural}.spec")
-    for name, field in kind.spec.model_fields.items():
-        assert re.search(rf"^  {field.alias or name}\t<", explained, re.MULTILINE)
-        assert field.description.split()[0] in explained
+    for name, words in documented(kind.spec).items():
+        assert re.search(rf"^  {kind.spec.model_fields[name].alias or name}\t<", explained, re.MULTILINE)
+        assert words.split()[0] in explained
 
 
 def _documents() -> list[Any]:

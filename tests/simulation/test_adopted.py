@@ -83,6 +83,18 @@ def test_a_service_is_emptied_for_a_while_before_it_is_the_candidates() -> None:
     assert world.our_weights == [(100, 0), (90, 10), (0, 100)]
 
 
+def test_a_service_that_cannot_be_the_candidates_for_want_of_a_gateway_is_a_standstill_after_a_while() -> None:
+    world = serving()
+    world.happens("the gateway takes no new route", gateway_up=False)
+    world.git_applies(rule(1, 0), OTHER)
+    world.asks("v2", weight(10))
+    world.reaches(says("WaitingForGateway")).rests(90)
+    world.reaches(says("NotAcknowledged"), within=40.0).rests(30)
+    world.happens("the gateway takes routes again", gateway_up=True)
+    world.reaches(promoted).rests(30)
+    assert world.failed_by_route == 0
+
+
 def test_a_rollback_gives_all_to_stable_and_then_the_service_too() -> None:
     world = serving(error_rate={"v2": 0.5})
     world.asks("v2", weight(10))

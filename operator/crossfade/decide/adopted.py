@@ -98,7 +98,7 @@ class AdoptedRoute:
             why = f"{free} must get nothing before it is {candidate.model_version}'s"
             return Preparation((_weighed(snapshot, live, alone, why),), message)
         if (late := self.untaken(snapshot)) is not None:
-            return Preparation((), late)
+            return Preparation((), late, reason=Reason.WAITING_FOR_GATEWAY)
         pointed = _pointed(snapshot, free, candidate, f"{candidate.model_version} is to get requests")
         return Preparation((pointed,), message, drained=True)
 
