@@ -53,7 +53,7 @@ faults:
 	$(BIN)/pytest $(FAULTS) $(ARGS)
 
 # What an API server decides (schemas, rules, admission, who owns a field), the chart, rollouts, and faults.
-OLDEST := $(addprefix tests/cluster/test_, crds.py crd_fuzz.py faults.py gitops.py older_definitions.py quiet.py rollout.py) \
+OLDEST := $(addprefix tests/cluster/test_, crds.py crd_fuzz.py faults.py gitops.py image_volumes.py older_definitions.py quiet.py rollout.py) \
 	tests/chart/test_install.py tests/chart/test_combinations.py::test_the_api_server_takes_every_object tests/testbed/test_kubernetes.py
 
 test-oldest: .venv/ready  ## these on the oldest Kubernetes that is supported; half an hour, and as much once where it must be compiled

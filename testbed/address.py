@@ -14,11 +14,14 @@ GATEWAY_PORT = 80
 GATEWAY_METRICS_PORT = 9101
 PROMETHEUS_PORT = 9090
 MLFLOW_PORT = 5000
+OCI_PORT = 5050
 
 API = f"https://{HOST}:{API_PORT}"
 GATEWAY = f"http://{HOST}"
 ENVOY = f"http://{ENVOY_HOST}"
 PROMETHEUS = f"http://{HOST}:{PROMETHEUS_PORT}"
+OCI = f"{HOST}:{OCI_PORT}"
+"""A registry of images that a test starts there, as references name it; nodes pull from it over plain http."""
 MLFLOW = f"http://{HOST}:{MLFLOW_PORT}"
 ETCD = "http://127.0.0.1:2379"
 

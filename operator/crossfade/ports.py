@@ -113,6 +113,10 @@ class Cluster(Protocol):
         """
         ...
 
+    async def tried(self, kind: Kind, body: Object) -> Object:
+        """What would be stored if this were applied, by a dry run: nothing is. Raises ClusterError."""
+        ...
+
     async def claim(self, kind: Kind, body: Object, manager: str) -> Object:
         """Apply as this field manager, and take nothing from anybody. Returns the stored object. Raises ClusterError,
         with 409 when somebody else has set one of the fields to something else."""
@@ -204,7 +208,8 @@ class Reference:
     """What a registry says a reference means: the immutable place of the bytes, and what it knows of them.
 
     `registry_version` is empty where the source is in no registry, and `facts` None where nothing is known. `pinned` is
-    the source that means this and never anything else; None where there is none.
+    the source that means this and never anything else; None where there is none. `image_id` is the digest of an image's
+    config, None for what is no image.
     """
 
     uri: str
@@ -212,6 +217,7 @@ class Reference:
     registry_version: str = ""
     facts: "Facts | None" = None
     pinned: "Source | None" = None
+    image_id: str | None = None
 
 
 class Registry(Protocol):

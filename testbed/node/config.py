@@ -28,6 +28,8 @@ disabled_plugins = [
   address = "{socket}"
 [plugins.'io.containerd.cri.v1.images'.pinned_images]
   sandbox = "{sandbox}"
+[plugins.'io.containerd.cri.v1.images'.registry]
+  config_path = "{registries}"
 [plugins.'io.containerd.cri.v1.runtime']
   restrict_oom_score_adj = true
   disable_apparmor = true
@@ -44,16 +46,21 @@ disabled_plugins = [
 
 
 def write_containerd(layout: Layout, root: DebianRoot) -> Path:
-    """containerd's own file, and the network that it gives to pods: the bed's, as the stand-in's pods have it."""
+    """containerd's own file, the network that it gives to pods, the bed's, as the stand-in's pods have it, and how the
+    registry of a test is reached."""
     networks = layout.node / "networks"
     networks.mkdir()
     (networks / "bed.conflist").write_text(json.dumps(_network(layout)))
+    registry = layout.node / "registries" / address.OCI
+    registry.mkdir(parents=True)
+    (registry / "hosts.toml").write_text(f'server = "http://{address.OCI}"\n')
     path = layout.node / "containerd.toml"
     path.write_text(
         _CONTAINERD.format(
             root=layout.node / "containerd",
             socket=SOCKET,
             sandbox=SANDBOX,
+            registries=registry.parent,
             runc=root.program("runc"),
             plugins=root.folder / "usr" / "lib" / "cni",
             networks=networks,

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from testbed.address import HOST
+from testbed.address import OCI as ADDRESS
 from testbed.bed import Bed
 from tests.cluster.test_registries import EXAMPLES
 from tests.contract.oci_bench import EXAMPLE, MODELPACK, READER, Layer, OciBench, with_passwords
@@ -20,8 +20,6 @@ from tests.support.operator_process import OperatorProcess
 from tests.support.verified import assert_hidden, flip_a_bit, is_resolved, never_serves
 
 pytestmark = pytest.mark.cluster
-
-ADDRESS = f"{HOST}:5050"
 
 
 @pytest.fixture

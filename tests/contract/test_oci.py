@@ -185,8 +185,9 @@ async def test_an_image_is_what_lies_in_its_folder_models(oci: OciBench, tmp_pat
         Layer(gzip.compress(tar({"etc/passwd": b"root"})), f"{IMAGE}.layer.v1.tar+gzip", {}),
         Layer(gzip.compress(tar({"models/1/weights": b"1"})), f"{IMAGE}.layer.v1.tar+gzip", {}),
     ]
-    oci.push(f"{name}:1", layers, {}, f"{IMAGE}.config.v1+json")
+    manifest = json.loads(oci.blob(oci.push(f"{name}:1", layers, {}, f"{IMAGE}.config.v1+json")).read_bytes())
     assert await contents(reader(oci), f"{name}:1", tmp_path) == {"1/weights": b"1"}
+    assert (await resolve(reader(oci), source(f"{name}:1"))).image_id == manifest["config"]["digest"]
 
 
 async def test_what_oras_pushes_by_itself_is_what_was_pushed(oci: OciBench, tmp_path: Path) -> None:
@@ -197,6 +198,7 @@ async def test_what_oras_pushes_by_itself_is_what_was_pushed(oci: OciBench, tmp_
     oci.push_files(f"{name}:1", folder, ["config.json", "deep"])
     found = await contents(reader(oci), f"{name}:1", tmp_path / "got")
     assert found == {"config.json": b"{}", "deep/er/weights é": b"1" * 70000}
+    assert (await resolve(reader(oci), source(f"{name}:1"))).image_id is None, "its config says that it is an image"
 
 
 async def test_an_index_of_one_image_is_that_image_and_of_more_is_refused(oci: OciBench) -> None:

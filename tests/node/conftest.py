@@ -10,10 +10,14 @@ import pytest
 
 from testbed import address
 from testbed.bed import Bed
+from testbed.binaries.catalogue import OCI_REGISTRY
+from testbed.binaries.environments import python_env
+from testbed.binaries.locate import locate
 from testbed.cluster import ClusterClient
 from testbed.errors import TestbedError
 from testbed.node import needs
 from testbed.pytest_plugin import control_plane, teller
+from tests.contract.oci_bench import OciBench, registry
 from tests.node.store import Store, keeping
 from tests.support import node_images
 from tests.support.buildah import BuildahError
@@ -39,6 +43,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     progress = teller(config)
     try:
         needs.fetch(control_plane(config), progress)
+        if "oci" in wanted:
+            locate(OCI_REGISTRY, progress)
+            python_env("oras", progress)
         config.stash[_MADE] = node_images.build(folder, progress)
     except (TestbedError, BuildahError) as failure:
         config.stash[_MADE] = failure
@@ -97,6 +104,14 @@ def configured(node: Bed, release: str) -> None:
 def store(node: Bed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     """Where models are had from."""
     with keeping(tmp_path_factory.mktemp("models")) as made:
+        yield made
+
+
+@pytest.fixture
+def oci(node: Bed, tmp_path: Path) -> Iterator[OciBench]:
+    """A registry that asks nobody who they are, from which the node may pull."""
+    (tmp_path / "registry").mkdir()
+    with registry(tmp_path / "registry", place=address.OCI) as made:
         yield made
 
 

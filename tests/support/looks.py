@@ -26,6 +26,7 @@ EXPECTED: dict[str, set[Reason]] = {
         Reason.FIELD_OWNED,
         Reason.FOLLOWS_ITSELF,
         Reason.HOST_TAKEN,
+        Reason.IMAGE_VOLUMES_MISSING,
         Reason.INVALID_SPEC,
         Reason.NAME_REFUSED,
         Reason.NAME_TAKEN,

@@ -7,6 +7,7 @@ from http import HTTPStatus
 from crossfade.act.ours import is_ours, is_ours_all_the_same
 from crossfade.api import meta
 from crossfade.decide.plan import Action, Apply, Delete, Label, Scale, Target, Weigh
+from crossfade.decide.workloads import MODEL_VOLUME
 from crossfade.ports import (
     AUTOSCALERS,
     BUDGETS,
@@ -49,6 +50,10 @@ Tick = Callable[[Action], None]
 """Takes note of an action that is done."""
 
 
+_NO_IMAGE_VOLUMES = (
+    "this cluster's API server has no image volumes, and drops them from what it is sent: set `spec.serving.files:"
+    " Loaded`, or let the cluster have them, which Kubernetes has by default from 1.35 on"
+)
 _NO_ROUTES = (
     "this cluster does not have %ss: install the CRDs of the Gateway API's standard channel, or delete this Rollout and"
     " create it again with `spec.traffic.replicas` in place of `spec.traffic.gatewayAPI`"
@@ -68,6 +73,10 @@ class UnservedError(ActionError):
         self.goes = goes
 
 
+class NoImageVolumesError(ActionError):
+    """The API server takes a pod with an image volume, and drops the volume."""
+
+
 class StaleError(Exception):
     """An object of others is not any more as it was seen; the cache has it as it is, so look again."""
 
@@ -82,6 +91,8 @@ async def execute(
     for action in actions:
         kind, name = _subject(action)
         try:
+            if not await _keeps_its_image(cluster, action):
+                raise NoImageVolumesError(f"{kind.kind} {name} was not made ({action.why}): {_NO_IMAGE_VOLUMES}")
             stored = await _send(cluster, kind, namespace, name, action, known(kind.kind, namespace, name))
         except ClusterError as error:
             if isinstance(action, Weigh) and error.status in _FAILED_TEST:
@@ -96,6 +107,19 @@ async def execute(
         if stored is not None:
             absorb(stored)
         tick(action)
+
+
+async def _keeps_its_image(cluster: Cluster, action: Action) -> bool:
+    """Whether the API server would keep the image that pods mount their model from, by a dry run; asked where there is
+    one. Pods without it would find nothing to verify, over and over. Raises ClusterError."""
+    if not isinstance(action, Apply) or action.target is not Target.DEPLOYMENT:
+        return True
+    return not _has_image(action.body) or _has_image(await cluster.tried(DEPLOYMENTS, action.body))
+
+
+def _has_image(deployment: Object) -> bool:
+    volumes = deployment["spec"].get("template", {}).get("spec", {}).get("volumes") or ()
+    return any(one["name"] == MODEL_VOLUME and "image" in one for one in volumes)
 
 
 def _subject(action: Action) -> tuple[Kind, str]:

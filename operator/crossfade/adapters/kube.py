@@ -46,6 +46,10 @@ class KubeCluster:
         """
         return await self._apply(kind, body, "", meta.FIELD_MANAGER, force=force)
 
+    async def tried(self, kind: Kind, body: Object) -> Object:
+        """What would be stored if this were applied, by a dry run: nothing is. Raises ClusterError."""
+        return await self._apply(kind, body, "", meta.FIELD_MANAGER, force=True, dry_run=True)
+
     async def claim(self, kind: Kind, body: Object, manager: str) -> Object:
         """Apply as this field manager, and take nothing from anybody. Returns the stored object. Raises ClusterError,
         with 409 when somebody else has set one of the fields to something else."""
@@ -138,11 +142,13 @@ class KubeCluster:
         content: bytes = await response.read()  # type: ignore[no-untyped-call]  # the library's gap
         return response.status, content
 
-    async def _apply(self, kind: Kind, body: Object, subresource: str, manager: str, *, force: bool) -> Object:
+    async def _apply(
+        self, kind: Kind, body: Object, subresource: str, manager: str, *, force: bool, dry_run: bool = False
+    ) -> Object:
         found = body["metadata"]
         path = object_path(kind, found.get("namespace"), found["name"]) + subresource
         typed = {"apiVersion": kind.api_version, "kind": kind.kind} | body
-        query = {"fieldManager": manager, "force": str(force).lower()}
+        query = {"fieldManager": manager, "force": str(force).lower()} | ({"dryRun": "All"} if dry_run else {})
         return await self.request("PATCH", path, typed, _APPLY, query)
 
 

@@ -3,6 +3,7 @@
 import re
 from typing import Any, Final
 
+from crossfade.model.image import MODELS
 from crossfade.model.loose import member
 from crossfade.ports import Archive, Packing, SourceError, StoredFile
 
@@ -14,8 +15,6 @@ _FILEPATH: Final = "org.cncf.model.filepath"
 _TITLE: Final = "org.opencontainers.image.title"
 _UNPACK: Final = "io.deis.oras.content.unpack"
 _FOLDER: Final = "application/vnd.oci.image.layer.v1.tar+gzip"
-_MODELS: Final = "models"
-"""The folder of an image that has the model, as in KServe's modelcars."""
 _MODELPACK_LAYER: Final = re.compile(
     r"application/vnd\.cncf\.model\.(weight|weight\.config|doc|code|dataset)\.v1\.(raw|tar|tar\+gzip|tar\+zstd)"
 )
@@ -39,12 +38,26 @@ def layers(manifest: Json, what: str) -> list[tuple[StoredFile, str]]:
     if not isinstance(listed, list) or not all(isinstance(layer, dict) for layer in listed):
         raise SourceError(f"{what} has no layers; push it as an OCI artifact or an image", retry=False)
     made = {MODELPACK_CONFIG: _modelpack, KITFILE: _modelkit}.get(config, _artifact)
-    if config in _IMAGE_CONFIGS and not any(_TITLE in member(layer, "annotations") for layer in listed):
+    if _is_image(config, listed):
         made = _image
     found = [(file, digest) for layer in listed if (file := made(layer, digest := _digest(layer, what), what))]
     if not found:
         raise SourceError(f"{what} has no layer with a file of a model; push it with some", retry=False)
     return found
+
+
+def image_id(manifest: Json) -> str | None:
+    """The digest of the config of an image whose layers could be read; None for an artifact that is none."""
+    config = member(manifest, "config")
+    digest = config.get("digest")
+    if not isinstance(digest, str) or not _DIGEST.fullmatch(digest):
+        return None
+    return digest if _is_image(str(config.get("mediaType", "")), manifest["layers"]) else None
+
+
+def _is_image(config: str, listed: list[Json]) -> bool:
+    """By the config's media type, which ORAS borrows for its artifacts, whose layers have titles."""
+    return config in _IMAGE_CONFIGS and not any(_TITLE in member(layer, "annotations") for layer in listed)
 
 
 def the_one(index: Json, what: str) -> str:
@@ -103,7 +116,7 @@ def _image(layer: Json, digest: str, what: str) -> StoredFile | None:
     packing = _IMAGE_LAYERS.get(str(layer.get("mediaType", "")))
     if packing is None:
         raise _foreign(layer, what)
-    return _packed(layer, digest, packing, _MODELS)
+    return _packed(layer, digest, packing, MODELS)
 
 
 def _artifact(layer: Json, digest: str, what: str) -> StoredFile | None:

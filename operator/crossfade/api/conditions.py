@@ -115,6 +115,10 @@ class Reason(Documented):
     ROLLED_BACK = "RolledBack", "the candidate was worse, or did not start; the stable version serves"
     ABORTED = "Aborted", "somebody took the candidate back; the stable version serves"
     INVALID_SPEC = "InvalidSpec", "the spec contradicts itself in a way the API server could not see"
+    IMAGE_VOLUMES_MISSING = (
+        "ImageVolumesMissing",
+        "the spec asks for image volumes, and the cluster's API server has none; no pod is started",
+    )
     HOST_TAKEN = (
         "HostTaken",
         "another route gets the requests that the spec asks for; what serves keeps serving as it was",

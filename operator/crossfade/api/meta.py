@@ -28,6 +28,8 @@ LABEL_ENTRY = f"{GROUP}/entry"
 
 ANNOTATION_DIGEST = f"{GROUP}/digest"
 ANNOTATION_MODEL_VERSION = f"{GROUP}/model-version"
+ANNOTATION_IMAGE = f"{GROUP}/image"
+"""On Deployments whose pods mount the model as an image volume: the digests by which nodes may call that image."""
 ANNOTATION_FOLLOWED = f"{GROUP}/followed"
 """On ModelVersions that a ModelSource made: what was asked for, such as `alias champion of fraud-detector`."""
 ANNOTATION_REGISTRY_VERSION = f"{GROUP}/registry-version"

@@ -10,6 +10,7 @@ from crossfade.cli.measure import measure
 from crossfade.cli.plan import plan
 from crossfade.cli.run import run
 from crossfade.cli.simulate import simulate
+from crossfade.cli.verify import verify
 from crossfade.cli.warm import warm
 
 app = typer.Typer(
@@ -34,6 +35,11 @@ def _load(context: typer.Context) -> None:
     raise typer.Exit(load(context.args))
 
 
+def _verify(context: typer.Context) -> None:
+    """Verify the digest of a model in an image that is mounted where it is served."""
+    raise typer.Exit(verify(context.args))
+
+
 app.command("doctor")(doctor)
 app.command("explain")(explain)
 app.command("judge")(judge)
@@ -42,4 +48,5 @@ app.command("measure")(measure)
 app.command("plan")(plan)
 app.command("run")(run)
 app.command("simulate")(simulate)
+app.command("verify", add_help_option=False, context_settings=_READS_THEM_ITSELF)(_verify)
 app.command("warm")(warm)

@@ -77,7 +77,7 @@ def _parser() -> ArgumentParser:
         parser.add_argument(name, help=told, type=kind, **more)
 
     add("--uri", "Where the bytes are, as `status.resolved.immutableUri` says.", required=True)
-    add("--digest", "The mvd1 digest that they must have, as sha256:<64 hex digits>.", _digest, required=True)
+    add("--digest", "The mvd1 digest that they must have, as sha256:<64 hex digits>.", digest_argument, required=True)
     add("--to", "The folder that gets the files; empty, absent, or loaded before.", Path, required=True)
     add("--hugging-face-address", "The Hugging Face Hub for hf://.", env="CROSSFADE_HUGGING_FACE_ADDRESS")
     add("--mlflow-address", "The MLflow server for mlflow-artifacts:/.", env="CROSSFADE_MLFLOW_ADDRESS")
@@ -93,7 +93,8 @@ def _parser() -> ArgumentParser:
     return parser
 
 
-def _digest(told: str) -> str:
+def digest_argument(told: str) -> str:
+    """The mvd1 digest that an argument is. Raises ArgumentTypeError."""
     if not re.fullmatch(r"sha256:[a-f0-9]{64}", told):
         raise ArgumentTypeError("must be sha256: and 64 hex digits")
     return told

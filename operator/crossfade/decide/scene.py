@@ -7,6 +7,7 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.fitting import unfit
 from crossfade.decide.going_back import goes_back
+from crossfade.decide.image_volumes import unmountable
 from crossfade.decide.look import Look, look_at
 from crossfade.decide.plan import Situation, Standing
 from crossfade.decide.rollback import breach
@@ -87,7 +88,11 @@ def _target(snapshot: Snapshot) -> tuple[Arm, Resolved] | Situation:
         return Situation(
             standing, Reason.WAITING_FOR_MODEL_VERSION, f"ModelVersion {name} is not resolved: {version.message}"
         )
-    problem = _other_kind(snapshot, kind) or unfit(rollout.spec.serving, kind)
+    problem = (
+        _other_kind(snapshot, kind)
+        or unfit(rollout.spec.serving, kind)
+        or unmountable(rollout.spec.serving, name, version.resolved)
+    )
     if problem is not None:
         return Situation(Standing.FAILED, Reason.INVALID_SPEC, problem)
     return target_arm(rollout, rollout.spec, version.resolved), version.resolved

@@ -1,8 +1,10 @@
 """Hard signals: what Kubernetes itself says of a revision's pods. They do not wait for Prometheus."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
+from crossfade.decide.image_volumes import other_image
 from crossfade.decide.starting import deadline, lost, slowest, too_late
 from crossfade.model.workload import PodFacts, RevisionFacts
 
@@ -38,7 +40,7 @@ def hard_signal(
     """
     if revision is None:
         return Signal("CandidateGone", "the candidate's Deployment is gone") if in_traffic else None
-    for check in (_wrong_bytes, _crashing):
+    for check in (_wrong_bytes, partial(_wrong_image, revision), _crashing):
         for pod in revision.pods:
             found = None if served and pod.ready else check(pod)
             if found:
@@ -57,6 +59,12 @@ def _wrong_bytes(pod: PodFacts) -> Signal | None:
     return Signal(
         "DigestMismatch", f"pod {pod.name} refused to serve: {pod.message or 'the bytes are not the resolved ones'}"
     )
+
+
+def _wrong_image(revision: RevisionFacts, pod: PodFacts) -> Signal | None:
+    if (other := other_image(revision, pod)) is None:
+        return None
+    return Signal("DigestMismatch", f"pod {pod.name} has mounted the image {other}, which is not the resolved one")
 
 
 def _crashing(pod: PodFacts) -> Signal | None:

@@ -12,6 +12,7 @@ from crossfade.api.v1alpha1.common import as_written
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.api.v1alpha1.serving import Serving
+from crossfade.decide.image_volumes import IMAGE_DIR, MODEL_DIR, called_by_nodes, image_mount, image_volume
 from crossfade.decide.letting_in import (
     access_argument,
     access_mounts,
@@ -27,11 +28,11 @@ from crossfade.decide.warming import warm_up
 from crossfade.model.snapshot import Platform, RolloutFacts
 from crossfade.model.volume import VOLUME_FOLDER, volume_place
 
-MODEL_DIR = "/mnt/models"
 MODEL_PORT = 8080
 GRPC_PORT = 8081
 METRICS_PORT = 8082
-_VOLUME = "model"
+MODEL_VOLUME = "model"
+"""Of each pod, whichever way its files come there."""
 _MODEL_URI = {"name": "MLSERVER_MODEL_URI", "value": MODEL_DIR}
 _DRAIN_SECONDS = 5
 """A pod goes on serving this long after its end was asked for: gateways learn of it up to 2 s late (measured)."""
@@ -101,6 +102,8 @@ def deployment(
     metadata, warmup = child_metadata(rollout, arm), spec.serving.warmup
     if warmup is not None:
         metadata["annotations"][meta.ANNOTATION_WARM_UP] = str(warmup.requests)
+    if spec.serving.files == "ImageVolume":
+        metadata["annotations"] |= called_by_nodes(resolved)
     selector = {meta.LABEL_ROLLOUT: labels(rollout.name, arm)[meta.LABEL_ROLLOUT], meta.LABEL_REVISION: arm.revision}
     return {
         "apiVersion": "apps/v1",
@@ -166,13 +169,11 @@ def pod_template(
         model["env"] = [e for e in model["env"] if e["name"] != "MLSERVER_MODEL_URI"] + [_MODEL_URI]
     for container in (*pod["containers"], *pod.get("initContainers", [])):
         _keep_off_the_model(container)
-    model["volumeMounts"] = [*model.get("volumeMounts", []), _mount(read_only=True)]
+    mounts = image_mount(MODEL_VOLUME) if serving.files == "ImageVolume" else _mount(read_only=True)
+    model["volumeMounts"] = [*model.get("volumeMounts", []), mounts]
     model.setdefault("lifecycle", {}).setdefault("preStop", {"sleep": {"seconds": _DRAIN_SECONDS}})
-    pod["initContainers"] = [_loader(resolved, platform), *pod.get("initContainers", [])]
-    volumes = [volume for volume in pod.get("volumes", []) if volume["name"] != _VOLUME]
-    pod["volumes"] = [*volumes, {"name": _VOLUME, "emptyDir": {}}, *access_volumes(resolved.access)]
-    if (place := volume_place(resolved.immutable_uri)) is not None:
-        pod["volumes"].append(claim_volume(place.claim))
+    pod["volumes"] = [volume for volume in pod.get("volumes", []) if volume["name"] != MODEL_VOLUME]
+    (_mounted if serving.files == "ImageVolume" else _loaded)(pod, resolved, platform)
     warm_up(pod, serving, platform.loader_image, RESTRICTED)
     found = template.setdefault("metadata", {})
     found["labels"] = {**found.get("labels", {}), **labels(rollout.name, arm)}
@@ -180,11 +181,25 @@ def pod_template(
     return template
 
 
+def _loaded(pod: Json, resolved: Resolved, platform: Platform) -> None:
+    """The model comes into a volume of the pod's own, by the loader."""
+    pod["initContainers"] = [_loader(resolved, platform), *pod.get("initContainers", [])]
+    pod["volumes"] += [{"name": MODEL_VOLUME, "emptyDir": {}}, *access_volumes(resolved.access)]
+    if (place := volume_place(resolved.immutable_uri)) is not None:
+        pod["volumes"].append(claim_volume(place.claim))
+
+
+def _mounted(pod: Json, resolved: Resolved, platform: Platform) -> None:
+    """The model is the one folder of an image that the node has, and is looked at before anybody serves it."""
+    pod["initContainers"] = [_verifier(resolved, platform), *pod.get("initContainers", [])]
+    pod["volumes"].append(image_volume(MODEL_VOLUME, resolved))
+
+
 def _keep_off_the_model(container: Json) -> None:
     """No container of an overlay may cover the verified bytes or write to them."""
     mounts = [m for m in container.get("volumeMounts", []) if not is_within(m["mountPath"], MODEL_DIR)]
     if mounts or "volumeMounts" in container:
-        container["volumeMounts"] = [{**m, "readOnly": True} if m["name"] == _VOLUME else m for m in mounts]
+        container["volumeMounts"] = [{**m, "readOnly": True} if m["name"] == MODEL_VOLUME else m for m in mounts]
 
 
 def is_within(path: str, folder: str) -> bool:
@@ -194,7 +209,7 @@ def is_within(path: str, folder: str) -> bool:
 
 
 def _mount(*, read_only: bool) -> Json:
-    return {"name": _VOLUME, "mountPath": MODEL_DIR, "readOnly": read_only}
+    return {"name": MODEL_VOLUME, "mountPath": MODEL_DIR, "readOnly": read_only}
 
 
 def overlaid(serving: Serving, model_version: str, kind: RouteKind) -> Json:
@@ -202,6 +217,17 @@ def overlaid(serving: Serving, model_version: str, kind: RouteKind) -> Json:
     base = _mlserver(serving, model_version, kind) if serving.runtime == "mlserver" else _custom()
     found: Json = overlay(base, serving.template or {})
     return found
+
+
+def _verifier(resolved: Resolved, platform: Platform) -> Json:
+    return {
+        "name": "load",
+        "image": platform.loader_image,
+        "args": ["verify", "--uri", plain(resolved.immutable_uri), "--digest", resolved.digest, "--image", IMAGE_DIR],
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "securityContext": dict(RESTRICTED),
+        "volumeMounts": [image_mount(MODEL_VOLUME)],
+    }
 
 
 def _loader(resolved: Resolved, platform: Platform) -> Json:

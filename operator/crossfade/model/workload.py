@@ -27,6 +27,8 @@ class PodFacts:
     """A time (unix s) from which on it had answered them all; None where that is not known."""
     leaving: bool = False
     """Whether its end was asked for."""
+    images: tuple[str, ...] = ()
+    """What its node says that it has mounted of the model's image, by a reference or by a digest alone."""
     serves: bool = False
     """Whether it has the label of those that a Service in front of both versions leads to."""
 

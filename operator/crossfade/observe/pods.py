@@ -5,6 +5,7 @@ from typing import Any
 
 from crossfade.api import meta
 from crossfade.decide.warming import WARMER
+from crossfade.decide.workloads import MODEL_VOLUME
 from crossfade.model.moments import moment
 from crossfade.model.workload import Loss, PodFacts
 from crossfade.observe.starts import LOADER, is_warm, start_of
@@ -37,6 +38,7 @@ def read_pod(pod: Object) -> PodFacts:
         waits=waits,
         warm=warm,
         warm_since=_ready_since(status) if warm else None,
+        images=tuple(sorted({*_images(status)})),
         serves=serves,
     )
 
@@ -94,6 +96,15 @@ def _troubles(status: Object) -> Iterator[tuple[str, str]]:
             yield state["terminated"].get("reason", "Error"), ""
         if last.get("terminated", {}).get("reason") == "OOMKilled":
             yield "OOMKilled", ""
+
+
+def _images(status: Object) -> Iterator[str]:
+    """Of the mounts of the model that have a digest told by the node: those of an image, where it tells any."""
+    for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
+        for mount in container.get("volumeMounts") or ():
+            told = ((mount.get("volumeStatus") or {}).get("image") or {}).get("imageRef")
+            if mount["name"] == MODEL_VOLUME and told:
+                yield told
 
 
 def _gravity(trouble: tuple[str, str]) -> int:

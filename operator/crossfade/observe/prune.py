@@ -54,8 +54,11 @@ def _redirects(rule: Object) -> Object:
 
 
 def _names(spec: Object) -> Object:
-    """Pods are judged by their status; which of their containers is the model server, their spec says."""
-    return {key: [{"name": one["name"]} for one in spec[key]] for key in _NAMED if spec.get(key)}
+    """Pods are judged by their status; which of their containers is the model server, and which images they mount,
+    their spec says."""
+    found = {key: [{"name": one["name"]} for one in spec[key]] for key in _NAMED if spec.get(key)}
+    images = [{"name": one["name"], "image": one["image"]} for one in spec.get("volumes") or () if "image" in one]
+    return found | ({"volumes": images} if images else {})
 
 
 def _refusals(status: Object) -> Object:

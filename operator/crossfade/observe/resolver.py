@@ -161,6 +161,7 @@ class Resolver:
                 size_bytes=reading.size_bytes,
                 weights_digest=reading.weights,
                 registry_version=reference.registry_version or None,
+                image_id=reference.image_id,
                 access=recorded(registry) if registry else None,
                 resolved_at=stamp(self._clock.now()),
             )

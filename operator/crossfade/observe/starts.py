@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from crossfade.api.v1alpha1.rollout import Cause
 from crossfade.decide.warming import NOT_WARM_EXIT, WARMER
+from crossfade.decide.workloads import MODEL_VOLUME
 from crossfade.ports import Object
 
 LOADER = "load"
@@ -30,7 +31,7 @@ def start_of(pod: Object) -> tuple[Cause | None, str]:
         if condition["type"] == "PodScheduled" and condition["status"] == "False":
             return "Room", _said(f"pod {name} finds no node", condition.get("message", ""))
     containers = [*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())]
-    if image := _missing_image(containers):
+    if image := _missing_image(containers, _mounted_images(pod).values()):
         return "Image", _said(f"pod {name} does not get {image[0]}", image[1])
     known = {one["name"]: one for one in containers}
     loader, model = known.get(LOADER), _model(pod)
@@ -41,8 +42,9 @@ def start_of(pod: Object) -> tuple[Cause | None, str]:
     if loader is None:
         return None, ""
     if _has_run(loader) and not _succeeded(loader):
-        return "Download", _said(f"pod {name} downloads the model", _last_words(loader))
-    return "Image", f"pod {name} waits for its images and volumes"
+        does = "verifies the mounted model" if MODEL_VOLUME in _mounted_images(pod) else "downloads the model"
+        return "Download", _said(f"pod {name} {does}", _last_words(loader))
+    return "Image", _said(f"pod {name} waits for its images and volumes", _held_up(loader))
 
 
 def _serving(name: str, model: Object, warmer: Object | None) -> tuple[Cause, str]:
@@ -62,13 +64,21 @@ def _model(pod: Object) -> Object:
     return next((one for one in found if one["name"] == containers[0].get("name")), {})
 
 
-def _missing_image(containers: Iterable[Object]) -> tuple[str, str] | None:
+def _mounted_images(pod: Object) -> dict[str, str]:
+    """The references of its image volumes by name; the model's may be one, and those of others."""
+    volumes = pod.get("spec", {}).get("volumes") or ()
+    return {one["name"]: str(one["image"].get("reference")) for one in volumes if "image" in one}
+
+
+def _missing_image(containers: Iterable[Object], mounted: Iterable[str]) -> tuple[str, str] | None:
+    """Which image is missing, and why. A container waits so for an image that it mounts, too."""
     for one in containers:
         waiting = one.get("state", {}).get("waiting", {})
         if waiting.get("reason") in _NO_IMAGE:
-            image = one.get("image", "")
+            told = waiting.get("message", "")
+            image = next((reference for reference in mounted if reference in told), one.get("image", ""))
             # Between two tries it is said in other words, which are no news.
-            why = waiting.get("message", "").removeprefix(f'Back-off pulling image "{image}"')
+            why = told.removeprefix(f'Back-off pulling image "{image}"')
             return f"the image {image}", why.removeprefix(": ").removeprefix("ErrImagePull: ")
     return None
 
@@ -80,6 +90,12 @@ def _trouble(model: Object) -> str:
     if reason in _PATIENCE:
         return "it ended" if _has_run(model) else ""
     return _said(reason, "" if reason == "CrashLoopBackOff" else waiting.get("message", ""))
+
+
+def _held_up(loader: Object) -> str:
+    """Why a loader that has not run cannot be made, such as on a node that cannot mount what it is told to."""
+    waiting = loader.get("state", {}).get("waiting", {})
+    return "" if waiting.get("reason", "ContainerCreating") in _PATIENCE else str(waiting.get("message", ""))
 
 
 def _has_run(container: Object) -> bool:

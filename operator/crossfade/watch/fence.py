@@ -29,6 +29,10 @@ class Fence:
         """See ports.Cluster."""
         return await self._write(lambda: self._cluster.apply(kind, body, force=force))
 
+    async def tried(self, kind: Kind, body: Object) -> Object:
+        """See ports.Cluster."""
+        return await self._cluster.tried(kind, body)
+
     async def claim(self, kind: Kind, body: Object, manager: str) -> Object:
         """See ports.Cluster."""
         return await self._write(lambda: self._cluster.claim(kind, body, manager))

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
-from crossfade.act.execute import ActionError, StaleError, UnservedError, execute
+from crossfade.act.execute import ActionError, NoImageVolumesError, StaleError, UnservedError, execute
 from crossfade.api.conditions import ConditionType, Reason
 from crossfade.api.v1alpha1 import RolloutStatus
 from crossfade.decide.plan import ROUTES, Action, Apply, Event, Plan, Situation, Standing, Target, Weigh
@@ -245,9 +245,7 @@ class Reconciler:
         current = self._world.cache.get(*key)
         if current is None:
             return
-        said = plan.situation  # a standstill is none the less one because of this
-        standing = Standing.FAILED if said.standing is Standing.FAILED else Standing.IN_PROGRESS
-        stuck = Situation(standing, said.reason, str(error))
+        stuck = _stuck(plan.situation, error)
         snapshot = gather_rollout(self._world.cache, self._platform, {}, {}, {}, current, self._clock.now())
         try:
             await self._write(snapshot, current, replace(plan, status=snapshot.rollout.status), stuck)
@@ -274,6 +272,15 @@ class Reconciler:
         )
         if moved and plan.situation.reason is Reason.ROLLED_BACK and snapshot.evidence is not None:
             BREACH_TO_ROUTE_SECONDS.observe(max(self._clock.now() - snapshot.evidence.read_at, 0.0))
+
+
+def _stuck(said: Situation, error: ActionError) -> Situation:
+    """How a refused write is told. A standstill is none the less one because of it; and is one where only people can
+    help."""
+    if isinstance(error, NoImageVolumesError):
+        return Situation(Standing.FAILED, Reason.IMAGE_VOLUMES_MISSING, str(error))
+    standing = Standing.FAILED if said.standing is Standing.FAILED else Standing.IN_PROGRESS
+    return Situation(standing, said.reason, str(error))
 
 
 def _time_rollout(snapshot: Snapshot, plan: Plan, *, written: bool) -> None:

@@ -88,3 +88,14 @@ def users_follow_to_another_gateway_when_it_has_taken_the_route(story: Story) ->
     story.happens("the other Gateway lets the namespace in")
     story.gateway.others["next"] = ""
     story.reaches(says("Promoted")).rests(15)
+
+
+@case()
+def a_version_that_is_no_image_is_to_be_mounted_as_one(story: Story) -> None:
+    """No pod of it; what serves goes on, and the version that is loaded after all is rolled out."""
+    before = story.spec.get("serving", {})
+    story.edit(serving={**before, "files": "ImageVolume"}, modelVersion="v2")
+    story.reaches(says("InvalidSpec")).rests(30)
+    assert len(story.revisions) == 1
+    story.edit(serving=before)
+    story.reaches(promoted).rests(15)

@@ -1,7 +1,7 @@
 """Would catch actions sent out of order or on after a refusal, and another team's object taken over by force."""
 
 import pytest
-from crossfade.act.execute import ActionError, Known, StaleError, execute
+from crossfade.act.execute import ActionError, Known, NoImageVolumesError, StaleError, execute
 from crossfade.api import meta
 from crossfade.decide.plan import Action, Apply, Delete, Label, Scale, Target, Weigh
 from crossfade.ports import Object
@@ -139,3 +139,30 @@ async def test_a_pod_gets_its_label_and_loses_it_and_one_that_is_gone_is_fine() 
     )
     assert [one["metadata"]["labels"] for one in seen] == [{meta.LABEL_SERVES: "fraud"}, {}]
     assert cluster.writes == [("mark", "Pod", "p"), ("mark", "Pod", "p")]
+
+
+def mounting(volume: str = "model") -> Object:
+    """A Deployment whose pods have an image volume of this name beside another."""
+    volumes = [{"name": "tmp", "emptyDir": {}}, {"name": volume, "image": {"reference": "r/fraud@sha256:0"}}]
+    return {**BODY, "spec": {"template": {"spec": {"volumes": volumes}}}}
+
+
+async def test_pods_are_not_made_where_the_api_server_would_drop_their_image_volume() -> None:
+    cluster = FakeCluster()
+    cluster.image_volumes = False
+    actions = [Apply(Target.DEPLOYMENT, mounting(), "v1 needs pods")]
+    with pytest.raises(NoImageVolumesError, match=r"Deployment d was not made \(v1 needs pods\): this cluster's API"):
+        await execute(cluster, "ml", actions, nothing, lambda raw: None, ticked)
+    assert cluster.writes == []
+    cluster.image_volumes = True
+    await execute(cluster, "ml", actions, nothing, lambda raw: None, ticked)
+    assert cluster.writes == [("apply", "Deployment", "d")]
+
+
+async def test_an_image_volume_of_the_templates_own_is_its_authors_business() -> None:
+    cluster = FakeCluster()
+    cluster.image_volumes = False
+    await execute(
+        cluster, "ml", [Apply(Target.DEPLOYMENT, mounting("tools"), "why")], nothing, lambda raw: None, ticked
+    )
+    assert cluster.writes == [("apply", "Deployment", "d")]

@@ -19,6 +19,7 @@ class FakeCluster:
         self.unserved: set[str] = set()
         self.statuses: dict[str, Object] = {}
         """By kind, the schemas of the statuses of definitions that know less than the operator."""
+        self.image_volumes = True
         self.refuse: Callable[[str, str, str], bool] = lambda verb, kind, name: False
         self.refused: list[str] = []
         self.version = 100
@@ -35,6 +36,14 @@ class FakeCluster:
         if not force and (kind.kind, body["metadata"]["namespace"], body["metadata"]["name"]) in self.foreign:
             raise ClusterError('conflict with "others"', 409)
         return self._write("apply", kind, body, lambda old: {**old, **_without_status(body)}, generation=1)
+
+    async def tried(self, kind: Kind, body: Object) -> Object:
+        """See ports.Cluster. Image volumes are kept where the cluster has them, else dropped without a word."""
+        found = copy.deepcopy(body)
+        pod = found["spec"].get("template", {}).get("spec", {})
+        if not self.image_volumes and "volumes" in pod:
+            pod["volumes"] = [one for one in pod["volumes"] if "image" not in one]
+        return found
 
     async def claim(self, kind: Kind, body: Object, manager: str) -> Object:
         """See ports.Cluster. Who owns the model version of a Rollout is in its managed fields."""

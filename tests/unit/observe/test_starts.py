@@ -81,6 +81,59 @@ def test_what_keeps_a_pod_from_being_ready(found: dict[str, Any], cause: str | N
     assert (facts.waits_for, facts.waits) == (cause, told)
 
 
+MODEL = f"registry:5000/fraud@sha256:{'0' * 64}"
+NO_PULL = f'failed to pull and unpack image "{MODEL}": failed to resolve reference "{MODEL}": not found'
+NO_MOUNT = {"waiting": {"reason": "CreateContainerError", "message": "failed to generate spec: failed to stat"}}
+
+
+def mounting(load: Any, name: str = "model") -> dict[str, Any]:
+    """A pod that mounts an image, its model's or another, and serves nothing yet."""
+    made = pod(load, INITIALIZING, INITIALIZING)
+    volumes = [{"name": name, "image": {"reference": MODEL}}, {"name": "tmp", "emptyDir": {}}]
+    return {**made, "spec": {**SPEC, "volumes": volumes}}
+
+
+@pytest.mark.parametrize(
+    ("load", "cause", "told"),
+    [
+        (
+            {"waiting": {"reason": "ErrImagePull", "message": NO_PULL}},
+            "Image",
+            f"pod p does not get the image {MODEL}: {NO_PULL}",
+        ),
+        (
+            {"waiting": {"reason": "ImagePullBackOff", "message": f'Back-off pulling image "{MODEL}": not found'}},
+            "Image",
+            f"pod p does not get the image {MODEL}: not found",
+        ),
+        (
+            {"waiting": {"reason": "ErrImagePull", "message": "not found"}},
+            "Image",
+            "pod p does not get the image m:1: not found",
+        ),
+        (NO_MOUNT, "Image", "pod p waits for its images and volumes: failed to generate spec: failed to stat"),
+        (RUNS, "Download", "pod p verifies the mounted model"),
+    ],
+)
+def test_what_keeps_a_pod_that_mounts_its_model_from_being_ready(load: Any, cause: str, told: str) -> None:
+    facts = read_pod(prune({**mounting(load), "kind": "Pod"}))
+    assert (facts.waits_for, facts.waits) == (cause, told)
+
+
+def test_a_pod_that_mounts_an_image_of_something_else_still_downloads_its_model() -> None:
+    assert read_pod(prune({**mounting(RUNS, "tools"), "kind": "Pod"})).waits == "pod p downloads the model"
+
+
+def test_which_image_a_node_has_mounted_is_what_it_says_of_the_models_mounts() -> None:
+    def mount(name: str, **more: Any) -> dict[str, Any]:
+        return {"name": name, "mountPath": f"/{name}", **more}
+
+    told, other = ({"volumeStatus": {"image": {"imageRef": f"sha256:{digit * 64}"}}} for digit in "01")
+    found = mounting((RUNS, {"volumeMounts": [mount("model", **told), mount("tmp"), mount("other", **other)]}))
+    assert read_pod(prune({**found, "kind": "Pod"})).images == (f"sha256:{'0' * 64}",)
+    assert read_pod(mounting((RUNS, {"volumeMounts": [mount("model", volumeStatus={})]}))).images == ()
+
+
 def test_why_no_pod_can_be_made_is_kept_of_a_deployment_and_no_more() -> None:
     refused = {"type": "ReplicaFailure", "status": "True", "message": "exceeded quota", "lastUpdateTime": "-"}
     raw = {"kind": "Deployment", "metadata": {}, "status": {"readyReplicas": 1, "conditions": [refused, UNSCHEDULED]}}

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from crossfade.adapters.oci_layout import KITFILE, MODELPACK_CONFIG, is_index, layers, the_one
+from crossfade.adapters.oci_layout import KITFILE, MODELPACK_CONFIG, image_id, is_index, layers, the_one
 from crossfade.adapters.oci_server import OciServer
 from crossfade.adapters.registries.oci_facts import facts
 from crossfade.adapters.registries.oci_writing import OciWriting
@@ -44,7 +44,7 @@ class OciRegistry:
         known = facts(manifest, await self._config(repository, manifest))
         exact = source.oci.model_copy(update={"reference": f"{repository}@{digest}"})
         pinned = source.model_copy(update={"oci": exact})
-        return Reference(uri, uri, digest.removeprefix("sha256:"), known, pinned)
+        return Reference(uri, uri, digest.removeprefix("sha256:"), known, pinned, image_id(manifest))
 
     async def versions(self, spec: "ModelSourceSpec") -> Listed:
         """All tags that are semantic versions. Raises SourceError."""

@@ -396,6 +396,8 @@ class Resolved(Facts):
     """Their size together, in bytes."""
     registry_version: Annotated[str, StringConstraints(max_length=64)] | None = None
     """The registry's own version, such as MLflow's `7`."""
+    image_id: Annotated[Sha256 | None, Field(alias="imageID")] = None
+    """Of an image, the digest of its config, by which nodes call it; None for all that pods cannot mount as one."""
     access: ResolvedAccess | None = None
     """The ModelRegistry that was asked, where the source names one."""
     resolved_at: Timestamp

@@ -123,6 +123,10 @@ class Serving(ApiModel):
     """Pods of the stable version, always; the candidate has its share of them. `1` without `autoscaling`."""
     autoscaling: Autoscaling | None = None
     """As many pods as the load needs; in place of `replicas`."""
+    files: Literal["Loaded", "ImageVolume"] = "Loaded"
+    """How pods come to the model's files, which each pod verifies either way: `Loaded` into a volume of its own, from
+    whichever source; or by an `ImageVolume`, which needs a ModelVersion that is an image of `/models` and nothing else,
+    a cluster with image volumes, and nodes that may pull it."""
     resources: Resources | None = None
     """What each pod's model container asks for."""
     warmup: Warmup | None = None
