@@ -1,12 +1,12 @@
 """A model that pods mount as an image volume: which can be, what is mounted, and whether a node mounted another."""
 
-from posixpath import normpath
 from typing import Any
 
 from crossfade.api import meta
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.overlay import containers
 from crossfade.api.v1alpha1.serving import Serving
+from crossfade.decide.mounting import is_within, lands_at
 from crossfade.model.image import MODELS, digest_in, image_reference
 from crossfade.model.workload import PodFacts, RevisionFacts
 
@@ -35,7 +35,7 @@ def _no_image(resolved: Resolved) -> str:
 
 
 def _servers(serving: Serving) -> list[Json]:
-    """What the template says of the container that serves, if anything: others may mount what they like there."""
+    """What the template says of the container that serves, if anything: mounts of others over it are left out."""
     found = containers(serving.template)
     return found[:1] if serving.runtime == "custom" else [one for one in found if one.get("name") == "model"]
 
@@ -43,8 +43,8 @@ def _servers(serving: Serving) -> list[Json]:
 def _covered(container: Json) -> str | None:
     """A mount of a template beneath the place that the image has: nothing can be mounted into what is read-only."""
     for mount in container.get("volumeMounts") or ():
-        path = normpath(mount.get("mountPath") or "/")
-        if path == IMAGE_DIR or path.startswith(f"{IMAGE_DIR}/"):
+        path = lands_at(mount.get("mountPath") or "/")
+        if is_within(path, IMAGE_DIR):
             return (
                 f"`spec.serving.template.spec.containers`, in its container {container.get('name')}, must mount nothing"
                 f" at {path} beside `files: ImageVolume`: the image is mounted at {IMAGE_DIR}"

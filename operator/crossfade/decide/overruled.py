@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from crossfade.api.v1alpha1 import ModelVersionSpec
-from crossfade.api.v1alpha1.facts import Facts, Sourced
+from crossfade.api.v1alpha1.facts import MOST_ITEMS, MOST_NAMED, Facts, Sourced
 from crossfade.model import loose, moments
 from crossfade.model.declared import GROUPS, fields_said
 
@@ -35,23 +35,27 @@ def _clauses(name: str, said: Any, found: Sourced | None) -> Iterator[str]:
         if field not in known or alias in (found.declared or ()) or _is_so(_json(value), _json(known[field]), field):
             continue
         what, other = f"`spec.{name}.{alias}`", known[field]
-        if isinstance(value, str) and isinstance(other, str):
+        if isinstance(value, str) and isinstance(other, str) and "://" not in f"{value} {other}":
             yield f"{what} is {_shown(value)} where {who} {_shown(other)}"
         else:
             yield f"{what} is not in what {who}"
 
 
 def _is_so(said: Any, known: Any, field: str) -> bool:
-    """Whether all that is said is known. People shorten commits, and write times without fractions."""
+    """Whether all that is said is known, or may be beyond what is kept. People shorten commits, and write times without
+    fractions."""
     if isinstance(said, dict) and isinstance(known, dict):
-        return all(_is_so(value, known.get(name), name) for name, value in said.items())
+        kept = said.keys() & known.keys() if len(known) >= MOST_NAMED else said.keys()
+        return all(_is_so(said[name], known.get(name), name) for name in kept)
     if isinstance(said, list) and isinstance(known, list):
-        return all(any(_is_so(one, other, field) for other in known) for one in said) if said else not known
+        if not said or len(known) >= MOST_ITEMS:
+            return bool(said or not known)
+        return all(any(_is_so(one, other, field) for other in known) for one in said)
     if isinstance(said, str) and isinstance(known, str):
         if field in _TIMES:
             return _second(said) == _second(known)
         if field == _COMMIT:
-            return known.startswith(said)
+            return known.startswith(said) or said.startswith(known)
     return bool(said == known)
 
 

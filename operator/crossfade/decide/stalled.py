@@ -31,13 +31,23 @@ def still_stalled(snapshot: Snapshot, plan: Plan) -> Plan:
     """
     rollout = snapshot.rollout
     said = stalled(rollout.status.conditions, rollout.status.observed_generation, rollout.generation)
-    if said is None or said.reason not in _FOUND_OUT or _place(plan.status) != _place(rollout.status):
+    if said is None or _place(plan.status) != _place(rollout.status):
+        return plan
+    if said.reason is Reason.IMAGE_VOLUMES_MISSING and _lacks_its_pods(snapshot):
+        return replace(plan, situation=said)
+    if said.reason not in _FOUND_OUT:
         return plan
     if _finds_out(snapshot, plan.situation):
         return replace(plan, situation=said)
     if said.reason is Reason.REHEARSAL_FAILED and plan.situation.reason is Reason.REHEARSING:
         return replace(plan, situation=replace(said, message=plan.situation.message))
     return plan
+
+
+def _lacks_its_pods(snapshot: Snapshot) -> bool:
+    """Whether the candidate's Deployment, which is tried again in each look, was not made yet."""
+    candidate = snapshot.rollout.status.candidate
+    return candidate is not None and candidate.revision not in snapshot.revisions
 
 
 def _place(status: RolloutStatus) -> tuple[object, ...]:

@@ -3,8 +3,6 @@
 import copy
 import hashlib
 import json
-from pathlib import PurePosixPath
-from posixpath import normpath
 from typing import Any
 
 from crossfade.api import meta
@@ -22,6 +20,7 @@ from crossfade.decide.letting_in import (
     plain,
     without_access,
 )
+from crossfade.decide.mounting import is_within
 from crossfade.decide.route_kinds import HTTP, RouteKind, kind_of
 from crossfade.decide.starting import kubelet_patience
 from crossfade.decide.warming import warm_up
@@ -200,12 +199,6 @@ def _keep_off_the_model(container: Json) -> None:
     mounts = [m for m in container.get("volumeMounts", []) if not is_within(m["mountPath"], MODEL_DIR)]
     if mounts or "volumeMounts" in container:
         container["volumeMounts"] = [{**m, "readOnly": True} if m["name"] == MODEL_VOLUME else m for m in mounts]
-
-
-def is_within(path: str, folder: str) -> bool:
-    """Whether a mount at `path` would cover `folder`'s content or a part of it."""
-    parts, base = PurePosixPath(normpath(path)).parts, PurePosixPath(folder).parts
-    return parts[: len(base)] == base
 
 
 def _mount(*, read_only: bool) -> Json:

@@ -1,5 +1,6 @@
 """How far the start of a pod has come, read off its status: what it waits for, and in whose words."""
 
+import re
 from collections.abc import Iterable
 
 from crossfade.api.v1alpha1.rollout import Cause
@@ -14,6 +15,8 @@ _NO_IMAGE = frozenset(
 )
 _PATIENCE = frozenset({"ContainerCreating", "PodInitializing"})
 _LIMIT = 300
+_CONTAINER = re.compile(r'"[0-9a-f]{64}"')
+"""A container that was not made: each try has a name of its own, which is no news."""
 
 
 def is_warm(pod: Object) -> bool | None:
@@ -67,7 +70,7 @@ def _model(pod: Object) -> Object:
 def _mounted_images(pod: Object) -> dict[str, str]:
     """The references of its image volumes by name; the model's may be one, and those of others."""
     volumes = pod.get("spec", {}).get("volumes") or ()
-    return {one["name"]: str(one["image"].get("reference")) for one in volumes if "image" in one}
+    return {one["name"]: one["image"]["reference"] for one in volumes if one.get("image", {}).get("reference")}
 
 
 def _missing_image(containers: Iterable[Object], mounted: Iterable[str]) -> tuple[str, str] | None:
@@ -76,7 +79,7 @@ def _missing_image(containers: Iterable[Object], mounted: Iterable[str]) -> tupl
         waiting = one.get("state", {}).get("waiting", {})
         if waiting.get("reason") in _NO_IMAGE:
             told = waiting.get("message", "")
-            image = next((reference for reference in mounted if reference in told), one.get("image", ""))
+            image = next((reference for reference in mounted if f'"{reference}"' in told), one.get("image", ""))
             # Between two tries it is said in other words, which are no news.
             why = told.removeprefix(f'Back-off pulling image "{image}"')
             return f"the image {image}", why.removeprefix(": ").removeprefix("ErrImagePull: ")
@@ -95,7 +98,9 @@ def _trouble(model: Object) -> str:
 def _held_up(loader: Object) -> str:
     """Why a loader that has not run cannot be made, such as on a node that cannot mount what it is told to."""
     waiting = loader.get("state", {}).get("waiting", {})
-    return "" if waiting.get("reason", "ContainerCreating") in _PATIENCE else str(waiting.get("message", ""))
+    if waiting.get("reason", "ContainerCreating") in _PATIENCE:
+        return ""
+    return _CONTAINER.sub('"…"', waiting.get("message", ""))
 
 
 def _has_run(container: Object) -> bool:

@@ -86,7 +86,9 @@ def test_what_is_no_image_is_refused_with_the_field_and_what_would_be_right(
     assert said is None if why is None else said is not None and why in said
 
 
-@pytest.mark.parametrize("path", ["/mnt", "/mnt/", "/mnt/cache", "/x/../mnt/models"])
+@pytest.mark.parametrize(
+    "path", ["/mnt", "/mnt/", "/mnt/cache", "/x/../mnt/models", "mnt/models", "//mnt/models", "//mnt"]
+)
 def test_nothing_can_be_mounted_into_the_image(path: str) -> None:
     def said(runtime: str, server: str, mounting: str, files: str = "ImageVolume") -> str:
         mounts = {mounting: {"volumeMounts": [{"name": "cache", "mountPath": path}]}}

@@ -96,6 +96,29 @@ def test_another_time_is_told() -> None:
     )
 
 
+def test_a_registry_may_shorten_a_commit_too() -> None:
+    found = Facts.model_validate({"lineage": {"origin": "Registry", "gitCommit": COMMIT[:8]}})
+    assert told(found, lineage={"gitCommit": COMMIT}) == ""
+
+
+def test_what_may_be_beyond_what_is_recorded_is_no_contradiction() -> None:
+    many = {"tags": [f"tag-{number}" for number in range(64)]}
+    found = Facts.model_validate({"card": {"origin": "Registry", **many}})
+    assert told(found, card={"tags": ["another"]}) == ""
+    names = {f"name-{number}": "1" for number in range(128)}
+    found = Facts.model_validate({"lineage": {"origin": "Registry", "parameters": names}})
+    assert told(found, lineage={"parameters": {"another": "1"}}) == ""
+    assert told(found, lineage={"parameters": {"name-0": "2"}}) != ""
+
+
+def test_addresses_may_have_a_password_in_them_and_are_not_repeated() -> None:
+    found = Facts.model_validate({"lineage": {"origin": "Registry", "gitRepository": "https://git.example.com/fraud"}})
+    address = "https://ann:hush@git.example.com/fraud"
+    said = told(found, lineage={"gitRepository": address})
+    assert said.startswith("`spec.lineage.gitRepository` is not in what the registry says; ")
+    assert "hush" not in said
+
+
 def test_a_sentence_has_an_end() -> None:
     lineage = {"gitCommit": "f" * 40, "user": "eve", "datasets": [{"name": "x"}], "parameters": {"a": "b"}}
     assert told(lineage=lineage, card={"license": "gpl"}).partition(";")[0].endswith(" and 2 more")

@@ -57,7 +57,10 @@ def test_a_revision_behind_a_route_of_another_kind_is_another_one() -> None:
     assert named[0] == revision_name("fraud", asked().serving, DIGEST) != named[1]
 
 
-@pytest.mark.parametrize("path", [MODEL_DIR, f"{MODEL_DIR}/", f"{MODEL_DIR}/sub", f"/x/..{MODEL_DIR}/model.pkl"])
+@pytest.mark.parametrize(
+    "path",
+    [MODEL_DIR, f"{MODEL_DIR}/", f"{MODEL_DIR}/sub", f"/x/..{MODEL_DIR}/model.pkl", f"/{MODEL_DIR}/1", "mnt/models"],
+)
 def test_no_overlay_covers_the_verified_bytes(path: str) -> None:
     mine = {"name": "mine", "mountPath": path}
     pod = rendered(template={"spec": {"containers": [{"name": "model", "volumeMounts": [mine]}]}})["spec"]

@@ -83,13 +83,19 @@ def test_what_keeps_a_pod_from_being_ready(found: dict[str, Any], cause: str | N
 
 MODEL = f"registry:5000/fraud@sha256:{'0' * 64}"
 NO_PULL = f'failed to pull and unpack image "{MODEL}": failed to resolve reference "{MODEL}": not found'
-NO_MOUNT = {"waiting": {"reason": "CreateContainerError", "message": "failed to generate spec: failed to stat"}}
+_MADE = f'failed to generate container "{"0a" * 32}" spec: failed to stat'
+NO_MOUNT = {"waiting": {"reason": "CreateContainerError", "message": _MADE}}
 
 
 def mounting(load: Any, name: str = "model") -> dict[str, Any]:
     """A pod that mounts an image, its model's or another, and serves nothing yet."""
     made = pod(load, INITIALIZING, INITIALIZING)
-    volumes = [{"name": name, "image": {"reference": MODEL}}, {"name": "tmp", "emptyDir": {}}]
+    others = [
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "later", "image": {}},
+        {"name": "short", "image": {"reference": "m"}},
+    ]
+    volumes = [*others, {"name": name, "image": {"reference": MODEL}}]
     return {**made, "spec": {**SPEC, "volumes": volumes}}
 
 
@@ -111,7 +117,11 @@ def mounting(load: Any, name: str = "model") -> dict[str, Any]:
             "Image",
             "pod p does not get the image m:1: not found",
         ),
-        (NO_MOUNT, "Image", "pod p waits for its images and volumes: failed to generate spec: failed to stat"),
+        (
+            NO_MOUNT,
+            "Image",
+            'pod p waits for its images and volumes: failed to generate container "…" spec: failed to stat',
+        ),
         (RUNS, "Download", "pod p verifies the mounted model"),
     ],
 )

@@ -63,3 +63,32 @@ async def test_a_cluster_without_image_volumes_is_told_before_a_pod_and_goes_on_
     (deployment,) = [one for (kind, _, _), one in cluster.objects.items() if kind == "Deployment"]
     assert deployment["metadata"]["annotations"]["crossfade.dev/image"] == f"{MANIFEST},{CONFIG}"
     assert cluster.objects["ModelVersion", "ml", "v1"]["status"]["resolved"]["imageID"] == CONFIG
+
+
+async def test_a_second_version_is_refused_in_the_same_words_however_often_it_is_looked_at() -> None:
+    """Metrics of what is under way are looked at every few seconds: what is written each time wakes everybody."""
+    cluster, clock = FakeCluster(), FakeClock()
+    for manifest in (REGISTRY, version(), version("v2", source=OCI), rollout()):
+        cluster.create(manifest)
+    loop = Loop(cluster, clock, Images())
+    await loop.settle()
+    clock.at += 60
+    loop.world.look_again()
+    await loop.settle()
+    assert conditions(cluster)["Ready"]["reason"] == "Promoted"
+    cluster.image_volumes = False
+    cluster.create(rollout("v2", serving={"files": "ImageVolume"}), generation=2)
+    loop.watch()
+    written = []
+    for _ in range(4):
+        loop.world.breach(("ml", "demo"))
+        with pytest.raises(NoImageVolumesError):
+            await loop.settle()
+        assert conditions(cluster)["Ready"]["reason"] == "ImageVolumesMissing"
+        written.append(len(cluster.writes))
+    assert written[0] == written[-1]
+    cluster.image_volumes = True
+    loop.world.breach(("ml", "demo"))
+    await loop.settle()
+    assert conditions(cluster)["Ready"]["reason"] != "ImageVolumesMissing"
+    assert len([kind for kind, _, _ in cluster.objects if kind == "Deployment"]) == 2

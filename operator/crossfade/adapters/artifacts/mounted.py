@@ -26,7 +26,7 @@ class MountedImage:
         try:
             return await self._folder.files(uri, (MODELS,))
         except SourceError as failure:
-            raise _advised(failure) from failure.__cause__
+            raise _advised(failure, failure.__cause__) from failure.__cause__
 
     async def read(self, uri: str, path: str, part: Part = WHOLE) -> AsyncIterator[bytes]:
         """The part's bytes in chunks. Raises SourceError."""
@@ -35,10 +35,13 @@ class MountedImage:
                 async for chunk in chunks:
                     yield chunk
             except SourceError as failure:
-                raise _advised(failure) from failure.__cause__
+                raise _advised(failure, failure.__cause__) from failure.__cause__
 
     def _require_model_alone(self, uri: str) -> None:
-        found = {entry.name for entry in self._where.iterdir()} if self._where.is_dir() else set[str]()
+        try:
+            found = {entry.name for entry in self._where.iterdir()} if self._where.is_dir() else set[str]()
+        except OSError as failure:
+            raise _advised(SourceError(f"what is mounted at {self._where} cannot be read"), failure) from failure
         if not found:
             raise SourceError(
                 f"nothing is mounted at {self._where}: the cluster or this node has no image volumes; set"
@@ -54,8 +57,8 @@ class MountedImage:
             )
 
 
-def _advised(failure: SourceError) -> SourceError:
+def _advised(failure: SourceError, cause: BaseException | None) -> SourceError:
     """With what helps, where that is known."""
-    if isinstance(failure.__cause__, PermissionError):
+    if isinstance(cause, PermissionError):
         return SourceError(f"{failure} to the user {os.geteuid()}; build the image so that everybody may read it")
     return failure

@@ -12,8 +12,8 @@ from pydantic import BeforeValidator, Field, StringConstraints
 from crossfade.api.v1alpha1.common import ApiModel, Sha256, Timestamp
 
 Origin = Literal["Registry", "Artifact", "Spec"]
-_MOST = MOST_COLUMNS = 64
-_MOST_NAMED = 128
+MOST_ITEMS = MOST_COLUMNS = 64
+MOST_NAMED = 128
 _UNSHOWN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
@@ -22,13 +22,13 @@ def _cut_to(length: int) -> BeforeValidator:
 
 
 def _cut_items(value: Any) -> Any:
-    return value[:_MOST] if isinstance(value, list) else value
+    return value[:MOST_ITEMS] if isinstance(value, list) else value
 
 
 def _cut_names(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    kept = islice(value.items(), _MOST_NAMED)
+    kept = islice(value.items(), MOST_NAMED)
     return {_UNSHOWN.sub("\ufffd", key)[:253] if isinstance(key, str) else key: text for key, text in kept}
 
 
@@ -47,11 +47,11 @@ Word = Annotated[str, StringConstraints(max_length=64), _cut_to(64)]
 Line = Annotated[str, StringConstraints(max_length=253), _cut_to(253)]
 Text = Annotated[str, StringConstraints(max_length=512), _cut_to(512)]
 Link = Annotated[str, StringConstraints(max_length=2048), _cut_to(2048)]
-Texts = Annotated[dict[str, Text], Field(max_length=_MOST_NAMED), BeforeValidator(_cut_names)]
-Words = Annotated[dict[str, Word], Field(max_length=_MOST_NAMED), BeforeValidator(_cut_names)]
+Texts = Annotated[dict[str, Text], Field(max_length=MOST_NAMED), BeforeValidator(_cut_names)]
+Words = Annotated[dict[str, Word], Field(max_length=MOST_NAMED), BeforeValidator(_cut_names)]
 _BY_NAME = {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]}
 _ATOMIC = {"x-kubernetes-list-type": "atomic"}
-Lines = Annotated[list[Line], Field(max_length=_MOST, json_schema_extra=_ATOMIC), BeforeValidator(_cut_items)]
+Lines = Annotated[list[Line], Field(max_length=MOST_ITEMS, json_schema_extra=_ATOMIC), BeforeValidator(_cut_items)]
 
 
 class Sourced(ApiModel):
@@ -93,7 +93,7 @@ class LineageFields(ApiModel):
     """When the run ended."""
     datasets: Annotated[
         list[Dataset],
-        Field(max_length=_MOST, json_schema_extra=_BY_NAME),
+        Field(max_length=MOST_ITEMS, json_schema_extra=_BY_NAME),
         BeforeValidator(_cut_items),
         BeforeValidator(_distinct),
     ] = Field(default_factory=list)
@@ -136,7 +136,7 @@ class Column(ApiModel):
 
 Columns = Annotated[
     list[Column],
-    Field(max_length=_MOST, json_schema_extra=_BY_NAME),
+    Field(max_length=MOST_ITEMS, json_schema_extra=_BY_NAME),
     BeforeValidator(_cut_items),
     BeforeValidator(_distinct),
 ]
@@ -175,7 +175,7 @@ class Score(ApiModel):
 class EvaluationFields(ApiModel):
     """How good the model was found to be before it was registered."""
 
-    scores: Annotated[list[Score], Field(max_length=_MOST, json_schema_extra=_ATOMIC), BeforeValidator(_cut_items)]
+    scores: Annotated[list[Score], Field(max_length=MOST_ITEMS, json_schema_extra=_ATOMIC), BeforeValidator(_cut_items)]
     """The first 64 metrics."""
 
 
