@@ -7,9 +7,9 @@ import re
 from itertools import islice
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from crossfade.api.v1alpha1.common import ApiModel, Sha256, Timestamp
+from crossfade.api.v1alpha1.common import ApiModel, Sha256, Timestamp, unique_names
 
 Origin = Literal["Registry", "Artifact", "Spec"]
 MOST_ITEMS = MOST_COLUMNS = 64
@@ -237,7 +237,7 @@ class ProvenanceFields(ApiModel):
     attestations: Annotated[
         list[Attestation],
         Field(max_length=16, json_schema_extra=_BY_NAME),
-        BeforeValidator(_distinct),
+        AfterValidator(unique_names),
     ] = Field(default_factory=list)
     """Where statements about it are, such as its SBOM."""
 
