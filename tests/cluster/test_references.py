@@ -47,7 +47,7 @@ async def test_a_backend_that_no_grant_permits_is_named_and_holds_what_comes_nex
         assert told(endpoint) == [(1, 0)]
         await other.create(grant(endpoint))
         await endpoint.until(lambda found: serves(found, 2), 120)
-        await load.wait_until(lambda samples: answered(endpoint, list(samples)[-50:]) == {"fraud-2"}, 30)
+        await load.wait_until(lambda samples: answered(endpoint, samples[-50:]) == {"fraud-2"}, 30)
     print(f"{endpoint.parent}: {message(held)}")
     assert f"Gateway gateways/{endpoint.parent} has not accepted" in message(held)
     assert f"{other.namespace}/{WINDOW}" in message(held)

@@ -4,7 +4,6 @@ import asyncio
 import os
 import re
 import signal
-import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crossfade.cli.access import WayIn
-from crossfade.cli.last_words import tell_kubelet
+from crossfade.cli.last_words import ended
 from crossfade.model.access import ACCESS_FOLDER
 from crossfade.model.networks import Networks, networks
 
@@ -61,10 +60,7 @@ def load(arguments: Sequence[str]) -> int:
         status, sentence = asyncio.run(_load(asked.uri, asked.digest, asked.to, sources, way_in, asked.pickle))
     except asyncio.CancelledError:
         return 128 + signal.SIGTERM
-    print(f"crossfade load: {sentence}", file=sys.stderr if status else sys.stdout)
-    if status:
-        tell_kubelet(sentence)
-    return status
+    return ended("load", status, sentence)
 
 
 def _parser() -> ArgumentParser:

@@ -2,12 +2,11 @@
 
 import asyncio
 import signal
-import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
 
-from crossfade.cli.last_words import tell_kubelet
+from crossfade.cli.last_words import ended
 from crossfade.cli.load import EXIT_DIGEST_MISMATCH, EXIT_FAILED, digest_argument
 
 _HELP = "Verify the digest of a model in an image that is mounted where it is served."
@@ -24,10 +23,7 @@ def verify(arguments: Sequence[str]) -> int:
         status, sentence = asyncio.run(_verify(asked.uri, asked.digest, asked.image))
     except asyncio.CancelledError:
         return 128 + signal.SIGTERM
-    print(f"crossfade verify: {sentence}", file=sys.stderr if status else sys.stdout)
-    if status:
-        tell_kubelet(sentence)
-    return status
+    return ended("verify", status, sentence)
 
 
 def _parser() -> ArgumentParser:

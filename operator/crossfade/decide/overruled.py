@@ -48,9 +48,9 @@ def _is_so(said: Any, known: Any, field: str) -> bool:
         kept = said.keys() & known.keys() if len(known) >= MOST_NAMED else said.keys()
         return all(_is_so(said[name], known.get(name), name) for name in kept)
     if isinstance(said, list) and isinstance(known, list):
-        if not said or len(known) >= MOST_ITEMS:
-            return bool(said or not known)
-        return all(any(_is_so(one, other, field) for other in known) for one in said)
+        if not said:
+            return not known
+        return len(known) >= MOST_ITEMS or all(any(_is_so(one, other, field) for other in known) for one in said)
     if isinstance(said, str) and isinstance(known, str):
         if field in _TIMES:
             return _second(said) == _second(known)
