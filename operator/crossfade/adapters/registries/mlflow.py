@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
 
 from crossfade.adapters.mlflow_server import MlflowError, MlflowServer
+from crossfade.adapters.paging import Page, all_listed
 from crossfade.adapters.registries.mlflow_facts import evaluation, lineage, provenance, tags
 from crossfade.adapters.registries.mlflow_writing import MlflowWriting
 from crossfade.api.v1alpha1.facts import Facts
 from crossfade.model.loose import objects, text
-from crossfade.ports import MOST_LISTED, Listed, Reference, SourceError
+from crossfade.ports import Listed, Reference, SourceError
 
 if TYPE_CHECKING:
     from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
@@ -73,27 +74,27 @@ class MlflowRegistry:
         name = spec.mlflow.name if spec.mlflow else ""
         asked = MlflowSource(name=name, version="1")  # for the words of a failure
         which = {"filter": f"name='{name}'", "max_results": str(_PAGE)}
-        found: dict[str, int] = {}
-        for _ in range(MOST_LISTED // _PAGE):
+
+        async def page(token: str | None) -> Page:
+            after = {} if token is None else {"page_token": token}
             try:
-                page = await self._server.get("mlflow/model-versions/search", which)
+                told = await self._server.get("mlflow/model-versions/search", which | after)
             except MlflowError as failure:
                 raise self._explained(asked, failure) from None
-            for one in objects(page.get("model_versions")):
-                noted = {text(tag.get("key")): text(tag.get("value")) for tag in objects(one.get("tags"))}
-                number = str(one.get("version", ""))
-                if (said := noted.get(_VERSION_TAG)) and _NUMBER.fullmatch(number):
-                    found[said] = max(int(number), found.get(said, 0))
-            token = text(page.get("next_page_token"))
-            if token is None:
+            return objects(told.get("model_versions")), text(told.get("next_page_token"))
 
-                def source(said: str) -> Source:
-                    exact = MlflowSource(name=name, version=str(found[said]))
-                    return Source(mlflow=exact, registry_ref=spec.registry_ref)
+        found: dict[str, int] = {}
+        async for one in all_listed(page, _PAGE, f"the model {name!r}"):
+            noted = {text(tag.get("key")): text(tag.get("value")) for tag in objects(one.get("tags"))}
+            number = str(one.get("version", ""))
+            if (said := noted.get(_VERSION_TAG)) and _NUMBER.fullmatch(number):
+                found[said] = max(int(number), found.get(said, 0))
 
-                return Listed(tuple(found), source)
-            which["page_token"] = token
-        raise SourceError(f"the model {name!r} has more than {MOST_LISTED} versions; remove old ones")
+        def source(said: str) -> Source:
+            exact = MlflowSource(name=name, version=str(found[said]))
+            return Source(mlflow=exact, registry_ref=spec.registry_ref)
+
+        return Listed(tuple(found), source)
 
     async def _place(self, asked: "MlflowSource", version: str) -> str:
         """Where the files are: an address that may be shown."""

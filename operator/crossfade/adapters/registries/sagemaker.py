@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from crossfade.adapters.json_object import json_object
 from crossfade.adapters.model_data import data_of
+from crossfade.adapters.paging import Page, all_listed
 from crossfade.adapters.registries.sagemaker_facts import facts, metrics_place
 from crossfade.adapters.registries.sagemaker_writing import SageMakerWriting
 from crossfade.adapters.sagemaker_server import SageMakerError, SageMakerServer
 from crossfade.api.v1alpha1.spelling import is_version
 from crossfade.model.loose import member, objects, text
-from crossfade.ports import MOST_LISTED, Listed, Reference, SourceError
+from crossfade.ports import Listed, Reference, SourceError
 
 if TYPE_CHECKING:
     from crossfade.api.v1alpha1.modelsource import ModelSourceSpec
@@ -65,28 +66,28 @@ class SageMakerRegistry:
 
         followed = spec.sage_maker
         group, approval = (followed.group, followed.approval_status) if followed else ("", "Approved")
-        told = _search(group, approval)
+        which = _search(group, approval)
+
+        async def page(token: str | None) -> Page:
+            after = {} if token is None else {"NextToken": token}
+            told = await self._asked("Search", which | after, f"group {group}")
+            return objects(told.get("Results")), text(told.get("NextToken"))
+
         found: dict[str, tuple[int, str]] = {}
-        for _ in range(MOST_LISTED // _PAGE):
-            page = await self._asked("Search", told, f"group {group}")
-            for result in objects(page.get("Results")):
-                package = member(result, "ModelPackage")
-                said = text(member(package, "CustomerMetadataProperties").get(_VERSION))
-                arn, number = text(package.get("ModelPackageArn")), package.get("ModelPackageVersion")
-                if said is None or arn is None or type(number) is not int or not is_version(said):
-                    continue
-                if package.get("ModelApprovalStatus") == approval:
-                    found[said] = max((number, arn), found.get(said, (0, "")))
-            token = text(page.get("NextToken"))
-            if token is None:
+        async for one in all_listed(page, _PAGE, f"the group {group!r}"):
+            package = member(one, "ModelPackage")
+            said = text(member(package, "CustomerMetadataProperties").get(_VERSION))
+            arn, number = text(package.get("ModelPackageArn")), package.get("ModelPackageVersion")
+            if said is None or arn is None or type(number) is not int or not is_version(said):
+                continue
+            if package.get("ModelApprovalStatus") == approval:
+                found[said] = max((number, arn), found.get(said, (0, "")))
 
-                def source(said: str) -> Source:
-                    exact = SageMakerSource.model_construct(package_arn=found[said][1])
-                    return Source(sage_maker=exact, registry_ref=spec.registry_ref)
+        def source(said: str) -> Source:
+            exact = SageMakerSource.model_construct(package_arn=found[said][1])
+            return Source(sage_maker=exact, registry_ref=spec.registry_ref)
 
-                return Listed(tuple(found), source)
-            told["NextToken"] = token
-        raise SourceError(f"the group {group!r} has more than {MOST_LISTED} versions; remove old ones")
+        return Listed(tuple(found), source)
 
     async def _newest(self, asked: "SageMakerSource") -> str:
         """The newest version of the group with this approval, which SageMaker lists first."""

@@ -4,13 +4,14 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from crossfade.adapters.buckets.bucket import place
+from crossfade.adapters.paging import Page, all_listed
 from crossfade.adapters.registries.vertex_facts import facts
 from crossfade.adapters.registries.vertex_writing import VertexWriting
 from crossfade.adapters.vertex_server import VertexError, VertexServer
 from crossfade.adapters.web import LargeAnswerError
 from crossfade.api.v1alpha1.spelling import is_version
 from crossfade.model.loose import member, objects, text
-from crossfade.ports import MOST_LISTED, Listed, Reference, SourceError
+from crossfade.ports import Listed, Reference, SourceError
 
 if TYPE_CHECKING:
     from crossfade.api.v1alpha1.hosted import VertexSource
@@ -62,27 +63,27 @@ class VertexRegistry:
 
         model = spec.vertex_ai.model if spec.vertex_ai else ""
         which = {"filter": f"labels.{_LABEL}:*", "pageSize": str(_PAGE)}
-        found: dict[str, int] = {}
-        for _ in range(MOST_LISTED // _PAGE):
+
+        async def page(token: str | None) -> Page:
+            after = {} if token is None else {"pageToken": token}
             try:
-                page = await self._server.get(f"models/{model}:listVersions", which)
+                told = await self._server.get(f"models/{model}:listVersions", which | after)
             except VertexError as failure:
                 raise self._explained(model, failure) from None
-            for one in objects(page.get("models")):
-                said = (text(member(one, "labels").get(_LABEL)) or "").replace("_", ".")
-                number = text(one.get("versionId")) or ""
-                if is_version(said) and _VERSION.fullmatch(number):
-                    found[said] = max(int(number), found.get(said, 0))
-            token = text(page.get("nextPageToken"))
-            if token is None:
+            return objects(told.get("models")), text(told.get("nextPageToken"))
 
-                def source(said: str) -> Source:
-                    exact = VertexSource(model=model, version=str(found[said]))
-                    return Source(vertex_ai=exact, registry_ref=spec.registry_ref)
+        found: dict[str, int] = {}
+        async for one in all_listed(page, _PAGE, f"the model {model!r}"):
+            said = (text(member(one, "labels").get(_LABEL)) or "").replace("_", ".")
+            number = text(one.get("versionId")) or ""
+            if is_version(said) and _VERSION.fullmatch(number):
+                found[said] = max(int(number), found.get(said, 0))
 
-                return Listed(tuple(found), source)
-            which["pageToken"] = token
-        raise SourceError(f"the model {model!r} has more than {MOST_LISTED} versions; remove old ones")
+        def source(said: str) -> Source:
+            exact = VertexSource(model=model, version=str(found[said]))
+            return Source(vertex_ai=exact, registry_ref=spec.registry_ref)
+
+        return Listed(tuple(found), source)
 
     async def _model(self, asked: "VertexSource") -> Json:
         name = f"{asked.model}@{asked.version or asked.alias}"

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
+from crossfade.adapters.paging import Page, all_listed
 from crossfade.adapters.registries.wandb_facts import facts, kind, project_page, registry_page
 from crossfade.adapters.registries.wandb_writing import WandbWriting
 from crossfade.adapters.wandb_address import DIGEST, REGISTRY_PREFIX, WandbAddress
@@ -9,7 +10,7 @@ from crossfade.adapters.wandb_server import WandbError, WandbServer
 from crossfade.adapters.web import LargeAnswerError
 from crossfade.api.v1alpha1.spelling import is_version
 from crossfade.model.loose import member, objects, text
-from crossfade.ports import MOST_LISTED, Listed, Reference, SourceError
+from crossfade.ports import Listed, Reference, SourceError
 
 if TYPE_CHECKING:
     from crossfade.api.v1alpha1.hosted import WandbSource
@@ -130,22 +131,21 @@ class WandbRegistry:
 
     async def _aliases(self, asked: "WandbSource", entity: str) -> list[str]:
         """Those that are semantic versions."""
-        found: list[str] = []
-        after: str | None = None
-        for _ in range(MOST_LISTED // _PAGE):
-            which = {"entity": entity, "project": _project(asked), "name": asked.collection}
+        which = {"entity": entity, "project": _project(asked), "name": asked.collection}
+
+        async def page(after: str | None) -> Page:
             answer = await self._server.ask(_ALIASES, **which, after=after, first=_PAGE)
             collection = member(self._shown(asked, answer), "artifactCollection")
             if not collection:
                 raise SourceError(f"{self._what} has no {asked.collection!r} in the {_place(asked)}; {_MEND}")
-            page = member(collection, "aliases")
-            names = (text(member(edge, "node").get("alias")) or "" for edge in objects(page.get("edges")))
-            found.extend(filter(is_version, names))
-            following = member(page, "pageInfo")
-            after = text(following.get("endCursor"))
-            if after is None or following.get("hasNextPage") is not True:
-                return found
-        raise SourceError(f"{asked.collection!r} has more than {MOST_LISTED} aliases; remove old ones")
+            told = member(collection, "aliases")
+            following = member(told, "pageInfo")
+            more = following.get("hasNextPage") is True
+            return objects(told.get("edges")), text(following.get("endCursor")) if more else None
+
+        edges = all_listed(page, _PAGE, repr(asked.collection), "aliases")
+        names = [text(member(edge, "node").get("alias")) or "" async for edge in edges]
+        return [name for name in names if is_version(name)]
 
     async def _entity(self, asked: "WandbSource") -> str:
         """The entity that has the project, or the registry's."""
