@@ -5,20 +5,20 @@ import json
 import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
 import pytest
 from crossfade.api.admission import refusals
 from crossfade.api.kinds import KINDS
-from crossfade.api.meta import API_VERSION, GROUP, VERSION
+from crossfade.api.meta import API_VERSION
 from crossfade.codegen.crd import object_schema
-from kubernetes.aio import client, config
+from kubernetes.aio import client
 
 from testbed.handle import ClusterHandle
 from tests.cluster.crd_mutations import mutated
 from tests.cluster.crd_valid import VALID
+from tests.cluster.crd_verdict import IN_FLIGHT, asking, verdict
 
 pytestmark = pytest.mark.cluster
 
@@ -26,7 +26,6 @@ _CRDS = Path(__file__).parents[2] / "crds"
 
 _SEED = 20261122
 _PER_KIND = {"Rollout": 1500, "ModelVersion": 500, "ModelSource": 400, "ModelRegistry": 300, "MetricTemplate": 300}
-_IN_FLIGHT = 24
 
 
 @dataclass(frozen=True)
@@ -66,31 +65,19 @@ def crds(bed: ClusterHandle) -> None:
 
 @pytest.fixture
 async def custom_objects(bed: ClusterHandle, crds: None) -> AsyncIterator[client.CustomObjectsApi]:
-    """A client with as many connections as requests in flight."""
-    settings = client.Configuration()
-    await config.load_kube_config(config_file=str(bed.kubeconfig), client_configuration=settings)
-    settings.connection_pool_maxsize = _IN_FLIGHT
-    async with client.ApiClient(settings) as api:
-        yield client.CustomObjectsApi(api)
+    """A client of the API server."""
+    async with asking(bed.kubeconfig) as api:
+        yield api
 
 
 async def _verdict(api: client.CustomObjectsApi, kind: str, spec: Any) -> str:
     """Empty when the server would create the object, else its words."""
-    body = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": "fuzz"}, "spec": spec}
-    try:
-        await api.create_namespaced_custom_object(
-            GROUP, VERSION, "default", KINDS[kind].plural, body, dry_run="All", field_validation="Strict"
-        )
-    except client.ApiException as error:
-        if error.status not in (HTTPStatus.BAD_REQUEST, HTTPStatus.UNPROCESSABLE_ENTITY):
-            raise
-        return str(json.loads(error.body)["message"])
-    return ""
+    return await verdict(api, {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": "fuzz"}, "spec": spec})
 
 
 async def _differences(api: client.CustomObjectsApi, kind: str, specs: list[Any]) -> tuple[int, list[Difference]]:
     """How many the server accepted, and where the types think otherwise."""
-    gate = asyncio.Semaphore(_IN_FLIGHT)
+    gate = asyncio.Semaphore(IN_FLIGHT)
 
     async def judge(spec: Any) -> Difference:
         async with gate:
