@@ -10,6 +10,7 @@ from crossfade.api.v1alpha1 import ModelVersionStatus, RolloutSpec, RolloutStatu
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Cause
 from crossfade.decide.memory import remembered
+from crossfade.decide.on_record import in_order
 from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Label, Plan, Scale, Target
 from crossfade.decide.rollout import plan_rollout
 from crossfade.decide.warming import WARMER
@@ -139,10 +140,11 @@ class World:
         self.plan = plan = plan_rollout(snapshot)
         self.ledger, self.acted = plan.ledger, []
         try:
-            for action in plan.first:
+            before, after = in_order(plan, self.status)
+            for action in before:
                 self._act(action)
             self._record(plan)
-            for action in plan.then:
+            for action in after:
                 self._act(action)
         except KilledError:
             self.crash_after = self.ledger = None

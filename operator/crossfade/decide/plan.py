@@ -130,7 +130,8 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`first`, then the status, then `then`: a rollback writes the route first, a promotion its intent first.
+    """`first`, then the status, then `then`: a rollback writes the route first, a promotion its intent first. Where
+    that is on record already, the status comes last (on_record.py).
 
     `status` carries no conditions; they are made of `situation`, `available` and `proven` in the status room.
     `look_again` is in seconds from now, None when only a change can matter. `ledger` is to be kept in memory for the

@@ -20,7 +20,7 @@ from crossfade.decide.reading import AGAIN_SECONDS, is_due
 from crossfade.decide.records import is_sticky, timed, tries_again
 from crossfade.decide.routes import rehearsal_name
 from crossfade.decide.scene import Scene, scene_of
-from crossfade.decide.stalled import still_stalled
+from crossfade.decide.stalled import still_said
 from crossfade.decide.state import PODS, State, first_of, sure
 from crossfade.decide.warmed import warmed
 from crossfade.model.snapshot import Snapshot
@@ -40,7 +40,7 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
         plan = replace(plan, then=(*plan.then, gone))
     if not any(_is_of_entry(one, snapshot.rollout.name) for one in (*plan.first, *plan.then)):
         plan = replace(plan, first=(*tended(snapshot), *plan.first))
-    plan = given_notice(snapshot, still_stalled(snapshot, put_right(snapshot, plan)))
+    plan = given_notice(snapshot, still_said(snapshot, put_right(snapshot, plan)))
     plan = accepted(snapshot, plan, scene.asked)
     return _scouting(snapshot, replace(plan, ledger=ledger if plan.status.stage else None))
 

@@ -1,4 +1,4 @@
-"""A standstill whose cause no object shows: after a restart it stands, by the status, until the cause is known anew."""
+"""What is said stays, by the status, while its cause is only found out anew: after a restart, or after a long pause."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,33 +9,39 @@ from crossfade.api.v1alpha1.rollout import RolloutStatus
 from crossfade.decide.admission import objection
 from crossfade.decide.plan import Plan, Situation, Standing
 from crossfade.decide.reading import is_read
+from crossfade.decide.state import PODS
 from crossfade.model.snapshot import Snapshot
 
 _FOUND_OUT = frozenset({Reason.NOT_ADMITTED, Reason.FEATURE_MISSING, Reason.REHEARSAL_FAILED})
 """What is known of Gateways and rehearsals is read and tried, not watched."""
+_BEGUN = frozenset({*PODS, Reason.NOT_SERVING, Reason.WAITING_FOR_GATEWAY, Reason.IMAGE_VOLUMES_MISSING})
+"""What a first version says once it was let through; the API server may have refused its objects."""
 
 
 def stalled(conditions: Sequence[Condition], observed: int, generation: int) -> Situation | None:
     """Why nothing moved when these conditions were written; None when something did, or the spec is another by now."""
-    said = next((one for one in conditions if one.type == ConditionType.STALLED), None)
-    if said is None or said.status != "True" or observed != generation:
-        return None
-    reason = next((reason for reason in Reason if reason.value == said.reason), None)
-    return None if reason is None else Situation(Standing.FAILED, reason, said.message)
+    return _situation(conditions, ConditionType.STALLED, Standing.FAILED) if observed == generation else None
 
 
-def still_stalled(snapshot: Snapshot, plan: Plan) -> Plan:
-    """The plan, which is a standstill still while it goes nowhere and only finds out again why.
+def going_on(conditions: Sequence[Condition], observed: int, generation: int) -> Situation | None:
+    """What was waited for when these conditions were written; None when nothing was, or the spec is another by now."""
+    return _situation(conditions, ConditionType.RECONCILING, Standing.IN_PROGRESS) if observed == generation else None
+
+
+def _situation(conditions: Sequence[Condition], kind: ConditionType, standing: Standing) -> Situation | None:
+    said = next((one for one in conditions if one.type == kind and one.status == "True"), None)
+    reason = next((reason for reason in Reason if said is not None and reason.value == said.reason), None)
+    return None if said is None or reason is None else Situation(standing, reason, said.message)
+
+
+def still_said(snapshot: Snapshot, plan: Plan) -> Plan:
+    """The plan, which says what is said already while it goes nowhere and only finds out again why.
 
     What failed in a rehearsal is not mended by another that is under way; how far that is, is said.
     """
     rollout = snapshot.rollout
-    said = stalled(rollout.status.conditions, rollout.status.observed_generation, rollout.generation)
+    said = _said(snapshot)
     if said is None or _place(plan.status) != _place(rollout.status):
-        return plan
-    if said.reason is Reason.IMAGE_VOLUMES_MISSING and _lacks_its_pods(snapshot):
-        return replace(plan, situation=said)
-    if said.reason not in _FOUND_OUT:
         return plan
     if _finds_out(snapshot, plan.situation):
         return replace(plan, situation=said)
@@ -44,10 +50,15 @@ def still_stalled(snapshot: Snapshot, plan: Plan) -> Plan:
     return plan
 
 
-def _lacks_its_pods(snapshot: Snapshot) -> bool:
-    """Whether the candidate's Deployment, which is tried again in each look, was not made yet."""
-    candidate = snapshot.rollout.status.candidate
-    return candidate is not None and candidate.revision not in snapshot.revisions
+def _said(snapshot: Snapshot) -> Situation | None:
+    """What the status says of this spec, where that can be so still although a part of the world is not read yet."""
+    known = snapshot.rollout.status
+    told = known.conditions, known.observed_generation, snapshot.rollout.generation
+    said = stalled(*told)
+    if said is not None and said.reason in _FOUND_OUT:
+        return said
+    begins, said = known.stable is None and snapshot.route is None, said or going_on(*told)
+    return said if begins and said is not None and said.reason in _BEGUN else None
 
 
 def _place(status: RolloutStatus) -> tuple[object, ...]:

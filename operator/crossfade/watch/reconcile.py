@@ -8,6 +8,7 @@ from time import perf_counter
 from crossfade.act.execute import ActionError, NoImageVolumesError, StaleError, UnservedError, execute
 from crossfade.api.conditions import ConditionType, Reason
 from crossfade.api.v1alpha1 import RolloutStatus
+from crossfade.decide.on_record import in_order, is_on_record
 from crossfade.decide.plan import ROUTES, Action, Apply, Event, Plan, Situation, Standing, Target, Weigh
 from crossfade.decide.rollout import plan_rollout
 from crossfade.decide.version import plan_version
@@ -173,17 +174,18 @@ class Reconciler:
         return plan.look_again
 
     async def _carry_out(self, snapshot: Snapshot, raw: Object, plan: Plan, done: "_Done") -> None:
-        """`first`, the status, `then`; `done` is what came of it, also when this raises."""
+        """The plan's writes and its status, `in_order`; `done` is what came of it, also when this raises."""
 
         async def execute_all(actions: Iterable[Action]) -> None:
             world, namespace = self._world, snapshot.rollout.namespace
             await execute(self._cluster, namespace, actions, world.cache.get, world.wrote, done.actions.append)
 
-        await execute_all(plan.first)
+        before, after = in_order(plan, snapshot.rollout.status)
+        await execute_all(before)
         self._time_rollback(snapshot, plan)
         done.recorded = await self._write(snapshot, raw, plan, plan.situation)
         _time_rollout(snapshot, plan, written=done.recorded)
-        await execute_all(plan.then)
+        await execute_all(after)
         self._rehearse(snapshot, plan)
 
     async def _tell(self, raw: Object, plan: Plan, done: "_Done") -> None:
@@ -240,15 +242,18 @@ class Reconciler:
         return await self._statuses.write(ROLLOUTS, raw, status)
 
     async def _say_why(self, raw: Object, plan: Plan, error: ActionError) -> None:
-        """Show a refused write in the status; the facts there stay what they were, for nothing has changed."""
+        """Show a refused write in the status. The facts there stay what they were, but for what was seen: nothing else
+        has changed."""
         key = Key("Rollout", raw["metadata"]["namespace"], raw["metadata"]["name"])
         current = self._world.cache.get(*key)
         if current is None:
             return
         stuck = _stuck(plan.situation, error)
         snapshot = gather_rollout(self._world.cache, self._platform, {}, {}, {}, current, self._clock.now())
+        known = snapshot.rollout.status
+        facts = plan.status if is_on_record(plan.status, known) else known
         try:
-            await self._write(snapshot, current, replace(plan, status=snapshot.rollout.status), stuck)
+            await self._write(snapshot, current, replace(plan, status=facts), stuck)
         except (ClusterError, OutdatedError) as failure:
             log.warning("the refusal cannot be shown in the status either: %s", failure)
 

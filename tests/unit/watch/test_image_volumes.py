@@ -11,6 +11,7 @@ from tests.unit.fakes.clock import FakeClock
 from tests.unit.fakes.cluster import FakeCluster
 from tests.unit.fakes.loop import Loop
 from tests.unit.fakes.objects import rollout, version
+from tests.unit.watch.test_refused_writes import Statuses
 
 MANIFEST, CONFIG = (f"sha256:{digit * 64}" for digit in "ab")
 URI = f"oci://registry.example.com/fraud@{MANIFEST}"
@@ -92,3 +93,25 @@ async def test_a_second_version_is_refused_in_the_same_words_however_often_it_is
     await loop.settle()
     assert conditions(cluster)["Ready"]["reason"] != "ImageVolumesMissing"
     assert len([kind for kind, _, _ in cluster.objects if kind == "Deployment"]) == 2
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_it_stays_a_standstill_over_restarts_however_late_it_is_looked_at_again(*, first: bool) -> None:
+    """Flux and Helm give up at the first look that is none."""
+    cluster, clock = FakeCluster(), FakeClock()
+    for manifest in (REGISTRY, version("v0"), version("v1", source=OCI)):
+        cluster.create(manifest)
+    if not first:
+        cluster.create(rollout("v0"))
+        await Loop(cluster, clock, Images()).settle()
+    cluster.image_volumes = False
+    cluster.create(rollout("v1", serving={"files": "ImageVolume"}))
+    with pytest.raises(NoImageVolumesError):
+        await Loop(cluster, clock, Images()).settle()
+    assert conditions(cluster)["Stalled"]["reason"] == "ImageVolumesMissing"
+    statuses = Statuses(cluster)
+    for _ in range(3):
+        clock.at += 300
+        with pytest.raises(NoImageVolumesError):
+            await Loop(cluster, clock, Images()).settle()
+    assert statuses.said == []
