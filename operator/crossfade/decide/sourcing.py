@@ -12,7 +12,7 @@ from crossfade.decide.following import described
 from crossfade.decide.moving import Move, movement, owned
 from crossfade.decide.plan import Event, Situation, Standing
 from crossfade.decide.proposing import Proposal, body, proposal
-from crossfade.decide.stalled import stalled
+from crossfade.decide.stalled import going_on, stalled
 from crossfade.decide.verdicts import remembered
 from crossfade.model.moments import clock, moment, stamp
 from crossfade.model.snapshot import VersionFacts
@@ -220,10 +220,18 @@ def _moving(snapshot: SourceSnapshot, rollout: str, plan: SourcePlan, version: V
     if isinstance(found, Situation):
         return replace(plan, situation=found)
     if _is_old(snapshot, plan.status):
-        before = snapshot.status
-        known = stalled(before.conditions, before.observed_generation, snapshot.generation)
-        return replace(plan, situation=known or _standing(snapshot, plan.status))
+        return _asking_again(snapshot, plan)
     text = f"the Rollout {rollout} names {version.name}"
     moved = f"the Rollout {rollout} was moved to {version.name}"
     events = (Event(Reason.MOVED, moved),)
     return replace(plan, situation=Situation(Standing.DONE, Reason.MOVED, text), move=found, events=events)
+
+
+def _asking_again(snapshot: SourceSnapshot, plan: SourcePlan) -> SourcePlan:
+    """The plan, which waits for the next answer; what came of the last try to move stays until it is tried again."""
+    before = snapshot.status
+    known = stalled(before.conditions, before.observed_generation, snapshot.generation)
+    tried = going_on(before.conditions, before.observed_generation, snapshot.generation)
+    if tried is not None and tried.reason is Reason.NOT_WRITTEN:
+        return replace(plan, situation=tried, events=(Event(tried.reason, tried.message, warning=True),))
+    return replace(plan, situation=known or _standing(snapshot, plan.status))

@@ -287,3 +287,30 @@ async def test_what_the_api_server_refuses_is_said_and_asked_again_an_interval_l
         cluster.refuse = lambda done, kind, name: False
         await settled(loop, 70.0)
         assert (said(cluster), registry.asked) == ("Moved", 2)
+
+
+async def test_what_stays_refused_is_said_throughout_and_told_once_however_often_it_is_asked_for() -> None:
+    for verb in ("make", "claim"):
+        cluster, clock, registry = FakeCluster(), FakeClock(), Aliases()
+        cluster.create(version())
+        cluster.create(managed(rollout(), GRANTED))
+        loop = Loop(cluster, clock, registry)
+        await settled(loop)
+        cluster.refuse = lambda done, kind, name, verb=verb: done == verb
+        cluster.create(source(moves={"rollout": "demo"}))
+        loop.watch()
+        await settled(loop)
+        words, apply = [], cluster.apply_status
+
+        async def noted(kind: Kind, body: Object, words: list[Any] = words, apply: Any = apply) -> Object:
+            if kind.kind == "ModelSource":
+                words.append([one["message"] for one in body["status"]["conditions"]])
+            return await apply(kind, body)
+
+        cluster.apply_status = noted  # type: ignore[method-assign]
+        for _ in range(3):
+            await settled(loop, 70.0)
+        assert registry.asked == 4
+        assert len({str(one) for one in words}) == 1, words
+        assert len(words) == 3, "when it was asked last"
+        assert ["series" in one for one in cluster.events if one["reason"] == "NotWritten"] == [False]
