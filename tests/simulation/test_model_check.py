@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 from crossfade.api import meta
 from crossfade.decide import scene
+from crossfade.decide.on_record import in_order
 from crossfade.decide.plan import Plan
 from crossfade.decide.rollout import plan_rollout
 
@@ -73,13 +74,13 @@ class Explorer:
         under_way = '"stage":' in plain.status
         for sight in SIGHTS if under_way else (SIGHTS[-1], *SIGHTS[:2]):
             plan = self.one_pass(plain, sight, state)
-            found = plain
-            for action in plan.first:
+            found, (before, after) = plain, in_order(plan, status_of(plain.status))
+            for action in before:
                 found = apply(found, action)
                 yield found, f"killed, {sight.name}"
             found = replace(found, status=canonical(plan.status))
             yield found, f"killed, {sight.name}"
-            for action in plan.then:
+            for action in after:
                 found = apply(found, action)
                 yield found, f"{plan.situation.reason}, {sight.name}"
             assert not left_nobody_behind(found), self.story(state, sight)
@@ -161,7 +162,7 @@ def explored(ladder: str, people: int, luck: int, most: int, first: State | None
     "ladder", [SMALLEST, *(pytest.param(one, marks=pytest.mark.matrix) for one in LADDERS if one != SMALLEST)]
 )
 def test_every_promise_holds_in_every_state_of_a_rollout_that_is_left_alone(ladder: str) -> None:
-    assert explored(ladder, 0, 0, ALL) > 300
+    assert explored(ladder, 0, 0, ALL) > 250
 
 
 def ends(explorer: Explorer, state: State) -> bool:
