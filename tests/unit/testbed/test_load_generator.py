@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import itertools
 import json
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -43,14 +45,16 @@ def answering(answer: bytes) -> Handler:
     return handler
 
 
+PATIENCE = 60.0
+"""Seconds after which what is waited for never comes, on a machine that is busy with everything else too."""
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\nx-model-version: stable\r\n\r\n{}"
 
 
-async def finished(url: str, count: int, timeout: float = 10) -> list[Sample]:
+async def finished(url: str, count: int, **options: Any) -> list[Sample]:
     """The first ``count`` samples of a load at 500 requests/s."""
-    load = LoadGenerator(url, 500, [b"{}"], timeout=timeout)
+    load = LoadGenerator(url, 500, [b"{}"], **options)
     async with load:
-        await load.wait_until(lambda samples: len(samples) >= count, deadline=10)
+        await load.wait_until(lambda samples: len(samples) >= count, deadline=PATIENCE)
     return load.samples
 
 
@@ -76,7 +80,7 @@ async def test_the_rate_and_the_bodies_are_as_asked() -> None:
     async with listening(answering(OK)) as url:
         load = LoadGenerator(url, 400, [b"0", b"1", b"2"], seed=7)
         async with load:
-            await load.wait_until(lambda samples: len(samples) >= 400, deadline=20)
+            await load.wait_until(lambda samples: len(samples) >= 400, deadline=PATIENCE)
     first = sorted(load.samples, key=lambda sample: sample.scheduled)
     gaps = [later.scheduled - earlier.scheduled for earlier, later in itertools.pairwise(first)]
     mean = sum(gaps) / len(gaps)
@@ -95,8 +99,8 @@ async def test_a_connection_is_kept_for_the_next_request() -> None:
         await answering(OK)(reader, writer)
 
     async with listening(handler) as url:
-        samples = await finished(url, 100)
-    assert connections < len(samples) / 2
+        await finished(url, 100, most=1)  # a generator that is late would have many under way, each on its own
+    assert connections == 1
 
 
 async def test_a_machine_that_does_not_keep_up_sends_late_and_not_ever_more_at_once() -> None:
@@ -113,14 +117,14 @@ async def test_a_machine_that_does_not_keep_up_sends_late_and_not_ever_more_at_o
         writer.close()
 
     async with listening(handler) as url, LoadGenerator(url, 500, [b"{}"], keep=False, most=3) as load:
-        await load.wait_until(lambda samples: len(samples) >= 50, deadline=10)
+        await load.wait_until(lambda samples: len(samples) >= 50, deadline=PATIENCE)
     assert most == 3
     assert load.samples[49].lateness > 0.1
 
 
 async def test_a_wait_that_comes_to_nothing_tells_who_answered_last() -> None:
     async with listening(answering(OK)) as url, LoadGenerator(url, 200, [b"{}"]) as load:
-        await load.wait_until(lambda samples: len(samples) >= 5, deadline=10)
+        await load.wait_until(lambda samples: len(samples) >= 5, deadline=PATIENCE)
         with pytest.raises(
             TimeoutError, match=r"not within 0.1 s; the last 100 of \d+ answers: .* 200': \d+.* under way"
         ):
@@ -136,7 +140,7 @@ async def test_each_request_has_a_connection_of_its_own_when_none_is_kept() -> N
         await answering(OK)(reader, writer)
 
     async with listening(handler) as url, LoadGenerator(url, 500, [b"{}"], keep=False) as load:
-        await load.wait_until(lambda samples: len(samples) >= 100, deadline=10)
+        await load.wait_until(lambda samples: len(samples) >= 100, deadline=PATIENCE)
         await load.stop()
     assert connections == len(load.samples)
     assert {sample.status for sample in load.samples} == {200}
@@ -149,7 +153,7 @@ async def test_a_stream_without_its_last_event_is_cut_off(events: bytes, word: s
         listening(answering(head.encode() + events)) as url,
         LoadGenerator(url, 500, [b"{}"], ending=b"data: [DONE]") as load,
     ):
-        await load.wait_until(lambda samples: len(samples) >= 5, deadline=10)
+        await load.wait_until(lambda samples: len(samples) >= 5, deadline=PATIENCE)
     assert {(sample.status, sample.error, sample.arm) for sample in load.samples} == {(200, word, "stable")}
     assert {sample.blame for sample in load.samples} == {Blame.ROUTE if word else None}
 
@@ -172,19 +176,20 @@ async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter
 
 
 @pytest.mark.parametrize(
-    ("handler", "word"), [(close_at_once, "reset"), (answer_half, "cut off"), (say_nothing, "timeout")]
+    ("handler", "word", "timeout"),
+    [(close_at_once, "reset", PATIENCE), (answer_half, "cut off", PATIENCE), (say_nothing, "timeout", 0.2)],
 )
-async def test_requests_without_a_whole_answer_are_the_routes(handler: Handler, word: str) -> None:
+async def test_requests_without_a_whole_answer_are_the_routes(handler: Handler, word: str, timeout: float) -> None:
     async with listening(handler) as url:
-        samples = await finished(url, 5, timeout=0.2)
+        samples = await finished(url, 5, timeout=timeout)
     assert {(sample.blame, sample.error, sample.status) for sample in samples} == {(Blame.ROUTE, word, None)}
     assert {sample.arm for sample in samples} == {"stable" if handler is answer_half else None}
 
 
 async def test_a_refused_connection_is_the_routes() -> None:
-    async with listening(answering(OK)) as url:
-        pass
-    samples = await finished(url, 5)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # so that nobody else listens there meanwhile
+        samples = await finished(f"http://127.0.0.1:{nobody.getsockname()[1]}/infer", 5)
     assert {(sample.blame, sample.error) for sample in samples} == {(Blame.ROUTE, "refused")}
 
 

@@ -85,11 +85,11 @@ async def test_what_cannot_be_sent_for_want_of_files_is_our_own(scheme: str, kee
         url = f"{scheme}://127.0.0.1:{nobody.getsockname()[1]}/s/M"
         # kept connections keep the library of gRPC running, which would end the process if it began without files
         async with LoadGenerator(url, 100, [b"{}"]) as refused:
-            await refused.wait_until(some, deadline=10)
+            await refused.wait_until(some, deadline=60)
             begun = {one.blame for one in refused.samples}
             with no_file_left():
                 async with LoadGenerator(url, 100, [b"{}"], keep=keep) as load:
-                    await load.wait_until(some, deadline=10)
+                    await load.wait_until(some, deadline=60)
     assert (begun, {one.blame for one in load.samples}) == ({Blame.ROUTE}, {Blame.GENERATOR})
     with pytest.raises(AssertionError, match="our own load, not the route, failed"):
         failed_by_route(load.samples)
