@@ -215,7 +215,7 @@ def test_a_verdict_comes_before_the_next_line_is_sent(tmp_path: Path) -> None:
             judge.stdin.flush()
             assert json.loads(judge.stdout.readline())["t"] == one["t"]
         judge.stdin.close()
-        assert judge.wait(timeout=30) == 0
+        assert judge.wait(timeout=120) == 0
 
 
 def test_the_interval_can_be_given(tell: Tell) -> None:

@@ -40,7 +40,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_parts_are_asked_for_side_by_side_and_come_in_order() -> None:
     store = Store(3)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         found = b"".join([chunk async for chunk in ahead(store.read, 25, len(CONTENT), 3)])
     assert found == CONTENT[25:]
     assert store.most == 3

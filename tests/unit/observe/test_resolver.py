@@ -38,7 +38,7 @@ async def resolved(spec: Mapping[str, Any] = SPEC, **said: str) -> Resolution | 
     done = asyncio.Event()
     resolver = Resolver(Turns(Given(Answering(**said)), FakeCluster()), NoVolumes(), FakeClock(), lambda: 0.0)
     resolver.request(PLACE, "uid", ModelVersionSpec.model_validate(spec), None, done.set)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await done.wait()
     return resolver.result(PLACE, "uid")
 
@@ -71,7 +71,7 @@ async def test_a_source_of_another_system_than_its_registry_is_told_so_and_may_b
     resolver = Resolver(Turns(Given(Answering()), FakeCluster()), NoVolumes(), FakeClock(), lambda: 0.0)
     hub = ModelRegistrySpec.model_validate({"huggingFace": {}})
     spec = ModelVersionSpec.model_validate(SPEC)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         resolver.request(PLACE, "uid", spec, RegistryFacts("hub", "u", hub), done.set)
         await done.wait()
     found = resolver.result(PLACE, "uid")
@@ -86,7 +86,7 @@ async def test_an_address_in_a_registry_is_asked_of_it_and_of_no_registry_that_i
         resolver = Resolver(Turns(Given(Answering()), FakeCluster()), NoVolumes(), FakeClock(), lambda: 0.0)
         source = {"uri": {"uri": "s3://m/elsewhere"}, "registryRef": {"name": "store"}}
         spec = ModelVersionSpec.model_validate(SPEC | {"source": source})
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             registry = RegistryFacts("store", "u", ModelRegistrySpec.model_validate(system))
             resolver.request(PLACE, "uid", spec, registry, done.set)
             await done.wait()
@@ -118,7 +118,7 @@ async def test_one_registry_is_asked_twenty_times_at_once_and_holds_up_no_other(
     resolver = Resolver(Turns(sources, FakeCluster()), NoVolumes(), FakeClock(), lambda: 0.0)
     spec = ModelVersionSpec.model_validate(SPEC)
     registries = {name: RegistryFacts(name, name, REGISTRY) for name in ("hangs", "answers")}
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         for number in range(1000):
             resolver.request(("ml", f"hangs-{number}"), "uid", spec, registries["hangs"], at_rest.set)
         await hanging.most.wait()
@@ -155,7 +155,7 @@ async def test_stores_that_hang_hold_up_no_other_namespace() -> None:
     sources.artifacts = stalling
     resolver = Resolver(Turns(sources, FakeCluster()), NoVolumes(), FakeClock(), lambda: 0.0)
     spec = ModelVersionSpec.model_validate(SPEC)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         for number in range(20):
             registry = RegistryFacts(f"hangs-{number % 5}", "u", REGISTRY)
             resolver.request(("ml", f"v{number}"), "uid", spec, registry, at_rest.set)

@@ -57,7 +57,7 @@ async def results(volumes: Scripted, asked: ModelVersionSpec) -> list[Resolution
     told, news = list[Resolution | None](), asyncio.Event()
     resolver = Resolver(Turns(Given(), FakeCluster()), volumes, FakeClock(), lambda: 0.0)
     resolver.request(PLACE, "uid", asked, None, news.set)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         for _ in range(len(volumes.said) + 1):
             await news.wait()
             news.clear()

@@ -1,7 +1,6 @@
 """Would catch a write that is sent or goes on when another replica may write already, and one cut off early."""
 
 import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -129,11 +128,11 @@ async def test_a_process_that_was_paused_while_it_connected_sends_nothing() -> N
     cluster = SlowCluster()
     loop = asyncio.get_running_loop()
     cluster.connected = made = loop.create_future()
-    fence, _ = fenced(cluster, 0.1)
+    fence, _ = fenced(cluster, 1.0)
     write = asyncio.create_task(apply(fence))
-    await asyncio.sleep(0.02)
-    threading.Timer(0.05, lambda: loop.call_soon_threadsafe(made.set_result, None)).start()
-    time.sleep(0.3)  # noqa: ASYNC251 - the pause itself
+    await asyncio.wait({write}, timeout=0.0)
+    time.sleep(1.1)  # noqa: ASYNC251 - the pause itself
+    loop.call_soon(made.set_result, None)
     async with refused("cut off"):
         await write
     assert made.done()

@@ -216,7 +216,7 @@ async def test_definitions_are_read_again_until_they_are_current_and_not_after_t
     team.cluster.statuses = statuses(*OLD)
     watching = asyncio.create_task(team.loop.definitions.run())
     await team.registers("v1", "1.0.0", FIRST)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while message(team.status("v1")):
             await asyncio.sleep(0)
             await team.loop.settle()

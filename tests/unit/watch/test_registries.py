@@ -152,7 +152,7 @@ async def test_an_edited_registry_is_asked_at_once_whatever_was_to_be_waited() -
     answering.failure = None
     cluster.create(registry(mlflow={"address": "http://elsewhere"}))
     loop.watch()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         await loop.settle()
     assert said(cluster)[0] == "Resolved"
     assert stored(cluster)["resolved"]["access"]["address"] == "http://elsewhere"
