@@ -36,7 +36,7 @@ from tests.support.git_repositories import Repositories
 from tests.support.git_repositories import serving as serving_git
 from tests.support.servers import free_port, serving
 
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 MLFLOW_ADMIN = ("admin", "canary-of-the-administrator")
 S3_OWNER = ("test", "test")
 """With any credentials the S3 server lets objects be written over; it does not check them."""
@@ -252,8 +252,8 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> str:
         "AWS_REGION": "us-east-1",
     }.items():
         monkeypatch.setenv(name, value)
-    httpx.post(f"{s3_server}/moto-api/reset").raise_for_status()
-    httpx.put(f"{s3_server}/models").raise_for_status()
+    httpx.post(f"{s3_server}/moto-api/reset", timeout=60).raise_for_status()
+    httpx.put(f"{s3_server}/models", timeout=60).raise_for_status()
     return s3_server
 
 

@@ -64,7 +64,7 @@ def steps_in(folder: Path, *steps: Step) -> list[str]:
     told = json.dumps({"folder": str(folder), "steps": steps})
     command = [python_env("dvc") / "bin" / "python", _STEPS]
     done = subprocess.run(
-        command, input=told, env=environment, capture_output=True, text=True, check=False, timeout=180
+        command, input=told, env=environment, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout))

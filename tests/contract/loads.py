@@ -56,9 +56,9 @@ def loading(server: ByteServer, to: Path, command: list[str] = LOAD) -> Iterator
 
 def until(held: Callable[[], bool]) -> None:
     """Return once it is so."""
-    end = time.monotonic() + 15
+    end = time.monotonic() + 120
     while not held():
-        assert time.monotonic() < end
+        assert time.monotonic() < end, "what was waited for never came"
         time.sleep(0.01)
 
 

@@ -45,7 +45,7 @@ crossfade-reader:$2b$04$abcdefghijklmnopqrstuuyqwirjp3FaKy02OuV3ePBeKk6PfuRp.
 """
 """The passwords of READER and of EXAMPLE by bcrypt, the one way that the registry takes."""
 MODELPACK = "application/vnd.cncf.model"
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 Json = dict[str, Any]
 
 

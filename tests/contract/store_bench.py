@@ -23,7 +23,7 @@ from tests.support.faults import proxy
 from tests.support.programs import azurite
 from tests.support.servers import free_port, serving
 
-_START_SECONDS = 60.0
+_START_SECONDS = 120.0
 _CLIENTS = Path(__file__).parents[1] / "support" / "store_clients.py"
 Json = dict[str, Any]
 Keys = tuple[str, ...]
@@ -140,7 +140,7 @@ class S3Bench:
 
     def check_nobody(self, until: float = float("inf")) -> None:
         """From now on, and for so many requests."""
-        httpx.post(f"{self.url}/moto-api/reset-auth", content=str(until)).raise_for_status()
+        httpx.post(f"{self.url}/moto-api/reset-auth", content=str(until), timeout=60).raise_for_status()
 
     def do(self, service: str, what: str, who: str = "owner", **told: Any) -> Json:
         """One call of boto3."""

@@ -65,7 +65,7 @@ def clients_view(bench: AzureMlBench, front: Proxy, ca: Path, model: Model, who:
     }
     command = [python_env("azureml") / "bin" / "python", _CLIENT, json.dumps(told)]
     environment = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 

@@ -153,7 +153,7 @@ def saved(environment: Path, address: str, ca: Path, owner: str, **tags: str) ->
     }
     command = [environment / "bin" / "python", _CLIENT, json.dumps(told)]
     variables = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"}
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 

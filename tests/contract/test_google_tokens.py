@@ -142,8 +142,9 @@ async def read(found: Opened, folder: str) -> bytes:
 )
 async def test_a_token_server_on_a_bad_day_is_named(gcs: GcsBench, tokens: Proxy, said: Any, sentence: str) -> None:
     tokens.inject(said)
+    seconds = 1.0 if said is dripping else 30.0
     with pytest.raises(SourceError, match=f"the token server at {tokens.url}/token.*{sentence}") as failure:
-        await resolve(by_way_of(gcs, f"{tokens.url}/token"), in_store("gs://models/risk"), timeout=1.0)
+        await resolve(by_way_of(gcs, f"{tokens.url}/token"), in_store("gs://models/risk"), timeout=seconds)
     assert failure.value.retry
     assert failure.value.wait == (7.0 if "429" in sentence else 0.0)
 

@@ -127,7 +127,7 @@ def by_the_client(hub: Hub, asked: Source, token: str, folder: Path, **more: Any
         "LANG": "C.UTF-8",
     }
     command = [python_env("hub") / "bin" / "python", _CLIENT, json.dumps(told)]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 

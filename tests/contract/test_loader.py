@@ -5,7 +5,6 @@ import hashlib
 import json
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -90,11 +89,10 @@ def test_other_bytes_end_it_with_one_line_and_status_3(folder: Path, tmp_path: P
 
 
 def test_a_source_that_will_never_do_ends_it_at_once_with_status_4(tmp_path: Path) -> None:
-    began = time.monotonic()
     done = load("file:///etc", ZERO, tmp_path / "mnt")
     assert done.returncode == loader.EXIT_SOURCE_UNREACHABLE == 4
     assert "set CROSSFADE_FILE_ROOT" in done.stderr
-    assert time.monotonic() - began < 30
+    assert "trying again" not in done.stdout
 
 
 async def test_a_source_that_may_come_is_tried_again_until_the_time_is_up(
@@ -143,8 +141,8 @@ class Trickling:
 async def test_the_time_for_tries_begins_anew_whenever_something_came(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(loader, "_FIRST_WAIT_SECONDS", 0.06)
-    monkeypatch.setattr(loader, "_TRY_SECONDS", 0.1)
+    monkeypatch.setattr(loader, "_FIRST_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(loader, "_TRY_SECONDS", 0.5)
     digest = mvd1([File("model", 7, hashlib.sha256(b"weights").hexdigest())])
     store = Trickling(tmp_path / "mnt" / STAGING / STATUS)
     status, sentence = await loader._load("s3://b/m", digest, tmp_path / "mnt", store, WayIn(None, tmp_path))

@@ -76,7 +76,7 @@ def kept_in_s3(
         # by the server, for this S3 takes no addresses that are signed
         through = owner if scheme == "s3" else {"MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD": "false"}
         environment = inherited_environment(HOME=str(folder), **through)
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
         assert done.returncode == 0, done.stderr
         access = Access("mlflow", url, secrets=Secrets({"token": TOKEN}))
         yield Kept(access, scheme, "" if scheme == "s3" else f"of-{scheme}/", folder / "theirs")

@@ -175,7 +175,7 @@ def keep_packed(bench: GcsBench, key: str) -> None:
     """As `gcloud storage cp --gzip-local` uploads it."""
     told = {"uploadType": "media", "contentEncoding": "gzip", "name": key}
     url = f"{bench.store}/upload/storage/v1/b/models/o"
-    httpx.post(url, params=told, content=gzip.compress(b"{}")).raise_for_status()
+    httpx.post(url, params=told, content=gzip.compress(b"{}"), timeout=60).raise_for_status()
 
 
 async def test_a_folder_that_a_console_made_is_no_file(bench: Bench) -> None:

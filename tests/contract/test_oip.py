@@ -45,6 +45,6 @@ def test_mlservers_client_reads_the_programmable_server(model_file: Path, mlserv
         assert process.stdout is not None
         _, port = (process.stdout.readline().split()[-1] for _ in range(2))
         client = [str(mlserver_environment / "bin" / "python"), "-c", CLIENT, port]
-        answer = subprocess.run(client, check=True, capture_output=True, text=True, timeout=60)
+        answer = subprocess.run(client, check=True, capture_output=True, text=True, timeout=300)
         process.terminate()
     assert answer.stdout.splitlines() == ["True True True", *[PREDICTION] * 3, "INTERNAL"]

@@ -61,7 +61,7 @@ async def refused(answer: bytes, match: str, **limits: float) -> None:
 
 async def scraped_thrice(metrics: PrometheusMetrics, selector: str) -> RawSeries:
     """The selector's one series, asked for until there are three scrapes of it."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             for series in await metrics.window(selector, 30):
                 if len(series.samples) >= 3:

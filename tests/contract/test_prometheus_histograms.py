@@ -50,7 +50,7 @@ def watched(**buckets: str) -> Watched:
 async def counted(metrics: PrometheusMetrics, **buckets: str) -> Mapping[str, Counters]:
     """What the poller reads once each has been scraped three times since there was something to count."""
     one = watched(**buckets)
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             poller = Poller({DEFAULT: metrics}, SystemClock(), 5.0, lambda: [one], lambda place: None)
             await poller.poll()
@@ -87,7 +87,8 @@ async def test_exponential_buckets_are_edges_of_their_kind_and_agree_with_the_cl
     classic, native = found["classic"].buckets, found["native"].buckets
     (whole,) = native[inf]
     assert (whole.revision, whole.pod) == (LABELS["revision"], LABELS["pod"])
-    when, requests = whole.samples[-1]
+    both = {when for when, _ in classic[inf][0].samples}  # a scrape may have come between the two queries
+    when, requests = [sample for sample in whole.samples if sample[0] in both][-1]
     last = frozenset({when})
     assert requests > 0
     assert len(native) >= 2
@@ -121,9 +122,9 @@ async def test_evidence_follows_each_scrape_at_once(metrics: PrometheusMetrics) 
 
     def note(place: tuple[str, str]) -> None:
         found = poller.evidence[place].metrics.get("up", Counters()).gauges
-        for when, _ in found[0].samples if found else ():
+        for when in (when for when, _ in (found[0].samples if found else ()) if when > begun):
             seen.setdefault(when, time.time())
-        if len(seen) >= 12:
+        if len(seen) >= 8:
             enough.set()
 
     await scraped(metrics, 'up{job="custom"}')
@@ -133,14 +134,13 @@ async def test_evidence_follows_each_scrape_at_once(metrics: PrometheusMetrics) 
     async with asyncio.timeout(4 * _SELDOM):
         await enough.wait()
     running.cancel()
-    late = sorted(known - when for when, known in seen.items() if when > begun)
-    assert len(late) >= 5
+    late = sorted(known - when for when, known in seen.items())
     assert late[len(late) // 2] < _SELDOM / 4
 
 
 async def scraped(metrics: PrometheusMetrics, selector: str) -> None:
     """Wait for three scrapes; until its store is open Prometheus answers with 503."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while True:
             with suppress(MetricsError):
                 found = await metrics.window(selector, 60)

@@ -347,7 +347,7 @@ class TestTelling:
             with loading(server, tmp_path / "to") as process:
                 until(status.exists)
                 found = json.loads(status.read_text())
-                assert process.wait(30) == 0
+                assert process.wait(120) == 0
         assert (found["state"], found["files"]) == ("Waiting", 0)
         assert "refused tree of crossfade/model with 503" in found["message"]
         assert on_disk(tmp_path / "to") == {"weights": SMALL}

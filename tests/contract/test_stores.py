@@ -25,7 +25,7 @@ async def content(store: Artifacts, uri: str, path: str) -> bytes:
 
 
 def put(s3: str, key: str, body: bytes, auth: tuple[str, str] | None = None) -> None:
-    httpx.put(f"{s3}/models/{key}", content=body, auth=auth).raise_for_status()
+    httpx.put(f"{s3}/models/{key}", content=body, auth=auth, timeout=60).raise_for_status()
 
 
 class TestS3:

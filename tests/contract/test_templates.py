@@ -5,7 +5,7 @@ The servers run in pods that the bed's Prometheus scrapes; what a template selec
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 
@@ -17,14 +17,15 @@ from crossfade.ports import RawSeries
 
 from testbed.handle import ClusterHandle
 from tests.contract import model_servers as servers
-from tests.contract.model_servers import BAD, GOOD, SLOW, Server
+from tests.contract.model_servers import BAD, GOOD, SLOW, Answered, Server
 
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("real_servers")]
 
 STABLE, CANDIDATE = "fraud-stable", "fraud-candidate"
 _WINDOW_SECONDS = 300
 _PAUSE = 0.2
-_SEEN_SECONDS = 30.0
+_SEEN_SECONDS = 120.0
+_ARM = "x-crossfade-revision"
 _BOUND = 1.0
 """Seconds between what is fast and what is slow; all servers have a bucket that ends there."""
 
@@ -124,7 +125,7 @@ async def _send(addresses: Mapping[str, str], server: Server) -> None:
     """Send what is sent to each arm, and see that it is answered as was meant."""
     for revision, sent in SENT.items():
         answers = await servers.ask(f"http://{addresses[revision]}:8080", server, sent.inputs)
-        assert Counter(status for status, _ in answers) == {200: sent.good + sent.slow, 500: sent.bad}
+        assert Counter(one.status for one in answers) == {200: sent.good + sent.slow, 500: sent.bad}
 
 
 SERVERS = {
@@ -177,25 +178,36 @@ async def test_traefiks_templates_count_what_each_arm_answered(
     servers.apply(bed, namespace, [_route(f"{namespace}.test", {STABLE: 80, CANDIDATE: 20})])
     host = {"host": f"{namespace}.test"}
     server = SLOWER[STABLE]
-    seen: Counter[tuple[str, int]] = Counter()
+    answers = list[Answered]()
     async with asyncio.timeout(_SEEN_SECONDS):
-        while not seen[CANDIDATE, 200]:
+        while not _by_arm(answers)[CANDIDATE, 200]:
             await asyncio.sleep(_PAUSE)  # a gateway tells nobody when it serves
-            seen.update(await _answered(bed.gateway, server, [GOOD] * 5, host))
-    seen.update(await _answered(bed.gateway, server, [GOOD] * 30 + [BAD] * 10, host))
+            answers += await servers.ask(bed.gateway, server, [GOOD] * 5, **host)
+    answers += await servers.ask(bed.gateway, server, [GOOD] * 30 + [BAD] * 10, **host)
+    seen = _by_arm(answers)
     assert all(seen[revision, 500] for revision in SENT)
 
     sent = {revision: seen[revision, 200] + seen[revision, 500] for revision in SENT}
     errors = await Reader(metrics, "traefik/errors", namespace).errors(sent)
     assert errors == {revision: (seen[revision, 500], sent[revision]) for revision in SENT}
     latency = await Reader(metrics, "traefik/latency", namespace).latency(sent)
-    assert latency == {STABLE: (sent[STABLE], sent[STABLE]), CANDIDATE: (0, sent[CANDIDATE])}
+    _stable_alone_is_fast(latency, sent, [one for one in answers if one.headers.get(_ARM) == STABLE])
 
 
-async def _answered(base: str, server: Server, inputs: list[int], headers: dict[str, str]) -> Counter[tuple[str, int]]:
+def _by_arm(answers: Sequence[Answered]) -> Counter[tuple[str, int]]:
     """How many answers each revision gave by status; what no revision answered, the gateway did, and is left out."""
-    answers = await servers.ask(base, server, inputs, **headers)
-    return Counter((found["x-crossfade-revision"], s) for s, found in answers if "x-crossfade-revision" in found)
+    return Counter((one.headers[_ARM], one.status) for one in answers if _ARM in one.headers)
+
+
+def _stable_alone_is_fast(
+    found: Mapping[str, tuple[int, int]], sent: Mapping[str, int], of_stable: Sequence[Answered]
+) -> None:
+    """Of what the candidate answered, nothing is within the bound. Of what stable did, all is that was seen to be: on a
+    machine that is busy with everything else some may not be."""
+    quick = sum(one.seconds < _BOUND for one in of_stable)
+    assert quick > 0
+    assert quick <= found[STABLE][0] <= sent[STABLE]
+    assert (found[STABLE][1], found[CANDIDATE]) == (sent[STABLE], (0, sent[CANDIDATE]))
 
 
 def _service(revision: str) -> servers.Object:
@@ -214,7 +226,7 @@ def _route(host: str, weights: Mapping[str, int]) -> servers.Object:
             "filters": [
                 {
                     "type": "ResponseHeaderModifier",
-                    "responseHeaderModifier": {"set": [{"name": "x-crossfade-revision", "value": revision}]},
+                    "responseHeaderModifier": {"set": [{"name": _ARM, "value": revision}]},
                 }
             ],
         }
@@ -241,17 +253,18 @@ async def test_envoys_templates_count_what_each_arm_answered_and_what_it_could_n
     clusters = {revision: f"backend/service/{namespace}/{revision}/80" for revision in SENT}
     gateway = servers.envoy({clusters[revision]: addresses[revision] for revision in SENT})
     base = f"http://{servers.start(bed, namespace, {'envoy': gateway})['envoy']}:8080"
+    answers = dict[str, list[Answered]]()
     for revision, sent in SENT.items():
         inputs = [GOOD] * sent.good + [BAD] * sent.bad
-        answers = await servers.ask(base, SLOWER[revision], inputs, arm=clusters[revision])
-        assert Counter(status for status, _ in answers) == {200: sent.good, 500: sent.bad}
+        answers[revision] = await servers.ask(base, SLOWER[revision], inputs, arm=clusters[revision])
+        assert Counter(one.status for one in answers[revision]) == {200: sent.good, 500: sent.bad}
     answered = {revision: sent.good + sent.bad for revision, sent in SENT.items()}
     latency = await Reader(metrics, "envoy/latency", namespace).latency(answered)
-    assert latency == {STABLE: (answered[STABLE], answered[STABLE]), CANDIDATE: (0, answered[CANDIDATE])}
+    _stable_alone_is_fast(latency, answered, answers[STABLE])
 
     bed.kubectl("delete", "pod", CANDIDATE, "--namespace", namespace, "--grace-period=0", "--force")
     lost = await servers.ask(base, SLOWER[CANDIDATE], [GOOD] * 3, arm=clusters[CANDIDATE])
-    assert [status for status, _ in lost] == [503] * 3
+    assert [one.status for one in lost] == [503] * 3
     errors = await Reader(metrics, "envoy/errors", namespace).errors({**answered, CANDIDATE: answered[CANDIDATE] + 3})
     assert errors == {
         STABLE: (SENT[STABLE].bad, answered[STABLE]),

@@ -47,10 +47,10 @@ def in_a_folder(tmp_path: Path) -> Place:
 @pytest.fixture
 def in_s3(s3: str) -> Place:
     def write(path: str, content: bytes) -> None:
-        httpx.put(f"{s3}/models/m/{path}", content=content, auth=S3_OWNER).raise_for_status()
+        httpx.put(f"{s3}/models/m/{path}", content=content, auth=S3_OWNER, timeout=60).raise_for_status()
 
     def remove(path: str) -> None:
-        httpx.delete(f"{s3}/models/m/{path}", auth=S3_OWNER).raise_for_status()
+        httpx.delete(f"{s3}/models/m/{path}", auth=S3_OWNER, timeout=60).raise_for_status()
 
     return Place(store(), "s3://models/m", write, remove)
 

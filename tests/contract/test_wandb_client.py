@@ -55,7 +55,7 @@ def by_the_client(cloud: Cloud, name: str, key: str, folder: Path, environment: 
     quiet = {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true", "PYTHONDONTWRITEBYTECODE": "1"}
     variables = {**folders, **quiet, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
     command = [str(environment / "bin" / "python"), str(_CLIENT), told]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=120)
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 

@@ -201,7 +201,7 @@ class Azure:
         whole = "&".join(filter(None, (query, self.signature if who else "")))
         passed = {name: headers[name] for name in ("Range", "If-Range", "x-ms-range") if name in headers}
         target = f"{self.upstream}{path.removeprefix('/blob')}?{whole}"
-        found = httpx.get(target, headers={"x-ms-version": "2023-11-03", **passed}, trust_env=False)
+        found = httpx.get(target, headers={"x-ms-version": "2023-11-03", **passed}, timeout=60, trust_env=False)
         kept = ("etag", "last-modified", "content-range", "content-type", "x-ms-error-code", "x-ms-blob-type")
         return Said(found.status_code, found.content, {n: found.headers[n] for n in kept if n in found.headers})
 

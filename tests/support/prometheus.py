@@ -12,7 +12,7 @@ from typing import Any
 from testbed.binaries import TOOLS, locate
 from testbed.progress import silent
 
-_START_SECONDS = 30.0
+_START_SECONDS = 120.0
 LABELS = {"namespace": "ml", "revision": "fraud-2", "pod": "fraud-2-x"}
 """What the scraped series carry beside their own labels."""
 

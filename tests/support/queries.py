@@ -9,11 +9,11 @@ _PAUSE = 0.2
 Counts = dict[str, float]
 
 
-async def asked(url: str, query: str, label: str, enough: Callable[[Counts], bool], seconds: float = 30.0) -> Counts:
+async def asked(url: str, query: str, label: str, enough: Callable[[Counts], bool], seconds: float = 120.0) -> Counts:
     """Values by a label of the query's answer, once they are `enough`. AssertionError after `seconds`."""
     found: Counts = {}
     try:
-        async with asyncio.timeout(seconds), httpx.AsyncClient(trust_env=False) as client:
+        async with asyncio.timeout(seconds), httpx.AsyncClient(timeout=seconds, trust_env=False) as client:
             while not enough(found := await _ask(client, url, query, label)):  # noqa: ASYNC110 - it tells nobody
                 await asyncio.sleep(_PAUSE)
     except TimeoutError:

@@ -37,19 +37,19 @@ def main(asked: dict[str, Any]) -> dict[str, Any]:
             name = asked["name"].partition("@")[0]
             listed = client.list_model_versions(request={"name": name, "filter": f"labels.{label}:*", "page_size": 1})
             return {one.labels[label]: one.version_id for one in listed}
-        model = client.get_model(name=asked["name"], timeout=20)
+        model = client.get_model(name=asked["name"], timeout=60)
         version = f"{asked['name'].partition('@')[0]}@{model.version_id}"
         if saves := asked.get("saves"):
             for alias in (saves["alias"], f"-{saves['takes']}"):
-                client.merge_version_aliases(name=version, version_aliases=[alias], timeout=20)
-            model = client.get_model(name=version, timeout=20)
+                client.merge_version_aliases(name=version, version_aliases=[alias], timeout=60)
+            model = client.get_model(name=version, timeout=60)
             labelled = Model(name=version, labels={**model.labels, **saves["labels"]}, etag=model.etag)
-            model = client.update_model(model=labelled, update_mask={"paths": ["labels"]}, timeout=20)
-        evaluations = list(client.list_model_evaluations(parent=version, timeout=20))
+            model = client.update_model(model=labelled, update_mask={"paths": ["labels"]}, timeout=60)
+        evaluations = list(client.list_model_evaluations(parent=version, timeout=60))
         job = None
         if model.pipeline_job:
             runs = PipelineServiceClient(transport=pipelines.PipelineServiceRestTransport(**rest))
-            job = runs.get_pipeline_job(name=model.pipeline_job, timeout=20)
+            job = runs.get_pipeline_job(name=model.pipeline_job, timeout=60)
         return {
             "version": model.version_id,
             "uri": model.artifact_uri,
