@@ -91,7 +91,7 @@ class LoadGenerator:
         """What finished within the last ``window`` seconds."""
         return summarize(self._finished_since(asyncio.get_running_loop().time() - window))
 
-    async def wait_until(self, condition: Callable[[Sequence[Sample]], bool], deadline: float) -> None:
+    async def wait_until(self, condition: Callable[[Sequence[Sample]], bool], deadline: float = 120.0) -> None:
         """Wait until ``condition`` holds for the samples so far; TimeoutError after ``deadline`` seconds, which tells
         who answered last and what is under way."""
         try:

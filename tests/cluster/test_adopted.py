@@ -15,6 +15,7 @@ from tests.support import objects
 from tests.support.endpoint import (
     BODY,
     NAME,
+    REQUEST_SECONDS,
     Endpoint,
     at_least,
     at_stage,
@@ -28,7 +29,7 @@ from tests.support.endpoint import (
 from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
 from tests.support.operator_process import Installation, OperatorProcess
 from tests.support.pair import Pair
-from tests.support.recorder import Object
+from tests.support.recorder import PATIENCE_SECONDS, Object
 from tests.support.reweighing import plain_delay
 from tests.support.statuses import conditions
 from tests.support.taken_back import taken_back
@@ -137,9 +138,9 @@ async def test_two_promotions_move_two_weights_and_nothing_else(serving: Endpoin
         await at_least(load, 100)
         for number in (2, 3):
             await serving.ask(number)
-            half = await serving.until(at_stage("at-50"), 90)
+            half = await serving.until(at_stage("at-50"))
             loaded = await started(serving, half["status"]["candidate"]["revision"])
-            done = await serving.until(lambda found, number=number: serves(found, number), 90)
+            done = await serving.until(lambda found, number=number: serves(found, number))
             stable = done["status"]["stable"]["revision"]
             await settled(serving, stable)
             assert await selected(serving) == {BLUE: stable, GREEN: stable}
@@ -188,7 +189,7 @@ async def test_the_next_version_gets_a_service_only_when_the_last_one_has_let_go
         await hold(serving, 2)
         strategy = objects.stages(20)
         await serving.patch("Rollout", NAME, {"spec": {"modelVersion": f"{NAME}-3", "strategy": strategy}})
-        done = await serving.until(lambda found: serves(found, 3), 90)
+        done = await serving.until(lambda found: serves(found, 3))
         await settled(serving, done["status"]["stable"]["revision"])
         await at_least(load, 100)
     assert failed_by_route(load.samples) == {}
@@ -206,7 +207,7 @@ async def test_another_writer_is_named_and_not_written_against_and_a_rollback_wo
         await hold(serving, 2)
         git.apply((1, 0))
         held = await serving.until(lambda found: ready(found) == ("False", "RouteContested"))
-        await load.wait_until(lambda samples: answered(serving, list(samples)[-50:]) == {"fraud-1"}, 30)
+        await load.wait_until(lambda samples: answered(serving, list(samples)[-50:]) == {"fraud-1"})
         begun = len(load.samples)
         await at_least(load, 300)
         assert told(serving)[-1] == (1, 0), "it was written against"
@@ -218,7 +219,7 @@ async def test_another_writer_is_named_and_not_written_against_and_a_rollback_wo
         await order(serving, "abort", "t1")
         await serving.until(lambda found: ready(found) == ("False", "Aborted"))
         git.apply_as("argocd-controller", (0, 1))
-        await serving.recorder.until("Service", GREEN, lambda one: selects(one, stable), 30)
+        await serving.recorder.until("Service", GREEN, lambda one: selects(one, stable))
         await settled(serving, stable)
         await at_least(load, 100)
     assert failed_by_route(load.samples) == {}
@@ -237,7 +238,7 @@ async def test_what_git_says_of_weights_harms_nobody_while_nothing_is_rolled_out
     """Left out of Git they are 1 and 1: both Services are the stable version's. Case E6. GitOps property 4."""
     async with serving.load(RATE) as load:
         await serving.ask(2)
-        done = await serving.until(lambda found: serves(found, 2), 90)
+        done = await serving.until(lambda found: serves(found, 2))
         await settled(serving, done["status"]["stable"]["revision"])
         begun = len(load.samples)
         for weights in (None, (1, 0), (0, 1), None):
@@ -245,8 +246,8 @@ async def test_what_git_says_of_weights_harms_nobody_while_nothing_is_rolled_out
             await at_least(load, 100)
         assert answered(serving, load.samples[begun:]) == {"fraud-2"}
         await serving.ask(3)
-        await serving.until(lambda found: serves(found, 3), 90)
-        await load.wait_until(lambda samples: answered(serving, samples[-50:]) == {"fraud-3"}, 30)
+        await serving.until(lambda found: serves(found, 3))
+        await load.wait_until(lambda samples: answered(serving, samples[-50:]) == {"fraud-3"})
     assert failed_by_route(load.samples) == {}
     assert told(serving)[-4:] == [(100, 0), (90, 10), (50, 50), (0, 100)]
 
@@ -260,7 +261,7 @@ async def test_a_rule_that_is_not_as_it_must_be_is_named_and_heals(serving: Endp
         await serving.ask(2)
         await at_least(load, 200)
         git.apply((1, 0))
-        await serving.until(lambda found: serves(found, 2), 90)
+        await serving.until(lambda found: serves(found, 2))
     assert failed_by_route(load.samples) == {}
     assert message(wrong) == ("HTTPRoute shop must have one rule with `name: model`; the names of its rules are other")
 
@@ -277,14 +278,14 @@ async def test_back_to_a_version_that_was_kept_moves_all_weight_at_once(serving:
     async with serving.load(RATE) as load:
         await at_least(load, 100)
         await serving.ask(2)
-        done = await serving.until(lambda found: serves(found, 2), 90)
+        done = await serving.until(lambda found: serves(found, 2))
         second = done["status"]["stable"]["revision"]
-        await serving.recorder.until("Service", BLUE, lambda one: selects(one, second), 30)
+        await serving.recorder.until("Service", BLUE, lambda one: selects(one, second))
         kept = await started(serving, first)
         await serving.ask(1)
         again = await serving.until(lambda found: serves(found, 1))
-        await serving.recorder.until("Service", GREEN, lambda one: selects(one, first), 30)
-        await load.wait_until(lambda samples: answered(serving, samples[-50:]) == {"fraud-1"}, 30)
+        await serving.recorder.until("Service", GREEN, lambda one: selects(one, first))
+        await load.wait_until(lambda samples: answered(serving, samples[-50:]) == {"fraud-1"})
     assert failed_by_route(load.samples) == {}
     assert again["status"]["outcome"]["result"] == "FastRolledBack"
     assert told(serving) == [(1, 0), (50, 50), (0, 100), (100, 0)]
@@ -303,24 +304,24 @@ async def test_two_rollouts_on_one_route_free_each_others_contest_no_more(servin
             OTHER, f"{NAME}-1", serving.host, traffic=adopted, serving=objects.serving(1), strategy=strategy
         )
     )
-    await serving.recorder.until("Rollout", OTHER, lambda found: serves(found, 1), 60)
+    await serving.recorder.until("Rollout", OTHER, lambda found: serves(found, 1))
     url, headers = serving.gateway + objects.INFER, {"host": serving.host, "x-rule": "another"}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not (await serving.http.post(url, content=BODY, headers=headers)).is_success:  # noqa: ASYNC110 - a gateway tells nobody when it serves
             await asyncio.sleep(0.02)
-    to_other = LoadGenerator(url, RATE, [BODY], headers, timeout=10.0)
+    to_other = LoadGenerator(url, RATE, [BODY], headers, timeout=REQUEST_SECONDS)
     async with serving.load(RATE) as load, serving.counted("kept connections", to_other) as others:
         await asyncio.gather(at_least(load, 100), at_least(others, 100))
         await hold(serving, 2)
         await serving.patch("Rollout", OTHER, {"spec": {"modelVersion": f"{NAME}-2"}})
-        await serving.recorder.until("Rollout", OTHER, at_stage("held"), 90)
+        await serving.recorder.until("Rollout", OTHER, at_stage("held"))
         await serving.until(at_stage("held"))
         await serving.patch("HTTPRoute", ROUTE, both)
         for name in (NAME, OTHER):
-            await serving.recorder.until("Rollout", name, lambda one: ready(one) == ("False", "RouteContested"), 30)
+            await serving.recorder.until("Rollout", name, lambda one: ready(one) == ("False", "RouteContested"))
         await serving.patch("Rollout", OTHER, {"metadata": {"annotations": {"crossfade.dev/retry": "t1"}}})
-        await serving.recorder.until("Rollout", OTHER, at_stage("held"), 60)
-        named = await serving.until(lambda found: "Rollout other" in message(found), 30)
+        await serving.recorder.until("Rollout", OTHER, at_stage("held"))
+        named = await serving.until(lambda found: "Rollout other" in message(found))
         begun = len(load.samples)
         await at_least(load, 200)
         (route,) = await serving.items("HTTPRoute")
@@ -356,14 +357,14 @@ async def test_deleting_the_rollout_in_a_split_leaves_the_route_and_all_to_stabl
         await at_least(load, 100)
         await hold(endpoint, 2)
         await endpoint.delete("Rollout", NAME)
-        await endpoint.recorder.until("HTTPRoute", ROUTE, lambda one: slot_weights(one) == (100, 0), 30)
+        await endpoint.recorder.until("HTTPRoute", ROUTE, lambda one: slot_weights(one) == (100, 0))
         await at_least(load, 100)
     assert failed_by_route(load.samples) == {}
-    await endpoint.recorder.until_gone("Rollout", NAME, 60)
+    await endpoint.recorder.until_gone("Rollout", NAME)
     (route,) = await endpoint.items("HTTPRoute")
     assert slot_weights(route) == (100, 0)
     if policy == "Orphan":
         assert (await endpoint.infer()).is_success
         assert len(set((await selected(endpoint)).values())) == 1
     else:
-        await endpoint.recorder.until_gone("Service", BLUE, 30)
+        await endpoint.recorder.until_gone("Service", BLUE)

@@ -55,9 +55,9 @@ async def test_what_is_not_allowed_is_said_and_no_pod_is_started(
         await endpoint.create(version)
         name = version["metadata"]["name"]
         await endpoint.create(objects.rollout(f"of-{name}", name, f"{name}.{endpoint.host}", endpoint.parent))
-        found = await endpoint.recorder.until("ModelVersion", name, is_refused, 60)
+        found = await endpoint.recorder.until("ModelVersion", name, is_refused)
         told[name] = ready(found)[1], conditions(found)["Ready"]["message"]
-        await endpoint.recorder.until("Rollout", f"of-{name}", waits, 60)
+        await endpoint.recorder.until("Rollout", f"of-{name}", waits)
     assert [reason for reason, _ in told.values()] == ["PickleRefused", "PickleRefused", "WaitingForRegistry"]
     assert "'model.pkl' would import builtins.print" in told["fraud-1"][1]
     assert "the operator's configuration accepts no `spec.policy.pickle` weaker than `KnownOnly`" in told["fraud-1"][1]

@@ -20,7 +20,7 @@ from tests.support.recorder import Object
 pytestmark = pytest.mark.cluster
 
 RATE = 100.0
-SCALED_SECONDS = 60.0
+SCALED_SECONDS = 120.0
 
 StartOperator = Callable[..., OperatorProcess]
 
@@ -90,16 +90,16 @@ async def test_kubernetes_scales_each_version_by_its_own_load_and_nobody_writes_
         scale.asks(stable, 4)
         await scale.until("stable", 4)
         await endpoint.ask(2)
-        candidate = (await endpoint.until(at_stage("at-25"), 120))["status"]["candidate"]["revision"]
+        candidate = (await endpoint.until(at_stage("at-25")))["status"]["candidate"]["revision"]
         scale.asks(stable, 1)
         await scale.until_held(stable, 4)
         await skip_stage(endpoint, "to half")
-        await endpoint.until(at_stage("at-50"), 120)
+        await endpoint.until(at_stage("at-50"))
         scale.asks(candidate, 5)
         await scale.until("candidate", 5)
         loaded = await started(endpoint, candidate)
         await skip_stage(endpoint, "to all")
-        await endpoint.until(lambda found: serves(found, 2), 120)
+        await endpoint.until(lambda found: serves(found, 2))
         await settled(endpoint, candidate)
         assert await started(endpoint, candidate) == loaded
         scale.asks(candidate, 1)

@@ -41,7 +41,7 @@ async def test_the_example_is_resolved_as_it_is_and_a_model_serves(
     bench.azure.register(WORKSPACE, "fraud-detector", "7", bench.uri(folder), stage="Production")
     operator = start_operator(endpoint.namespace)
     bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / "azure-ml.yaml"))
-    found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-7-0", is_resolved, 60)
+    found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-7-0", is_resolved)
     resolved = found["status"]["resolved"]
     assert (resolved["registryVersion"], resolved["files"]) == ("7", 2)
     assert resolved["immutableUri"] == "azureml://workspaces/ws-risk/models/fraud-detector/versions/7"
@@ -57,5 +57,5 @@ async def test_the_example_is_resolved_as_it_is_and_a_model_serves(
     source = {"azureML": {"name": "fraud", "label": "latest"}, "registryRef": {"name": "azure"}}
     await endpoint.create(objects.model_version("fraud-1", "1.0.0", source))
     await endpoint.create(objects.rollout("fraud", "fraud-1", endpoint.host, endpoint.parent))
-    await endpoint.until(lambda found: serves(found, 1), 90)
+    await endpoint.until(lambda found: serves(found, 1))
     assert_hidden(endpoint, operator, SECRETS["reader"])

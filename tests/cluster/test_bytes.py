@@ -26,7 +26,7 @@ async def test_a_model_changed_by_one_bit_after_it_was_resolved_never_serves(
     await endpoint.model(1)
     await endpoint.model(2)
     stable = (await endpoint.serve(1))["status"]["stable"]["revision"]
-    version = await endpoint.recorder.until("ModelVersion", "fraud-2", is_resolved, 30)
+    version = await endpoint.recorder.until("ModelVersion", "fraud-2", is_resolved)
     stored = endpoint.files / endpoint.namespace / "2" / "model.json"
     promised = digest_of(stored.read_bytes())
     assert version["status"]["resolved"]["digest"] == promised

@@ -73,7 +73,7 @@ async def test_a_promotion_makes_the_pods_before_each_weight(endpoint: Endpoint,
     async with endpoint.load(RATE) as load:
         await at_least(load, 100)
         await endpoint.ask(2)
-        done = await endpoint.until(lambda found: serves(found, 2), 120)
+        done = await endpoint.until(lambda found: serves(found, 2))
         candidate = done["status"]["stable"]["revision"]
         await settled(endpoint, candidate)
         await at_least(load, 100)
@@ -169,9 +169,7 @@ async def test_each_version_has_an_autoscaler_and_a_budget_of_its_own(
             assert budget["spec"]["selector"] == {"matchLabels": {"crossfade.dev/revision": revision}}
         assert len(await endpoint.pods(candidate)) == 2
         await endpoint.patch("HorizontalPodAutoscaler", candidate, {"spec": {"maxReplicas": 9}})
-        await endpoint.recorder.until(
-            "HorizontalPodAutoscaler", candidate, lambda one: one["spec"]["maxReplicas"] == 4, 30
-        )
+        await endpoint.recorder.until("HorizontalPodAutoscaler", candidate, lambda one: one["spec"]["maxReplicas"] == 4)
         await endpoint.patch("Rollout", NAME, {"metadata": {"annotations": {"crossfade.dev/abort": "1"}}})
         await endpoint.until_served_by(stable)
         await settled(endpoint, stable)
@@ -190,10 +188,10 @@ async def test_a_budget_is_for_more_than_one_pod(endpoint: Endpoint, start_opera
     stable = (await endpoint.serve(1, serving=objects.serving(1)))["status"]["stable"]["revision"]
     assert await endpoint.items("PodDisruptionBudget") == []
     await endpoint.patch("Rollout", NAME, {"spec": {"serving": {"replicas": 2}}})
-    await endpoint.recorder.until("PodDisruptionBudget", stable, lambda _: True, 30)
+    await endpoint.recorder.until("PodDisruptionBudget", stable, lambda _: True)
     await endpoint.until(lambda found: found["status"]["stable"]["ready"] == 2)
     await endpoint.patch("Rollout", NAME, {"spec": {"serving": {"replicas": 1}}})
-    await endpoint.recorder.until_gone("PodDisruptionBudget", stable, 30)
+    await endpoint.recorder.until_gone("PodDisruptionBudget", stable)
     await endpoint.until(lambda found: at_rest(found, 1))
 
 
@@ -212,7 +210,7 @@ async def test_of_pods_that_are_evicted_together_one_goes_and_no_request_fails(
         await at_least(load, 100)
         assert await evicted(endpoint, found["status"]["stable"]["revision"]) == (1, 3)
         await endpoint.ask(2)
-        candidate = (await endpoint.until(at_stage("at-50"), 120))["status"]["candidate"]["revision"]
+        candidate = (await endpoint.until(at_stage("at-50")))["status"]["candidate"]["revision"]
         assert await evicted(endpoint, candidate) == (1, 1)
         await endpoint.until(at_stage("at-50"))
         await at_least(load, 300)
@@ -229,13 +227,13 @@ async def evicted(endpoint: Endpoint, revision: str) -> tuple[int, int]:
         def may(budget: Object) -> bool:
             return bool(budget.get("status", {}).get("disruptionsAllowed") == 1)
 
-        await endpoint.recorder.until("PodDisruptionBudget", revision, may, 60)
+        await endpoint.recorder.until("PodDisruptionBudget", revision, may)
 
     await until_one_may_go()
     names = [pod["metadata"]["name"] for pod in await endpoint.pods(revision)]
     went = await asyncio.gather(*(evict(endpoint, name) for name in names))
     for name in compress(names, went):
-        await endpoint.recorder.until_gone("Pod", name, 60)
+        await endpoint.recorder.until_gone("Pod", name)
     await until_one_may_go()
     there = {pod["metadata"]["name"] for pod in await endpoint.pods(revision)}
     assert len(there) == len(names)

@@ -37,7 +37,7 @@ async def test_a_model_that_was_changed_never_serves(
     for number in range(1, len(CHANGES) + 2):
         source = {**place.keep(number), "registryRef": {"name": "models"}}
         await endpoint.create(objects.model_version(f"fraud-{number}", f"{number}.0.0", source))
-        found = await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
+        found = await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved)
         places[number] = found["status"]["resolved"]["immutableUri"]
     stable = (await endpoint.serve(1))["status"]["stable"]["revision"]
     for number, change in enumerate(CHANGES, 2):

@@ -9,7 +9,7 @@ import pytest
 from testbed.load import LoadGenerator, Sample
 from testbed.load.verdict import Blame
 from tests.support import objects
-from tests.support.endpoint import BODY, Endpoint, at_least
+from tests.support.endpoint import BODY, REQUEST_SECONDS, Endpoint, at_least
 from tests.support.gateways import ENVOY, on_both_gateways
 from tests.support.pair import NEW, OLD, Pair
 from tests.support.recorder import Object
@@ -49,13 +49,13 @@ async def brought_and_taken(pair: Pair, times: int, *, kept: bool) -> LoadGenera
     users = pair.rule(old=100)
     theirs, place = rule_for(pair, NEW, TEAM), rule_for(pair, OLD, SPARE)
     headers = {"host": pair.endpoint.host, TEAM[0]: TEAM[1]}
-    cohort = LoadGenerator(pair.endpoint.gateway + objects.INFER, RATE, [BODY], headers, timeout=10.0)
+    cohort = LoadGenerator(pair.endpoint.gateway + objects.INFER, RATE, [BODY], headers, timeout=REQUEST_SECONDS)
     async with pair.endpoint.counted("a cohort", cohort):
         for _ in range(times):
             for rules, arm in (([users, place], OLD), ([users, theirs], NEW), ([users, place], OLD), ([users], OLD)):
                 if place not in rules or kept:
                     await pair.write(*rules)
-                    await cohort.wait_until(partial(answered_by_alone, arm), 30)
+                    await cohort.wait_until(partial(answered_by_alone, arm))
                     await at_least(cohort, WAIT if place in rules else 20)
     return cohort
 

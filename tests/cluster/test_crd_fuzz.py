@@ -60,7 +60,7 @@ JUSTIFIED: dict[str, Callable[[Difference], bool]] = {"a whole number written as
 def crds(bed: ClusterHandle) -> None:
     """The kinds, served."""
     bed.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(_CRDS))
-    bed.kubectl("wait", "--for=condition=Established", "--timeout=30s", *(f"crd/{k.crd_name}" for k in KINDS.values()))
+    bed.kubectl("wait", "--for=condition=Established", "--timeout=180s", *(f"crd/{k.crd_name}" for k in KINDS.values()))
 
 
 @pytest.fixture

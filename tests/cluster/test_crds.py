@@ -48,7 +48,7 @@ def namespace(bed: ClusterHandle) -> Iterator[str]:
         yield "default"
         return
     bed.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(_ROOT / "crds"))
-    bed.kubectl("wait", "--for=condition=Established", "--timeout=30s", *(f"crd/{k.crd_name}" for k in KINDS.values()))
+    bed.kubectl("wait", "--for=condition=Established", "--timeout=180s", *(f"crd/{k.crd_name}" for k in KINDS.values()))
     bed.kubectl("create", "namespace", "test-crds")
     yield "test-crds"
     bed.kubectl("delete", "namespace", "test-crds", "--wait=false")

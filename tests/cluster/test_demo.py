@@ -41,7 +41,7 @@ def test_the_demo_promotes_version_2_rolls_version_3_back_and_loses_no_request(t
 def with_operator(bed: Bed) -> Iterator[Bed]:
     """The bed as `make kind` leaves its cluster; afterwards it has nothing of the demo, by the commands that the
     documentation has for that, and no operator."""
-    place = ("--namespace", "demo-operator", "--wait", "--timeout", "60s")
+    place = ("--namespace", "demo-operator", "--wait", "--timeout", "180s")
     addresses = (f"--set=prometheus.address={bed.prometheus}", f"--set=mlflow.address={bed.mlflow}")
     values = ("--values", str(_ROOT / "kind" / "values.yaml"), *addresses)
     chart = str(_ROOT / "charts" / "crossfade")

@@ -80,7 +80,7 @@ class Delivered:
 
     def remove(self) -> None:
         """Have the Kustomization deleted, and so what it delivered."""
-        self.bed.kubectl("delete", *self._what, "--timeout=60s")
+        self.bed.kubectl("delete", *self._what, "--timeout=180s")
 
 
 @pytest.fixture

@@ -58,7 +58,7 @@ async def test_the_example_is_resolved_as_it_is(
     start_operator(endpoint.namespace)
     bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / "git.yaml"))
     for name, commit in (("fraud-detector-1-5-0", first), ("fraud-detector-1-6-0", second)):
-        found = await endpoint.recorder.until("ModelVersion", name, is_resolved, 60)
+        found = await endpoint.recorder.until("ModelVersion", name, is_resolved)
         resolved = found["status"]["resolved"]
         place = f"git+http://git.models:8092/{NAME}@{commit}#models/fraud-detector"
         assert (resolved["immutableUri"], resolved["registryVersion"], resolved["files"]) == (place, commit, 2)
@@ -79,9 +79,9 @@ async def test_a_model_of_dvc_serves_and_once_a_bit_of_it_has_changed_never(
         commit = committed(served, f"models/{number}/model.json", content)
         source = {"git": {"path": f"models/{number}", "revision": commit}, "registryRef": {"name": "git"}}
         await endpoint.create(objects.model_version(f"fraud-{number}", f"{number}.0.0", source))
-        await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
+        await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved)
     await endpoint.create(objects.rollout("fraud", "fraud-1", endpoint.host, endpoint.parent))
-    stable = (await endpoint.until(lambda one: serves(one, 1), 60))["status"]["stable"]["revision"]
+    stable = (await endpoint.until(lambda one: serves(one, 1)))["status"]["stable"]["revision"]
     flip_a_bit(kept(served, hashlib.md5(content).hexdigest()))
     await never_serves(endpoint, 2, stable)
     assert_hidden(endpoint, operator, READER[1], ":".join(READER))

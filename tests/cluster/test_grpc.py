@@ -14,6 +14,7 @@ from tests.support import objects
 from tests.support.calls import CALL, calls, served_over_grpc, streams, until_called
 from tests.support.endpoint import (
     NAME,
+    REQUEST_SECONDS,
     Endpoint,
     at_least,
     at_stage,
@@ -124,7 +125,7 @@ async def test_a_bad_version_is_rolled_back_under_calls_and_the_route_fails_none
         await endpoint.ask(2)
         ended = await endpoint.until(rolled_back)
         candidate = ended["status"]["outcome"]["revision"]
-        await endpoint.recorder.until("GRPCRoute", NAME, lambda route: weights(route) == {stable: 100}, 60)
+        await endpoint.recorder.until("GRPCRoute", NAME, lambda route: weights(route) == {stable: 100})
         await settled(endpoint, stable)
         await asyncio.gather(load.stop(), streamed.stop())
     assert ended["status"]["outcome"]["cause"] == "MetricRegressed"
@@ -186,11 +187,12 @@ async def test_the_calls_of_a_cohort_go_to_the_candidate_and_no_others(
     stable = await asked(endpoint, COHORT)
     headers = {"host": endpoint.host, TEAM["name"]: TEAM["value"]}
     url = endpoint.gateway.replace("http://", "grpc://") + oip.INFER
-    cohort = endpoint.counted("a cohort's gRPC calls", LoadGenerator(url, RATE / 4, [CALL], headers, timeout=10.0))
+    asking = LoadGenerator(url, RATE / 4, [CALL], headers, timeout=REQUEST_SECONDS)
+    cohort = endpoint.counted("a cohort's gRPC calls", asking)
     async with calls(endpoint, RATE) as load, cohort as team:
         found = await endpoint.until(at_stage("team"))
         candidate = found["status"]["candidate"]["revision"]
-        await team.wait_until(lambda samples: {one.arm for one in samples[-20:]} == {candidate}, 20)
+        await team.wait_until(lambda samples: {one.arm for one in samples[-20:]} == {candidate})
         begun = len(team.samples), len(load.samples)
         await at_least(load, 400)
         await asyncio.gather(load.stop(), team.stop())

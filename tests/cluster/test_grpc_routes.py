@@ -21,7 +21,7 @@ ARM = "x-crossfade-revision"
 MODEL = "x-model-version"
 BETA: dict[str, Any] = {"matches": [{"headers": [{"name": "x-beta", "value": "1"}]}]}
 COUNTED = 20
-_SECONDS = 30.0
+_SECONDS = 120.0
 _PAUSE = 0.05
 
 

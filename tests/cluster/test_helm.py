@@ -28,7 +28,7 @@ class Operator:
 
     def __init__(self, bed: Bed, namespace: str, serves: str) -> None:
         self.bed, self.namespace = bed, namespace
-        self._place = [f"--namespace={namespace}", "--force-conflicts", "--wait", "--timeout=90s"]
+        self._place = [f"--namespace={namespace}", "--force-conflicts", "--wait", "--timeout=180s"]
         self._values = [f"--set-json={key}={json.dumps(value)}" for key, value in values_for(bed, serves).items()]
 
     def install(self, name: str, chart: Path = CHART) -> None:
@@ -52,8 +52,8 @@ class Operator:
 
     def uninstall(self, name: str) -> None:
         """Until its pods are gone."""
-        self.bed.helm("uninstall", name, f"--namespace={self.namespace}", "--wait", "--timeout=90s")
-        self.bed.kubectl("wait", "pods", "--all", f"--namespace={self.namespace}", "--for=delete", "--timeout=60s")
+        self.bed.helm("uninstall", name, f"--namespace={self.namespace}", "--wait", "--timeout=180s")
+        self.bed.kubectl("wait", "pods", "--all", f"--namespace={self.namespace}", "--for=delete", "--timeout=180s")
 
     def pods(self) -> dict[str, str]:
         """Name -> address of the operator's pods that are not on their way out."""
@@ -71,7 +71,7 @@ class Operator:
         ]
 
     def _until_rolled_out(self, name: str) -> None:
-        status = ("rollout", "status", f"deployment/{name}", f"--namespace={self.namespace}", "--timeout=90s")
+        status = ("rollout", "status", f"deployment/{name}", f"--namespace={self.namespace}", "--timeout=180s")
         self.bed.kubectl(*status)
 
 
@@ -131,7 +131,7 @@ async def test_without_the_operator_stable_serves_and_a_new_one_writes_nothing_t
         assert writes(bed.audit, account, endpoint.namespace) == []
         assert await endpoint.items("HTTPRoute") == [served]
         await endpoint.ask(2)
-        await endpoint.until(lambda found: serves(found, 2), 90)
+        await endpoint.until(lambda found: serves(found, 2))
     assert failed_by_route(load.samples) == {}
 
 

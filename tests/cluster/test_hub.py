@@ -54,7 +54,7 @@ async def test_the_example_for_the_hub_is_resolved_as_it_is(
     with serving(hub, HOST, 8091):
         start_operator(endpoint.namespace)
         bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / "hugging-face.yaml"))
-        found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-3-0", is_resolved, 60)
+        found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-3-0", is_resolved)
     resolved = found["status"]["resolved"]
     assert (resolved["registryVersion"], resolved["files"]) == (commit, 3)
     assert resolved["access"]["system"] == "huggingFace"
@@ -74,7 +74,7 @@ async def test_a_model_of_the_hub_serves_and_one_with_a_byte_changed_never_does(
         for number, commit in commits.items():
             source = {"huggingFace": {"repo": REPO, "revision": commit}, "registryRef": {"name": "hub"}}
             await endpoint.create(objects.model_version(f"fraud-{number}", f"{number}.0.0", source))
-            await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
+            await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved)
         stable = (await endpoint.serve(1))["status"]["stable"]["revision"]
         kept = served.git(REPO, "cat-file", "blob", f"{commits[2]}:model.json")
         changed = json.dumps({"name": objects.MODEL, "version": "2.0.1"}).encode()

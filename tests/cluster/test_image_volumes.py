@@ -51,11 +51,11 @@ async def test_image_volumes_that_the_api_server_drops_are_told_before_a_pod_and
         oci.push(f"fraud:{number}", [layer], {}, f"{_IMAGE}.config.v1+json")
         source = {"oci": {"reference": f"fraud:{number}"}, "registryRef": {"name": "models"}}
         await endpoint.create(objects.model_version(f"fraud-{number}", f"{number}.0.0", source))
-        await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
+        await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved)
     await endpoint.serve(1)
 
     await endpoint.patch("Rollout", NAME, {"spec": {"modelVersion": "fraud-2", "serving": {"files": "ImageVolume"}}})
-    told = await endpoint.until(lambda found: ready(found) == ("False", "ImageVolumesMissing"), 60)
+    told = await endpoint.until(lambda found: ready(found) == ("False", "ImageVolumesMissing"))
     assert conditions(told)["Stalled"]["reason"] == "ImageVolumesMissing"
     assert "set `spec.serving.files: Loaded`" in conditions(told)["Ready"]["message"]
     assert len(await endpoint.items("Deployment")) == 1
@@ -63,5 +63,5 @@ async def test_image_volumes_that_the_api_server_drops_are_told_before_a_pod_and
 
     await endpoint.patch("Rollout", NAME, {"spec": {"serving": {"files": "Loaded"}}})
     async with endpoint.load(100.0) as load:
-        await endpoint.until(lambda found: serves(found, 2), 120)
+        await endpoint.until(lambda found: serves(found, 2))
         await load.stop()

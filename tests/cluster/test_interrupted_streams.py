@@ -41,7 +41,7 @@ async def held(endpoint: Endpoint, number: int) -> str:
         candidate = found["status"].get("candidate") or {}
         return candidate.get("modelVersion") == f"{NAME}-{number}" and at_stage("held")(found)
 
-    return str((await endpoint.until(there, 90))["status"]["candidate"]["revision"])
+    return str((await endpoint.until(there))["status"]["candidate"]["revision"])
 
 
 async def interrupt(endpoint: Endpoint, stable: str, kind: str) -> list[str]:
@@ -51,8 +51,8 @@ async def interrupt(endpoint: Endpoint, stable: str, kind: str) -> list[str]:
     await endpoint.until(lambda found: ready(found) == ("False", "Aborted"))
     again = await held(endpoint, 2)
     await endpoint.delete("Rollout", NAME)
-    await endpoint.recorder.until(kind, NAME, lambda route: weights(route) == {stable: 100}, 30)
-    await endpoint.recorder.until_gone("Rollout", NAME, 60)
+    await endpoint.recorder.until(kind, NAME, lambda route: weights(route) == {stable: 100})
+    await endpoint.recorder.until_gone("Rollout", NAME)
     await settled(endpoint, stable)
     return [second, third, again]
 

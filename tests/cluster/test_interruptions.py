@@ -100,7 +100,7 @@ async def test_the_next_version_never_gets_what_the_last_one_had(serving: Endpoi
         b = (await serving.until(lambda _: True))["status"]["candidate"]["revision"]
         strategy = objects.stages(20)
         await serving.patch("Rollout", NAME, {"spec": {"modelVersion": f"{NAME}-3", "strategy": strategy}})
-        done = await serving.until(lambda found: serves(found, 3), 90)
+        done = await serving.until(lambda found: serves(found, 3))
         c = done["status"]["stable"]["revision"]
         await settled(serving, c)
     seen = routes(serving)
@@ -172,4 +172,4 @@ async def test_a_namespace_can_be_deleted_in_the_middle_of_a_split(serving: Endp
         await serving.until(at_stage("held"))
     answer = await serving.http.delete(f"/api/v1/namespaces/{serving.namespace}")
     assert answer.is_success
-    await serving.recorder.until_gone("Rollout", NAME, 60)
+    await serving.recorder.until_gone("Rollout", NAME)

@@ -126,7 +126,7 @@ async def test_a_candidate_that_the_gateway_sends_nothing_is_held_and_said_so(se
     stable = (await serving.until(lambda _: True))["status"]["stable"]["revision"]
     await serving.create(stolen(serving.host, serving.parent, stable))
     async with judged(serving):
-        held = await serving.until(lambda found: verdict(found)[0] == "Hold" and "0 of " in verdict(found)[1], 60)
+        held = await serving.until(lambda found: verdict(found)[0] == "Hold" and "0 of " in verdict(found)[1])
         (route,) = [one for one in await serving.items("HTTPRoute") if one["metadata"]["name"] == NAME]
         proven = conditions(held)["TrafficProven"]
     assert sorted(weights(route).values()) == [20, 80]
@@ -140,7 +140,7 @@ async def test_without_prometheus_nothing_moves_and_the_sentence_says_why(servin
         await serving.until(at_stage("at-20"))
         bed.stop_daemon("prometheus")
         try:
-            held = await serving.until(lambda found: conditions(found)["Ready"]["reason"] == "MetricsUnavailable", 30)
+            held = await serving.until(lambda found: conditions(found)["Ready"]["reason"] == "MetricsUnavailable")
             await at_least(load, round(5 * RATE))
             (route,) = await serving.items("HTTPRoute")
         finally:
@@ -157,10 +157,10 @@ async def test_a_shock_in_both_arms_holds_and_does_not_roll_back(serving: Endpoi
         await serving.until(at_stage("at-20"))
         await at_least(load, round(8 * RATE))
         async with serving.load(RATE / 2, body=FAILING) as storm:
-            held = await serving.until(lambda found: "both" in verdict(found)[1], 30)
+            held = await serving.until(lambda found: "both" in verdict(found)[1])
             await at_least(storm, round(2 * RATE))
         assert verdict(held)[0] == "Hold"
-        await serving.until(lambda found: verdict(found)[0] in ("Continue", "Advance"), 120)
+        await serving.until(lambda found: verdict(found)[0] in ("Continue", "Advance"))
         await at_least(load, round(8 * RATE))
     results = {one["status"].get("outcome", {}).get("result") for one in serving.recorder.of("Rollout", NAME)}
     assert "RolledBack" not in results

@@ -60,16 +60,16 @@ async def test_behind_two_gateways_each_step_waits_for_both(
     async with endpoint.load(RATE) as envoy, other.load(RATE) as traefik:
         await at_least(envoy, 50)
         control = ("deployment/envoy-gateway", "--namespace", "envoy-gateway-system")
-        bed.kubectl("scale", *control, "--replicas=0", "--timeout=60s")
-        bed.kubectl("wait", "pod", *control[1:], "-l=control-plane=envoy-gateway", "--for=delete", "--timeout=60s")
+        bed.kubectl("scale", *control, "--replicas=0", "--timeout=180s")
+        bed.kubectl("wait", "pod", *control[1:], "-l=control-plane=envoy-gateway", "--for=delete", "--timeout=180s")
         await endpoint.ask(2)
         waits = await endpoint.until(lambda found: envoy_objects.GATEWAY in conditions(found)["Ready"]["message"])
         candidate = waits["status"]["candidate"]["revision"]
         await at_least(traefik, round(5 * RATE))
         (route,) = await endpoint.items("HTTPRoute")
         assert weights(route)[candidate] == 10, "more was given before both had taken the first weight"
-        bed.kubectl("scale", *control, "--replicas=1", "--timeout=60s")
-        done = await endpoint.until(lambda found: serves(found, 2), 120)
+        bed.kubectl("scale", *control, "--replicas=1", "--timeout=180s")
+        done = await endpoint.until(lambda found: serves(found, 2))
         await at_least(envoy, 50)
     for load in (envoy, traefik):
         assert failed_by_route(load.samples) == {}
@@ -125,7 +125,7 @@ async def test_another_number_of_pods_in_the_middle_is_had_by_both_and_ends_noth
         await endpoint.patch("Rollout", NAME, {"spec": {"serving": {"replicas": 4}}})
         more = await endpoint.until(lambda found: found["status"]["stable"]["ready"] == 4)
         after = await started(endpoint, stable, candidate)
-        done = await endpoint.until(lambda found: serves(found, 2), 90)
+        done = await endpoint.until(lambda found: serves(found, 2))
         await endpoint.until(lambda found: found["status"]["stable"]["ready"] == 4)
     assert more["status"]["candidate"]["revision"] == candidate, "what serves is no other for its size"
     assert before.items() <= after.items(), "no pod that served was started again"

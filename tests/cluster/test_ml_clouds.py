@@ -43,8 +43,8 @@ async def test_the_examples_are_resolved_as_they_are(
         start_operator(endpoint.namespace)
         for name in ("vertex", "wandb"):
             bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / f"{name}.yaml"))
-        found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-7-0", is_resolved, 60)
-        of_google = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-8-0", is_resolved, 60)
+        found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-7-0", is_resolved)
+        of_google = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-8-0", is_resolved)
     resolved = of_google["status"]["resolved"]
     assert (resolved["registryVersion"], resolved["immutableUri"]) == ("1", "gs://models/fraud-detector/1")
     assert resolved["tags"]["values"]["team"] == "risk"
@@ -79,10 +79,10 @@ async def test_the_example_that_writes_back_tells_wandb_what_serves_as_it_is(
     with serving(cloud, HOST, 8093):
         start_operator(endpoint.namespace)
         bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / "wandb-write-back.yaml"))
-        await endpoint.recorder.until("ModelVersion", "fraud-detector-1-7-0", is_resolved, 60)
+        await endpoint.recorder.until("ModelVersion", "fraud-detector-1-7-0", is_resolved)
         await endpoint.create(objects.rollout("fraud", "fraud-detector-1-7-0", endpoint.host, endpoint.parent))
-        await endpoint.recorder.until("ModelRegistry", "wandb", tells(champion="v0"), 120)
-        await endpoint.recorder.until("ModelRegistry", "wandb", written_back("True"), 30)
+        await endpoint.recorder.until("ModelRegistry", "wandb", tells(champion="v0"))
+        await endpoint.recorder.until("ModelRegistry", "wandb", written_back("True"))
     assert cloud.collections["acme-org", "wandb-registry-model", "fraud-detector"].aliases["champion"] == 0
     said = made.metadata["crossfade"]
     assert said["outcome"] == "Promoted"
@@ -104,7 +104,7 @@ async def test_a_model_of_wandb_serves_and_one_with_a_byte_changed_never_does(
             made = cloud.log("risk/fraud/model", {"model.json": model})
             source = {"wandb": where | {"version": f"v{made.version}"}, "registryRef": {"name": "wandb"}}
             await endpoint.create(objects.model_version(f"fraud-{number}", f"{number}.0.0", source))
-            await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
+            await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved)
         stable = (await endpoint.serve(1))["status"]["stable"]["revision"]
         cloud.artifacts[1].files["model.json"] = model.replace(b"2.0.0", b"2.0.1")
         await never_serves(endpoint, 2, stable)
@@ -128,7 +128,7 @@ async def test_a_model_of_vertex_serves_and_one_with_a_byte_changed_never_does(
             google.register("fraud", {"model.json": model})
             source = {"vertexAI": {"model": "fraud", "version": str(number)}, "registryRef": {"name": "vertex"}}
             await endpoint.create(objects.model_version(f"fraud-{number}", f"{number}.0.0", source))
-            await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
+            await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved)
         stable = (await endpoint.serve(1))["status"]["stable"]["revision"]
         google.put("gs://models/fraud/2/model.json", model.replace(b"2.0.0", b"2.0.1"))
         await never_serves(endpoint, 2, stable)

@@ -89,10 +89,10 @@ async def test_an_alias_that_moves_moves_the_rollout_that_was_handed_over_and_no
     mlflow.alias(name, "candidate", numbers[0])
     start_operator(namespace)
     bed.kubectl("apply", "--namespace", namespace, "-f", str(EXAMPLE))
-    heard = await until("ModelSource", "fraud-detector", means(numbers[0]), 60)
+    heard = await until("ModelSource", "fraud-detector", means(numbers[0]))
     first = heard["status"]["observed"]["modelVersion"]
     assert ready("WaitingForRollout")(heard) or ready("WaitingForModelVersion")(heard)
-    made = await until("ModelVersion", first, lambda found: "resolved" in found.get("status", {}), 60)
+    made = await until("ModelVersion", first, lambda found: "resolved" in found.get("status", {}))
     assert made["spec"]["source"]["mlflow"] == {"name": name, "version": numbers[0]}
     assert made["metadata"]["labels"] == {"team": "risk", "crossfade.dev/model-source": "fraud-detector"}
 
@@ -112,14 +112,14 @@ async def test_an_alias_that_moves_moves_the_rollout_that_was_handed_over_and_no
     words = ("--server-side", "--force-conflicts", f"--field-manager={MANAGER}")
     bed.kubectl("apply", "--namespace", namespace, *words, "-f", "-", input=claimed("fraud", first))
     for rollout in ("fraud", "kept"):
-        await until("Rollout", rollout, promoted, 60)
-    before = (await until("Rollout", "kept", promoted, 30))["spec"]
+        await until("Rollout", rollout, promoted)
+    before = (await until("Rollout", "kept", promoted))["spec"]
 
     mlflow.alias(name, "candidate", numbers[1])
-    second = (await until("ModelSource", "fraud-detector", means(numbers[1]), 60))["status"]["observed"]["modelVersion"]
-    moved = await until("Rollout", "fraud", lambda found: found["spec"]["modelVersion"] == second, 30)
+    second = (await until("ModelSource", "fraud-detector", means(numbers[1])))["status"]["observed"]["modelVersion"]
+    moved = await until("Rollout", "fraud", lambda found: found["spec"]["modelVersion"] == second)
     assert moved["spec"] == {**before, "modelVersion": second, "traffic": moved["spec"]["traffic"]}
-    refused = await until("ModelSource", "other", ready("FieldOwned"), 60)
+    refused = await until("ModelSource", "other", ready("FieldOwned"))
     said = conditions(refused)["Stalled"]["message"]
     assert (
         "`spec.modelVersion` of the Rollout kept is owned by kubectl-client-side-apply, so nothing was written" in said
@@ -129,7 +129,7 @@ async def test_an_alias_that_moves_moves_the_rollout_that_was_handed_over_and_no
     # what the sentence says to run does what it says
     command = said.partition("or run: kubectl ")[2]
     bed.kubectl(*[word.strip("'") for word in command.split(" ")])
-    await until("ModelSource", "other", ready("Moved"), 30)
+    await until("ModelSource", "other", ready("Moved"))
     others = (*words[:-1], f"{words[-1].rpartition('/')[0]}/other")
     bed.kubectl("apply", "--namespace", namespace, *others, "-f", "-", input=claimed("kept", first))
     kept = json.loads(bed.kubectl("get", "rollout", "kept", "-n", namespace, "-o=json", "--show-managed-fields"))

@@ -38,7 +38,7 @@ async def test_the_example_is_resolved_as_it_is(
     digest = oci.modelpack("risk/fraud-detector:1.4.0", packed(b"weights"))
     start_operator(endpoint.namespace)
     bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / "oci.yaml"))
-    found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-4-0", is_resolved, 60)
+    found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-4-0", is_resolved)
     resolved = found["status"]["resolved"]
     assert resolved["immutableUri"] == f"oci://registry.models:5050/risk/fraud-detector@{digest}"
     assert resolved["registryVersion"] == digest.removeprefix("sha256:")
@@ -56,9 +56,9 @@ async def test_a_layer_serves_and_once_a_bit_of_it_has_changed_never(
         oci.modelpack(f"fraud:{number}", packed((tmp_path / str(number) / "model.json").read_bytes()))
         source = {"oci": {"reference": f"fraud:{number}"}, "registryRef": {"name": "models"}}
         await endpoint.create(objects.model_version(f"fraud-{number}", f"{number}.0.0", source))
-        found = await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
+        found = await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved)
     await endpoint.create(objects.rollout("fraud", "fraud-1", endpoint.host, endpoint.parent))
-    stable = (await endpoint.until(lambda one: serves(one, 1), 60))["status"]["stable"]["revision"]
+    stable = (await endpoint.until(lambda one: serves(one, 1)))["status"]["stable"]["revision"]
     flip_a_bit(first_layer(oci, found["status"]["resolved"]["immutableUri"]))
     await never_serves(endpoint, 2, stable)
     assert_hidden(endpoint, operator, READER[1], ":".join(READER))

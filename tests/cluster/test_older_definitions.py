@@ -76,19 +76,17 @@ async def test_what_serves_serves_the_cure_is_named_and_a_rollout_goes_on_after_
         downgrade()
         await endpoint.model(2)
         await endpoint.ask(2)
-        held = await endpoint.until(lambda found: bool(said(found)) and "candidate" in found["status"], 60)
+        held = await endpoint.until(lambda found: bool(said(found)) and "candidate" in found["status"])
         assert "`status.began`" in said(held)
         assert "kubectl apply -f crds/" in said(held)
         second = await version(endpoint, "fraud-2")
         assert "resolved" in second["status"]
         assert "`status.semver`" in said(second)
-        held = await endpoint.until(
-            lambda found: found["status"]["conditions"][0]["reason"] == "DefinitionOutdated", 60
-        )
+        held = await endpoint.until(lambda found: found["status"]["conditions"][0]["reason"] == "DefinitionOutdated")
         assert "stage" not in held["status"], "it goes forward, and could not remember how"
         await at_least(load, 100)
         bed.kubectl("apply", "-f", str(CRDS))
-        done = await endpoint.until(lambda found: serves(found, 2), 120)
+        done = await endpoint.until(lambda found: serves(found, 2))
         await at_least(load, 50)
     assert said(done) == ""
     assert failed_by_route(load.samples) == {}

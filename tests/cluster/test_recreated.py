@@ -91,7 +91,7 @@ async def test_deleted_and_made_again_it_takes_over_the_pods_that_serve_without_
     async with serving.load(RATE) as load:
         await at_least(load, 200)
         await serving.delete("Rollout", NAME)
-        await serving.recorder.until_gone("Rollout", NAME, 60)
+        await serving.recorder.until_gone("Rollout", NAME)
         await at_least(load, 200)
         await serving.create(objects.rollout(NAME, f"{NAME}-1", serving.host, serving.parent))
         await serving.until(lambda found: serves(found, 1))
@@ -115,7 +115,7 @@ async def test_under_delete_all_goes_with_it_and_until_then_everybody_is_answere
     async with endpoint.load(RATE) as load:
         await at_least(load, 200)
         await endpoint.delete("Rollout", NAME)
-        await endpoint.recorder.until_gone("Rollout", NAME, 60)
+        await endpoint.recorder.until_gone("Rollout", NAME)
     await asyncio.to_thread(operator.until_audited)
     written = writes(installation.bed.audit, ACCOUNT, endpoint.namespace)
     gone = max(one.at for one in written if one.resource == "rollouts")  # when the object was let go
@@ -124,7 +124,7 @@ async def test_under_delete_all_goes_with_it_and_until_then_everybody_is_answere
     assert len(revisions) == 2
     for kind, names in (("HTTPRoute", {NAME}), ("Service", revisions), ("Deployment", revisions)):
         for name in names:
-            await endpoint.recorder.until_gone(kind, name, 60)
+            await endpoint.recorder.until_gone(kind, name)
     assert await endpoint.items("PodDisruptionBudget") == []
 
 
@@ -136,7 +136,7 @@ async def test_the_route_of_a_rollout_that_had_a_gateway_keeps_its_pods_until_so
     async with serving.load(RATE) as load:
         await at_least(load, 100)
         await serving.delete("Rollout", NAME)
-        await serving.recorder.until_gone("Rollout", NAME, 60)
+        await serving.recorder.until_gone("Rollout", NAME)
         await serving.create(objects.rollout(NAME, f"{NAME}-2", serving.host, traffic={"replicas": {}}))
         named = await serving.until(lambda found: ready(found) == ("False", "HostTaken"))
         await at_least(load, round(RATE * 15))  # long after pods that nobody needs would have gone
@@ -161,4 +161,4 @@ async def test_a_namespace_goes_whatever_its_rollout_is_doing(
     await begun(serving)
     answer = await serving.http.delete(f"/api/v1/namespaces/{serving.namespace}")
     assert answer.is_success
-    await serving.recorder.until_gone("Rollout", NAME, 60)
+    await serving.recorder.until_gone("Rollout", NAME)

@@ -38,16 +38,16 @@ async def test_a_backend_that_no_grant_permits_is_named_and_holds_what_comes_nex
         await at_least(load, 100)
         (rule,) = git.manifest((1, 0))["spec"]["rules"]
         await endpoint.patch("HTTPRoute", ROUTE, {"spec": {"rules": [rule, window(other.namespace)]}})
-        await endpoint.recorder.until("HTTPRoute", ROUTE, refuses_a_reference, 60)
+        await endpoint.recorder.until("HTTPRoute", ROUTE, refuses_a_reference)
         await endpoint.ask(2)
-        held = await endpoint.until(lambda found: ready(found)[1] == "WaitingForGateway", 120)
+        held = await endpoint.until(lambda found: ready(found)[1] == "WaitingForGateway")
         begun = len(load.samples)
         await at_least(load, 300)
         assert answered(endpoint, load.samples[begun:]) == {"fraud-1"}
         assert told(endpoint) == [(1, 0)]
         await other.create(grant(endpoint))
-        await endpoint.until(lambda found: serves(found, 2), 120)
-        await load.wait_until(lambda samples: answered(endpoint, samples[-50:]) == {"fraud-2"}, 30)
+        await endpoint.until(lambda found: serves(found, 2))
+        await load.wait_until(lambda samples: answered(endpoint, samples[-50:]) == {"fraud-2"})
     print(f"{endpoint.parent}: {message(held)}")
     assert f"Gateway gateways/{endpoint.parent} has not accepted" in message(held)
     assert f"{other.namespace}/{WINDOW}" in message(held)

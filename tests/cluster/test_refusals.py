@@ -15,7 +15,7 @@ from tests.support import objects
 from tests.support.endpoint import NAME, Endpoint, at_least, at_rest, at_stage, failed_by_route, ready, serves, weights
 from tests.support.gateways import on_both_gateways, on_both_gateways_at_length, on_envoy_and_both_at_length
 from tests.support.operator_process import OperatorProcess
-from tests.support.recorder import Object, collection
+from tests.support.recorder import PATIENCE_SECONDS, Object, collection
 from tests.support.statuses import conditions
 
 pytestmark = pytest.mark.cluster
@@ -105,7 +105,7 @@ async def test_stages_that_change_places_are_refused_by_the_operator(serving: En
     assert "must rise: each stage's `weight`" in said(refused)
     await serving.patch("Rollout", NAME, {"spec": {"strategy": objects.stages(10, 50)}})
     async with serving.load(RATE):
-        await serving.until(lambda found: serves(found, 2), 90)
+        await serving.until(lambda found: serves(found, 2))
 
 
 @on_both_gateways_at_length
@@ -125,7 +125,7 @@ async def test_what_no_gateway_would_take_starts_nothing_and_leaves_users_what_t
         await serving.until(lambda found: says("WaitingForGateway")(found) and missing in said(found))
     await serving.patch("Rollout", NAME, {"spec": parents(serving.parent)})
     async with serving.load(RATE):
-        await serving.until(lambda found: serves(found, 2), 90)
+        await serving.until(lambda found: serves(found, 2))
 
 
 @pytest.mark.slow
@@ -161,10 +161,10 @@ async def test_users_keep_their_gateway_until_the_next_one_has_taken_the_route(
         label = {"metadata": {"labels": {"team": serving.namespace}}}
         url = f"/api/v1/namespaces/{serving.namespace}"
         assert (await admin.http.patch(url, json=label, headers=MERGE)).is_success
-        await serving.recorder.until("HTTPRoute", NAME, lambda route: both([route], "next"), 30)
+        await serving.recorder.until("HTTPRoute", NAME, lambda route: both([route], "next"))
         await serving.until(lambda found: serves(found, 1))
         await serving.patch("Rollout", NAME, {"spec": parents(serving.parent)})
-        await serving.recorder.until("HTTPRoute", NAME, lambda route: both([route], serving.parent), 30)
+        await serving.recorder.until("HTTPRoute", NAME, lambda route: both([route], serving.parent))
 
 
 def both(routes: list[Object], *names: str) -> bool:
@@ -220,7 +220,7 @@ async def test_a_route_of_others_with_the_same_host_is_named_and_loses_nothing(s
         await at_least(load, 300)
         routes = {one["metadata"]["name"]: one for one in await serving.items("HTTPRoute")}
         await serving.delete("HTTPRoute", "shop")
-        await serving.until(lambda found: serves(found, 2), 90)
+        await serving.until(lambda found: serves(found, 2))
     assert f"HTTPRoute {serving.namespace}/shop" in said(refused)
     assert routes[NAME]["spec"]["hostnames"] == [serving.host]
     assert weights(routes[NAME]) == before
@@ -258,15 +258,15 @@ async def test_a_gateway_removed_and_returned_in_the_middle_holds_and_goes_on(
     gateway = (await admin.http.get(url)).json()
     async with away(admin, url, gateway):
         gone = time.time()
-        held = await serving.until(says("WaitingForGateway"), 30)
+        held = await serving.until(says("WaitingForGateway"))
         print(f"{serving.parent}: {time.time() - gone:.1f} s from its deletion to the sentence")
         await serving.patch("Rollout", NAME, {"spec": {"strategy": objects.stages(40, 50, seconds=1)}})
         await serving.until(says("WaitingForGateway"))
     assert f"names Gateway gateways/{serving.parent}: it does not exist" in said(held)
-    await admin.wait(collection("Gateway", gateway_api.NAMESPACE), serving.parent, programmed, 60)
+    await admin.wait(collection("Gateway", gateway_api.NAMESPACE), serving.parent, programmed, PATIENCE_SECONDS)
     await serving.until_answered()
     async with serving.load(RATE) as load:
-        await serving.until(lambda found: serves(found, 2), 120)
+        await serving.until(lambda found: serves(found, 2))
     assert failed_by_route(load.samples) == {}
     seen = [tuple(weights(one).values()) for one in serving.recorder.of("HTTPRoute", NAME)]
     assert [split for split, _ in itertools.groupby(seen)] == [(100,), (60, 40), (50, 50), (100,)]
@@ -279,12 +279,12 @@ async def test_a_class_removed_and_returned_in_the_middle_holds_and_goes_on(
     await until_held(serving)
     url = f"{CLASSES}/{gateway_api.CLASS}"
     async with away(admin, url, (await admin.http.get(url)).json()):
-        held = await serving.until(says("WaitingForGateway"), 30)
+        held = await serving.until(says("WaitingForGateway"))
     assert f"its GatewayClass {gateway_api.CLASS} does not exist" in said(held)
     await serving.patch("Rollout", NAME, {"spec": {"strategy": objects.stages(40, seconds=1)}})
     await serving.until_answered()
     async with serving.load(RATE) as load:
-        await serving.until(lambda found: serves(found, 2), 120)
+        await serving.until(lambda found: serves(found, 2))
     assert failed_by_route(load.samples) == {}
 
 

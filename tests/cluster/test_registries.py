@@ -41,7 +41,7 @@ async def test_the_example_for_mlflow_is_resolved_as_it_is(
     mlflow.alias(name, "champion", version)
     start_operator(endpoint.namespace)
     bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / "mlflow.yaml"))
-    found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-3-0", is_resolved, 60)
+    found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-3-0", is_resolved)
     resolved = found["status"]["resolved"]
     assert resolved["registryVersion"] == version
     assert resolved["access"] == {
@@ -64,7 +64,7 @@ async def test_the_example_whose_number_and_name_are_checked_is_ready_as_it_is(
     start_operator(endpoint.namespace, mlflow=mlflow.url)
     bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES.parent / "model-versions/enforced.yaml"))
     name = "fraud-detector-v3.2.1-20240415-prod"
-    found = await endpoint.recorder.until("ModelVersion", name, lambda found: ready(found)[0] == "True", 60)
+    found = await endpoint.recorder.until("ModelVersion", name, lambda found: ready(found)[0] == "True")
     assert found["status"]["resolved"]["registryVersion"] == "7"
     assert conditions(found)["SemverKept"]["reason"] == "FirstVersion"
 
@@ -79,13 +79,13 @@ async def test_a_model_behind_credentials_serves_and_nobody_but_the_loader_sees_
         front.refuses = lambda headers: None if headers.get("authorization") == f"Bearer {CANARY}" else 401
         source = {"mlflow": {"name": name, "version": version}, "registryRef": {"name": "risk"}}
         await endpoint.create(objects.model_version("fraud-1", "1.0.0", source))
-        await endpoint.recorder.until("ModelVersion", "fraud-1", says("there is no ModelRegistry risk"), 30)
+        await endpoint.recorder.until("ModelVersion", "fraud-1", says("there is no ModelRegistry risk"))
         await endpoint.create(objects.model_registry("risk", mlflow={"address": front.url}))
-        await endpoint.recorder.until("ModelVersion", "fraud-1", says("Secret risk, which"), 30)
+        await endpoint.recorder.until("ModelVersion", "fraud-1", says("Secret risk, which"))
         await endpoint.create(objects.secret("risk", {"token": CANARY}))
-        await endpoint.recorder.until("ModelVersion", "fraud-1", is_resolved, 60)
+        await endpoint.recorder.until("ModelVersion", "fraud-1", is_resolved)
         await endpoint.create(objects.rollout("fraud", "fraud-1", endpoint.host, endpoint.parent))
-        await endpoint.until(lambda found: serves(found, 1), 60)
+        await endpoint.until(lambda found: serves(found, 1))
         assert front.sent("Authorization") == {f"Bearer {CANARY}"}
     seen = json.dumps([found for found in endpoint.recorder.history if found["kind"] != "Secret"])
     assert "crossfade-registry" in seen, "the loader's pod is among what was seen"
@@ -110,14 +110,14 @@ async def test_a_secret_of_another_namespace_is_nobodys(
 
         await owner.create(objects.secret("risk", {"token": CANARY}))
         await asks(owner, "owned", owned, registry.url)
-        await owner.recorder.until("ModelVersion", "owned", is_resolved, 60)
+        await owner.recorder.until("ModelVersion", "owned", is_resolved)
         for name, front in (("told", own), ("given", registry)):
             await asks(other, name, coveted, front.url)
             await other.create(objects.rollout(name, name, f"{name}.{other.host}", other.parent))
             why = f"Secret risk, which `credentials.secretRef` names, is not in the namespace {other.namespace}"
-            found = await other.recorder.until("ModelVersion", name, says(why), 30)
+            found = await other.recorder.until("ModelVersion", name, says(why))
             assert ready(found)[1] == "WaitingForRegistry"
-            await other.recorder.until("Rollout", name, says("WaitingForModelVersion"), 30)
+            await other.recorder.until("Rollout", name, says("WaitingForModelVersion"))
         assert own.seen == []
         assert registry.sent("Authorization") == {f"Bearer {CANARY}"}, "and by that the owner alone was known"
         assert [path for path, _ in registry.seen if coveted in path] == []

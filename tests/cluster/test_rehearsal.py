@@ -15,6 +15,7 @@ from tests.support import objects
 from tests.support.endpoint import (
     BODY,
     NAME,
+    REQUEST_SECONDS,
     Endpoint,
     answered_by,
     at_least,
@@ -59,7 +60,7 @@ async def asked(endpoint: Endpoint, *stages: Object) -> AsyncIterator[LoadGenera
 def team(endpoint: Endpoint) -> LoadGenerator:
     """The cohort's requests."""
     headers = {"host": endpoint.host, TEAM["name"]: TEAM["value"]}
-    load = LoadGenerator(endpoint.gateway + objects.INFER, RATE / 4, [BODY], headers, timeout=10.0)
+    load = LoadGenerator(endpoint.gateway + objects.INFER, RATE / 4, [BODY], headers, timeout=REQUEST_SECONDS)
     return endpoint.counted("a cohort", load)
 
 
@@ -96,7 +97,7 @@ async def test_a_shadow_that_the_gateway_lists_and_answers_with_500_is_met_by_no
     async with promising(admin, *_MIRRORS), asked(serving, SHADOW, TEN) as load:
         refused = await serving.until(lambda found: ready(found) == ("False", "RehearsalFailed"))
         candidate = refused["status"]["candidate"]["revision"]
-        await serving.recorder.until_gone("HTTPRoute", f"{NAME}.rehearsal", 60)
+        await serving.recorder.until_gone("HTTPRoute", f"{NAME}.rehearsal")
         await at_least(load, 400)
     assert "a request through the rule was answered with 500" in said(refused)
     assert answered_by(load.samples, candidate) == []
@@ -147,7 +148,7 @@ async def test_a_cohort_gets_the_candidate_and_nobody_else_does(serving: Endpoin
     async with team(serving) as cohort, asked(serving, {**COHORT, "gate": "Manual"}, TEN) as load:
         staged = await serving.until(at_stage("team"))
         arms = {arm: staged["status"][arm]["revision"] for arm in ("stable", "candidate")}
-        await cohort.wait_until(partial(answered_alone, arms["candidate"]), 30)  # Traefik accepts before it serves
+        await cohort.wait_until(partial(answered_alone, arms["candidate"]))  # Traefik accepts before it serves
         begun = len(load.samples), len(cohort.samples)
         await at_least(load, 200)
         ended = len(load.samples), len(cohort.samples)
@@ -165,7 +166,7 @@ async def test_blue_green_is_passed_by_a_word_and_fails_no_request(serving: Endp
     async with team(serving) as previewed, asked(serving, PREVIEW) as load:
         waiting = await serving.until(lambda found: ready(found)[1] == "WaitingForPeople")
         candidate = waiting["status"]["candidate"]["revision"]
-        await previewed.wait_until(partial(answered_alone, candidate), 30)
+        await previewed.wait_until(partial(answered_alone, candidate))
         begun = len(previewed.samples)
         await at_least(previewed, 50)
         assert {one.arm for one in previewed.samples[begun:]} == {candidate}
@@ -184,13 +185,13 @@ async def test_what_is_tried_is_out_of_reach_for_users(
 ) -> None:
     """The rehearsal is answered through the gateway as it serves, while users go on being answered by stable."""
     async with asked(serving, COHORT, TEN) as load:
-        tried = await serving.recorder.until("HTTPRoute", f"{NAME}.rehearsal", lambda _: True, 60)
+        tried = await serving.recorder.until("HTTPRoute", f"{NAME}.rehearsal", lambda _: True)
         (rule,) = tried["spec"]["rules"]
         named = {one["name"] for one in rule["matches"][0]["headers"]}
         stable = (await serving.until(lambda found: "stable" in found["status"]))["status"]["stable"]["revision"]
         assert {one.arm for one in load.samples} == {stable}
         begun = asyncio.get_running_loop().time()
-        await serving.recorder.until_gone("HTTPRoute", f"{NAME}.rehearsal", 60)
+        await serving.recorder.until_gone("HTTPRoute", f"{NAME}.rehearsal")
         took = asyncio.get_running_loop().time() - begun
         await serving.until(at_stage("team"))
     record_property("seconds that the rehearsal took", round(took, 2))

@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpx
@@ -26,9 +26,10 @@ from tests.support.endpoint import (
     rolled_back,
     serves,
     settled,
+    started_before,
 )
 from tests.support.operator_process import ACCOUNT, OperatorProcess
-from tests.support.recorder import Object
+from tests.support.recorder import PATIENCE_SECONDS, Object, Recorder
 
 pytestmark = pytest.mark.cluster
 
@@ -39,6 +40,7 @@ NODE_SECONDS = 3.0
 MODEL: dict[str, Any] = {"latencyMs": {"p50": 20, "p99": 40}}
 
 ROLLOUT, REVISION = "crossfade.dev/rollout", "crossfade.dev/revision"
+SERVICE = "kubernetes.io/service-name"
 
 StartOperator = Callable[..., OperatorProcess]
 
@@ -62,7 +64,7 @@ async def serve(endpoint: Endpoint, pods: int, *weights: int, seconds: int = 1, 
     found = await endpoint.until(lambda one: serves(one, 1))
     service = next(one for one in await endpoint.items("Service") if one["metadata"]["name"] == NAME)
     endpoint.gateway = f"http://{service['spec']['clusterIP']}"
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not await answers(endpoint):  # noqa: ASYNC110 - a node tells nobody when it follows a new Service
             await asyncio.sleep(0.02)
     return found
@@ -78,11 +80,30 @@ async def answers(endpoint: Endpoint) -> bool:
 
 async def behind(endpoint: Endpoint) -> dict[str, int]:
     """Ready endpoints of the Service, by version."""
-    slices = await endpoint.items("EndpointSlice", f"kubernetes.io/service-name={NAME}")
+    slices = await endpoint.items("EndpointSlice", f"{SERVICE}={NAME}")
+    return of_versions(slices, await endpoint.items("Pod"))
+
+
+def behind_then(endpoint: Endpoint, slices: Recorder, found: Object) -> dict[str, int]:
+    """The same when the API server stored the Rollout as it was found: its versions rise over all kinds."""
+    newest = {
+        one["metadata"]["name"]: one
+        for one in slices.history
+        if one["metadata"]["labels"].get(SERVICE) == NAME and version(one) < version(found)
+    }
+    return of_versions(newest.values(), [one for one in endpoint.recorder.history if one["kind"] == "Pod"])
+
+
+def of_versions(slices: Iterable[Object], pods: Iterable[Object]) -> dict[str, int]:
+    """Ready endpoints by the version of their pods."""
     named = [e["targetRef"]["name"] for s in slices for e in s["endpoints"] or () if e["conditions"]["ready"]]
-    arms = {pod["metadata"]["name"]: pod["metadata"]["labels"] for pod in await endpoint.items("Pod")}
+    arms = {pod["metadata"]["name"]: pod["metadata"]["labels"] for pod in pods}
     versions = [arms[name]["crossfade.dev/model-version"] for name in named]
     return {version: versions.count(version) for version in sorted(set(versions))}
+
+
+def version(found: Object) -> int:
+    return int(found["metadata"]["resourceVersion"])
 
 
 def last(samples: list[Sample], arm: str) -> float:
@@ -96,17 +117,15 @@ async def test_a_good_version_is_promoted_pod_by_pod_and_no_request_fails(
     start_operator(endpoint.namespace)
     await serve(endpoint, 4, 5, 50)
     await endpoint.model(2, **MODEL)
-    async with endpoint.load(NEW, keep=False) as load, endpoint.load(KEPT) as kept:
+    slices = Recorder(endpoint.http, endpoint.namespace, ("EndpointSlice",))
+    async with slices, endpoint.load(NEW, keep=False) as load, endpoint.load(KEPT) as kept:
         await at_least(load, 300)
         await endpoint.ask(2)
         fifth = await endpoint.until(at_stage("at-5"))
-        few = await behind(endpoint)
         begun = len(load.samples)
         half = await endpoint.until(at_stage("at-50"))
         seen = len(load.samples)
-        even = await behind(endpoint)
         candidate = half["status"]["candidate"]["revision"]
-        before = {pod["metadata"]["uid"] for pod in await endpoint.pods(candidate)}
         done = await endpoint.until(lambda found: serves(found, 2))
         all_new = await behind(endpoint)
         await settled(endpoint, candidate)
@@ -114,6 +133,7 @@ async def test_a_good_version_is_promoted_pod_by_pod_and_no_request_fails(
         await at_least(load, 300)
         await at_least(kept, 20)
         await asyncio.gather(load.stop(), kept.stop())
+    few, even = (behind_then(endpoint, slices, one) for one in (fifth, half))
     assert (few, even, all_new) == ({"fraud-1": 3, "fraud-2": 1}, {"fraud-1": 2, "fraud-2": 2}, {"fraud-2": 4})
     assert fifth["status"]["traffic"]["given"] == {"pods": 1, "of": 4}
     assert done["status"]["outcome"]["result"] == "Promoted"
@@ -122,8 +142,8 @@ async def test_a_good_version_is_promoted_pod_by_pod_and_no_request_fails(
     part = load.samples[begun:seen]
     assert 0.1 < len(answered_by(part, candidate)) / len(part) < 0.6
     assert {one.arm for one in (*load.samples[-100:], *kept.samples[-20:])} == {candidate}
-    pods = await endpoint.pods(candidate)
-    assert before < {pod["metadata"]["uid"] for pod in pods}
+    pods, before = await endpoint.pods(candidate), started_before(endpoint, candidate, version(half))
+    assert before.keys() < {pod["metadata"]["uid"] for pod in pods}
     assert [pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods] == [0] * 4
     print(f"{len(load.samples)} requests on new connections, {len(kept.samples)} on kept ones, none failed")
 
@@ -171,12 +191,12 @@ def assert_none_lost(load: LoadGenerator, kept: LoadGenerator, pods: int) -> Non
 async def gone(endpoint: Endpoint, but: str) -> None:
     """Wait until no other revision has a pod: until then, kept connections lead to them."""
     for pod in await endpoint.items("Pod", f"crossfade.dev/revision!={but}"):
-        await endpoint.recorder.until_gone("Pod", pod["metadata"]["name"], 30.0)
+        await endpoint.recorder.until_gone("Pod", pod["metadata"]["name"])
 
 
 async def behind_alone(endpoint: Endpoint) -> dict[str, int]:
     """What is behind the Service once it is one version."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while len(found := await behind(endpoint)) != 1:
             pass
     return found
@@ -224,7 +244,7 @@ async def test_back_to_the_version_before_is_one_write_when_all_its_pods_are_the
     async with endpoint.load(NEW, keep=False) as load, endpoint.load(KEPT) as kept:
         await at_least(load, 300)
         await endpoint.ask(2)
-        second = (await endpoint.until(lambda found: serves(found, 2), 90))["status"]["stable"]["revision"]
+        second = (await endpoint.until(lambda found: serves(found, 2)))["status"]["stable"]["revision"]
         await settled(endpoint, second)
         await gone(endpoint, second)
         await endpoint.ask(1)
@@ -259,7 +279,7 @@ async def test_a_service_whose_label_was_taken_away_gets_it_back_and_a_rollout_g
         await endpoint.ask(2)
         await endpoint.until(at_stage("at-50", proven=False))
         await strip(endpoint)
-        await endpoint.until(lambda found: serves(found, 2), 90)
+        await endpoint.until(lambda found: serves(found, 2))
         await at_least(load, 100)
     assert failed_by_route(load.samples) == {}
 
@@ -273,12 +293,12 @@ async def strip(endpoint: Endpoint) -> None:
     def again(one: Object) -> bool:
         return int(one["metadata"]["resourceVersion"]) > since and one["metadata"]["labels"].get(ROLLOUT) == NAME
 
-    await endpoint.recorder.until("Service", NAME, again, 30)
+    await endpoint.recorder.until("Service", NAME, again)
 
 
 async def until_behind(endpoint: Endpoint, wanted: dict[str, int], without: str) -> None:
     """Wait until these are behind the Service, and that pod is not."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while without in await names_behind(endpoint) or await behind(endpoint) != wanted:
             pass
 
@@ -302,7 +322,7 @@ async def test_a_service_that_others_change_is_put_right_counted_and_proven_anew
         proven = (await endpoint.until(at_stage("at-34")))["status"]["stage"]["provenAt"]
         for _ in range(2):
             edited = await endpoint.patch("Service", NAME, {"spec": {"selector": alone}})
-            await endpoint.recorder.until("Service", NAME, leads_to_both_again(edited), 30)
+            await endpoint.recorder.until("Service", NAME, leads_to_both_again(edited))
             again = await endpoint.until(lambda one, before=proven: at_stage("at-34")(one) and proven_at(one) > before)
             proven = proven_at(again)
     (event,) = (one for one in await endpoint.items("Event") if one["reason"] == "RouteRepaired")

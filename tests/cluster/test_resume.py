@@ -19,6 +19,7 @@ from tests.support import objects
 from tests.support.byte_server import byte_server
 from tests.support.endpoint import Endpoint, serves
 from tests.support.operator_process import OperatorProcess
+from tests.support.recorder import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.cluster
 
@@ -36,7 +37,7 @@ async def test_a_loader_that_is_killed_in_the_middle_is_followed_by_one_that_ask
         version = objects.model_version("fraud-1", "1.0.0", {"uri": {"uri": uri}})
         version["spec"]["artifact"] = {"digest": digest_of(content)}
         await endpoint.create(version)
-        await endpoint.recorder.until("ModelVersion", "fraud-1", is_resolved, 60)
+        await endpoint.recorder.until("ModelVersion", "fraud-1", is_resolved)
         server.stall = 3 * MIB
         rollout = objects.rollout("fraud", "fraud-1", endpoint.host, endpoint.parent, serving=objects.serving(1))
         await endpoint.create(rollout)
@@ -44,7 +45,7 @@ async def test_a_loader_that_is_killed_in_the_middle_is_followed_by_one_that_ask
         server.asked.clear()
         server.stall = None
         os.kill(process, signal.SIGKILL)
-        await endpoint.until(lambda found: serves(found, 1), 90)
+        await endpoint.until(lambda found: serves(found, 1))
         await endpoint.until_answered()
         assert (await endpoint.infer()).is_success
         look, *read = [asked for _, asked in server.asked]
@@ -60,7 +61,7 @@ def is_resolved(found: dict[str, Any]) -> bool:
 
 async def half_loaded(uri: str) -> tuple[int, int]:
     """The loader of this model that has 2 MiB or more on disk, and how many bytes it has."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not (found := [one for one in loaders(uri) if one[1] >= 2 * MIB]):  # noqa: ASYNC110 - a kernel tells nobody
             await asyncio.sleep(0.05)
     return found[0]

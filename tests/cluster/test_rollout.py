@@ -19,6 +19,7 @@ from tests.support.endpoint import (
     serves,
     settled,
     started,
+    started_before,
     weights,
 )
 from tests.support.gateways import on_both_gateways_at_length, on_envoy_and_both_at_length
@@ -49,14 +50,13 @@ async def test_a_good_version_is_promoted_under_load_and_no_request_fails(
         candidate = tenth["status"]["candidate"]["revision"]
         assert ready(tenth)[0] == "Unknown"
         begun = len(load.samples)
-        await endpoint.until(at_stage("at-50"))
-        loaded = await started(endpoint, candidate)
+        half = await endpoint.until(at_stage("at-50"))
         shifted = len(load.samples)
         done = await endpoint.until(lambda found: serves(found, 2))
         await settled(endpoint, candidate)
         await at_least(load, 200)
         summary = await load.stop()
-    pods = await endpoint.pods(candidate)
+    pods, loaded = await endpoint.pods(candidate), started_before(endpoint, candidate, version(half))
     assert loaded, "nothing was ready at half"
     assert loaded.items() < (await started(endpoint, candidate)).items(), "what carries half was made or loaded again"
     assert [pod["status"]["containerStatuses"][0]["restartCount"] for pod in pods] == [0, 0]

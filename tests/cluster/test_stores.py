@@ -62,7 +62,7 @@ async def test_the_examples_are_resolved_as_they_are(
     start_operator(endpoint.namespace)
     for name in ("object-store", "sagemaker"):
         bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / f"{name}.yaml"))
-    found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-5-0", is_resolved, 60)
+    found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-5-0", is_resolved)
     resolved = found["status"]["resolved"]
     assert (resolved["immutableUri"], resolved["files"]) == ("s3://models/risk/fraud-detector/1.5.0", 2)
     assert resolved["card"]["license"] == "mit"
@@ -73,7 +73,7 @@ async def test_the_examples_are_resolved_as_they_are(
         "options": {"region": "us-east-1", "uri": "s3://models/risk"},
         "secretName": "model-store",
     }
-    found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-6-0", is_resolved, 60)
+    found = await endpoint.recorder.until("ModelVersion", "fraud-detector-1-6-0", is_resolved)
     resolved = found["status"]["resolved"]
     assert resolved["immutableUri"] == "s3://models/fraud-detector/model.tar.gz?as=object&packed=tar.gz"
     assert (resolved["registryVersion"], resolved["files"]) == ("1", 2)
@@ -105,7 +105,7 @@ async def test_the_examples_of_other_stores_are_resolved_as_they_are(
         for name in ("gcs", "azure-blob", "http"):
             bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / f"{name}.yaml"))
         for name in ("fraud-detector-1-9-0", "fraud-detector-1-10-0", "fraud-detector-1-11-0"):
-            version = await endpoint.recorder.until("ModelVersion", name, is_resolved, 60)
+            version = await endpoint.recorder.until("ModelVersion", name, is_resolved)
             found[version["status"]["resolved"]["immutableUri"]] = version["status"]["resolved"]["digest"]
     assert list(found) == [
         "gs://models/risk/fraud-detector/1.9.0",
@@ -128,7 +128,7 @@ async def test_a_model_of_a_bucket_serves_and_one_with_a_byte_changed_never_does
         objects.write_model(tmp_path / str(number), f"{number}.0.0")
         s3.put(f"team/fraud/{number}/model.json", (tmp_path / str(number) / "model.json").read_bytes())
         await endpoint.create(version(number, f"s3://models/team/fraud/{number}"))
-        await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
+        await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved)
     stable = (await endpoint.serve(1))["status"]["stable"]["revision"]
     content = (tmp_path / "2" / "model.json").read_bytes().replace(b"2.0.0", b"2.0.1")
     s3.put("team/fraud/2/model.json", content)
@@ -136,7 +136,7 @@ async def test_a_model_of_a_bucket_serves_and_one_with_a_byte_changed_never_does
 
     await endpoint.create(version(3, "s3://models/others/fraud/3"))
     refused = says("'s3://models/others/fraud/3' is not beneath 's3://models/team', which the ModelRegistry is for")
-    await endpoint.recorder.until("ModelVersion", "fraud-3", refused, 30)
+    await endpoint.recorder.until("ModelVersion", "fraud-3", refused)
     assert_hidden(endpoint, operator, s3.keys["reader"][1])
 
 

@@ -47,10 +47,10 @@ async def test_a_version_that_breaks_callers_is_refused_while_the_one_before_ser
     for version in (first, broken, trained, major):
         await endpoint.create(version)
         name = version["metadata"]["name"]
-        told[name] = await endpoint.recorder.until("ModelVersion", name, is_judged, 60)
+        told[name] = await endpoint.recorder.until("ModelVersion", name, is_judged)
         if version is first:
             await endpoint.create(objects.rollout("fraud", name, endpoint.host, endpoint.parent))
-            await endpoint.until(lambda found: ready(found)[0] == "True", 60)
+            await endpoint.until(lambda found: ready(found)[0] == "True")
     refused = told[broken["metadata"]["name"]]
     assert ready(refused)[1] == conditions(refused)["SemverKept"]["reason"] == "SemverBroken"
     assert (

@@ -43,7 +43,7 @@ async def test_a_model_on_a_volume_serves_and_one_with_a_byte_changed_never_does
     for number in (1, 2):
         objects.write_model(tmp_path / "fraud" / str(number), f"{number}.0.0")
         await endpoint.create(on_volume(f"fraud-{number}", f"fraud/{number}"))
-        await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
+        await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved)
     stable = (await endpoint.serve(1))["status"]["stable"]["revision"]
     flip_a_bit(tmp_path / "fraud" / "2" / "model.json")
     await never_serves(endpoint, 2, stable)
@@ -59,14 +59,12 @@ async def test_the_example_is_resolved_as_it_is_where_pods_are_restricted_and_ne
     operator = start_operator(endpoint.namespace)
     bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / "volume.yaml"))
     name = "fraud-detector-1-7-0"
-    await endpoint.recorder.until("ModelVersion", name, says("finds no node: "), 60)
+    await endpoint.recorder.until("ModelVersion", name, says("finds no node: "))
     apply(bed, claimed(endpoint.namespace, "models", tmp_path, "ReadOnlyMany")[0])
-    await endpoint.recorder.until(
-        "ModelVersion", name, says("put the model there, or correct `source.volume.path`"), 60
-    )
+    await endpoint.recorder.until("ModelVersion", name, says("put the model there, or correct `source.volume.path`"))
     objects.write_model(tmp_path / "fraud-detector" / "1.7.0", "1.7.0")
     (tmp_path / "fraud-detector" / "1.7.0" / "README.md").write_text("---\nlicense: mit\n---\n")
-    resolved = (await endpoint.recorder.until("ModelVersion", name, is_resolved, 90))["status"]["resolved"]
+    resolved = (await endpoint.recorder.until("ModelVersion", name, is_resolved))["status"]["resolved"]
     assert (resolved["uri"], resolved["files"]) == ("pvc://models/fraud-detector/1.7.0", 2)
     assert (resolved["card"]["license"], resolved["serialization"]["pickle"]) == ("mit", "None")
     assert (resolved["card"]["origin"], "access" in resolved) == ("Artifact", False)
@@ -97,7 +95,7 @@ async def test_what_cannot_be_a_model_is_refused_for_good_and_says_why(
         ("pickled", "the file 'model.pkl' would import os.system when it is loaded"),
         ("pinned", "but `spec.artifact.digest` pins sha256:0000"),
     ):
-        await endpoint.recorder.until("ModelVersion", name, says(why), 60)
+        await endpoint.recorder.until("ModelVersion", name, says(why))
     assert len(measuring(endpoint)) == 3, "none was read again"
     assert await endpoint.items("Pod", MEASURES) == []
 
@@ -109,12 +107,12 @@ async def test_a_model_version_that_goes_takes_the_pod_along_that_waits_for_its_
     operator = start_operator(endpoint.namespace)
     await endpoint.create(on_volume("fraud-1", "fraud/1"))
     await endpoint.recorder.until(
-        "ModelVersion", "fraud-1", says("finds no node: 0/1 nodes are available: persistentvolumeclaim"), 60
+        "ModelVersion", "fraud-1", says("finds no node: 0/1 nodes are available: persistentvolumeclaim")
     )
     (pod,) = await endpoint.items("Pod", MEASURES)
     operator.kill()
     await endpoint.delete("ModelVersion", "fraud-1")
-    await endpoint.recorder.until_gone("Pod", pod["metadata"]["name"], 60)
+    await endpoint.recorder.until_gone("Pod", pod["metadata"]["name"])
 
 
 @pytest.mark.slow
@@ -123,12 +121,12 @@ async def test_a_pod_whose_operator_was_killed_is_made_anew_for_nobody_knows_it(
 ) -> None:
     operator = start_operator(endpoint.namespace)
     await endpoint.create(on_volume("fraud-1", "fraud/1"))
-    await endpoint.recorder.until("ModelVersion", "fraud-1", says("finds no node"), 60)
+    await endpoint.recorder.until("ModelVersion", "fraud-1", says("finds no node"))
     operator.kill()
     objects.write_model(tmp_path / "fraud" / "1", "1.0.0")
     apply(bed, *claimed(endpoint.namespace, "models", tmp_path))
     (left,) = measuring(endpoint)
     operator.start()
-    await endpoint.recorder.until("ModelVersion", "fraud-1", is_resolved, 90)
+    await endpoint.recorder.until("ModelVersion", "fraud-1", is_resolved)
     assert [uid for uid in measuring(endpoint) if uid != left], "what the first one would have said counts for nothing"
     assert await endpoint.items("Pod", MEASURES) == []

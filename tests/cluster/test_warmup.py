@@ -66,7 +66,7 @@ async def test_no_user_meets_a_cold_server_at_any_stage(endpoint: Endpoint, star
         await at_least(load, 50)
         await endpoint.ask(2)
         await endpoint.until(lambda found: ready(found)[1] == "WarmingUp" and "Warming up: 0 of 1 pods" in told(found))
-        done = await endpoint.until(lambda found: serves(found, 2), 90)
+        done = await endpoint.until(lambda found: serves(found, 2))
         await settled(endpoint, done["status"]["stable"]["revision"])
         await at_least(load, 100)
     assert (failed_by_route(load.samples), failed_by_model(load.samples)) == ({}, {})
@@ -84,7 +84,7 @@ async def test_without_a_warm_up_users_do_meet_it(endpoint: Endpoint, start_oper
     await endpoint.serve(1, **QUICK)
     async with endpoint.load(RATE) as load:
         await endpoint.ask(2)
-        await endpoint.until(lambda found: serves(found, 2), 90)
+        await endpoint.until(lambda found: serves(found, 2))
         await at_least(load, 100)
     assert slow(load.samples) != []
 
@@ -102,8 +102,8 @@ async def test_a_pod_that_starts_while_no_operator_runs_is_warmed_up_too(
         await at_least(load, 50)
         first, _ = await endpoint.pods(stable)
         await endpoint.delete("Pod", first["metadata"]["name"])
-        await endpoint.recorder.until("Deployment", stable, lambda one: one["status"].get("readyReplicas") == 1, 30)
-        await endpoint.recorder.until("Deployment", stable, lambda one: one["status"].get("readyReplicas") == 2, 60)
+        await endpoint.recorder.until("Deployment", stable, lambda one: one["status"].get("readyReplicas") == 1)
+        await endpoint.recorder.until("Deployment", stable, lambda one: one["status"].get("readyReplicas") == 2)
         await at_least(load, 200)
     assert failed_by_route(load.samples) == {}
     assert slow(load.samples) == []
@@ -140,7 +140,7 @@ async def test_a_body_that_is_not_there_is_named_and_waited_for(
         "data": {ref["key"]: BODY.decode()},
     }
     await endpoint.create(entry)
-    await endpoint.until(lambda found: serves(found, 1), 120)
+    await endpoint.until(lambda found: serves(found, 1))
 
 
 @on_both_gateways_at_length
@@ -154,7 +154,7 @@ async def test_a_body_that_is_not_there_is_named_and_waited_for(
             "is not warm: the model server answered 500 to warm-up request 1 of 3",
             marks=pytest.mark.slow,
         ),
-        ({"loadSeconds": 3600}, {"startup": {"timeout": "5m", "load": "5s"}}, "LoadTimeout", "is not ready yet"),
+        ({"loadSeconds": 3600}, {"startup": {"timeout": "5m", "load": "10s"}}, "LoadTimeout", "is not ready yet"),
         pytest.param(
             {},
             {"startup": {"timeout": "5s"}, "spec": {"nodeSelector": {"no": "such"}}},

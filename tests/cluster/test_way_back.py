@@ -49,7 +49,7 @@ async def test_back_to_a_version_that_was_kept_loads_nothing_and_fails_nobody(
     async with endpoint.load(RATE) as load:
         await at_least(load, 100)
         await endpoint.ask(2)
-        second = (await endpoint.until(lambda found: serves(found, 2), 120))["status"]["stable"]["revision"]
+        second = (await endpoint.until(lambda found: serves(found, 2)))["status"]["stable"]["revision"]
         await at_least(load, round(RATE * 12))  # long after those of a version that is not kept would have gone
         kept = await started(endpoint, first)
         wished = time.time()
@@ -86,11 +86,11 @@ async def test_back_to_a_version_that_is_gone_waits_for_its_pods(
     async with endpoint.load(RATE) as load:
         await at_least(load, 100)
         await endpoint.ask(2)
-        second = (await endpoint.until(lambda found: serves(found, 2), 120))["status"]["stable"]["revision"]
+        second = (await endpoint.until(lambda found: serves(found, 2)))["status"]["stable"]["revision"]
         await settled(endpoint, second)
         gone = version((await endpoint.items("HTTPRoute"))[0])
         await endpoint.ask(1)
-        await endpoint.until(lambda found: serves(found, 1), 60)
+        await endpoint.until(lambda found: serves(found, 1))
         await at_least(load, 100)
     later = (one for one in endpoint.recorder.of("HTTPRoute", NAME) if version(one) > gone)
     moved = next(one for one in later if first in weights(one))

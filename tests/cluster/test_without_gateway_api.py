@@ -21,7 +21,7 @@ pytestmark = pytest.mark.cluster
 
 _DEFINITIONS = Path(gateway_api.__file__).parent / "manifests" / "gateway-api"
 _NAMESPACE = "bare"
-_SECONDS = 60.0
+_SECONDS = 120.0
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def bare(pytestconfig: pytest.Config) -> Iterator[Bed]:
     """A bed whose API server has never heard of the Gateway API."""
     bed = Bed.up(f"bare-{os.getpid()}", kubernetes=control_plane(pytestconfig), tied=True)
     try:
-        bed.kubectl("delete", "-f", str(_DEFINITIONS), "--timeout=60s")
+        bed.kubectl("delete", "-f", str(_DEFINITIONS), "--timeout=180s")
         yield bed
     finally:
         bed.down()
@@ -38,7 +38,7 @@ def bare(pytestconfig: pytest.Config) -> Iterator[Bed]:
 def with_gateway(bed: Bed) -> None:
     """The Gateway API comes, and the Gateway that Rollouts name, for which nobody cares."""
     bed.kubectl("apply", "--server-side", "-f", str(_DEFINITIONS))
-    bed.kubectl("wait", "-f", str(_DEFINITIONS), "--for=condition=Established", "--timeout=60s")
+    bed.kubectl("wait", "-f", str(_DEFINITIONS), "--for=condition=Established", "--timeout=180s")
     made = [
         gateway_api.class_manifest("nobodys", "example.com/nobody"),
         gateway_api.gateway_manifest(gateway_api.GATEWAY, "nobodys"),
@@ -102,7 +102,7 @@ def prepared(bed: Bed, folder: Path) -> Installation:
 def test_rollouts_behind_a_service_need_no_gateway_api_and_others_say_what_to_do(bare: Bed, tmp_path: Path) -> None:
     installation = prepared(bare, tmp_path)
     with running(installation, tmp_path / "without.log") as operator:
-        bare.kubectl("wait", "rollout/plain", "-n", _NAMESPACE, "--for=condition=Ready", "--timeout=60s")
+        bare.kubectl("wait", "rollout/plain", "-n", _NAMESPACE, "--for=condition=Ready", "--timeout=180s")
         said = until_it_says(bare, "routed", "does not have HTTPRoutes")
         assert "install the CRDs of the Gateway API" in said
         assert "`spec.traffic.replicas`" in said
@@ -121,7 +121,7 @@ def test_a_gateway_api_that_goes_under_an_operator_is_named_and_watched_again(ba
     with running(installation, tmp_path / "watching.log") as operator:
         until_it_says(bare, "routed", "has not looked at the route yet")
         operator.until_audited()  # so that it watches routes by now
-        bare.kubectl("delete", "-f", str(_DEFINITIONS), "--timeout=60s")
+        bare.kubectl("delete", "-f", str(_DEFINITIONS), "--timeout=180s")
         until_it_says(bare, "routed", "does not have HTTPRoutes", by=operator)
         with_gateway(bare)
         until_it_ends(operator)

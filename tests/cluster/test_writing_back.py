@@ -64,24 +64,24 @@ async def test_the_registry_says_what_serves_and_is_told_later_when_it_was_away(
         front.refuses = lambda headers: None if headers.get("authorization") == f"Bearer {CANARY}" else 401
         await resolved_from(endpoint, front.url, name, first, second)
         await endpoint.serve(1, serving=objects.serving(1))  # with its first pod all have been loaded
-        await endpoint.recorder.until("ModelRegistry", "risk", tells(champion=first), 30)
+        await endpoint.recorder.until("ModelRegistry", "risk", tells(champion=first))
         assert (book.alias("champion"), book.alias("challenger")) == (first, None)
         assert book.tags(first)["outcome"] == "Promoted"
         async with endpoint.load(100.0) as load:
             await endpoint.ask(2)
             await endpoint.until(at_stage("at-50"))
-            await endpoint.recorder.until("ModelRegistry", "risk", tells(challenger=second), 30)
+            await endpoint.recorder.until("ModelRegistry", "risk", tells(challenger=second))
             assert book.alias("challenger") == second
             stopping.close()
             done = await endpoint.until(lambda found: serves(found, 2))
-            await endpoint.recorder.until("ModelRegistry", "risk", written_back("False"), 30)
+            await endpoint.recorder.until("ModelRegistry", "risk", written_back("False"))
             summary = await load.stop()
     assert failed_by_route(load.samples) == {}
     assert summary.arms
     assert (book.alias("champion"), book.alias("challenger")) == (first, second), "nobody was there to be told"
     with proxy(mlflow.url, address=HOST, port=urlsplit(front.url).port or 0):
-        await endpoint.recorder.until("ModelRegistry", "risk", tells(champion=second), 60)
-        await endpoint.recorder.until("ModelRegistry", "risk", written_back("True"), 60)
+        await endpoint.recorder.until("ModelRegistry", "risk", tells(champion=second))
+        await endpoint.recorder.until("ModelRegistry", "risk", written_back("True"))
     assert (book.alias("champion"), book.alias("challenger")) == (second, None)
     said, outcome = book.tags(second), done["status"]["outcome"]
     assert said == {
@@ -108,21 +108,21 @@ async def test_an_operator_that_is_killed_while_the_registry_is_away_tells_it_on
         front = stopping.enter_context(proxy(mlflow.url, address=HOST))
         await resolved_from(endpoint, front.url, name, first, second)
         await endpoint.serve(1, serving=objects.serving(1))
-        await endpoint.recorder.until("ModelRegistry", "risk", tells(champion=first), 30)
+        await endpoint.recorder.until("ModelRegistry", "risk", tells(champion=first))
         async with endpoint.load(100.0):
             await endpoint.ask(2)
             await endpoint.until(at_stage("at-50"))
-            await endpoint.recorder.until("ModelRegistry", "risk", tells(challenger=second), 30)
+            await endpoint.recorder.until("ModelRegistry", "risk", tells(challenger=second))
             stopping.close()
             await endpoint.until(lambda found: serves(found, 2))
-            await endpoint.recorder.until("ModelRegistry", "risk", written_back("False"), 30)
+            await endpoint.recorder.until("ModelRegistry", "risk", written_back("False"))
     operator.kill()
     operator.start()
     operator.until_audited()
     assert (book.alias("champion"), book.alias("challenger")) == (first, second), "nobody was there to be told"
     with proxy(mlflow.url, address=HOST, port=urlsplit(front.url).port or 0) as back:
-        await endpoint.recorder.until("ModelRegistry", "risk", tells(champion=second), 60)
-        await endpoint.recorder.until("ModelRegistry", "risk", written_back("True"), 60)
+        await endpoint.recorder.until("ModelRegistry", "risk", tells(champion=second))
+        await endpoint.recorder.until("ModelRegistry", "risk", written_back("True"))
         assert (book.alias("champion"), book.alias("challenger")) == (second, None)
         assert book.tags(second)["outcome"] == "Promoted"
         told = [json.loads(body) for body in back.told]
@@ -144,10 +144,10 @@ async def test_the_example_tells_mlflow_what_serves_as_it_is(
     book = Book(mlflow, name)
     start_operator(endpoint.namespace)
     bed.kubectl("apply", "--namespace", endpoint.namespace, "-f", str(EXAMPLES / "mlflow-write-back.yaml"))
-    await endpoint.recorder.until("ModelVersion", "fraud-detector-1-4-0", is_resolved, 60)
+    await endpoint.recorder.until("ModelVersion", "fraud-detector-1-4-0", is_resolved)
     await endpoint.create(objects.rollout("fraud", "fraud-detector-1-4-0", endpoint.host, endpoint.parent))
-    await endpoint.recorder.until("ModelRegistry", "mlflow", tells(champion=version), 120)
-    await endpoint.recorder.until("ModelRegistry", "mlflow", written_back("True"), 30)
+    await endpoint.recorder.until("ModelRegistry", "mlflow", tells(champion=version))
+    await endpoint.recorder.until("ModelRegistry", "mlflow", written_back("True"))
     assert (book.alias("champion"), book.alias("challenger")) == (version, None)
     assert book.tags(version)["outcome"] == "Promoted"
 
@@ -162,7 +162,7 @@ async def resolved_from(endpoint: Endpoint, address: str, model: str, *versions:
     for number, version in enumerate(versions, 1):
         source = {"mlflow": {"name": model, "version": version}, "registryRef": {"name": "risk"}}
         await endpoint.create(objects.model_version(f"fraud-{number}", f"{number}.0.0", source))
-        await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
+        await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved)
 
 
 def stored(folder: Path, number: int) -> bytes:

@@ -6,12 +6,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+ADMINISTRATOR = "admin"
 _CREDENTIAL = "authentication.kubernetes.io/credential-id"
 
 
 @dataclass(frozen=True)
 class Write:
-    """One write request, received `at` (unix s): `resource` such as `rollouts/status`, `code` as the answer's."""
+    """One write request, received `at` and answered when `done` (unix s): `resource` such as `rollouts/status`, `code`
+    as the answer's."""
 
     user: str
     verb: str
@@ -20,6 +22,7 @@ class Write:
     name: str
     code: int
     at: float
+    done: float
     credential: str
     """Which of the user's tokens it was, and so which process."""
 
@@ -41,5 +44,6 @@ def _write(entry: dict[str, Any]) -> Write:
         name=about.get("name", ""),
         code=int(entry.get("responseStatus", {}).get("code", 0)),
         at=datetime.fromisoformat(entry["requestReceivedTimestamp"]).timestamp(),
+        done=datetime.fromisoformat(entry["stageTimestamp"]).timestamp(),
         credential=entry["user"].get("extra", {}).get(_CREDENTIAL, [""])[0],
     )

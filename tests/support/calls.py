@@ -11,13 +11,13 @@ from testbed import oip
 from testbed.load import LoadGenerator
 from testbed.load.grpc_client import GrpcClient
 from tests.support import objects
-from tests.support.endpoint import BODY, FAILING, Endpoint
+from tests.support.endpoint import BODY, FAILING, REQUEST_SECONDS, Endpoint
+from tests.support.recorder import PATIENCE_SECONDS
 
 PORT = 9000
 CALL = oip.infer_request(objects.MODEL, json.loads(BODY))
 FAILING_CALL = oip.infer_request(objects.MODEL, json.loads(FAILING))
 """A call on which a model with `failsWhen` at 13 raises."""
-_SERVED_SECONDS = 30.0
 _PAUSE = 0.02
 
 
@@ -30,20 +30,20 @@ def served_over_grpc(container: objects.Object) -> objects.Object:
 def calls(endpoint: Endpoint, rate: float, *, keep: bool = True, body: bytes = CALL) -> LoadGenerator:
     """Inferences, `rate` per second, on kept connections or on new ones."""
     url = _url(endpoint, oip.INFER)
-    load = LoadGenerator(url, rate, [body], {"host": endpoint.host}, timeout=10.0, keep=keep)
+    load = LoadGenerator(url, rate, [body], {"host": endpoint.host}, timeout=REQUEST_SECONDS, keep=keep)
     return endpoint.counted("gRPC calls" if keep else "gRPC calls on new connections", load)
 
 
 def streams(endpoint: Endpoint, rate: float) -> LoadGenerator:
     """Streams, which take the model's time, `rate` begun per second."""
-    load = LoadGenerator(_url(endpoint, oip.STREAM), rate, [CALL], {"host": endpoint.host}, timeout=20.0)
+    load = LoadGenerator(_url(endpoint, oip.STREAM), rate, [CALL], {"host": endpoint.host}, timeout=REQUEST_SECONDS)
     return endpoint.counted("gRPC streams", load)
 
 
 async def until_called(endpoint: Endpoint) -> None:
     """Wait until the gateway serves the route."""
-    client = GrpcClient(_url(endpoint, oip.INFER), {"host": endpoint.host}, timeout=10.0, keep=False)
-    async with asyncio.timeout(_SERVED_SECONDS):
+    client = GrpcClient(_url(endpoint, oip.INFER), {"host": endpoint.host}, timeout=REQUEST_SECONDS, keep=False)
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while (await client.send(CALL)).error is not None:  # noqa: ASYNC110 - a gateway tells nobody when it serves
             await asyncio.sleep(_PAUSE)
 
@@ -67,7 +67,7 @@ async def call(endpoint: Endpoint, method: str = oip.INFER, body: bytes = CALL, 
     sent = tuple((name.replace("_", "-"), value) for name, value in metadata.items())
     async with aio.insecure_channel(target, options=options) as channel:
         asked: aio.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(method)
-        answer = asked(body, timeout=10, metadata=sent)
+        answer = asked(body, timeout=REQUEST_SECONDS, metadata=sent)
         with suppress(aio.AioRpcError):
             async for _ in answer:
                 pass

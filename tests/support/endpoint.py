@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from testbed import gateway_api
 from testbed.load import LoadGenerator, Sample
 from testbed.load.verdict import Blame
 from tests.support import objects
-from tests.support.recorder import Object, Recorder, collection
+from tests.support.recorder import PATIENCE_SECONDS, Object, Recorder, collection
 from tests.support.statuses import conditions
 
 NAME = objects.MODEL
@@ -23,7 +23,8 @@ FAILING = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[1
 BODY = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[0.5]}]}'
 NOTICED_SECONDS = 3.0
 """So long after a pod that died is in no EndpointSlice any more a gateway may still send requests to it."""
-_SERVED_SECONDS = 30.0
+REQUEST_SECONDS = 60.0
+"""After which a request has no answer. One that a busy machine keeps back for seconds is none that a route lost."""
 _PAUSE = 0.02
 
 
@@ -78,7 +79,7 @@ class Endpoint:
         address = objects.write_model(self.files / self.namespace / str(number), version, **behaviour)
         await self.create(objects.model_version(f"{NAME}-{number}", version, {"uri": {"uri": address}}))
 
-    async def serve(self, number: int, *, within: float = 60.0, **changes: Any) -> Object:
+    async def serve(self, number: int, *, within: float = PATIENCE_SECONDS, **changes: Any) -> Object:
         """Create the Rollout with a first version, and wait until the gateway answers with it.
 
         Traefik says of a new route that it is accepted up to a second before it serves it.
@@ -92,7 +93,7 @@ class Endpoint:
         """Wait until the gateway serves the route; one that is not there yet may refuse the connection, too."""
         refusal: str | None = "nothing"
         try:
-            async with asyncio.timeout(_SERVED_SECONDS):
+            async with asyncio.timeout(PATIENCE_SECONDS):
                 while (refusal := await self._refusal()) is not None:  # noqa: ASYNC110 - a gateway tells nobody when it serves
                     await asyncio.sleep(_PAUSE)
         except TimeoutError:
@@ -115,11 +116,11 @@ class Endpoint:
         """Ask for another version."""
         await self.patch("Rollout", NAME, {"spec": {"modelVersion": f"{NAME}-{number}"}})
 
-    async def until(self, check: Callable[[Object], bool], seconds: float = 60.0) -> Object:
+    async def until(self, check: Callable[[Object], bool], seconds: float = PATIENCE_SECONDS) -> Object:
         """Wait until the Rollout is as `check` wants it."""
         return await self.recorder.until("Rollout", NAME, check, seconds)
 
-    async def until_served_by(self, revision: str, seconds: float = 60.0) -> Object:
+    async def until_served_by(self, revision: str, seconds: float = PATIENCE_SECONDS) -> Object:
         """Wait until the route gives every request to the revision."""
         return await self.recorder.until("HTTPRoute", NAME, lambda route: weights(route) == {revision: 100}, seconds)
 
@@ -135,7 +136,7 @@ class Endpoint:
         url = f"{collection('Pod', self.namespace)}/{name}"
         answer = await self.http.delete(url, params={"gracePeriodSeconds": "0"})
         assert answer.is_success, answer.text
-        async with asyncio.timeout(_SERVED_SECONDS):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while name in await self._listed():
                 pass
         return time.time()
@@ -148,13 +149,13 @@ class Endpoint:
     def load(self, rate: float, *, keep: bool = True, body: bytes = BODY) -> LoadGenerator:
         """Inference requests through the gateway, `rate` per second, on kept connections or on new ones."""
         url = self.gateway + objects.INFER
-        load = LoadGenerator(url, rate, [body], {"host": self.host}, timeout=10.0, keep=keep)
+        load = LoadGenerator(url, rate, [body], {"host": self.host}, timeout=REQUEST_SECONDS, keep=keep)
         return self.counted("kept connections" if keep else "new connections", load)
 
     def streams(self, rate: float) -> LoadGenerator:
         """Requests whose answers are streamed, by a model that behaves so for 5 s, `rate` per second."""
         url = self.gateway + objects.STREAM
-        load = LoadGenerator(url, rate, [BODY], {"host": self.host}, timeout=20.0, ending=objects.STREAM_END)
+        load = LoadGenerator(url, rate, [BODY], {"host": self.host}, timeout=REQUEST_SECONDS, ending=objects.STREAM_END)
         return self.counted("streams", load)
 
     def counted(self, how: str, load: LoadGenerator) -> LoadGenerator:
@@ -163,7 +164,7 @@ class Endpoint:
         return load
 
 
-async def at_least(load: LoadGenerator, requests: int, seconds: float = 60.0) -> None:
+async def at_least(load: LoadGenerator, requests: int, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until that many more requests have been answered."""
     goal = len(load.samples) + requests
     await load.wait_until(lambda samples: len(samples) >= goal, seconds)
@@ -248,8 +249,23 @@ async def started(endpoint: Endpoint, *revisions: str) -> dict[str, tuple[str, .
 
     A pod that has loaded its model once has the same all its life.
     """
+    return _starts([pod for revision in revisions for pod in await endpoint.pods(revision)])
+
+
+def started_before(endpoint: Endpoint, revision: str, at: int) -> dict[str, tuple[str, ...]]:
+    """The same of one revision when the API server had come to version `at`, which rises over all kinds."""
+    newest: dict[str, Object] = {}
+    for one in endpoint.recorder.history:
+        about = one["metadata"]
+        ours = one["kind"] == "Pod" and about.get("labels", {}).get("crossfade.dev/revision") == revision
+        if ours and int(about["resourceVersion"]) < at:
+            newest[about["name"]] = one
+    return _starts(newest.values())
+
+
+def _starts(pods: Iterable[Object]) -> dict[str, tuple[str, ...]]:
     found = dict[str, tuple[str, ...]]()
-    for pod in [pod for revision in revisions for pod in await endpoint.pods(revision)]:
+    for pod in pods:
         status = pod["status"]
         if any(one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions", ())):
             begun = (str(one["state"]["running"]["startedAt"]) for one in status["containerStatuses"])
@@ -258,7 +274,7 @@ async def started(endpoint: Endpoint, *revisions: str) -> dict[str, tuple[str, .
     return found
 
 
-async def settled(endpoint: Endpoint, revision: str, seconds: float = 45.0) -> None:
+async def settled(endpoint: Endpoint, revision: str, seconds: float = PATIENCE_SECONDS) -> None:
     """Wait until every other revision has been removed."""
     for deployment in await endpoint.items("Deployment"):
         if deployment["metadata"]["name"] != revision:

@@ -101,7 +101,7 @@ def controller(bed: Bed, tool: Tool, folder: Path) -> Iterator[Served]:
     test is skipped where this machine has no such program."""
     program = compiled(tool)
     bed.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(DEFINITIONS))
-    bed.kubectl("wait", "--for=condition=Established", "--timeout=30s", "-f", str(DEFINITIONS))
+    bed.kubectl("wait", "--for=condition=Established", "--timeout=120s", "-f", str(DEFINITIONS))
     found = bed.kubectl("create", "namespace", NAMESPACE, "--dry-run=client", "--output=json")
     bed.kubectl("apply", "-f", "-", input=found)
     words = [program, "--metrics-addr=0", f"--health-addr=127.0.0.1:{free_port()}", "--requeue-dependency=1s"]
@@ -123,7 +123,7 @@ def look_again(bed: Bed, *what: str) -> None:
     kubectl."""
     token = str(time.time_ns())
     bed.kubectl("annotate", *what, "--overwrite", f"reconcile.fluxcd.io/requestedAt={token}")
-    bed.kubectl("wait", *what, f"--for=jsonpath={{.status.lastHandledReconcileAt}}={token}", "--timeout=60s")
+    bed.kubectl("wait", *what, f"--for=jsonpath={{.status.lastHandledReconcileAt}}={token}", "--timeout=120s")
 
 
 def said_of(bed: Bed, *what: str) -> Conditions:

@@ -34,7 +34,7 @@ class Release:
         """Have the HelmChart that helm-controller asks for, as soon as it does, with the folder as its artifact."""
         name = f"{self.namespace}-{self.name}"
         here = f"--namespace={self.namespace}"
-        self._bed.kubectl("wait", f"helmchart/{name}", here, "--for=create", "--timeout=30s")
+        self._bed.kubectl("wait", f"helmchart/{name}", here, "--for=create", "--timeout=120s")
         folder = self._served.folder / name
         folder.mkdir()
         self._bed.helm("package", str(self._chart), "--destination", str(folder))
@@ -43,7 +43,7 @@ class Release:
         source = ("helmchart", name, self.namespace)
         self._served.says(source, f"{name}/{archive.name}", archive.read_bytes(), version)
 
-    def until(self, condition: str, seconds: int = 120) -> Conditions:
+    def until(self, condition: str, seconds: int = 180) -> Conditions:
         """Wait until a condition, such as `Ready=True`, is said of what is asked for now; all of them by type."""
         self._bed.kubectl("wait", *self._what, f"--for=condition={condition}", f"--timeout={seconds}s")
         return self.said()
@@ -58,4 +58,4 @@ class Release:
 
     def remove(self) -> None:
         """Have it uninstalled."""
-        self._bed.kubectl("delete", *self._what, "--timeout=90s")
+        self._bed.kubectl("delete", *self._what, "--timeout=180s")

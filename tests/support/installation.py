@@ -27,7 +27,7 @@ _WATCHED = (
 def install(bed: Bed, folder: Path) -> Installation:
     """CRDs, and a service account with exactly the rights that the chart gives. Models may lie below `folder`."""
     bed.kubectl("apply", "--server-side", "--force-conflicts", "-f", str(_ROOT / "crds"))
-    bed.kubectl("wait", "--for=condition=Established", "--timeout=30s", *(f"crd/{k.crd_name}" for k in KINDS.values()))
+    bed.kubectl("wait", "--for=condition=Established", "--timeout=120s", *(f"crd/{k.crd_name}" for k in KINDS.values()))
     chart = str(_ROOT / "charts" / "crossfade")
     rights = bed.helm("template", "crossfade", chart, "-n", _NAMESPACE, "--show-only", "templates/rights.yaml")
     account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "crossfade", "namespace": _NAMESPACE}}

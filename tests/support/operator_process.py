@@ -18,8 +18,8 @@ from testbed.bed import Bed
 from tests.support.networks import BED
 
 ACCOUNT = "system:serviceaccount:crossfade-system:crossfade"
-_START_SECONDS = 60.0
-_END_SECONDS = 60.0
+_START_SECONDS = 120.0
+_END_SECONDS = 120.0
 _PAUSE = 0.05
 _AUDITED = "the audit found"
 
@@ -48,7 +48,7 @@ def _child(keeper: int) -> int:
 
 def metric(url: str, name: str) -> float:
     """The sum of a metric over all its labels, as the process at `url` tells it."""
-    text = httpx.get(f"{url}/metrics", timeout=5.0, trust_env=False).text
+    text = httpx.get(f"{url}/metrics", timeout=60.0, trust_env=False).text
     lines = (line for line in text.splitlines() if line.partition("{")[0].partition(" ")[0] == name)
     return sum(float(line.rsplit(" ", 1)[1]) for line in lines)
 
@@ -145,12 +145,12 @@ class OperatorProcess:
     def is_ready(self) -> bool:
         """Whether it says that it knows the cluster."""
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=2.0, trust_env=False).is_success
+            return httpx.get(f"{self.url}/readyz", timeout=30.0, trust_env=False).is_success
         except httpx.TransportError:
             return False
 
     def stop(self) -> int:
-        """End it as Kubernetes does, with SIGTERM, and return its exit status; killed if it ignores that for 10 s."""
+        """End it as Kubernetes does, with SIGTERM, and return its exit status; killed if it ignores that."""
         return self._end("terminate")
 
     def kill(self) -> None:

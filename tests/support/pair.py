@@ -13,8 +13,6 @@ from tests.support.endpoint import NAME, Endpoint
 from tests.support.recorder import Object
 
 OLD, NEW = "old", "new"
-_READY_SECONDS = 60.0
-_ACKNOWLEDGED_SECONDS = 30.0
 
 
 @dataclass
@@ -48,7 +46,7 @@ class Pair:
                 await self.endpoint.create(manifest)
         for name in (OLD, NEW):
             ready = _ready(1)
-            await self.endpoint.recorder.until("Deployment", name, ready, _READY_SECONDS)
+            await self.endpoint.recorder.until("Deployment", name, ready)
         await self.endpoint.create(self._route(weights))
         await self.until_served()
 
@@ -71,7 +69,7 @@ class Pair:
         def taken(route: Object) -> bool:
             return _acknowledges(route, generation)
 
-        await self.endpoint.recorder.until(self.kind, NAME, taken, _ACKNOWLEDGED_SECONDS)
+        await self.endpoint.recorder.until(self.kind, NAME, taken)
         return stored
 
     def _route(self, weights: dict[str, int]) -> Object:
@@ -133,7 +131,7 @@ class GrpcPair(Pair):
         mark = {"metadata": {"annotations": {"replaced": str(time.time())}}}
         await self.endpoint.patch("Deployment", arm, {"spec": {"template": mark}})
         for name in former:
-            await self.endpoint.recorder.until_gone("Pod", name, _READY_SECONDS)
+            await self.endpoint.recorder.until_gone("Pod", name)
 
 
 def after_each(changes: Sequence[Change], samples: Sequence[Sample]) -> list[float]:

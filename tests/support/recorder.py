@@ -33,6 +33,8 @@ PATHS = {
     "EndpointSlice": ("/apis/discovery.k8s.io/v1", "endpointslices"),
 }
 _RECONNECT_SECONDS = 0.1
+PATIENCE_SECONDS = 120.0
+"""After which what a test waits for never comes: ten times what it takes, for machines that are busy with more."""
 
 
 def collection(kind: str, namespace: str) -> str:
@@ -71,7 +73,7 @@ class Recorder:
         """All versions of one object that were seen."""
         return (one for one in self.history if one["kind"] == kind and one["metadata"]["name"] == name)
 
-    async def until(self, kind: str, name: str, check: Check, seconds: float) -> Object:
+    async def until(self, kind: str, name: str, check: Check, seconds: float = PATIENCE_SECONDS) -> Object:
         """The first version, from the newest known on, for which `check` holds. AssertionError after `seconds`."""
         seen = self.newest.get((kind, name), len(self.history))
         return await self._scan(seen, kind, name, check, seconds)
@@ -80,7 +82,7 @@ class Recorder:
         """The newest version of each object of the kind that is there."""
         return (self.history[at] for key, at in self.newest.items() if key[0] == kind and key not in self.gone)
 
-    async def until_all(self, kind: str, count: int, check: Check, seconds: float) -> None:
+    async def until_all(self, kind: str, count: int, check: Check, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until `check` holds for `count` objects of the kind. AssertionError after `seconds`."""
         try:
             async with asyncio.timeout(seconds):
@@ -89,7 +91,7 @@ class Recorder:
         except TimeoutError:
             raise AssertionError(f"{found} of {count} {kind}s were as awaited within {seconds:g} s") from None
 
-    async def until_gone(self, kind: str, name: str, seconds: float) -> None:
+    async def until_gone(self, kind: str, name: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the object is deleted. AssertionError after `seconds`."""
         try:
             async with asyncio.timeout(seconds):

@@ -21,7 +21,7 @@ TOLERANCE = 5 * (TENTHS * 0.09) ** 0.5
 """Five standard deviations of their number."""
 _QUIET = 50
 """So many answers of one arm in a row: the other gets nothing any more."""
-_LATE = 30.0
+_LATE = 120.0
 """Seconds after which new weights never come: how soon they were live is reported, for it is the machine's too."""
 
 
@@ -95,7 +95,7 @@ async def while_a_tenth_goes_to_the_new_one(pair: Pair, load: LoadGenerator) -> 
     """TENTHS answers from when these weights were live."""
     await _give_a_tenth(pair, load)
     begun = len(load.samples)
-    await at_least(load, TENTHS, 180)
+    await at_least(load, TENTHS, 300)
     return load.samples[begun : begun + TENTHS]
 
 

@@ -20,7 +20,7 @@ class UnderWay:
 
     async def goes_on(self) -> None:
         """Wait until it has 60 %, from the same pods."""
-        await self.endpoint.until(at_stage("at-60"), 120)
+        await self.endpoint.until(at_stage("at-60"))
         now = await started(self.endpoint, *self.revisions)
         assert self.pods.items() <= now.items(), "a pod that serves was started again"
 
@@ -36,7 +36,7 @@ async def under_way(endpoint: Endpoint, seconds: int) -> AsyncIterator[UnderWay]
         found = await endpoint.until(at_stage("at-30"))
         stable, candidate = (arm["revision"] for arm in (first["status"]["stable"], found["status"]["candidate"]))
         yield UnderWay(endpoint, (stable, candidate), await started(endpoint, stable, candidate))
-        done = await endpoint.until(lambda found: serves(found, 2), 120)
+        done = await endpoint.until(lambda found: serves(found, 2))
         await at_least(load, 50)
     assert done["status"]["stable"]["revision"] == candidate
     assert failed_by_route(load.samples) == {}

@@ -22,7 +22,7 @@ async def never_serves(endpoint: Endpoint, number: int, stable: str) -> Object:
     outcome of the rollout."""
     await endpoint.ask(number)
     version = f"{NAME}-{number}"
-    found = await endpoint.until(lambda found: rolled_back(found) and _outcome(found)["modelVersion"] == version, 120)
+    found = await endpoint.until(lambda found: rolled_back(found) and _outcome(found)["modelVersion"] == version)
     outcome = _outcome(found)
     assert outcome["cause"] == "DigestMismatch"
     assert all(outcome["revision"] not in weights(route) for route in endpoint.recorder.of("HTTPRoute", NAME))
