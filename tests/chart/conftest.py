@@ -79,8 +79,8 @@ def release(bed: ClusterHandle) -> Iterator[Release]:
     bed.kubectl("label", "namespace", found.namespace, "pod-security.kubernetes.io/enforce=restricted")
     settings = [f"--set=prometheus.address={bed.prometheus}", "--set=metrics.interval=1"]
     settings.append(f"--set-json=registries.allowedNetworks={json.dumps(BED.split(','))}")
-    place = ["--namespace", found.namespace, "--take-ownership", "--force-conflicts", "--wait", "--timeout", "60s"]
+    place = ["--namespace", found.namespace, "--take-ownership", "--force-conflicts", "--wait", "--timeout", "180s"]
     bed.helm("install", found.name, str(CHART), *place, *settings)
     yield found
-    bed.helm("uninstall", found.name, "--namespace", found.namespace, "--wait", "--timeout", "60s")
+    bed.helm("uninstall", found.name, "--namespace", found.namespace, "--wait", "--timeout", "180s")
     bed.kubectl("delete", "namespace", found.namespace, "--wait=false")

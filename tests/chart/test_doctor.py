@@ -190,14 +190,14 @@ def planted(bed: ClusterHandle) -> Iterator[None]:
         namespace, *rest = faulty()
         apply(bed, namespace)
         apply(bed, *rest)
-        waited = ("--namespace", HERE, "--for=condition=Stalled", "--timeout=60s")
+        waited = ("--namespace", HERE, "--for=condition=Stalled", "--timeout=180s")
         bed.kubectl("wait", "modelversion/outside", *waited)
-        bed.kubectl("wait", "pvc/lonely", "--namespace", HERE, "--for=jsonpath={.status.phase}=Bound", "--timeout=60s")
+        bed.kubectl("wait", "pvc/lonely", "--namespace", HERE, "--for=jsonpath={.status.phase}=Bound", "--timeout=180s")
         yield
     finally:
         bed.kubectl("patch", "crd", _SOURCES, "--type=json", f"--patch={restored}")
         bed.kubectl("delete", "gatewayclass", "faulty", "--ignore-not-found")
-        bed.kubectl("delete", "rollouts,modelversions", "--all", "--namespace", HERE, "--timeout=60s")
+        bed.kubectl("delete", "rollouts,modelversions", "--all", "--namespace", HERE, "--timeout=180s")
         bed.kubectl("delete", "namespace", HERE, "--wait=false")
         bed.kubectl("delete", "persistentvolume", f"{HERE}-lonely", "--ignore-not-found", "--wait=false")
 

@@ -39,7 +39,7 @@ def test_the_doctor_finds_that_it_works_here(bed: ClusterHandle, capfd: pytest.C
 @pytest.mark.slow
 def test_tests_for_any_cluster_pass_on_one_that_they_did_not_make_and_store_nothing(bed: Bed, release: Release) -> None:
     """The bed, by its kubeconfig and addresses alone, as an administrator would have their cluster tested."""
-    bed.kubectl("wait", f"namespace/{HERE}", "--for=delete", "--timeout=60s")
+    bed.kubectl("wait", f"namespace/{HERE}", "--for=delete", "--timeout=180s")
     given = {"CROSSFADE_PROMETHEUS_URL": bed.prometheus, "CROSSFADE_NAMESPACE": release.namespace}
     command = [sys.executable, "-m", "pytest", "--cluster=current", "-m", "anywhere or cluster", "-rs", "-v"]
     folders = [str(_TESTS / name) for name in ("chart", "cluster")]

@@ -84,7 +84,7 @@ def test_helm_test_says_that_it_answers(bed: Bed, release: Release) -> None:
     address = bed.kubectl("get", "service", release.name, here, "--output=jsonpath={.spec.clusterIP}")
     with (bed.dir / "hosts").open("a") as hosts:
         hosts.write(f"{address}\t{release.name}\n")
-    assert "Succeeded" in bed.helm("test", release.name, here, "--timeout", "30s")
+    assert "Succeeded" in bed.helm("test", release.name, here, "--timeout", "180s")
 
 
 @pytest.mark.slow
@@ -108,7 +108,7 @@ def test_the_service_leads_to_the_operator(bed: ClusterHandle, release: Release)
     """To both pods, as soon as the control plane has written down that they are ready, which is after helm saw it."""
     slices = ["endpointslices", "-n", release.namespace, "-l", f"kubernetes.io/service-name={release.name}"]
     for pod in range(2):
-        bed.kubectl("wait", *slices, f"--for=jsonpath={{.endpoints[{pod}].conditions.ready}}=true", "--timeout=60s")
+        bed.kubectl("wait", *slices, f"--for=jsonpath={{.endpoints[{pod}].conditions.ready}}=true", "--timeout=180s")
     (found,) = json.loads(bed.kubectl("get", *slices, "--output=json"))["items"]
     assert len(found["endpoints"]) == 2
     assert [(port["name"], port["port"]) for port in found["ports"]] == [("metrics", 8080)]
@@ -162,7 +162,7 @@ def test_whoever_may_view_or_edit_a_namespace_may_do_so_with_our_kinds(bed: Clus
 
 
 def test_an_upgrade_replaces_the_operator(bed: ClusterHandle, release: Release) -> None:
-    place = ["--namespace", release.namespace, "--reuse-values", "--wait", "--timeout", "60s"]
+    place = ["--namespace", release.namespace, "--reuse-values", "--wait", "--timeout", "180s"]
     bed.helm("upgrade", release.name, str(CHART), *place, "--set=resources.requests.cpu=50m")
     status = deployed(bed, release)
     assert (status["readyReplicas"], status["observedGeneration"]) == (2, 2)
@@ -176,7 +176,7 @@ def test_an_operator_from_before_the_lease_is_ended_before_the_upgrade(bed: Clus
     bed.kubectl("create", "namespace", "crossfade-earlier")
     try:
         place = [namespace, "--set=crds.enabled=false,replicas=1", f"--set=prometheus.address={bed.prometheus}"]
-        bed.helm("install", "crossfade", str(CHART), *place, "--wait", "--timeout", "60s")
+        bed.helm("install", "crossfade", str(CHART), *place, "--wait", "--timeout", "180s")
         bed.kubectl("set", "env", deployment, namespace, "CROSSFADE_LEASE-")
         with pytest.raises(TestbedError, match="from before the Lease") as refused:
             bed.helm("upgrade", "crossfade", str(CHART), *place)
@@ -199,12 +199,12 @@ def test_limited_to_one_namespace_it_starts_without_rights_elsewhere(bed: Cluste
             "--set=crds.enabled=false",
             f"--set=prometheus.address={bed.prometheus}",
         ]
-        limits = ["--set-json", 'namespaces=["crossfade-limited"]', "--wait", "--timeout", "60s"]
+        limits = ["--set-json", 'namespaces=["crossfade-limited"]', "--wait", "--timeout", "180s"]
         bed.helm("install", "limited", str(CHART), *place, *limits)
         account = Release("crossfade-limited", "limited-crossfade")
         assert can(bed, account.user, "list", "pods", "--namespace=crossfade-limited")
         assert not can(bed, account.user, "list", "pods", "--namespace=default")
-        bed.helm("uninstall", "limited", "--namespace", "crossfade-limited", "--wait", "--timeout", "60s")
+        bed.helm("uninstall", "limited", "--namespace", "crossfade-limited", "--wait", "--timeout", "180s")
     finally:
         bed.kubectl("delete", "namespace", "crossfade-limited", "--wait=false")
 
@@ -216,7 +216,7 @@ def test_helm_3_installs_upgrades_and_rolls_back(bed: ClusterHandle, helm_3_prog
     bed.kubectl("create", "namespace", namespace)
 
     def helm(*arguments: str) -> None:
-        bed.run([str(helm_3_program), *arguments, f"--namespace={namespace}", "--wait", "--timeout=60s"])
+        bed.run([str(helm_3_program), *arguments, f"--namespace={namespace}", "--wait", "--timeout=180s"])
 
     def replicas() -> int:
         found = json.loads(bed.kubectl("get", "deployment/crossfade", f"--namespace={namespace}", "--output=json"))

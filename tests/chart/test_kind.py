@@ -63,9 +63,9 @@ def test_envoy_gateway_serves_the_gateway_at_the_port_of_the_node(bed: Bed) -> N
     owned = "--selector=gateway.envoyproxy.io/owning-gateway-name=kind"
     try:
         bed.kubectl("apply", "-f", "-", input=as_list(found))
-        bed.kubectl("wait", "gateway/kind", "-n", "gateways", "--for=condition=Accepted", "--timeout=60s")
+        bed.kubectl("wait", "gateway/kind", "-n", "gateways", "--for=condition=Accepted", "--timeout=180s")
         place = ("services", "--all-namespaces", owned)
-        bed.kubectl("wait", *place, "--for=create", "--timeout=60s")
+        bed.kubectl("wait", *place, "--for=create", "--timeout=180s")
         (service,) = json.loads(bed.kubectl("get", *place, "--output=json"))["items"]
     finally:
         bed.kubectl("delete", "-f", "-", input=as_list(found))

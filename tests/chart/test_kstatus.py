@@ -28,6 +28,8 @@ _NAME = "model.json"
 
 Object = dict[str, Any]
 
+_OFTEN = {"periodSeconds": 1, "timeoutSeconds": 10}
+"""How probes ask: a server that a busy machine keeps back for a second is ready all the same."""
 _CPU = {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}
 _CROWD = {"min": 2, "max": 3, "metrics": [{"type": "Resource", "resource": _CPU}]}
 """Two pods or more, so that each version has an autoscaler and a disruption budget."""
@@ -46,7 +48,7 @@ def _store() -> list[Object]:
         "name": "store",
         "image": "v2server",
         "command": ["python", "-m", "http.server", "8000", "--directory", "/models"],
-        "readinessProbe": {"httpGet": {"path": f"/first/{_NAME}", "port": 8000}, "periodSeconds": 1},
+        "readinessProbe": {"httpGet": {"path": f"/first/{_NAME}", "port": 8000}, **_OFTEN},
         "volumeMounts": [{"name": "models", "mountPath": "/models"}],
     }
     volume = {"name": "models", "configMap": {"name": "store", "items": items}}
@@ -81,7 +83,7 @@ def _rollout() -> Object:
         "image": "v2server",
         "args": ["--model", f"/mnt/models/{_NAME}", "--port", "8080"],
         "ports": [{"name": "http", "containerPort": 8080}],
-        "readinessProbe": {"httpGet": {"path": "/v2/health/ready", "port": "http"}, "periodSeconds": 1},
+        "readinessProbe": {"httpGet": {"path": "/v2/health/ready", "port": "http"}, **_OFTEN},
     }
     half = {"name": "half", "weight": 50, "minDuration": "1s"}
     counter = "rest_server_requests_total"
@@ -114,15 +116,15 @@ def chart(bed: ClusterHandle, release: Release, tmp_path_factory: pytest.TempPat
     (folder / "templates" / "rollout.yaml").write_text(yaml.safe_dump(_rollout()))
     bed.kubectl("create", "namespace", _NAMESPACE)
     _apply(bed, *_store())
-    bed.kubectl("wait", "--namespace", _NAMESPACE, "--for=condition=Ready", "pod/store", "--timeout=30s")
+    bed.kubectl("wait", "--namespace", _NAMESPACE, "--for=condition=Ready", "pod/store", "--timeout=180s")
     address = bed.kubectl("get", "pod", "store", "--namespace", _NAMESPACE, "--output=jsonpath={.status.podIP}")
     _apply(bed, *(_model_version(version, address) for version in _MODELS))
-    bed.kubectl("wait", "-n", _NAMESPACE, "--for=condition=Ready", "modelversions", "--all", "--timeout=30s")
+    bed.kubectl("wait", "-n", _NAMESPACE, "--for=condition=Ready", "modelversions", "--all", "--timeout=180s")
     yield folder
     bed.kubectl("delete", "namespace", _NAMESPACE, "--wait=false")
 
 
-def _release(bed: ClusterHandle, chart: Path, version: str, seconds: int = 60, **values: str) -> None:
+def _release(bed: ClusterHandle, chart: Path, version: str, seconds: int = 180, **values: str) -> None:
     """Install or upgrade to a version as a pipeline does, waiting so long for a verdict. Raises TestbedError."""
     place = ["--namespace", _NAMESPACE, "--wait", "--timeout", f"{seconds}s"]
     told = {"modelVersion": version, **values}
@@ -151,13 +153,14 @@ def test_helm_fails_at_once_with_our_sentence_when_it_is_rolled_back(bed: Cluste
 
 def test_helm_waits_while_there_is_too_little_evidence(bed: ClusterHandle, chart: Path) -> None:
     """No request of the cohort comes, so nothing is proven: neither good nor bad."""
-    asked = httpx.get(f"{bed.gateway}/v2", headers={"host": "kstatus"}, trust_env=False)  # from now on it is counted
+    # from now on it is counted
+    asked = httpx.get(f"{bed.gateway}/v2", headers={"host": "kstatus"}, timeout=60, trust_env=False)
     assert asked.is_success
     with pytest.raises(TestbedError, match="context deadline exceeded"):
         _release(bed, chart, "second", seconds=8)
     assert _ready(bed)["status"] == "Unknown"
     stage = "--for=jsonpath={.status.stage.name}=team"
-    bed.kubectl("wait", "rollout/model", "--namespace", _NAMESPACE, stage, "--timeout=60s")
+    bed.kubectl("wait", "rollout/model", "--namespace", _NAMESPACE, stage, "--timeout=180s")
     assert _ready(bed)["status"] == "Unknown"
 
 
@@ -165,7 +168,7 @@ def test_helm_goes_on_while_the_rollout_does_where_that_is_asked_for(bed: Cluste
     """GitOps properties 2 and 16. The stage that still waits for requests is what `Ready` speaks of."""
     _release(bed, chart, "second", readyWhen="Accepted")
     stage = "--for=jsonpath={.status.stage.name}=team"
-    bed.kubectl("wait", "rollout/model", "--namespace", _NAMESPACE, stage, "--timeout=60s")
+    bed.kubectl("wait", "rollout/model", "--namespace", _NAMESPACE, stage, "--timeout=180s")
     ready = _ready(bed)
     assert (ready["status"], ready["message"].split(":")[0]) == ("True", "1/2 team")
 
@@ -180,16 +183,16 @@ def test_helm_3_waits_for_no_rollout_and_kubectl_behind_it_for_a_promoted_one(
     bed: ClusterHandle, chart: Path, helm_3_program: Path
 ) -> None:
     """GitOps property 16. As the documentation has it: neither of them hears of a rollback."""
-    place = (f"--namespace={_NAMESPACE}", "--wait", "--timeout=60s")
+    place = (f"--namespace={_NAMESPACE}", "--wait", "--timeout=180s")
     upgrade = (str(helm_3_program), "upgrade", "model", str(chart), *place)
     promoted = ("wait", "rollout/model", f"--namespace={_NAMESPACE}", "--for=condition=Ready")
     _release(bed, chart, "first")
     bed.run([*upgrade, "--set=modelVersion=broken"])
-    bed.kubectl("wait", "rollout/model", f"--namespace={_NAMESPACE}", "--for=condition=Stalled", "--timeout=60s")
+    bed.kubectl("wait", "rollout/model", f"--namespace={_NAMESPACE}", "--for=condition=Stalled", "--timeout=180s")
     with pytest.raises(TestbedError, match="timed out waiting"):
         bed.kubectl(*promoted, "--timeout=2s")
     bed.run([*upgrade, "--set=modelVersion=first"])
-    bed.kubectl(*promoted, "--timeout=60s")
+    bed.kubectl(*promoted, "--timeout=180s")
     assert _ready(bed)["reason"] == "Promoted"
 
 
@@ -202,18 +205,18 @@ def test_behind_a_service_pods_of_both_versions_get_their_label(bed: ClusterHand
     plain["spec"]["strategy"] = {"stages": [half]}
     _apply(bed, plain)
     here = f"--namespace={_NAMESPACE}"
-    bed.kubectl("wait", "rollout/plain", here, "--for=condition=Ready", "--timeout=60s")
+    bed.kubectl("wait", "rollout/plain", here, "--for=condition=Ready", "--timeout=180s")
     mine = "--selector=crossfade.dev/rollout=plain"
     (pod, _) = json.loads(bed.kubectl("get", "pods", here, mine, "--output=json"))["items"]
-    httpx.get(f"http://{pod['status']['podIP']}:8080/v2", trust_env=False)  # from now on it is counted
+    httpx.get(f"http://{pod['status']['podIP']}:8080/v2", timeout=60, trust_env=False)  # from now on it is counted
     plain["spec"]["modelVersion"] = "second"
     _apply(bed, plain)
-    bed.kubectl("wait", "rollout/plain", here, "--for=jsonpath={.status.stage.name}=half", "--timeout=60s")
+    bed.kubectl("wait", "rollout/plain", here, "--for=jsonpath={.status.stage.name}=half", "--timeout=180s")
     chosen = "--selector=crossfade.dev/serves=plain"
     turned = r"--for=jsonpath={.spec.selector.crossfade\.dev/serves}=plain"
-    bed.kubectl("wait", "service/plain", here, turned, "--timeout=10s")
+    bed.kubectl("wait", "service/plain", here, turned, "--timeout=180s")
     assert len(json.loads(bed.kubectl("get", "pods", here, chosen, "--output=json"))["items"]) == 2
-    bed.kubectl("delete", "rollout", "plain", here, "--timeout=60s")
+    bed.kubectl("delete", "rollout", "plain", here, "--timeout=180s")
 
 
 def _granted(bed: ClusterHandle, release: Release) -> set[tuple[str, str, str]]:
@@ -233,7 +236,7 @@ def _granted(bed: ClusterHandle, release: Release) -> set[tuple[str, str, str]]:
 
 def test_the_operator_wrote_all_that_it_may_and_was_refused_nothing(bed: Bed, release: Release, chart: Path) -> None:
     """An unused right is one too many; `create` is what the API server asks for when an apply makes an object."""
-    bed.helm("uninstall", "model", "--namespace", _NAMESPACE, "--wait", "--timeout", "60s")
+    bed.helm("uninstall", "model", "--namespace", _NAMESPACE, "--wait", "--timeout", "180s")
     entries = [json.loads(line) for line in bed.audit.read_text().splitlines() if release.user in line]
     ours = [entry for entry in entries if entry["user"]["username"] == release.user]
     assert [entry["requestURI"] for entry in ours if entry["responseStatus"]["code"] == 403] == []

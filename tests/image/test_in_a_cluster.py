@@ -43,12 +43,12 @@ def installed(app: Path, bed: ClusterHandle, tmp_path_factory: pytest.TempPathFa
         f"--set=image.repository=kit.local/{_NAME}",
         f"--set-json=registries.allowedNetworks={json.dumps(BED.split(','))}",
     ]
-    place = ["--namespace", _NAMESPACE, "--take-ownership", "--force-conflicts", "--wait", "--timeout", "60s"]
+    place = ["--namespace", _NAMESPACE, "--take-ownership", "--force-conflicts", "--wait", "--timeout", "180s"]
     bed.helm("install", "crossfade", str(ROOT / "charts" / "crossfade"), *place, *settings)
     bed.kubectl("set", "env", "deployment/crossfade", "-n", _NAMESPACE, f"CROSSFADE_FILE_ROOT={folder}")
-    bed.kubectl("rollout", "status", "deployment/crossfade", "-n", _NAMESPACE, "--timeout=60s")
+    bed.kubectl("rollout", "status", "deployment/crossfade", "-n", _NAMESPACE, "--timeout=180s")
     yield installation
-    bed.helm("uninstall", "crossfade", "--namespace", _NAMESPACE, "--wait", "--timeout", "60s")
+    bed.helm("uninstall", "crossfade", "--namespace", _NAMESPACE, "--wait", "--timeout", "180s")
     bed.kubectl("delete", "namespace", _NAMESPACE, "--wait=false")
 
 

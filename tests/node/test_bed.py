@@ -68,7 +68,7 @@ def test_a_pod_runs_and_when_the_bed_ends_nothing_is_left(able: list[Path], kill
     bed = Bed.up(name, real_node=True, tied=True)
     try:
         bed.kubectl("run", "idle", f"--image={SANDBOX}", *_IDLE)
-        bed.kubectl("wait", "pod/idle", "--for=condition=Ready", "--timeout=60s")
+        bed.kubectl("wait", "pod/idle", "--for=condition=Ready", "--timeout=180s")
         during = traces(name)
         assert during["groups"]
         assert during["processes"]

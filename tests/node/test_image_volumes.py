@@ -40,7 +40,7 @@ async def image(endpoint: Endpoint, oci: OciBench, folder: Path, number: int) ->
     pushed = push(oci, folder, str(number), version)
     source = {"oci": {"reference": f"fraud:{number}"}, "registryRef": {"name": "models"}}
     await endpoint.create(objects.model_version(f"fraud-{number}", version, source))
-    found = await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved, 60)
+    found = await endpoint.recorder.until("ModelVersion", f"fraud-{number}", is_resolved)
     resolved = dict(found["status"]["resolved"])
     assert resolved["immutableUri"] == f"oci://{address.OCI}/fraud@{pushed}"
     return resolved
@@ -87,7 +87,7 @@ async def test_images_are_mounted_by_digest_and_verified_in_place_and_other_byte
     (pod,) = await endpoint.pods(stable)
     assert [one for one in pod["spec"]["volumes"] if "emptyDir" in one] == [], "and no copy of it"
 
-    await settled(endpoint, stable, 120)
+    await settled(endpoint, stable)
     flip_a_bit(on_the_node(node, "1.0.0"))
     anew = {"resources": {"requests": {"cpu": "1m"}}}  # of another revision than the one that served
     await endpoint.patch("Rollout", NAME, {"spec": {"modelVersion": "fraud-1", "serving": anew}})
@@ -103,5 +103,5 @@ async def test_an_image_that_the_node_cannot_pull_is_named_and_so_is_why(
     oci.blob(uri.partition("@")[2]).unlink()
     await endpoint.create(objects.rollout("fraud", "fraud-3", endpoint.host, endpoint.parent, serving=mounting()))
     named = f"does not get the image {uri.removeprefix('oci://')}: "
-    found = await endpoint.until(lambda found: named in conditions(found).get("Ready", {}).get("message", ""), 120)
+    found = await endpoint.until(lambda found: named in conditions(found).get("Ready", {}).get("message", ""))
     assert ready(found) == ("Unknown", "PullingImage")

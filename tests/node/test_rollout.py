@@ -67,7 +67,7 @@ async def test_verified_bytes_serve_and_no_request_fails_on_the_way_to_the_next(
     async with endpoint.load(_RATE) as load:
         await at_least(load, 50)
         await endpoint.ask(2)
-        await endpoint.until(lambda found: serves(found, 2), 120)
+        await endpoint.until(lambda found: serves(found, 2))
         await at_least(load, 50)
         await load.stop()
     assert failed_by_route(load.samples) == {}
@@ -81,7 +81,7 @@ async def test_bytes_that_changed_after_they_were_resolved_never_serve(endpoint:
     await store.model(endpoint, 1)
     stable = (await endpoint.serve(1, within=90, serving=serving(1)))["status"]["stable"]["revision"]
     file = await store.model(endpoint, 2)
-    await endpoint.recorder.until("ModelVersion", f"{NAME}-2", is_resolved, 30)
+    await endpoint.recorder.until("ModelVersion", f"{NAME}-2", is_resolved)
     flip_a_bit(file)
     await never_serves(endpoint, 2, stable)
 

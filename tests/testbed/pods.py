@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 
 from testbed.bed import Bed
+from tests.support.recorder import PATIENCE_SECONDS
 
 Object = dict[str, Any]
 
@@ -53,7 +54,7 @@ class Namespace:
             answer = await self._client.post(self.collection(item["kind"]), json=item)
             assert answer.is_success, answer.text
 
-    async def served(self, seconds: float = 60) -> None:
+    async def served(self, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait until the API server answers again."""
         async with asyncio.timeout(seconds):
             while True:
@@ -69,7 +70,7 @@ class Namespace:
         assert answer.is_success, answer.text
 
     async def see(
-        self, holds: Callable[[Object], object], kind: str = "Pod", seconds: float = 30, **query: str
+        self, holds: Callable[[Object], object], kind: str = "Pod", seconds: float = PATIENCE_SECONDS, **query: str
     ) -> Object:
         """Watch until an object of the kind is as wanted, and give it."""
         latest: Object = {}
@@ -88,7 +89,7 @@ class Namespace:
             pass
         raise AssertionError(f"not as wanted within {seconds} s: {json.dumps(latest.get('status', latest), indent=1)}")
 
-    async def pod(self, name: str, holds: Callable[[Object], object], seconds: float = 30) -> Object:
+    async def pod(self, name: str, holds: Callable[[Object], object], seconds: float = PATIENCE_SECONDS) -> Object:
         """Wait until a pod's status is as wanted, and give that status."""
         found = await self.see(
             lambda item: holds(item["status"]), "Pod", seconds, fieldSelector=f"metadata.name={name}"
@@ -157,7 +158,7 @@ def host_folder(path: Path) -> Object:
     return {"name": "host", "hostPath": {"path": str(path)}}
 
 
-async def until(holds: Callable[[], bool], what: str, seconds: float = 20) -> None:
+async def until(holds: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
     """For facts of the machine, which sends no events."""
     deadline = time.monotonic() + seconds
     while not holds():

@@ -78,7 +78,7 @@ async def test_a_route_is_served_by_its_own_gateway_alone(space: Namespace, bed:
 
     def answer(name: str) -> int:
         url = f"{bed.gateway_url(name)}/ready"
-        return httpx.get(url, headers={"host": host}, trust_env=False).status_code
+        return httpx.get(url, headers={"host": host}, timeout=60, trust_env=False).status_code
 
     await until(lambda: answer(gateway) == 200, f"{gateway} does not serve the route")
     assert answer(other) == 404

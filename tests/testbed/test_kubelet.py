@@ -53,7 +53,7 @@ async def test_a_failed_init_container_ends_a_pod_that_must_not_restart(space: N
 
 
 async def test_a_sidecar_is_up_before_the_main_container_and_ends_after_it(space: Namespace) -> None:
-    ready = {"httpGet": {"path": "/ready", "port": 8001}, "periodSeconds": 1}
+    ready = {"httpGet": {"path": "/ready", "port": 8001}, "periodSeconds": 1, "failureThreshold": 60}
     sidecar = python(SERVER, "8001", name="sidecar", restartPolicy="Always", startupProbe=ready)
     url = "http://127.0.0.1:8001/ready"
     ask = f"import urllib.request as u; print(u.urlopen('{url}').status, file=open('/dev/termination-log', 'w'))"

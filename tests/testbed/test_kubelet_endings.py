@@ -108,12 +108,14 @@ while True:
     await space.ready("p")
     began = time.time()
     await space.delete("p")
+    ended = time.time()
     hooked, termed, last = (
         float((tmp_path / name).read_text().splitlines()[-1].split()[1]) for name in ("hook", "term", "alive")
     )
     assert began < hooked < termed < last
     assert termed - hooked >= 1.0
-    assert 3.0 < last - began < 6.0
+    assert last - termed > 1.0, "it was killed before its grace was over"
+    assert 3.9 < ended - began < 25.0, "its grace was not its own, but thirty seconds"
 
 
 async def test_a_hook_of_sleep_delays_the_end_and_a_program_that_obeys_ends_early(space: Namespace) -> None:
@@ -123,7 +125,7 @@ async def test_a_hook_of_sleep_delays_the_end_and_a_program_that_obeys_ends_earl
     await space.ready("p")
     began = time.monotonic()
     await space.delete("p")
-    assert 2.0 < time.monotonic() - began < 8.0
+    assert 2.0 < time.monotonic() - began < 25.0
 
 
 async def test_deletion_leaves_no_process_no_link_and_no_volume(space: Namespace) -> None:

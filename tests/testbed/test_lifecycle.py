@@ -18,6 +18,7 @@ from testbed import places
 from testbed.bed import Bed
 from testbed.errors import TestbedError
 from testbed.process import parent
+from tests.support.recorder import PATIENCE_SECONDS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 MINE = f"lc{os.getpid()}"
@@ -80,14 +81,14 @@ def start_command(name: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
 
 
-def wait_for_end(pid: int, seconds: float) -> bool:
-    """Whether the process is gone within the time."""
+def wait_for_end(pid: int) -> bool:
+    """Whether the process goes."""
     try:
         descriptor = os.pidfd_open(pid)
     except ProcessLookupError:
         return True
     try:
-        return bool(select.select([descriptor], [], [], seconds)[0])
+        return bool(select.select([descriptor], [], [], PATIENCE_SECONDS)[0])
     finally:
         os.close(descriptor)
 
@@ -132,7 +133,7 @@ def test_killed_start_leaves_no_process_and_the_next_down_cleans(line: str) -> N
     command = start_command(name)
     record = folder_of(name) / "bed.json"
     if line == "programs":
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not record.exists():
             assert time.monotonic() < deadline
             assert command.poll() is None
@@ -144,8 +145,8 @@ def test_killed_start_leaves_no_process_and_the_next_down_cleans(line: str) -> N
     assert processes_of(name)
     command.kill()
     command.communicate()
-    assert wait_for_end(first, 5), "the first process outlived the command that was starting it"
-    assert wait_for_end(keeper, 5), "the keeper of the namespaces outlived them"
+    assert wait_for_end(first), "the first process outlived the command that was starting it"
+    assert wait_for_end(keeper), "the keeper of the namespaces outlived them"
     assert processes_of(name) == []
     Bed.remove(name)
     assert_gone(name)
@@ -203,21 +204,21 @@ def test_inside_a_bed_no_other_is_started_nor_its_files_taken_for_those_of_a_dea
 def test_signals_and_status_pass_through_popen(pair: tuple[Bed, Bed]) -> None:
     with running(pair[0], "trap 'echo asked; exit 7' TERM; echo up; while :; do read -t 1 x; done") as process:
         process.terminate()
-        assert process.wait(10) == 7
+        assert process.wait(PATIENCE_SECONDS) == 7
         assert process.communicate()[0] == "asked\n"
 
 
 def test_killing_a_program_s_keeper_kills_the_program(pair: tuple[Bed, Bed]) -> None:
     with running(pair[0], "echo up; exec cat") as process:
         process.kill()
-        assert select.select([process.stdout], [], [], 10)[0], "the program still holds the pipe"
+        assert select.select([process.stdout], [], [], PATIENCE_SECONDS)[0], "the program still holds the pipe"
         assert process.communicate()[0] == ""
 
 
 def test_a_server_that_dies_is_started_again(pair: tuple[Bed, Bed]) -> None:
     bed = pair[0]
     bed.run(["pkill", "-9", "-x", "prometheus"])
-    bed.run(["curl", "-s", "--retry", "50", "--retry-connrefused", "--retry-delay", "1", f"{bed.prometheus}/-/ready"])
+    bed.run(["curl", "-s", "--retry", "50", "--retry-all-errors", "--retry-delay", "1", f"{bed.prometheus}/-/ready"])
 
 
 def test_a_stopped_server_stays_down_until_started(pair: tuple[Bed, Bed]) -> None:
@@ -226,7 +227,7 @@ def test_a_stopped_server_stays_down_until_started(pair: tuple[Bed, Bed]) -> Non
     with pytest.raises(TestbedError):
         bed.run(["curl", "-s", "--retry", "0", bed.gateway])
     bed.start_daemon("traefik")
-    bed.run(["curl", "-s", "--retry", "50", "--retry-connrefused", "--retry-delay", "1", bed.gateway])
+    bed.run(["curl", "-s", "--retry", "50", "--retry-all-errors", "--retry-delay", "1", bed.gateway])
     with pytest.raises(TestbedError, match="runs no nonsense"):
         bed.stop_daemon("nonsense")
 
@@ -237,7 +238,7 @@ def test_down_leaves_nothing_and_the_other_bed_unharmed(pair: tuple[Bed, Bed], b
     assert namespace in network_namespaces()
     began = time.monotonic()
     two.down()
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 25, "it waited for the grace of what runs in it"
     two.down()
     assert_gone(two.name)
     assert namespace not in network_namespaces()
@@ -255,8 +256,8 @@ def test_killed_bed_is_gone_and_swept(pair: tuple[Bed, Bed]) -> None:
     namespace = str(Path(f"/proc/{bed.pid}/ns/net").readlink())
     keeper = parent(bed.pid)
     os.kill(bed.pid, signal.SIGKILL)
-    assert wait_for_end(bed.pid, 5)
-    assert wait_for_end(keeper, 5)
+    assert wait_for_end(bed.pid)
+    assert wait_for_end(keeper)
     assert processes_of(bed.name) == []
     assert namespace not in network_namespaces()
     with pytest.raises(TestbedError, match="no bed"):
