@@ -33,7 +33,7 @@ def test_the_demo_promotes_version_2_rolls_version_3_back_and_loses_no_request(t
     assert found["rolledBack"] == ["tumour-classifier-3"]
     assert found["failedByRoute"] == 0
     assert found["badAnswers"] == found["failedByModel"]["unknown"] > 0, "MLServer's errors do not name their version"
-    assert 0 < found["secondsToDecision"] <= found["secondsToTrafficGone"] + 3
+    assert 0 < found["secondsToDecision"] <= found["secondsToTrafficGone"] + 15, "it was seen long after it was done"
     assert len(set(found["digests"].values())) == 3
 
 

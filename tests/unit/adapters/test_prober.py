@@ -1,6 +1,7 @@
 """Catches a probe that follows, keeps or waits for what a gateway sends, or goes where an operator must not go."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -77,8 +78,9 @@ async def test_addresses_that_no_gateway_has_are_not_asked(address: str) -> None
 
 
 async def test_nobody_at_the_address_is_said_without_what_was_sent() -> None:
-    async with server(None) as (port, _):
-        pass
-    with pytest.raises(ProbeError) as failure:
-        await HttpProber(allowed=HERE).ask(local(port))
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # so that nobody else listens there meanwhile
+        port = nobody.getsockname()[1]
+        with pytest.raises(ProbeError) as failure:
+            await HttpProber(allowed=HERE).ask(local(port))
     assert str(failure.value) == f"127.0.0.1:{port} could not be asked: ConnectError"

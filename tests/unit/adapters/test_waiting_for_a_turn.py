@@ -14,7 +14,7 @@ from crossfade.ports import SourceError
 
 from tests.support.networks import HERE
 
-TIMEOUT = 1.0
+TIMEOUT = 2.0
 _A_WHILE = 100
 """Turns of the event loop, in which whoever wants to ask has come to wait."""
 COMMIT = "c" * 40

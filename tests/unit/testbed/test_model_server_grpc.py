@@ -175,8 +175,17 @@ async def port_of(process: asyncio.subprocess.Process) -> int:
 @pytest.fixture
 def model_file(tmp_path: Path) -> Path:
     path = tmp_path / "model.json"
-    path.write_text(json.dumps({"name": "m", "version": "1.0.0", "stream": {"seconds": 0.6, "events": 3}}))
+    path.write_text(json.dumps({"name": "m", "version": "1.0.0", "stream": {"seconds": 3, "events": 2}}))
     return path
+
+
+async def until_stopping(client: aiohttp.ClientSession, port: int) -> None:
+    """Wait until the process knows that it is to end."""
+    async with asyncio.timeout(60):
+        while True:
+            async with client.get(f"http://127.0.0.1:{port}/v2/health/ready") as answer:
+                if answer.status == 503:
+                    return
 
 
 async def test_sigterm_ends_the_process_after_its_streams_and_its_series_are_there_till_then(model_file: Path) -> None:
@@ -186,7 +195,7 @@ async def test_sigterm_ends_the_process_after_its_streams_and_its_series_are_the
         events = aiter(call := stream(channel, request(0.5)))
         await anext(events)
         process.send_signal(signal.SIGTERM)
-        await anext(events)
+        await until_stopping(client, http)
         async with client.get(f"http://127.0.0.1:{http}/metrics") as answer:
             assert 'model_infer_request_success_total{model="m",version=""} 1.0' in await answer.text()
         assert len([one async for one in events]) == 1
