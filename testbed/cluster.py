@@ -20,7 +20,7 @@ _EVERY = 0.1
 
 def plain_client() -> httpx.AsyncClient:
     """A client for servers of the bed that speak plain HTTP; not loading the system's authorities spares time."""
-    return httpx.AsyncClient(trust_env=False, verify=False)  # noqa: S501  (nothing is encrypted here)
+    return httpx.AsyncClient(timeout=30.0, trust_env=False, verify=False)  # noqa: S501  (nothing is encrypted here)
 
 
 async def listens(host: str, port: int, seconds: float) -> None:

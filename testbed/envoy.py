@@ -9,7 +9,7 @@ from testbed.errors import TestbedError
 from testbed.handle import ClusterHandle
 from testbed.progress import Progress
 
-_SECONDS = 120
+_SECONDS = 240
 
 
 def fetch(progress: Progress) -> None:

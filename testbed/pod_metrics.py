@@ -23,7 +23,7 @@ _API = f"/apis/{_GROUP}/{_VERSION}"
 _NAME, _NAMESPACE = "pod-metrics", "kube-system"
 _SERVICES = f"/api/v1/namespaces/{_NAMESPACE}/services"
 _API_SERVICES = "/apis/apiregistration.k8s.io/v1/apiservices"
-_SECONDS = 60.0
+_SECONDS = 240.0
 
 
 class PodMetrics:

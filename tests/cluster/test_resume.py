@@ -41,7 +41,8 @@ async def test_a_loader_that_is_killed_in_the_middle_is_followed_by_one_that_ask
         server.stall = 3 * MIB
         rollout = objects.rollout("fraud", "fraud-1", endpoint.host, endpoint.parent, serving=objects.serving(1))
         await endpoint.create(rollout)
-        process, there = await half_loaded(uri)
+        process = await half_loaded(uri)
+        there = await stopped(process, uri)
         server.asked.clear()
         server.stall = None
         os.kill(process, signal.SIGKILL)
@@ -59,21 +60,35 @@ def is_resolved(found: dict[str, Any]) -> bool:
     return "resolved" in found.get("status", {})
 
 
-async def half_loaded(uri: str) -> tuple[int, int]:
-    """The loader of this model that has 2 MiB or more on disk, and how many bytes it has."""
+async def half_loaded(uri: str) -> int:
+    """The loader of this model that has 2 MiB or more on disk."""
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while not (found := [one for one in loaders(uri) if one[1] >= 2 * MIB]):  # noqa: ASYNC110 - a kernel tells nobody
+        while not (found := [one for one, size in loaders(uri).items() if size >= 2 * MIB]):  # noqa: ASYNC110 - a kernel tells nobody
             await asyncio.sleep(0.05)
     return found[0]
 
 
-def loaders(uri: str) -> list[tuple[int, int]]:
+async def stopped(process: int, uri: str) -> int:
+    """How many bytes the loader has once it writes no more."""
+    os.kill(process, signal.SIGSTOP)
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not is_stopped(process):  # noqa: ASYNC110 - the same
+            await asyncio.sleep(0.01)
+    return loaders(uri)[process]
+
+
+def is_stopped(process: int) -> bool:
+    """Whether it has heard SIGSTOP."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].startswith("T")
+
+
+def loaders(uri: str) -> dict[int, int]:
     """Each process that loads this model, with the bytes that it has of it."""
-    found = []
+    found = dict[int, int]()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it may end while we look
             words = (process / "cmdline").read_bytes().split(b"\0")
             if b"load" in words and uri.encode() in words:
                 parts = (process / f"root{MODEL_DIR}" / STAGING).glob("*/model.json")
-                found += [(int(process.name), part.stat().st_size) for part in parts]
+                found |= {int(process.name): part.stat().st_size for part in parts}
     return found

@@ -24,6 +24,9 @@ pytestmark = pytest.mark.cluster
 
 CANARY = "canary-of-a-tenant"
 EXAMPLES = Path(__file__).parents[2] / "examples" / "registries"
+GATED = {"stages": [{"name": "at-50", "weight": 50, "minDuration": "1s", "gate": "Manual"}]}
+GO = {"metadata": {"annotations": {"crossfade.dev/advance": "go"}}}
+"""The registry is away before anything goes on, however late the test comes to see to that."""
 ALL = {"champion": "champion", "challenger": "challenger", "tags": "Outcome"}
 
 
@@ -63,7 +66,7 @@ async def test_the_registry_says_what_serves_and_is_told_later_when_it_was_away(
         front = stopping.enter_context(proxy(mlflow.url, address=HOST))
         front.refuses = lambda headers: None if headers.get("authorization") == f"Bearer {CANARY}" else 401
         await resolved_from(endpoint, front.url, name, first, second)
-        await endpoint.serve(1, serving=objects.serving(1))  # with its first pod all have been loaded
+        await endpoint.serve(1, serving=objects.serving(1), strategy=GATED)  # with its first pod all have been loaded
         await endpoint.recorder.until("ModelRegistry", "risk", tells(champion=first))
         assert (book.alias("champion"), book.alias("challenger")) == (first, None)
         assert book.tags(first)["outcome"] == "Promoted"
@@ -73,6 +76,7 @@ async def test_the_registry_says_what_serves_and_is_told_later_when_it_was_away(
             await endpoint.recorder.until("ModelRegistry", "risk", tells(challenger=second))
             assert book.alias("challenger") == second
             stopping.close()
+            await endpoint.patch("Rollout", objects.MODEL, GO)
             done = await endpoint.until(lambda found: serves(found, 2))
             await endpoint.recorder.until("ModelRegistry", "risk", written_back("False"))
             summary = await load.stop()
@@ -107,13 +111,14 @@ async def test_an_operator_that_is_killed_while_the_registry_is_away_tells_it_on
     with ExitStack() as stopping:
         front = stopping.enter_context(proxy(mlflow.url, address=HOST))
         await resolved_from(endpoint, front.url, name, first, second)
-        await endpoint.serve(1, serving=objects.serving(1))
+        await endpoint.serve(1, serving=objects.serving(1), strategy=GATED)
         await endpoint.recorder.until("ModelRegistry", "risk", tells(champion=first))
         async with endpoint.load(100.0):
             await endpoint.ask(2)
             await endpoint.until(at_stage("at-50"))
             await endpoint.recorder.until("ModelRegistry", "risk", tells(challenger=second))
             stopping.close()
+            await endpoint.patch("Rollout", objects.MODEL, GO)
             await endpoint.until(lambda found: serves(found, 2))
             await endpoint.recorder.until("ModelRegistry", "risk", written_back("False"))
     operator.kill()

@@ -163,7 +163,8 @@ async def test_an_unknown_image_waits_like_a_failed_pull(space: Namespace) -> No
 async def test_each_kind_of_probe_tells_ready_from_unready(space: Namespace) -> None:
     def probed(name: str, port: int, **probe: Any) -> Object:
         ports = [{"name": f"p{port}", "containerPort": port}]
-        return python(SERVER, str(port), name=name, ports=ports, readinessProbe={"periodSeconds": 1, **probe})
+        asked = {"periodSeconds": 1, "timeoutSeconds": 10, **probe}
+        return python(SERVER, str(port), name=name, ports=ports, readinessProbe=asked)
 
     good = [
         probed("http", 8001, httpGet={"path": "/ready", "port": "p8001"}),
@@ -188,7 +189,8 @@ async def test_each_kind_of_probe_tells_ready_from_unready(space: Namespace) -> 
 
 
 async def test_readiness_and_gates_decide_what_an_endpointslice_offers(space: Namespace, tmp_path: Path) -> None:
-    probe = {"exec": {"command": ["test", "-e", "/gate/open"]}, "periodSeconds": 1, "failureThreshold": 1}
+    often = {"periodSeconds": 1, "timeoutSeconds": 10, "failureThreshold": 1}
+    probe = {"exec": {"command": ["test", "-e", "/gate/open"]}, **often}
     main = python(SERVER, "8001", readinessProbe=probe, volumeMounts=[{"name": "host", "mountPath": "/gate"}])
     gates = [{"conditionType": "example.com/routed"}]
     service = {"selector": {"app": "p"}, "ports": [{"port": 80, "targetPort": 8001}]}
