@@ -71,9 +71,13 @@ def killed_in_the_middle(server: ByteServer, to: Path) -> Path:
     part = part_of(to, server)
     rest = {name: whole for name, whole in on_disk(server.folder).items() if name != "weights"}
 
+    sent = server.sent + 3 * MIB + sum(map(len, rest.values()))
+
     def there() -> bool:
+        """With all counted that the server sends, lest a thread of its counts more when we have begun anew."""
         found = on_disk(part.parent) if part.exists() else {}
-        return len(found.get("weights", b"")) >= 2 * MIB and found.items() >= rest.items()
+        half = len(found.get("weights", b"")) >= 2 * MIB and found.items() >= rest.items()
+        return half and server.sent >= sent
 
     server.stall = 3 * MIB
     with loading(server, to):

@@ -190,7 +190,7 @@ def start(bed: ClusterHandle, namespace: str, servers: Mapping[str, Server]) -> 
     objects = [item for name, server in servers.items() for item in _objects(name, server)]
     apply(bed, namespace, objects)
     pods = [f"pod/{name}" for name in servers]
-    bed.kubectl("wait", "--namespace", namespace, "--for=condition=Ready", "--timeout=120s", *pods)
+    bed.kubectl("wait", "--namespace", namespace, "--for=condition=Ready", "--timeout=300s", *pods)
     found = json.loads(bed.kubectl("get", "pods", "--namespace", namespace, "--output=json"))["items"]
     return {pod["metadata"]["name"]: pod["status"]["podIP"] for pod in found}
 

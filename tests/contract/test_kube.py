@@ -175,10 +175,10 @@ async def test_deleting_is_done_in_the_background_and_twice_is_fine(
     cluster: KubeCluster, namespace: str, bed: ClusterHandle
 ) -> None:
     await cluster.apply(DEPLOYMENTS, deployment(namespace, 1), force=True)
-    bed.kubectl("wait", "replicaset", "-n", namespace, "-l", "app=idle", "--for=create", "--timeout=60s")
+    bed.kubectl("wait", "replicaset", "-n", namespace, "-l", "app=idle", "--for=create", "--timeout=180s")
     await cluster.delete(DEPLOYMENTS, namespace, "idle")
     await cluster.delete(DEPLOYMENTS, namespace, "idle")
-    bed.kubectl("wait", "replicaset", "-n", namespace, "-l", "app=idle", "--for=delete", "--timeout=60s")
+    bed.kubectl("wait", "replicaset", "-n", namespace, "-l", "app=idle", "--for=delete", "--timeout=180s")
 
 
 async def test_only_the_one_that_was_meant_is_deleted(cluster: KubeCluster, namespace: str) -> None:

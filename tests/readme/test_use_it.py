@@ -16,7 +16,7 @@ from testbed.binaries.environments import python_env
 pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("mlserver_image")]
 
 _NAMESPACE = "of-a-new-user"
-_WITHIN = "--timeout=120s"
+_WITHIN = "--timeout=300s"
 
 
 def commands(heading: str) -> list[str]:
