@@ -70,7 +70,7 @@ async def scraped_thrice(metrics: PrometheusMetrics, selector: str) -> RawSeries
 
 @REAL
 async def test_raw_samples_come_with_their_labels_oldest_first(bed: ClusterHandle) -> None:
-    metrics = PrometheusMetrics(bed.prometheus)
+    metrics = PrometheusMetrics(bed.prometheus, timeout=60.0)
     series = await scraped_thrice(metrics, 'up{job="traefik"}')
     await metrics.close()
     assert series.labels["__name__"] == "up"
@@ -82,7 +82,7 @@ async def test_raw_samples_come_with_their_labels_oldest_first(bed: ClusterHandl
 
 @REAL
 async def test_a_selector_without_series_gives_none(bed: ClusterHandle) -> None:
-    metrics = PrometheusMetrics(bed.prometheus)
+    metrics = PrometheusMetrics(bed.prometheus, timeout=60.0)
     assert list(await metrics.window('no_such_metric{pod="x"}', 60)) == []
     await metrics.close()
 
@@ -90,7 +90,7 @@ async def test_a_selector_without_series_gives_none(bed: ClusterHandle) -> None:
 @REAL
 async def test_a_selector_that_is_none_is_named_as_the_fault(bed: ClusterHandle) -> None:
     """Case D10."""
-    metrics = PrometheusMetrics(bed.prometheus)
+    metrics = PrometheusMetrics(bed.prometheus, timeout=60.0)
     with pytest.raises(MetricsError, match="correct the metric's selector"):
         await metrics.window("up{", 60)
     await metrics.close()
@@ -98,7 +98,7 @@ async def test_a_selector_that_is_none_is_named_as_the_fault(bed: ClusterHandle)
 
 @REAL
 async def test_a_selector_with_a_comment_cannot_cut_off_the_window(bed: ClusterHandle) -> None:
-    metrics = PrometheusMetrics(bed.prometheus)
+    metrics = PrometheusMetrics(bed.prometheus, timeout=60.0)
     with pytest.raises(MetricsError, match="bad_data"):
         await metrics.window("sum(rate(up[5m]))[1h:1s] #", 60)
     await metrics.close()

@@ -66,7 +66,7 @@ def access(authority: Authority, tmp_path: Path) -> Access:
 
 @asynccontextmanager
 async def reading(url: str, access: Access) -> AsyncIterator[PrometheusMetrics]:
-    metrics = PrometheusMetrics(url, access=access)
+    metrics = PrometheusMetrics(url, timeout=60.0, access=access)
     try:
         yield metrics
     finally:
@@ -144,7 +144,7 @@ async def test_a_certificate_that_changed_is_used_for_the_next_query(
 
 
 async def test_a_clock_that_is_far_from_ours_is_no_evidence(guarded: str, access: Access) -> None:
-    metrics = PrometheusMetrics(guarded, access=access, now=lambda: time.time() + 100)
+    metrics = PrometheusMetrics(guarded, timeout=60.0, access=access, now=lambda: time.time() + 100)
     with pytest.raises(MetricsError, match=r"a clock that is (99|1\d\d) s behind the operator's; set both"):
         await asked(metrics)
     await metrics.close()

@@ -36,7 +36,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def metrics(url: str) -> AsyncIterator[PrometheusMetrics]:
-    found = PrometheusMetrics(url)
+    found = PrometheusMetrics(url, timeout=60.0)
     yield found
     await found.close()
 

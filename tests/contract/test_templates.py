@@ -58,7 +58,7 @@ def real_servers() -> None:
 @pytest.fixture
 async def metrics(bed: ClusterHandle) -> AsyncIterator[PrometheusMetrics]:
     """The bed's Prometheus."""
-    adapter = PrometheusMetrics(bed.prometheus)
+    adapter = PrometheusMetrics(bed.prometheus, timeout=60.0)
     yield adapter
     await adapter.close()
 

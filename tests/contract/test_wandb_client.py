@@ -53,7 +53,8 @@ def by_the_client(cloud: Cloud, name: str, key: str, folder: Path, environment: 
     told = json.dumps({"address": cloud.url, "key": key, "name": name, "folder": str(folder / "files"), **more})
     folders = {name: str(folder / name) for name in ("HOME", "WANDB_CACHE_DIR", "WANDB_DATA_DIR", "WANDB_DIR")}
     quiet = {"WANDB_ERROR_REPORTING": "false", "WANDB_SILENT": "true", "PYTHONDONTWRITEBYTECODE": "1"}
-    variables = {**folders, **quiet, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+    patient = {"WANDB_HTTP_TIMEOUT": "60"}
+    variables = {**folders, **quiet, **patient, "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
     command = [str(environment / "bin" / "python"), str(_CLIENT), told]
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr

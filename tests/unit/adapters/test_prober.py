@@ -44,7 +44,7 @@ def local(port: int, path: str = "/v2/models/fraud") -> Probe:
 
 async def test_an_answer_counts_from_its_first_lines_and_its_body_is_not_waited_for() -> None:
     async with server(ENDLESS) as (port, came):
-        found = await HttpProber(allowed=HERE).ask(local(port))
+        found = await HttpProber(60.0, allowed=HERE).ask(local(port))
     assert found == Answer(404, "fraud-2", "secret")
     first, *lines = came[0].lower().splitlines()
     assert first == "get /v2/models/fraud http/1.1"
@@ -54,14 +54,14 @@ async def test_an_answer_counts_from_its_first_lines_and_its_body_is_not_waited_
 
 async def test_a_path_cannot_become_another_request() -> None:
     async with server(ENDLESS) as (port, came):
-        await HttpProber(allowed=HERE).ask(local(port, "/a b/é?x=1#y"))
+        await HttpProber(60.0, allowed=HERE).ask(local(port, "/a b/é?x=1#y"))
     assert came[0].splitlines()[0] == "GET /a%20b/%C3%A9%3Fx=1%23y HTTP/1.1"
 
 
 async def test_a_redirect_is_an_answer() -> None:
     moved = b"HTTP/1.1 302 Found\r\nLocation: http://169.254.169.254/\r\nContent-Length: 0\r\n\r\n"
     async with server(moved) as (port, came):
-        assert await HttpProber(allowed=HERE).ask(local(port)) == Answer(302)
+        assert await HttpProber(60.0, allowed=HERE).ask(local(port)) == Answer(302)
     assert len(came) == 1
 
 
@@ -82,5 +82,5 @@ async def test_nobody_at_the_address_is_said_without_what_was_sent() -> None:
         nobody.bind(("127.0.0.1", 0))  # so that nobody else listens there meanwhile
         port = nobody.getsockname()[1]
         with pytest.raises(ProbeError) as failure:
-            await HttpProber(allowed=HERE).ask(local(port))
+            await HttpProber(60.0, allowed=HERE).ask(local(port))
     assert str(failure.value) == f"127.0.0.1:{port} could not be asked: ConnectError"

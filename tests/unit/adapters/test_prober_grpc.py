@@ -64,7 +64,7 @@ def call(port: int) -> Probe:
 
 async def test_a_probe_is_a_call_with_an_empty_message() -> None:
     async with server(*_MARKED, ("grpc-status", "12")) as (port, came, bodies):
-        found = await HttpProber(allowed=HERE).ask(call(port))
+        found = await HttpProber(60.0, allowed=HERE).ask(call(port))
     assert found == Answer(200, "fraud-2", "secret", 12)
     (asked,) = came
     assert (asked[":method"], asked[":path"], asked[":authority"]) == ("POST", "/a.B/C", "fraud.test")
@@ -82,7 +82,7 @@ async def test_a_probe_is_a_call_with_an_empty_message() -> None:
 )
 async def test_the_status_of_a_call_is_read_where_it_is_all_that_comes(said: Headers, expected: Answer) -> None:
     async with server(*said) as (port, _, _):
-        assert await HttpProber(allowed=HERE).ask(call(port)) == expected
+        assert await HttpProber(60.0, allowed=HERE).ask(call(port)) == expected
 
 
 async def test_who_speaks_no_http_2_cannot_be_asked() -> None:
@@ -94,4 +94,4 @@ async def test_who_speaks_no_http_2_cannot_be_asked() -> None:
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as listening:
         port = listening.sockets[0].getsockname()[1]
         with pytest.raises(ProbeError, match="could not be asked"):
-            await HttpProber(allowed=HERE).ask(call(port))
+            await HttpProber(60.0, allowed=HERE).ask(call(port))
