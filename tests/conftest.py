@@ -1,8 +1,9 @@
 """Fixtures for every tier."""
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 pytest_plugins = ["testbed.pytest_plugin"]
 
-settings.register_profile("untimed", deadline=None)  # whoever shares the machine makes no example wrong
+# whoever shares the machine makes no example wrong, nor too slow to be made
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
