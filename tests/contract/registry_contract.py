@@ -63,7 +63,7 @@ class Subject:
 
 
 @asynccontextmanager
-async def opened(access: Access, timeout: float = 30.0) -> AsyncIterator[Opened]:
+async def opened(access: Access, timeout: float = 60.0) -> AsyncIterator[Opened]:
     """The registry as the operator has it."""
     sources = OpenSources((), None, allowed=HERE, timeout=timeout)
     try:
@@ -73,7 +73,7 @@ async def opened(access: Access, timeout: float = 30.0) -> AsyncIterator[Opened]
         await sources.close()
 
 
-async def resolve(access: Access, source: Source, timeout: float = 30.0) -> Reference:
+async def resolve(access: Access, source: Source, timeout: float = 60.0) -> Reference:
     """Ask once."""
     async with opened(access, timeout) as found:
         return await found.registry.resolve(source)
@@ -126,7 +126,7 @@ class SourceContract:
         said = caplog.text + "".join(capfd.readouterr())
         assert [secret for secret in subject.canaries if secret in said] == []
 
-    async def refused(self, subject: Subject, access: Access, source: Source, timeout: float = 30.0) -> SourceError:
+    async def refused(self, subject: Subject, access: Access, source: Source, timeout: float = 60.0) -> SourceError:
         """The failure that asking ends in, with no secret in it or in what led to it."""
         with pytest.raises(SourceError) as failure:
             await resolve(access, source, timeout)

@@ -142,7 +142,7 @@ async def read(found: Opened, folder: str) -> bytes:
 )
 async def test_a_token_server_on_a_bad_day_is_named(gcs: GcsBench, tokens: Proxy, said: Any, sentence: str) -> None:
     tokens.inject(said)
-    seconds = 1.0 if said is dripping else 30.0
+    seconds = 1.0 if said is dripping else 60.0
     with pytest.raises(SourceError, match=f"the token server at {tokens.url}/token.*{sentence}") as failure:
         await resolve(by_way_of(gcs, f"{tokens.url}/token"), in_store("gs://models/risk"), timeout=seconds)
     assert failure.value.retry

@@ -49,7 +49,7 @@ async def listed(access: Access, **followed: Any) -> list[str]:
     """The versions of what is followed, got in bounded memory."""
     told = {"registryRef": {"name": "r"}, "template": {"modelName": "m"}, **followed}
     spec = ModelSourceSpec.model_validate(told)
-    sources = OpenSources((), None, allowed=HERE)
+    sources = OpenSources((), None, allowed=HERE, timeout=120.0)
     async with sources.open(access) as found:
         tracemalloc.start()
         try:
@@ -234,7 +234,7 @@ async def test_of_sagemaker_the_newest_that_is_approved_behind_all_the_others() 
     source = Source(
         sage_maker=SageMakerSource(group="fraud", approval_status="Approved"), registry_ref=RegistryRef(name="r")
     )
-    sources = OpenSources((), None, allowed=HERE)
+    sources = OpenSources((), None, allowed=HERE, timeout=120.0)
     with serving(packages(asked)) as address:
         async with sources.open(in_to_sagemaker(address)) as found:
             tracemalloc.start()

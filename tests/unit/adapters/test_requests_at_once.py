@@ -179,7 +179,7 @@ def asked(system: str, opened: Opened, uri: str) -> list[Coroutine[Any, Any, Any
 
 @pytest.mark.parametrize("system", SYSTEMS)
 async def test_a_registry_has_twenty_requests_under_way_whatever_they_are_for(system: str) -> None:
-    sources = OpenSources((), None, allowed=HERE)
+    sources = OpenSources((), None, allowed=HERE, timeout=60.0)
     async with held(SYSTEMS[system].answers) as server, sources.open(Access(system, server.url)) as opened:
         uri = SYSTEMS[system].uri(server.url)
         async with asyncio.timeout(60):
