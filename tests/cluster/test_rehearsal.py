@@ -152,8 +152,8 @@ async def test_a_cohort_gets_the_candidate_and_nobody_else_does(serving: Endpoin
         begun = len(load.samples), len(cohort.samples)
         await at_least(load, 200)
         ended = len(load.samples), len(cohort.samples)
-        await serving.patch("Rollout", NAME, GO)
-        await serving.until(at_stage("ten", proven=False))
+        passed = await serving.patch("Rollout", NAME, GO)
+        await serving.until(at_stage("ten", proven=False), after=passed)
         await serving.until(lambda found: serves(found, 2))
     assert (failed_by_route(cohort.samples), failed_by_model(cohort.samples)) == ({}, {})
     assert {one.arm for one in load.samples[begun[0] : ended[0]]} == {arms["stable"]}

@@ -24,6 +24,7 @@ from tests.support.endpoint import (
     failed_by_model,
     failed_by_route,
     rolled_back,
+    sent_between,
     serves,
     settled,
     started_before,
@@ -122,9 +123,7 @@ async def test_a_good_version_is_promoted_pod_by_pod_and_no_request_fails(
         await at_least(load, 300)
         await endpoint.ask(2)
         fifth = await endpoint.until(at_stage("at-5"))
-        begun = len(load.samples)
-        half = await endpoint.until(at_stage("at-50"))
-        seen = len(load.samples)
+        half = await endpoint.until(at_stage("at-50"), after=fifth)
         candidate = half["status"]["candidate"]["revision"]
         done = await endpoint.until(lambda found: serves(found, 2))
         all_new = await behind(endpoint)
@@ -139,7 +138,7 @@ async def test_a_good_version_is_promoted_pod_by_pod_and_no_request_fails(
     assert done["status"]["outcome"]["result"] == "Promoted"
     assert failed_by_model([*load.samples, *kept.samples]) == {}
     assert_none_lost(load, kept, pods=4)
-    part = load.samples[begun:seen]
+    part = sent_between(load.samples, fifth, half)
     assert 0.1 < len(answered_by(part, candidate)) / len(part) < 0.6
     assert {one.arm for one in (*load.samples[-100:], *kept.samples[-20:])} == {candidate}
     pods, before = await endpoint.pods(candidate), started_before(endpoint, candidate, version(half))

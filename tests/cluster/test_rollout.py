@@ -16,6 +16,7 @@ from tests.support.endpoint import (
     failed_by_route,
     ready,
     rolled_back,
+    sent_between,
     serves,
     settled,
     started,
@@ -49,9 +50,7 @@ async def test_a_good_version_is_promoted_under_load_and_no_request_fails(
         tenth = await endpoint.until(at_stage("at-10"))
         candidate = tenth["status"]["candidate"]["revision"]
         assert ready(tenth)[0] == "Unknown"
-        begun = len(load.samples)
-        half = await endpoint.until(at_stage("at-50"))
-        shifted = len(load.samples)
+        half = await endpoint.until(at_stage("at-50"), after=tenth)
         done = await endpoint.until(lambda found: serves(found, 2))
         await settled(endpoint, candidate)
         await at_least(load, 200)
@@ -63,7 +62,7 @@ async def test_a_good_version_is_promoted_under_load_and_no_request_fails(
     assert done["status"]["outcome"]["result"] == "Promoted"
     assert (failed_by_route(load.samples), failed_by_model(load.samples)) == ({}, {})
     assert set(summary.arms) == {first, candidate}
-    part = load.samples[begun:shifted]
+    part = sent_between(load.samples, tenth, half)
     assert 0.05 < len(answered_by(part, candidate)) / len(part) < 0.55
     assert {one.arm for one in load.samples[-100:]} == {candidate}
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from crossfade.model.moments import moment
 
 from testbed import gateway_api
 from testbed.load import LoadGenerator, Sample
@@ -116,9 +117,11 @@ class Endpoint:
         """Ask for another version."""
         await self.patch("Rollout", NAME, {"spec": {"modelVersion": f"{NAME}-{number}"}})
 
-    async def until(self, check: Callable[[Object], bool], seconds: float = PATIENCE_SECONDS) -> Object:
-        """Wait until the Rollout is as `check` wants it."""
-        return await self.recorder.until("Rollout", NAME, check, seconds)
+    async def until(
+        self, check: Callable[[Object], bool], seconds: float = PATIENCE_SECONDS, after: Object | None = None
+    ) -> Object:
+        """Wait until the Rollout is as `check` wants it; see Recorder."""
+        return await self.recorder.until("Rollout", NAME, check, seconds, after)
 
     async def until_served_by(self, revision: str, seconds: float = PATIENCE_SECONDS) -> Object:
         """Wait until the route gives every request to the revision."""
@@ -208,6 +211,13 @@ def at_stage(name: str, *, proven: bool = True) -> Callable[[Object], bool]:
         return bool(stage.get("name") == name and (not proven or "provenAt" in stage))
 
     return check
+
+
+def sent_between(samples: Sequence[Sample], earlier: Object, later: Object) -> list[Sample]:
+    """The requests that were sent from when one stage of a rollout was proven until another was: some were, for
+    nothing else proves it."""
+    begun, ended = (moment(found["status"]["stage"]["provenAt"]) for found in (earlier, later))
+    return [one for one in samples if begun < one.wall + one.lateness < ended]
 
 
 def answered_by(samples: Sequence[Sample], arm: str) -> list[Sample]:

@@ -73,10 +73,17 @@ class Recorder:
         """All versions of one object that were seen."""
         return (one for one in self.history if one["kind"] == kind and one["metadata"]["name"] == name)
 
-    async def until(self, kind: str, name: str, check: Check, seconds: float = PATIENCE_SECONDS) -> Object:
-        """The first version, from the newest known on, for which `check` holds. AssertionError after `seconds`."""
-        seen = self.newest.get((kind, name), len(self.history))
-        return await self._scan(seen, kind, name, check, seconds)
+    async def until(
+        self, kind: str, name: str, check: Check, seconds: float = PATIENCE_SECONDS, after: Object | None = None
+    ) -> Object:
+        """The first version, from the newest known on, for which `check` holds. AssertionError after `seconds`.
+
+        With `after` it is the first that followed this version: what lasts a second may be over when we come to ask.
+        """
+        if after is None:
+            return await self._scan(self.newest.get((kind, name), len(self.history)), kind, name, check, seconds)
+        least = _version(after)
+        return await self._scan(0, kind, name, lambda one: _version(one) > least and check(one), seconds)
 
     def latest(self, kind: str) -> Iterator[Object]:
         """The newest version of each object of the kind that is there."""
@@ -153,3 +160,8 @@ class Recorder:
         self.newest[key] = len(self.history)
         self.history.append(found)
         self._news.set()
+
+
+def _version(found: Object) -> int:
+    """The API server's, which rises."""
+    return int(found["metadata"]["resourceVersion"])
