@@ -41,7 +41,7 @@ class LoadGenerator:
         headers: Mapping[str, str] | None = None,
         *,
         seed: int = 0,
-        timeout: float = 60.0,
+        timeout: float = 30.0,
         keep: bool = True,
         ending: bytes = b"",
         most: int = 256,

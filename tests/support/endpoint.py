@@ -24,7 +24,7 @@ FAILING = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[1
 BODY = b'{"inputs":[{"name":"input","shape":[1,1],"datatype":"FP64","data":[0.5]}]}'
 NOTICED_SECONDS = 3.0
 """So long after a pod that died is in no EndpointSlice any more a gateway may still send requests to it."""
-REQUEST_SECONDS = 60.0
+REQUEST_SECONDS = 30.0
 """After which a request has no answer. One that a busy machine keeps back for seconds is none that a route lost."""
 _PAUSE = 0.02
 
