@@ -12,7 +12,7 @@ from tests.simulation.cases.ways_back import KEEPING, WINDOW, through
 from tests.simulation.invariants import watched
 from tests.simulation.routes import reached
 from tests.simulation.test_adopted import holding
-from tests.simulation.world import spec
+from tests.simulation.world import SCRAPE, spec
 
 RIVALS = (Rival("HTTPRoute", "web", "shop", Wanted("gateways", "public", "", "PathPrefix", "/")),)
 
@@ -107,6 +107,27 @@ def test_a_kill_while_it_gives_all_back_leaves_nothing_with_it(writes: int) -> N
     story.reaches(lambda one: one.share("v1") == 100, within=10.0).rests(30)
     assert story.share("v3") == 0
     assert not story.status.stage
+
+
+@pytest.mark.parametrize("writes", [0, 1, 2])
+@pytest.mark.parametrize(
+    "why", [{"suspend": True}, {"prometheus_up": False}, {"rivals": RIVALS}], ids=("suspended", "no metrics", "a rival")
+)
+def test_stable_that_is_lost_again_before_it_had_all_back_takes_nothing_from_who_answers(
+    why: dict[str, Any], writes: int
+) -> None:
+    story = taken_over()
+    knobs = {**why}
+    if knobs.pop("suspend", False):
+        story.edit(suspend=True)
+    story.happens("v1 is back, and the operator is killed", room={}, crash_after=writes, **knobs)
+    while story.crash_after is not None:
+        story.now += SCRAPE / 2
+        story._once()
+    had = story.share("v3")
+    story.happens("no pod of v1 is ready again", room={"v1": 0})
+    story.rests(30)
+    assert story.share("v3") == had
 
 
 def test_in_an_adopted_route_too() -> None:

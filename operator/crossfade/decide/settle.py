@@ -170,13 +170,21 @@ def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation, beside: A
 def repair(snapshot: Snapshot, wanted: Split, candidate: Arm, *, insist: bool = False) -> tuple[Action, ...]:
     """Undo drift of the route. More traffic for the candidate than it has now needs metrics and a pod that answer: an
     operator that was killed between taking traffic away and saying so must not give it back on start. The way back
-    waits for no metrics."""
+    waits for no metrics. What alone can answer keeps what it has, whatever it should have."""
     judged = is_fresh(snapshot.evidence, snapshot.now) or goes_back(snapshot, candidate.revision)
     able = judged and counted(snapshot, candidate).ready
-    if _raises(snapshot.route, wanted, candidate.revision) and not able:
+    if _leaves_nobody(snapshot, wanted) or (_raises(snapshot.route, wanted, candidate.revision) and not able):
         return ()
     traffic = traffic_of(snapshot)
     return traffic.insists(snapshot, wanted) if insist else traffic.writes(snapshot, wanted)
+
+
+def _leaves_nobody(snapshot: Snapshot, wanted: Split) -> bool:
+    """Whether nobody who is to have requests could answer them, and somebody who has some now can."""
+    able = {revision for revision, found in snapshot.revisions.items() if found.ready}
+    live = snapshot.route.weights if snapshot.route else {}
+    has, gets = ({one for one, weight in weights.items() if weight} for weights in (live, wanted.weights))
+    return not gets & able and bool(has & able)
 
 
 def _raises(route: RouteFacts | None, wanted: Split, revision: str) -> bool:
