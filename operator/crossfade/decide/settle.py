@@ -24,6 +24,8 @@ from crossfade.model.snapshot import Snapshot
 
 _BY_OTHERS = (Reason.ROUTE_INVALID, Reason.ROUTE_CONTESTED)
 """What keeps a route from being written until somebody else does something."""
+_ROUNDING = 0.01
+"""Shares of numbers of pods are not quite those of the weights that they stand for."""
 
 
 def settle(
@@ -173,18 +175,21 @@ def repair(snapshot: Snapshot, wanted: Split, candidate: Arm, *, insist: bool = 
     waits for no metrics. What alone can answer keeps what it has, whatever it should have."""
     judged = is_fresh(snapshot.evidence, snapshot.now) or goes_back(snapshot, candidate.revision)
     able = judged and counted(snapshot, candidate).ready
-    if _leaves_nobody(snapshot, wanted) or (_raises(snapshot.route, wanted, candidate.revision) and not able):
+    if _takes_from_who_answers(snapshot, wanted) or (_raises(snapshot.route, wanted, candidate.revision) and not able):
         return ()
     traffic = traffic_of(snapshot)
     return traffic.insists(snapshot, wanted) if insist else traffic.writes(snapshot, wanted)
 
 
-def _leaves_nobody(snapshot: Snapshot, wanted: Split) -> bool:
-    """Whether nobody who is to have requests could answer them, and somebody who has some now can."""
-    able = {revision for revision, found in snapshot.revisions.items() if found.ready}
-    live = snapshot.route.weights if snapshot.route else {}
-    has, gets = ({one for one, weight in weights.items() if weight} for weights in (live, wanted.weights))
-    return not gets & able and bool(has & able)
+def _takes_from_who_answers(snapshot: Snapshot, wanted: Split) -> bool:
+    """Whether fewer of the users' requests, or none of a cohort's, would find a ready pod than do now."""
+    live, able = snapshot.route, {revision for revision, found in snapshot.revisions.items() if found.ready}
+    if live is None or not live.weights:
+        return False
+    cohort = (live.reached - live.weights.keys()) & able
+    if cohort and not able & wanted.reached:
+        return True
+    return sum(map(live.share, able)) > sum(map(wanted.share, able)) + _ROUNDING
 
 
 def _raises(route: RouteFacts | None, wanted: Split, revision: str) -> bool:
