@@ -160,8 +160,8 @@ class Reconciler:
         except ActionError as error:
             if isinstance(error, UnservedError):
                 self._world.doubt(error.kind, goes=error.goes)
+            done.recorded = await self._say_why(raw, plan, error) or done.recorded
             await self._tell(raw, plan, done)
-            await self._say_why(raw, plan, error)
             raise
         except StaleError as error:
             await self._tell(raw, plan, done)
@@ -241,21 +241,23 @@ class Reconciler:
         status = plan.status.model_copy(update={"conditions": found, "observed_generation": rollout.generation})
         return await self._statuses.write(ROLLOUTS, raw, status)
 
-    async def _say_why(self, raw: Object, plan: Plan, error: ActionError) -> None:
+    async def _say_why(self, raw: Object, plan: Plan, error: ActionError) -> bool:
         """Show a refused write in the status. The facts there stay what they were, but for what was seen: nothing else
-        has changed."""
+        has changed. Returns whether that was news of what the plan means: its events are, then, too."""
         key = Key("Rollout", raw["metadata"]["namespace"], raw["metadata"]["name"])
         current = self._world.cache.get(*key)
         if current is None:
-            return
+            return False
         stuck = _stuck(plan.situation, error)
         snapshot = gather_rollout(self._world.cache, self._platform, {}, {}, {}, current, self._clock.now())
         known = snapshot.rollout.status
-        facts = plan.status if is_on_record(plan.status, known) else known
+        meant = is_on_record(plan.status, known)
         try:
-            await self._write(snapshot, current, replace(plan, status=facts), stuck)
+            written = await self._write(snapshot, current, replace(plan, status=plan.status if meant else known), stuck)
         except (ClusterError, OutdatedError) as failure:
             log.warning("the refusal cannot be shown in the status either: %s", failure)
+            return False
+        return meant and written
 
     async def _say_fault(self, key: Key) -> None:
         """Show in a Rollout's status that looking at it failed. Only the log has the details, which may be secret."""

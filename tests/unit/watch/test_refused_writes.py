@@ -1,11 +1,17 @@
 """Would catch a status that flips, or is written at every look, while the API server refuses one and the same write."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from crossfade.act.execute import ActionError
+from crossfade.api.conditions import Reason
+from crossfade.decide.plan import Event, Plan, Situation, Standing
+from crossfade.decide.rollout import plan_rollout
 from crossfade.model.evidence import Counters, Evidence, Series
+from crossfade.model.snapshot import Snapshot
 from crossfade.ports import ClusterError, Object
+from crossfade.watch import reconcile
 
 from tests.unit.fakes.clock import FakeClock
 from tests.unit.fakes.cluster import FakeCluster
@@ -240,3 +246,21 @@ async def test_a_rollback_that_is_decided_meanwhile_is_written_and_recorded_at_o
     assert ready(cluster)["reason"] == "Aborted"
     assert KYVERNO not in ready(cluster)["message"]
     assert len(statuses.said) == 1
+
+
+async def test_a_warning_that_comes_while_a_write_is_refused_is_told_and_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has to do what about another trouble is said nowhere else: the sentence is the refusal's."""
+    cluster, clock, loop, _ = await denied()
+
+    def contested(snapshot: Snapshot) -> Plan:
+        plan, why = plan_rollout(snapshot), "kubectl wrote the weights: say retry"
+        told = Event(Reason.ROUTE_CONTESTED, why, warning=True)
+        return replace(plan, situation=Situation(Standing.FAILED, Reason.ROUTE_CONTESTED, why), events=(told,))
+
+    monkeypatch.setattr(reconcile, "plan_rollout", contested)
+    for _ in range(3):
+        clock.at += 300
+        await looked_at(loop)
+    (event,) = (one for one in cluster.events if one["reason"] == "RouteContested")
+    assert event["note"] == "kubectl wrote the weights: say retry"
+    assert (ready(cluster)["reason"], KYVERNO in ready(cluster)["message"]) == ("RouteContested", True)
