@@ -133,6 +133,26 @@ def test_stable_that_is_lost_again_before_it_had_all_back_takes_nothing_from_who
     assert story.share("v3") == had
 
 
+def test_nor_a_cohort_from_who_alone_answers_it() -> None:
+    story = Story(cohort_rate=20.0)
+    watched(story)
+    story.reaches(promoted)
+    story.asks("v2", {"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}}, gate())
+    story.reaches(at("team"))
+    story.happens("no pod of v1 is ready", room={"v1": 0})
+    story.ask("v3")
+    story.rests(20)
+    story.edit(suspend=True)
+    story.happens("v1 is back, and the operator is killed", room={}, crash_after=1)
+    while story.crash_after is not None:
+        story.now += SCRAPE / 2
+        story._once()
+    assert story.revision("v3") in reached(story.route)
+    story.happens("no pod of v1 is ready again", room={"v1": 0})
+    story.rests(30)
+    assert story.revision("v3") in reached(story.route)
+
+
 def test_in_an_adopted_route_too() -> None:
     story = holding()
     story.happens("no pod of v1 is ready", room={"v1": 0})

@@ -25,7 +25,7 @@ from crossfade.model.snapshot import Snapshot
 _BY_OTHERS = (Reason.ROUTE_INVALID, Reason.ROUTE_CONTESTED)
 """What keeps a route from being written until somebody else does something."""
 _ROUNDING = 0.01
-"""Shares of numbers of pods are not quite those of the weights that they stand for."""
+"""A smaller share counts for nothing here: sums of them are not exact."""
 
 
 def settle(
@@ -172,7 +172,7 @@ def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation, beside: A
 def repair(snapshot: Snapshot, wanted: Split, candidate: Arm, *, insist: bool = False) -> tuple[Action, ...]:
     """Undo drift of the route. More traffic for the candidate than it has now needs metrics and a pod that answer: an
     operator that was killed between taking traffic away and saying so must not give it back on start. The way back
-    waits for no metrics. What alone can answer keeps what it has, whatever it should have."""
+    waits for no metrics. What somebody answers now is not taken to where nobody would."""
     judged = is_fresh(snapshot.evidence, snapshot.now) or goes_back(snapshot, candidate.revision)
     able = judged and counted(snapshot, candidate).ready
     if _takes_from_who_answers(snapshot, wanted) or (_raises(snapshot.route, wanted, candidate.revision) and not able):
@@ -182,12 +182,12 @@ def repair(snapshot: Snapshot, wanted: Split, candidate: Arm, *, insist: bool = 
 
 
 def _takes_from_who_answers(snapshot: Snapshot, wanted: Split) -> bool:
-    """Whether fewer of the users' requests, or none of a cohort's, would find a ready pod than do now."""
+    """Whether fewer of the users' requests, or none of a cohort's, would find a ready pod than do now. Copies count
+    as a cohort's: the facts of a stored route do not tell which they are."""
     live, able = snapshot.route, {revision for revision, found in snapshot.revisions.items() if found.ready}
     if live is None or not live.weights:
         return False
-    cohort = (live.reached - live.weights.keys()) & able
-    if cohort and not able & wanted.reached:
+    if (live.reached - live.weights.keys()) & able and not wanted.reached & able:
         return True
     return sum(map(live.share, able)) > sum(map(wanted.share, able)) + _ROUNDING
 
