@@ -11,6 +11,7 @@ from tests.simulation.cases.story import Story, at, gate, promoted, weight
 from tests.simulation.cases.ways_back import KEEPING, WINDOW, through
 from tests.simulation.invariants import watched
 from tests.simulation.routes import reached
+from tests.simulation.shop import BLUE, GREEN
 from tests.simulation.test_adopted import holding
 from tests.simulation.world import SCRAPE, spec
 
@@ -162,6 +163,18 @@ def test_in_an_adopted_route_too() -> None:
     story.happens("the pods of v1 are back", room={})
     story.reaches(lambda one: one.share("v1") == 100, within=10.0).rests(60)
     assert story.share("v3") == 0
+
+
+@pytest.mark.parametrize("slot", [BLUE, GREEN])
+def test_a_service_that_is_lost_when_it_goes_back_is_made_again_once(slot: str) -> None:
+    story = holding()
+    story.happens("no pod of v1 is ready", room={"v1": 0})
+    story.ask("v3")
+    story.reaches(lambda one: one.share("v3") == 40).rests(15)
+    story.edit(suspend=True)
+    story.happens(f"the pods of v1 are back, and {slot} is deleted", room={}, slots={**story.slots, slot: None})
+    story.reaches(lambda one: one.share("v1") == 100, within=10.0).rests(60)
+    assert None not in story.slots.values()
 
 
 def half_by_a_third(few: int, share: int = 50) -> Story:

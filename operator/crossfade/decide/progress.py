@@ -39,7 +39,8 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, l
     judged = look is None and not way.goes_back
     foresee = judged and snapshot.foresight is None and is_fresh(snapshot.evidence, snapshot.now)
     plan = first_of(STEPS, way).plan(way)
-    slots = tuple(one for one in traffic_of(snapshot).backends(snapshot, stable) if not _is_of_one(one, plan.first))
+    planned = (*plan.first, *plan.then)
+    slots = tuple(one for one in traffic_of(snapshot).backends(snapshot, stable) if not _is_of_one(one, planned))
     before = (*finalizer(snapshot.rollout, wanted=True), *slots, *(() if slots else _swept(way)))
     candidate = plan.status.candidate or way.candidate
     pods = (*sized(snapshot, stable), *ensure(snapshot, spec, candidate, resolved), *waiting_arm(snapshot))
