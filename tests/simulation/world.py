@@ -325,6 +325,7 @@ class World:
             rehearsed=self.gateway.rehearsed,
             rivals=self.rivals,
             left_behind=self.left_behind,
+            stable_version=self._version(self.status.stable.model_version) if self.status.stable else None,
         )
 
     def _version(self, name: str) -> VersionFacts | None:

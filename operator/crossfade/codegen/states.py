@@ -23,7 +23,7 @@ everything but deletion, and nothing depends on how the Rollout got to where it 
 status, the route, the pods and the counters. *Seen as* are the reasons that `Ready` may show in it
 ([what each means](reference/conditions.md), [what to do](troubleshooting.md)); those of
 Entering too where a stage is entered *as above* or *as below*. *Pods* stands for what pods that are missing may be at:
-{PODS}. `WaitingForGateway` for a route that is stored for two minutes is `NotAcknowledged`.
+{PODS}. `WaitingForGateway` and `Draining` are `NotAcknowledged` when a route is stored for two minutes and not taken.
 *Code* is a function of `operator/crossfade/decide`.
 
 """

@@ -6,13 +6,14 @@ from typing import Any
 from crossfade.api import meta
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
+from crossfade.decide.apportion import is_by_pods
 from crossfade.decide.capacity import needed, size_of
 from crossfade.decide.plan import Action, Apply, Delete, Scale, Target
 from crossfade.decide.previous import kept
 from crossfade.decide.route_kinds import kind_of
 from crossfade.decide.scaling import autoscaler, budget, is_as_asked
 from crossfade.decide.starting import is_same, slowest
-from crossfade.decide.workloads import deployment, service
+from crossfade.decide.workloads import deployment, service, target_arm
 from crossfade.model.moments import stamp
 from crossfade.model.snapshot import RolloutFacts, Snapshot
 from crossfade.model.workload import RevisionFacts
@@ -28,21 +29,49 @@ def ensure(snapshot: Snapshot, spec: RolloutSpec, arm: Arm, resolved: Resolved |
         body = deployment(rollout, spec, arm, resolved, snapshot.platform, size_of(spec, arm))
         actions.append(Apply(Target.DEPLOYMENT, body, f"{arm.model_version} needs pods"))
     if found is None or found.service is None:
-        actions.append(
-            Apply(
-                Target.SERVICE,
-                service(rollout, arm, kind_of(spec.traffic.gateway_api)),
-                f"{arm.model_version} needs a backend",
-            )
-        )
+        actions.append(_backend(snapshot, spec, arm))
     return (*actions, *sized(snapshot, arm))
 
 
 def upheld(snapshot: Snapshot, *arms: Arm) -> tuple[Action, ...]:
-    """What is missing of arms that are there, be it not known which bytes they serve: Services, and their size."""
+    """What is missing of arms that are there, and of those that can be made again as they were."""
     spec = snapshot.rollout.spec
-    there = [arm for arm in arms if arm.revision in snapshot.revisions]
-    return tuple(one for arm in there for one in ensure(snapshot, spec, arm, None)) if spec else ()
+    if spec is None:
+        return ()
+    known = [(arm, _bytes_of(snapshot, spec, arm)) for arm in arms]
+    there = [(arm, resolved) for arm, resolved in known if resolved or arm.revision in snapshot.revisions]
+    return tuple(one for arm, resolved in there for one in ensure(snapshot, spec, arm, resolved))
+
+
+def backed(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
+    """The Service that a managed route names, if it is gone: what leads to the arm comes after it."""
+    spec, found = snapshot.rollout.spec, snapshot.revisions.get(arm.revision)
+    if spec is None or found is None or snapshot.adoption is not None or is_by_pods(snapshot):
+        return ()
+    return () if found.service is not None else (_backend(snapshot, spec, arm),)
+
+
+def upheld_around(route: tuple[Action, ...], snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
+    """Writes of the route to an arm, its Service before them, and after them what else is missing of it: a quota on
+    pods holds up nobody's way to those that are there."""
+    before = backed(snapshot, arm)
+    return (*before, *route, *(one for one in upheld(snapshot, arm) if one not in before))
+
+
+def _backend(snapshot: Snapshot, spec: RolloutSpec, arm: Arm) -> Apply:
+    body = service(snapshot.rollout, arm, kind_of(spec.traffic.gateway_api))
+    return Apply(Target.SERVICE, body, f"{arm.model_version} needs a backend")
+
+
+def _bytes_of(snapshot: Snapshot, spec: RolloutSpec, arm: Arm) -> Resolved | None:
+    """What the pods of an arm must serve, where its ModelVersion says so still and the spec would make the same pods;
+    from an edited one others would come, under another name."""
+    for version in (snapshot.version, snapshot.stable_version):
+        if version is not None and version.resolved is not None and version.name == arm.model_version:
+            asked = spec.model_copy(update={"model_version": version.name})
+            if target_arm(snapshot.rollout, asked, version.resolved).revision == arm.revision:
+                return version.resolved
+    return None
 
 
 def sized(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:

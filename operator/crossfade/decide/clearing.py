@@ -4,11 +4,12 @@ from math import inf
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm
-from crossfade.decide.children import counted, leftovers, removal, roles
+from crossfade.decide.children import counted, leftovers, removal, roles, upheld_around
 from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Plan, Situation, Standing
 from crossfade.decide.records import was_promoted
 from crossfade.decide.settle import serves
+from crossfade.decide.shapes import alone
 from crossfade.decide.traffic import traffic_of
 from crossfade.model.snapshot import Snapshot
 
@@ -32,15 +33,20 @@ def _stay(snapshot: Snapshot, stable: Arm, target: Arm) -> tuple[str, ...]:
 
 
 def clear(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan:
-    """Take them away once nobody can reach them any more."""
-    slots = traffic_of(snapshot).backends(snapshot, stable)
-    left = inf if slots else undrained(snapshot)
-    status = snapshot.rollout.status.model_copy(update={"stable": counted(snapshot, stable)})
+    """Take them away once nobody can reach them any more: the route is stable's alone, whatever others made of it."""
+    stable, wanted = counted(snapshot, stable), alone(stable.revision)
+    route = traffic_of(snapshot).writes(snapshot, wanted)
+    slots = () if route else traffic_of(snapshot).backends(snapshot, stable)
+    stay, live = _stay(snapshot, stable, target), snapshot.route
+    named = live is not None and not live.reached.isdisjoint(leftovers(snapshot, stay))
+    left = inf if route or slots or named else undrained(snapshot)
+    gone = () if left else removal(snapshot, stay)
+    trouble = traffic_of(snapshot).trouble(snapshot, wanted) if named else None
     message = f"{target.model_version} starts when the pods of earlier versions have drained"
     return Plan(
-        status=status,
-        situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, message),
-        first=slots if left else removal(snapshot, _stay(snapshot, stable, target)),
+        status=snapshot.rollout.status.model_copy(update={"stable": stable}),
+        situation=trouble or Situation(Standing.IN_PROGRESS, Reason.DRAINING, message),
+        first=(*upheld_around((*route, *slots), snapshot, stable), *gone),
         available=serves(snapshot, stable),
         look_again=left if 0 < left < inf else None,
     )

@@ -28,12 +28,14 @@ def given_notice(snapshot: Snapshot, plan: Plan) -> Plan:
     live, said = snapshot.route, plan.situation
     if live is None or snapshot.rollout.deleting or said.standing is not Standing.IN_PROGRESS:
         return plan
-    if said.reason is not Reason.WAITING_FOR_GATEWAY or traffic_of(snapshot).untaken(snapshot) is None:
+    untaken = traffic_of(snapshot).untaken(snapshot)
+    if said.reason not in (Reason.WAITING_FOR_GATEWAY, Reason.DRAINING) or untaken is None:
         return plan
     left = patience(live, snapshot.now)
     if left:
         again = left if plan.look_again is None else min(left, plan.look_again)
         return plan if left == inf else replace(plan, look_again=again)
-    message = f"{said.message}. That lasts for more than {PATIENCE_SECONDS:.0f} s: look at the gateway's controller"
+    waits = said.message if said.reason is Reason.WAITING_FOR_GATEWAY else f"{said.message}: {untaken}"
+    message = f"{waits}. That lasts for more than {PATIENCE_SECONDS:.0f} s: look at the gateway's controller"
     stuck = Situation(Standing.FAILED, Reason.NOT_ACKNOWLEDGED, message)
     return replace(plan, situation=stuck, events=(*plan.events, Event(stuck.reason, message, warning=True)))

@@ -9,7 +9,7 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.admission import objection
 from crossfade.decide.capacity import current_step, grown, held, is_relieved, resting, stands_in
-from crossfade.decide.children import counted, ensure, finalizer, removal, roles, sized, waiting_arm
+from crossfade.decide.children import counted, ensure, finalizer, removal, roles, upheld, waiting_arm
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
 from crossfade.decide.keeping import edited, is_as_asked, reduced, rewritten, turned_away
@@ -43,7 +43,7 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, l
     slots = tuple(one for one in traffic_of(snapshot).backends(snapshot, stable) if not _is_of_one(one, planned))
     before = (*finalizer(snapshot.rollout, wanted=True), *slots, *(() if slots else _swept(way)))
     candidate = plan.status.candidate or way.candidate
-    pods = (*sized(snapshot, stable), *ensure(snapshot, spec, candidate, resolved), *waiting_arm(snapshot))
+    pods = (*upheld(snapshot, stable), *ensure(snapshot, spec, candidate, resolved), *waiting_arm(snapshot))
     # who the candidate is must be on record before its first pod: what is not on record is a leftover
     return replace(
         plan,

@@ -5,7 +5,7 @@ from typing import Literal
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus
 from crossfade.decide.capacity import needed, resting
-from crossfade.decide.children import counted
+from crossfade.decide.children import backed, counted
 from crossfade.decide.going_back import goes_back
 from crossfade.decide.look import Look, inconclusive
 from crossfade.decide.orders import pending
@@ -94,7 +94,7 @@ def roll_back(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal, look
     return Plan(
         status=ended(status, stable, outcome(snapshot, candidate, result, why.cause, message)),
         situation=Situation(Standing.FAILED, reason, message),
-        first=back,
+        first=(*backed(snapshot, stable), *back),
         events=(Event(reason, message, warning=True),),
         available=stable.ready > 0,
         look_again=0.0,

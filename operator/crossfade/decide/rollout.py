@@ -230,8 +230,8 @@ STATES: tuple[State[Scene], ...] = (
     State(
         name="Clearing",
         when="arms of a rollout that failed or was superseded are still there, and it is no way back",
-        does="they drain and go; then the next candidate may take their room",
-        seen=(Reason.DRAINING,),
+        does="the route is stable's alone; they drain and go; then the next candidate may take their room",
+        seen=(Reason.DRAINING, Reason.ROUTE_INVALID, Reason.ROUTE_CONTESTED),
         code=clearing.clear,
         applies=_must_clear,
         plan=_clear,

@@ -8,7 +8,17 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus
 from crossfade.decide.apportion import apportioned
 from crossfade.decide.capacity import carried, is_relieved, resting, settling
-from crossfade.decide.children import counted, ensure, finalizer, leftovers, removal, roles, upheld, waiting_arm
+from crossfade.decide.children import (
+    counted,
+    ensure,
+    finalizer,
+    leftovers,
+    removal,
+    roles,
+    upheld,
+    upheld_around,
+    waiting_arm,
+)
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import kept_seconds, undrained
 from crossfade.decide.front import turned_away
@@ -45,7 +55,7 @@ def settle(
     """
     rollout, spec = snapshot.rollout, snapshot.rollout.spec
     stable = resting(snapshot, counted(snapshot, stable))
-    children = ensure(snapshot, spec, stable, resolved) if spec else ()
+    children = ensure(snapshot, spec, stable, resolved) if spec and resolved else upheld(snapshot, stable)
     route = traffic_of(snapshot).writes(snapshot, alone(stable.revision)) if spec or snapshot.route else ()
     slots = () if route else traffic_of(snapshot).backends(snapshot, stable)
     rest = traffic_of(snapshot).leftover(snapshot, alone(stable.revision)) if spec or snapshot.route else None
@@ -139,7 +149,7 @@ def supersede(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
     return Plan(
         status=status,
         situation=waiting if waiting and waiting.reason in _BY_OTHERS else draining,
-        first=route,
+        first=upheld_around(route, snapshot, counted(snapshot, stable)),
         available=serves(snapshot, stable),
         look_again=None if waiting else 0.0,
     )

@@ -7,7 +7,7 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec, RolloutStatus
 from crossfade.decide.apportion import apportioned
 from crossfade.decide.capacity import carried, grown, held, needed
-from crossfade.decide.children import counted, ensure, finalizer, removal, roles, sized, upheld
+from crossfade.decide.children import counted, ensure, finalizer, removal, roles, upheld
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
 from crossfade.decide.going_back import goes_back
@@ -152,7 +152,7 @@ def _taken_over(snapshot: Snapshot, way: Way, why: Signal | None) -> Plan:
     return replace(
         plan,
         situation=replace(plan.situation, message=message),
-        first=(*finalizer(snapshot.rollout, wanted=True), *sized(snapshot, way.stable)),
+        first=(*finalizer(snapshot.rollout, wanted=True), *upheld(snapshot, way.stable)),
         events=(Event(Reason.SHIFTING, message),),
         obeyed={"abort": message} if why is not None and why.cause == ABORTED else {},
     )

@@ -5,7 +5,7 @@ from math import inf
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm
-from crossfade.decide.children import finalizer, leftovers, removal, sized
+from crossfade.decide.children import backed, finalizer, leftovers, removal, sized
 from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Action, Plan, Situation, Standing
 from crossfade.decide.shapes import alone
@@ -41,7 +41,7 @@ def tear_down(snapshot: Snapshot) -> Plan:
     return Plan(
         status=rollout.status,
         situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, f"being deleted: {_what_is_left(stable, keep)}"),
-        first=first,
+        first=(*first, *(backed(snapshot, stable) if stable else ())),  # last, as it may hold up nothing
         available=stable is not None,
         look_again=min(left, 5.0) or None,
     )

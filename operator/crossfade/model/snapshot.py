@@ -103,6 +103,8 @@ class Snapshot:
     rivals: tuple[Rival, ...] = ()
     adoption: Adoption | None = None
     left_behind: RouteFacts | None = None
+    stable_version: VersionFacts | None = None
+    """The ModelVersion of the stable arm, where its status can be read."""
     unkept: str = ""
     """Why the status cannot be kept whole, in a sentence; empty when it can. The same in other snapshots."""
 

@@ -97,7 +97,18 @@ def gather_rollout(
         rivals=claims.before(raw) if claims else (),
         adoption=adoption,
         left_behind=_left_behind(cache, rollout, adoption, by_pods=by_pods),
+        stable_version=_stable_version(cache, rollout),
     )
+
+
+def _stable_version(cache: Cache, rollout: RolloutFacts) -> VersionFacts | None:
+    """Of which the stable arm was made. One that cannot be read is no reason to do nothing: the arm serves."""
+    stable = rollout.status.stable
+    raw = cache.get("ModelVersion", rollout.namespace, stable.model_version) if stable else None
+    try:
+        return version_facts(raw) if raw else None
+    except UnreadableStatusError:
+        return None
 
 
 def _entry(
