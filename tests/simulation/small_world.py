@@ -18,6 +18,7 @@ from crossfade.decide.judge.engine import Judgement, Overall
 from crossfade.decide.look import Look, first_look
 from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Label, Scale, Target
 from crossfade.decide.shapes import expected_by
+from crossfade.decide.workloads import ports
 from crossfade.model.claim import Rival, Wanted
 from crossfade.model.evidence import Counters, Evidence, Series
 from crossfade.model.gateway import GatewayFacts, Listener
@@ -238,7 +239,8 @@ def _resolved(version: str) -> Resolved:
 def _facts(at: int, one: Pods) -> RevisionFacts:
     crash = "CrashLoopBackOff" if one.crashing else None
     pod = PodFacts(f"{one.revision}-0", one.ready, 0, crash, serves=one.serves)
-    backend = {"metadata": {"name": one.revision}} if one.backend else None
+    leads = {"selector": {meta.LABEL_REVISION: one.revision}, "ports": ports()}
+    backend = {"metadata": {"name": one.revision}, "spec": leads} if one.backend else None
     return RevisionFacts(one.revision, one.version, one.digest, 1, int(one.ready), NOW + at, (pod,), {}, backend)
 
 

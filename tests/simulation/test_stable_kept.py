@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from typing import Any
 
 import pytest
 
@@ -86,6 +87,29 @@ def test_its_service_is_made_again(moment: Callable[[], Story]) -> None:
     stable.service = None
     story.rests(2)
     assert stable.service is not None
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize(
+    "edit", [{"selector": {"app": "other"}}, {"ports": [{"name": "http", "port": 80, "targetPort": 9999}]}], ids=str
+)
+def test_its_service_leads_to_its_pods_again(moment: Callable[[], Story], edit: dict[str, Any]) -> None:
+    story = moment()
+    stable = story.revisions[story.revision("v1")]
+    before = stable.service
+    assert before is not None
+    stable.service = {**before, "spec": {**before["spec"], **edit}}
+    story.rests(2)
+    assert stable.service == before
+
+
+def test_a_service_keeps_its_port_while_another_kind_of_route_is_asked_for() -> None:
+    story = half_way()
+    stable = story.revisions[story.revision("v1")]
+    before = stable.service
+    story.edit(traffic={"gatewayAPI": {**story.spec["traffic"]["gatewayAPI"], "kind": "GRPCRoute"}})
+    story.rests(5)
+    assert stable.service == before
 
 
 @pytest.mark.parametrize("moment", MOMENTS)

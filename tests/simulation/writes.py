@@ -53,7 +53,7 @@ def is_so_already(action: Action, seen: Snapshot) -> bool:
             return any(pod.name == name and pod.serves is serves for pod in pods)
         case Apply(target=Target.SERVICE, body=body):
             found = seen.revisions.get(body["metadata"]["name"])
-            return found is not None and found.service is not None
+            return found is not None and found.service is not None and found.service["spec"] == body["spec"]
         case Apply(target=target, body=body) if target in ROUTES:
             live = seen.route if body["metadata"]["name"] == seen.rollout.name else seen.rehearsal
             return live is not None and body["spec"] == live.spec

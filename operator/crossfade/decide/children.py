@@ -10,7 +10,7 @@ from crossfade.decide.apportion import is_by_pods
 from crossfade.decide.capacity import needed, size_of
 from crossfade.decide.plan import Action, Apply, Delete, Scale, Target
 from crossfade.decide.previous import kept
-from crossfade.decide.route_kinds import kind_of
+from crossfade.decide.route_kinds import KINDS, kind_of
 from crossfade.decide.scaling import autoscaler, budget, is_as_asked
 from crossfade.decide.starting import is_same, slowest
 from crossfade.decide.workloads import deployment, service, target_arm
@@ -28,9 +28,7 @@ def ensure(snapshot: Snapshot, spec: RolloutSpec, arm: Arm, resolved: Resolved |
     if found is None and resolved is not None:
         body = deployment(rollout, spec, arm, resolved, snapshot.platform, size_of(spec, arm))
         actions.append(Apply(Target.DEPLOYMENT, body, f"{arm.model_version} needs pods"))
-    if found is None or found.service is None:
-        actions.append(_backend(snapshot, spec, arm))
-    return (*actions, *sized(snapshot, arm))
+    return (*actions, *_backend(snapshot, spec, arm), *sized(snapshot, arm))
 
 
 def upheld(snapshot: Snapshot, *arms: Arm) -> tuple[Action, ...]:
@@ -44,11 +42,11 @@ def upheld(snapshot: Snapshot, *arms: Arm) -> tuple[Action, ...]:
 
 
 def backed(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
-    """The Service that a managed route names, if it is gone: what leads to the arm comes after it."""
-    spec, found = snapshot.rollout.spec, snapshot.revisions.get(arm.revision)
-    if spec is None or found is None or snapshot.adoption is not None or is_by_pods(snapshot):
+    """The Service that a managed route names, if it is gone or changed: what leads to the arm comes after it."""
+    spec = snapshot.rollout.spec
+    if spec is None or arm.revision not in snapshot.revisions or snapshot.adoption is not None or is_by_pods(snapshot):
         return ()
-    return () if found.service is not None else (_backend(snapshot, spec, arm),)
+    return _backend(snapshot, spec, arm)
 
 
 def upheld_around(route: tuple[Action, ...], snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
@@ -58,9 +56,22 @@ def upheld_around(route: tuple[Action, ...], snapshot: Snapshot, arm: Arm) -> tu
     return (*before, *route, *(one for one in upheld(snapshot, arm) if one not in before))
 
 
-def _backend(snapshot: Snapshot, spec: RolloutSpec, arm: Arm) -> Apply:
-    body = service(snapshot.rollout, arm, kind_of(spec.traffic.gateway_api))
-    return Apply(Target.SERVICE, body, f"{arm.model_version} needs a backend")
+def _backend(snapshot: Snapshot, spec: RolloutSpec, arm: Arm) -> tuple[Action, ...]:
+    """Its Service, where that does not lead to its pods by their port; what others add to it is theirs."""
+    found, live = snapshot.revisions.get(arm.revision), snapshot.route
+    kind = KINDS.get(live.kind) if live else None  # while another kind is asked for, the stored one is served
+    body = service(snapshot.rollout, arm, kind or kind_of(spec.traffic.gateway_api))
+    if found is None or found.service is None:
+        return (Apply(Target.SERVICE, body, f"{arm.model_version} needs a backend"),)
+    if _leads_to(body["spec"], found.service["spec"]):
+        return ()
+    return (Apply(Target.SERVICE, body, f"others changed the backend of {arm.model_version}"),)
+
+
+def _leads_to(asked: Json, live: Json) -> bool:
+    ports = live.get("ports") or []
+    same = all(any(one.items() <= other.items() for other in ports) for one in asked["ports"])
+    return same and live.get("selector") == asked["selector"]
 
 
 def _bytes_of(snapshot: Snapshot, spec: RolloutSpec, arm: Arm) -> Resolved | None:
