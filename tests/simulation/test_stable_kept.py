@@ -131,6 +131,21 @@ def test_its_deployment_is_made_again(moment: Callable[[], Story]) -> None:
     assert story.revisions[name].deployment["spec"]["template"] == before["spec"]["template"]
 
 
+def held() -> Story:
+    """A version is asked for that nobody has registered."""
+    story = half_way()
+    story.ask("v9")
+    return story.rests(2)
+
+
+@pytest.mark.parametrize("moment", [half_way, superseding, held, standing_in, alone])
+def test_a_split_holds_on_to_its_rollout_again(moment: Callable[[], Story]) -> None:
+    story = moment()
+    story.happens("somebody takes the finalizer away", finalizer=False)
+    story.rests(2)
+    assert story.finalizer
+
+
 def test_pods_that_the_spec_would_not_make_the_same_are_not_made() -> None:
     story = half_way()
     stable = story.revision("v1")

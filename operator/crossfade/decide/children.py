@@ -49,11 +49,11 @@ def backed(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
     return _backend(snapshot, spec, arm)
 
 
-def upheld_around(route: tuple[Action, ...], snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
-    """Writes of the route to an arm, its Service before them, and after them what else is missing of it: a quota on
-    pods holds up nobody's way to those that are there."""
-    before = backed(snapshot, arm)
-    return (*before, *route, *(one for one in upheld(snapshot, arm) if one not in before))
+def upheld_around(route: tuple[Action, ...], snapshot: Snapshot, *arms: Arm) -> tuple[Action, ...]:
+    """Writes of the route to arms, their Services before them, and after them what else is missing: a quota on pods
+    holds up nobody's way to those that are there."""
+    before = tuple(one for arm in arms for one in backed(snapshot, arm))
+    return (*before, *route, *(one for one in upheld(snapshot, *arms) if one not in before))
 
 
 def _backend(snapshot: Snapshot, spec: RolloutSpec, arm: Arm) -> tuple[Action, ...]:
@@ -75,14 +75,11 @@ def _leads_to(asked: Json, live: Json) -> bool:
 
 
 def _bytes_of(snapshot: Snapshot, spec: RolloutSpec, arm: Arm) -> Resolved | None:
-    """What the pods of an arm must serve, where its ModelVersion says so still and the spec would make the same pods;
+    """What the pods of an arm must serve, where a ModelVersion says so still and the spec would make the same pods;
     from an edited one others would come, under another name."""
-    for version in (snapshot.version, snapshot.stable_version):
-        if version is not None and version.resolved is not None and version.name == arm.model_version:
-            asked = spec.model_copy(update={"model_version": version.name})
-            if target_arm(snapshot.rollout, asked, version.resolved).revision == arm.revision:
-                return version.resolved
-    return None
+    versions = (snapshot.version, snapshot.stable_version)
+    known = (one.resolved for one in versions if one is not None and one.resolved is not None)
+    return next((one for one in known if target_arm(snapshot.rollout, spec, one).revision == arm.revision), None)
 
 
 def sized(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:

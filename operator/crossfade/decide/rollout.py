@@ -139,7 +139,7 @@ STATES: tuple[State[Scene], ...] = (
         seen=(Reason.WAITING_FOR_GATEWAY, Reason.ROUTE_INVALID, Reason.ROUTE_CONTESTED, Reason.PROMOTED),
         code=settle.settle,
         applies=lambda scene: scene.unknown is not None and scene.returns,
-        plan=lambda scene: settle.settle(scene.snapshot, sure(scene.stable), None),
+        plan=lambda scene: settle.settle(scene.snapshot, sure(scene.stable)),
     ),
     State(
         name="Holding",
@@ -191,7 +191,7 @@ STATES: tuple[State[Scene], ...] = (
         ),
         code=settle.settle,
         applies=lambda scene: sure(scene.asked).revision == sure(scene.stable).revision,
-        plan=lambda scene: settle.settle(scene.snapshot, sure(scene.stable), scene.resolved),
+        plan=lambda scene: settle.settle(scene.snapshot, sure(scene.stable)),
     ),
     State(
         name="Taken back",
@@ -200,7 +200,7 @@ STATES: tuple[State[Scene], ...] = (
         seen=(Reason.ROLLED_BACK, Reason.ABORTED),
         code=settle.settle,
         applies=lambda scene: is_sticky(scene.snapshot, sure(scene.asked)),
-        plan=lambda scene: settle.settle(scene.snapshot, sure(scene.stable), None, sticky=True),
+        plan=lambda scene: settle.settle(scene.snapshot, sure(scene.stable), sticky=True),
     ),
     State(
         name="Superseding",

@@ -4,18 +4,15 @@ from dataclasses import replace
 from math import inf
 
 from crossfade.api.conditions import Reason
-from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus
 from crossfade.decide.apportion import apportioned
 from crossfade.decide.capacity import carried, is_relieved, resting, settling
 from crossfade.decide.children import (
     counted,
-    ensure,
     finalizer,
     leftovers,
     removal,
     roles,
-    upheld,
     upheld_around,
     waiting_arm,
 )
@@ -41,7 +38,6 @@ _ROUNDING = 0.01
 def settle(
     snapshot: Snapshot,
     stable: Arm,
-    resolved: Resolved | None,
     *,
     sticky: bool = False,
     otherwise: Situation | None = None,
@@ -50,12 +46,11 @@ def settle(
     """One arm serves all: keep the route there, remove every other revision but `beside` once they have drained, the
     version before when its time is over.
 
-    `resolved` is given when the spec asks for the stable arm itself, so that its pods can be made again; `sticky` when
-    what it asks for was rolled back; `otherwise` is what to say when it asks for something that is not known yet.
+    `sticky` when what the spec asks for was rolled back; `otherwise` is what to say when it asks for something that is
+    not known yet.
     """
     rollout, spec = snapshot.rollout, snapshot.rollout.spec
     stable = resting(snapshot, counted(snapshot, stable))
-    children = ensure(snapshot, spec, stable, resolved) if spec and resolved else upheld(snapshot, stable)
     route = traffic_of(snapshot).writes(snapshot, alone(stable.revision)) if spec or snapshot.route else ()
     slots = () if route else traffic_of(snapshot).backends(snapshot, stable)
     rest = traffic_of(snapshot).leftover(snapshot, alone(stable.revision)) if spec or snapshot.route else None
@@ -68,7 +63,7 @@ def settle(
     clean = (*removal(snapshot, keep), *finalizer(rollout, wanted=waits or before is not None))
     if rest or (gone and left):
         clean = ()
-    waiting = _waiting(snapshot, alone(stable.revision), route)
+    waiting, lead = _waiting(snapshot, alone(stable.revision), route), (*route, *(rest.actions if rest else ()))
     ends = (
         left if gone else 0.0,
         settling(snapshot) if stable.floor else 0.0,
@@ -78,7 +73,7 @@ def settle(
     return Plan(
         status=_settled_status(snapshot, stable, sticky=sticky),
         situation=_settled(snapshot, stable, waiting or _told(rest), otherwise, sticky=sticky),
-        first=(*route, *(rest.actions if rest else ()), *children, *slots, *waiting_arm(snapshot), *clean),
+        first=(*upheld_around(lead, snapshot, stable), *slots, *waiting_arm(snapshot), *clean),
         available=stable.ready > 0 and waiting is None,
         look_again=min((end for end in ends if 0 < end < inf), default=None),
     )
@@ -149,7 +144,7 @@ def supersede(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
     return Plan(
         status=status,
         situation=waiting if waiting and waiting.reason in _BY_OTHERS else draining,
-        first=upheld_around(route, snapshot, counted(snapshot, stable)),
+        first=(*upheld_around(route, snapshot, counted(snapshot, stable)), *finalizer(rollout, wanted=True)),
         available=serves(snapshot, stable),
         look_again=None if waiting else 0.0,
     )
@@ -164,7 +159,7 @@ def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation, beside: A
     if stable is None:
         return Plan(status=rollout.status, situation=situation)
     if candidate is None:
-        return settle(snapshot, stable, None, otherwise=situation, beside=beside)
+        return settle(snapshot, stable, otherwise=situation, beside=beside)
     stable, candidate = counted(snapshot, stable), counted(snapshot, candidate)
     traffic = None if is_relieved(snapshot, stable, candidate) else rollout.status.traffic
     route = traffic_of(snapshot).backends(snapshot, stable)
@@ -174,7 +169,7 @@ def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation, beside: A
     return Plan(
         status=rollout.status.model_copy(update={"stable": stable, "candidate": candidate, "traffic": traffic}),
         situation=situation,
-        first=(*upheld(snapshot, stable, candidate), *route),
+        first=(*upheld_around(route, snapshot, stable, candidate), *finalizer(rollout, wanted=True)),
         available=serves(snapshot, stable),
     )
 

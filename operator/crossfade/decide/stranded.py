@@ -47,9 +47,7 @@ def strand(snapshot: Snapshot, stable: Arm, target: Arm | None, resolved: Resolv
     spec, candidate = snapshot.rollout.spec, snapshot.rollout.status.candidate
     stable = counted(snapshot, stable) if spec is None else held(snapshot, spec, counted(snapshot, stable))
     if spec is None or target is None or resolved is None or not _is_wanted(snapshot, stable, target, why):
-        again = spec is not None and target is not None and target.revision == stable.revision
-        pods = ensure(snapshot, spec, stable, resolved) if spec and again else upheld(snapshot, stable)
-        return _keep(snapshot, stable, why, pods)
+        return _keep(snapshot, stable, why, upheld(snapshot, stable))
     if candidate is not None and why is None and _is_back(snapshot, candidate):
         return _finish(snapshot, spec, stable, candidate)
     later = _given_up(snapshot, stable, target, why)
