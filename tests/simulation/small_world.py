@@ -257,6 +257,8 @@ def _evidence(state: State, status: RolloutStatus, sight: Sight) -> Evidence:
     if not sight.answers:
         return SeenEvidence(NOW, {}, "Prometheus does not answer", verdict="Hold")
     part = expected_by(status.traffic) / 100 if status.candidate and sight.shows else 0.0
+    if status.traffic and status.traffic.match and sight.shows:
+        part = 0.1  # a cohort comes
     counts = {one.revision: 10_000.0 * (1 - part) for one in state.pods[:1]}
     if status.stable and status.candidate:
         counts = {status.stable.revision: 10_000.0 * (1 - part), status.candidate.revision: 10_000.0 * part}

@@ -82,13 +82,14 @@ def test_a_cohort_that_sends_nothing_proves_nothing() -> None:
         {"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}}, {"name": "a", "weight": 9}
     )
     world.run(300)
-    assert at("team")(world), transcript(world)
+    assert at("team", proven=False)(world), transcript(world)
+    assert not at("team")(world)
 
 
 def test_blue_green_is_a_preview_that_somebody_lets_pass() -> None:
     """Case E1 of Argo Rollouts' and 12 of Flagger's: nothing, the preview's header, everything."""
     preview = {"name": "preview", "match": {"headers": [{"name": "x-preview", "value": "v2"}]}, "gate": "Manual"}
-    world = asking(preview)
+    world = asking(preview, cohort_rate=50.0)
     world.run(120)
     assert at("preview")(world)
     assert "waits for `crossfade.dev/advance`" in transcript(world)

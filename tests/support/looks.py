@@ -78,6 +78,7 @@ ALSO: dict[Reason, set[str]] = {
     Reason.NOT_SERVING: {DEGRADED},  # the first version did not start, and nothing more will be tried
     Reason.PROPOSED: {PROGRESSING},  # made just now, and a Rollout is to be moved to it
     Reason.ROUTE_INVALID: {PROGRESSING},  # the route is not there yet
+    Reason.UNPROVEN: {DEGRADED},  # it has lasted too long for a delay
     Reason.WAITING_FOR_MODEL_VERSION: {DEGRADED},  # it was refused
 }
 """Where the same reason is met on the way and as an end."""

@@ -24,7 +24,7 @@ status, the route, the pods and the counters. *Seen as* are the reasons that `Re
 ([what each means](reference/conditions.md), [what to do](troubleshooting.md)); those of
 Entering too where a stage is entered *as above* or *as below*. *Pods* stands for what pods that are missing may be at:
 {PODS}. `WaitingForGateway` and `Draining` are `NotAcknowledged` when a route is stored for two minutes and not taken.
-*Code* is a function of `operator/crossfade/decide`.
+`Unproven` is a standstill once it lasts for two minutes. *Code* is a function of `operator/crossfade/decide`.
 
 """
 _PROGRESS = """

@@ -6,7 +6,7 @@ from math import inf
 from statistics import median
 
 from crossfade.decide.judge.increments import increase
-from crossfade.model.evidence import Counters, Evidence, Series
+from crossfade.model.evidence import Counters, Evidence, Sample, Series
 
 _SPACINGS = 2.5  # scrapes are jittered by target; a series that starts later than this many spacings was born
 
@@ -44,6 +44,24 @@ def horizon(counters: Counters) -> float:
 def count(series: Iterable[Series], revision: str, since: float, born_after: float, until: float = inf) -> int:
     """Events of one revision after `since` and up to `until` (unix seconds), over all its pods."""
     return round(sum(increase(s.samples, since, until, born_after) for s in series if s.revision == revision))
+
+
+def arrivals(counters: Counters, revision: str, since: float) -> int:
+    """Requests of one revision that cannot have come before `since` (unix seconds), over all its pods.
+
+    What a pod has counted by its first scrape after `since` may be older. Nor is a series born with a request before it
+    is shown first so late that another scrape would have shown it.
+    """
+    born = since + _SPACINGS * (spacing(counters) or inf)
+    mine = [one.samples for one in all_requests(counters) if one.revision == revision and one.samples]
+    return round(sum(_after(samples, since, born) for samples in mine))
+
+
+def _after(samples: tuple[Sample, ...], since: float, born: float) -> float:
+    if samples[0][0] > born:
+        return increase(samples, since, inf, born)
+    first = next((at for at, _ in samples if at > since), inf)
+    return increase(samples, first, inf, inf)
 
 
 def newest(series: Iterable[Series], revision: str) -> float:

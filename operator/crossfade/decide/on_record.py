@@ -12,6 +12,7 @@ _SEEN: dict[str, Any] = {
     "stable": _SEEN_OF_ARM,
     "candidate": _SEEN_OF_ARM,
     "previous": _SEEN_OF_ARM,
+    "stage": {"contradicted_at"},
     "traffic": {"observed"},
     "analysis": True,
 }

@@ -348,7 +348,8 @@ STEPS: tuple[State[Way], ...] = (
     State(
         name="Judging",
         when="none of the above",
-        does="the share is proven, which starts the clock; then the next stage is entered, as above, when the evidence"
+        does="the share is proven, or that a cohort comes, which starts the clock; requests that contradict it take the"
+        " proof back; then the next stage is entered, as above, when the evidence"
         " lets go of this one after `minDuration`, or `onInconclusive: Advance` after `maxDuration`, or somebody passes"
         " the gate; else it is said what is waited for",
         seen=(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from math import sqrt
 
-from crossfade.decide.counting import all_requests, count, horizon, newest, spacing
+from crossfade.decide.counting import all_requests, arrivals, count, horizon, newest, spacing
 from crossfade.model.evidence import Counters
 
 _Z = 3.29  # two-sided 99.9 %
@@ -58,6 +58,12 @@ def observe_share(
         if start <= since:
             break
     return Share(None, None, requests, window)
+
+
+def observe_visits(counters: Counters, candidate: str, since: float, until: float) -> Share:
+    """Whether anybody came to the candidate after `since`, where nobody knows how many should: one is enough."""
+    requests = arrivals(counters, candidate, since)
+    return Share(True if requests else None, None, requests, until - since)
 
 
 def _agrees(candidate: int, requests: int, target: float, tolerance: float) -> bool:

@@ -156,7 +156,7 @@ def the_stage_that_runs_is_edited_away(story: Story) -> None:
     assert story.shares == [0, 10, 50, 30, 70, 100]
 
 
-@case("C6")
+@case("C6", cohort_rate=200.0)
 def a_cohort_is_edited_away(story: Story) -> None:
     """No stage gives as little, so the first one is entered, with all that a step forward needs."""
     team = {"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}, "minDuration": "5m"}

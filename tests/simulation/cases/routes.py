@@ -98,6 +98,21 @@ def a_rollback_does_not_wait_for_a_gateway_that_is_gone(story: Story) -> None:
     story.rests(30)
 
 
+@case("E9")
+def a_gateway_that_gives_another_share(story: Story) -> None:
+    """Eighty percent where half is asked for: after the grace and two minutes it is a standstill, nothing moves, and
+    the stage's clock starts when the share is right."""
+    story.happens("the gateway gives 30 % more to v2 than it should", skew=30)
+    story.asks("v2", weight(50, minDuration="1m"))
+    story.reaches(at("w50", proven=False)).run(200, until=lambda one: "Failed Unproven" in one.lines[-1])
+    assert (story.share("v2"), story.status.stage and story.status.stage.proven_at) == (50, None)
+    story.happens("it gives what it should", skew=0)
+    since = story.now
+    story.reaches(promoted)
+    assert story.now - since >= 60
+    story.rests(15)
+
+
 @case("E10", rate=20000.0)
 def half_a_percent(story: Story) -> None:
     """Of a thousand, five: 995 to 5."""
@@ -115,6 +130,20 @@ def blue_green_with_a_preview(story: Story) -> None:
     )
     story.reaches(at("preview")).rests(50)
     story.order("advance")
+    story.reaches(promoted).rests(15)
+    assert story.shares == [0, 100]
+
+
+@case("S20")
+def a_preview_that_nobody_has_asked_for(story: Story) -> None:
+    """The gate stays shut to `advance` until a request with the header was seen."""
+    preview = {"name": "preview", "match": {"headers": [{"name": "x-preview", "value": "v2"}]}, "gate": "Manual"}
+    story.asks("v2", preview)
+    story.reaches(at("preview", proven=False)).rests(30)
+    story.order("advance")
+    story.rests(30)
+    assert (story.share("v2"), story.status.handled) == (0, [])
+    story.happens("somebody looks at the preview", cohort_rate=1.0)
     story.reaches(promoted).rests(15)
     assert story.shares == [0, 100]
 

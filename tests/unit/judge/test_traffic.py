@@ -114,6 +114,22 @@ def test_a_thousand_to_one_is_enough() -> None:
     assert not mismatch(TrafficLedger(logs=(log(20_000.0) - 1e-6, *(-1000.0,) * 19)))
 
 
+@pytest.mark.parametrize(("weight", "requests_until"), [(1, 20_000), (5, 4_000), (10, 2_000), (50, 500)])
+def test_a_split_that_was_wrong_for_hours_is_right_again_after_as_many_requests_as_that_takes(
+    weight: int, requests_until: int
+) -> None:
+    ledger = seen(900_000, 100_000, weight)
+    assert mismatch(ledger)
+    right = requests(SINCE + 90, requests_until * weight // 100, requests_until * (100 - weight) // 100)
+    assert not mismatch(fold_traffic(RULES, ledger, weight, SINCE, right))
+    little = requests(SINCE + 90, max(weight * requests_until // 1_000, 1), (100 - weight) * requests_until // 1_000)
+    assert mismatch(fold_traffic(RULES, ledger, weight, SINCE, little)), "nor by a few that happen to be right"
+
+
+def test_evidence_ends_where_no_bet_needs_more() -> None:
+    assert max(seen(900_000, 100_000).logs) == pytest.approx(log(20 * 1000.0**2))
+
+
 def test_evidence_of_other_bets_is_refused_and_not_cut() -> None:
     ledger = TrafficLedger(10, SINCE, SINCE + 60, logs=(0.0,) * 19)
     with pytest.raises(ValueError, match="zip"):

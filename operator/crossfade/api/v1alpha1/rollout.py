@@ -154,7 +154,9 @@ class StageStatus(ApiModel):
     acknowledged_at: Timestamp | None = None
     """When every Gateway had accepted that weight."""
     proven_at: Timestamp | None = None
-    """When the observed share agreed; the stage's clock starts here."""
+    """When the observed share agreed, or a cohort's first request was seen; the stage's clock starts here."""
+    contradicted_at: Timestamp | None = None
+    """Since when requests have been seen to be split otherwise; empty while they are not."""
 
 
 class TrafficStatus(ApiModel):

@@ -11,6 +11,9 @@ from crossfade.model.ledger import TrafficLedger, Window
 _ODDS = tuple(1.15 * (30 / 1.15) ** (i / 9) for i in range(10))
 THRESHOLD = 1000.0
 """Odds at which the split is not what was asked for: false alarms below 0.1 % a stage, however often one looks."""
+_MOST = log(2 * len(_ODDS)) + 2 * log(THRESHOLD)
+"""Where the evidence of one bet ends: a split that was wrong for hours is found right again by as much evidence as it
+takes to find it wrong. Whatever is cut off such a bet, it wins no more often."""
 _NOTHING = (0.0,) * (2 * len(_ODDS))
 _SHARES = (1 / (2 * len(_ODDS)),) * (2 * len(_ODDS))
 
@@ -39,7 +42,7 @@ def fold_traffic(
         total=ledger.total + candidate + stable,
         logs=tuple(
             [
-                one + candidate * ours + stable * theirs
+                min(one + candidate * ours + stable * theirs, _MOST)
                 for one, (ours, theirs) in zip(ledger.logs or _NOTHING, _steps(low, high), strict=True)
             ]
         ),
