@@ -1,7 +1,7 @@
 """The fake world's gateway: what it says of itself, and how it answers a rehearsal."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from crossfade.api import meta
@@ -58,12 +58,19 @@ class Gateway:
         missing = GatewayFacts("gateways", "nowhere", self.read_at, trouble="not found", absent="it does not exist")
         return (public, *found, missing)
 
-    def parents(self, route: Json, generation: int, *, taken: bool) -> tuple[ParentFacts, ...]:
-        """What the Gateways that a route names say of it, once they have taken it, or said before."""
+    def parents(
+        self, route: Json, generation: int, backless: Collection[str] = (), *, taken: bool
+    ) -> tuple[ParentFacts, ...]:
+        """What the Gateways that a route names say of it, once they have taken it, or said before; `backless` are
+        backends of it without a Service."""
         refs = route["spec"].get("parentRefs", ())
         if taken:
             self.last_taken = {ref["name"]: generation for ref in refs}
-        return tuple(self._said(ref, self.last_taken[ref["name"]]) for ref in refs if ref["name"] in self.last_taken)
+        said = tuple(self._said(ref, self.last_taken[ref["name"]]) for ref in refs if ref["name"] in self.last_taken)
+        lost = f"no Service {' or '.join(sorted(backless))}"
+        return (
+            tuple(replace(one, resolved_refs=False, message=one.message or lost) for one in said) if backless else said
+        )
 
     def _said(self, ref: Json, generation: int) -> ParentFacts:
         why = self.others.get(ref["name"], "")

@@ -50,7 +50,7 @@ def _route(state: State, adoption: Adoption) -> RouteFacts | None:
         return None
     found = route_of(state.route)["spec"]
     given = revision_weights(adoption, found)
-    parent = _PARENT if state.taken else replace(_PARENT, observed_generation=1)
+    parent = replace(_PARENT, resolved_refs=None not in state.slots, observed_generation=2 if state.taken else 1)
     return RouteFacts(2, given, frozenset(given), (parent,), found, {})
 
 

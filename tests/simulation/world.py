@@ -238,7 +238,7 @@ class World:
         for name, weight in self.served.items():
             count = self.rate * seconds * weight / total
             revision = self.revisions.get(name)
-            if revision is None or self.ready(name) == 0 or self.broken:
+            if revision is None or self.ready(name) == 0 or self.broken or name in self.backless():
                 self.failed_by_route += count
                 continue
             failing = self.error_rate.get(revision.arm[0], 0.0)
@@ -283,6 +283,12 @@ class World:
         broken = broken or name in self.dead
         old_enough = sum(self.now - born >= self.start_seconds for born in revision.born)
         return 0 if broken else min(old_enough, self.room.get(revision.arm[0], old_enough))
+
+    def backless(self) -> frozenset[str]:
+        """Revisions that the route names and that have no Service: who is sent there is answered with an error. A
+        Service alone leads to the pods of all, and stays when a Deployment is deleted."""
+        named = frozenset() if self.route is None or is_service(self.route) else reached(self.route)
+        return frozenset(name for name, one in self.revisions.items() if name in named and one.service is None)
 
     def pods(self, version: str) -> int:
         """Pods that a version should have."""
@@ -376,7 +382,7 @@ class World:
             return self.members.facts(self, self.route)
         taken = self.gateway_up and self.now - self.route_written_at >= self.ack_seconds
         generation = self.route_generation if taken else self.route_generation - 1
-        parents = self.gateway.parents(self.route, generation, taken=taken) if generation else ()
+        parents = self.gateway.parents(self.route, generation, self.backless(), taken=taken) if generation else ()
         stored = self.route["spec"], self.route["metadata"]["labels"], self.route["kind"]
         given = weights(self.route), reached(self.route)
         return RouteFacts(self.route_generation, *given, parents, *stored, self.ours, self.route_written_at)

@@ -102,7 +102,8 @@ class Adopted(Story):
             return None
         taken = self.gateway_up and self.now - self.route_written_at >= self.ack_seconds
         generation = self.route_generation if taken else self.route_generation - 1
-        parents = (ParentFacts("public", "gateways", None, None, True, True, False, generation),)
+        whole = None not in self.slots.values()
+        parents = (ParentFacts("public", "gateways", None, None, True, whole, False, generation),)
         weights = revision_weights(self._adoption(), self.theirs)
         stored = self.theirs, {}
         given = weights, frozenset(weights)
