@@ -13,6 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from tests.simulation.children_promises import (
+    nobody_keeps_what_others_gave,
+    stable_stays_whole,
+    who_stays_in_the_route_has_a_service,
+)
 from tests.simulation.deletion_promises import a_deletion_ends
 from tests.simulation.judged_promises import nobody_keeps_unjudged_what_stable_can_take_back
 from tests.simulation.kept_promises import who_is_kept_stays
@@ -27,7 +32,6 @@ from tests.simulation.pass_promises import (
     nobody_gets_all_who_cannot_answer,
     nothing_goes_that_may_be_reached,
     stable_changes_only_by_serving_alone,
-    stable_stays_whole,
     the_way_back_is_one_step,
     weights_sum_exactly,
     what_was_taken_back_stays_away,
@@ -82,15 +86,32 @@ PROMISES: tuple[Promise[Pass], ...] = (
         " when the Rollout is being deleted and has waited for its minute: then it ends on stable.",
         nobody_gets_all_who_cannot_answer,
     ),
-    Promise("Whoever is written into the route exists, with a Service, by then.", every_backend_is_there),
+    Promise(
+        "Whoever comes into the route exists by then, and whoever is written into it has a Service by then, where it is"
+        " by that one that requests find the pods.",
+        every_backend_is_there,
+    ),
     Promise(
         "A share rises only to what the candidate's ready pods are enough for; but while stable could not carry more"
         " either.",
         every_rise_has_its_pods,
     ),
     Promise(
-        "While a candidate has traffic, the stable version has all the pods that the spec asks for, or is given them.",
+        "The stable version has all the pods that the spec asks for, or this pass asks for them, whatever is under way;"
+        " one that has lost its Deployment is given it again where its ModelVersion is there and the spec would make"
+        " the same pods. But in a deletion that takes the pods with it, or that has waited for its minute; and in a"
+        " pass that takes everything back, after which the next comes at once.",
         stable_stays_whole,
+    ),
+    Promise(
+        "Whoever stays in the stored route has its Service, or this pass makes it; of an adopted route each of the two"
+        " that gets requests. But while the spec cannot be read.",
+        who_stays_in_the_route_has_a_service,
+    ),
+    Promise(
+        "Of a route that is ours, nobody keeps more than is on record: what others gave to a version the pass that sees"
+        " it takes back, in every state; but while stable has no ready pod.",
+        nobody_keeps_what_others_gave,
     ),
     # steps forward
     Promise(
@@ -135,7 +156,8 @@ PROMISES: tuple[Promise[Pass], ...] = (
     ),
     # what is written and removed
     Promise(
-        "Pods are removed only once every gateway has taken a route that does not name them, and no other names them.",
+        "Pods are removed, or all of them scaled away, only once every gateway has taken a route that does not name"
+        " them, and no other names them; a Service of an adopted route that somebody deleted still counts.",
         nothing_goes_that_may_be_reached,
     ),
     Promise(

@@ -1,5 +1,6 @@
 """What must hold of pods and the weight that they carry, and where pods behind one Service are the weights."""
 
+from collections import Counter
 from math import ceil
 
 from crossfade.decide.plan import Label
@@ -23,7 +24,7 @@ def pods_are_ready_to_serve_before_they_are_selected(one: Pass) -> None:
             serve |= {action.name: arm_of[action.name]} if action.serves else {}
         if routes(action, one.seen) and is_service(action.body) and len(one.weights) > 1 and not before:
             counted = {name: sum(arm == name for arm in serve.values()) for name in {*serve.values(), *one.weights}}
-            there = {name: len(one.seen.revisions[name].pods) for name in one.weights}
+            there = Counter(arm_of.values())
             assert counted == {name: min(pods, there[name]) for name, pods in one.weights.items()}, counted
 
 
@@ -31,8 +32,10 @@ def every_rise_has_its_pods(one: Pass) -> None:
     stable, candidate = one.seen.rollout.status.stable, one.candidate
     if stable is None or candidate is None or not rises(one) or not one.ready(stable.revision):
         return
-    share = one.weights.get(candidate.revision, 0) / sum(one.weights.values())
-    needed = ceil(share * pods_for_all(one.seen, stable) - 1e-9)
+    share, full = one.weights.get(candidate.revision, 0) / sum(one.weights.values()), pods_for_all(one.seen, stable)
+    if share <= 1 - one.ready(stable.revision) / max(full, 1):
+        return  # the pods that stable has are not enough for more
+    needed = ceil(share * full - 1e-9)
     ready = one.ready(candidate.revision)
     assert ready >= needed, f"{ready} pods are ready, and {needed} carry {share:.0%}"
 
@@ -61,7 +64,8 @@ def no_weight_without_pods(world: World) -> None:
     full = world.spec["serving"].get("replicas") or stable.floor or 1
     given = min(given, ceil(before * full - 1e-9))  # fewer may be enough by an edit
     if share > before:
-        given = min(ceil(share * full - 1e-9), ready) if not world.ready(stable.revision) else ceil(share * full - 1e-9)
+        lacks = share <= 1 - world.ready(stable.revision) / full
+        given = min(ceil(share * full - 1e-9), ready) if lacks else ceil(share * full - 1e-9)
         assert ready >= given, f"{ready} pods are ready, and {given} carry {share:.0%}"
         before = share
     elif ready < given and ready and world.ready(stable.revision) >= full and not world.lines[-1].endswith("KILLED"):

@@ -72,7 +72,7 @@ class SeenEvidence(Evidence):
 
 @dataclass(frozen=True, slots=True)
 class Pods:
-    """One revision: its version and what its only pod does."""
+    """One revision: its version and what its only pod does; it is `asleep` when somebody has scaled it away."""
 
     revision: str
     version: str
@@ -81,6 +81,7 @@ class Pods:
     crashing: bool = False
     backend: bool = False
     serves: bool = False
+    asleep: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +213,7 @@ def snapshot_of(state: State, sight: Sight, strategy: str) -> Snapshot:
         now=NOW,
         rollout=rollout,
         platform=Platform("crossfade:test"),
-        version=None if read is None else VersionFacts(state.asks, _resolved(state.asks)),
+        version=None if read is None else _version(state.asks),
         revisions={one.revision: _facts(at, one) for at, one in enumerate(state.pods)},
         route=_route(state),
         evidence=_evidence(state, status, sight),
@@ -221,12 +222,13 @@ def snapshot_of(state: State, sight: Sight, strategy: str) -> Snapshot:
         gateways=(_GATEWAY,),
         rehearsed=AllTried(),
         rivals=_RIVALS if sight.shut else (),
+        stable_version=_version(status.stable.model_version) if status.stable else None,
     )
 
 
 @lru_cache(maxsize=8)
-def _resolved(version: str) -> Resolved:
-    return Resolved(
+def _version(version: str) -> VersionFacts:
+    resolved = Resolved(
         uri=f"models:/fraud/{version}",
         immutable_uri=f"s3://b/{version}",
         digest="sha256:" + version.encode().hex().ljust(64, "0"),
@@ -234,21 +236,24 @@ def _resolved(version: str) -> Resolved:
         size_bytes=1,
         resolved_at="2026-01-01T00:00:00Z",
     )
+    return VersionFacts(version, resolved)
 
 
 def _facts(at: int, one: Pods) -> RevisionFacts:
     crash = "CrashLoopBackOff" if one.crashing else None
-    pod = PodFacts(f"{one.revision}-0", one.ready, 0, crash, serves=one.serves)
+    pods = () if one.asleep else (PodFacts(f"{one.revision}-0", one.ready, 0, crash, serves=one.serves),)
     leads = {"selector": {meta.LABEL_REVISION: one.revision}, "ports": ports()}
     backend = {"metadata": {"name": one.revision}, "spec": leads} if one.backend else None
-    return RevisionFacts(one.revision, one.version, one.digest, 1, int(one.ready), NOW + at, (pod,), {}, backend)
+    counts = (len(pods), int(one.ready))
+    return RevisionFacts(one.revision, one.version, one.digest, *counts, NOW + at, pods, {}, backend)
 
 
 def _route(state: State) -> RouteFacts | None:
     if not state.route:
         return None
     route = route_of(state.route)
-    parent = ParentFacts("public", "gateways", None, None, True, True, False, 2 if state.taken else 1)
+    backless = any(one.revision in reached(route) and not one.backend for one in state.pods)
+    parent = ParentFacts("public", "gateways", None, None, True, not backless, False, 2 if state.taken else 1)
     spec, labels = route["spec"], route["metadata"]["labels"]
     return RouteFacts(2, weights(route), reached(route), (parent,), spec, labels, route["kind"])
 
@@ -297,7 +302,10 @@ def apply(state: State, action: Action) -> State:
             return _with(state, name, backend=False)
         case Delete(target=Target.DEPLOYMENT, name=name):
             return replace(state, pods=tuple(one for one in state.pods if one.revision != name))
-    assert isinstance(action, Scale | Delete), action
+        case Scale(name=name, replicas=replicas):
+            assert replicas == 1, f"{name} is scaled to {replicas}"
+            return _with(state, name, asleep=False)
+    assert isinstance(action, Delete), action
     return state
 
 
@@ -361,7 +369,7 @@ def moves(state: State) -> Iterator[State]:
     if state.route and not state.taken and _may_be_taken(state):
         yield replace(state, taken=True)
     for one in state.pods:
-        if not one.ready and not one.crashing:
+        if not one.ready and not one.crashing and not one.asleep:
             yield _with(state, one.revision, ready=True)
     if state.people and not state.deleting:
         yield from _people(replace(state, people=state.people - 1))
@@ -386,22 +394,52 @@ def _people(state: State) -> Iterator[State]:
 
 
 def luck_of(state: State) -> Iterator[State]:
-    """Bad luck with pods and route."""
+    """Bad luck with pods, their Services and Deployments, and the route."""
     for one in state.pods:
         if one.ready:
             yield _with(state, one.revision, ready=False, serves=False)  # another pod in its place
         if not one.crashing:
             yield _with(state, one.revision, ready=False, crashing=True)
+        yield from _at_the_children_of(one, state)
     if not state.route:
         return
     yield replace(rerouted(state), route="", taken=False)
+    yield from _rewritten(state)
+
+
+def _at_the_children_of(one: Pods, state: State) -> Iterator[State]:
+    """Somebody deletes the Service, scales the Deployment away or deletes it. Its Service stays then; it is found, and
+    written again, with the Deployment."""
+    if one.backend:
+        yield _with(state, one.revision, backend=False)
+    if not one.asleep:
+        yield _with(state, one.revision, asleep=True, ready=False, crashing=False, serves=False)
+    yield replace(state, pods=tuple(other for other in state.pods if other is not one))
+
+
+def _rewritten(state: State) -> Iterator[State]:
+    """Somebody gives everything, or what the other had, to another revision."""
     route = route_of(state.route)
-    if len(weights(route)) == 2 and is_service(route):  # somebody selects the candidate alone
-        other = {"selector": {meta.LABEL_REVISION: max(weights(route), key=[*weights(route)].index)}}
-        yield replace(rerouted(state), route=stored({**route, "spec": {**route["spec"], **other}}), taken=False)
-    elif len(weights(route)) == 2:  # somebody turns the weights round
-        rules = [dict(rule) for rule in route["spec"]["rules"]]
-        there, here = rules[0]["backendRefs"]
-        parts = (here["weight"], there["weight"])
-        rules[0]["backendRefs"] = [{**there, "weight": parts[0]}, {**here, "weight": parts[1]}]
-        yield replace(rerouted(state), route=stored({**route, "spec": {**route["spec"], "rules": rules}}), taken=False)
+    named, others = weights(route), [one.revision for one in state.pods if one.revision not in weights(route)]
+    if is_service(route):
+        for name in [max(named, key=[*named].index)] if len(named) == 2 else others:
+            yield _routed(state, {**route["spec"], "selector": {meta.LABEL_REVISION: name}})
+        return
+    first = route["spec"]["rules"][0]
+    if len(named) == 2:
+        there, here = first["backendRefs"]
+        yield _ruled(state, [{**there, "weight": here["weight"]}, {**here, "weight": there["weight"]}])
+        return
+    for name in others:
+        (alone,) = first["backendRefs"]
+        yield _ruled(state, [{**alone, "weight": 50}, {**alone, "name": name, "weight": 50}])
+
+
+def _ruled(state: State, backends: list[Json]) -> State:
+    route = route_of(state.route)
+    first, *rest = route["spec"]["rules"]
+    return _routed(state, {**route["spec"], "rules": [{**first, "backendRefs": backends}, *rest]})
+
+
+def _routed(state: State, spec: Json) -> State:
+    return replace(rerouted(state), route=stored({**route_of(state.route), "spec": spec}), taken=False)

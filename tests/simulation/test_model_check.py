@@ -22,7 +22,7 @@ from tests.simulation.ladders import LADDERS
 from tests.simulation.pass_promises import a_rollback_is_one_pass_away
 from tests.simulation.passes import Pass
 from tests.simulation.routes import is_service
-from tests.simulation.small_world import SIGHTS, Sight, State, canonical, look_at, route_of, status_of
+from tests.simulation.small_world import SIGHTS, Pods, Sight, State, canonical, look_at, route_of, status_of
 
 ALL = 10**9
 LOOKS = 8
@@ -120,11 +120,14 @@ def left_nobody_behind(state: State) -> bool:
     return not behind and any(one.revision == stable.revision for one in ready)
 
 
+def _marks(one: Pods) -> str:
+    """`*` ready, `!` crashing, `z` scaled away, `-` without a Service."""
+    marks = {"*": one.ready, "!": one.crashing, "z": one.asleep, "-": not one.backend}
+    return "".join(mark for mark, there in marks.items() if there)
+
+
 def _told(state: State) -> str:
-    pods = " ".join(
-        f"{one.version}{'*' if one.ready else ''}{'!' if one.crashing else ''}{'' if one.backend else '-'}"
-        for one in state.pods
-    )
+    pods = " ".join(one.version + _marks(one) for one in state.pods)
     flags = " ".join(name for name in ("suspend", "taken", "finalizer", "deleting") if getattr(state, name))
     return f"asks {state.asks} [{pods}] {flags} {dict(state.orders)} {state.status[:600]} {state.route[-330:-60]}"
 

@@ -116,9 +116,18 @@ def written(actions: Iterable[Action]) -> Iterator[tuple[int, list[int]]]:
             yield from ((1, [one["weight"] for one in rule["backendRefs"]]) for rule in action.body["spec"]["rules"])
 
 
+def weights_written(actions: Iterable[Action]) -> dict[str, int]:
+    """The weights of an adopted route's Services that are written; empty when they are left as they are."""
+    return next((dict(one.weights) for one in actions if isinstance(one, Weigh)), {})
+
+
+def had_a_service(seen: Snapshot) -> set[str]:
+    """The revisions by whose Service, which is gone, an adopted route names them."""
+    known = seen.rollout.status.route
+    gone = {name for name, selected in (seen.adoption.slots if seen.adoption else {}).items() if selected is None}
+    return {one.revision for one in known.slots if one.name in gone} if known else set()
+
+
 def had_lost_its_service(seen: Snapshot, revision: str) -> bool:
     """Whether the Service by which an adopted route names the revision is gone."""
-    known = seen.rollout.status.route
-    slots = {one.name: one.revision for one in known.slots} if known else {}
-    gone = [name for name, selected in (seen.adoption.slots if seen.adoption else {}).items() if selected is None]
-    return any(slots.get(name) == revision for name in gone)
+    return revision in had_a_service(seen)
