@@ -1,4 +1,5 @@
-"""Catches proof that is kept from before others changed the route, and a change of our own that is told as theirs."""
+"""Catches a route that others changed and that stays so, at any place on the way; proof that is kept from before; and a
+change of our own that is told as theirs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,6 +10,9 @@ from crossfade.api.v1alpha1.rollout import StageStatus
 from crossfade.model.claim import Rival, Wanted
 from crossfade.model.moments import moment
 
+from tests.simulation.cases.story import Story
+from tests.simulation.places import PLACES, at_place, ways_to
+from tests.simulation.routes import is_service
 from tests.simulation.test_stages import asking, at, revision, transcript
 from tests.simulation.world import World, promoted, spec, weights
 
@@ -153,3 +157,33 @@ def test_nobody_is_blamed_over_a_whole_rollout_behind_a_service() -> None:
     world.run(400, until=promoted)
     assert promoted(world), transcript(world)
     assert said == []
+
+
+def rewritten(story: Story) -> None:
+    """Somebody gives v2 eighty percent; where there is no route, its pods alone are selected."""
+    assert story.route is not None
+    if is_service(story.route):
+        alone = {meta.LABEL_REVISION: story.revision("v2")}
+        story.route = {**story.route, "spec": {**story.route["spec"], "selector": alone}}
+        story.route_generation, story.route_written_at = story.route_generation + 1, story.now
+    else:
+        others_write(story, 80)
+    story.tell("somebody gives v2 more")
+
+
+WITH_STABLE = [place for place in PLACES if place not in ("stranded", "standing in", "promoted")]
+"""Where it has ready pods, and v2 is not it."""
+
+
+@pytest.mark.parametrize(
+    ("place", "way"),
+    [(place, way) for place in WITH_STABLE for way in ways_to(place) if way != "adopted"],
+)
+def test_what_others_write_is_put_right_wherever_a_rollout_is_and_nobody_notices(place: str, way: str) -> None:
+    story = at_place(place, way)
+    before, said = weights(story.route), told(story)
+    rewritten(story)
+    story.reaches(lambda one: weights(one.route) == before, within=2.0)
+    assert len(said) == 1, story.transcript()
+    story.rests(40)
+    assert story.failed_by_route == 0, story.transcript()
