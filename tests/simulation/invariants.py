@@ -24,6 +24,7 @@ from tests.simulation.kept_promises import who_is_kept_stays
 from tests.simulation.pass_promises import (
     a_rollback_is_one_pass_away,
     a_split_is_held,
+    an_abort_keeps_back_what_is_asked_for,
     an_order_acts_once,
     every_backend_is_there,
     no_action_twice,
@@ -172,6 +173,10 @@ PROMISES: tuple[Promise[Pass], ...] = (
     Promise(
         "A token that is answered is never obeyed again, and what is obeyed is answered in the same write.",
         an_order_acts_once,
+    ),
+    Promise(
+        "An abort is answered as idle only where the stable version is asked for, or what was taken back already.",
+        an_abort_keeps_back_what_is_asked_for,
     ),
     # routes and Services
     Promise(

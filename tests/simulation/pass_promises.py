@@ -144,8 +144,19 @@ def an_order_acts_once(one: Pass) -> None:
         again = verb in before and before[verb].token == token
         assert not again or verb == "retry", f"{verb} {token} is obeyed again"  # a retry goes on until it ends
     for verb, done in before.items():
-        assert after[verb] == done or after[verb].token != done.token, f"{verb} {done.token} is answered twice"
+        known = (done.token, *(done.earlier or ()))
+        assert after[verb] == done or after[verb].token not in known, f"{verb} {after[verb].token} is answered twice"
     assert len(after) == len(one.plan.status.handled), "two answers to one kind of order"
+
+
+def an_abort_keeps_back_what_is_asked_for(one: Pass) -> None:
+    known, after = one.seen.rollout.status, {done.verb: done for done in one.plan.status.handled}
+    done, asked = after.get("abort"), scene_of(one.seen).asked
+    if done is None or done in known.handled or done.effect == "Obeyed" or known.stable is None:
+        return
+    assert asked is not None, f"abort {done.token} is used up, and what it keeps back is not known"
+    back = asked.revision == known.stable.revision or is_sticky(one.seen, asked)
+    assert back, f"abort {done.token} is used up, and {asked.model_version} is to go out"
 
 
 def no_action_twice(one: Pass) -> None:

@@ -147,6 +147,16 @@ def test_abort_takes_back_and_retry_tries_again() -> None:
     assert effects(story)["retry"] == ("Obeyed", "Argo CD", "")
 
 
+def test_abort_is_offered_before_the_version_that_is_asked_for_is_known() -> None:
+    story = Story(versions={"v1"}).reaches(promoted)
+    story.ask("v2")
+    story.reaches(says("WaitingForModelVersion"))
+    clicked(story, "abort")
+    story.versions.add("v2")
+    story.reaches(taken_back, within=1.0)
+    assert "abort" not in offered(stored(story))
+
+
 def test_advance_passes_a_gate() -> None:
     story = under_way(weight(10), gate()).reaches(at("sign-off")).reaches(says("WaitingForPeople"))
     clicked(story, "advance")

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from tests.simulation.cases.story import Story, gate, taken_back, weight
 from tests.simulation.test_stages import asking, at, revision, transcript
 from tests.simulation.world import World, promoted, reached
 
@@ -188,6 +189,69 @@ def test_skipping_the_last_stage_of_a_version_that_is_worse_promotes_nothing() -
     world.order("skip-stage")
     world.run(60)
     assert world.share("v2") == 0
+
+
+def signed_off() -> Story:
+    """v2 has half of v1's requests, and waits for people."""
+    story = Story().reaches(promoted)
+    story.asks("v2", weight(50), gate())
+    return story.reaches(at("sign-off"))
+
+
+def test_a_token_that_was_answered_before_orders_nothing_when_it_comes_again() -> None:
+    """Such as by a revert in Git."""
+    story = signed_off()
+    for token in ("1", "2"):
+        story.order("abort", token)
+        story.reaches(taken_back).rests(20)
+        story.order("retry", token)
+        story.reaches(at("sign-off"))
+    story.order("abort", "1")
+    story.rests(20)
+    assert at("sign-off")(story), story.transcript()
+    story.order("abort", "3")
+    story.reaches(taken_back)
+    assert {one.verb: (one.token, one.earlier) for one in story.status.handled} == {
+        "abort": ("3", ["2", "1"]),
+        "retry": ("2", ["1"]),
+    }
+    story.order("retry", "1")
+    story.rests(60)
+    assert taken_back(story), "tried again by an old word"
+
+
+def test_a_token_of_before_has_nothing_written_at_any_look() -> None:
+    story = Story().reaches(promoted)
+    for token in ("1", "2"):
+        story.order("abort", token)
+        story.rests(5)
+    writes = story.writes
+    story.order("abort", "1")
+    story.rests(60)
+    assert story.writes == writes
+
+
+def test_a_retry_that_was_taken_away_is_the_same_word_when_it_comes_again() -> None:
+    story = signed_off()
+    story.order("abort", "1")
+    story.reaches(taken_back).rests(20)
+    story.order("retry", "1")
+    story.reaches(at("sign-off"))
+    del story.orders["retry"]
+    story.order("abort", "2")
+    story.reaches(taken_back).rests(20)
+    story.order("retry", "1")
+    story.rests(60)
+    assert taken_back(story), story.transcript()
+
+
+def test_the_last_ten_tokens_before_are_remembered() -> None:
+    story = Story().reaches(promoted)
+    for token in range(13):
+        story.order("abort", str(token))
+        story.rests(0.5)
+    (done,) = story.status.handled
+    assert (done.token, done.earlier) == ("12", [str(token) for token in reversed(range(2, 12))])
 
 
 @pytest.mark.matrix

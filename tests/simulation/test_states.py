@@ -17,6 +17,7 @@ SHOWN_BY = {
     "Beginning": "a_first_version_serves_at_once",
     "Settled": "a_first_version_serves_at_once",
     "Taken back": "an_abort_takes_all_back_at_once",
+    "Called off": "an_abort_before_the_version_that_is_asked_for_is_known",
     "Superseding": "a_third_version_at_eighty_percent",
     "Refused": "others_have_the_host_and_give_it_up",
     "Clearing": "a_third_version_at_eighty_percent",

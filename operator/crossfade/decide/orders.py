@@ -1,20 +1,23 @@
 """Orders by annotation: which are new, and the echo of each in status, so that a token acts once."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm, Handled, RolloutStatus
 from crossfade.decide.look import Look
-from crossfade.decide.plan import Plan
-from crossfade.decide.records import tries_again, was_taken_back
+from crossfade.decide.plan import Plan, Situation
+from crossfade.decide.records import is_sticky, tries_again, was_taken_back
 from crossfade.decide.shapes import asked_for
 from crossfade.decide.stages import Step, same_step
 from crossfade.model.moments import moment, stamp
 from crossfade.model.order import Order, Verb
 from crossfade.model.snapshot import RolloutFacts, Snapshot
 
+_REMEMBERED = 10
+"""Tokens of a verb that are known beside its newest."""
 _IDLE: Mapping[Verb, str] = {
-    "abort": "nothing was being rolled out that could be taken back",
+    "abort": "nothing is being rolled out, or asked for, that could be taken back",
     "advance": "nothing waited for it: there is no gate to pass, nor a stage that ended undecided",
     "retry": "the version that is asked for was neither rolled back nor aborted",
     "skip-stage": "no stage was under way",
@@ -23,8 +26,16 @@ _IDLE: Mapping[Verb, str] = {
 
 def pending(rollout: RolloutFacts) -> Mapping[Verb, Order]:
     """Orders that were not answered yet."""
-    known = {one.verb: one.token for one in rollout.status.handled}
-    return {verb: order for verb, order in rollout.orders.items() if known.get(verb) != order.token}
+    known = {one.verb: (one.token, *(one.earlier or ())) for one in rollout.status.handled}
+    return {verb: order for verb, order in rollout.orders.items() if order.token not in known.get(verb, ())}
+
+
+def with_waiting_abort(snapshot: Snapshot, unknown: Situation) -> Situation:
+    """Why it is not known what is asked for, and that somebody aborts it."""
+    order = pending(snapshot.rollout).get("abort")
+    if order is None or snapshot.rollout.status.stable is None:
+        return unknown
+    return replace(unknown, message=f"{unknown.message}; what is asked for is aborted as soon as it is known, {order}")
 
 
 def echoed(snapshot: Snapshot, plan: Plan, look: Look | None, asked: Arm | None) -> RolloutStatus:
@@ -65,7 +76,7 @@ def _may_act(snapshot: Snapshot, verb: Verb, look: Look | None, asked: Arm | Non
     rollout = snapshot.rollout
     status, spec = rollout.status, rollout.spec
     if verb == "abort":
-        return status.candidate is not None and status.stable is not None
+        return status.stable is not None and (status.candidate is not None or _may_begin(snapshot, asked))
     if verb == "retry":
         return was_taken_back(status.outcome) if asked is None else tries_again(snapshot, asked)
     if status.stage is None or spec is None or look is None:
@@ -76,10 +87,21 @@ def _may_act(snapshot: Snapshot, verb: Verb, look: Look | None, asked: Arm | Non
     return verb == "skip-stage" or step is None or step.gated or waits_for_people(snapshot, step, look)
 
 
+def _may_begin(snapshot: Snapshot, asked: Arm | None) -> bool:
+    """Whether a version that is not under way is asked for, or may turn out to be."""
+    stable = snapshot.rollout.status.stable
+    if asked is None or stable is None:
+        return True
+    return asked.revision != stable.revision and not is_sticky(snapshot, asked)
+
+
 def _handled(snapshot: Snapshot, verb: Verb, order: Order, message: str, *, obeyed: bool) -> Handled:
+    last = next((one for one in snapshot.rollout.status.handled if one.verb == verb), None)
+    earlier = [last.token, *(last.earlier or ())] if last else []
     return Handled(
         verb=verb,
         token=order.token,
+        earlier=earlier[:_REMEMBERED] or None,
         by=order.by,
         reason=order.reason,
         effect="Obeyed" if obeyed else "Idle",

@@ -5,7 +5,7 @@ import json
 from typing import Literal
 
 from crossfade.api.v1alpha1.common import as_written
-from crossfade.api.v1alpha1.rollout import Arm, Outcome, RolloutStatus
+from crossfade.api.v1alpha1.rollout import Arm, Handled, Outcome, RolloutStatus
 from crossfade.decide.memory import forgotten
 from crossfade.model.moments import moment, stamp
 from crossfade.model.snapshot import Snapshot
@@ -24,7 +24,7 @@ def outcome(snapshot: Snapshot, arm: Arm, result: Result, cause: str, message: s
         began=snapshot.rollout.status.began,
         at=stamp(snapshot.now),
         asked=asked(snapshot),
-        retry_token=snapshot.rollout.retry_token,
+        retry_token=snapshot.rollout.retry_token or next((one.token for one in _retries(snapshot)), None),
     )
 
 
@@ -85,10 +85,10 @@ def was_taken_back(end: Outcome | None) -> bool:
 
 def tries_again(snapshot: Snapshot, target: Arm) -> bool:
     """Whether it is the retry token that lets a revision try again which was taken back."""
-    end, token = snapshot.rollout.status.outcome, snapshot.rollout.retry_token
+    end = snapshot.rollout.status.outcome
     if end is None or end.result not in ("RolledBack", "Aborted") or end.revision != target.revision:
         return False
-    return token is not None and token != end.retry_token
+    return _asks_again(snapshot, end)
 
 
 def is_sticky(snapshot: Snapshot, target: Arm) -> bool:
@@ -101,5 +101,16 @@ def is_sticky(snapshot: Snapshot, target: Arm) -> bool:
         and end.result in ("RolledBack", "Aborted")
         and end.revision == target.revision
         and end.asked == asked(snapshot)
-        and snapshot.rollout.retry_token in (None, end.retry_token)
+        and not _asks_again(snapshot, end)
     )
+
+
+def _asks_again(snapshot: Snapshot, end: Outcome) -> bool:
+    """Whether there is a token to try again that nobody gave before that end, as far as that is remembered."""
+    before = (token for one in _retries(snapshot) for token in one.earlier or ())
+    return snapshot.rollout.retry_token not in (None, end.retry_token, *before)
+
+
+def _retries(snapshot: Snapshot) -> list[Handled]:
+    """The newest order to try again that was answered, if there was one."""
+    return [one for one in snapshot.rollout.status.handled if one.verb == "retry"]

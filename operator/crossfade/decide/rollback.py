@@ -1,5 +1,6 @@
 """When to leave the candidate, and how: the route first, then the record of it."""
 
+from dataclasses import replace
 from typing import Literal
 
 from crossfade.api.conditions import Reason
@@ -11,6 +12,7 @@ from crossfade.decide.look import Look, inconclusive
 from crossfade.decide.orders import pending
 from crossfade.decide.plan import Action, Event, Plan, Situation, Standing
 from crossfade.decide.records import ended, outcome
+from crossfade.decide.settle import settle
 from crossfade.decide.shapes import alone, asked_for
 from crossfade.decide.signals import Signal, hard_signal
 from crossfade.decide.stages import same_step
@@ -99,4 +101,18 @@ def roll_back(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal, look
         available=stable.ready > 0,
         look_again=0.0,
         obeyed={"abort": message} if aborted else {},
+    )
+
+
+def call_off(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan:
+    """The end of a rollout by order before it began. Sticky like any other; what serves goes on as after those."""
+    message = f"{target.model_version} was aborted {pending(snapshot.rollout)['abort']}"
+    plan = settle(snapshot, stable, otherwise=Situation(Standing.FAILED, Reason.ABORTED, message))
+    end = outcome(snapshot, target, "Aborted", ABORTED, message)
+    return replace(
+        plan,
+        status=ended(plan.status, plan.status.stable, end),
+        events=(Event(Reason.ABORTED, message, warning=True),),
+        look_again=0.0,
+        obeyed={"abort": message},
     )

@@ -12,7 +12,7 @@ from crossfade.decide.drift import put_right
 from crossfade.decide.entry import tended
 from crossfade.decide.front import moves
 from crossfade.decide.going_back import bounded
-from crossfade.decide.orders import echoed
+from crossfade.decide.orders import echoed, with_waiting_abort
 from crossfade.decide.overdue import given_notice
 from crossfade.decide.plan import Action, Apply, Delete, Plan, Target
 from crossfade.decide.previous import with_previous
@@ -66,7 +66,14 @@ def _strand(scene: Scene) -> Plan:
 
 
 def _roll_back(scene: Scene) -> Plan:
-    return rollback.roll_back(scene.snapshot, sure(scene.stable), sure(scene.candidate), sure(scene.breach), scene.look)
+    why = sure(scene.breach)
+    plan = rollback.roll_back(scene.snapshot, sure(scene.stable), sure(scene.candidate), why, scene.look)
+    # an abort is of what is asked for, too: it is answered when that is called off
+    return replace(plan, obeyed={}) if scene.wants_a_third else plan
+
+
+def _hold(scene: Scene) -> Plan:
+    return settle.hold(scene.snapshot, scene.stable, with_waiting_abort(scene.snapshot, sure(scene.unknown)))
 
 
 def _refuse_first(scene: Scene) -> Plan | None:
@@ -144,11 +151,12 @@ STATES: tuple[State[Scene], ...] = (
     State(
         name="Holding",
         when="the spec cannot be read, or its ModelVersion is missing or not resolved",
-        does="nothing moves forward; the route is kept as it is asked for; what serves keeps serving",
+        does="nothing moves forward; the route is kept as it is asked for; what serves keeps serving\n"
+        "an order to abort waits until it is known what is asked for",
         seen=(Reason.WAITING_FOR_MODEL_VERSION, Reason.INVALID_SPEC),
         code=settle.hold,
         applies=lambda scene: scene.unknown is not None,
-        plan=lambda scene: settle.hold(scene.snapshot, scene.stable, sure(scene.unknown)),
+        plan=_hold,
     ),
     State(
         name="Not admitted",
@@ -201,6 +209,15 @@ STATES: tuple[State[Scene], ...] = (
         code=settle.settle,
         applies=lambda scene: is_sticky(scene.snapshot, sure(scene.asked)),
         plan=lambda scene: settle.settle(scene.snapshot, sure(scene.stable), sticky=True),
+    ),
+    State(
+        name="Called off",
+        when="somebody says `abort`, and what is asked for is not on record yet",
+        does="all traffic to stable; it is recorded as aborted, and not one pod of it is started",
+        seen=(Reason.ABORTED,),
+        code=rollback.call_off,
+        applies=lambda scene: scene.called_off,
+        plan=lambda scene: rollback.call_off(scene.snapshot, sure(scene.stable), sure(scene.asked)),
     ),
     State(
         name="Superseding",

@@ -9,6 +9,7 @@ from crossfade.decide.fitting import unfit
 from crossfade.decide.going_back import goes_back
 from crossfade.decide.image_volumes import unmountable
 from crossfade.decide.look import Look, look_at
+from crossfade.decide.orders import pending
 from crossfade.decide.plan import Situation, Standing
 from crossfade.decide.rollback import breach
 from crossfade.decide.route_kinds import RouteKind, kind_of
@@ -46,6 +47,20 @@ class Scene:
     def goes_back(self) -> bool:
         """Whether what is asked for served before, and needs no stages."""
         return self.asked is not None and goes_back(self.snapshot, self.asked.revision)
+
+    @property
+    def called_off(self) -> bool:
+        """Whether somebody aborts what is asked for before it is on record."""
+        rollout = self.snapshot.rollout
+        return self.candidate is None and rollout.status.stable is not None and "abort" in pending(rollout)
+
+    @property
+    def wants_a_third(self) -> bool:
+        """Whether the spec asks, or may ask, for a version that is neither arm and no way back."""
+        spec, arms = self.snapshot.rollout.spec, [one for one in (self.stable, self.candidate) if one is not None]
+        if self.asked is not None:
+            return not self.goes_back and all(self.asked.revision != one.revision for one in arms)
+        return spec is None or all(spec.model_version != one.model_version for one in arms)
 
     @property
     def stranded(self) -> bool:

@@ -1,6 +1,6 @@
 """Aborts, rollbacks, and what comes after them: cases B of one list, S08, S16 and S17 of the other."""
 
-from tests.simulation.cases.story import Story, at, case, gate, promoted, taken_back, weight
+from tests.simulation.cases.story import Story, at, case, gate, promoted, says, taken_back, weight
 
 
 @case("B1")
@@ -31,6 +31,32 @@ def an_abort_of_nothing_is_kept_for_nobody(story: Story) -> None:
     story.rests(5)
     story.asks("v2", weight(10))
     story.reaches(promoted).rests(15)
+
+
+@case("B1")
+def an_abort_before_the_version_that_is_asked_for_is_known(story: Story) -> None:
+    """It waits until the ModelVersion is there, and is said to; then not one pod is started. A retry begins as ever."""
+    story.versions.discard("v2")
+    story.asks("v2", weight(10), gate())
+    story.reaches(says("WaitingForModelVersion"))
+    story.order("abort", reason="the features are late")
+    story.rests(30)
+    assert not story.status.handled
+    story.tell("the ModelVersion v2 is made")
+    story.versions.add("v2")
+    story.reaches(taken_back, within=1.0).rests(60)
+    story.order("retry", by="bob")
+    story.reaches(at("sign-off")).rests(15)
+
+
+@case("B1", "C1")
+def who_aborts_while_a_third_version_is_asked_for_wants_neither(story: Story) -> None:
+    """All to stable in one look, and both are recorded as aborted; the third is never started."""
+    story.asks("v2", weight(50), gate())
+    story.reaches(at("sign-off"))
+    story.ask("v3")
+    story.order("abort", reason="the features are late")
+    story.reaches(taken_back, within=1.0).rests(60)
 
 
 @case("B4")

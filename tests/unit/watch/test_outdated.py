@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from crossfade.ports import MODEL_REGISTRIES, ClusterError
+from crossfade.ports import MODEL_REGISTRIES, ROLLOUTS, ClusterError
 
 from tests.unit.fakes.clock import FakeClock
 from tests.unit.fakes.cluster import FakeCluster
@@ -154,6 +154,32 @@ async def test_a_rollout_serves_holds_and_goes_on_and_its_end_is_recorded() -> N
     status = team.cluster.objects["Rollout", "ml", "demo"]["status"]
     assert message(status) == ""
     assert status["stable"]["ready"] > 0
+
+
+async def test_an_order_is_answered_once_although_the_tokens_before_it_cannot_be_kept() -> None:
+    team = Team()
+    await team.registers("v1", "1.0.0", FIRST)
+    team.cluster.statuses = statuses("Rollout.handled[].earlier")
+    team.cluster.create(rollout("v1"))
+    team.loop.watch()
+    for token in "121":
+        asked = await team.cluster.get(ROLLOUTS, "ml", "demo")
+        asked["metadata"]["annotations"] = {"crossfade.dev/abort": token}
+        team.cluster.create(asked)
+        for _ in range(2):
+            await team.loop.settle()
+            writes, refused = list(team.cluster.writes), list(team.cluster.refused)
+            team.clock.at += 60
+            team.loop.world.look_again()
+            await team.loop.settle()
+        status = team.cluster.objects["Rollout", "ml", "demo"]["status"]
+        assert [(one["verb"], one["token"], one.get("earlier")) for one in status["handled"]] == [
+            ("abort", token, None)
+        ]
+        assert (team.cluster.writes, team.cluster.refused) == (writes, refused)
+    assert "`status.handled[].earlier`" in message(status)
+    await current(team.cluster, team.clock, team.loop)
+    assert message(team.cluster.objects["Rollout", "ml", "demo"]["status"]) == ""
 
 
 async def test_a_source_that_cannot_record_what_it_found_asks_once_and_makes_nothing() -> None:

@@ -260,7 +260,7 @@ class Outcome(ApiModel):
     asked: Annotated[str, StringConstraints(pattern=r"^[a-f0-9]{16}$", max_length=16)]
     """Fingerprint of the spec when it ended, without `suspend`, `readyWhen` and the number of pods."""
     retry_token: Annotated[str, StringConstraints(max_length=253)] | None = None
-    """The value of `crossfade.dev/retry` when it ended."""
+    """The value of `crossfade.dev/retry` when it ended, or the last one if that was taken away."""
 
 
 class Handled(ApiModel):
@@ -270,6 +270,13 @@ class Handled(ApiModel):
     """The annotation `crossfade.dev/<verb>`."""
     token: Annotated[str, StringConstraints(max_length=253)]
     """Its value. The same value is no new order."""
+    earlier: (
+        Annotated[
+            list[Annotated[str, StringConstraints(max_length=253)]], Field(max_length=10, json_schema_extra=_ATOMIC)
+        ]
+        | None
+    ) = None
+    """The last ten values before it, newest first; they are no new orders either."""
     by: Annotated[str, StringConstraints(max_length=253)] = ""
     """Who gave it, by the annotation `crossfade.dev/<verb>-by`."""
     reason: Sentence = ""

@@ -12,7 +12,9 @@ for _, condition in ipairs(status.conditions or {}) do
 end
 local undecided = {WaitingForPeople = true, Inconclusive = true}
 local tried_again = {RolledBack = true, Aborted = true, RouteContested = true}
-actions["abort"] = {disabled = status.candidate == nil or status.stable == nil}
+local stable = status.stable or {}
+local begins = obj.spec.modelVersion ~= stable.modelVersion and not tried_again[reason]
+actions["abort"] = {disabled = status.stable == nil or status.candidate == nil and not begins}
 actions["advance"] = {disabled = not undecided[reason]}
 actions["retry"] = {disabled = not tried_again[reason]}
 actions["skip-stage"] = {disabled = status.stage == nil or suspended}
