@@ -1,7 +1,6 @@
 """Catches a change of mind that fails a request, comes late, or gives the next version what the last one had."""
 
 import itertools
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -9,11 +8,11 @@ from typing import Any
 import pytest
 
 from testbed.load import LoadGenerator
+from tests.cluster.conftest import NewEndpoint
 from tests.support import objects
 from tests.support.endpoint import (
     NAME,
     Endpoint,
-    answered_by,
     at_least,
     at_stage,
     failed_by_route,
@@ -23,14 +22,17 @@ from tests.support.endpoint import (
     weights,
 )
 from tests.support.gateways import on_both_gateways, on_envoy_and_both_at_length
-from tests.support.operator_process import OperatorProcess
+from tests.support.operator_process import Installation, OperatorProcess
+from tests.support.pair import Pair
 from tests.support.recorder import Object
+from tests.support.reweighing import plain_delay
+from tests.support.taken_back import taken_back_by_order
 
 pytestmark = pytest.mark.cluster
 
 RATE = 100.0
-LATE_SECONDS = 10.0
-"""Seconds after an order in which the gateway must have followed, whatever else the machine does."""
+LONG_AFTER = round(RATE * 5)
+"""Requests in which any gateway has followed: whether at once, the time of the last one says."""
 
 StartOperator = Callable[..., OperatorProcess]
 
@@ -46,11 +48,13 @@ async def serving(endpoint: Endpoint, start_operator: StartOperator) -> Endpoint
 
 
 @asynccontextmanager
-async def rolling_out(endpoint: Endpoint, *stages: Object, until: str, **more: Any) -> AsyncIterator[LoadGenerator]:
+async def rolling_out(
+    endpoint: Endpoint, *stages: Object, until: str, rate: float = RATE, **more: Any
+) -> AsyncIterator[LoadGenerator]:
     """Version 2 is asked for and reaches the stage `until`, under load; no request fails by the route."""
     strategy = {"stages": [{"minDuration": "1s", **stage} for stage in stages], **more}
     await endpoint.patch("Rollout", NAME, {"spec": {"strategy": strategy}})
-    async with endpoint.load(RATE) as load:
+    async with endpoint.load(rate) as load:
         await at_least(load, 100)
         await endpoint.ask(2)
         await endpoint.until(at_stage(until))
@@ -70,33 +74,42 @@ def routes(endpoint: Endpoint) -> list[dict[str, int]]:
     return [split for split, _ in itertools.groupby(said)]
 
 
+async def delay(endpoint: Endpoint) -> float:
+    """What the gateway takes for a plain change under the same load."""
+    return await plain_delay(Pair(endpoint), endpoint.load(RATE))
+
+
 HELD = {"name": "held", "weight": 40, "minDuration": "10m"}
 
 
 @on_envoy_and_both_at_length
-async def test_an_abort_reaches_users_at_once_although_the_rollout_is_suspended(serving: Endpoint) -> None:
+async def test_an_abort_reaches_users_at_once_although_the_rollout_is_suspended(
+    serving: Endpoint,
+    new_endpoint: NewEndpoint,
+    installation: Installation,
+    record_property: Callable[[str, object], None],
+) -> None:
     """Case B1."""
     async with rolling_out(serving, HELD, until="held") as load:
         now = await serving.until(lambda _: True)
         candidate, stable = (now["status"][arm]["revision"] for arm in ("candidate", "stable"))
         await serving.patch("Rollout", NAME, {"spec": {"suspend": True}})
         await serving.until(lambda found: ready(found)[1] == "Suspended")
-        ordered = time.time()
         await order(serving, "abort", "the features are late")
         ended = await serving.until(lambda found: ready(found) == ("False", "Aborted"))
         await serving.until_served_by(stable)
-        await at_least(load, round(RATE * LATE_SECONDS))
+        await at_least(load, LONG_AFTER)
     assert ended["status"]["outcome"]["message"] == "fraud-2 was aborted by ann: the features are late"
     assert [one["effect"] for one in ended["status"]["handled"]] == ["Obeyed"]
-    last = max(one.wall + one.lateness for one in answered_by(load.samples, candidate)) - ordered
-    print(f"{last:.2f} s from the order to the last request that the candidate got")
-    assert last < LATE_SECONDS
+    away = taken_back_by_order(serving, installation, candidate, load.samples)
+    record_property("seconds from the order to the candidate's last request", round(away.after, 2))
+    away.is_at_once(await delay(await new_endpoint()))
 
 
 @on_envoy_and_both_at_length
 async def test_the_next_version_never_gets_what_the_last_one_had(serving: Endpoint) -> None:
-    """Cases C2 and S14: A, B at forty percent, then C."""
-    async with rolling_out(serving, HELD, until="held") as load:
+    """Cases C2 and S14: A, B at eighty percent, then C, under 200 requests/s."""
+    async with rolling_out(serving, {**HELD, "weight": 80}, until="held", rate=200.0) as load:
         b = (await serving.until(lambda _: True))["status"]["candidate"]["revision"]
         strategy = objects.stages(20)
         await serving.patch("Rollout", NAME, {"spec": {"modelVersion": f"{NAME}-3", "strategy": strategy}})
@@ -112,15 +125,20 @@ async def test_the_next_version_never_gets_what_the_last_one_had(serving: Endpoi
 
 @pytest.mark.slow
 @on_both_gateways
-async def test_going_back_to_stable_is_an_immediate_return_and_no_failure(serving: Endpoint) -> None:
+async def test_going_back_to_stable_is_an_immediate_return_and_no_failure(
+    serving: Endpoint, new_endpoint: NewEndpoint, installation: Installation
+) -> None:
     """Case C4."""
-    async with rolling_out(serving, HELD, until="held"):
+    async with rolling_out(serving, HELD, until="held") as load:
+        candidate = (await serving.until(lambda _: True))["status"]["candidate"]["revision"]
         await serving.ask(1)
         back = await serving.until(lambda found: serves(found, 1))
         await settled(serving, back["status"]["stable"]["revision"])
     said = {ready(found)[1] for found in serving.recorder.of("Rollout", NAME)}
     assert back["status"]["outcome"]["result"] == "Superseded"
     assert "RolledBack" not in said
+    away = taken_back_by_order(serving, installation, candidate, load.samples)
+    away.is_at_once(await delay(await new_endpoint()))
 
 
 @pytest.mark.slow
