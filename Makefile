@@ -59,7 +59,7 @@ OLDEST := $(addprefix tests/cluster/test_, crds.py crd_fuzz.py faults.py gitops.
 test-oldest: .venv/ready  ## these on the oldest Kubernetes that is supported; half an hour, and as much once where it must be compiled
 	$(BIN)/pytest --kubernetes=oldest -m "slow or not slow" -k "not (faults and envoy)" $(OLDEST) $(ARGS)
 
-test-long: .venv/ready  ## rollouts killed and reordered everywhere, every state of a larger small world, every case on both gateways; two hours
+test-long: .venv/ready  ## rollouts killed and reordered everywhere, every state of a larger small world, every case on both gateways; four hours
 	$(BIN)/pytest -q -n 2 -m "matrix or slow" tests/unit tests/simulation
 	@rm -rf .tally
 	@$(MAKE) --no-print-directory --keep-going --output-sync=target --jobs=4 image node $(PARTS) ARGS="-m slow"
