@@ -99,7 +99,7 @@ async def new_endpoint(
     for one in made:
         if any(kind == "Rollout" for kind, _ in one.recorder.newest):
             way = gateway if one.gateway == bed.gateway_url(gateway) else "without a gateway"
-            request.config.stash[_TALLY].add(way, request.node.name, one.loads)
+            request.config.stash[_TALLY].add(way, request.node.name, one.loads, one.gaps)
     for recorder in (one.recorder for one in made):
         for kind, name in sorted(recorder.newest):
             if kind in KINDS:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from crossfade.model.moments import moment
 
 from testbed.bed import Bed
 from testbed.load import LoadGenerator
+from tests.cluster.conftest import NewEndpoint
 from tests.contract.conftest import MlflowBench
 from tests.support import objects
 from tests.support.audit import ADMINISTRATOR, writes
@@ -28,13 +30,17 @@ from tests.support.endpoint import (
     weights,
 )
 from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
-from tests.support.operator_process import ACCOUNT, OperatorProcess
+from tests.support.operator_process import ACCOUNT, Installation, OperatorProcess
+from tests.support.pair import Pair
 from tests.support.recorder import Object
+from tests.support.reweighing import plain_delay
 from tests.support.statuses import conditions
+from tests.support.taken_back import AT_ONCE_SECONDS, since
 
 pytestmark = pytest.mark.cluster
 
 RATE = 50.0
+KUBELET = "kubelet"
 QUICK: dict[str, Any] = {"strategy": objects.stages(30, 60)}
 
 StartOperator = Callable[..., OperatorProcess]
@@ -197,19 +203,38 @@ async def test_a_candidate_that_does_not_start_never_gets_a_request(
 
 @pytest.mark.slow
 @on_both_gateways
-async def test_a_candidate_that_is_no_longer_ready_under_traffic_is_left(
-    serving: Endpoint, record_property: Callable[[str, object], None]
+async def test_a_candidate_that_is_no_longer_ready_under_traffic_is_left_at_once(
+    serving: Endpoint,
+    new_endpoint: NewEndpoint,
+    installation: Installation,
+    record_property: Callable[[str, object], None],
 ) -> None:
     """A gateway without a ready pod for a share of the requests fails them, until the route says otherwise."""
     await serving.model(2, failReadinessAfterRequests=20)
+    stable = stable_of(await current(serving))
     async with serving.load(RATE) as load:
         await serving.ask(2)
         ended = await serving.until(rolled_back)
-        gone_at = len(load.samples)
-        await at_least(load, round(3 * RATE))
-    assert ended["status"]["outcome"]["cause"] == "NotReady"
-    assert failed_by_route(load.samples[gone_at + round(2 * RATE) :]) == {}
+        await serving.until_served_by(stable)
+        await at_least(load, round(5 * RATE))
+    outcome = ended["status"]["outcome"]
+    assert outcome["cause"] == "NotReady"
+    lost = last_word_on(outcome["revision"], installation, serving, before=moment(outcome["at"]))
+    pair = Pair(await new_endpoint())
+    plain = await plain_delay(pair, pair.endpoint.load(RATE))
+    away = since(lost, serving, installation, outcome["revision"], load.samples)
+    away.is_at_once(plain)
+    gap = serving.nobody_answers(lost, lost + plain + AT_ONCE_SECONDS)
+    assert failed_by_route([one for one in load.samples if not gap.has(one)]) == {}
     record_property("requests that met no ready pod", sum(failed_by_route(load.samples).values()))
+
+
+def last_word_on(revision: str, installation: Installation, endpoint: Endpoint, *, before: float) -> float:
+    """When the kubelet told something new of a revision's pods, for the last time before that (Unix s)."""
+    told = writes(installation.bed.audit, KUBELET, endpoint.namespace)
+    return max(
+        one.at for one in told if one.resource == "pods/status" and one.name.startswith(revision) and one.at < before
+    )
 
 
 # people

@@ -118,9 +118,9 @@ async def test_under_delete_all_goes_with_it_and_until_then_everybody_is_answere
         await endpoint.recorder.until_gone("Rollout", NAME)
     await asyncio.to_thread(operator.until_audited)
     written = writes(installation.bed.audit, ACCOUNT, endpoint.namespace)
-    gone = max(one.at for one in written if one.resource == "rollouts")  # when the object was let go
-    early = [one for one in load.samples if one.blame is Blame.ROUTE and one.wall + one.latency < gone]
-    assert early == []
+    gone = max(one.at for one in written if one.resource == "rollouts" and one.code < 300)  # when it was let go
+    after = endpoint.nobody_answers(gone)
+    assert [one for one in load.samples if one.blame is Blame.ROUTE and not after.has(one)] == []
     assert len(revisions) == 2
     for kind, names in (("HTTPRoute", {NAME}), ("Service", revisions), ("Deployment", revisions)):
         for name in names:

@@ -1,6 +1,7 @@
 """One model endpoint on a real cluster, and what its users do to it: store models, ask for versions, send requests."""
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +30,19 @@ REQUEST_SECONDS = 30.0
 _PAUSE = 0.02
 
 
+@dataclass(frozen=True)
+class Gap:
+    """From when to when (Unix s) there was nobody to answer some requests, because a test took pods away."""
+
+    begun: float
+    ended: float = math.inf
+
+    def has(self, one: Sample) -> bool:
+        """Whether the request was under way then."""
+        sent = one.wall + one.lateness
+        return sent <= self.ended and sent + one.latency >= self.begun
+
+
 @dataclass
 class Endpoint:
     """A namespace with a Rollout `fraud` and its ModelVersions `fraud-<n>`, reached by the host name `host`.
@@ -44,6 +58,13 @@ class Endpoint:
     parent: str = gateway_api.GATEWAY
     loads: list[tuple[str, LoadGenerator]] = field(default_factory=list)
     """All that was sent, and how: for the sum over all tests (tests/support/tally.py)."""
+    gaps: list[Gap] = field(default_factory=list)
+    """What that sum does not hold against the route."""
+
+    def nobody_answers(self, begun: float, ended: float = math.inf) -> Gap:
+        """From when to when a test has taken pods away: remembered for that sum."""
+        self.gaps.append(Gap(begun, ended))
+        return self.gaps[-1]
 
     @property
     def host(self) -> str:

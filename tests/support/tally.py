@@ -15,6 +15,7 @@ from typing import Self
 
 from testbed.load import LoadGenerator
 from testbed.load.verdict import Blame
+from tests.support.endpoint import Gap
 from tests.support.gateways import ENVOY, PARENTS, TRAEFIK
 
 LEAST = 50_000
@@ -53,16 +54,8 @@ MAY_LOSE = {
     "test_a_bad_version_goes_at_once_and_no_request_fails_by_the_service": 2,
     "test_a_good_version_is_promoted_pod_by_pod_and_no_request_fails": 4,
     "test_back_to_the_version_before_is_one_write_when_all_its_pods_are_there": 6,
-    # 30 % of 50 requests/s for 5 s without a ready pod, and again on the oldest Kubernetes
-    "test_a_candidate_that_is_no_longer_ready_under_traffic_is_left": 150,
-    # 100 requests/s for 3 s, until the test sees that the object is gone and everything with it
-    "test_under_delete_all_goes_with_it_and_until_then_everybody_is_answered": 300,
-    # a quarter of 100 requests/s, and half of 50, until a gateway knows of a pod that died without a word: for 3 s, and
-    # for 5 more where the EndpointSlices are that late on a starved machine
-    "test_weight_follows_a_pod_that_dies_and_comes_back_with_it": 200,
-    "test_while_stable_could_not_take_everything_back_nothing_goes_forward": 200,
 }
-"""How many requests the tests that take pods away under them may lose by that, in all runs behind one gateway."""
+"""How many requests the tests whose pods end under kept connections may lose by that, in all runs."""
 _FOLDER = Path(".tally")
 
 
@@ -72,18 +65,25 @@ class Tally:
     def __init__(self) -> None:
         self._sent: dict[str, Counter[str]] = {}
         self._failed: dict[str, Counter[str]] = {}
+        self._excused: dict[str, Counter[str]] = {}
         self._unsent: dict[str, Counter[str]] = {}
 
-    def add(self, gateway: str, test: str, loads: Sequence[tuple[str, LoadGenerator]]) -> None:
-        """One more test's."""
-        sent, failed, unsent = (
-            counts.setdefault(gateway, Counter()) for counts in (self._sent, self._failed, self._unsent)
-        )
+    def add(
+        self, gateway: str, test: str, loads: Sequence[tuple[str, LoadGenerator]], gaps: Sequence[Gap] = ()
+    ) -> None:
+        """One more test's, and when there was nobody to answer, because of the test."""
+        sent, failed, excused, unsent = (counts.setdefault(gateway, Counter()) for counts in self._counts().values())
         for how, load in loads:
             blames = Counter(one.blame for one in load.samples)
             sent[how] += blames.total() - blames[Blame.GENERATOR]
-            failed[test] += blames[Blame.ROUTE]
+            lost = Counter(any(gap.has(one) for gap in gaps) for one in load.samples if one.blame is Blame.ROUTE)
+            failed[test] += lost[False]
+            excused[test] += lost[True]
             unsent[test] += blames[Blame.GENERATOR]
+
+    def _counts(self) -> dict[str, dict[str, Counter[str]]]:
+        """What is written down, by its name there."""
+        return {"sent": self._sent, "failed": self._failed, "excused": self._excused, "unsent": self._unsent}
 
     def lines(self) -> Iterator[str]:
         """For people, one a gateway, and one a test that lost something."""
@@ -93,13 +93,14 @@ class Tally:
             told = f"{sent.total():,} requests through rollouts, {failed.total():,} failed by the route"
             yield f"{gateway}: {told} ({ways})"
             yield from (f"  {count:,} of them in {test}" for test, count in sorted(failed.items()))
+            excused = +self._excused[gateway]
+            yield from (f"  {n:,} more while {test} had nobody to answer" for test, n in sorted(excused.items()))
 
     def write(self) -> None:
         """Write it down for the sum of all sessions."""
         if any(counts.total() for counts in (*self._sent.values(), *self._unsent.values())):
             _FOLDER.mkdir(exist_ok=True)
-            content = json.dumps({"sent": self._sent, "failed": self._failed, "unsent": self._unsent})
-            (_FOLDER / f"{os.getpid()}.json").write_text(content)
+            (_FOLDER / f"{os.getpid()}.json").write_text(json.dumps(self._counts()))
 
     @classmethod
     def of_all(cls) -> Self:
@@ -107,7 +108,7 @@ class Tally:
         whole = cls()
         for file in sorted(_FOLDER.glob("*.json")):
             found = json.loads(file.read_text())
-            for what, mine in (("sent", whole._sent), ("failed", whole._failed), ("unsent", whole._unsent)):
+            for what, mine in whole._counts().items():
                 for gateway, counts in found[what].items():
                     mine.setdefault(gateway, Counter()).update(counts)
         return whole

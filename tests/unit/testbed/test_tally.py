@@ -1,5 +1,6 @@
 """Would catch a sum over all sessions that hides a request which the route failed, or one of hardly any requests."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
@@ -8,6 +9,7 @@ import pytest
 
 from testbed.load import LoadGenerator
 from testbed.load.verdict import Blame
+from tests.support.endpoint import Gap
 from tests.support.tally import LEAST, LEAST_OF_EACH, LEAST_OF_WAYS, MAY_LOSE, Tally
 
 KEPT = "kept connections"
@@ -15,9 +17,12 @@ KEPT = "kept connections"
 
 @dataclass
 class Sent:
-    """What of a load the sum looks at."""
+    """What of a load the sum looks at; each request is sent at `wall` and takes a second."""
 
     blame: Blame | None
+    wall: float = 0.0
+    lateness: float = 0.0
+    latency: float = 1.0
 
 
 @dataclass
@@ -34,10 +39,10 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def written(gateway: str, test: str, *loads: tuple[str, LoadGenerator]) -> None:
+def written(gateway: str, test: str, *loads: tuple[str, LoadGenerator], gaps: Sequence[Gap] = ()) -> None:
     """One session, that of the process `test`."""
     one = Tally()
-    one.add(gateway, test, loads)
+    one.add(gateway, test, loads, gaps)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("os.getpid", lambda: f"{gateway}-{test}")
         one.write()
@@ -81,6 +86,14 @@ def test_what_takes_pods_away_may_lose_what_these_had_and_no_more() -> None:
     one = min(MAY_LOSE)
     written("traefik", one, load(0, *[Blame.ROUTE] * (MAY_LOSE[one] + 1)))
     assert objections() == [f"traefik: the route failed {MAY_LOSE[one] + 1} in {one}, which may lose {MAY_LOSE[one]}"]
+
+
+def test_while_a_test_had_taken_pods_away_nobody_failed_and_before_and_after_the_route() -> None:
+    rest()
+    sent = cast("LoadGenerator", Load([Sent(Blame.ROUTE, wall) for wall in (1.0, 2.5, 5.0, 6.0)]))
+    written("envoy", "test_a", (KEPT, sent), gaps=[Gap(3.0, 5.0)])
+    assert objections() == ["envoy: the route failed 2 in test_a"]
+    assert "  2 more while test_a had nobody to answer" in Tally.of_all().lines()
 
 
 def test_what_our_own_load_could_not_send_is_told_apart_and_counts_as_nothing_sent() -> None:
