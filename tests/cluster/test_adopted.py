@@ -266,6 +266,29 @@ async def test_a_rule_that_is_not_as_it_must_be_is_named_and_heals(serving: Endp
     assert message(wrong) == ("HTTPRoute shop must have one rule with `name: model`; the names of its rules are other")
 
 
+@pytest.mark.slow
+@on_both_gateways
+async def test_a_port_that_no_service_has_is_named_and_moves_no_request(serving: Endpoint, git: Git) -> None:
+    """Of the backend that the next version would get: whoever is asked for, stable answers as before."""
+    async with serving.load(RATE) as load:
+        await at_least(load, 100)
+        rule = _rule(git)
+        blue, green = rule["backendRefs"]
+        await serving.patch(
+            "HTTPRoute", ROUTE, {"spec": {"rules": [{**rule, "backendRefs": [blue, {**green, "port": 81}]}]}}
+        )
+        wrong = await serving.until(lambda found: ready(found) == ("False", "RouteInvalid"))
+        await serving.ask(2)
+        begun = len(load.samples)
+        await at_least(load, 300)
+        assert told(serving) == [(1, 0)]
+        assert answered(serving, load.samples[begun:]) == {"fraud-1"}
+        git.apply((1, 0))
+        await serving.until(lambda found: serves(found, 2))
+    assert failed_by_route(load.samples) == {}
+    assert f"each with port 80, and no others; it has {BLUE}:80, {GREEN}:81" in message(wrong)
+
+
 def _rule(git: Git) -> Object:
     return dict(git.manifest((1, 0))["spec"]["rules"][0])
 

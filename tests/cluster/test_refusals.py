@@ -27,6 +27,15 @@ EDITS: dict[str, tuple[Object, str]] = {
     "weights that fall": (objects.stages(50, 20), "must rise: each stage's"),
     "a name twice": ({"stages": [{"name": "five", "weight": 5}, {"name": "five", "weight": 50}]}, "Duplicate value"),
     "a weight beyond the scale": (objects.stages(50, 100), "must have weights that are less than `weightScale`"),
+    "a weight beyond what the hold-back leaves": (
+        {**objects.stages(50, 96), "bake": {"duration": "9m", "holdback": 4}},
+        "must have weights that are less than `weightScale` minus `bake.holdback`",
+    ),
+    "a gate that ends before anybody may pass it": (
+        {"stages": [{"name": "five", "weight": 5, "gate": "Manual", "minDuration": "2m", "maxDuration": "90s"}]},
+        "must have a `maxDuration` that is not less than `minDuration`",
+    ),
+    "a gate that no people pass": ({"stages": [{"name": "five", "weight": 5, "gate": "Auto"}]}, "Unsupported value"),
     "no pod": ({}, "spec.serving.replicas in body should be greater than or equal to 1"),
 }
 """What an edit makes of the strategy, and the answer to it; without a strategy the pods are taken away."""
