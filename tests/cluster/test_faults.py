@@ -20,13 +20,16 @@ from tests.support import objects
 from tests.support.audit import ADMINISTRATOR, writes
 from tests.support.endpoint import (
     NAME,
+    NOTICED_SECONDS,
     Endpoint,
+    answered_by,
     at_least,
     at_stage,
     failed_by_route,
     ready,
     rolled_back,
     serves,
+    started,
     weights,
 )
 from tests.support.gateways import on_both_gateways, on_both_gateways_at_length
@@ -364,3 +367,46 @@ def repaired(edited: Object, rules: object) -> Callable[[Object], bool]:
     """Whether a route has these rules in a version after the edited one."""
     edit = int(edited["metadata"]["resourceVersion"])
     return lambda route: int(route["metadata"]["resourceVersion"]) > edit and route["spec"]["rules"] == rules
+
+
+@pytest.mark.slow
+@on_both_gateways
+async def test_the_service_of_stable_that_is_deleted_in_a_split_is_made_again_at_once(
+    serving: Endpoint, bed: Bed, record_property: Callable[[str, object], None]
+) -> None:
+    """What is asked of it until then nobody can answer; afterwards all is as it was, and goes on."""
+    await serving.model(2)
+    stable = stable_of(await current(serving))
+    strategy = objects.stages(30, seconds=10)
+    await serving.patch("Rollout", NAME, {"spec": {"strategy": strategy}})
+    async with serving.load(RATE) as load:
+        await serving.ask(2)
+        split = await serving.until(at_stage("at-30"))
+        candidate = split["status"]["candidate"]["revision"]
+        loaded = await started(serving, stable, candidate)
+        (lost,) = [one for one in await serving.items("Service") if one["metadata"]["name"] == stable]
+        await serving.delete("Service", stable)
+        await serving.recorder.until("Service", stable, lambda one: is_another(one, lost))
+        await load.wait_until(lambda samples: {one.arm for one in samples[-50:]} == {stable, candidate})
+        assert (await started(serving, stable, candidate)).items() >= loaded.items()
+        await serving.until(lambda found: serves(found, 2))
+        await at_least(load, 100)
+    (deleted,), made = (
+        [one for one in writes(bed.audit, user, serving.namespace) if (one.resource, one.name, one.verb) == wanted]
+        for user, wanted in (
+            (ADMINISTRATOR, ("services", stable, "delete")),
+            (ACCOUNT, ("services", stable, "patch")),
+        )
+    )
+    again = next(one for one in made if one.at > deleted.at and one.code < 300)
+    took = again.done - deleted.at
+    led = min(one.wall for one in answered_by(load.samples, stable) if one.wall > again.done)
+    gap = serving.nobody_answers(deleted.at, led + NOTICED_SECONDS)
+    record_property("seconds without the Service", round(took, 2))
+    print(f"made again after {took:.2f} s; {sum(failed_by_route(load.samples).values())} requests had nobody to answer")
+    assert took < DRIFT_SECONDS
+    assert failed_by_route([one for one in load.samples if not gap.has(one)]) == {}
+
+
+def is_another(found: Object, than: Object) -> bool:
+    return bool(found["metadata"]["uid"] != than["metadata"]["uid"])
