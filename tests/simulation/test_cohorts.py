@@ -179,6 +179,17 @@ def test_what_others_write_while_its_place_settles_is_put_right_at_once(up: bool
     assert promoted(world), transcript(world)
 
 
+def test_a_route_that_is_deleted_while_its_place_settles_is_the_users_own_first() -> None:
+    world = asked(COHORT, TEN)
+    world.run(60, until=lambda one: spares(one) > 0)
+    world.run(0.5)
+    world.route = None
+    world.run(1)
+    assert (cohorts(world.route), weights(world.route)) == ([], {revision(world, "v1"): 100}), transcript(world)
+    world.run(60, until=lambda one: bool(cohorts(one.route)))
+    assert cohorts(world.route), transcript(world)
+
+
 def test_each_rule_of_the_users_has_a_place_behind_it_and_a_cohort() -> None:
     world = ruled(TWO, COHORT, TEN)
     world.run(60, until=lambda one: spares(one) > 0)

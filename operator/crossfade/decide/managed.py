@@ -55,14 +55,14 @@ class ManagedRoute:
     def prepare(self, snapshot: Snapshot, given: Split, wanted: Split, candidate: Arm) -> Preparation | None:
         """A place for the cohort's rule, which gateways know before the cohort meets it; all else comes as it is.
 
-        What is given meanwhile is put right as ever.
+        What is given meanwhile is put right as ever, and made again where the route is gone.
         """
         live, meanwhile = snapshot.route, _meanwhile(snapshot, given)
-        if live is None or not wanted.matched or (given == wanted and meanwhile is None):
+        if not wanted.matched or (given == wanted and meanwhile is None):
             return None
         given = meanwhile or given
         message = "its rule is brought in behind a header that only we know, until gateways have it"
-        placed, kept = has_place(live), self.says(snapshot, given)
+        placed, kept = live is not None and has_place(live), self.says(snapshot, given)
         if not (placed and kept):
             body = _rendered(snapshot, given, spare=True)
             why = "no cohort may meet a rule that its gateway has just heard of"
