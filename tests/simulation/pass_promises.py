@@ -5,7 +5,7 @@ from math import ceil
 from crossfade.decide.admission import objection
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.plan import Delete, Scale, Target
-from crossfade.decide.records import is_sticky
+from crossfade.decide.records import is_sticky, was_taken_back
 from crossfade.decide.rollout import plan_rollout
 from crossfade.decide.scene import scene_of
 from crossfade.decide.shapes import asked_for
@@ -154,7 +154,12 @@ def an_abort_keeps_back_what_is_asked_for(one: Pass) -> None:
     done, asked = after.get("abort"), scene_of(one.seen).asked
     if done is None or done in known.handled or done.effect == "Obeyed" or known.stable is None:
         return
-    assert asked is not None, f"abort {done.token} is used up, and what it keeps back is not known"
+    if asked is None:
+        spec, end = one.seen.rollout.spec, known.outcome
+        names = {known.stable.model_version, *((end.model_version,) if was_taken_back(end) and end else ())}
+        assert spec is not None, f"abort {done.token} is used up, and what it keeps back is not known"
+        assert spec.model_version in names, f"abort {done.token} is used up, and {spec.model_version} is to go out"
+        return
     back = asked.revision == known.stable.revision or is_sticky(one.seen, asked)
     assert back, f"abort {done.token} is used up, and {asked.model_version} is to go out"
 

@@ -139,6 +139,18 @@ def test_an_abort_waits_until_it_is_known_what_is_asked_for_and_says_so() -> Non
     story.reaches(at("sign-off"))
 
 
+def test_an_abort_is_of_nothing_while_the_spec_names_the_stable_version_that_nobody_registers_any_more() -> None:
+    story = Story()
+    watched(story)
+    story.reaches(promoted)
+    story.happens("its ModelVersion is tidied away", versions={"v2"})
+    story.order("abort")
+    story.rests(5)
+    assert handled(story, "abort")[0] == "Idle"
+    story.asks("v2", weight(50), gate())
+    story.reaches(at("sign-off"))
+
+
 def test_an_abort_that_is_taken_away_while_it_waits_aborts_nothing() -> None:
     story = half()
     unresolved(story)

@@ -10,7 +10,7 @@ from crossfade.model.evidence import Counters
 from crossfade.model.moments import moment
 from crossfade.model.snapshot import Snapshot
 
-from tests.simulation.cases.story import Story, at, gate, promoted, weight
+from tests.simulation.cases.story import Story, at, gate, promoted, taken_back, weight
 from tests.simulation.invariants import watched
 from tests.simulation.specs import spec
 
@@ -69,6 +69,34 @@ def test_a_preview_that_no_request_comes_to_is_not_passed() -> None:
     assert "send a request with x-preview: yes" in said(story)
     assert said(story).startswith("InProgress "), "silence is no fault"
     story.happens("the preview is asked", cohort_rate=1.0)
+    story.reaches(promoted)
+
+
+@pytest.mark.parametrize("gone", [0.0, 60.0])
+def test_what_came_before_it_proves_no_cohort_however_long_ago(gone: float) -> None:
+    """Prometheus keeps, or is asked for, less than there was; where it comes back without its past, even less."""
+    story = asked({"name": "copy", "shadow": 10}, PREVIEW, cohort_rate=0.0)
+    story.reaches(at("preview", proven=False)).rests(60)
+    story.happens("Prometheus has lost its past", retention=gone or story.retention)
+    story.rests(600)
+    assert proven_at(story) is None
+
+
+def test_a_gate_to_which_nobody_comes_is_given_up_when_its_time_is_over() -> None:
+    story = asked({**PREVIEW, "maxDuration": "10m", "onInconclusive": "Rollback"}, cohort_rate=0.0)
+    story.reaches(at("preview", proven=False))
+    story.run(650, until=taken_back)
+    assert taken_back(story)
+
+
+def test_a_short_contradiction_does_not_outlast_a_quiet_night() -> None:
+    story = asked(weight(50), gate())
+    story.reaches(at("sign-off")).rests(100)
+    story.happens("another split for a few seconds", skew=30)
+    story.rests(6)
+    story.happens("right again, and hardly anybody asks", skew=0, rate=0.01)
+    story.rests(600)
+    story.order("advance")
     story.reaches(promoted)
 
 

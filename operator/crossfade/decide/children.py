@@ -42,18 +42,11 @@ def upheld(snapshot: Snapshot, *arms: Arm) -> tuple[Action, ...]:
 
 
 def backed(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
-    """The Service that a managed route names, if it is gone or changed: what leads to the arm comes after it."""
+    """The Service that a managed route names, if it is gone or changed."""
     spec = snapshot.rollout.spec
     if spec is None or arm.revision not in snapshot.revisions or snapshot.adoption is not None or is_by_pods(snapshot):
         return ()
     return _backend(snapshot, spec, arm)
-
-
-def upheld_around(route: tuple[Action, ...], snapshot: Snapshot, *arms: Arm) -> tuple[Action, ...]:
-    """Writes of the route to arms, their Services before them, and after them what else is missing: a quota on pods
-    holds up nobody's way to those that are there."""
-    before = tuple(one for arm in arms for one in backed(snapshot, arm))
-    return (*before, *route, *(one for one in upheld(snapshot, *arms) if one not in before))
 
 
 def _backend(snapshot: Snapshot, spec: RolloutSpec, arm: Arm) -> tuple[Action, ...]:
@@ -63,14 +56,17 @@ def _backend(snapshot: Snapshot, spec: RolloutSpec, arm: Arm) -> tuple[Action, .
     body = service(snapshot.rollout, arm, kind or kind_of(spec.traffic.gateway_api))
     if found is None or found.service is None:
         return (Apply(Target.SERVICE, body, f"{arm.model_version} needs a backend"),)
-    if _leads_to(body["spec"], found.service["spec"]):
+    if live is None or _leads_to(body["spec"], found.service["spec"]):  # without a route nobody knows of what kind
         return ()
     return (Apply(Target.SERVICE, body, f"others changed the backend of {arm.model_version}"),)
 
 
 def _leads_to(asked: Json, live: Json) -> bool:
-    ports = live.get("ports") or []
-    same = all(any(one.items() <= other.items() for other in ports) for one in asked["ports"])
+    """Whether a write of ours would change nothing. A port whose number others changed is none of ours any more: a
+    second one of its name would be refused."""
+    ours = {(one["port"], one["protocol"]): one for one in asked["ports"]}
+    ports = [one for one in live.get("ports") or [] if (one["port"], one.get("protocol", "TCP")) in ours]
+    same = all(ours[one["port"], one.get("protocol", "TCP")].items() <= one.items() for one in ports)
     return same and live.get("selector") == asked["selector"]
 
 

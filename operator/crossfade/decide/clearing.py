@@ -4,7 +4,7 @@ from math import inf
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm
-from crossfade.decide.children import counted, leftovers, removal, roles, upheld_around
+from crossfade.decide.children import counted, leftovers, removal, roles, upheld
 from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Plan, Situation, Standing
 from crossfade.decide.records import was_promoted
@@ -46,7 +46,8 @@ def clear(snapshot: Snapshot, stable: Arm, target: Arm) -> Plan:
     return Plan(
         status=snapshot.rollout.status.model_copy(update={"stable": stable}),
         situation=trouble or Situation(Standing.IN_PROGRESS, Reason.DRAINING, message),
-        first=(*upheld_around((*route, *slots), snapshot, stable), *gone),
+        first=(*route, *slots, *gone),
+        then=upheld(snapshot, stable),
         available=serves(snapshot, stable),
         look_again=left if 0 < left < inf else None,
     )

@@ -52,7 +52,7 @@ def arrivals(counters: Counters, revision: str, since: float) -> int:
     What a pod has counted by its first scrape after `since` may be older. Nor is a series born with a request before it
     is shown first so late that another scrape would have shown it.
     """
-    born = since + _SPACINGS * (spacing(counters) or inf)
+    born = max(since + _SPACINGS * (spacing(counters) or inf), horizon(counters))
     mine = [one.samples for one in all_requests(counters) if one.revision == revision and one.samples]
     return round(sum(_after(samples, since, born) for samples in mine))
 

@@ -89,9 +89,12 @@ def _may_act(snapshot: Snapshot, verb: Verb, look: Look | None, asked: Arm | Non
 
 def _may_begin(snapshot: Snapshot, asked: Arm | None) -> bool:
     """Whether a version that is not under way is asked for, or may turn out to be."""
-    stable = snapshot.rollout.status.stable
-    if asked is None or stable is None:
+    stable, spec, end = snapshot.rollout.status.stable, snapshot.rollout.spec, snapshot.rollout.status.outcome
+    if stable is None or spec is None:
         return True
+    if asked is None:
+        again = end is not None and was_taken_back(end) and end.model_version == spec.model_version
+        return spec.model_version != stable.model_version and not again
     return asked.revision != stable.revision and not is_sticky(snapshot, asked)
 
 

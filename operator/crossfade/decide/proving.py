@@ -35,6 +35,8 @@ def judge(way: Way, stage: StageStatus, step: Step, look: Look) -> Plan:
     stuck = said is not None or (sure and way.stable.ready > 0 and not patience(way, stage))
     if stuck or sure:
         stage = stage.model_copy(update={"proven_at": None})
+    elif patience(way, stage) == 0 and share.agrees is None and look.judgement.why != "Mismatch":
+        stage = stage.model_copy(update={"contradicted_at": None})  # it was short, and so few came since as say nothing
     newly = share.agrees is True and stage.proven_at is None and stage.contradicted_at is None
     if newly:
         stage = stage.model_copy(update={"proven_at": stamp(snapshot.now)})

@@ -56,13 +56,14 @@ def _given_up(snapshot: Snapshot, look: Look) -> Signal | None:
     Suspending stops the clock's verdict, as it stops progress; and so does a definition that is too old.
     """
     spec, stage = snapshot.rollout.spec, snapshot.rollout.status.stage
-    if spec is None or stage is None or stage.proven_at is None or spec.suspend or snapshot.unkept:
+    if spec is None or stage is None or spec.suspend or snapshot.unkept:
         return None
     step = same_step(spec, stage.name, stage.index, asked_for(snapshot.rollout.status.traffic))
     if step is None:
         return None  # an edit took the stage away, and with it what ends it
-    over = snapshot.now - moment(stage.proven_at) >= step.most
-    if not over or step.otherwise != "Rollback":
+    # people may pass a gate, or not, from when it is live, whoever comes meanwhile
+    since = stage.proven_at or (stage.acknowledged_at if step.gated else None)
+    if since is None or snapshot.now - moment(since) < step.most or step.otherwise != "Rollback":
         return None
     if step.gated:
         return Signal(UNPASSED, f"{step.summary}: nobody passed the gate before its maxDuration was over")
@@ -96,7 +97,8 @@ def roll_back(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal, look
     return Plan(
         status=ended(status, stable, outcome(snapshot, candidate, result, why.cause, message)),
         situation=Situation(Standing.FAILED, reason, message),
-        first=(*backed(snapshot, stable), *back),
+        first=back,
+        then=backed(snapshot, stable),  # on record first: whoever refuses it holds up no rollback
         events=(Event(reason, message, warning=True),),
         available=stable.ready > 0,
         look_again=0.0,

@@ -13,7 +13,7 @@ from crossfade.decide.children import (
     leftovers,
     removal,
     roles,
-    upheld_around,
+    upheld,
     waiting_arm,
 )
 from crossfade.decide.counting import is_fresh
@@ -73,7 +73,7 @@ def settle(
     return Plan(
         status=_settled_status(snapshot, stable, sticky=sticky),
         situation=_settled(snapshot, stable, waiting or _told(rest), otherwise, sticky=sticky),
-        first=(*upheld_around(lead, snapshot, stable), *slots, *waiting_arm(snapshot), *clean),
+        first=(*lead, *upheld(snapshot, stable), *slots, *waiting_arm(snapshot), *clean),
         available=stable.ready > 0 and waiting is None,
         look_again=min((end for end in ends if 0 < end < inf), default=None),
     )
@@ -144,7 +144,8 @@ def supersede(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Plan:
     return Plan(
         status=status,
         situation=waiting if waiting and waiting.reason in _BY_OTHERS else draining,
-        first=(*upheld_around(route, snapshot, counted(snapshot, stable)), *finalizer(rollout, wanted=True)),
+        first=(*route, *finalizer(rollout, wanted=True)),
+        then=upheld(snapshot, counted(snapshot, stable)),
         available=serves(snapshot, stable),
         look_again=None if waiting else 0.0,
     )
@@ -169,7 +170,8 @@ def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation, beside: A
     return Plan(
         status=rollout.status.model_copy(update={"stable": stable, "candidate": candidate, "traffic": traffic}),
         situation=situation,
-        first=(*upheld_around(route, snapshot, stable, candidate), *finalizer(rollout, wanted=True)),
+        first=(*route, *finalizer(rollout, wanted=True)),
+        then=upheld(snapshot, stable, candidate),
         available=serves(snapshot, stable),
     )
 
