@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.simulation.cases.story import Story, at, gate, promoted, says, weight
+from tests.simulation.cases.ways_back import KEEPING
 from tests.simulation.invariants import watched
 from tests.simulation.routes import weights
 from tests.simulation.specs import spec
@@ -154,6 +155,18 @@ def test_pods_that_the_spec_would_not_make_the_same_are_not_made() -> None:
     del story.revisions[stable]
     story.rests(5)
     assert stable not in story.revisions
+
+
+def test_a_kept_version_that_is_scaled_away_and_asked_for_again_is_scaled_once() -> None:
+    story = Story()
+    watched(story)
+    story.reaches(promoted)
+    story.asks("v2", weight(20), **KEEPING)
+    story.reaches(promoted).rests(20)
+    story.tell("somebody scales v1 away, and it is asked for")
+    story.revisions[story.revision("v1")].scale(0, story.now)
+    story.ask("v1")
+    story.reaches(lambda one: one.share("v1") == 100)
 
 
 def test_with_the_order_that_takes_it_back_the_service_comes_first() -> None:

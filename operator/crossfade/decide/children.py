@@ -122,9 +122,9 @@ def roles(snapshot: Snapshot, *arms: Arm) -> tuple[str, ...]:
     return tuple(arm.revision for arm in (*arms, before) if arm is not None)
 
 
-def waiting_arm(snapshot: Snapshot) -> tuple[Action, ...]:
+def waiting_arm(snapshot: Snapshot, candidate: Arm | None) -> tuple[Action, ...]:
     """Keep the version before at the pods that it must have, if there is one that is not on its way back."""
-    before, candidate = kept(snapshot), snapshot.rollout.status.candidate
+    before = kept(snapshot)
     goes = before is not None and candidate is not None and before.revision == candidate.revision
     return sized(snapshot, before) if before and not goes else ()
 

@@ -43,7 +43,7 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, l
     slots = tuple(one for one in traffic_of(snapshot).backends(snapshot, stable) if not _is_of_one(one, planned))
     before = (*finalizer(snapshot.rollout, wanted=True), *slots, *(() if slots else _swept(way)))
     candidate = plan.status.candidate or way.candidate
-    pods = (*upheld(snapshot, stable), *ensure(snapshot, spec, candidate, resolved), *waiting_arm(snapshot))
+    pods = (*upheld(snapshot, stable), *ensure(snapshot, spec, candidate, resolved), *waiting_arm(snapshot, candidate))
     # who the candidate is must be on record before its first pod: what is not on record is a leftover
     return replace(
         plan,

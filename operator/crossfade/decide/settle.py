@@ -73,7 +73,7 @@ def settle(
     return Plan(
         status=_settled_status(snapshot, stable, sticky=sticky),
         situation=_settled(snapshot, stable, waiting or _told(rest), otherwise, sticky=sticky),
-        first=(*lead, *upheld(snapshot, stable), *slots, *waiting_arm(snapshot), *clean),
+        first=(*lead, *upheld(snapshot, stable), *slots, *waiting_arm(snapshot, rollout.status.candidate), *clean),
         available=stable.ready > 0 and waiting is None,
         look_again=min((end for end in ends if 0 < end < inf), default=None),
     )
