@@ -75,6 +75,12 @@ def _is_stranded(story: Story) -> None:
     story.rests(2)
 
 
+def _cannot_go_back(story: Story) -> None:
+    story.happens("v1 loses its pods", room={"v1": 0})
+    story.ask("v1")
+    story.rests(2)
+
+
 def _stands_in(story: Story) -> None:
     story.happens("v1 loses its pods", room={"v1": 0})
     story.ask("v3")
@@ -117,6 +123,7 @@ PLACES: Mapping[str, Place] = {
     "kept for people": Place(_keeps_for_people),
     "refused": Place(_is_refused),
     "stranded": Place(_is_stranded, "v2"),
+    "stranded on the way back": Place(_cannot_go_back, "v2"),
     "standing in": Place(_stands_in, "v3"),
     "promoted": Place(_keeps_the_version_before, stable="v2"),
 }

@@ -171,7 +171,9 @@ def rewritten(story: Story) -> None:
     story.tell("somebody gives v2 more")
 
 
-WITH_STABLE = [place for place in PLACES if place not in ("stranded", "standing in", "promoted")]
+WITH_STABLE = [
+    place for place in PLACES if place not in ("stranded", "stranded on the way back", "standing in", "promoted")
+]
 """Where it has ready pods, and v2 is not it."""
 
 

@@ -132,10 +132,12 @@ def by_every_way(*what: Any) -> Iterator[Any]:
         yield pytest.param(*what, way, marks=() if way == "gateway" else pytest.mark.matrix)
 
 
-def children(story: Story, name: str) -> tuple[int, bool]:
-    """How many pods it should have, and whether requests find them."""
+def children(story: Story, name: str) -> tuple[int, bool, Any]:
+    """How many pods it should have and of what, and whether requests find them."""
     found = story.revisions.get(name)
-    return (found.replicas, found.service is not None) if found else (0, False)
+    return (
+        (found.replicas, found.service is not None, found.deployment["spec"]["template"]) if found else (0, False, {})
+    )
 
 
 @pytest.mark.parametrize(

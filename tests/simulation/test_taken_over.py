@@ -30,6 +30,18 @@ def taken_over(**knobs: Any) -> Story:
     return story.reaches(lambda one: one.share("v3") > one.share("v1")).rests(15)
 
 
+def cohort_taken_over() -> Story:
+    """v2 had a cohort, then stable lost its pods, and v3 was given v2's place."""
+    story = Story(cohort_rate=20.0)
+    watched(story)
+    story.reaches(promoted)
+    story.asks("v2", {"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}}, gate())
+    story.reaches(at("team"))
+    story.happens("no pod of v1 is ready", room={"v1": 0})
+    story.ask("v3")
+    return story.rests(20)
+
+
 def serves_alone(story: Story, version: str) -> bool:
     """The stored route names nobody else."""
     return {*story.served_by()} == {story.revision(version)}
@@ -68,14 +80,7 @@ def test_what_cannot_be_judged_goes_back_to_stable_once_that_is_whole_again(
 
 
 def test_a_cohort_that_was_taken_over_goes_back_too() -> None:
-    story = Story(cohort_rate=20.0)
-    watched(story)
-    story.reaches(promoted)
-    story.asks("v2", {"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}}, gate())
-    story.reaches(at("team"))
-    story.happens("no pod of v1 is ready", room={"v1": 0})
-    story.ask("v3")
-    story.rests(20)
+    story = cohort_taken_over()
     assert story.revision("v3") in reached(story.route)
     story.edit(suspend=True)
     story.happens("the pods of v1 are back", room={})
@@ -135,14 +140,7 @@ def test_stable_that_is_lost_again_before_it_had_all_back_takes_nothing_from_who
 
 
 def test_nor_a_cohort_from_who_alone_answers_it() -> None:
-    story = Story(cohort_rate=20.0)
-    watched(story)
-    story.reaches(promoted)
-    story.asks("v2", {"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}}, gate())
-    story.reaches(at("team"))
-    story.happens("no pod of v1 is ready", room={"v1": 0})
-    story.ask("v3")
-    story.rests(20)
+    story = cohort_taken_over()
     story.edit(suspend=True)
     story.happens("v1 is back, and the operator is killed", room={}, crash_after=1)
     while story.crash_after is not None:

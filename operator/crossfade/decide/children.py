@@ -64,9 +64,8 @@ def _backend(snapshot: Snapshot, spec: RolloutSpec, arm: Arm) -> tuple[Action, .
 def _leads_to(asked: Json, live: Json) -> bool:
     """Whether a write of ours would change nothing. A port whose number others changed is none of ours any more: a
     second one of its name would be refused."""
-    ours = {(one["port"], one["protocol"]): one for one in asked["ports"]}
-    ports = [one for one in live.get("ports") or [] if (one["port"], one.get("protocol", "TCP")) in ours]
-    same = all(ours[one["port"], one.get("protocol", "TCP")].items() <= one.items() for one in ports)
+    found = {(one["port"], one.get("protocol", "TCP")): one for one in live.get("ports") or ()}
+    same = all(one.items() <= found.get((one["port"], one["protocol"]), one).items() for one in asked["ports"])
     return same and live.get("selector") == asked["selector"]
 
 

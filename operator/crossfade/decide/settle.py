@@ -7,15 +7,7 @@ from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus
 from crossfade.decide.apportion import apportioned
 from crossfade.decide.capacity import carried, is_relieved, resting, settling
-from crossfade.decide.children import (
-    counted,
-    finalizer,
-    leftovers,
-    removal,
-    roles,
-    upheld,
-    waiting_arm,
-)
+from crossfade.decide.children import counted, finalizer, leftovers, removal, roles, upheld, waiting_arm
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import kept_seconds, undrained
 from crossfade.decide.front import turned_away
@@ -63,7 +55,8 @@ def settle(
     clean = (*removal(snapshot, keep), *finalizer(rollout, wanted=waits or before is not None))
     if rest or (gone and left):
         clean = ()
-    waiting, lead = _waiting(snapshot, alone(stable.revision), route), (*route, *(rest.actions if rest else ()))
+    children = (*upheld(snapshot, stable), *slots, *waiting_arm(snapshot, rollout.status.candidate))
+    waiting = _waiting(snapshot, alone(stable.revision), route)
     ends = (
         left if gone else 0.0,
         settling(snapshot) if stable.floor else 0.0,
@@ -73,7 +66,7 @@ def settle(
     return Plan(
         status=_settled_status(snapshot, stable, sticky=sticky),
         situation=_settled(snapshot, stable, waiting or _told(rest), otherwise, sticky=sticky),
-        first=(*lead, *upheld(snapshot, stable), *slots, *waiting_arm(snapshot, rollout.status.candidate), *clean),
+        first=(*route, *(rest.actions if rest else ()), *children, *clean),
         available=stable.ready > 0 and waiting is None,
         look_again=min((end for end in ends if 0 < end < inf), default=None),
     )
