@@ -151,10 +151,10 @@ def an_order_acts_once(one: Pass) -> None:
 
 def an_abort_keeps_back_what_is_asked_for(one: Pass) -> None:
     known, after = one.seen.rollout.status, {done.verb: done for done in one.plan.status.handled}
-    done, asked = after.get("abort"), scene_of(one.seen).asked
+    done = after.get("abort")
     if done is None or done in known.handled or done.effect == "Obeyed" or known.stable is None:
         return
-    if asked is None:
+    if (asked := scene_of(one.seen).asked) is None:
         spec, end = one.seen.rollout.spec, known.outcome
         names = {known.stable.model_version, *((end.model_version,) if was_taken_back(end) and end else ())}
         assert spec is not None, f"abort {done.token} is used up, and what it keeps back is not known"

@@ -4,6 +4,7 @@ that take their time; scrapes seen by halves; an operator that is restarted or k
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from random import Random
 from types import MappingProxyType
 
@@ -19,6 +20,12 @@ _HALF = SCRAPE / 2
 _LATEST = 1.0
 """The operator is waked by events and scrapes: longer than this (s) nothing goes unseen."""
 _BETWEEN_KILLS = 6.0
+
+
+@lru_cache(maxsize=4096)
+def _drawn(name: str, least: float, most: float) -> float:
+    """The same for the same name however often it is asked for, which each look does."""
+    return Random(name).uniform(least, most)
 
 
 @dataclass
@@ -82,7 +89,7 @@ class Shuffled(Story):
     def ready(self, name: str) -> int:
         """Each pod takes its own time to start."""
         born = enumerate(self.revisions[name].born)
-        started = sum(Random(f"{self.seed} {name} {pod}").uniform(0.5, 6.0) <= self.now - at for pod, at in born)
+        started = sum(_drawn(f"{self.seed} {name} {pod}", 0.5, 6.0) <= self.now - at for pod, at in born)
         return min(super().ready(name), started)
 
     def _act(self, action: Action) -> None:
@@ -107,7 +114,7 @@ class Shuffled(Story):
 
     def _arrived(self, one: Series) -> Series:
         at = one.samples[-1][0]
-        lag = Random(f"{self.seed} {one.pod} {at}").uniform(-0.5, 0.9)
+        lag = _drawn(f"{self.seed} {one.pod} {at}", -0.5, 0.9)
         return one if at + lag <= self.now else replace(one, samples=one.samples[:-1])
 
 
