@@ -70,7 +70,10 @@ def nobody_keeps_what_others_gave(one: Pass) -> None:
 
 
 def _is_given_up(seen: Snapshot) -> bool:
-    return seen.rollout.deleting and seen.now - seen.rollout.deleting_since > _WAITED
+    """Whether a deletion has waited for its minute, only others hold the Rollout, or no request gets anywhere."""
+    rollout = seen.rollout
+    late = seen.now - rollout.deleting_since > _WAITED
+    return rollout.deleting and (late or not rollout.finalizer or seen.route is None)
 
 
 def _can_be_made(seen: Snapshot, arm: Arm) -> bool:

@@ -89,7 +89,7 @@ PROMISES: tuple[Promise[Pass], ...] = (
     ),
     Promise(
         "Whoever comes into the route exists by then, and whoever is written into it has a Service by then, where it is"
-        " by that one that requests find the pods.",
+        " by that one that requests find the pods. Of a spec that cannot be read none is made.",
         every_backend_is_there,
     ),
     Promise(
@@ -100,8 +100,8 @@ PROMISES: tuple[Promise[Pass], ...] = (
     Promise(
         "The stable version has all the pods that the spec asks for, or this pass asks for them, whatever is under way;"
         " one that has lost its Deployment is given it again where its ModelVersion is there and the spec would make"
-        " the same pods. But in a deletion that takes the pods with it, or that has waited for its minute; and in a"
-        " pass that takes everything back, after which the next comes at once.",
+        " the same pods. But in a deletion that takes the pods with it, has waited for its minute, is held by others"
+        " alone or leads nobody anywhere; and in a pass that takes everything back, for the next comes at once.",
         stable_stays_whole,
     ),
     Promise(
@@ -125,7 +125,8 @@ PROMISES: tuple[Promise[Pass], ...] = (
         no_step_forward_without_proof,
     ),
     Promise(
-        "Whoever else splits the requests otherwise takes the stage's proof with it.",
+        "Whoever else splits the requests otherwise takes the stage's proof with it; in a deletion nothing is to be"
+        " proven any more.",
         what_others_changed_is_proven_anew,
     ),
     Promise(

@@ -43,6 +43,7 @@ def nobody_gets_all_who_cannot_answer(one: Pass) -> None:
 def every_backend_is_there(one: Pass) -> None:
     made = {one.body["metadata"]["name"] for one in one.actions if writes(one, Target.SERVICE)}
     leads = one.seen.adoption is None and one.route is not None and not is_service(one.route)
+    leads = leads and one.seen.rollout.spec is not None  # what cannot be read makes none
     for name in backends(one.route) if one.route else ():
         found, live = one.seen.revisions.get(name), one.seen.route
         was = live is not None and name in live.reached

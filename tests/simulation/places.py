@@ -104,6 +104,12 @@ def _has_lost_pods(story: Story) -> None:
     story.rests(3)
 
 
+def _is_deleted(story: Story) -> None:
+    story.happens("what is written is not taken", ack_seconds=1e9)
+    story.delete()
+    story.rests(2)
+
+
 def _keeps_the_version_before(story: Story) -> None:
     story.edit(strategy={**story.spec["strategy"], **KEEPING})
     story.order("advance")
@@ -125,16 +131,17 @@ PLACES: Mapping[str, Place] = {
     "stranded": Place(_is_stranded, "v2"),
     "stranded on the way back": Place(_cannot_go_back, "v2"),
     "standing in": Place(_stands_in, "v3"),
+    "deleting": Place(_is_deleted),
     "promoted": Place(_keeps_the_version_before, stable="v2"),
 }
 
-KEEPING_PODS = ("kept for people", "refused", "promoted")
-"""Where pods stay that serve nobody, which nobody may ask for without a gateway."""
+WITH_GATEWAY = ("deleting", "kept for people", "refused", "promoted")
+"""Where pods stay that serve nobody, which nobody may ask for without a gateway; or where one is waited for."""
 
 
 def ways_to(place: str) -> tuple[str, ...]:
     """By which ways it can be reached."""
-    return tuple(way for way in WAYS if way != "pods" or place not in KEEPING_PODS)
+    return tuple(way for way in WAYS if way != "pods" or place not in WITH_GATEWAY)
 
 
 def at_place(place: str, way: str = "gateway") -> Story:

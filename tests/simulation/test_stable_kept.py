@@ -79,6 +79,18 @@ def test_what_serves_after_a_deletion_has_its_service() -> None:
     assert {*story.served_by()} == {story.revision("v1")}
 
 
+def test_what_is_taken_from_a_rollout_that_only_others_hold_stays_away() -> None:
+    """Its children are the garbage collector's then."""
+    story = at_place("promoted")
+    story.edit(strategy={"stages": story.spec["strategy"]["stages"]})
+    story.rests(60)
+    assert not story.finalizer
+    story.delete()
+    story.revisions[story.revision("v2")].service = None
+    story.rests(10)
+    assert story.revisions[story.revision("v2")].service is None
+
+
 @pytest.mark.parametrize("up", [True, False])
 def test_more_pods_asked_for_with_the_next_version_are_started_at_once(up: bool) -> None:
     story = at_place("half-way")

@@ -28,7 +28,7 @@ def put_right(snapshot: Snapshot, plan: Plan) -> Plan:
     message = f"the {again.target} {snapshot.rollout.name} {what} by others: {again.why}"
     told = replace(plan, events=(Event(Reason.ROUTE_REPAIRED, message, warning=True, by=again), *plan.events))
     status = plan.status
-    if status.stage is None:
+    if status.stage is None or snapshot.rollout.deleting:  # then nothing is to be proven any more
         return told
     traffic = status.traffic and status.traffic.model_copy(update={"acknowledged": None, "observed": None})
     known = snapshot.rollout.status
@@ -48,7 +48,7 @@ def _repair(snapshot: Snapshot, plan: Plan) -> Apply | None:
     """The write of the route, or of the Service that stands for it, that puts right what others changed; None when
     there is none, or when the plan wants something else of it."""
     again = next((one for one in plan.first if isinstance(one, Apply) and _is_of_entry(one, snapshot)), None)
-    if again is None or snapshot.rollout.deleting or _wanted(snapshot.rollout.status) != _wanted(plan.status):
+    if again is None or _wanted(snapshot.rollout.status) != _wanted(plan.status):
         return None
     return again if _is_changed(snapshot, again.body) else None
 

@@ -5,7 +5,7 @@ from math import inf
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm
-from crossfade.decide.children import backed, finalizer, leftovers, removal, sized
+from crossfade.decide.children import finalizer, leftovers, removal, upheld
 from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Action, Plan, Situation, Standing
 from crossfade.decide.shapes import alone
@@ -34,14 +34,15 @@ def tear_down(snapshot: Snapshot) -> Plan:
     rest = traffic_of(snapshot).leftover(snapshot, alone(stable.revision)) if stable and not given_up else None
     left = max(left, rest.wait) if rest else left
     first = (*route, *slots, *(rest.actions if rest else ()))
-    if not (route or rest or left):
-        first = (*removal(snapshot, keep), *finalizer(rollout, wanted=False), *_left_serving(snapshot))
+    ends = not (route or rest or left)
+    if ends:
+        first = (*removal(snapshot, keep), *finalizer(rollout, wanted=False))
     elif not route and left == inf and given_up:
         first = finalizer(rollout, wanted=False)  # its pods stay: requests may still reach them
     return Plan(
         status=rollout.status,
         situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, f"being deleted: {_what_is_left(stable, keep)}"),
-        first=(*first, *(backed(snapshot, stable) if stable else ())),  # last, as it may hold up nothing
+        first=(*first, *_kept_whole(snapshot, ends=ends)),  # last, as it may hold up nothing
         available=stable is not None,
         look_again=min(left, 5.0) or None,
     )
@@ -61,9 +62,10 @@ def _alone_answers(snapshot: Snapshot, stable: Arm) -> bool:
     return not ready.get(stable.revision) and any(ready.get(name) for name in others)
 
 
-def _left_serving(snapshot: Snapshot) -> tuple[Action, ...]:
-    """What stays behind gets the bounds back that the spec gives its autoscaler. Last, for it may hold up nothing."""
-    stable = snapshot.rollout.status.stable
-    if stable is None or stable.floor is None or owners(snapshot.rollout):
+def _kept_whole(snapshot: Snapshot, *, ends: bool) -> tuple[Action, ...]:
+    """What is missing of stable, to which requests are led, while we hold the Rollout; in the end, if it stays, with
+    the bounds that the spec gives its autoscaler. What only others hold is let go already."""
+    rollout, stable = snapshot.rollout, snapshot.rollout.status.stable
+    if stable is None or snapshot.route is None or not rollout.finalizer or (ends and owners(rollout)):
         return ()
-    return sized(snapshot, stable.model_copy(update={"floor": None}))
+    return upheld(snapshot, stable.model_copy(update={"floor": None}) if ends else stable)
