@@ -1,6 +1,7 @@
 """A fake clock and a fake world: enough of a cluster, a gateway and Prometheus to replay rollouts in milliseconds."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any
@@ -95,6 +96,8 @@ class World:
     left_behind: RouteFacts | None = None
     members: Members = field(default_factory=Members)
     checks: list[Callable[["World"], None]] = field(default_factory=list)
+    read: tuple[dict[str, Any], RolloutSpec] | None = field(default=None, repr=False)
+    """The spec that was read last, and what it says: most looks find the same."""
 
     # what people do
 
@@ -302,7 +305,9 @@ class World:
 
     def snapshot(self) -> Snapshot:
         """All that a decision may see."""
-        read, ledger = RolloutSpec.model_validate(self.spec), remembered(self.status, self.ledger)
+        if self.read is None or self.read[0] != self.spec:
+            self.read = deepcopy(self.spec), RolloutSpec.model_validate(self.spec)
+        read, ledger = self.read[1], remembered(self.status, self.ledger)
         rollout = RolloutFacts(
             name=NAME,
             namespace="ml",

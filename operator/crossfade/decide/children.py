@@ -74,7 +74,8 @@ def _bytes_of(snapshot: Snapshot, spec: RolloutSpec, arm: Arm) -> Resolved | Non
     from an edited one others would come, under another name."""
     versions = (snapshot.version, snapshot.stable_version)
     known = (one.resolved for one in versions if one is not None and one.resolved is not None)
-    return next((one for one in known if target_arm(snapshot.rollout, spec, one).revision == arm.revision), None)
+    same = (one for one in known if one.digest == arm.digest)
+    return next((one for one in same if target_arm(snapshot.rollout, spec, one).revision == arm.revision), None)
 
 
 def sized(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
@@ -161,6 +162,12 @@ def finalizer(rollout: RolloutFacts, *, wanted: bool) -> tuple[Action, ...]:
     body = {"apiVersion": meta.API_VERSION, "kind": "Rollout", "metadata": metadata}
     why = "deleting it now would leave traffic split" if wanted else "nothing is left to undo"
     return (Apply(Target.ROLLOUT, body, why),)
+
+
+def answers(snapshot: Snapshot, arm: Arm) -> bool:
+    """Whether it has a ready pod."""
+    found = snapshot.revisions.get(arm.revision)
+    return found is not None and found.ready > 0
 
 
 def counted(snapshot: Snapshot, arm: Arm) -> Arm:

@@ -7,7 +7,7 @@ from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus
 from crossfade.decide.apportion import apportioned
 from crossfade.decide.capacity import carried, is_relieved, resting, settling
-from crossfade.decide.children import counted, finalizer, leftovers, removal, roles, upheld, waiting_arm
+from crossfade.decide.children import answers, counted, finalizer, leftovers, removal, roles, upheld, waiting_arm
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import kept_seconds, undrained
 from crossfade.decide.front import turned_away
@@ -174,7 +174,7 @@ def repair(snapshot: Snapshot, wanted: Split, candidate: Arm, *, insist: bool = 
     operator that was killed between taking traffic away and saying so must not give it back on start. The way back
     waits for no metrics. What somebody answers now is not taken to where nobody would."""
     judged = is_fresh(snapshot.evidence, snapshot.now) or goes_back(snapshot, candidate.revision)
-    able = judged and counted(snapshot, candidate).ready
+    able = judged and answers(snapshot, candidate)
     if _takes_from_who_answers(snapshot, wanted) or (_raises(snapshot.route, wanted, candidate.revision) and not able):
         return ()
     traffic = traffic_of(snapshot)
@@ -201,4 +201,4 @@ def _raises(route: RouteFacts | None, wanted: Split, revision: str) -> bool:
 
 def serves(snapshot: Snapshot, stable: Arm | None) -> bool:
     """Whether requests are answered by the stable arm."""
-    return stable is not None and snapshot.route is not None and counted(snapshot, stable).ready > 0
+    return stable is not None and snapshot.route is not None and answers(snapshot, stable)

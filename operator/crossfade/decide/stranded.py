@@ -7,7 +7,7 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec, RolloutStatus
 from crossfade.decide.apportion import apportioned
 from crossfade.decide.capacity import carried, grown, held, needed
-from crossfade.decide.children import counted, ensure, finalizer, removal, roles, upheld
+from crossfade.decide.children import answers, counted, ensure, finalizer, removal, roles, upheld
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
 from crossfade.decide.going_back import goes_back
@@ -29,7 +29,7 @@ from crossfade.model.snapshot import Snapshot
 def holders(snapshot: Snapshot, stable: Arm | None) -> tuple[str, ...]:
     """Revisions that answer requests while stable has not one ready pod; a copy of requests is answered by nobody."""
     live = snapshot.route
-    if stable is None or live is None or counted(snapshot, stable).ready:
+    if stable is None or live is None or answers(snapshot, stable):
         return ()
     status = snapshot.rollout.status
     reached = live.weights if asked_for(status.traffic).shadow else live.reached
