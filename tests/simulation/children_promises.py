@@ -30,6 +30,15 @@ def who_stays_in_the_route_has_a_service(one: Pass) -> None:
     assert lost <= made, f"{', '.join(sorted(lost - made))} stays in the route without a Service"
 
 
+def a_lost_route_is_made_again(one: Pass) -> None:
+    stable, after, rollout = one.seen.rollout.status.stable, one.plan.status, one.seen.rollout
+    if stable is None or rollout.spec is None or rollout.deleting or one.seen.adoption is not None:
+        return
+    arms = [arm for arm in (stable, after.stable, after.candidate) if arm is not None]
+    if one.seen.route is None and any(one.ready(arm.revision) for arm in arms):
+        assert one.route is not None, "requests get nowhere"
+
+
 def stable_stays_whole(one: Pass) -> None:
     stable, after, spec = one.seen.rollout.status.stable, one.plan.status.stable, one.seen.rollout.spec
     if stable is None or spec is None or after is None or after.revision != stable.revision:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from tests.simulation.children_promises import (
+    a_lost_route_is_made_again,
     nobody_keeps_what_others_gave,
     stable_stays_whole,
     who_stays_in_the_route_has_a_service,
@@ -108,6 +109,11 @@ PROMISES: tuple[Promise[Pass], ...] = (
         "Whoever stays in the stored route has its Service, or this pass makes it; of an adopted route each of the two"
         " that gets requests. But while the spec cannot be read.",
         who_stays_in_the_route_has_a_service,
+    ),
+    Promise(
+        "A route of ours that is gone is made again in the pass that sees it, whatever else is waited for, if anybody"
+        " could answer. But while the spec cannot be read.",
+        a_lost_route_is_made_again,
     ),
     Promise(
         "Of a route that is ours, nobody keeps more than is on record: what others gave to a version the pass that sees"

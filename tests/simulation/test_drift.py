@@ -189,3 +189,32 @@ def test_what_others_write_is_put_right_wherever_a_rollout_is_and_nobody_notices
     assert len(said) == 1, story.transcript()
     story.rests(40)
     assert story.failed_by_route == 0, story.transcript()
+
+
+def test_what_others_lead_elsewhere_while_metrics_are_away_comes_back_to_stable_and_then_to_both() -> None:
+    """The candidate may not be given more then; who has no part may keep nothing either."""
+    story = at_place("without metrics")
+    assert story.route is not None
+    users = story.route["spec"]["rules"][0]
+    backends = [{**users["backendRefs"][0], "weight": 50}, {"name": "elsewhere", "port": 80, "weight": 50}]
+    story.route = {**story.route, "spec": {**story.route["spec"], "rules": [{**users, "backendRefs": backends}]}}
+    story.route_generation, story.route_written_at = story.route_generation + 1, story.now
+    story.reaches(lambda one: weights(one.route) == {one.revision("v1"): 100}, within=2.0)
+    story.rests(10)
+    assert story.share("v1") == 100
+    story.happens("Prometheus answers", prometheus_up=True)
+    story.reaches(lambda one: one.share("v2") == 50, within=20.0)
+
+
+@pytest.mark.parametrize(
+    ("place", "way"),
+    [(place, way) for place in PLACES if place != "deleting" for way in ways_to(place) if way != "adopted"],
+)
+def test_a_route_that_somebody_deletes_is_there_again(place: str, way: str) -> None:
+    story = at_place(place, way)
+    before = weights(story.route)
+    story.tell("the route is deleted")
+    story.route = None
+    story.reaches(lambda one: one.route is not None, within=2.0)
+    alone = {story.revision("v1"): 100}
+    assert weights(story.route) == (alone if place == "without metrics" else before), story.transcript()

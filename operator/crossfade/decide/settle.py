@@ -172,10 +172,15 @@ def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation, beside: A
 def repair(snapshot: Snapshot, wanted: Split, candidate: Arm, *, insist: bool = False) -> tuple[Action, ...]:
     """Undo drift of the route. More traffic for the candidate than it has now needs metrics and a pod that answer: an
     operator that was killed between taking traffic away and saying so must not give it back on start. The way back
-    waits for no metrics. What somebody answers now is not taken to where nobody would."""
+    waits for no metrics. Until then stable has what others led elsewhere, or nowhere. What somebody answers now is not
+    taken to where nobody would."""
     judged = is_fresh(snapshot.evidence, snapshot.now) or goes_back(snapshot, candidate.revision)
-    able = judged and answers(snapshot, candidate)
-    if _takes_from_who_answers(snapshot, wanted) or (_raises(snapshot.route, wanted, candidate.revision) and not able):
+    if not (judged and answers(snapshot, candidate)) and _raises(snapshot.route, wanted, candidate.revision):
+        stable = snapshot.rollout.status.stable
+        if stable is None or not _leads_elsewhere(snapshot.route, stable, candidate):
+            return ()
+        wanted = alone(stable.revision) if answers(snapshot, stable) else wanted
+    if _takes_from_who_answers(snapshot, wanted):
         return ()
     traffic = traffic_of(snapshot)
     return traffic.insists(snapshot, wanted) if insist else traffic.writes(snapshot, wanted)
@@ -197,6 +202,11 @@ def _raises(route: RouteFacts | None, wanted: Split, revision: str) -> bool:
     if revision not in wanted.reached:
         return False
     return route is None or revision not in route.reached or wanted.share(revision) > route.share(revision)
+
+
+def _leads_elsewhere(route: RouteFacts | None, *arms: Arm) -> bool:
+    """Whether requests get to anybody but the arms, or to nobody."""
+    return route is None or not route.weights.keys() <= {arm.revision for arm in arms}
 
 
 def serves(snapshot: Snapshot, stable: Arm | None) -> bool:

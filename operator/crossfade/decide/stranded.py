@@ -27,16 +27,24 @@ from crossfade.model.snapshot import Snapshot
 
 
 def holders(snapshot: Snapshot, stable: Arm | None) -> tuple[str, ...]:
-    """Revisions that answer requests while stable has not one ready pod; a copy of requests is answered by nobody."""
-    live = snapshot.route
-    if stable is None or live is None or answers(snapshot, stable):
+    """Revisions that answer requests while stable has not one ready pod, or would had nobody deleted our route."""
+    if stable is None or answers(snapshot, stable):
         return ()
     status = snapshot.rollout.status
-    reached = live.weights if asked_for(status.traffic).shadow else live.reached
     lost = {one.name: one.revision for one in status.route.slots} if status.route else {}  # a Service that is deleted
-    names = sorted({lost.get(name, name) for name in reached} - {stable.revision})
+    names = sorted({lost.get(name, name) for name in _asked(snapshot)} - {stable.revision})
     found = (snapshot.revisions.get(name) for name in names)
     return tuple(one.revision for one in found if one is not None and one.ready)
+
+
+def _asked(snapshot: Snapshot) -> frozenset[str]:
+    """Whoever is led to by the route, or by the record where it is gone; a copy of requests is answered by nobody."""
+    live, candidate = snapshot.route, snapshot.rollout.status.candidate
+    given = asked_for(snapshot.rollout.status.traffic)
+    if live is not None:
+        return frozenset(live.weights) if given.shadow else live.reached
+    by_record = candidate is not None and snapshot.adoption is None and not (given.is_nothing or given.shadow)
+    return frozenset({candidate.revision}) if candidate is not None and by_record else frozenset()
 
 
 def strand(snapshot: Snapshot, stable: Arm, target: Arm | None, resolved: Resolved | None, why: Signal | None) -> Plan:
