@@ -153,13 +153,15 @@ _TELLING = frozenset(
 
 def covers(desired: Any, live: Any) -> bool:
     """`live` has all of `desired` and nothing that changes its meaning; lists are compared item by item."""
+    if desired == live:  # most often, and quickly known
+        return True
     if isinstance(desired, Mapping):
         if not isinstance(live, Mapping) or (_TELLING & live.keys()) - desired.keys():
             return False
         return all(k in live and covers(v, live[k]) for k, v in desired.items())
     if isinstance(desired, list):
         return isinstance(live, list) and len(desired) == len(live) and all(map(covers, desired, live))
-    return bool(desired == live)
+    return False
 
 
 def unacknowledged(rollout: RolloutFacts, live: RouteFacts) -> str | None:
