@@ -17,7 +17,7 @@ _WAITED = 60.0
 
 def who_stays_in_the_route_has_a_service(one: Pass) -> None:
     live, adoption, rollout = one.seen.route, one.seen.adoption, one.seen.rollout
-    if live is None or rollout.spec is None or rollout.status.stable is None or _is_given_up(one.seen):
+    if live is None or rollout.spec is None or rollout.status.stable is None or _is_let_go(one.seen):
         return
     made = {action.body["metadata"]["name"] for action in one.actions if writes(action, Target.SERVICE)}
     if adoption is not None:
@@ -43,7 +43,7 @@ def stable_stays_whole(one: Pass) -> None:
     stable, after, spec = one.seen.rollout.status.stable, one.plan.status.stable, one.seen.rollout.spec
     if stable is None or spec is None or after is None or after.revision != stable.revision:
         return
-    if one.seen.rollout.deleting and (spec.deletion_policy == "Delete" or _is_given_up(one.seen)):
+    if one.seen.rollout.deleting and (spec.deletion_policy == "Delete" or _is_let_go(one.seen)):
         return
     if one.plan.look_again == 0:
         return
@@ -79,10 +79,13 @@ def nobody_keeps_what_others_gave(one: Pass) -> None:
 
 
 def _is_given_up(seen: Snapshot) -> bool:
-    """Whether a deletion has waited for its minute, only others hold the Rollout, or no request gets anywhere."""
-    rollout = seen.rollout
-    late = seen.now - rollout.deleting_since > _WAITED
-    return rollout.deleting and (late or not rollout.finalizer or seen.route is None)
+    """Whether a deletion has waited for its minute."""
+    return seen.rollout.deleting and seen.now - seen.rollout.deleting_since > _WAITED
+
+
+def _is_let_go(seen: Snapshot) -> bool:
+    """The same, or only others hold the Rollout, or no request gets anywhere."""
+    return _is_given_up(seen) or (seen.rollout.deleting and (not seen.rollout.finalizer or seen.route is None))
 
 
 def _can_be_made(seen: Snapshot, arm: Arm) -> bool:

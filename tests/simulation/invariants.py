@@ -107,7 +107,8 @@ PROMISES: tuple[Promise[Pass], ...] = (
     ),
     Promise(
         "Whoever stays in the stored route has its Service, or this pass makes it; of an adopted route each of the two"
-        " that gets requests. But while the spec cannot be read.",
+        " that gets requests. But while the spec cannot be read, and in a deletion that has waited for its minute or is"
+        " held by others alone.",
         who_stays_in_the_route_has_a_service,
     ),
     Promise(
@@ -122,7 +123,8 @@ PROMISES: tuple[Promise[Pass], ...] = (
     ),
     # steps forward
     Promise(
-        "The candidate gets a larger share, or its first copy, only while Prometheus answers; but on the way back.",
+        "The candidate gets a larger share, or its first copy, only while Prometheus answers; but on the way"
+        " back, and when our route is gone and nobody else could answer.",
         no_more_traffic_without_metrics,
     ),
     Promise(

@@ -1,6 +1,7 @@
 """Catches a route that others changed and that stays so, at any place on the way; proof that is kept from before; and a
 change of our own that is told as theirs."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,9 +11,10 @@ from crossfade.api.v1alpha1.rollout import StageStatus
 from crossfade.model.claim import Rival, Wanted
 from crossfade.model.moments import moment
 
-from tests.simulation.cases.story import Story
+from tests.simulation.cases.story import Story, gate, weight
+from tests.simulation.invariants import watched
 from tests.simulation.places import PLACES, at_place, ways_to
-from tests.simulation.routes import is_service
+from tests.simulation.routes import is_service, reached
 from tests.simulation.test_stages import asking, at, revision, transcript
 from tests.simulation.world import World, promoted, spec, weights
 
@@ -191,19 +193,80 @@ def test_what_others_write_is_put_right_wherever_a_rollout_is_and_nobody_notices
     assert story.failed_by_route == 0, story.transcript()
 
 
-def test_what_others_lead_elsewhere_while_metrics_are_away_comes_back_to_stable_and_then_to_both() -> None:
-    """The candidate may not be given more then; who has no part may keep nothing either."""
-    story = at_place("without metrics")
+def led_to(story: Story, *backends: dict[str, Any]) -> None:
+    """Somebody writes other backends into the users' rule."""
     assert story.route is not None
     users = story.route["spec"]["rules"][0]
-    backends = [{**users["backendRefs"][0], "weight": 50}, {"name": "elsewhere", "port": 80, "weight": 50}]
-    story.route = {**story.route, "spec": {**story.route["spec"], "rules": [{**users, "backendRefs": backends}]}}
+    story.route = {**story.route, "spec": {**story.route["spec"], "rules": [{**users, "backendRefs": [*backends]}]}}
     story.route_generation, story.route_written_at = story.route_generation + 1, story.now
+    story.tell("somebody leads requests elsewhere")
+
+
+@pytest.mark.parametrize(
+    "others", [[{"name": "elsewhere", "port": 80, "weight": 50}], []], ids=["elsewhere", "nowhere"]
+)
+def test_what_others_lead_elsewhere_while_metrics_are_away_is_stables_and_then_of_both(others: list[Any]) -> None:
+    """The candidate may not be given more then; who has no part may keep nothing either."""
+    story = at_place("without metrics")
+    led_to(story, *([{"name": story.revision("v1"), "port": 80, "weight": 50}, *others] if others else ()))
     story.reaches(lambda one: weights(one.route) == {one.revision("v1"): 100}, within=2.0)
     story.rests(10)
     assert story.share("v1") == 100
     story.happens("Prometheus answers", prometheus_up=True)
     story.reaches(lambda one: one.share("v2") == 50, within=20.0)
+
+
+@pytest.mark.parametrize("shape", [{"match": {"headers": [{"name": "x", "value": "y"}]}}, {"shadow": 50}], ids=str)
+def test_a_cohort_or_a_copy_that_others_lead_elsewhere_while_metrics_are_away_is_stables(shape: dict[str, Any]) -> None:
+    story = Story()
+    watched(story)
+    story.reaches(promoted)
+    story.asks("v2", {"name": "first", "minDuration": "600s", **shape})
+    story.reaches(lambda one: len(reached(one.route)) == 2).rests(5)
+    story.happens("Prometheus does not answer", prometheus_up=False)
+    story.rests(3)
+    story.route = json.loads(json.dumps(story.route).replace(story.revision("v2"), "elsewhere"))
+    story.route_generation, story.route_written_at = story.route_generation + 1, story.now
+    story.reaches(lambda one: reached(one.route) == {one.revision("v1")}, within=2.0)
+
+
+@pytest.mark.parametrize("way", ["gateway", "pods"])
+def test_a_route_that_is_gone_while_metrics_and_stable_are_away_is_made_again_as_it_was(way: str) -> None:
+    """Nobody but the candidate could answer."""
+    story = at_place("without metrics", way)
+    before = weights(story.route)
+    story.happens("v1 loses its pods", room={"v1": 0})
+    story.rests(2)
+    story.route = None
+    story.reaches(lambda one: weights(one.route) == before, within=2.0)
+
+
+def test_pods_that_are_back_while_the_route_waits_for_metrics_are_not_said_to_have_their_share() -> None:
+    story = at_place("fewer pods")
+    story.happens("Prometheus does not answer", prometheus_up=False)
+    story.rests(3)
+    story.happens("v2 has its pods again", room={})
+    story.rests(3)
+    story.route = None
+    story.rests(3)
+    assert story.share("v1") == 100
+    assert story.plan is not None
+    assert "waits for metrics" in story.plan.situation.message
+    assert story.status.traffic is not None
+    assert story.status.traffic.reduced == 25
+
+
+def test_a_deletion_after_a_restart_blames_nobody_for_the_split_it_undoes() -> None:
+    story = at_place("half-way")
+    story.happens("a gateway is slow", ack_seconds=20.0)
+    story.edit(strategy={"stages": [weight(20), gate()]})
+    story.reaches(lambda one: one.share("v2") == 20)
+    said = told(story)
+    story.restart()
+    story.delete()
+    story.rests(60)
+    assert said == []
+    assert not story.finalizer
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,17 @@ def test_its_service_in_an_adopted_route_is_pointed_at_it_again(asks: str, up: b
     assert (story.share("v1"), story.share("v2")) == (60, 40)
 
 
+@pytest.mark.parametrize("whose", ["v1", "v2"])
+def test_without_metrics_a_service_of_an_adopted_route_is_made_again_and_no_weight_moves(whose: str) -> None:
+    story = at_place("without metrics", "adopted")
+    slot = next(name for name, revision in story.slots.items() if revision == story.revision(whose))
+    story.slots[slot] = None
+    story._served_anew()
+    story.rests(3)
+    assert story.slots[slot] == story.revision(whose)
+    assert (story.share("v1"), story.share("v2")) == (50, 50)
+
+
 @pytest.mark.parametrize(("slot", "whose"), [(BLUE, "v1"), (GREEN, "v2")])
 def test_on_hold_both_services_of_an_adopted_route_are_made_again(slot: str, whose: str) -> None:
     story = holding()

@@ -152,6 +152,14 @@ def test_an_abort_ends_when_stable_has_a_pod() -> None:
     assert Onwards(LADDER).lead(stranded(half_way()[:1], "v3", ("abort", "a")), is_over) > 100
 
 
+def test_an_abort_is_obeyed_when_the_route_is_gone_and_the_spec_cannot_be_read() -> None:
+    """Nothing says then which route there should be."""
+    (first, *_) = half_way()
+    (state,) = stranded([replace(first, route="", taken=False)], "?", ("abort", "a"))
+    (*_, (found, _)) = Explorer(LADDER).looked(state)
+    assert '"result":"Aborted"' in found.status
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("route", ["ours", "theirs"])
 @pytest.mark.parametrize("asks", ["v1", "v2", "v4", "abort"])

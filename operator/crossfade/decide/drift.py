@@ -50,6 +50,8 @@ def _repair(snapshot: Snapshot, plan: Plan) -> Apply | None:
     again = next((one for one in plan.first if isinstance(one, Apply) and _is_of_entry(one, snapshot)), None)
     if again is None or _wanted(snapshot.rollout.status) != _wanted(plan.status):
         return None
+    if snapshot.rollout.deleting and not (snapshot.route and snapshot.route.ours):
+        return None  # a deletion wants another route than is on record: whether ours was changed is not known then
     return again if _is_changed(snapshot, again.body) else None
 
 

@@ -9,7 +9,7 @@ from crossfade.decide.capacity import given_with
 from crossfade.decide.onward import enter, prepared
 from crossfade.decide.plan import Event, Plan
 from crossfade.decide.proving import unseen
-from crossfade.decide.settle import repair
+from crossfade.decide.settle import is_held_back, repair
 from crossfade.decide.stages import Step, step_within
 from crossfade.decide.state import sure
 from crossfade.decide.traffic import traffic_of
@@ -21,7 +21,10 @@ def reduced(way: Way, stage: StageStatus, step: Step) -> Plan:
     candidate, less = way.candidate, way.carried(step.shape)
     pods = given_with(way.snapshot, candidate)
     have = f"{candidate.ready} of {pods} pods of {candidate.model_version} ready"
-    message = f"{step.summary}: {have}, so it gets {less} of the requests instead of {step.shape}"
+    later = is_held_back(way.snapshot, way.split(step.shape), candidate)
+    gets = f"it is to get {less}" if later else f"it gets {less}"
+    message = f"{step.summary}: {have}, so {gets} of the requests instead of {step.shape}"
+    message += ", once metrics answer" if later else ""
     traffic = way.intent(step.shape, pods).model_copy(update={"reduced": less.weight})
     told = way.snapshot.rollout.status.traffic
     news = told is None or told.reduced != less.weight
@@ -50,8 +53,9 @@ def rewritten(way: Way, stage: StageStatus, step: Step) -> Plan:
     if not kept:
         return _emptied(way, stage, step)
     traffic = way.snapshot.rollout.status.traffic
-    if traffic is None or traffic.reduced is None:
-        message = f"{step.summary}: the route is not what it should be"
+    later = is_held_back(way.snapshot, way.split(step.shape), way.candidate)
+    if traffic is None or traffic.reduced is None or later:
+        message = f"{step.summary}: the route is not what it should be{'; it waits for metrics' if later else ''}"
         return replace(way.plan(Reason.SHIFTING, message), first=kept, look_again=5.0)
     have = f"{way.candidate.ready} pods of {way.candidate.model_version} are ready again"
     message = f"{step.summary}: {have}, and it is to get {step.shape} of the requests"

@@ -305,7 +305,8 @@ STEPS: tuple[State[Way], ...] = (
     State(
         name="Rewriting",
         when="the route does not say what the stage gives",
-        does="it is written again; more for the candidate than it has now only while metrics answer",
+        does="it is written again; more for the candidate than it has now only while metrics answer: until then stable"
+        " has what others led elsewhere, or nowhere",
         seen=(
             Reason.SHIFTING,
             Reason.METRICS_UNAVAILABLE,

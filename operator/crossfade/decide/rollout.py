@@ -118,7 +118,7 @@ STATES: tuple[State[Scene], ...] = (
     State(
         name="Stranded",
         when="stable has no ready pod, and requests are answered by a version that is not asked for any more, or shows"
-        " what it would be taken back for",
+        " what it would be taken back for; or would be, had nobody deleted the route",
         does="who answers goes on; stable is given pods, and all traffic as soon as one is ready\n"
         "a third version that is asked for is given pods too; when they are ready it gets everything if it is a way"
         " back, and need not wait for more of them than carry what is answered meanwhile; or else what the other was"

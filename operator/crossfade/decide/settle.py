@@ -16,6 +16,7 @@ from crossfade.decide.plan import Action, Plan, Preparation, Situation, Standing
 from crossfade.decide.previous import kept
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.shapes import Split, alone, asked_for
+from crossfade.decide.slots import revisions_of
 from crossfade.decide.traffic import traffic_of
 from crossfade.model.moments import moment
 from crossfade.model.route import RouteFacts
@@ -170,20 +171,39 @@ def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation, beside: A
 
 
 def repair(snapshot: Snapshot, wanted: Split, candidate: Arm, *, insist: bool = False) -> tuple[Action, ...]:
-    """Undo drift of the route. More traffic for the candidate than it has now needs metrics and a pod that answer: an
-    operator that was killed between taking traffic away and saying so must not give it back on start. The way back
-    waits for no metrics. Until then stable has what others led elsewhere, or nowhere. What somebody answers now is not
-    taken to where nobody would."""
-    judged = is_fresh(snapshot.evidence, snapshot.now) or goes_back(snapshot, candidate.revision)
-    if not (judged and answers(snapshot, candidate)) and _raises(snapshot.route, wanted, candidate.revision):
-        stable = snapshot.rollout.status.stable
-        if stable is None or not _leads_elsewhere(snapshot.route, stable, candidate):
+    """Undo drift of the route, as far as that is held back by nothing (`is_held_back`): then stable has what others led
+    elsewhere, or nowhere. What somebody answers now is not taken to where nobody would."""
+    if snapshot.rollout.spec is None and snapshot.route is None:
+        return ()  # nothing says which route there should be
+    if is_held_back(snapshot, wanted, candidate):
+        meanwhile = _meanwhile(snapshot, wanted, candidate)
+        if meanwhile is None:
             return ()
-        wanted = alone(stable.revision) if answers(snapshot, stable) else wanted
+        wanted = meanwhile
     if _takes_from_who_answers(snapshot, wanted):
         return ()
     traffic = traffic_of(snapshot)
     return traffic.insists(snapshot, wanted) if insist else traffic.writes(snapshot, wanted)
+
+
+def is_held_back(snapshot: Snapshot, wanted: Split, candidate: Arm) -> bool:
+    """Whether the candidate may not be given as much now. More than the route gives it needs metrics and a pod that
+    answer: an operator that was killed between taking traffic away and saying so must not give it back on start. The
+    way back waits for no metrics."""
+    judged = is_fresh(snapshot.evidence, snapshot.now) or goes_back(snapshot, candidate.revision)
+    able = judged and answers(snapshot, candidate)
+    return not able and _raises(snapshot.route, wanted, candidate.revision)
+
+
+def _meanwhile(snapshot: Snapshot, wanted: Split, candidate: Arm) -> Split | None:
+    """What is given until then: all to stable, where others led requests elsewhere; what was, where the route is gone
+    and the candidate alone could answer; None to leave it as it is."""
+    stable = snapshot.rollout.status.stable
+    if stable is None or not _leads_elsewhere(snapshot, stable, candidate):
+        return None
+    if answers(snapshot, stable):
+        return alone(stable.revision)
+    return wanted if snapshot.route is None and answers(snapshot, candidate) else None
 
 
 def _takes_from_who_answers(snapshot: Snapshot, wanted: Split) -> bool:
@@ -204,9 +224,12 @@ def _raises(route: RouteFacts | None, wanted: Split, revision: str) -> bool:
     return route is None or revision not in route.reached or wanted.share(revision) > route.share(revision)
 
 
-def _leads_elsewhere(route: RouteFacts | None, *arms: Arm) -> bool:
-    """Whether requests get to anybody but the arms, or to nobody."""
-    return route is None or not route.weights.keys() <= {arm.revision for arm in arms}
+def _leads_elsewhere(snapshot: Snapshot, *arms: Arm) -> bool:
+    """Whether requests, or copies, get to anybody but the arms, or none gets to anybody."""
+    live = snapshot.route
+    if live is None or not live.weights:
+        return True
+    return not revisions_of(snapshot.rollout.status, live.reached) <= {arm.revision for arm in arms}
 
 
 def serves(snapshot: Snapshot, stable: Arm | None) -> bool:

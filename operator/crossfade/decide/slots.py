@@ -1,9 +1,10 @@
 """The rule of an adopted route: whether it is as it must be, and what it gives to whom."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from crossfade.api import meta
+from crossfade.api.v1alpha1 import RolloutStatus
 from crossfade.model.route import Adoption
 
 Json = dict[str, Any]
@@ -13,6 +14,13 @@ PORT = 80
 def slot_names(rollout: str) -> tuple[str, str]:
     """The two Services that the rule must name. No revision's name is like them."""
     return f"{rollout}-blue", f"{rollout}-green"
+
+
+def revisions_of(status: RolloutStatus, named: Iterable[str]) -> frozenset[str]:
+    """Whom a stored route leads to. A slot whose Service is deleted stands for itself there: whose it was is on
+    record."""
+    lost = {one.name: one.revision for one in status.route.slots} if status.route else {}
+    return frozenset(lost.get(name, name) for name in named)
 
 
 def place_of(adoption: Adoption, spec: Mapping[str, Any]) -> int | None:

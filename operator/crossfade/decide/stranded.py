@@ -19,6 +19,7 @@ from crossfade.decide.rollback import ABORTED, without_what_failed
 from crossfade.decide.settle import repair
 from crossfade.decide.shapes import asked_for, intent
 from crossfade.decide.signals import Signal
+from crossfade.decide.slots import revisions_of
 from crossfade.decide.stages import last_step
 from crossfade.decide.starting import waiting
 from crossfade.decide.traffic import traffic_of
@@ -30,21 +31,20 @@ def holders(snapshot: Snapshot, stable: Arm | None) -> tuple[str, ...]:
     """Revisions that answer requests while stable has not one ready pod, or would had nobody deleted our route."""
     if stable is None or answers(snapshot, stable):
         return ()
-    status = snapshot.rollout.status
-    lost = {one.name: one.revision for one in status.route.slots} if status.route else {}  # a Service that is deleted
-    names = sorted({lost.get(name, name) for name in _asked(snapshot)} - {stable.revision})
+    names = sorted(revisions_of(snapshot.rollout.status, _asked(snapshot)) - {stable.revision})
     found = (snapshot.revisions.get(name) for name in names)
     return tuple(one.revision for one in found if one is not None and one.ready)
 
 
 def _asked(snapshot: Snapshot) -> frozenset[str]:
     """Whoever is led to by the route, or by the record where it is gone; a copy of requests is answered by nobody."""
-    live, candidate = snapshot.route, snapshot.rollout.status.candidate
-    given = asked_for(snapshot.rollout.status.traffic)
+    live, rollout = snapshot.route, snapshot.rollout
+    given = asked_for(rollout.status.traffic)
     if live is not None:
         return frozenset(live.weights) if given.shadow else live.reached
-    by_record = candidate is not None and snapshot.adoption is None and not (given.is_nothing or given.shadow)
-    return frozenset({candidate.revision}) if candidate is not None and by_record else frozenset()
+    if rollout.spec is None or rollout.status.candidate is None or snapshot.adoption is not None:
+        return frozenset()  # it cannot be made again
+    return frozenset() if given.is_nothing or given.shadow else frozenset({rollout.status.candidate.revision})
 
 
 def strand(snapshot: Snapshot, stable: Arm, target: Arm | None, resolved: Resolved | None, why: Signal | None) -> Plan:
