@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.adopted import SlotWeight, WrittenWeights
 from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus
+from crossfade.decide.children import answers
 from crossfade.decide.plan import Action, Apply, Preparation, Situation, Standing, Target, Weigh
 from crossfade.decide.records import asked
 from crossfade.decide.routes import unacknowledged
@@ -213,7 +214,7 @@ def _withdrawn(snapshot: Snapshot, wanted: Split) -> tuple[Action, ...]:
     (name, *others) = wanted.weights
     found = snapshot.revisions.get(name)
     forward = status.stable is not None and status.candidate is not None and name == status.candidate.revision
-    forward = forward and _answers(snapshot, status.stable)
+    forward = forward and answers(snapshot, status.stable)
     if live is None or others or forward or found is None or not found.ready:
         return ()
     weights = slot_weights(adoption, live.spec)
@@ -229,17 +230,12 @@ def _handed_over(snapshot: Snapshot, wanted: Split) -> tuple[Action, ...]:
     candidate = status.candidate
     if live is None or candidate is None or not {*wanted.weights} - {candidate.revision}:
         return ()
-    if candidate.revision in slots.values() or not _answers(snapshot, candidate) or _answers(snapshot, status.stable):
+    if candidate.revision in slots.values() or not answers(snapshot, candidate) or answers(snapshot, status.stable):
         return ()
     weights = slot_weights(sure(snapshot.adoption), live.spec)
     taken = [slot for slot, revision in slots.items() if weights[slot] and revision not in wanted.weights]
     why = f"{candidate.model_version} takes its place"
     return tuple(_pointed(snapshot, slot, candidate, why) for slot in taken)
-
-
-def _answers(snapshot: Snapshot, arm: Arm | None) -> bool:
-    found = snapshot.revisions.get(arm.revision) if arm else None
-    return found is not None and found.ready > 0
 
 
 def _pointed(snapshot: Snapshot, slot: str, arm: Arm, why: str) -> Apply:

@@ -164,9 +164,9 @@ def finalizer(rollout: RolloutFacts, *, wanted: bool) -> tuple[Action, ...]:
     return (Apply(Target.ROLLOUT, body, why),)
 
 
-def answers(snapshot: Snapshot, arm: Arm) -> bool:
-    """Whether it has a ready pod."""
-    found = snapshot.revisions.get(arm.revision)
+def answers(snapshot: Snapshot, arm: Arm | None) -> bool:
+    """Whether there is such an arm, and it has a ready pod."""
+    found = snapshot.revisions.get(arm.revision) if arm else None
     return found is not None and found.ready > 0
 
 

@@ -234,4 +234,4 @@ def _leads_elsewhere(snapshot: Snapshot, *arms: Arm) -> bool:
 
 def serves(snapshot: Snapshot, stable: Arm | None) -> bool:
     """Whether requests are answered by the stable arm."""
-    return stable is not None and snapshot.route is not None and answers(snapshot, stable)
+    return snapshot.route is not None and answers(snapshot, stable)
