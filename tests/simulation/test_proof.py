@@ -1,12 +1,12 @@
 """Would catch: a stage that counts as live although nobody was seen to get what it gives; or a share that is wrong for
 good, and nobody is told."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 from crossfade.api.v1alpha1.metrictemplate import MetricTemplateSpec
-from crossfade.model.evidence import Counters
+from crossfade.model.evidence import Counters, Sample, Series
 from crossfade.model.moments import moment
 from crossfade.model.snapshot import Snapshot
 
@@ -32,6 +32,29 @@ class Gauged(Story):
         assert seen.evidence is not None
         read = {name: Counters(gauges=found.total) for name, found in seen.evidence.metrics.items()}
         return replace(seen, evidence=replace(seen.evidence, metrics=read))
+
+
+@dataclass
+class Missing(Story):
+    """Stable's scrape at the moment `missed` (unix s) fails."""
+
+    missed: float = 0.0
+
+    def snapshot(self) -> Snapshot:
+        seen = super().snapshot()
+        assert seen.evidence is not None
+        read = {
+            name: replace(found, bad=self._heard(found.bad), total=self._heard(found.total))
+            for name, found in seen.evidence.metrics.items()
+        }
+        return replace(seen, evidence=replace(seen.evidence, metrics=read))
+
+    def _heard(self, found: tuple[Series, ...]) -> tuple[Series, ...]:
+        stable = {name for name, one in self.revisions.items() if one.arm[0] == "v1"}
+        return tuple(replace(one, samples=self._but(one.samples)) if one.revision in stable else one for one in found)
+
+    def _but(self, samples: tuple[Sample, ...]) -> tuple[Sample, ...]:
+        return tuple(one for one in samples if one[0] != self.missed)
 
 
 def asked(*stages: dict[str, Any], **knobs: Any) -> Story:
@@ -207,6 +230,20 @@ def test_a_share_that_is_wrong_for_less_than_the_grace_only_holds() -> None:
     story.rests(30)
     assert "InProgress Unproven" in heard
     assert "Failed Unproven" not in heard
+    assert proven_at(story) == proven
+
+
+@pytest.mark.parametrize("scrape", range(4))
+def test_a_scrape_that_failed_when_the_judge_begins_to_count_takes_no_proof_back(scrape: int) -> None:
+    story = Missing()
+    watched(story)
+    story.reaches(promoted)
+    story.asks("v2", weight(10, minDuration="2m"), gate())
+    story.reaches(at("w10"))
+    assert story.status.stage is not None
+    proven, grace = proven_at(story), moment(story.status.stage.acknowledged_at or "") + 60
+    story.happens("one scrape fails", missed=grace + scrape)
+    story.rests(100)
     assert proven_at(story) == proven
 
 

@@ -14,18 +14,22 @@ from crossfade.model.moments import moment, stamp
 
 PATIENCE_SECONDS = 120.0
 """As long as a gateway has to take a route (`overdue.py`)."""
+_TORN_SCRAPES = 3
+"""A scrape that one arm missed makes another split of this one and the next."""
 
 
 def disputed(way: Way, stage: StageStatus, look: Look, share: Share) -> StageStatus:
     """The stage with since when requests contradict it: after the grace, and until they agree. Silence changes nothing.
 
-    What the judge is sure of takes the proof back, and with it the clock: its error rate covers every look.
+    What the judge is sure of takes the proof back, and with it the clock: its error rate covers every look, but not the
+    few that a scrape lasts which one arm has missed.
     """
     since, now = moment(stage.acknowledged_at or stage.entered_at), way.snapshot.now
     if is_contradicted(look, share):
         begins = now >= since + seconds(way.spec.analysis.traffic_check.grace)
         at = stage.contradicted_at or (stamp(now) if begins else None)
-        proven = None if look.judgement.why == "Mismatch" else stage.proven_at
+        lasts = stage.contradicted_at and now >= moment(stage.contradicted_at) + _TORN_SCRAPES * look.rules.step
+        proven = None if look.judgement.why == "Mismatch" and lasts else stage.proven_at
         return stage.model_copy(update={"contradicted_at": at, "proven_at": proven})
     return stage.model_copy(update={"contradicted_at": None}) if share.agrees else stage
 
