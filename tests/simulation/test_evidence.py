@@ -225,6 +225,57 @@ def test_a_template_that_does_not_exist_is_named_and_waited_for() -> None:
     assert "'ours'" in world.plan.situation.message
 
 
+TWICE = "the pod fraud-1-x is scraped more than once"
+
+
+def test_nothing_starts_while_pods_are_scraped_twice() -> None:
+    world = watched(serving(doubled=""))
+    world.run(5)
+    world.doubled = TWICE
+    world.ask("v2")
+    world.run(60)
+    assert (world.share("v1"), promoted(world)) == (100, False)
+    assert world.plan is not None
+    assert world.plan.situation.reason == "MetricInvalid"
+    assert f"the metric 'errors' cannot be judged: {TWICE}" in world.plan.situation.message
+    world.doubled = ""
+    world.run(120, until=promoted)
+    assert promoted(world)
+
+
+def test_a_stage_in_which_pods_are_scraped_twice_holds_until_they_are_not_and_then_counts_all_once() -> None:
+    def rolled_out(*, twice: bool) -> World:
+        world = watched(serving(error_rate={"v1": 0.01, "v2": 0.01}))
+        world.edit(strategy=one_stage(minDuration="1h"))
+        under_way(world, seconds=20)
+        world.doubled = TWICE if twice else ""
+        return world.run(120)
+
+    held = rolled_out(twice=True)
+    assert held.plan is not None
+    assert held.plan.situation.reason == "MetricInvalid", held.plan.situation.message
+    assert f"{TWICE}; no weight moves" in held.plan.situation.message
+    assert held.status.analysis is not None
+    assert "scraped more than once" in held.status.analysis.metrics[0].explanation
+    assert held.share("v2") == 10
+    held.doubled = ""
+    held.run(20)
+    assert ledger_of(held) == ledger_of(rolled_out(twice=False).run(20))
+
+
+def test_no_evidence_is_drawn_from_pods_that_are_scraped_twice_and_a_bad_version_goes_back_once_they_are_not() -> None:
+    world = watched(serving(error_rate={"v2": 0.2}))
+    world.run(5)
+    world.ask("v2")
+    world.run(60, until=lambda w: w.share("v2") == 10)
+    world.doubled = TWICE
+    world.run(120)
+    assert world.share("v2") == 10
+    world.doubled = ""
+    world.run(5, until=lambda w: w.share("v2") == 0)
+    assert world.share("v2") == 0
+
+
 def test_another_analysis_needs_evidence_of_its_own_and_another_weight_does_not() -> None:
     world = watched(serving())
     world.edit(strategy=one_stage(minDuration="1h"))

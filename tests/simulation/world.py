@@ -63,6 +63,8 @@ class World:
     serve_seconds: float = 1.5
     prometheus_up: bool = True
     retention: float = inf
+    doubled: str = ""
+    """What is said of pods that two scrapes show at the same time."""
     gateway_up: bool = True
     versions: set[str] = field(default_factory=lambda: {"v1", "v2", "v3"})
     now: float = START
@@ -402,7 +404,7 @@ class World:
             for name, revision in self.revisions.items()
         }
         bad, total = (tuple(Series(n, f"{n}-0", s[i]) for n, s in found.items() if s[i]) for i in (0, 1))
-        return Evidence(self.now, {"errors": Counters(bad, total)})
+        return Evidence(self.now, {"errors": Counters(bad, total, doubled=self.doubled)})
 
 
 class KilledError(Exception):

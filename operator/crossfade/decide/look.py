@@ -19,13 +19,15 @@ from crossfade.model.snapshot import Snapshot
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The verdict as of `now` (unix seconds). `trouble` says why nothing new could be read, empty when it could."""
+    """The verdict as of `now` (unix seconds). `trouble` says why nothing new could be read, empty when it could, and
+    `doubled` which pods are scraped more than once where that is what holds."""
 
     now: float
     rules: Rules
     ledger: Ledger
     judgement: Judgement
     trouble: str = ""
+    doubled: str = ""
 
     @property
     def gist(self) -> frozenset[str]:
@@ -36,8 +38,8 @@ class Look:
     def told(self) -> AnalysisStatus:
         """The verdict for people, with the checkpoint that a restarted operator goes on from."""
         told = analysis_status(self.rules, self.ledger, self.judgement, self.now)
-        if self.trouble and self.judgement.overall == "Hold":
-            told = told.model_copy(update={"explanation": f"{self.trouble}; no weight moves"[:1024]})
+        if (said := self.trouble or self.doubled) and self.judgement.overall == "Hold":
+            told = told.model_copy(update={"explanation": f"{said}; no weight moves"[:1024]})
         return recorded(told, self.ledger)
 
 
@@ -70,7 +72,15 @@ def look_at(snapshot: Snapshot) -> Look | None:
     )
     if snapshot.now - read.read_at > STALE_SECONDS:
         silent = frozenset(rules.by_name)
-    return Look(snapshot.now, rules, ledger, judge(rules, ledger, silent), _trouble(snapshot))
+    judgement = judge(rules, ledger, silent)
+    return Look(snapshot.now, rules, ledger, judgement, _trouble(snapshot), _doubled(judgement, read))
+
+
+def _doubled(judgement: Judgement, read: Evidence) -> str:
+    """Which pods are scraped more than once, of the first metric that cannot be judged for it."""
+    about = judgement.about if judgement.why == "Invalid" else ()
+    told = ((name, read.metrics[name].doubled) for name in about if name in read.metrics)
+    return next((f"the metric {name!r} cannot be judged: {said}" for name, said in told if said), "")
 
 
 def _trouble(snapshot: Snapshot) -> str:

@@ -21,9 +21,12 @@ _LIKE_SECONDS = (0.1, 60.0)
 def problem(metric: Metric, source: Source, found: Counters, stable: str) -> str | None:
     """The sentence (without a full stop) that says why the metric cannot be judged as it is written, None when it can.
 
-    `found` is what was read for it, cumulative since the pods' start; only series of the revision `stable` count.
+    `found` is what was read for it, cumulative since the pods' start; only series of the revision `stable` count,
+    but for pods that are scraped twice: whoever's they are, nothing can be compared.
     """
-    if source.kind == "ratio":
+    if found.doubled:
+        why: str | None = found.doubled
+    elif source.kind == "ratio":
         why = _of_ratio(source, _of(found.bad, stable), _of(found.total, stable))
     elif source.kind == "latency":
         beyond = {bound: _of(series, stable) for bound, series in found.buckets.items()}

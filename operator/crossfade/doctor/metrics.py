@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from crossfade.api.v1alpha1.analysis import Metric
 from crossfade.api.v1alpha1.metrictemplate import MetricTemplateSpec
+from crossfade.decide.doubles import Owned, once
 from crossfade.decide.templates import Source, is_of, source_of
 from crossfade.doctor.facts import Facts, PrometheusFacts, counted, listed, place
 from crossfade.doctor.finding import Finding, fault, ok, unseen, warning
@@ -186,6 +187,9 @@ def _metric(
     if isinstance(window, str):
         yield fault(f"{one}: the metric {metric.name} cannot be read: {window}", _HOLD, f"correct its selector: {edit}")
     elif window is not None:
+        if doubled := _doubled(one, source, window):
+            cure = "leave one of the jobs, or ask what takes the doubles of two replicas out, such as Thanos Query"
+            yield fault(f"{one}: the metric {metric.name}: {doubled}", _HOLD, cure)
         for revision in one.serving:
             if not any(_speaks_of(series, source, one.namespace, revision) for series in window):
                 yield warning(
@@ -194,6 +198,17 @@ def _metric(
                     " `NoData`",
                     f"send a request and look again; else compare `{sought(source)}` with the pod's /metrics: {edit}",
                 )
+
+
+def _doubled(one: Found, source: Source, window: Iterable[RawSeries]) -> str:
+    """Which pod more than one scrape shows, as the operator would say it; empty when there is none."""
+    mine = [
+        Owned(revision, series.labels.get("pod", ""), series)
+        for series in window
+        for revision in one.serving
+        if _speaks_of(series, source, one.namespace, revision)
+    ]
+    return once(mine, source.arm.label if source.arm else "").doubled
 
 
 def _speaks_of(series: RawSeries, source: Source, namespace: str, revision: str) -> bool:

@@ -38,12 +38,17 @@ def _in_order(samples: tuple[Sample, ...]) -> bool:
 @dataclass(frozen=True, slots=True)
 class Counters:
     """One metric, of every revision asked for: the series that count bad requests and those that count all, or those
-    of a histogram by upper bound (s; cumulative, `inf` counts all), or gauges."""
+    of a histogram by upper bound (s; cumulative, `inf` counts all), or gauges.
+
+    `doubled` is the sentence (without a full stop) that says which of them more than one scrape shows at the same time,
+    empty when none does.
+    """
 
     bad: tuple[Series, ...] = ()
     total: tuple[Series, ...] = ()
     buckets: Mapping[float, tuple[Series, ...]] = field(default_factory=dict)
     gauges: tuple[Series, ...] = ()
+    doubled: str = ""
 
 
 @dataclass(frozen=True, slots=True)

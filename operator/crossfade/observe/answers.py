@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from crossfade.api.v1alpha1.metrictemplate import ArmLabel
+from crossfade.decide.doubles import Once, Owned, once
 from crossfade.decide.templates import Source, is_of
 from crossfade.model.evidence import Counters, Series
-from crossfade.observe.histograms import Owned, buckets_of
+from crossfade.observe.histograms import buckets_of
 from crossfade.ports import RawSeries
 
 DEFAULT = "default"
@@ -82,20 +83,23 @@ class Answer:
 
 def counters_of(one: Watched, name: str, source: Source, answers: Sequence[Answer]) -> Counters | str:
     """The facts of one metric from the answers to `source.selectors`, or the sentence why it cannot be counted."""
-    found: list[list[Owned]] = []
+    read: list[Once] = []
     for answer in answers:
         fault = _unlabelled(one, answer) if source.arm is None else _untold(source.arm, answer)
         if fault is not None:
             return f"the metric {name!r} cannot be counted: {fault}; see docs/prometheus.md"
-        found.append(list(_ours(one, answer, source.arm)))
+        read.append(once(list(_ours(one, answer, source.arm)), source.arm.label if source.arm else ""))
+    found, doubled = [each.series for each in read], next((each.doubled for each in read if each.doubled), "")
     if source.kind == "latency":
         buckets = buckets_of(found[0], source.scale, one.bounds.get(name, ()))
-        return f"the metric {name!r} {buckets}" if isinstance(buckets, str) else Counters(buckets=buckets)
+        return (
+            f"the metric {name!r} {buckets}" if isinstance(buckets, str) else Counters(buckets=buckets, doubled=doubled)
+        )
     if any(owned.raw.histograms for each in found for owned in each):
         return f"the metric {name!r} reads a native histogram, which is no counter and no gauge; write it as `latency`"
     if source.kind == "gauge":
-        return Counters(gauges=_plain(found[0]))
-    return Counters(bad=_plain(found[0]), total=_plain(found[1]))
+        return Counters(gauges=_plain(found[0]), doubled=doubled)
+    return Counters(bad=_plain(found[0]), total=_plain(found[1]), doubled=doubled)
 
 
 def _plain(found: Sequence[Owned]) -> tuple[Series, ...]:

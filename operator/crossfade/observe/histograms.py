@@ -3,21 +3,11 @@
 from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from math import inf, isnan, log2
 
+from crossfade.decide.doubles import Owned
 from crossfade.model.evidence import Sample, Series
-from crossfade.ports import NativeSample, RawSeries
-
-
-@dataclass(frozen=True, slots=True)
-class Owned:
-    """A series together with the revision and the pod that it counts for."""
-
-    revision: str
-    pod: str
-    raw: RawSeries
-
+from crossfade.ports import NativeSample
 
 _ROUNDING = 1e-6
 Buckets = Mapping[float, tuple[Series, ...]]

@@ -280,6 +280,12 @@ def test_gauges_need_one_series_a_pod() -> None:
     assert "`g` finds 2 series of the pod p; narrow it to one a pod" in told
 
 
+def test_pods_that_are_scraped_twice_are_told_before_all_else() -> None:
+    twice = Counters(gauges=(series(1), series(2)), doubled="the pod p is scraped twice")
+    assert said(_RULE, GAUGE, twice) == "the metric 'm' cannot be judged: the pod p is scraped twice"
+    assert said(_ERRORS, RATIO, Counters(doubled="the pod p is scraped twice")) is not None
+
+
 def test_a_sentence_fits_into_a_status() -> None:
     long = Source("ratio", bad="b" * 512, total="t" * 512)
     assert len(str(said(_ERRORS, long, ratio(21, 20)))) <= 1024

@@ -99,6 +99,16 @@ def test_a_metric_without_series_is_a_warning_for_it_may_have_no_requests() -> N
     assert "the metric errors has no series of revision fraud-5d8f" in found.seen
 
 
+def test_pods_that_two_jobs_scrape_are_a_fault_with_the_labels_that_differ() -> None:
+    other = series(14.0, job="pods")
+    found = the(judged(has=[series(job="monitor"), other]), "metrics")
+    assert "the metric errors: the pod fraud-1 is scraped more than once" in found.seen
+    assert '`job` ("monitor" and "pods")' in found.seen
+    assert "Thanos" in found.cure
+    (well,) = told_of(judged(has=[series(job="monitor", code=code) for code in ("200", "500")]), "metrics")
+    assert well.level is Level.OK
+
+
 def test_a_prometheus_that_the_operator_does_not_know_is_a_fault_of_that_field() -> None:
     cluster = FakeCluster()
     analysis = {**rollout()["spec"]["analysis"], "prometheus": "mimir"}

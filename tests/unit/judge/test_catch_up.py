@@ -1,14 +1,16 @@
 """Would catch: a metric that stops its neighbours, a split measured by what counts no requests, late pods forgotten."""
 
+from dataclasses import replace
 from math import inf
 
-from crossfade.decide.judge.engine import judge
+from crossfade.decide.judge.engine import fold, judge
+from crossfade.decide.judge.readings import TWICE
 from crossfade.decide.judge.rules import MetricRules
 from crossfade.decide.judge.windows import catch_up
 from crossfade.model.evidence import Counters
 from crossfade.model.ledger import Ledger, MetricLedger
 
-from tests.unit.judge.builders import errors, gauge, held_to, slower
+from tests.unit.judge.builders import errors, gauge, held_to, slower, window
 from tests.unit.judge.scraped import SINCE, STEP, candidate, errors_of, every_step, line, stable
 
 
@@ -32,6 +34,27 @@ def test_a_metric_that_has_not_begun_does_not_stop_those_that_have() -> None:
     begun = Ledger({"errors": MetricLedger(end=SINCE)})
     found = caught_up(errors(name="new"), errors(), ledger=begun, since=None, new=steady(), errors=steady())
     assert {name: one.looks for name, one in found.metrics.items()} == {"errors": 40}
+
+
+def test_of_pods_that_are_scraped_twice_nothing_is_counted_until_they_are_not() -> None:
+    begun = caught_up(errors(), errors=steady(10))
+    held = caught_up(errors(), ledger=begun, errors=replace(steady(20), doubled="a pod is scraped twice"))
+    assert held.metrics["errors"] == replace(begun.metrics["errors"], fault=TWICE)
+    assert held.traffic == begun.traffic
+    assert judge(held_to(errors()), held).why == "Invalid"
+    assert caught_up(errors(), ledger=held, errors=steady(40)) == caught_up(errors(), ledger=begun, errors=steady(40))
+
+
+def test_a_gauge_is_judged_again_once_its_pods_are_scraped_once() -> None:
+    shown = Counters(gauges=(candidate(*every_step(9, 9)),))
+    held = caught_up(gauge(), memory=replace(shown, doubled="a pod is scraped twice"))
+    assert held.metrics["memory"].fault == TWICE
+    assert caught_up(gauge(), ledger=held, memory=shown) == caught_up(gauge(), memory=shown)
+
+
+def test_a_gauge_of_which_only_no_number_is_seen_is_no_longer_told_to_be_doubled() -> None:
+    ledger = fold(held_to(gauge()), "memory", MetricLedger(fault=TWICE), window(value=None))
+    assert ledger.fault == ""
 
 
 def test_the_value_of_a_gauge_with_a_least_one_is_its_least() -> None:

@@ -5,6 +5,7 @@ from math import inf, log
 from typing import Any
 
 import pytest
+from crossfade.decide.judge.readings import TWICE
 from crossfade.decide.judge.sentences import View, missing, sentence, shock, traffic
 from crossfade.model.ledger import Calm, Ledger, MetricLedger, TrafficLedger
 
@@ -193,6 +194,13 @@ def test_a_fault_is_told_before_the_limit() -> None:
         assert told(metric, "Invalid", fault) == (
             "latency: the histogram's buckets are not those of before, so nothing is compared. All pods of both"
             " versions must have the same buckets throughout."
+        )
+
+
+def test_pods_that_are_scraped_twice_are_told_before_the_limit() -> None:
+    for metric in (slower(limit=0.01, edge=0.3), slower()):
+        assert told(metric, "Invalid", MetricLedger(bounds=BOUNDS, fault=TWICE)) == (
+            "latency: pods are scraped more than once, so nothing is compared. Each must be scraped once."
         )
 
 

@@ -5,8 +5,9 @@ from math import inf, ldexp
 from random import Random
 
 import pytest
+from crossfade.decide.doubles import Owned
 from crossfade.model.evidence import Series
-from crossfade.observe.histograms import Owned, buckets_of
+from crossfade.observe.histograms import buckets_of
 from crossfade.ports import NativeSample, RawSeries
 from hypothesis import given
 from hypothesis import strategies as st

@@ -32,9 +32,9 @@ def fold(rules: Rules, name: str, ledger: MetricLedger, window: Window) -> Metri
     metric = rules.by_name[name]
     if metric.rule is not None:
         if window.value is None or isnan(window.value):
-            return replace(ledger, end=window.end)
+            return replace(ledger, end=window.end, fault="")
         broken = (*ledger.broken, breaks(metric.rule, window.value))[-metric.rule.windows :]
-        return replace(ledger, end=window.end, value=window.value, broken=broken)
+        return replace(ledger, end=window.end, fault="", value=window.value, broken=broken)
     ledger = weigh(rules, metric, ledger, window)
     if not ledger.crossed and regression_evidence(metric, ledger) >= rules.threshold:
         return replace(ledger, crossed=window.end)

@@ -21,6 +21,7 @@ _BORN_STEPS = 2.5
 _WHOLE_STEP = 0.9
 """A pod whose last sample is older than this at a round's end may have one that cannot be seen yet."""
 _GONE_SECONDS = 300.0
+TWICE = "pods are scraped more than once"
 _OTHER = "the two versions' histograms have different buckets"
 _CHANGED = "the histogram's buckets are not those of before"
 _PARTIAL = "not all pods' histograms have the same buckets"

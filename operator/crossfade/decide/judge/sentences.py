@@ -7,6 +7,7 @@ from crossfade.api.v1alpha1.objective import Rule
 from crossfade.decide.judge.engine import State
 from crossfade.decide.judge.figures import counted, number, odds, period, share, written
 from crossfade.decide.judge.kernel import LOWER, MILDER_SHARES, log_mixed
+from crossfade.decide.judge.readings import TWICE
 from crossfade.decide.judge.rules import MetricRules, Rules
 from crossfade.model.ledger import Ledger, MetricLedger, TrafficLedger
 from crossfade.model.moments import clock
@@ -85,6 +86,8 @@ def _usual(name: str, ledger: MetricLedger) -> str:
 
 
 def _invalid(metric: MetricRules, ledger: MetricLedger) -> str:
+    if ledger.fault == TWICE:
+        return f"{TWICE}, so nothing is compared. Each must be scraped once."
     if ledger.fault or metric.edge is None:
         return (
             f"{ledger.fault}, so nothing is compared. All pods of both versions must have the same buckets throughout."

@@ -12,7 +12,7 @@ from math import inf
 
 from crossfade.decide.judge.engine import fold
 from crossfade.decide.judge.increments import Pod, pods_of
-from crossfade.decide.judge.readings import LIVE_STEPS, Behind, Readings, requests
+from crossfade.decide.judge.readings import LIVE_STEPS, TWICE, Behind, Readings, requests
 from crossfade.decide.judge.rules import Kind, MetricRules, Rules
 from crossfade.decide.judge.traffic import fold_traffic
 from crossfade.model.evidence import Counters
@@ -70,6 +70,7 @@ def catch_up(
     A metric whose ledger has no end yet begins at `since`, when the route's weight was acknowledged (unix s); without
     it the traffic is not looked at. Silent is a metric if no sample of the candidate, or of the stable version that it
     is compared with, is newer than five steps (at least 5 s) before `now`; a threshold rule compares with nobody.
+    Of pods that are scraped twice nothing is folded until they are not: it is there then.
     """
     metrics, traffic = dict(ledger.metrics), ledger.traffic
     measure = _measure(rules, readings)
@@ -77,6 +78,9 @@ def catch_up(
         counters, mine = readings.get(metric.name, Counters()), metrics.get(metric.name, MetricLedger())
         before = mine if mine.end else replace(mine, end=since or 0.0)
         if not before.end:
+            continue
+        if counters.doubled:
+            metrics[metric.name] = replace(before, fault=TWICE)
             continue
         asked = (counters, metric.kind, stable, candidate, before, rules.step, weight)
         found = list(rounds(*asked, rules.warmup, metric))
