@@ -8,7 +8,8 @@ from crossfade.api.v1alpha1.rollout import Cause
 
 @dataclass(frozen=True, slots=True)
 class PodFacts:
-    """One pod of a revision. `trouble` is why its worst container waits or ended, in the kubelet's word."""
+    """One pod of a revision. `trouble` is why its worst container waits or ended, in the kubelet's word, `restarts` how
+    often the one did that did most often; of those that the revision's template has."""
 
     name: str
     ready: bool

@@ -39,7 +39,7 @@ from crossfade.model.snapshot import (
 from crossfade.model.workload import RevisionFacts
 from crossfade.observe.cache import Cache
 from crossfade.observe.claims import Claims
-from crossfade.observe.pods import is_over, last_loss, read_pod
+from crossfade.observe.pods import containers_of, is_over, last_loss, read_pod
 from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.releases import Releases
 from crossfade.observe.routes import (
@@ -307,8 +307,8 @@ def _revision(cache: Cache, deployment: Object, pods: Mapping[str, list[Object]]
     metadata = deployment["metadata"]
     labels, annotations = metadata["labels"], metadata.get("annotations", {})
     revision = labels.get(meta.LABEL_REVISION, metadata["name"])
-    known = pods.get(revision, ())
-    found = tuple(read_pod(pod) for pod in known if not is_over(pod))
+    known, ours = pods.get(revision, ()), containers_of(deployment)
+    found = tuple(read_pod(pod, ours) for pod in known if not is_over(pod))
     return RevisionFacts(
         revision=revision,
         model_version=annotations.get(meta.ANNOTATION_MODEL_VERSION) or labels.get(meta.LABEL_MODEL_VERSION, ""),

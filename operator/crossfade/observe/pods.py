@@ -1,6 +1,6 @@
 """Raw Pods to facts: ready or not, and the worst that the kubelet says of their containers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 from crossfade.api import meta
@@ -17,20 +17,24 @@ _MESSAGE_LIMIT = 512
 _TOLD_LIMIT = 200
 
 
-def read_pod(pod: Object) -> PodFacts:
-    """The pod as a decision sees it. A pod on its way out is not ready and in no trouble: its end was asked for."""
+def read_pod(pod: Object, ours: Container[str]) -> PodFacts:
+    """The pod as a decision sees it. A pod on its way out is not ready and in no trouble: its end was asked for.
+
+    `ours` are the names of the containers that its template has. What others put into it, such as the proxy of a mesh,
+    may keep it from being ready, and says nothing of the model.
+    """
     metadata, status = pod["metadata"], pod.get("status", {})
     serves = meta.LABEL_SERVES in metadata.get("labels", {})
     if "deletionTimestamp" in metadata:
-        return PodFacts(metadata["name"], ready=False, restarts=_restarts(status), leaving=True, serves=serves)
-    trouble, message = min(_troubles(status), key=_gravity, default=(None, ""))
+        return PodFacts(metadata["name"], ready=False, restarts=_restarts(status, ours), leaving=True, serves=serves)
+    trouble, message = min(_troubles(status, ours), key=_gravity, default=(None, ""))
     loader_exit, loader_message = _loader(status)
     ready, warm = _is_ready(status), is_warm(pod)
     waits_for, waits = (None, "") if ready else start_of(pod)
     return PodFacts(
         name=metadata["name"],
         ready=ready,
-        restarts=_restarts(status),
+        restarts=_restarts(status, ours),
         trouble=trouble,
         message=(loader_message or message)[:_MESSAGE_LIMIT],
         loader_exit=loader_exit,
@@ -41,6 +45,12 @@ def read_pod(pod: Object) -> PodFacts:
         images=tuple(sorted({*_images(status)})),
         serves=serves,
     )
+
+
+def containers_of(deployment: Object) -> frozenset[str]:
+    """The names of all containers that the template of a Deployment has."""
+    template = deployment.get("spec", {}).get("template", {}).get("spec", {})
+    return frozenset(one["name"] for kind in ("initContainers", "containers") for one in template.get(kind) or ())
 
 
 def is_over(pod: Object) -> bool:
@@ -78,15 +88,17 @@ def _ready(status: Object) -> Object | None:
     return next((one for one in conditions if (one["type"], one["status"]) == ("Ready", "True")), None)
 
 
-def _restarts(status: Object) -> int:
-    return sum(int(container.get("restartCount", 0)) for container in status.get("containerStatuses", ()))
+def _restarts(status: Object, ours: Container[str]) -> int:
+    """Of the container of ours that has most. All of a pod have one more when its node was started anew."""
+    own = (one for one in status.get("containerStatuses", ()) if one["name"] in ours)
+    return max((int(one.get("restartCount", 0)) for one in own), default=0)
 
 
-def _troubles(status: Object) -> Iterator[tuple[str, str]]:
-    """(reason, the kubelet's message) of every container that does not do well. Containers' own words are left out, and
-    the container that warms up: its end says nothing of the model but what it says itself."""
+def _troubles(status: Object, ours: Container[str]) -> Iterator[tuple[str, str]]:
+    """(reason, the kubelet's message) of every container of ours that does not do well. Containers' own words are left
+    out, and the container that warms up: its end says nothing of the model but what it says itself."""
     for container in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
-        if container["name"] == WARMER:
+        if container["name"] == WARMER or container["name"] not in ours:
             continue
         state, last = container.get("state", {}), container.get("lastState", {})
         waiting = state.get("waiting", {})

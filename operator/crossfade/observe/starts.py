@@ -38,6 +38,8 @@ def start_of(pod: Object) -> tuple[Cause | None, str]:
         return "Image", _said(f"pod {name} does not get {image[0]}", image[1])
     known = {one["name"]: one for one in containers}
     loader, model = known.get(LOADER), _model(pod)
+    if model.get("ready") and (beside := _neighbour(status, model)):
+        return "Load", f"the container {beside[0]} of pod {name} cannot run: {beside[1]}"
     if "running" in model.get("state", {}):
         return _serving(name, model, known.get(WARMER))
     if trouble := _trouble(model):
@@ -67,6 +69,13 @@ def _model(pod: Object) -> Object:
     return next((one for one in found if one["name"] == containers[0].get("name")), {})
 
 
+def _neighbour(status: Object, model: Object) -> tuple[str, str] | None:
+    """Which other container does not run beside the model server, and why: others may have put it there."""
+    others = (one for one in status.get("containerStatuses", ()) if one["name"] != model["name"])
+    stopped = ((one["name"], _trouble(one)) for one in others if "running" not in one.get("state", {}))
+    return next(((name, why) for name, why in stopped if why), None)
+
+
 def _mounted_images(pod: Object) -> dict[str, str]:
     """The references of its image volumes by name; the model's may be one, and those of others."""
     volumes = pod.get("spec", {}).get("volumes") or ()
@@ -87,7 +96,7 @@ def _missing_image(containers: Iterable[Object], mounted: Iterable[str]) -> tupl
 
 
 def _trouble(model: Object) -> str:
-    """Why the model server does not run though it could; the words of a back-off are of each time another length."""
+    """Why a container does not run though it could; the words of a back-off are of each time another length."""
     waiting = model.get("state", {}).get("waiting", {})
     reason = waiting.get("reason", "ContainerCreating")
     if reason in _PATIENCE:

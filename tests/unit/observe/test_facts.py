@@ -15,6 +15,9 @@ from crossfade.observe.routes import adoption_of, read_adopted, read_route
 
 from tests.unit.fakes.objects import pod, rollout
 
+OURS = frozenset({"load", "model", "exporter"})
+CRASHES: dict[str, Any] = {"waiting": {"reason": "CrashLoopBackOff"}}
+
 
 def container(name: str = "model", restarts: int = 0, last: Any = None, **state: Any) -> dict[str, Any]:
     return {"name": name, "restartCount": restarts, "state": state, "lastState": last or {}}
@@ -43,13 +46,29 @@ OOM = {"terminated": {"exitCode": 137, "reason": "OOMKilled"}}
     ],
 )
 def test_the_worst_container_speaks_for_the_pod(status: dict[str, Any], trouble: str | None) -> None:
-    assert read_pod(pod(**status)).trouble == trouble
+    assert read_pod(pod(**status), OURS).trouble == trouble
+
+
+def test_a_restart_of_each_container_as_by_a_reboot_of_the_node_is_not_two_of_one() -> None:
+    """Each container counts for itself."""
+    rebooted = [container(name, 1, running={}) for name in ("exporter", "model")]
+    assert read_pod(pod(containerStatuses=rebooted), OURS).restarts == 1
+    crashed = [container("exporter", 1, running={}), container("model", 3, running={})]
+    assert read_pod(pod(containerStatuses=crashed), OURS).restarts == 3
+
+
+@pytest.mark.parametrize("place", ["containerStatuses", "initContainerStatuses"])
+@pytest.mark.parametrize("state", [{"running": {}}, CRASHES], ids=str)
+def test_a_container_that_others_put_into_the_pod_speaks_not_against_the_model(place: str, state: Any) -> None:
+    """Such as the proxy of a mesh, which its webhook adds to the pod and to nothing that is ours."""
+    facts = read_pod(pod(**{place: [container("istio-proxy", 7, last=OOM, **state)]}), OURS)
+    assert (facts.trouble, facts.restarts) == (None, 0)
 
 
 def test_a_pod_on_its_way_out_is_not_ready_and_in_no_trouble() -> None:
     leaving = pod(conditions=READY, containerStatuses=[container(terminated={"exitCode": 143, "reason": "Error"})])
     leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-    facts = read_pod(leaving)
+    facts = read_pod(leaving, OURS)
     assert not facts.ready
     assert facts.trouble is None
 
@@ -66,7 +85,9 @@ EVICTED: dict[str, Any] = {
 def of_revision(*pods: dict[str, Any]) -> RevisionFacts:
     """A revision that has these pods."""
     cache, named = Cache(), {"name": "demo-1", "namespace": "ml", "uid": "d", "resourceVersion": "1"}
-    deployment = {"kind": "Deployment", "metadata": {**named, "labels": pods[0]["metadata"]["labels"]}}
+    template = {"spec": {"initContainers": [{"name": "load"}], "containers": [{"name": "model"}]}}
+    metadata = {**named, "labels": pods[0]["metadata"]["labels"]}
+    deployment = {"kind": "Deployment", "metadata": metadata, "spec": {"template": template}}
     owner = {**rollout(), "metadata": {**rollout()["metadata"], "uid": "u", "generation": 1, "resourceVersion": "1"}}
     for raw in (deployment, owner, *pods):
         raw["metadata"].setdefault("creationTimestamp", "2026-01-01T00:00:00Z")
@@ -80,6 +101,15 @@ def test_an_evicted_pod_is_no_pod_any_more_and_what_became_of_it_is_known() -> N
     found = of_revision(pod("a", **EVICTED), pod("b", phase="Running", conditions=READY))
     assert [(one.name, one.ready) for one in found.pods] == [("b", True)]
     assert found.lost == Loss("pod a was evicted: The node was low on resource: memory", moment("2026-01-01T00:00:09Z"))
+
+
+def test_whose_containers_those_of_a_pod_are_says_the_template_of_its_deployment() -> None:
+    found = of_revision(
+        pod("a", containerStatuses=[container("model", 2, **CRASHES), container("proxy", 5, **CRASHES)])
+    )
+    assert [(one.trouble, one.restarts) for one in found.pods] == [("CrashLoopBackOff", 2)]
+    injected = of_revision(pod("a", containerStatuses=[container("proxy", 5, **CRASHES)]))
+    assert [(one.trouble, one.restarts) for one in injected.pods] == [(None, 0)]
 
 
 def test_of_several_pods_that_ended_the_last_is_told_of_and_none_whose_end_was_asked_for() -> None:
@@ -96,22 +126,26 @@ def test_of_several_pods_that_ended_the_last_is_told_of_and_none_whose_end_was_a
 def test_since_when_a_pod_is_warm_is_since_when_it_is_ready_and_its_server_was_started() -> None:
     ready = [{"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:00:09Z"}]
     warmed = pod(conditions=ready, containerStatuses=[{**container(running={}), "started": True}])
-    assert read_pod(warmed).warm_since is None, "it needs no warm-up"
+    assert read_pod(warmed, OURS).warm_since is None, "it needs no warm-up"
     warmed["spec"] = {"initContainers": [{"name": "warm-up"}], "containers": [{"name": "model"}]}
-    assert read_pod(warmed).warm_since == moment("2026-01-01T00:00:09Z")
+    assert read_pod(warmed, OURS).warm_since == moment("2026-01-01T00:00:09Z")
     warmed["status"]["containerStatuses"][0]["started"] = False
-    assert read_pod(warmed).warm_since is None
+    assert read_pod(warmed, OURS).warm_since is None
 
 
 def test_the_loader_s_exit_and_sentence_survive_its_restart() -> None:
     last = {"terminated": {"exitCode": 3, "message": "the bytes differ\n"}}
-    facts = read_pod(pod(initContainerStatuses=[container("load", last=last, waiting={"reason": "CrashLoopBackOff"})]))
+    facts = read_pod(
+        pod(initContainerStatuses=[container("load", last=last, waiting={"reason": "CrashLoopBackOff"})]), OURS
+    )
     assert facts.loader_exit == 3
     assert facts.message == "the bytes differ"
 
 
 def test_a_loader_that_succeeded_says_nothing() -> None:
-    facts = read_pod(pod(initContainerStatuses=[container("load", terminated={"exitCode": 0, "message": "done"})]))
+    facts = read_pod(
+        pod(initContainerStatuses=[container("load", terminated={"exitCode": 0, "message": "done"})]), OURS
+    )
     assert (facts.loader_exit, facts.message) == (0, "")
 
 

@@ -7,6 +7,7 @@ from crossfade.observe.pods import read_pod
 from crossfade.observe.prune import prune
 
 SPEC = {"initContainers": [{"name": "load"}, {"name": "warm-up"}], "containers": [{"name": "model"}, {"name": "side"}]}
+OURS = frozenset({"load", "warm-up", "model", "side"})
 UNSCHEDULED = {"type": "PodScheduled", "status": "False", "message": "0/1 nodes are available: 1 Insufficient cpu."}
 RUNS: dict[str, Any] = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
 DONE = {"terminated": {"exitCode": 0, "message": "2 files verified"}}
@@ -77,7 +78,7 @@ def pod(load: Any = DONE, warm: Any = RUNS, model: Any = RUNS, **status: Any) ->
     ],
 )
 def test_what_keeps_a_pod_from_being_ready(found: dict[str, Any], cause: str | None, told: str) -> None:
-    facts = read_pod(prune({**found, "kind": "Pod"}))
+    facts = read_pod(prune({**found, "kind": "Pod"}), OURS)
     assert (facts.waits_for, facts.waits) == (cause, told)
 
 
@@ -126,12 +127,21 @@ def mounting(load: Any, name: str = "model") -> dict[str, Any]:
     ],
 )
 def test_what_keeps_a_pod_that_mounts_its_model_from_being_ready(load: Any, cause: str, told: str) -> None:
-    facts = read_pod(prune({**mounting(load), "kind": "Pod"}))
+    facts = read_pod(prune({**mounting(load), "kind": "Pod"}), OURS)
     assert (facts.waits_for, facts.waits) == (cause, told)
 
 
+def test_a_neighbour_of_the_model_server_that_crashes_is_named() -> None:
+    """Such as the proxy of a mesh, which others put into the pod: it is no crash of the model, and the pod waits."""
+    found = pod(model=(RUNS, {"ready": True}))
+    found["status"]["containerStatuses"].append(container("istio-proxy", BACK_OFF))
+    facts = read_pod(prune({**found, "kind": "Pod"}), OURS)
+    assert (facts.trouble, facts.waits_for) == (None, "Load")
+    assert facts.waits == "the container istio-proxy of pod p cannot run: CrashLoopBackOff"
+
+
 def test_a_pod_that_mounts_an_image_of_something_else_still_downloads_its_model() -> None:
-    assert read_pod(prune({**mounting(RUNS, "tools"), "kind": "Pod"})).waits == "pod p downloads the model"
+    assert read_pod(prune({**mounting(RUNS, "tools"), "kind": "Pod"}), OURS).waits == "pod p downloads the model"
 
 
 def test_which_image_a_node_has_mounted_is_what_it_says_of_the_models_mounts() -> None:
@@ -140,8 +150,8 @@ def test_which_image_a_node_has_mounted_is_what_it_says_of_the_models_mounts() -
 
     told, other = ({"volumeStatus": {"image": {"imageRef": f"sha256:{digit * 64}"}}} for digit in "01")
     found = mounting((RUNS, {"volumeMounts": [mount("model", **told), mount("tmp"), mount("other", **other)]}))
-    assert read_pod(prune({**found, "kind": "Pod"})).images == (f"sha256:{'0' * 64}",)
-    assert read_pod(mounting((RUNS, {"volumeMounts": [mount("model", volumeStatus={})]}))).images == ()
+    assert read_pod(prune({**found, "kind": "Pod"}), OURS).images == (f"sha256:{'0' * 64}",)
+    assert read_pod(mounting((RUNS, {"volumeMounts": [mount("model", volumeStatus={})]})), OURS).images == ()
 
 
 def test_why_no_pod_can_be_made_is_kept_of_a_deployment_and_no_more() -> None:
@@ -153,18 +163,18 @@ def test_why_no_pod_can_be_made_is_kept_of_a_deployment_and_no_more() -> None:
 
 
 def test_a_pod_is_warm_when_its_model_server_has_started_and_not_its_neighbour() -> None:
-    assert read_pod(prune({**pod(), "kind": "Pod"})).warm is False
-    assert read_pod(pod(model=(RUNS, {"started": True}))).warm is True
+    assert read_pod(prune({**pod(), "kind": "Pod"}), OURS).warm is False
+    assert read_pod(pod(model=(RUNS, {"started": True})), OURS).warm is True
     plain = pod(model=(RUNS, {"started": True}))
     plain["spec"] = {"containers": [{"name": "model"}]}
-    assert read_pod(plain).warm is None
+    assert read_pod(plain, OURS).warm is None
 
 
 def test_a_warm_up_that_fails_is_no_crash_of_the_model() -> None:
-    failing = read_pod(pod(warm=(BACK_OFF, {"lastState": ANSWERED_500, "restartCount": 9})))
+    failing = read_pod(pod(warm=(BACK_OFF, {"lastState": ANSWERED_500, "restartCount": 9})), OURS)
     assert (failing.trouble, failing.restarts) == (None, 0)
 
 
 def test_a_ready_pod_waits_for_nothing() -> None:
-    facts = read_pod(pod(model=(RUNS, {"started": True}), conditions=[{"type": "Ready", "status": "True"}]))
+    facts = read_pod(pod(model=(RUNS, {"started": True}), conditions=[{"type": "Ready", "status": "True"}]), OURS)
     assert (facts.waits_for, facts.waits, facts.warm) == (None, "", True)
