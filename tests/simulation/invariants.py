@@ -33,6 +33,7 @@ from tests.simulation.pass_promises import (
     no_step_forward_without_proof,
     nobody_gets_all_who_cannot_answer,
     nothing_goes_that_may_be_reached,
+    requests_move_before_anything_goes,
     stable_changes_only_by_serving_alone,
     the_way_back_is_one_step,
     weights_sum_exactly,
@@ -169,6 +170,11 @@ PROMISES: tuple[Promise[Pass], ...] = (
         "Pods are removed, or all of them scaled away, only once every gateway has taken a route that does not name"
         " them, and no other names them; a Service of an adopted route that somebody deleted still counts.",
         nothing_goes_that_may_be_reached,
+    ),
+    Promise(
+        "Where a pass moves requests and removes something, the requests come first: the API server may refuse a"
+        " deletion, or take its time.",
+        requests_move_before_anything_goes,
     ),
     Promise(
         "While traffic is split, or is about to be, our finalizer holds the Rollout. When others keep the route from"

@@ -4,7 +4,7 @@ from math import ceil
 
 from crossfade.decide.admission import objection
 from crossfade.decide.counting import is_fresh
-from crossfade.decide.plan import Delete, Scale, Target
+from crossfade.decide.plan import Delete, Label, Scale, Target, Weigh
 from crossfade.decide.records import is_sticky, was_taken_back
 from crossfade.decide.rollout import plan_rollout
 from crossfade.decide.scene import scene_of
@@ -16,6 +16,8 @@ from tests.simulation.misfortunes import aborted, crashed
 from tests.simulation.passes import Pass, backends, fewest, is_gone, is_way_back, pods_for_all, rises
 from tests.simulation.routes import is_service, weights
 from tests.simulation.writes import had_a_service, is_so_already, key_of, routes, writes, written
+
+_SERVE = (Target.DEPLOYMENT, Target.SERVICE)
 
 
 def weights_sum_exactly(one: Pass) -> None:
@@ -53,17 +55,26 @@ def every_backend_is_there(one: Pass) -> None:
 
 def nothing_goes_that_may_be_reached(one: Pass) -> None:
     live, left = one.seen.route, one.seen.left_behind
-    serve = (Target.DEPLOYMENT, Target.SERVICE)
     named = {*(live.reached if live else ()), *(left.reached if left else ()), *had_a_service(one.seen)}
     named |= set(backends(one.route)) if one.route else set()
     for action in one.actions:
-        removed = isinstance(action, Delete) and action.target in serve
+        removed = isinstance(action, Delete) and action.target in _SERVE
         if not (removed or (isinstance(action, Scale) and not action.replicas)):
             continue
         gone = action.name
         assert gone not in named, f"{gone} is removed, and a route names it"
         waiting = live and traffic_of(one.seen).untaken(one.seen)
         assert not waiting, f"{gone} is removed, and {waiting}"
+
+
+def requests_move_before_anything_goes(one: Pass) -> None:
+    slots = one.seen.adoption.slots if one.seen.adoption else {}
+    gone = ""
+    for action in one.actions:
+        gone = action.name if isinstance(action, Delete) and action.target in _SERVE else gone
+        leads = writes(action, Target.SERVICE) and action.body["metadata"]["name"] in slots
+        moves = leads or isinstance(action, Weigh | Label) or routes(action, one.seen)
+        assert not (moves and gone), f"{gone} is removed before {key_of(action)}"
 
 
 def a_split_is_held(one: Pass) -> None:

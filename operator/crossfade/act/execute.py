@@ -1,4 +1,4 @@
-"""Runs a plan's actions in order through the cluster; stops at the first that fails."""
+"""Runs a plan's actions in order through the cluster; stops at the first that fails, unless it is a deletion."""
 
 import logging
 from collections.abc import Callable, Iterable
@@ -77,36 +77,70 @@ class NoImageVolumesError(ActionError):
     """The API server takes a pod with an image volume, and drops the volume."""
 
 
+class KeptError(ActionError):
+    """Something that the API server would not have deleted. All was done but what hangs on that."""
+
+
 class StaleError(Exception):
     """An object of others is not any more as it was seen; the cache has it as it is, so look again."""
 
 
 async def execute(
     cluster: Cluster, namespace: str, actions: Iterable[Action], known: Known, absorb: Absorb, tick: Tick
-) -> None:
+) -> KeptError | None:
     """Send the actions in order; those before one that fails are done, and ticked off.
 
+    A Delete that is refused holds up what `hangs_on` it, and nothing else; returned is why, None when none was.
     Raises ActionError, or StaleError where others were faster.
     """
+    kept: tuple[Delete, KeptError] | None = None
     for action in actions:
-        kind, name = _subject(action)
+        if kept is not None and hangs_on(action, kept[0]):
+            continue
         try:
-            if not await _keeps_its_image(cluster, action):
-                raise NoImageVolumesError(f"{kind.kind} {name} was not made ({action.why}): {_NO_IMAGE_VOLUMES}")
-            stored = await _send(cluster, kind, namespace, name, action, known(kind.kind, namespace, name))
-        except ClusterError as error:
-            if isinstance(action, Weigh) and error.status in _FAILED_TEST:
-                await _look_anew(cluster, kind, namespace, name, known(kind.kind, namespace, name), absorb)
-            message = f"{kind.kind} {name} could not be written ({action.why}): "
-            if kind in ROUTES and isinstance(action, Apply) and error.status in _UNSERVED:
-                goes = error.status == HTTPStatus.METHOD_NOT_ALLOWED
-                raise UnservedError(message + _NO_ROUTES % kind.kind, kind, goes=goes) from error
-            raise ActionError(f"{message}{error}") from error
-        WRITES.labels(kind=kind.kind).inc()
-        log.info("%s %s: %s", kind.kind, name, action.why, extra={"namespace": namespace})
-        if stored is not None:
-            absorb(stored)
+            await _do(cluster, namespace, action, known, absorb)
+        except ActionError as error:
+            if not isinstance(action, Delete):
+                raise
+            kept = action, KeptError(*error.args)
+            continue
         tick(action)
+    return kept[1] if kept else None
+
+
+def hangs_on(action: Action, kept: Delete) -> bool:
+    """Whether an action may not be done while what `kept` would delete is still there: removing more, letting the
+    Rollout go, or giving a number of pods a second owner."""
+    match action:
+        case Delete():
+            return True
+        case Apply(target=Target.ROLLOUT, body=body):
+            return not body["metadata"]["finalizers"]
+        case Scale(name=name):
+            return name == kept.name
+    return False
+
+
+async def _do(cluster: Cluster, namespace: str, action: Action, known: Known, absorb: Absorb) -> None:
+    """Send one action. Raises ActionError and StaleError."""
+    kind, name = _subject(action)
+    try:
+        if not await _keeps_its_image(cluster, action):
+            raise NoImageVolumesError(f"{kind.kind} {name} was not made ({action.why}): {_NO_IMAGE_VOLUMES}")
+        stored = await _send(cluster, kind, namespace, name, action, known(kind.kind, namespace, name))
+    except ClusterError as error:
+        if isinstance(action, Weigh) and error.status in _FAILED_TEST:
+            await _look_anew(cluster, kind, namespace, name, known(kind.kind, namespace, name), absorb)
+        done = "deleted" if isinstance(action, Delete) else "written"
+        message = f"{kind.kind} {name} could not be {done} ({action.why}): "
+        if kind in ROUTES and isinstance(action, Apply) and error.status in _UNSERVED:
+            goes = error.status == HTTPStatus.METHOD_NOT_ALLOWED
+            raise UnservedError(message + _NO_ROUTES % kind.kind, kind, goes=goes) from error
+        raise ActionError(f"{message}{error}") from error
+    WRITES.labels(kind=kind.kind).inc()
+    log.info("%s %s: %s", kind.kind, name, action.why, extra={"namespace": namespace})
+    if stored is not None:
+        absorb(stored)
 
 
 async def _keeps_its_image(cluster: Cluster, action: Action) -> bool:

@@ -5,6 +5,7 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.capacity import needed
 from crossfade.decide.children import counted, ensure, finalizer, removal
+from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Event, Plan, Situation, Standing
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.shapes import alone
@@ -21,14 +22,11 @@ def begin(snapshot: Snapshot, arm: Arm, resolved: Resolved) -> Plan:
     if spec is None:
         raise ValueError("a first version needs a readable spec")
     arm = counted(snapshot, arm)
-    children = (
-        *finalizer(rollout, wanted=True),
-        *ensure(snapshot, spec, arm, resolved),
-        *removal(snapshot, [arm.revision, *_serving(snapshot)]),
-    )
+    children = (*finalizer(rollout, wanted=True), *ensure(snapshot, spec, arm, resolved))
+    gone = () if undrained(snapshot) else removal(snapshot, [arm.revision, *_serving(snapshot)])
     status = rollout.status.model_copy(update={"candidate": arm})
     if arm.ready == 0 or arm.ready < needed(snapshot, arm):
-        return Plan(status=status, situation=_starting(snapshot, arm), first=children, look_again=30.0)
+        return Plan(status=status, situation=_starting(snapshot, arm), first=children, then=gone, look_again=30.0)
     traffic, wanted = traffic_of(snapshot), alone(arm.revision)
     slots = traffic.backends(snapshot, arm)
     route = () if slots else traffic.writes(snapshot, wanted)
@@ -36,12 +34,13 @@ def begin(snapshot: Snapshot, arm: Arm, resolved: Resolved) -> Plan:
     if slots or route or waiting or trouble:
         said = waiting if waiting and snapshot.route else f"the route is being pointed at {arm.model_version}"
         situation = Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_GATEWAY, said)
-        return Plan(status=status, situation=trouble or situation, first=(*children, *slots), then=route)
+        return Plan(status=status, situation=trouble or situation, first=(*children, *slots), then=(*route, *gone))
     message = f"{arm.model_version} is the first version and serves all requests"
     return Plan(
         status=ended(status, arm, outcome(snapshot, arm, "Promoted", "FirstVersion", message)),
         situation=Situation(Standing.DONE, Reason.PROMOTED, message),
         first=children,
+        then=gone,
         events=(Event(Reason.PROMOTED, message),),
         available=True,
         look_again=0.0,

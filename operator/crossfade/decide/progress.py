@@ -41,14 +41,15 @@ def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, l
     plan = first_of(STEPS, way).plan(way)
     planned = (*plan.first, *plan.then)
     slots = tuple(one for one in traffic_of(snapshot).backends(snapshot, stable) if not _is_of_one(one, planned))
-    before = (*finalizer(snapshot.rollout, wanted=True), *slots, *(() if slots else _swept(way)))
+    before = (*finalizer(snapshot.rollout, wanted=True), *slots)
     candidate = plan.status.candidate or way.candidate
     pods = (*upheld(snapshot, stable), *ensure(snapshot, spec, candidate, resolved), *waiting_arm(snapshot, candidate))
+    gone = () if slots else _swept(way)
     # who the candidate is must be on record before its first pod: what is not on record is a leftover
     return replace(
         plan,
         first=(*before, *plan.first),
-        then=(*pods, *plan.then),
+        then=(*pods, *plan.then, *gone),
         foresee=foresee,
     )
 

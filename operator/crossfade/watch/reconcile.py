@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
-from crossfade.act.execute import ActionError, NoImageVolumesError, StaleError, UnservedError, execute
+from crossfade.act.execute import ActionError, KeptError, NoImageVolumesError, StaleError, UnservedError, execute
 from crossfade.api.conditions import ConditionType, Reason
 from crossfade.api.v1alpha1 import RolloutStatus
 from crossfade.decide.on_record import in_order, is_on_record
@@ -33,7 +33,7 @@ from crossfade.telemetry.metrics import (
     ROLLOUT_SECONDS,
     ROUTE_REPAIRS,
 )
-from crossfade.watch.queue import Key
+from crossfade.watch.queue import FIRST_BACKOFF_SECONDS, Key, Priority
 from crossfade.watch.registries import Registries
 from crossfade.watch.sourcing import Sourcing
 from crossfade.watch.world import World
@@ -160,6 +160,8 @@ class Reconciler:
         except ActionError as error:
             if isinstance(error, UnservedError):
                 self._world.doubt(error.kind, goes=error.goes)
+            if isinstance(error, KeptError) and plan.look_again is not None:  # all else goes on, at its own time
+                self._world.queue.add(_key(raw), Priority.PERIODIC, max(plan.look_again, FIRST_BACKOFF_SECONDS))
             done.recorded = await self._say_why(raw, plan, error) or done.recorded
             await self._tell(raw, plan, done)
             raise
@@ -174,19 +176,24 @@ class Reconciler:
         return plan.look_again
 
     async def _carry_out(self, snapshot: Snapshot, raw: Object, plan: Plan, done: "_Done") -> None:
-        """The plan's writes and its status, `in_order`; `done` is what came of it, also when this raises."""
+        """The plan's writes and its status, `in_order`; `done` is what came of it, also when this raises. What may not
+        be deleted is told last, for it holds up nothing else."""
 
-        async def execute_all(actions: Iterable[Action]) -> None:
+        async def execute_all(actions: Iterable[Action]) -> KeptError | None:
             world, namespace = self._world, snapshot.rollout.namespace
-            await execute(self._cluster, namespace, actions, world.cache.get, world.wrote, done.actions.append)
+            return await execute(self._cluster, namespace, actions, world.cache.get, world.wrote, done.actions.append)
 
-        before, after = in_order(plan, snapshot.rollout.status)
-        await execute_all(before)
+        known = snapshot.rollout.status
+        before, after = in_order(plan, known)
+        kept = await execute_all(before)
         self._time_rollback(snapshot, plan)
-        done.recorded = await self._write(snapshot, raw, plan, plan.situation)
-        _time_rollout(snapshot, plan, written=done.recorded)
-        await execute_all(after)
+        if kept is None or not is_on_record(plan.status, known):
+            done.recorded = await self._write(snapshot, raw, plan, plan.situation)
+            _time_rollout(snapshot, plan, written=done.recorded)
+        kept = await execute_all(after) or kept
         self._rehearse(snapshot, plan)
+        if kept is not None:
+            raise kept
 
     async def _tell(self, raw: Object, plan: Plan, done: "_Done") -> None:
         """Tell people what is so by now, and no more."""
@@ -244,8 +251,7 @@ class Reconciler:
     async def _say_why(self, raw: Object, plan: Plan, error: ActionError) -> bool:
         """Show a refused write in the status. The facts there stay what they were, but for what was seen: nothing else
         has changed. Returns whether that was news of what the plan means: its events are, then, too."""
-        key = Key("Rollout", raw["metadata"]["namespace"], raw["metadata"]["name"])
-        current = self._world.cache.get(*key)
+        current = self._world.cache.get(*_key(raw))
         if current is None:
             return False
         stuck = _stuck(plan.situation, error)
@@ -279,6 +285,10 @@ class Reconciler:
         )
         if moved and plan.situation.reason is Reason.ROLLED_BACK and snapshot.evidence is not None:
             BREACH_TO_ROUTE_SECONDS.observe(max(self._clock.now() - snapshot.evidence.read_at, 0.0))
+
+
+def _key(raw: Object) -> Key:
+    return Key("Rollout", raw["metadata"]["namespace"], raw["metadata"]["name"])
 
 
 def _stuck(said: Situation, error: ActionError) -> Situation:

@@ -48,6 +48,25 @@ async def test_nothing_is_sent_after_a_refusal_and_the_sentence_says_what_and_wh
     assert (cluster.writes, done) == ([], [])
 
 
+def released(*finalizers: str) -> Apply:
+    metadata = {"name": "demo", "namespace": "ml", "finalizers": [*finalizers]}
+    return Apply(Target.ROLLOUT, {"apiVersion": meta.API_VERSION, "kind": "Rollout", "metadata": metadata}, "why")
+
+
+async def test_what_may_not_be_deleted_holds_up_what_hangs_on_it_and_nothing_else() -> None:
+    """An autoscaler that stays owns the number of pods; and what a Rollout has left is found by the Rollout."""
+    cluster, done = FakeCluster(), list[Action]()
+    cluster.refuse = lambda verb, kind, name: (verb, kind) == ("delete", "HorizontalPodAutoscaler")
+    held = Delete(Target.AUTOSCALER, "d", "nobody asks for it")
+    hang = (Scale("d", 3, "why"), Delete(Target.SERVICE, "e", "why"), released())
+    others = (Apply(Target.DEPLOYMENT, BODY, "why"), released(meta.FINALIZER))
+    cluster.create({**BODY, "metadata": {"name": "e", "namespace": "ml"}})
+    more = Scale("e", 3, "why")
+    kept = await execute(cluster, "ml", (held, *hang, *others, more), nothing, lambda raw: None, done.append)
+    assert str(kept) == ("HorizontalPodAutoscaler d could not be deleted (nobody asks for it): delete of d is refused")
+    assert done == [*others, more]
+
+
 async def test_an_object_with_our_label_is_written_by_force() -> None:
     cluster = FakeCluster()
     cluster.create(labelled("demo"))

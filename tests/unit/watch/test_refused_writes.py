@@ -1,10 +1,12 @@
 """Would catch a status that flips, or is written at every look, while the API server refuses one and the same write."""
 
+import asyncio
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from crossfade.act.execute import ActionError
+from crossfade.api import meta
 from crossfade.api.conditions import Reason
 from crossfade.decide.plan import Event, Plan, Situation, Standing
 from crossfade.decide.rollout import plan_rollout
@@ -264,3 +266,60 @@ async def test_a_warning_that_comes_while_a_write_is_refused_is_told_and_once(mo
     (event,) = (one for one in cluster.events if one["reason"] == "RouteContested")
     assert event["note"] == "kubectl wrote the weights: say retry"
     assert (ready(cluster)["reason"], KYVERNO in ready(cluster)["message"]) == ("RouteContested", True)
+
+
+async def kept() -> tuple[FakeCluster, FakeClock, Loop, Statuses]:
+    """v1 serves, v2 is there, and the Service of a version before may not be deleted; that was met once."""
+    cluster, clock = await promoted()
+    cluster.create(version("v2"))
+    await Loop(cluster, clock).settle()
+    for kind in ("Deployment", "Service"):
+        serves = next(raw for (other, _, _), raw in cluster.objects.items() if other == kind)
+        labels = {**serves["metadata"]["labels"], meta.LABEL_REVISION: "demo-0"}
+        old = {"name": "demo-0", "namespace": "ml", "labels": labels}
+        template = {**serves["spec"].get("template", {}), "metadata": {"labels": labels}}
+        spec = {**serves["spec"], "template": template} if kind == "Deployment" else serves["spec"]
+        cluster.create({**serves, "metadata": old, "spec": spec})
+
+    def protect(verb: str, other: str, name: str) -> bool:
+        if (verb, other) == ("delete", "Service"):
+            raise ClusterError(KYVERNO, 400)
+        return False
+
+    cluster.refuse = protect
+    loop = Loop(cluster, clock)
+    with pytest.raises(ActionError):
+        await loop.settle()
+    return cluster, clock, loop, Statuses(cluster)
+
+
+async def test_a_child_that_may_not_be_deleted_is_said_once() -> None:
+    cluster, clock, loop, statuses = await kept()
+    assert ready(cluster)["message"].startswith(
+        "Service demo-0 could not be deleted (it has no traffic and no role any"
+    )
+    assert KYVERNO in ready(cluster)["message"]
+    for _ in range(3):
+        clock.at += 300
+        await looked_at(loop)
+    assert statuses.said == []
+    allow(cluster)
+    clock.at += 300
+    loop.world.breach(("ml", "demo"))
+    await loop.settle()
+    assert "demo-0" not in names(cluster, "Deployment") | names(cluster, "Service")
+    assert ready(cluster)["status"] == "True"
+
+
+async def test_the_next_version_starts_although_an_old_child_may_not_be_deleted() -> None:
+    """And what else is to come comes at its own time, not at that of the next try."""
+    cluster, clock, loop, _ = await kept()
+    cluster.create(rollout("v2"))
+    clock.at += 300
+    loop.watch()
+    await looked_at(loop)
+    await asyncio.gather(*loop.scout._tasks.values())  # what the Gateways are is read meanwhile
+    await looked_at(loop)
+    assert len(names(cluster, "Deployment")) == 3
+    await looked_at(loop)
+    assert loop.queue.next_due() == clock.at + 10
