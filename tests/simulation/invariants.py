@@ -54,7 +54,10 @@ from tests.simulation.route_promises import (
     what_others_changed_is_proven_anew,
 )
 from tests.simulation.share_promises import what_was_given_was_served
-from tests.simulation.slot_promises import no_service_moves_under_its_requests
+from tests.simulation.slot_promises import (
+    no_service_moves_under_its_requests,
+    weights_that_are_refused_leave_stable_alone_all_the_same,
+)
 from tests.simulation.world import World
 
 Held = TypeVar("Held")
@@ -209,6 +212,11 @@ PROMISES: tuple[Promise[Pass], ...] = (
         " at the stable version only then, or when that has a ready pod and others write the weights. While stable has"
         " none, a candidate that has one may take the place of another version.",
         no_service_moves_under_its_requests,
+    ),
+    Promise(
+        "Where the weights of a route of others are to leave stable alone, which can answer, and the API server refuses"
+        " them, what is done in their place leaves stable alone too.",
+        weights_that_are_refused_leave_stable_alone_all_the_same,
     ),
     Promise(
         "A Service is turned from one arm to both only when as many pods of each as it says have its label, and no"

@@ -81,31 +81,44 @@ class KeptError(ActionError):
     """Something that the API server would not have deleted. All was done but what hangs on that."""
 
 
+class InsteadError(ActionError):
+    """Weights that the API server did not take. What is to be done otherwise was done."""
+
+
 class StaleError(Exception):
     """An object of others is not any more as it was seen; the cache has it as it is, so look again."""
 
 
 async def execute(
     cluster: Cluster, namespace: str, actions: Iterable[Action], known: Known, absorb: Absorb, tick: Tick
-) -> KeptError | None:
+) -> list[KeptError | InsteadError]:
     """Send the actions in order; those before one that fails are done, and ticked off.
 
-    A Delete that is refused holds up what `hangs_on` it, and nothing else; returned is why, None when none was.
-    Raises ActionError, or StaleError where others were faster.
+    A Delete that is refused holds up what `hangs_on` it, and nothing else; in the place of weights comes what is to be
+    done otherwise. Returned is what was refused so. Raises ActionError, or StaleError where others were faster.
     """
-    kept: tuple[Delete, KeptError] | None = None
+    refused: list[KeptError | InsteadError] = []
+    kept: Delete | None = None
     for action in actions:
-        if kept is not None and hangs_on(action, kept[0]):
+        if kept is not None and hangs_on(action, kept):
             continue
         try:
             await _do(cluster, namespace, action, known, absorb)
         except ActionError as error:
-            if not isinstance(action, Delete):
-                raise
-            kept = action, KeptError(*error.args)
-            continue
-        tick(action)
-    return kept[1] if kept else None
+            match action:
+                case Delete():
+                    kept = action
+                    refused.append(KeptError(*error.args))
+                case Weigh(otherwise=others) if others:
+                    log.warning("%s", error, extra={"namespace": namespace})
+                    await execute(cluster, namespace, others, known, absorb, tick)
+                    done = " and ".join(f"Service {_subject(one)[1]} ({one.why})" for one in others)
+                    refused.append(InsteadError(f"{error}; written in its place: {done}"))
+                case _:
+                    raise
+        else:
+            tick(action)
+    return refused
 
 
 def hangs_on(action: Action, kept: Delete) -> bool:

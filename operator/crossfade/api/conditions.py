@@ -147,6 +147,11 @@ class Reason(Documented):
         "RouteContested",
         "somebody else wrote other weights into the adopted route; none is written against them, the rollout holds",
     )
+    ROUTE_REFUSED = (
+        "RouteRefused",
+        "the API server did not take the weights of the adopted route; its Services lead to the version that is to"
+        " serve instead",
+    )
     FIELD_OWNED = (
         "FieldOwned",
         "somebody else owns `spec.modelVersion` of the Rollout, so nothing was written there",

@@ -5,6 +5,7 @@ that no weight that others write does harm while nothing is rolled out.
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.adopted import SlotWeight, WrittenWeights
@@ -43,7 +44,8 @@ class AdoptedRoute:
         weights = None if _fault(snapshot) else _by_slot(adoption, live, wanted)
         if weights is None:
             return _withdrawn(snapshot, wanted) or _handed_over(snapshot, wanted)
-        return (_weighed(snapshot, live, weights, f"the rule {adoption.rule} must say {wanted}"),)
+        weighed = _weighed(snapshot, live, weights, f"the rule {adoption.rule} must say {wanted}")
+        return (replace(weighed, otherwise=_withdrawn(snapshot, wanted)),)
 
     def untaken(self, snapshot: Snapshot) -> str | None:
         """Every parent that the route itself names has to accept it."""
@@ -205,8 +207,9 @@ def _patch(adoption: Adoption, live: RouteFacts, weights: dict[str, int]) -> Ite
         yield {"op": "replace", "path": f"{rule}/backendRefs/{place}/weight", "value": weights[backend["name"]]}
 
 
-def _withdrawn(snapshot: Snapshot, wanted: Split) -> tuple[Action, ...]:
-    """Where the weights cannot be written and stable is to serve alone: what gets requests is pointed at its pods.
+def _withdrawn(snapshot: Snapshot, wanted: Split) -> tuple[Apply, ...]:
+    """Where the weights cannot be written, or are refused, and stable is to serve alone: what gets requests is pointed
+    at its pods.
 
     The Services are ours, so nobody is written against, and whatever the weights say, stable answers.
     """
@@ -220,7 +223,7 @@ def _withdrawn(snapshot: Snapshot, wanted: Split) -> tuple[Action, ...]:
     weights = slot_weights(adoption, live.spec)
     taken = [slot for slot, revision in adoption.slots.items() if weights[slot] and revision != name]
     arm = Arm(model_version=found.model_version, revision=name, digest=found.digest)
-    why = f"{arm.model_version} must answer whatever weights others write"
+    why = f"{arm.model_version} must answer whatever the weights say"
     return tuple(_pointed(snapshot, slot, arm, why) for slot in taken)
 
 

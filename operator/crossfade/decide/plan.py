@@ -72,7 +72,8 @@ class Delete:
 class Weigh:
     """JSON Patch of the weights of a route that is not ours: refused when the route is not as it was seen.
 
-    `weights` are what its `operations` write, by Service, for the `rollout`.
+    `weights` are what its `operations` write, by Service, for the `rollout`. `otherwise` is done in their place where
+    the API server lets nobody write them, or not us; where it is empty, that is an error as of any other write.
     """
 
     name: str
@@ -80,6 +81,7 @@ class Weigh:
     weights: Mapping[str, int]
     operations: tuple[dict[str, Any], ...]
     why: str
+    otherwise: tuple[Apply, ...] = ()
 
 
 Action = Apply | Scale | Label | Delete | Weigh

@@ -5,7 +5,15 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from time import perf_counter
 
-from crossfade.act.execute import ActionError, KeptError, NoImageVolumesError, StaleError, UnservedError, execute
+from crossfade.act.execute import (
+    ActionError,
+    InsteadError,
+    KeptError,
+    NoImageVolumesError,
+    StaleError,
+    UnservedError,
+    execute,
+)
 from crossfade.api.conditions import ConditionType, Reason
 from crossfade.api.v1alpha1 import RolloutStatus
 from crossfade.decide.on_record import in_order, is_on_record
@@ -53,10 +61,23 @@ _SUMMARY = frozenset({ConditionType.READY, ConditionType.RECONCILING, ConditionT
 
 @dataclass
 class _Done:
-    """What came of a plan: the actions that were done, and whether its status was news, and is recorded."""
+    """What came of a plan: the actions that were done, those that were refused and held up nothing else, and whether
+    its status was news, and is recorded."""
 
     actions: list[Action] = field(default_factory=list)
+    refused: list[KeptError | InsteadError] = field(default_factory=list)
     recorded: bool = False
+
+    @property
+    def kept(self) -> KeptError | None:
+        """Why something could not be deleted, if so."""
+        return next((one for one in self.refused if isinstance(one, KeptError)), None)
+
+    @property
+    def instead(self) -> tuple[Event, ...]:
+        """What tells people of weights that were not taken, and of what was done in their place."""
+        told = (str(one) for one in self.refused if isinstance(one, InsteadError))
+        return tuple(Event(Reason.ROUTE_REFUSED, why, warning=True) for why in told)
 
     def makes_true(self, event: Event) -> bool:
         """Whether the event may be told."""
@@ -179,27 +200,27 @@ class Reconciler:
         """The plan's writes and its status, `in_order`; `done` is what came of it, also when this raises. What may not
         be deleted is told last, for it holds up nothing else."""
 
-        async def execute_all(actions: Iterable[Action]) -> KeptError | None:
-            world, namespace = self._world, snapshot.rollout.namespace
-            return await execute(self._cluster, namespace, actions, world.cache.get, world.wrote, done.actions.append)
+        async def execute_all(actions: Iterable[Action]) -> None:
+            world, namespace, tick = self._world, snapshot.rollout.namespace, done.actions.append
+            done.refused += await execute(self._cluster, namespace, actions, world.cache.get, world.wrote, tick)
 
         known = snapshot.rollout.status
         before, after = in_order(plan, known)
-        kept = await execute_all(before)
+        await execute_all(before)
         self._time_rollback(snapshot, plan)
-        if kept is None or not is_on_record(plan.status, known):
+        if done.kept is None or not is_on_record(plan.status, known):
             done.recorded = await self._write(snapshot, raw, plan, plan.situation)
             _time_rollout(snapshot, plan, written=done.recorded)
-        kept = await execute_all(after) or kept
+        await execute_all(after)
         self._rehearse(snapshot, plan)
-        if kept is not None:
-            raise kept
+        if done.kept is not None:
+            raise done.kept
 
     async def _tell(self, raw: Object, plan: Plan, done: "_Done") -> None:
         """Tell people what is so by now, and no more."""
-        told = [event for event in plan.events if done.makes_true(event)]
+        told = [*(event for event in plan.events if done.makes_true(event)), *done.instead]
         ROUTE_REPAIRS.inc(sum(event.reason is Reason.ROUTE_REPAIRED for event in told))
-        await self._events.post(ROLLOUTS, raw, told, plan.events, self._clock.now())
+        await self._events.post(ROLLOUTS, raw, told, (*plan.events, *done.instead), self._clock.now())
 
     def _foresee(self, snapshot: Snapshot, plan: Plan) -> None:
         """Have the stable version's past read when the plan asks for it; forget it when it was made use of."""

@@ -13,13 +13,15 @@ from crossfade.model.snapshot import Snapshot
 
 from tests.simulation.cases.story import Story
 from tests.simulation.shop import BLUE, GREEN, RULE, adopting, rule, shop
+from tests.simulation.world import KilledError
 
 Json = dict[str, Any]
 
 
 @dataclass
 class Adopted(Story):
-    """`theirs` is the spec of the route, None for none; `route` is what it comes to by now, by revision."""
+    """`theirs` is the spec of the route, None for none; `route` is what it comes to by now, by revision. While it is
+    `frozen` the API server takes no weights of ours; a pass that has nothing else to do instead ends there."""
 
     spec: Json = field(default_factory=adopting)
     theirs: Json | None = field(default_factory=lambda: shop(rule(1, 0)))
@@ -27,6 +29,7 @@ class Adopted(Story):
     writer: Writer | None = field(default_factory=lambda: Writer("git", "2027-01-15T07:59:00Z"))
     route_generation: int = 1
     our_weights: list[tuple[int, ...]] = field(default_factory=list)
+    frozen: bool = False
 
     def __post_init__(self) -> None:
         """The route was there before the Rollout."""
@@ -70,6 +73,15 @@ class Adopted(Story):
     def _adoption(self) -> Adoption:
         version = f"{self.route_generation}" if self.theirs is not None else ""
         return Adoption("shop", RULE, dict(self.slots), version, self.writer)
+
+    def _act(self, action: Action) -> None:
+        if not (self.frozen and isinstance(action, Weigh)):
+            super()._act(action)
+            return
+        if not action.otherwise:
+            raise KilledError
+        for one in action.otherwise:
+            super()._act(one)
 
     def _store(self, action: Action) -> None:
         match action:

@@ -1,7 +1,7 @@
 """Would catch actions sent out of order or on after a refusal, and another team's object taken over by force."""
 
 import pytest
-from crossfade.act.execute import ActionError, Known, NoImageVolumesError, StaleError, execute
+from crossfade.act.execute import ActionError, InsteadError, Known, NoImageVolumesError, StaleError, execute
 from crossfade.api import meta
 from crossfade.decide.plan import Action, Apply, Delete, Label, Scale, Target, Weigh
 from crossfade.ports import Object
@@ -62,7 +62,7 @@ async def test_what_may_not_be_deleted_holds_up_what_hangs_on_it_and_nothing_els
     others = (Apply(Target.DEPLOYMENT, BODY, "why"), released(meta.FINALIZER))
     cluster.create({**BODY, "metadata": {"name": "e", "namespace": "ml"}})
     more = Scale("e", 3, "why")
-    kept = await execute(cluster, "ml", (held, *hang, *others, more), nothing, lambda raw: None, done.append)
+    (kept,) = await execute(cluster, "ml", (held, *hang, *others, more), nothing, lambda raw: None, done.append)
     assert str(kept) == ("HorizontalPodAutoscaler d could not be deleted (nobody asks for it): delete of d is refused")
     assert done == [*others, more]
 
@@ -103,10 +103,10 @@ SHOP = {
 }
 
 
-def weigh(version: str) -> Weigh:
+def weigh(version: str, *otherwise: Apply) -> Weigh:
     test = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
     replace = {"op": "replace", "path": "/spec/rules/0/backendRefs/0/weight", "value": 90}
-    return Weigh("shop", "fraud", {"a": 90}, (test, replace), "why")
+    return Weigh("shop", "fraud", {"a": 90}, (test, replace), "why", otherwise)
 
 
 async def test_weights_are_written_into_the_very_route_that_was_seen() -> None:
@@ -185,3 +185,44 @@ async def test_an_image_volume_of_the_templates_own_is_its_authors_business() ->
         cluster, "ml", [Apply(Target.DEPLOYMENT, mounting("tools"), "why")], nothing, lambda raw: None, ticked
     )
     assert cluster.writes == [("apply", "Deployment", "d")]
+
+
+def service(name: str) -> Apply:
+    metadata = {"name": name, "namespace": "ml", "labels": {meta.LABEL_ROLLOUT: "demo"}}
+    return Apply(
+        Target.SERVICE, {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {}}, "v1 answers"
+    )
+
+
+async def test_where_no_weights_are_taken_is_done_what_is_to_be_done_otherwise_and_then_the_rest() -> None:
+    cluster, done = FakeCluster(), list[Action]()
+    stored, otherwise, rest = cluster.create(SHOP), service("green"), service("other")
+    cluster.refuse = lambda verb, kind, name: verb == "patch"
+    actions = (weigh(stored["metadata"]["resourceVersion"], otherwise), rest)
+    (refused,) = await execute(cluster, "ml", actions, lambda *_: stored, lambda raw: None, done.append)
+    assert isinstance(refused, InsteadError)
+    assert str(refused) == (
+        "HTTPRoute shop could not be written (why): patch of shop is refused;"
+        " written in its place: Service green (v1 answers)"
+    )
+    assert done == [otherwise, rest]
+
+
+async def test_weights_for_a_route_that_others_have_changed_are_refused_by_nobody() -> None:
+    """A new look heals that."""
+    cluster = FakeCluster()
+    old = cluster.create(SHOP)
+    cluster.create(SHOP)
+    actions = (weigh(old["metadata"]["resourceVersion"], service("green")),)
+    with pytest.raises(StaleError):
+        await execute(cluster, "ml", actions, lambda *_: old, lambda raw: None, ticked)
+    assert cluster.writes == []
+
+
+async def test_what_is_to_be_done_otherwise_and_is_refused_too_is_an_error() -> None:
+    cluster = FakeCluster()
+    stored = cluster.create(SHOP)
+    cluster.refuse = lambda verb, kind, name: True
+    actions = (weigh(stored["metadata"]["resourceVersion"], service("green")),)
+    with pytest.raises(ActionError, match=r"Service green could not be written \(v1 answers\)"):
+        await execute(cluster, "ml", actions, lambda *_: stored, lambda raw: None, ticked)

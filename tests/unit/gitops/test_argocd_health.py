@@ -25,6 +25,7 @@ NEVER_READY = {
     Reason.FIRST_VERSION,
     Reason.ORDERED,
     Reason.PROVEN,
+    Reason.ROUTE_REFUSED,
     Reason.ROUTE_REPAIRED,
     Reason.SEMVER_KEPT,
     Reason.SERVING,

@@ -8,7 +8,7 @@ import pytest
 from crossfade.act.execute import ActionError
 from crossfade.api import meta
 from crossfade.api.conditions import Reason
-from crossfade.decide.plan import Event, Plan, Situation, Standing
+from crossfade.decide.plan import Apply, Event, Plan, Situation, Standing, Target, Weigh
 from crossfade.decide.rollout import plan_rollout
 from crossfade.model.evidence import Counters, Evidence, Series
 from crossfade.model.snapshot import Snapshot
@@ -323,3 +323,28 @@ async def test_the_next_version_starts_although_an_old_child_may_not_be_deleted(
     assert len(names(cluster, "Deployment")) == 3
     await looked_at(loop)
     assert loop.queue.next_due() == clock.at + 10
+
+
+async def test_weights_that_nobody_may_write_are_told_once_with_what_was_done_in_their_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is no error of the look, which goes on, and its status is what is so."""
+    cluster, clock = await promoted()
+    route = {**cluster.objects["HTTPRoute", "ml", "demo"], "metadata": {"name": "shop", "namespace": "ml"}}
+    backend = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "demo-green", "namespace": "ml"}, "spec": {}}
+    test = {"value": cluster.create(route)["metadata"]["resourceVersion"]}
+    weigh = Weigh("shop", "demo", {}, (test,), "v1 must have all", (Apply(Target.SERVICE, backend, "v1 must answer"),))
+    monkeypatch.setattr(reconcile, "plan_rollout", lambda seen: replace(plan_rollout(seen), first=(weigh,)))
+    cluster.refuse = lambda verb, kind, name: verb == "patch" and kind == "HTTPRoute"
+    loop = Loop(cluster, clock)
+    for _ in range(3):
+        loop.world.breach(("ml", "demo"))
+        await loop.step()
+    assert ("apply", "Service", "demo-green") in cluster.writes
+    assert ready(cluster)["status"] == "True"
+    (event,) = (one for one in cluster.events if one["reason"] == "RouteRefused")
+    assert event["type"] == "Warning"
+    assert event["note"] == (
+        "HTTPRoute shop could not be written (v1 must have all): patch of shop is refused;"
+        " written in its place: Service demo-green (v1 must answer)"
+    )
