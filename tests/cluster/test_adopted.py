@@ -1,13 +1,15 @@
 """Catches a route of Git's that is written against its writer, or sends users where they must not be."""
 
 import asyncio
+import contextlib
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
 from testbed.bed import Bed
+from testbed.errors import TestbedError
 from testbed.load import LoadGenerator, Sample
 from tests.cluster.conftest import NewEndpoint
 from tests.cluster.test_way_back import back
@@ -41,6 +43,7 @@ ROUTE, RULE = "shop", "model"
 BLUE, GREEN = f"{NAME}-blue", f"{NAME}-green"
 ADOPTED = {"gatewayAPI": {"mode": "Adopted", "adopted": {"name": ROUTE, "rule": RULE}}}
 OTHER = "other"
+FREEZE = "no changes until Monday"
 HELD = {"name": "held", "weight": 40, "minDuration": "10m"}
 
 StartOperator = Callable[..., OperatorProcess]
@@ -227,6 +230,64 @@ async def test_another_writer_is_named_and_not_written_against_and_a_rollback_wo
     assert [one["effect"] for one in again["status"]["handled"]] == ["Obeyed"]
     assert answered(serving, load.samples[-50:]) == {"fraud-1"}
     assert told(serving)[-2:] == [(100, 0), (0, 1)]
+
+
+@contextlib.asynccontextmanager
+async def change_freeze(bed: Bed, endpoint: Endpoint) -> AsyncIterator[None]:
+    """While it lasts an admission policy refuses every change of an HTTPRoute of the namespace."""
+    name, policy = f"freeze-{endpoint.namespace}", "ValidatingAdmissionPolicy"
+    version = "admissionregistration.k8s.io/v1"
+    routes = {"apiGroups": ["gateway.networking.k8s.io"], "apiVersions": ["*"], "resources": ["httproutes"]}
+    there = {"matchLabels": {"kubernetes.io/metadata.name": endpoint.namespace}}
+    matches = {"resourceRules": [{**routes, "operations": ["UPDATE"]}], "namespaceSelector": there}
+    refuses = {"matchConstraints": matches, "validations": [{"expression": "false", "message": FREEZE}]}
+    binds = {"policyName": name, "validationActions": ["Deny"]}
+    for kind, spec in ((policy, refuses), (f"{policy}Binding", binds)):
+        body = {"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}
+        bed.kubectl("create", "-f", "-", input=json.dumps(body))
+    try:
+        await _refused(bed, endpoint)
+        yield
+    finally:
+        bed.kubectl("delete", policy, name)
+        bed.kubectl("delete", f"{policy}Binding", name)
+
+
+async def _refused(bed: Bed, endpoint: Endpoint) -> None:
+    """Wait until the API server goes by the policy, which it tells nobody."""
+    change = ("annotate", "httproute", ROUTE, "freeze=tried", "--namespace", endpoint.namespace, "--dry-run=server")
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            try:
+                await asyncio.to_thread(bed.kubectl, *change)
+            except TestbedError as error:
+                if FREEZE in str(error):
+                    return
+                raise
+            await asyncio.sleep(0.1)
+
+
+@pytest.mark.slow
+@on_both_gateways
+async def test_in_a_change_freeze_a_version_that_is_taken_back_gets_no_request_all_the_same(
+    serving: Endpoint, bed: Bed
+) -> None:
+    stable = (await serving.until(lambda _: True))["status"]["stable"]["revision"]
+    async with serving.load(RATE) as load:
+        await at_least(load, 100)
+        await hold(serving, 2)
+        async with change_freeze(bed, serving):
+            await order(serving, "abort", "t1")
+            await serving.until(lambda found: ready(found) == ("False", "Aborted"))
+            await settled(serving, stable)
+            await at_least(load, 100)
+            await serving.recorder.until_all("Event", 1, lambda event: event.get("reason") == "RouteRefused")
+    assert failed_by_route(load.samples) == {}
+    assert answered(serving, load.samples[-50:]) == {"fraud-1"}
+    assert told(serving)[-1] == (60, 40)
+    assert await selected(serving) == {BLUE: stable, GREEN: stable}
+    (event,) = (one for one in await serving.items("Event") if one["reason"] == "RouteRefused")
+    assert FREEZE in event["note"]
 
 
 def selects(service: Object, revision: str) -> bool:
