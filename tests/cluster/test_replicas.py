@@ -330,6 +330,28 @@ async def test_a_service_that_others_change_is_put_right_counted_and_proven_anew
     assert failed_by_route(load.samples) == {}
 
 
+@pytest.mark.slow
+async def test_an_abort_gets_through_though_others_moved_the_port_that_clients_call(
+    endpoint: Endpoint, start_operator: StartOperator
+) -> None:
+    """The API server refuses an apply that would have two ports of one name."""
+    start_operator(endpoint.namespace)
+    await serve(endpoint, 2, 50, seconds=3600)
+    await endpoint.model(2, **MODEL)
+    await endpoint.ask(2)
+    await endpoint.until(at_stage("at-50", proven=False))
+    moved, theirs = {"name": "http", "port": 8080, "targetPort": "http"}, {"name": "metrics", "port": 9090}
+    await endpoint.patch("Service", NAME, {"spec": {"ports": [moved, theirs]}})
+    await endpoint.patch("Rollout", NAME, {"metadata": {"annotations": {"crossfade.dev/abort": "1"}}})
+    ended = await endpoint.until(lambda found: found["status"].get("outcome", {}).get("result") == "Aborted")
+    service = next(one for one in await endpoint.items("Service") if one["metadata"]["name"] == NAME)
+    assert service["spec"]["selector"] == {REVISION: ended["status"]["stable"]["revision"]}
+    assert [(one["name"], one["port"]) for one in service["spec"]["ports"]] == [("http", 80), ("metrics", 9090)]
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while not await answers(endpoint):  # noqa: ASYNC110 - a node tells nobody when it follows a Service
+            await asyncio.sleep(0.02)
+
+
 def proven_at(found: Object) -> str:
     return str(found["status"]["stage"]["provenAt"])
 

@@ -30,6 +30,7 @@ from crossfade.model.route import ParentFacts, RouteFacts
 from crossfade.model.snapshot import Foresight, Platform, RolloutFacts, Snapshot, VersionFacts
 from crossfade.model.workload import PodFacts, RevisionFacts
 
+from tests.simulation.api_server import written
 from tests.simulation.ladders import LADDERS
 from tests.simulation.routes import is_service, reached, weights
 from tests.simulation.world import spec
@@ -291,11 +292,11 @@ def apply(state: State, action: Action) -> State:
         case Label(name=name, serves=serves):
             return _with(state, name.removesuffix("-0"), serves=serves)
         case Apply(target=Target.SERVICE, body=body) if is_service(body) and body["metadata"]["name"] == "fraud":
-            return replace(rerouted(state), route=stored(body), taken=False)
+            return replace(rerouted(state), route=stored(_written(state, body)), taken=False)
         case Apply(target=Target.SERVICE, body=body):
             return _with(state, body["metadata"]["name"], backend=True)
         case Apply(target=target, body=body) if target in ROUTES:
-            return replace(rerouted(state), route=stored(body), taken=False)
+            return replace(rerouted(state), route=stored(_written(state, body)), taken=False)
         case Apply(target=Target.ROLLOUT, body=body):
             return replace(state, finalizer=bool(body["metadata"]["finalizers"]))
         case Delete(target=Target.SERVICE, name=name):
@@ -307,6 +308,10 @@ def apply(state: State, action: Action) -> State:
             return _with(state, name, asleep=False)
     assert isinstance(action, Delete), action
     return state
+
+
+def _written(state: State, body: Json) -> Json:
+    return written(route_of(state.route) if state.route else None, body)
 
 
 def rerouted(state: State) -> State:
@@ -418,7 +423,7 @@ def _at_the_children_of(one: Pods, state: State) -> Iterator[State]:
 
 
 def _rewritten(state: State) -> Iterator[State]:
-    """Somebody gives everything, or what the other had, to another revision."""
+    """Somebody gives everything, or what the other had, to another revision; and adds a host, or moves the port."""
     route = route_of(state.route)
     named, others = weights(route), [one.revision for one in state.pods if one.revision not in weights(route)]
     if is_service(route):
@@ -442,4 +447,6 @@ def _ruled(state: State, backends: list[Json]) -> State:
 
 
 def _routed(state: State, spec: Json) -> State:
-    return replace(rerouted(state), route=stored({**route_of(state.route), "spec": spec}), taken=False)
+    moved: Json = {"ports": [{**one, "port": 8080} for one in ports()]}
+    added = moved if "selector" in spec else {"hostnames": ["other.example"]}
+    return replace(rerouted(state), route=stored({**route_of(state.route), "spec": spec | added}), taken=False)

@@ -24,6 +24,7 @@ from crossfade.model.snapshot import Foresight, Platform, RolloutFacts, Snapshot
 from crossfade.model.workload import Loss, PodFacts, RevisionFacts
 from crossfade.status.conditions import conditions
 
+from tests.simulation.api_server import written
 from tests.simulation.gateway import Gateway
 from tests.simulation.members import Members
 from tests.simulation.revision import Revision
@@ -184,14 +185,19 @@ class World:
             self.members.label(action, self.revisions)
             self.route_written_at = self.now
         elif isinstance(action, Apply) and action.body["metadata"]["name"] == NAME and action.target in ENTRIES:
-            self.route, self.route_written_at = action.body, self.now
-            self.route_generation += 1
-            self.ours = self.route_generation
+            self._write_entry(action.body)
         else:
             self._store(action)
         self.acted.append(action)
         what = action.target.value if isinstance(action, Apply) else action.name
         self.lines.append(f"{self.now - START:6.1f}   {type(action).__name__} {what}: {action.why}")
+
+    def _write_entry(self, body: dict[str, Any]) -> None:
+        """The users' route, or the Service that stands for it; what changes nothing makes no new generation."""
+        before, self.route = self.route, written(self.route, body)
+        if self.route is not before:
+            self.route_generation, self.route_written_at = self.route_generation + 1, self.now
+        self.ours = self.route_generation
 
     def _store(self, action: Apply | Scale) -> None:
         match action:
@@ -200,11 +206,14 @@ class World:
                 arm = (notes[meta.ANNOTATION_MODEL_VERSION], notes[meta.ANNOTATION_DIGEST])
                 self.revisions[name] = Revision(arm, [self.now] * body["spec"]["replicas"], self.now, body)
             case Apply(target=Target.SERVICE, body=body):
-                self.revisions[body["metadata"]["name"]].service = body
+                found = self.revisions[body["metadata"]["name"]]
+                found.service = written(found.service, body)
             case Apply(target=Target.AUTOSCALER, body=body):
-                self.revisions[body["metadata"]["name"]].autoscaler = body
+                found = self.revisions[body["metadata"]["name"]]
+                found.autoscaler = written(found.autoscaler, body)
             case Apply(target=Target.BUDGET, body=body):
-                self.revisions[body["metadata"]["name"]].budget = body
+                found = self.revisions[body["metadata"]["name"]]
+                found.budget = written(found.budget, body)
             case Apply(target=target, body=body) if target in ROUTES:
                 self.gateway.write(body, self.now)
             case Apply(target=Target.ROLLOUT, body=body):

@@ -6,6 +6,7 @@ from typing import Any, TypeGuard
 from crossfade.api import meta
 from crossfade.decide.plan import ROUTES, Action, Apply, Delete, Label, Scale, Target, Weigh
 from crossfade.decide.slots import slot_weights
+from crossfade.decide.workloads import has_ports
 from crossfade.model.route import Adoption, RouteFacts
 from crossfade.model.snapshot import Snapshot
 
@@ -47,7 +48,8 @@ def is_so_already(action: Action, seen: Snapshot) -> bool:
             return body["metadata"]["name"] in seen.revisions
         case Apply(target=Target.SERVICE, body=body) if body["metadata"]["name"] == seen.rollout.name:
             live, same = seen.route, body["spec"]["selector"]
-            return live is not None and same == live.spec["selector"] and weights(body) == dict(live.weights)
+            leads = live is not None and has_ports(body["spec"], live.spec) and same == live.spec["selector"]
+            return live is not None and leads and weights(body) == dict(live.weights)
         case Label(name=name, serves=serves):
             pods = (pod for found in seen.revisions.values() for pod in found.pods)
             return any(pod.name == name and pod.serves is serves for pod in pods)

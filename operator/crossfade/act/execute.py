@@ -1,9 +1,10 @@
 """Runs a plan's actions in order through the cluster; stops at the first that fails, unless it is a deletion."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 
+from crossfade.act.beside import clearing
 from crossfade.act.ours import is_ours, is_ours_all_the_same
 from crossfade.api import meta
 from crossfade.decide.plan import Action, Apply, Delete, Label, Scale, Target, Weigh
@@ -202,7 +203,7 @@ async def _send(
 ) -> Object | None:
     match action:
         case Apply(body=body):
-            return await _apply(cluster, kind, body, force=is_ours(kind, known, body))
+            return await _apply(cluster, kind, body, known, force=is_ours(kind, known, body))
         case Scale(replicas=replicas):
             return await cluster.scale(kind, namespace, name, replicas)
         case Label(rollout=rollout, serves=serves):
@@ -215,9 +216,12 @@ async def _send(
             return await cluster.patch(kind, namespace, name, operations, f"{meta.WEIGHTS_MANAGER}{rollout}")
 
 
-async def _apply(cluster: Cluster, kind: Kind, body: Object, *, force: bool) -> Object:
-    if kind is SERVICES and not force:
-        force = await _is_a_stripped_one(cluster, body)
+async def _apply(cluster: Cluster, kind: Kind, body: Object, known: Object | None, *, force: bool) -> Object:
+    """Write what is ours, and first take away what others put beside it for which that is refused."""
+    if kind is SERVICES:
+        ours = known if force else await _stripped(cluster, body)
+        force = ours is not None
+        await _patch(cluster, kind, body, clearing(ours, body) if ours else ())
     try:
         return await cluster.apply(kind, body, force=force)
     except ClusterError as error:
@@ -226,16 +230,27 @@ async def _apply(cluster: Cluster, kind: Kind, body: Object, *, force: bool) -> 
         raise ClusterError(f"{error}; {_REMEDY} {kind.kind}", error.status) from error
 
 
-async def _is_a_stripped_one(cluster: Cluster, body: Object) -> bool:
-    """Whether there is a Service of ours that lost its label. Raises ClusterError for one of others: that is no
-    conflict to the API server, and it would select by our label too, and so nobody."""
+async def _patch(cluster: Cluster, kind: Kind, body: Object, operations: Sequence[Object]) -> Object | None:
+    """The object as stored after these operations; None where there are none."""
+    if not operations:
+        return None
+    metadata = body["metadata"]
+    stored = await cluster.patch(kind, metadata["namespace"], metadata["name"], operations, meta.FIELD_MANAGER)
+    told = "%s %s: taken out what others wrote, which ours cannot stand beside"
+    log.info(told, kind.kind, metadata["name"], extra={"namespace": metadata["namespace"]})
+    return stored
+
+
+async def _stripped(cluster: Cluster, body: Object) -> Object | None:
+    """The Service of ours that lost its label, None where there is none. Raises ClusterError for one of others: that is
+    no conflict to the API server, and it would select by our label too, and so nobody."""
     metadata = body["metadata"]
     try:
         found = await cluster.get(SERVICES, metadata["namespace"], metadata["name"])
     except ClusterError as error:
         if error.status == HTTPStatus.NOT_FOUND:
-            return False
+            return None
         raise
     if not is_ours_all_the_same(found, body):
         raise ClusterError(f"there is a Service of this name already; {_REMEDY} Service", HTTPStatus.CONFLICT)
-    return True
+    return found

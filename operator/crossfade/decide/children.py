@@ -13,7 +13,7 @@ from crossfade.decide.previous import kept
 from crossfade.decide.route_kinds import KINDS, kind_of
 from crossfade.decide.scaling import autoscaler, budget, is_as_asked
 from crossfade.decide.starting import is_same, slowest
-from crossfade.decide.workloads import deployment, service, target_arm
+from crossfade.decide.workloads import deployment, has_ports, service, target_arm
 from crossfade.model.moments import stamp
 from crossfade.model.snapshot import RolloutFacts, Snapshot
 from crossfade.model.workload import RevisionFacts
@@ -62,11 +62,8 @@ def _backend(snapshot: Snapshot, spec: RolloutSpec, arm: Arm) -> tuple[Action, .
 
 
 def _leads_to(asked: Json, live: Json) -> bool:
-    """Whether a write of ours would change nothing. A port whose number others changed is none of ours any more: a
-    second one of its name would be refused."""
-    found = {(one["port"], one.get("protocol", "TCP")): one for one in live.get("ports") or ()}
-    same = all(one.items() <= found.get((one["port"], one["protocol"]), one).items() for one in asked["ports"])
-    return same and live.get("selector") == asked["selector"]
+    """Whether a write of ours would change nothing."""
+    return has_ports(asked, live) and live.get("selector") == asked["selector"]
 
 
 def _bytes_of(snapshot: Snapshot, spec: RolloutSpec, arm: Arm) -> Resolved | None:

@@ -12,7 +12,7 @@ from crossfade.api import meta
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.plan import Action, Apply, Label, Preparation, Situation, Target
 from crossfade.decide.shapes import Split
-from crossfade.decide.workloads import owners, ports
+from crossfade.decide.workloads import has_ports, owners, ports
 from crossfade.model.route import RouteFacts
 from crossfade.model.snapshot import RolloutFacts, Snapshot
 from crossfade.model.workload import RevisionFacts
@@ -152,10 +152,9 @@ def disagreement(name: str, service: Json, revisions: Mapping[str, RevisionFacts
 
 
 def _is_live(body: Json, wanted: Split, live: RouteFacts) -> bool:
-    ports = [{key: one.get(key) for key in body["spec"]["ports"][0]} for one in live.spec.get("ports", ())]
     return (
         live.spec["selector"] == body["spec"]["selector"]
-        and ports == body["spec"]["ports"]
+        and has_ports(body["spec"], live.spec)
         and (len(wanted.weights) == 1 or dict(live.weights) == dict(wanted.weights))
         and body["metadata"]["labels"].items() <= live.labels.items()
     )

@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 def front_of(snapshot: Snapshot) -> tuple[RouteKind, Json]:
-    """The kind of route, and of its spec `parentRefs`, `hostnames` if any, and `rules` with their matches alone.
+    """The kind of route, and of its spec `parentRefs`, `hostnames`, and `rules` with their matches alone.
 
     What is stored stays while nothing is known of what the spec asks for instead, or something speaks against it. A
     Gateway that is left for another keeps the route until the other one has taken it. Rules neither come nor go while a
@@ -68,11 +68,11 @@ def turned_away(snapshot: Snapshot) -> Situation | None:
 
 
 def asked_front(spec: RolloutSpec) -> Json:
-    """As the spec has it."""
+    """As the spec has it. No hosts are named too: an apply takes away nothing that it leaves out."""
     api = spec.traffic.gateway
-    hosts: Json = {"hostnames": list(api.hostnames)} if api.hostnames else {}
     rules = [{"matches": [kind_of(api).match(match) for match in one.matches]} for one in api.served]
-    return {"parentRefs": [ref.to_json() for ref in api.parent_refs], **hosts, "rules": rules}
+    parents = [ref.to_json() for ref in api.parent_refs]
+    return {"parentRefs": parents, "hostnames": list(api.hostnames), "rules": rules}
 
 
 def stored_front(spec: Mapping[str, Any]) -> Json:

@@ -108,10 +108,8 @@ def rehearsal_route(rollout: RolloutFacts, spec: RolloutSpec, rules: Iterable[Js
         "labels": {meta.LABEL_ROLLOUT: rollout.name, meta.LABEL_MANAGED_BY: "crossfade"},
         "ownerReferences": [owner(rollout)],
     }
-    body: Json = {"parentRefs": [ref.to_json() for ref in gateway.parent_refs]}
-    if gateway.hostnames:
-        body["hostnames"] = list(gateway.hostnames)
-    body["rules"] = list(rules)
+    parents = [ref.to_json() for ref in gateway.parent_refs]
+    body = {"parentRefs": parents, "hostnames": list(gateway.hostnames), "rules": list(rules)}
     return {"apiVersion": _API, "kind": kind_of(gateway).name, "metadata": metadata, "spec": body}
 
 

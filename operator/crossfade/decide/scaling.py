@@ -44,6 +44,7 @@ def budget(rollout: RolloutFacts, arm: Arm) -> Json:
         "metadata": child_metadata(rollout, arm),
         "spec": {
             "maxUnavailable": 1,
+            "minAvailable": None,  # as an apply says that there is to be none: both together are refused
             "selector": {"matchLabels": {meta.LABEL_REVISION: arm.revision}},
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },

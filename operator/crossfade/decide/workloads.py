@@ -142,6 +142,12 @@ def ports(kind: RouteKind = HTTP) -> list[Json]:
     return [port | ({"appProtocol": kind.app_protocol} if kind.app_protocol else {})]
 
 
+def has_ports(asked: Json, live: Json) -> bool:
+    """Whether a Service has the ports that are asked for; further ones are others'."""
+    found = {(one["port"], one.get("protocol", "TCP")): one for one in live.get("ports") or ()}
+    return all(one.items() <= found.get((one["port"], one["protocol"]), {}).items() for one in asked["ports"])
+
+
 def child_metadata(rollout: RolloutFacts, arm: Arm) -> Json:
     """Of every child of a revision: name, labels, whose it is, and what it serves."""
     found: Json = {

@@ -8,6 +8,7 @@ from crossfade.api import meta
 from crossfade.decide.entry import disagreement, weights_of
 from crossfade.decide.routes import is_cohort
 from crossfade.decide.slots import revision_weights, slot_names
+from crossfade.decide.workloads import has_ports, ports
 from crossfade.model.moments import moment
 from crossfade.model.route import Adoption, ParentFacts, RouteFacts, Writer
 from crossfade.model.workload import RevisionFacts
@@ -20,8 +21,8 @@ _MESSAGE_LIMIT = 512
 
 def read_route(route: Object, ours: Object | None = None) -> RouteFacts:
     """The route as stored, and as we last wrote it. All rules of a managed route but those of a cohort have the same
-    backends, so the first one's weights count."""
-    spec, metadata = route.get("spec", {}), route["metadata"]
+    backends, so the first one's weights count. No hosts are an empty list of them, as we name it."""
+    spec, metadata = {"hostnames": [], **route.get("spec", {})}, route["metadata"]
     rules = spec.get("rules", [])
     users = [rule for rule in rules if not is_cohort(rule)] or rules
     parents = route.get("status", {}).get("parents", ())
@@ -82,9 +83,10 @@ def read_adopted(route: Object, adoption: Adoption) -> RouteFacts:
 
 
 def _selected(cache: Cache, namespace: str, slot: str) -> str | None:
+    """The revision that a slot leads to, by the port that its route names."""
     service = cache.get("Service", namespace, slot)
-    selector = (service.get("spec", {}).get("selector") or {}) if service else {}
-    return selector.get(meta.LABEL_REVISION)
+    spec: Object = service.get("spec", {}) if service else {}
+    return (spec.get("selector") or {}).get(meta.LABEL_REVISION) if has_ports({"ports": ports()}, spec) else None
 
 
 def _written_at(owners: Iterable[Object]) -> float | None:

@@ -6,6 +6,7 @@ import pytest
 from crossfade.act.execute import ActionError, execute
 from crossfade.api import meta
 from crossfade.decide.plan import Apply, Target
+from crossfade.decide.workloads import ports
 from crossfade.ports import Object
 
 from tests.unit.fakes.cluster import FakeCluster
@@ -19,7 +20,7 @@ OF_DEMO = {meta.LABEL_REVISION: "demo-0123456789"}
 def service(selector: Object, **metadata: Any) -> Object:
     """A Service of the name that the Rollout `demo` has for the one that clients call."""
     named = {"name": "demo", "namespace": "ml", **metadata}
-    return {"apiVersion": "v1", "kind": "Service", "metadata": named, "spec": {"selector": selector}}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": named, "spec": {"selector": selector, "ports": ports()}}
 
 
 def wanted(*owners: Object) -> Apply:

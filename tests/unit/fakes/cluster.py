@@ -82,23 +82,24 @@ class FakeCluster:
         )
 
     async def patch(self, kind: Kind, namespace: str, name: str, operations: Sequence[Object], manager: str) -> Object:
-        """See ports.Cluster. Only the version of the object is tested, and only values of maps and lists replaced."""
+        """See ports.Cluster. Values are tested and replaced, and taken out of lists."""
         place = {"metadata": {"namespace": namespace, "name": name}}
         stored = self.objects[kind.kind, namespace, name]
-        if operations[0]["value"] != stored["metadata"]["resourceVersion"]:
-            raise ClusterError("the server rejected our request: testing value failed", 422)
-
-        def replaced(old: Object) -> Object:
-            for one in operations:
-                *path, last = one["path"].strip("/").split("/")
-                holder: Any = old
-                for part in path:
-                    holder = holder[int(part) if isinstance(holder, list) else part]
-                if one["op"] == "replace":
-                    holder[int(last) if isinstance(holder, list) else last] = one["value"]
-            return old
-
-        return self._write("patch", kind, place, replaced, generation=1)
+        patched = copy.deepcopy(stored)
+        for one in operations:
+            *path, last = one["path"].strip("/").split("/")
+            holder: Any = patched
+            for part in path:
+                holder = holder[int(part) if isinstance(holder, list) else part]
+            at = int(last) if isinstance(holder, list) else last
+            if one["op"] == "test" and holder[at] != one["value"]:
+                raise ClusterError("the server rejected our request: testing value failed", 422)
+            if one["op"] == "replace":
+                holder[at] = one["value"]
+            if one["op"] == "remove":
+                del holder[at]
+        place["metadata"] |= {"finalizers": patched["metadata"].get("finalizers", [])}
+        return self._write("patch", kind, place, lambda old: patched, generation=1)
 
     async def mark(self, kind: Kind, namespace: str, name: str, labels: Marks, annotations: Marks) -> Object | None:
         """See ports.Cluster. Only the labels are kept."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from crossfade.decide.workloads import ports
 from crossfade.model.moments import moment
 from crossfade.model.route import Writer
 from crossfade.model.snapshot import Platform
@@ -207,7 +208,7 @@ RULES = {"f:spec": {"f:rules": {}, "f:parentRefs": {}}}
 
 
 def service(name: str, revision: str) -> dict[str, Any]:
-    spec = {"selector": {"crossfade.dev/revision": revision}}
+    spec = {"selector": {"crossfade.dev/revision": revision}, "ports": ports()}
     metadata = {"name": name, "namespace": "ml", "resourceVersion": "1", "labels": {"crossfade.dev/rollout": "demo"}}
     return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec}
 
@@ -232,6 +233,13 @@ def cached(*raw: dict[str, Any]) -> Cache:
     return cache
 
 
+def test_a_route_that_names_no_hosts_has_none_as_one_that_says_so() -> None:
+    """As releases of before wrote them, and as controllers leave them that drop what is empty."""
+    named = route()
+    named["spec"]["hostnames"] = []
+    assert read_route(route()).spec == read_route(named).spec == named["spec"]
+
+
 def test_an_adopted_route_gives_to_the_revisions_whose_pods_our_services_select() -> None:
     cache = cached(service("demo-blue", "demo-1"), service("demo-green", "demo-2"), shop())
     adoption = adoption_of(cache, rollout(traffic=ADOPTED))
@@ -241,8 +249,13 @@ def test_an_adopted_route_gives_to_the_revisions_whose_pods_our_services_select(
     assert (facts.weights, facts.reached) == ({"demo-1": 90, "demo-2": 10}, {"demo-1", "demo-2"})
 
 
-def test_a_service_that_selects_no_revision_is_nobodys() -> None:
-    cache = cached({**service("demo-blue", "demo-1"), "spec": {}})
+@pytest.mark.parametrize(
+    "spec",
+    [{"ports": ports()}, {**service("demo-blue", "demo-1")["spec"], "ports": [{**ports()[0], "port": 8080}]}],
+    ids=["no revision", "another port"],
+)
+def test_a_service_by_which_the_route_finds_no_revision_is_nobodys(spec: dict[str, Any]) -> None:
+    cache = cached({**service("demo-blue", "demo-1"), "spec": spec})
     adoption = adoption_of(cache, rollout(traffic=ADOPTED))
     assert adoption is not None
     assert (adoption.slots, adoption.version) == ({"demo-blue": None, "demo-green": None}, "")

@@ -1,0 +1,59 @@
+"""Would catch an apply that is refused for a port of others."""
+
+import pytest
+from crossfade.act.beside import clearing
+from crossfade.act.execute import execute
+from crossfade.api import meta
+from crossfade.decide.plan import Apply, Target
+from crossfade.decide.workloads import ports
+from crossfade.ports import Object
+
+from tests.unit.fakes.cluster import FakeCluster
+
+(OURS,) = ports()
+METRICS: Object = {"name": "metrics", "port": 9090, "targetPort": 9090, "protocol": "TCP"}
+NAMED: Object = {"name": "demo", "namespace": "ml", "labels": {meta.LABEL_ROLLOUT: "demo"}}
+
+
+def service(*found: Object) -> Object:
+    selector = {meta.LABEL_REVISION: "demo-0123456789"}
+    spec = {"selector": selector, "ports": list(found)}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": NAMED, "spec": spec}
+
+
+@pytest.mark.parametrize(
+    ("found", "then"),
+    [
+        ([{**OURS, "port": 8080}], [OURS]),
+        ([METRICS, {**OURS, "port": 8080}], [OURS, METRICS]),
+        ([{"port": 8080, "targetPort": "http"}], [OURS]),
+        ([{**OURS, "protocol": "UDP"}], [OURS]),
+        (
+            [{**OURS, "name": "web", "nodePort": 30080}, {**OURS, "port": 8080}],
+            [{**OURS, "name": "web", "nodePort": 30080}],
+        ),
+    ],
+)
+def test_a_port_under_the_name_of_ours_goes_and_others_stay(found: list[Object], then: list[Object]) -> None:
+    (one,) = clearing(service(*found), service(OURS))
+    assert one == {"op": "replace", "path": "/spec/ports", "value": then}
+
+
+@pytest.mark.parametrize(
+    "found",
+    [[OURS], [OURS, METRICS], [METRICS], [], [{"port": 80, "targetPort": 9}], [{**OURS, "name": "web"}]],
+)
+def test_what_ours_can_stand_beside_or_is_merged_with_is_left_to_the_apply(found: list[Object]) -> None:
+    assert clearing(service(*found), service(OURS)) == ()
+
+
+@pytest.mark.parametrize("label", [True, False], ids=["with our label", "without"])
+async def test_the_port_is_taken_out_of_the_way_before_the_service_is_written(label: bool) -> None:
+    """Without the label nobody but the API server knows the Service, nor its ports."""
+    cluster, stored = FakeCluster(), service({**OURS, "port": 8080}, METRICS)
+    wrote = {"manager": "crossfade", "fieldsV1": {"f:spec": {"f:selector": {}}}}
+    others: Object = {"name": "demo", "namespace": "ml", "managedFields": [wrote]}
+    found = cluster.create(stored if label else {**stored, "metadata": others})
+    actions = [Apply(Target.SERVICE, service(OURS), "why")]
+    await execute(cluster, "ml", actions, lambda *_: found if label else None, lambda _: None, lambda _: None)
+    assert cluster.writes == [("patch", "Service", "demo"), ("apply", "Service", "demo")]
