@@ -1,18 +1,22 @@
 """Would catch: a rollback that the API server refuses for a port of others, a host of theirs that stays served, and a
-rollout that waits for that for ever: an apply takes nothing away that it does not name."""
+rollout or a deletion that waits for that for ever: an apply takes nothing away that it does not name."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from crossfade.decide.plan import Action
 
 from tests.simulation.cases.pods import of
-from tests.simulation.cases.story import Story, promoted, weight
+from tests.simulation.cases.story import Story, gate, promoted, weight
 from tests.simulation.invariants import watched
 from tests.simulation.places import PLACES, WITH_GATEWAY, at_place, ways_to
 from tests.simulation.routes import weights
 from tests.simulation.specs import spec
 from tests.simulation.test_drift import WITH_STABLE, told
-from tests.simulation.world import World
+from tests.simulation.test_refused import goes
+from tests.simulation.world import KilledError, World
 
 Json = dict[str, Any]
 OURS: Json = {"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}
@@ -138,3 +142,42 @@ def test_a_budget_that_others_turned_round_holds_nothing_up(way: str) -> None:
     assert stable.budget == before
     story.order("advance")
     story.reaches(promoted)
+
+
+@dataclass
+class Unwritten(Story):
+    """A policy, or a webhook, that has the users' route stay as it is."""
+
+    holds: bool = False
+
+    def _act(self, action: Action) -> None:
+        entry = self.route if self.holds else None
+        super()._act(action)
+        if entry is not None and self.route is not entry:
+            self.route, self.route_generation = entry, self.route_generation - 1
+
+
+@dataclass
+class Refused(Unwritten):
+    """The same, by an error."""
+
+    def _act(self, action: Action) -> None:
+        before = self.route_generation
+        super()._act(action)
+        if self.holds and self.ours > before:
+            raise KilledError
+
+
+@pytest.mark.parametrize("world", [Unwritten, Refused])
+@pytest.mark.parametrize("lost", [{}, {"v1": 0}], ids=["stable answers", "stable does not"])
+def test_a_deletion_ends_though_the_route_stays_as_it_is(world: Callable[..., Unwritten], lost: dict[str, int]) -> None:
+    story = world(spec=spec(serving={"replicas": 3}))
+    watched(story)
+    story.reaches(promoted)
+    story.asks("v2", weight(50), gate())
+    story.reaches(lambda one: one.share("v2") == 50).rests(5)
+    story.happens("nobody may write the route", holds=True, room=lost)
+    story.delete()
+    goes(story, 75)
+    assert not story.finalizer
+    assert {one.arm[0] for one in story.revisions.values()} == {"v1", "v2"}, "requests may still get to both"

@@ -76,7 +76,7 @@ def loses_its_budget(story: Refusing) -> None:
 HURTS = [loses_its_service, has_another_port, is_scaled_by_hand, loses_its_budget]
 
 
-def goes(story: Refusing, seconds: float) -> None:
+def goes(story: Story, seconds: float) -> None:
     """Looks twice a second, whatever a look comes to."""
     for _ in range(int(2 * seconds)):
         story.now += 0.5

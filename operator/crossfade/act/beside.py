@@ -3,6 +3,7 @@ what is stored must be valid as a whole."""
 
 from typing import Any
 
+from crossfade.api import meta
 from crossfade.ports import Object
 
 
@@ -21,6 +22,16 @@ def clearing(stored: Object, body: Object) -> tuple[Object, ...]:
     there = {_key(one) for one in kept}
     lost = [one for key, one in ours.items() if key not in there]
     return ({"op": "replace", "path": "/spec/ports", "value": [*lost, *kept]},)
+
+
+def letting_go(stored: Object) -> tuple[Object, ...]:
+    """JSON Patch that takes our finalizer from a Rollout which has it still, though an apply of ours does not name it:
+    somebody else wrote it too, as who restores objects from a copy does. Empty where it has not."""
+    held = stored["metadata"].get("finalizers") or []
+    if meta.FINALIZER not in held:
+        return ()
+    place = f"/metadata/finalizers/{held.index(meta.FINALIZER)}"
+    return ({"op": "test", "path": place, "value": meta.FINALIZER}, {"op": "remove", "path": place})
 
 
 def _key(port: Object) -> tuple[Any, Any]:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from http import HTTPStatus
 
-from crossfade.act.beside import clearing
+from crossfade.act.beside import clearing, letting_go
 from crossfade.act.ours import is_ours, is_ours_all_the_same
 from crossfade.api import meta
 from crossfade.decide.plan import Action, Apply, Delete, Label, Scale, Target, Weigh
@@ -217,17 +217,20 @@ async def _send(
 
 
 async def _apply(cluster: Cluster, kind: Kind, body: Object, known: Object | None, *, force: bool) -> Object:
-    """Write what is ours, and first take away what others put beside it for which that is refused."""
+    """Write what is ours, and take away what others put beside it for which that is refused, or comes to nothing."""
     if kind is SERVICES:
         ours = known if force else await _stripped(cluster, body)
         force = ours is not None
         await _patch(cluster, kind, body, clearing(ours, body) if ours else ())
     try:
-        return await cluster.apply(kind, body, force=force)
+        stored = await cluster.apply(kind, body, force=force)
     except ClusterError as error:
         if force or error.status != HTTPStatus.CONFLICT:
             raise
         raise ClusterError(f"{error}; {_REMEDY} {kind.kind}", error.status) from error
+    if kind is ROLLOUTS and not body["metadata"]["finalizers"]:
+        return await _patch(cluster, kind, body, letting_go(stored)) or stored
+    return stored
 
 
 async def _patch(cluster: Cluster, kind: Kind, body: Object, operations: Sequence[Object]) -> Object | None:

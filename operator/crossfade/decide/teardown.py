@@ -15,14 +15,17 @@ from crossfade.model.snapshot import Snapshot
 
 _PATIENCE_SECONDS = 60.0
 """Deletion waits no longer than this for a gateway that is gone, or for a stable arm that could not answer yet."""
+_LAST_SECONDS = _PATIENCE_SECONDS + 10.0
+"""Nor longer than this for a write of the route, which may come but then: it is refused, or changes nothing."""
 
 
 def tear_down(snapshot: Snapshot) -> Plan:
-    """Never hangs: without a route or a stable arm no split is to be undone, and no gateway is waited for for ever."""
+    """Never hangs: without a route or a stable arm no split is to be undone; no gateway and no write is waited for for
+    ever."""
     rollout, stable = snapshot.rollout, snapshot.rollout.status.stable
     keep = [stable.revision] if stable else list(snapshot.route.reached if snapshot.route else ())
     route: tuple[Action, ...] = ()
-    given_up = snapshot.now - rollout.deleting_since > _PATIENCE_SECONDS
+    given_up, hopeless = (snapshot.now - rollout.deleting_since > one for one in (_PATIENCE_SECONDS, _LAST_SECONDS))
     waits = stable is not None and _alone_answers(snapshot, stable) and not given_up
     if stable is not None and snapshot.route is not None and not waits:
         route = traffic_of(snapshot).writes(snapshot, alone(stable.revision))
@@ -30,15 +33,15 @@ def tear_down(snapshot: Snapshot) -> Plan:
     if stable is not None and not (waits or route or given_up):
         slots = traffic_of(snapshot).backends(snapshot, stable)
     named = stable is not None and snapshot.route is not None and not snapshot.route.reached <= {*keep}
-    left = inf if waits or slots or named else undrained(snapshot) if leftovers(snapshot, keep) else 0.0
+    left = inf if waits or slots or named or route else undrained(snapshot) if leftovers(snapshot, keep) else 0.0
     rest = traffic_of(snapshot).leftover(snapshot, alone(stable.revision)) if stable and not given_up else None
     left = max(left, rest.wait) if rest else left
     first = (*route, *slots, *(rest.actions if rest else ()))
     ends = not (route or rest or left)
     if ends:
         first = (*removal(snapshot, keep), *finalizer(rollout, wanted=False))
-    elif not route and left == inf and given_up:
-        first = finalizer(rollout, wanted=False)  # its pods stay: requests may still reach them
+    elif left == inf and given_up and (hopeless or not route):
+        first = (*finalizer(rollout, wanted=False), *route)  # its pods stay: requests may still reach them
     return Plan(
         status=rollout.status,
         situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, f"being deleted: {_what_is_left(stable, keep)}"),

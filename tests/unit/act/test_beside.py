@@ -1,12 +1,14 @@
-"""Would catch an apply that is refused for a port of others."""
+"""Would catch an apply that is refused for a port of others, and a finalizer of ours that others hold for ever."""
+
+from typing import Any
 
 import pytest
-from crossfade.act.beside import clearing
+from crossfade.act.beside import clearing, letting_go
 from crossfade.act.execute import execute
 from crossfade.api import meta
 from crossfade.decide.plan import Apply, Target
 from crossfade.decide.workloads import ports
-from crossfade.ports import Object
+from crossfade.ports import Kind, Object
 
 from tests.unit.fakes.cluster import FakeCluster
 
@@ -57,3 +59,33 @@ async def test_the_port_is_taken_out_of_the_way_before_the_service_is_written(la
     actions = [Apply(Target.SERVICE, service(OURS), "why")]
     await execute(cluster, "ml", actions, lambda *_: found if label else None, lambda _: None, lambda _: None)
     assert cluster.writes == [("patch", "Service", "demo"), ("apply", "Service", "demo")]
+
+
+class Restored(FakeCluster):
+    """Somebody made the Rollout from a copy, with all finalizers: they are his too."""
+
+    async def apply(self, kind: Kind, body: Object, *, force: bool) -> Object:
+        """As the API server: what others hold stays."""
+        held = self.objects[kind.kind, "ml", "demo"]["metadata"]["finalizers"]
+        named = {**body["metadata"], "finalizers": [*held, *body["metadata"]["finalizers"]]}
+        return await super().apply(kind, {**body, "metadata": named}, force=force)
+
+
+def held(*finalizers: str) -> Object:
+    metadata = {"name": "demo", "namespace": "ml", "finalizers": list(finalizers)}
+    return {"apiVersion": meta.API_VERSION, "kind": "Rollout", "metadata": metadata}
+
+
+@pytest.mark.parametrize("others", [[], ["others/one"]], ids=["alone", "beside another"])
+async def test_our_finalizer_goes_although_somebody_else_wrote_it_too(others: list[str]) -> None:
+    cluster, seen = Restored(), list[dict[str, Any]]()
+    found = cluster.create(held(*others, meta.FINALIZER))
+    actions = [Apply(Target.ROLLOUT, held(), "nothing is left to undo")]
+    await execute(cluster, "ml", actions, lambda *_: found, seen.append, lambda _: None)
+    assert seen[-1]["metadata"]["finalizers"] == others
+    assert cluster.writes == [("apply", "Rollout", "demo"), ("patch", "Rollout", "demo")]
+
+
+def test_a_rollout_that_is_let_go_is_patched_no_more() -> None:
+    assert letting_go(held("others/one")) == ()
+    assert letting_go({"metadata": {}}) == ()

@@ -190,7 +190,9 @@ async def test_an_image_volume_of_the_templates_own_is_its_authors_business() ->
 def service(name: str) -> Apply:
     metadata = {"name": name, "namespace": "ml", "labels": {meta.LABEL_ROLLOUT: "demo"}}
     return Apply(
-        Target.SERVICE, {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {}}, "v1 answers"
+        Target.SERVICE,
+        {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"ports": []}},
+        "v1 answers",
     )
 
 

@@ -331,8 +331,14 @@ async def test_weights_that_nobody_may_write_are_told_once_with_what_was_done_in
     """It is no error of the look, which goes on, and its status is what is so."""
     cluster, clock = await promoted()
     route = {**cluster.objects["HTTPRoute", "ml", "demo"], "metadata": {"name": "shop", "namespace": "ml"}}
-    backend = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "demo-green", "namespace": "ml"}, "spec": {}}
-    test = {"value": cluster.create(route)["metadata"]["resourceVersion"]}
+    backend = {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {"name": "demo-green", "namespace": "ml"},
+        "spec": {"ports": []},
+    }
+    version = cluster.create(route)["metadata"]["resourceVersion"]
+    test = {"op": "test", "path": "/metadata/resourceVersion", "value": version}
     weigh = Weigh("shop", "demo", {}, (test,), "v1 must have all", (Apply(Target.SERVICE, backend, "v1 must answer"),))
     monkeypatch.setattr(reconcile, "plan_rollout", lambda seen: replace(plan_rollout(seen), first=(weigh,)))
     cluster.refuse = lambda verb, kind, name: verb == "patch" and kind == "HTTPRoute"
