@@ -11,13 +11,19 @@ def is_service(route: dict[str, Any]) -> bool:
     return "selector" in route["spec"]
 
 
+def _whom(backend: dict[str, Any]) -> str:
+    """A Service of the Rollouts' namespace by its name, all else by a name that nobody has."""
+    here = backend.get("namespace", "ml") == "ml" and backend.get("kind", "Service") == "Service"
+    return str(backend["name"]) if here and not backend.get("group") else f"{backend['name']} of others"
+
+
 def weights(route: dict[str, Any] | None) -> dict[str, int]:
     """Weights by revision of a stored route; of a Service the numbers of pods, 100 for one revision alone."""
     if route is None:
         return {}
     if not is_service(route):
         first = next(iter(route["spec"].get("rules", ())), {})
-        return {b["name"]: b["weight"] for b in first.get("backendRefs", ())}
+        return {_whom(one): one["weight"] for one in first.get("backendRefs", ())}
     alone = route["spec"]["selector"].get(meta.LABEL_REVISION)
     return {alone: 100} if alone else dict(json.loads(route["metadata"]["annotations"][meta.ANNOTATION_SPLIT]))
 
@@ -74,4 +80,4 @@ def reached(route: dict[str, Any] | None) -> frozenset[str]:
         return frozenset(weights(route))
     rules = route["spec"].get("rules", []) if route else []
     copies = [one["requestMirror"]["backendRef"] for rule in rules for one in rule.get("filters", ())]
-    return frozenset(one["name"] for one in (*(b for rule in rules for b in rule["backendRefs"]), *copies))
+    return frozenset(_whom(one) for one in (*(b for rule in rules for b in rule["backendRefs"]), *copies))

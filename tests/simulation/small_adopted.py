@@ -40,7 +40,7 @@ def snapshot_of(state: State, sight: Sight, strategy: str) -> Snapshot:
     read = None if plain.rollout.spec is None else _spec(strategy, state.asks, state.suspend)
     slots = dict(zip((BLUE, GREEN), state.slots, strict=True))
     version = "7" if state.route else ""
-    adoption = Adoption("shop", "model", slots, version, None if state.ours else _GIT)
+    adoption = Adoption("ml", "shop", "model", slots, version, None if state.ours else _GIT)
     rollout = replace(plain.rollout, spec=read)
     return replace(plain, rollout=rollout, adoption=adoption, route=_route(state, adoption))
 

@@ -2,7 +2,8 @@
 change of our own that is told as theirs."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -202,13 +203,59 @@ def led_to(story: Story, *backends: dict[str, Any]) -> None:
     story.tell("somebody leads requests elsewhere")
 
 
+EDITS: Mapping[str, Callable[[dict[str, Any]], None]] = {
+    "another namespace": lambda rule: rule["backendRefs"][0].update(namespace="other"),
+    "another kind": lambda rule: rule["backendRefs"][0].update(kind="ServiceImport", group="multicluster.x-k8s.io"),
+    "a filter of a backend": lambda rule: rule["backendRefs"][0].update(filters=[{"type": "ExtensionRef"}]),
+    "sessions": lambda rule: rule.update(sessionPersistence={"sessionName": "s"}),
+    "retries": lambda rule: rule.update(retry={"attempts": 9}),
+    "a field that nobody knows": lambda rule: rule.update(novelty=True),
+}
+"""What somebody may do to a rule without changing anything that we wrote."""
+
+
+@pytest.mark.parametrize("edit", EDITS)
+@pytest.mark.parametrize("place", ["half-way", "promoted", "deleting", "without metrics"])
+def test_what_others_add_to_a_rule_is_put_right_wherever_a_rollout_is(place: str, edit: str) -> None:
+    story = at_place(place)
+    assert story.route is not None
+    before, said = deepcopy(story.route["spec"]), told(story)
+    story.route = deepcopy(story.route)
+    EDITS[edit](story.route["spec"]["rules"][0])
+    story.route_generation, story.route_written_at = story.route_generation + 1, story.now
+    story.tell(f"somebody edits the route: {edit}")
+    story.reaches(lambda one: one.route is not None and one.route["spec"] == before, within=2.0)
+    story.rests(3)
+    assert len(said) == 1, story.transcript()
+
+
+def test_labels_that_others_put_on_the_route_are_theirs() -> None:
+    story = at_place("half-way")
+    assert story.route is not None
+    labels, said = {**story.route["metadata"]["labels"], "team": "risk", "filters": "on"}, told(story)
+    story.route = {**story.route, "metadata": {**story.route["metadata"], "labels": labels}}
+    before = story.route
+    story.rests(10)
+    assert (story.route, said) == (before, [])
+
+
+def beside_v1(story: Story, **elsewhere: str) -> tuple[dict[str, Any], ...]:
+    """Half is stable's, the other half of somebody else: of v2's name where none is given, with these fields."""
+    other = {"name": story.revision("v2"), "port": 80, "weight": 50, **elsewhere}
+    return {"name": story.revision("v1"), "port": 80, "weight": 50}, other
+
+
 @pytest.mark.parametrize(
-    "others", [[{"name": "elsewhere", "port": 80, "weight": 50}], []], ids=["elsewhere", "nowhere"]
+    "elsewhere",
+    [{"name": "elsewhere"}, {"namespace": "other"}, {"kind": "Backend", "group": "acme.dev"}, None],
+    ids=["elsewhere", "another namespace", "another kind", "nowhere"],
 )
-def test_what_others_lead_elsewhere_while_metrics_are_away_is_stables_and_then_of_both(others: list[Any]) -> None:
+def test_what_others_lead_elsewhere_while_metrics_are_away_is_stables_and_then_of_both(
+    elsewhere: dict[str, str] | None,
+) -> None:
     """The candidate may not be given more then; who has no part may keep nothing either."""
     story = at_place("without metrics")
-    led_to(story, *([{"name": story.revision("v1"), "port": 80, "weight": 50}, *others] if others else ()))
+    led_to(story, *(() if elsewhere is None else beside_v1(story, **elsewhere)))
     story.reaches(lambda one: weights(one.route) == {one.revision("v1"): 100}, within=2.0)
     story.rests(10)
     assert story.share("v1") == 100

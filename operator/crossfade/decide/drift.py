@@ -75,7 +75,7 @@ def _is_changed(snapshot: Snapshot, body: Mapping[str, Any]) -> bool:
     if live is None or known is None:
         return known is not None
     parents = body["spec"].get("parentRefs", []), live.spec.get("parentRefs", [])
-    return live.generation > max(known.generation, live.ours) and covers(*parents)
+    return live.generation > max(known.generation, live.ours) and covers(*parents, "parentRefs")
 
 
 def _wanted(status: RolloutStatus) -> tuple[object, ...]:

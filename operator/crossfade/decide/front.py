@@ -42,7 +42,7 @@ def moves(snapshot: Snapshot) -> bool:
         return False
     if spec is None or live is None or live.is_service or spec.traffic.gateway_api is None:
         return False
-    return not covers(asked_front(spec), stored_front(live.spec))
+    return not covers(asked_front(spec), stored_front(live.spec), "spec")
 
 
 def rules_wait(snapshot: Snapshot) -> bool:
@@ -91,7 +91,7 @@ def _kept(snapshot: Snapshot, front: Json) -> Iterator[Json]:
     if live is None or all(_said(live, ref, home, took_now=True) for ref in asked):
         return
     for ref in live.spec.get("parentRefs", ()):
-        left = not any(covers(one, ref) for one in asked)
+        left = not any(covers(one, ref, "parentRefs") for one in asked)
         if left and all(_fits(ref, one, home) for one in asked) and _said(live, ref, home, took_now=False):
             yield ref
 

@@ -32,7 +32,7 @@ class ManagedRoute:
         if self.says(snapshot, wanted):
             return ()
         body = _rendered(snapshot, wanted, spare=meanwhile is not None or needs_spare(snapshot))
-        other = live is not None and not covers(stored_front(body["spec"]), stored_front(live.spec))
+        other = live is not None and not covers(stored_front(body["spec"]), stored_front(live.spec), "spec")
         also = " and have the parents, hosts and paths that are asked for" if other else ""
         return (Apply(Target(body["kind"]), body, f"the route must say {wanted}{also}"),)
 

@@ -137,28 +137,41 @@ def _mark(revision: str, token: str) -> Json:
 
 
 def is_live(desired: Json, live: RouteFacts | None) -> bool:
-    """Whether the stored route says what is desired; fields that the API server defaulted do not count against it."""
+    """Whether the stored route says what is desired; labels of others beside ours are theirs."""
     return (
-        live is not None and covers(desired["spec"], live.spec) and covers(desired["metadata"]["labels"], live.labels)
+        live is not None
+        and covers(desired["spec"], live.spec, "spec")
+        and desired["metadata"]["labels"].items() <= live.labels.items()
     )
 
 
-_TELLING = frozenset(
-    {"hostnames", "filters", "sectionName", "port", "headers", "queryParams", "method", "service", "timeouts", "retry"}
-)
-"""Fields of a route that mean something when they are there and were not asked for; others the API server defaults."""
+_SERVICE = {"group": "", "kind": "Service"}
+_DEFAULTS: Mapping[str, Mapping[str, Any]] = {
+    "parentRefs": {"group": "gateway.networking.k8s.io", "kind": "Gateway"},
+    "backendRefs": _SERVICE,
+    "backendRef": _SERVICE,
+}
+"""What the API server adds to what we write, by the field that it is in. All other fields with a default we write."""
 
 
-def covers(desired: Any, live: Any) -> bool:
-    """`live` has all of `desired` and nothing that changes its meaning; lists are compared item by item."""
+def covers(desired: Any, live: Any, field: str = "") -> bool:
+    """`live`, the value of this field, is `desired` but for what the API server adds; lists are compared item by item.
+
+    What anybody else adds changes the meaning, and goes when the list that it is in is written again. Beside the lists
+    of a `spec` that is not so: its fields are owned one by one, and we name all that matter.
+    """
     if desired == live:  # most often, and quickly known
         return True
     if isinstance(desired, Mapping):
-        if not isinstance(live, Mapping) or (_TELLING & live.keys()) - desired.keys():
+        if not isinstance(live, Mapping):
             return False
-        return all(k in live and covers(v, live[k]) for k, v in desired.items())
+        added, defaults = live.keys() - desired.keys(), _DEFAULTS.get(field, {})
+        if field != "spec" and not all(k in defaults and live[k] == defaults[k] for k in added):
+            return False
+        return all(k in live and covers(v, live[k], k) for k, v in desired.items())
     if isinstance(desired, list):
-        return isinstance(live, list) and len(desired) == len(live) and all(map(covers, desired, live))
+        one_by_one = isinstance(live, list) and len(desired) == len(live)
+        return one_by_one and all(covers(one, other, field) for one, other in zip(desired, live, strict=True))
     return False
 
 

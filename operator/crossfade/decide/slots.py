@@ -5,6 +5,7 @@ from typing import Any
 
 from crossfade.api import meta
 from crossfade.api.v1alpha1 import RolloutStatus
+from crossfade.decide.backends import named
 from crossfade.model.route import Adoption
 
 Json = dict[str, Any]
@@ -44,14 +45,16 @@ def fault_of(adoption: Adoption, spec: Mapping[str, Any] | None) -> str | None:
         names = [rule.get("name", "(none)") for rule in spec.get("rules", ())]
         return f"{route} must have one rule with `name: {adoption.rule}`; the names of its rules are {', '.join(names)}"
     rule = spec["rules"][at]
-    if sorted(_told(one) for one in rule.get("backendRefs", ())) != sorted(f"{slot}:{PORT}" for slot in adoption.slots):
-        told = ", ".join(_told(one) for one in rule.get("backendRefs", ())) or "none"
+    found = [_told(one, adoption.namespace) for one in rule.get("backendRefs", ())]
+    if sorted(found) != sorted(f"{slot}:{PORT}" for slot in adoption.slots):
+        told = ", ".join(found) or "none"
         return (
             f"the rule {adoption.rule} of {route} must have the Services {' and '.join(adoption.slots)} of this"
             f" namespace as backends, each with port {PORT}, and no others; it has {told}"
         )
     for place, other in enumerate(spec["rules"]):
-        reaches = {name for name, _ in (_copied(other) if place == at else _given(other))}
+        home = adoption.namespace
+        reaches = {name for name, _ in (_copied(other, home) if place == at else _given(other, home))}
         named = next((slot for slot in adoption.slots if slot in reaches), None)
         if named is not None:
             only = f"only the backends of its rule {adoption.rule} may"
@@ -59,18 +62,16 @@ def fault_of(adoption: Adoption, spec: Mapping[str, Any] | None) -> str | None:
     return None
 
 
-def _told(backend: Mapping[str, Any]) -> str:
+def _told(backend: Mapping[str, Any], home: str) -> str:
     """Such as `fraud-blue:80`; with what makes it no Service of this namespace."""
-    kind, group = backend.get("kind", "Service"), backend.get("group", "")
-    place = "".join(f"{part}/" for part in (group, kind if kind != "Service" else "", backend.get("namespace")) if part)
-    return f"{place}{backend['name']}:{backend.get('port', '-')}"
+    return f"{named(backend, home)}:{backend.get('port', '-')}"
 
 
 def slot_weights(adoption: Adoption, spec: Mapping[str, Any]) -> dict[str, int]:
     """What each slot gets of the route, wherever it is named; with a rule as it must be, its weights."""
     found = dict.fromkeys(adoption.slots, 0)
     for rule in spec.get("rules", ()):
-        for name, weight in _given(rule):
+        for name, weight in _given(rule, adoption.namespace):
             if name in found:
                 found[name] += weight
     return found
@@ -86,15 +87,15 @@ def revision_weights(adoption: Adoption, spec: Mapping[str, Any]) -> dict[str, i
     return found
 
 
-def _given(rule: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+def _given(rule: Mapping[str, Any], home: str) -> Iterator[tuple[str, int]]:
     """Backends with their weights; a copy is one, for it gets all that is copied."""
     for one in rule.get("backendRefs", ()):
-        yield one["name"], int(one.get("weight", 1))
-    yield from _copied(rule)
+        yield named(one, home), int(one.get("weight", 1))
+    yield from _copied(rule, home)
 
 
-def _copied(rule: Mapping[str, Any]) -> Iterator[tuple[str, int]]:
+def _copied(rule: Mapping[str, Any], home: str) -> Iterator[tuple[str, int]]:
     filters = [*rule.get("filters", ()), *(f for one in rule.get("backendRefs", ()) for f in one.get("filters", ()))]
     for one in filters:
         if one.get("type") == "RequestMirror":
-            yield one["requestMirror"]["backendRef"]["name"], 1
+            yield named(one["requestMirror"]["backendRef"], home), 1

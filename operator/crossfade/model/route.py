@@ -64,12 +64,13 @@ class Writer:
 class Adoption:
     """The rule of somebody's route whose two weights are ours to move.
 
-    `slots` are the Services that it must name, with the revision whose pods each leads to; None where there is no
-    such Service, or none with the port that the route names. `version` is the route's resourceVersion, empty while
-    there is no route. `writer` is the last one but ourselves; None when we wrote the rules last for this Rollout,
-    or nobody is known.
+    `slots` are the Services of its namespace that it must name, with the revision whose pods each leads to; None where
+    there is no such Service, or none with the port that the route names. `version` is the route's resourceVersion,
+    empty while there is no route. `writer` is the last one but ourselves; None when we wrote the rules last for this
+    Rollout, or nobody is known.
     """
 
+    namespace: str
     route: str
     rule: str
     slots: Mapping[str, str | None]

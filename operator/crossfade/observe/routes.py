@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from crossfade.api import meta
+from crossfade.decide.backends import named
 from crossfade.decide.entry import disagreement, weights_of
 from crossfade.decide.routes import is_cohort
 from crossfade.decide.slots import revision_weights, slot_names
@@ -23,14 +24,15 @@ def read_route(route: Object, ours: Object | None = None) -> RouteFacts:
     """The route as stored, and as we last wrote it. All rules of a managed route but those of a cohort have the same
     backends, so the first one's weights count. No hosts are an empty list of them, as we name it."""
     spec, metadata = {"hostnames": [], **route.get("spec", {})}, route["metadata"]
+    home = metadata["namespace"]
     rules = spec.get("rules", [])
     users = [rule for rule in rules if not is_cohort(rule)] or rules
     parents = route.get("status", {}).get("parents", ())
     return RouteFacts(
         generation=int(metadata.get("generation", 0)),
-        weights=_weights(users[0]) if users else {},
-        reached=frozenset(name for rule in rules for name in _reached(rule)),
-        parents=tuple(_parent(entry, metadata["namespace"]) for entry in parents),
+        weights=_weights(users[0], home) if users else {},
+        reached=frozenset(name for rule in rules for name in _reached(rule, home)),
+        parents=tuple(_parent(entry, home) for entry in parents),
         spec=spec,
         labels=metadata.get("labels", {}),
         kind=route["kind"],
@@ -45,16 +47,16 @@ def adoption_of(cache: Cache, raw: Object) -> Adoption | None:
     It is read as written, for a spec that cannot be read as a whole must not hide whose the route is.
     """
     traffic = raw.get("spec", {}).get("traffic") or {}
-    named = (traffic.get("gatewayAPI") or {}).get("adopted") or {}
-    name, rule = named.get("name"), named.get("rule")
+    asked = (traffic.get("gatewayAPI") or {}).get("adopted") or {}
+    name, rule = asked.get("name"), asked.get("rule")
     if not isinstance(name, str) or not isinstance(rule, str):
         return None
-    metadata = raw["metadata"]
-    slots = {slot: _selected(cache, metadata["namespace"], slot) for slot in slot_names(metadata["name"])}
-    route = cache.get("HTTPRoute", metadata["namespace"], name)
+    home, rollout = raw["metadata"]["namespace"], raw["metadata"]["name"]
+    slots = {slot: _selected(cache, home, slot) for slot in slot_names(rollout)}
+    route = cache.get("HTTPRoute", home, name)
     if route is None or not is_labelled(route):
-        return Adoption(name, rule, slots)
-    return Adoption(name, rule, slots, route["metadata"].get("resourceVersion", ""), _writer(route, metadata["name"]))
+        return Adoption(home, name, rule, slots)
+    return Adoption(home, name, rule, slots, route["metadata"].get("resourceVersion", ""), _writer(route, rollout))
 
 
 def replicas_asked(raw: Object) -> bool | None:
@@ -153,20 +155,20 @@ def _ready_pods(one: Object) -> Iterator[str]:
             yield target["name"]
 
 
-def _weights(rule: Mapping[str, Any]) -> dict[str, int]:
+def _weights(rule: Mapping[str, Any], home: str) -> dict[str, int]:
     """Weight by Service name, which is the revision's name; a backend without a weight has weight 1."""
     found: dict[str, int] = {}
     for backend in rule.get("backendRefs", ()):
-        if backend.get("kind", "Service") == "Service":
-            found[backend["name"]] = found.get(backend["name"], 0) + int(backend.get("weight", 1))
+        name = named(backend, home)
+        found[name] = found.get(name, 0) + int(backend.get("weight", 1))
     return {name: weight for name, weight in found.items() if weight}
 
 
-def _reached(rule: Mapping[str, Any]) -> Iterator[str]:
-    yield from _weights(rule)
+def _reached(rule: Mapping[str, Any], home: str) -> Iterator[str]:
+    yield from _weights(rule, home)
     for one in rule.get("filters", ()):
         if one.get("type") == "RequestMirror":
-            yield one["requestMirror"]["backendRef"]["name"]
+            yield named(one["requestMirror"]["backendRef"], home)
 
 
 def _parent(entry: Mapping[str, Any], namespace: str) -> ParentFacts:

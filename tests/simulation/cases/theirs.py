@@ -72,7 +72,7 @@ class Adopted(Story):
 
     def _adoption(self) -> Adoption:
         version = f"{self.route_generation}" if self.theirs is not None else ""
-        return Adoption("shop", RULE, dict(self.slots), version, self.writer)
+        return Adoption("ml", "shop", RULE, dict(self.slots), version, self.writer)
 
     def _act(self, action: Action) -> None:
         if not (self.frozen and isinstance(action, Weigh)):

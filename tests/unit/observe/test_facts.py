@@ -169,6 +169,24 @@ def test_weights_are_as_they_are_stored_and_default_to_equal_shares() -> None:
     assert (read_route(route()).weights, read_route(route()).share("a")) == ({}, 0.0)
 
 
+@pytest.mark.parametrize(
+    ("more", "name"),
+    [
+        ({"namespace": "ml", "kind": "Service", "group": ""}, "b"),
+        ({"namespace": "other"}, "other/b"),
+        ({"kind": "ServiceImport", "group": "multicluster.x-k8s.io"}, "multicluster.x-k8s.io/ServiceImport/b"),
+        ({"group": "example.com"}, "example.com/Service/b"),
+    ],
+)
+def test_only_a_service_of_the_routes_own_namespace_is_a_revision(more: dict[str, str], name: str) -> None:
+    """Requests that go to another of that name are nobody's, but they do go there."""
+    found = read_route(route({"name": "a", "weight": 90}, {"name": "b", "weight": 10, **more}))
+    assert (found.weights, found.reached) == ({"a": 90, name: 10}, {"a", name})
+    copied = {"type": "RequestMirror", "requestMirror": {"backendRef": {"name": "b", **more}}}
+    users = {"backendRefs": [{"name": "a"}], "filters": [copied]}
+    assert read_route({**route(), "spec": {"rules": [users]}}).reached == {"a", name}
+
+
 def test_when_the_rules_were_written_last_survives_what_is_kept_in_memory() -> None:
     """As the API server writes it down: whose status it is does not count."""
     rules, status = {"f:spec": {"f:rules": {}}}, {"f:status": {"f:parents": {}}}
@@ -247,6 +265,18 @@ def test_an_adopted_route_gives_to_the_revisions_whose_pods_our_services_select(
     assert (adoption.version, adoption.writer) == ("7", None)
     facts = read_adopted(shop(), adoption)
     assert (facts.weights, facts.reached) == ({"demo-1": 90, "demo-2": 10}, {"demo-1", "demo-2"})
+
+
+def test_of_an_adopted_route_too_only_services_of_its_own_namespace_are_ours() -> None:
+    adoption = adoption_of(
+        cached(service("demo-blue", "demo-1"), service("demo-green", "demo-2")), rollout(traffic=ADOPTED)
+    )
+    assert adoption is not None
+    here, there = shop(), shop()
+    here["spec"]["rules"][0]["backendRefs"][0]["namespace"] = "ml"
+    there["spec"]["rules"][0]["backendRefs"][0]["namespace"] = "other"
+    assert read_adopted(here, adoption).weights == {"demo-1": 90, "demo-2": 10}
+    assert read_adopted(there, adoption).weights == {"demo-2": 10}
 
 
 @pytest.mark.parametrize(
