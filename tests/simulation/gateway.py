@@ -15,6 +15,7 @@ from crossfade.ports import Answer
 from tests.simulation.routes import finds_copied
 
 Json = dict[str, Any]
+_PUBLIC = ("public", "gateways", None, None)
 
 
 @dataclass
@@ -33,6 +34,10 @@ class Gateway:
     serve_seconds: float = 1.5
     listeners: tuple[Listener, ...] = (Listener("http", 80, "HTTP"),)
     absent: str = ""
+    controller: str = "acme.test/controller"
+    """Whose its class is. An entry of it in the status of a route has its name."""
+    former: tuple[ParentFacts, ...] = ()
+    """Entries that others, whose it was, have left in the status of the users' route; nobody takes them away."""
     others: dict[str, str] = field(default_factory=dict)
     """Names of further Gateways, each with what it says of a route: empty where it takes it."""
     others_closed: bool = False
@@ -52,9 +57,10 @@ class Gateway:
         if self.read_at is None:
             return ()
         known = (self.read_at, self.class_name, self.features, self.addresses)
-        public = GatewayFacts("gateways", "public", *known, self.listeners, trouble=self.absent, absent=self.absent)
+        own = {"trouble": self.absent, "absent": self.absent, "controller": "" if self.absent else self.controller}
+        public = GatewayFacts("gateways", "public", *known, self.listeners, **own)
         door = Listener("http", 80, "HTTP", admits="Same" if self.others_closed else "Selector")
-        found = (GatewayFacts("gateways", name, *known, (door,)) for name in self.others)
+        found = (GatewayFacts("gateways", name, *known, (door,), controller=self.controller) for name in self.others)
         missing = GatewayFacts("gateways", "nowhere", self.read_at, trouble="not found", absent="it does not exist")
         return (public, *found, missing)
 
@@ -66,7 +72,8 @@ class Gateway:
         refs = route["spec"].get("parentRefs", ())
         if taken:
             self.last_taken = {ref["name"]: generation for ref in refs}
-        said = tuple(self._said(ref, self.last_taken[ref["name"]]) for ref in refs if ref["name"] in self.last_taken)
+        own = (self._said(ref, self.last_taken[ref["name"]]) for ref in refs if ref["name"] in self.last_taken)
+        said = (*self.former, *own)
         lost = f"no Service {' or '.join(sorted(backless))}"
         return (
             tuple(replace(one, resolved_refs=False, message=one.message or lost) for one in said) if backless else said
@@ -75,7 +82,13 @@ class Gateway:
     def _said(self, ref: Json, generation: int) -> ParentFacts:
         why = self.others.get(ref["name"], "")
         where = (ref["name"], ref["namespace"], ref.get("sectionName"), ref.get("port"))
-        return ParentFacts(*where, not why, True, False, generation, why)
+        return ParentFacts(*where, not why, True, False, generation, why, self.controller)
+
+    def goes_to(self, controller: str) -> None:
+        """Its class is changed to one of another controller, which has looked at no route yet."""
+        left = self.last_taken.items()
+        self.former += tuple(self._said({"name": name, "namespace": "gateways"}, last) for name, last in left)
+        self.last_taken, self.controller = {}, controller
 
     def write(self, body: Json | None, now: float) -> None:
         """The rehearsal's route is stored or deleted."""
@@ -90,9 +103,7 @@ class Gateway:
             return None
         taken = now - self.route_written_at >= self.ack_seconds
         parents = (
-            (ParentFacts("public", "gateways", None, None, not self.rejects, True, False, 1, self.rejects),)
-            if taken
-            else ()
+            (ParentFacts(*_PUBLIC, not self.rejects, True, False, 1, self.rejects, self.controller),) if taken else ()
         )
         stored = self.route["spec"], self.route["metadata"]["labels"], self.route["kind"]
         return RouteFacts(1, {}, frozenset(), parents, *stored, written_at=self.route_written_at)

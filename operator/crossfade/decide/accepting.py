@@ -21,7 +21,7 @@ def accepted(snapshot: Snapshot, plan: Plan, asked: Arm | None) -> Plan:
     if asked is None or candidate is None or candidate.revision != asked.revision:
         return plan
     started = asked.revision in snapshot.revisions
-    answered = plan.available and (live is None or rejected(snapshot.rollout, live) is None)
+    answered = plan.available and (live is None or rejected(snapshot, live) is None)
     if not started or not answered or plan.situation.standing is not Standing.IN_PROGRESS:
         return plan
     return replace(plan, situation=replace(plan.situation, standing=Standing.ACCEPTED))

@@ -51,7 +51,7 @@ class AdoptedRoute:
         """Every parent that the route itself names has to accept it."""
         if snapshot.route is None:
             return _fault(snapshot)
-        return unacknowledged(snapshot.rollout, snapshot.route)
+        return unacknowledged(snapshot, snapshot.route)
 
     def trouble(self, snapshot: Snapshot, wanted: Split) -> Situation | None:
         """A rule that is not as it must be, or another writer."""

@@ -9,7 +9,7 @@ from crossfade.decide.admission import clash, objection, refusal
 from crossfade.decide.plan import Situation, Standing
 from crossfade.decide.reading import is_read
 from crossfade.decide.route_kinds import KINDS, RouteKind, kind_of
-from crossfade.decide.routes import covers, is_by, is_cohort, rejected, took
+from crossfade.decide.routes import covers, heard, is_cohort, rejected, took
 from crossfade.decide.spare import has_place, needs_spare
 from crossfade.model.route import RouteFacts
 from crossfade.model.snapshot import Snapshot
@@ -54,7 +54,7 @@ def rules_wait(snapshot: Snapshot) -> bool:
     stored, known = stored_front(live.spec)["rules"], snapshot.rollout.status.route
     by_others = known is not None and live.ours > 0 and live.generation > max(known.generation, live.ours)
     waits = needs_spare(snapshot) and has_place(live) and not by_others
-    return waits and len(stored) != len(asked_front(spec)["rules"]) and rejected(snapshot.rollout, live) is None
+    return waits and len(stored) != len(asked_front(spec)["rules"]) and rejected(snapshot, live) is None
 
 
 def turned_away(snapshot: Snapshot) -> Situation | None:
@@ -88,18 +88,18 @@ def _stays(snapshot: Snapshot) -> bool:
 def _kept(snapshot: Snapshot, front: Json) -> Iterator[Json]:
     """Parents that serve the route and are not asked for any more, while one that is asked for has not taken it."""
     live, home, asked = snapshot.route, snapshot.rollout.namespace, front["parentRefs"]
-    if live is None or all(_said(live, ref, home, took_now=True) for ref in asked):
+    if live is None or all(_said(snapshot, live, ref, took_now=True) for ref in asked):
         return
     for ref in live.spec.get("parentRefs", ()):
         left = not any(covers(one, ref, "parentRefs") for one in asked)
-        if left and all(_fits(ref, one, home) for one in asked) and _said(live, ref, home, took_now=False):
+        if left and all(_fits(ref, one, home) for one in asked) and _said(snapshot, live, ref, took_now=False):
             yield ref
 
 
-def _said(live: RouteFacts, ref: Json, home: str, *, took_now: bool) -> bool:
+def _said(snapshot: Snapshot, live: RouteFacts, ref: Json, *, took_now: bool) -> bool:
     """Whether a parent has taken the route as it is stored, or as it once was."""
     generation = live.generation if took_now else 0
-    return any(is_by(one, ref, home) and took(one, generation) for one in live.parents)
+    return any(took(one, generation) for one in heard(snapshot, live, ref))
 
 
 def _fits(ref: Json, asked: Json, home: str) -> bool:

@@ -40,7 +40,7 @@ class ManagedRoute:
         """Every parent that the route names has to accept it."""
         if snapshot.route is None:
             return "the route is being written"
-        return unacknowledged(snapshot.rollout, snapshot.route)
+        return unacknowledged(snapshot, snapshot.route)
 
     insists = writes
 

@@ -185,11 +185,11 @@ def _try(way: Way, trials: list[Trial], left: list[Trial]) -> Plan:
         plan = _waiting(way, words)
         written = Apply(Target(body["kind"]), body, "no user may be the first to meet a new kind of rule")
         return replace(plan, first=(*plan.first, written), rehearse=unsent)
-    if (refused := rejected(snapshot.rollout, live)) is not None:
+    if (refused := rejected(snapshot, live)) is not None:
         message = f"{words}, and refused: {refused}. No user met it; name another Gateway, or leave the stage out"
         told = (Event(Reason.REHEARSAL_FAILED, message, warning=True),)
         return replace(_waiting(way, words), situation=_failed(message), events=told, rehearse=unsent)
-    if (late := unacknowledged(snapshot.rollout, live)) is not None:
+    if (late := unacknowledged(snapshot, live)) is not None:
         return replace(_late(way, f"{words}: {late}", patience(live, snapshot.now)), rehearse=unsent)
     return replace(_waiting(way, words), rehearse=tuple(one.rehearsal for one in left))
 

@@ -6,11 +6,12 @@ from typing import Any
 from crossfade.api import meta
 from crossfade.api.v1alpha1.gateway import GatewayApi
 from crossfade.api.v1alpha1.rollout import RolloutSpec
+from crossfade.decide.reading import read_lately
 from crossfade.decide.route_kinds import RouteKind, kind_of
 from crossfade.decide.shapes import Split
 from crossfade.decide.workloads import owner, owners
 from crossfade.model.route import ParentFacts, RouteFacts
-from crossfade.model.snapshot import RolloutFacts
+from crossfade.model.snapshot import RolloutFacts, Snapshot
 
 Json = dict[str, Any]
 _API = "gateway.networking.k8s.io/v1"
@@ -175,44 +176,74 @@ def covers(desired: Any, live: Any, field: str = "") -> bool:
     return False
 
 
-def unacknowledged(rollout: RolloutFacts, live: RouteFacts) -> str | None:
+def unacknowledged(snapshot: Snapshot, live: RouteFacts) -> str | None:
     """The sentence that says which parent has not taken the stored route yet; None when every one has.
 
     Only the parents that the route names count: entries of former parents stay in its status for ever.
     """
+    home = snapshot.rollout.namespace
     for ref in live.spec.get("parentRefs", ()):
-        where = f"{ref.get('namespace', rollout.namespace)}/{ref['name']}"
-        said = [p for p in live.parents if is_by(p, ref, rollout.namespace)]
+        where = f"{ref.get('kind', 'Gateway')} {ref.get('namespace', home)}/{ref['name']}"
+        said = heard(snapshot, live, ref)
         if not said:
-            return f"Gateway {where} has not looked at the route yet; does it exist, and may it take routes from here?"
-        late = next((p for p in said if not took(p, live.generation)), None)
-        if late is not None:
-            return f"Gateway {where} has not accepted generation {live.generation} of the route" + (
-                f": {late.message}" if late.message else ""
+            return f"{where} has not looked at the route yet{_why_unheard(snapshot, live, ref)}"
+        if not any(took(one, live.generation) for one in said):
+            message = next((one.message for one in said if one.message), "")
+            return f"{where} has not accepted generation {live.generation} of the route" + (
+                f": {message}" if message else ""
             )
     return None
 
 
-def rejected(rollout: RolloutFacts, live: RouteFacts) -> str | None:
+def rejected(snapshot: Snapshot, live: RouteFacts) -> str | None:
     """The sentence that says which parent has looked at the stored route and will not have it; None when none has."""
-    refs = live.spec.get("parentRefs", ())
-    for parent in live.parents:
-        current = parent.observed_generation >= live.generation and any(
-            is_by(parent, ref, rollout.namespace) for ref in refs
-        )
-        if current and (not parent.accepted or parent.partially_invalid):
-            return f"Gateway {parent.namespace}/{parent.name} says {parent.message or 'no more than that'}"
+    for ref in live.spec.get("parentRefs", ()):
+        said = [one for one in heard(snapshot, live, ref) if one.observed_generation >= live.generation]
+        if said and all(not one.accepted or one.partially_invalid for one in said):
+            parent = said[0]
+            return f"{parent.kind} {parent.namespace}/{parent.name} says {parent.message or 'no more than that'}"
     return None
 
 
-def is_by(parent: ParentFacts, ref: Mapping[str, Any], namespace: str) -> bool:
-    """Whether that was said by what a route of this namespace names as its parent."""
-    return (
-        parent.name == ref["name"]
-        and parent.namespace == ref.get("namespace", namespace)
-        and parent.section_name == ref.get("sectionName")
-        and parent.port == ref.get("port")
+def heard(snapshot: Snapshot, live: RouteFacts, ref: Mapping[str, Any]) -> tuple[ParentFacts, ...]:
+    """What counts of all that is said of a parent that the route names.
+
+    Who served a Gateway before it was given another class leaves what he said in the status for ever. So only the
+    controller of its class counts; while that is not known, and of a Service, which has no class, who looked last: what
+    was written since the Gateway is another's, nobody else has looked at.
+    """
+    said = _said_of(snapshot, live, ref)
+    controller = _controller(snapshot, ref)
+    if controller:
+        return tuple(one for one in said if one.controller == controller)
+    last = max((one.observed_generation for one in said), default=0)
+    return tuple(one for one in said if one.observed_generation == last)
+
+
+def _why_unheard(snapshot: Snapshot, live: RouteFacts, ref: Mapping[str, Any]) -> str:
+    if not _said_of(snapshot, live, ref):
+        return "; does it exist, and may it take routes from here?"
+    controller = _controller(snapshot, ref)
+    return f": what its status has is not of {controller}, the controller of the Gateway's class"
+
+
+def _controller(snapshot: Snapshot, ref: Mapping[str, Any]) -> str:
+    """Whose the Gateway is, by its class; empty where that was not read lately, and of what is no Gateway."""
+    if ref.get("kind", "Gateway") != "Gateway":
+        return ""
+    known = read_lately(snapshot).get((ref.get("namespace", snapshot.rollout.namespace), ref["name"]))
+    return known.controller if known else ""
+
+
+def _said_of(snapshot: Snapshot, live: RouteFacts, ref: Mapping[str, Any]) -> list[ParentFacts]:
+    place = (
+        ref.get("kind", "Gateway"),
+        ref.get("namespace", snapshot.rollout.namespace),
+        ref["name"],
+        ref.get("sectionName"),
+        ref.get("port"),
     )
+    return [one for one in live.parents if (one.kind, one.namespace, one.name, one.section_name, one.port) == place]
 
 
 def took(parent: ParentFacts, generation: int) -> bool:

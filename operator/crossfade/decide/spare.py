@@ -63,7 +63,7 @@ def needs_spare(snapshot: Snapshot) -> bool:
 def settling(snapshot: Snapshot) -> float:
     """Seconds until the stored route counts as served everywhere; infinite while a parent has not taken it."""
     live, known = snapshot.route, snapshot.rollout.status.route
-    if live is None or unacknowledged(snapshot.rollout, live) is not None:
+    if live is None or unacknowledged(snapshot, live) is not None:
         return inf
     if known is None or known.generation != live.generation:
         return SETTLED_SECONDS

@@ -26,8 +26,8 @@ class Listener:
 class GatewayFacts:
     """A Gateway at `read_at` (unix seconds). `features` is None while its class publishes no list.
 
-    `addresses` are those of its status, which its controller gives. `trouble` says why nothing more is known, and
-    `absent` that it, or its class, is not there.
+    `addresses` are those of its status, which its controller gives: the one that its class names. `trouble` says why
+    nothing more is known, and `absent` that it, or its class, is not there.
     """
 
     namespace: str
@@ -39,6 +39,7 @@ class GatewayFacts:
     listeners: tuple[Listener, ...] = ()
     trouble: str = ""
     absent: str = ""
+    controller: str = ""
 
     def __str__(self) -> str:
         """Such as `Gateway gateways/public`."""

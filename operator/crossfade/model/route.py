@@ -7,7 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class ParentFacts:
-    """One entry of `status.parents`. Conditions count only for the generation they were made for."""
+    """One entry of `status.parents`. Conditions count only for the generation they were made for.
+
+    `controller` is who said so, by the name that its GatewayClass has for it, and `kind` what it is said of.
+    """
 
     name: str
     namespace: str
@@ -18,6 +21,8 @@ class ParentFacts:
     partially_invalid: bool
     observed_generation: int
     message: str = ""
+    controller: str = ""
+    kind: str = "Gateway"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """Who wants which requests, by Gateway, host and path or call: a clash is found without comparing all with all."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -103,14 +103,18 @@ def _read(raw: Object) -> _Claimant:
 def _parents(raw: Object, asked: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """The Gateways among the parents, but those that have said that they do not take this route."""
     said = raw.get("status", {}).get("parents", ()) if raw["kind"] in _ROUTES else ()
-    refused = [one.get("parentRef") for one in said if _is_refused(one)]
     for ref in asked.get("parentRefs") or ():
-        if ref.get("kind", "Gateway") == "Gateway" and ref not in refused:
+        if ref.get("kind", "Gateway") == "Gateway" and not _is_refused(
+            [one for one in said if one["parentRef"] == ref]
+        ):
             yield ref
 
 
-def _is_refused(parent: Mapping[str, Any]) -> bool:
-    return any(one["type"] == "Accepted" and one["status"] == "False" for one in parent.get("conditions", ()))
+def _is_refused(said: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all refuse it who looked last: who served the Gateway before leaves what he said there."""
+    accepted = [one for parent in said for one in parent.get("conditions", ()) if one["type"] == "Accepted"]
+    last = max((one.get("observedGeneration", 0) for one in accepted), default=0)
+    return {one["status"] for one in accepted if one.get("observedGeneration", 0) == last} == {"False"}
 
 
 def _paths(asked: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:

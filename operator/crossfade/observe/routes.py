@@ -189,4 +189,6 @@ def _parent(entry: Mapping[str, Any], namespace: str) -> ParentFacts:
         partially_invalid=partially_invalid,
         observed_generation=min((int(c.get("observedGeneration", 0)) for c in said.values()), default=0),
         message=next((str(c.get("message", "")) for c in wrong), "")[:_MESSAGE_LIMIT],
+        controller=str(entry.get("controllerName", "")),
+        kind=str(ref.get("kind", "Gateway")),
     )

@@ -86,6 +86,7 @@ def read_gateway(gateway: Object, known: Object, now: float) -> GatewayFacts:
         features=_features(known.get("status", {}).get("supportedFeatures")),
         addresses=tuple(str(one.get("value", "")) for one in status.get("addresses") or () if one.get("value")),
         listeners=tuple(_listener(one) for one in spec.get("listeners") or ()),
+        controller=str(known.get("spec", {}).get("controllerName", "")),
     )
 
 

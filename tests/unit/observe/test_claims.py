@@ -273,6 +273,21 @@ def test_a_route_that_its_gateway_refuses_and_a_rollout_on_its_way_out_want_noth
     assert seen.rivals(mine) == []
 
 
+@pytest.mark.parametrize(("left", "now", "rivals"), [("False", "True", 1), ("True", "False", 0)])
+def test_what_a_controller_said_whose_the_gateway_is_no_more_counts_for_nothing(
+    left: str, now: str, rivals: int
+) -> None:
+    """Its words stay in the status, of the generation that it saw last."""
+    seen, mine = Seen(), rollout("fraud", 5, "a.test")
+    said = [
+        {"parentRef": PUBLIC, "conditions": [{"type": "Accepted", "status": word, "observedGeneration": generation}]}
+        for word, generation in ((now, 2), (left, 1))
+    ]
+    seen.put(mine)
+    seen.put({**route("o", 1, "a.test"), "status": {"parents": said}})
+    assert len(seen.rivals(mine)) == rivals
+
+
 def test_weights_wake_nobody() -> None:
     seen, other = Seen(), route("shop", 1, "a.test")
     seen.put(rollout("fraud", 2, "a.test"))

@@ -20,7 +20,8 @@ SPEC = RolloutSpec.model_validate(spec())
 
 def gateway_class(**status: Any) -> dict[str, Any]:
     metadata = {"name": "acme", "namespace": ""}
-    return {"apiVersion": API, "kind": "GatewayClass", "metadata": metadata, "status": status}
+    said = {"controllerName": "acme.test/controller"}
+    return {"apiVersion": API, "kind": "GatewayClass", "metadata": metadata, "spec": said, "status": status}
 
 
 def gateway(**status: Any) -> dict[str, Any]:
@@ -71,11 +72,12 @@ async def scouted(*objects: dict[str, Any], requests: int = 1, broken: int = 0) 
     return scout, cluster
 
 
-async def test_addresses_listeners_and_features_are_read() -> None:
+async def test_addresses_listeners_features_and_the_controller_are_read() -> None:
     listed = gateway_class(supportedFeatures=[{"name": "HTTPRoute"}, "Gateway"])
     scout, _ = await scouted(listed, gateway(addresses=[{"type": "IPAddress", "value": "10.0.0.1"}]))
     (found,) = scout.of(SPEC, "ml")
     assert (found.class_name, found.features) == ("acme", {"HTTPRoute", "Gateway"})
+    assert found.controller == "acme.test/controller"
     assert (found.addresses, found.trouble, found.read_at) == (("10.0.0.1",), "", FakeClock().now())
     assert found.listeners == (
         Listener("http", 80, "HTTP", admits="Same"),
