@@ -31,6 +31,10 @@ class ClusterError(Exception):
         self.status = status
 
 
+class StaleError(Exception):
+    """An object is not any more as it was seen; the cache has it as it is, so look again."""
+
+
 class MetricsError(Exception):
     """Prometheus did not answer, or not with data. The message names address and cause, never credentials."""
 

@@ -80,12 +80,11 @@ def test_the_secrets_that_it_may_read_can_be_named(render: Render) -> None:
 def test_of_what_belongs_to_people_it_changes_rollouts_alone_and_makes_versions(render: Render) -> None:
     """RBAC knows no fields: `patch` on rollouts is for a finalizer, and for the version that a ModelSource names."""
     ours = [rule for rule in rules(render()) if rule["apiGroups"] == ["crossfade.dev"]]
-    written = {
-        name: rule["verbs"] for rule in ours for name in rule["resources"] if set(rule["verbs"]) - {"list", "watch"}
-    }
+    read = {"get", "list", "watch"}
+    written = {name: rule["verbs"] for rule in ours for name in rule["resources"] if set(rule["verbs"]) - read}
     kinds = ("rollouts", "modelversions", "modelregistries", "modelsources")
     assert written == {
-        "rollouts": ["get", "patch"],
+        "rollouts": ["patch"],
         "modelversions": ["create"],
         **{f"{kind}/status": ["patch"] for kind in kinds},
     }

@@ -9,12 +9,23 @@ import pytest
 from crossfade.adapters import kube_client
 from crossfade.adapters.kube import KubeCluster, object_path
 from crossfade.adapters.kube_client import login, open_client
-from crossfade.ports import DEPLOYMENTS, EVENTS, HTTP_ROUTES, PODS, SERVICES, ClusterError, Kind, Object
+from crossfade.ports import (
+    DEPLOYMENTS,
+    EVENTS,
+    HTTP_ROUTES,
+    MODEL_VERSIONS,
+    PODS,
+    SERVICES,
+    ClusterError,
+    Kind,
+    Object,
+)
 
 from testbed.handle import ClusterHandle
 from tests.contract.conftest import token_of
 
 CONFIG_MAPS = Kind("v1", "configmaps", "ConfigMap")
+_CRDS = Path(__file__).parents[2] / "crds"
 pytestmark = pytest.mark.cluster
 
 
@@ -162,6 +173,35 @@ async def test_status_is_applied_under_a_name_of_its_own(cluster: KubeCluster, n
     found = await cluster.apply_status(DEPLOYMENTS, body)
     assert ("crossfade-status", "Apply", "status") in managers(found)
     assert any(c["type"] == "Seen" for c in found["status"]["conditions"])
+
+
+async def test_a_status_is_stored_of_the_version_that_was_seen_and_of_no_other(
+    cluster: KubeCluster, namespace: str, bed: ClusterHandle
+) -> None:
+    """Although it is forced: of a kind of ours, as of one of Kubernetes."""
+    bed.kubectl("apply", "--server-side", "-f", str(_CRDS / "modelversions.crossfade.dev.yaml"))
+    bed.kubectl("wait", "crd/modelversions.crossfade.dev", "--for=condition=Established", "--timeout=180s")
+    version = {"modelName": "m", "version": "1.0.0", "source": {"uri": {"uri": "file:///m"}}}
+    for kind, spec in ((SERVICES, SERVICE["spec"]), (MODEL_VERSIONS, version)):  # nobody else writes a status of these
+        first = await cluster.make(kind, {"metadata": {"namespace": namespace, "name": "idle"}, "spec": spec})
+        seen = {key: first["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
+        told = await cluster.apply_status(kind, {"metadata": seen, "status": said("first")})
+        for late in ("first", "second"):  # also where nothing would change
+            with pytest.raises(ClusterError, match="has been modified") as failure:
+                await cluster.apply_status(kind, {"metadata": seen, "status": said(late)})
+            assert failure.value.status == 409
+        now = await cluster.get(kind, namespace, "idle")
+        assert now == told
+        renewed = {**seen, "resourceVersion": now["metadata"]["resourceVersion"]}
+        again = await cluster.apply_status(kind, {"metadata": renewed, "status": said("first")})
+        assert again["metadata"]["resourceVersion"] == now["metadata"]["resourceVersion"], "nothing changed"
+        after = await cluster.apply_status(kind, {"metadata": renewed, "status": said("second")})
+        assert [one["message"] for one in after["status"]["conditions"] if one["type"] == "Seen"] == ["second"]
+
+
+def said(message: str) -> Object:
+    told = {"type": "Seen", "status": "True", "reason": "Looked", "message": message}
+    return {"conditions": [{**told, "lastTransitionTime": "2026-11-22T05:00:00Z"}]}
 
 
 async def test_scaling_changes_the_replicas_and_nothing_else(cluster: KubeCluster, namespace: str) -> None:

@@ -108,7 +108,7 @@ def the_operator_is_killed(dice: Random, story: Story) -> None:
 
 
 def the_operator_starts_anew(dice: Random, story: Story) -> None:
-    story.restart()
+    story.restart(behind=dice.random() < 0.5)
 
 
 # what hands do to children and route

@@ -25,6 +25,7 @@ from crossfade.model.workload import Loss, PodFacts, RevisionFacts
 from crossfade.status.conditions import conditions
 
 from tests.simulation.api_server import written
+from tests.simulation.behind import ChangedError, Record
 from tests.simulation.gateway import Gateway
 from tests.simulation.members import Members
 from tests.simulation.revision import Revision
@@ -76,6 +77,7 @@ class World:
     deleting_since: float = 0.0
     finalizer: bool = False
     status: RolloutStatus = field(default_factory=RolloutStatus)
+    record: Record = field(default_factory=Record)
     revisions: dict[str, Revision] = field(default_factory=dict)
     route: dict[str, Any] | None = None
     route_generation: int = 0
@@ -135,40 +137,50 @@ class World:
     def reconcile(self) -> None:
         """Reconcile until a pass writes and reads nothing; a plan that never comes to rest is an error."""
         for _ in range(20):
-            before = self.writes, self.gateway.reads
+            before = self.writes, self.gateway.reads, self.record.refusals
             self._once()
-            if (self.writes, self.gateway.reads) == before:
+            if (self.writes, self.gateway.reads, self.record.refusals) == before:
                 return
         raise AssertionError("the plan never comes to rest:\n" + "\n".join(self.lines[-20:]))
 
     def _once(self) -> None:
-        self.seen = snapshot = self.snapshot()
+        self.seen = snapshot = self.record.seen(self)
         self.plan = plan = plan_rollout(snapshot)
         self.ledger, self.acted = plan.ledger, []
         try:
-            before, after = in_order(plan, self.status)
+            before, after = in_order(plan, snapshot.rollout.status)
+            if before:
+                self.record.compare(self)
             for action in before:
                 self._act(action)
             self._record(plan)
             for action in after:
                 self._act(action)
+        except ChangedError:
+            self.lines.append(f"{self.now - START:6.1f} CHANGED meanwhile: looked at again")
+            return
         except KilledError:
             self.crash_after = self.ledger = None
+            self.record.catches_up()
             self.lines.append(f"{self.now - START:6.1f} KILLED")
         self.gateway.attend(plan, self.now)
         for check in self.checks:
             check(self)
 
     def _record(self, plan: Plan) -> None:
+        known = self.record.known(self)
+        found = conditions(plan.situation, (), known.conditions, self.generation, self.now)
+        differs = plan.status != known or found != known.conditions
+        if differs:
+            self.record.compare(self)
         said = f"{plan.situation.standing.value} {plan.situation.reason}: {plan.situation.message}"
         if not self.lines or not self.lines[-1].endswith(said):
             self.lines.append(f"{self.now - START:6.1f} {said}")
         if plan.status != self.status:
             self._write()
-        found = conditions(plan.situation, (), self.status.conditions, self.generation, self.now)
-        if plan.status != self.status or found != self.status.conditions:
+        if differs:
             told = plan.status.model_copy(update={"conditions": found, "observed_generation": self.generation})
-            self.status = RolloutStatus.of(told.to_json())
+            self.record.former, self.status = self.status, RolloutStatus.of(told.to_json())
 
     def _write(self) -> None:
         if self.crash_after is not None:
@@ -282,8 +294,11 @@ class World:
             broken = mirrors(self.route) and not self.gateway.mirror_works
             self.broken = broken or not finds_copied(self.route)
 
-    def restart(self) -> None:
-        """The operator ends, and with it what it remembered."""
+    def restart(self, *, behind: bool = False) -> None:
+        """The operator ends, and with it what it remembered; the next one may not know the last write of the status."""
+        self.record.catches_up()
+        if behind:
+            self.record.falls_behind(self.now)
         self.ledger = self.gateway.read_at = None
         self.ours = 0
         self.gateway.rehearsed.clear()

@@ -23,6 +23,7 @@ from crossfade.ports import (
     ClusterError,
     Kind,
     Object,
+    StaleError,
 )
 from crossfade.telemetry.metrics import WRITES
 
@@ -84,10 +85,6 @@ class KeptError(ActionError):
 
 class InsteadError(ActionError):
     """Weights that the API server did not take. What is to be done otherwise was done."""
-
-
-class StaleError(Exception):
-    """An object of others is not any more as it was seen; the cache has it as it is, so look again."""
 
 
 async def execute(

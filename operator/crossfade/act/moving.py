@@ -3,9 +3,8 @@ nobody else owns it. Never by force."""
 
 from http import HTTPStatus
 
-from crossfade.act.execute import StaleError
 from crossfade.decide.moving import Move
-from crossfade.ports import ROLLOUTS, Cluster, ClusterError, Object
+from crossfade.ports import ROLLOUTS, Cluster, ClusterError, Object, StaleError
 from crossfade.telemetry.metrics import WRITES
 
 _FIELD = "f:modelVersion"

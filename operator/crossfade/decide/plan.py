@@ -133,7 +133,8 @@ class Event:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """`first`, then the status, then `then`: a rollback writes the route first, a promotion its intent first. Where
-    that is on record already, the status comes last (on_record.py).
+    that is on record already, the status comes last (on_record.py). What comes before the status is written only while
+    the record is as it was seen.
 
     `status` carries no conditions; they are made of `situation`, `available` and `proven` in the status room.
     `look_again` is in seconds from now, None when only a change can matter. `ledger` is to be kept in memory for the

@@ -33,7 +33,8 @@ _KINDS = ("rollouts", "modelversions", "modelsources", "modelregistries", "metri
 _STATUSES = tuple(f"{kind}/status" for kind in _KINDS if kind != "metrictemplates")
 SERVED: tuple[Right, ...] = (
     *_rights("crossfade.dev", _KINDS, _READ),
-    *_rights("crossfade.dev", ("rollouts",), ("get", "patch")),
+    *_rights("crossfade.dev", tuple(kind for kind in _KINDS if kind != "metrictemplates"), ("get",)),
+    *_rights("crossfade.dev", ("rollouts",), ("patch",)),
     *_rights("crossfade.dev", ("modelversions",), ("create",)),
     *_rights("crossfade.dev", _STATUSES, ("patch",)),
     *_rights("apps", ("deployments",), (*_READ, *_WRITE)),

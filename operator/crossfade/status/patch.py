@@ -7,7 +7,7 @@ from typing import Any
 
 from crossfade.api.v1alpha1 import ModelRegistryStatus, ModelSourceStatus, ModelVersionStatus, RolloutStatus
 from crossfade.decide.outdated import named, told
-from crossfade.ports import Clock, Cluster, ClusterError, Kind, Object
+from crossfade.ports import Clock, Cluster, ClusterError, Kind, Object, StaleError
 from crossfade.status.conditions import outdated
 from crossfade.status.definitions import Definitions
 from crossfade.telemetry.metrics import WRITES
@@ -42,19 +42,22 @@ class Statuses:
         return told(kind.kind, lost) if (lost := self._lost(kind, raw)) else ""
 
     async def write(self, kind: Kind, raw: Object, status: Status) -> bool:
-        """Apply the whole status to the object `raw`; the uid keeps it off a namesake that was made since.
+        """Apply the whole status to the object `raw`, as long as that is stored as it was seen.
 
-        Returns whether anything had to be written. Raises ClusterError; OutdatedError where a part of the status would
-        be lost and `unkept` had not said so yet, when nothing is written.
+        Returns whether anything had to be written. Raises ClusterError; StaleError where the object was changed since,
+        or another has its name; OutdatedError where a part of the status would be lost and `unkept` had not said so
+        yet. Nothing is written then.
         """
         wanted, lost = self._fitting(kind, raw, status)
         if _canonical(wanted) == _canonical(raw.get("status", {})):
             return False
-        metadata = {key: raw["metadata"][key] for key in ("name", "namespace", "uid")}
+        metadata = {key: raw["metadata"][key] for key in ("name", "namespace", "uid", "resourceVersion")}
         body = {"apiVersion": kind.api_version, "kind": kind.kind, "metadata": metadata, "status": wanted}
         try:
             stored = await self._cluster.apply_status(kind, body)
         except ClusterError as error:
+            if error.status == HTTPStatus.CONFLICT:
+                await self.compare(kind, raw)
             if error.status in _REFUSALS:
                 await self._definitions.look()
                 self._fitting(kind, raw, status, known=lost)
@@ -63,6 +66,15 @@ class Statuses:
         WRITES.labels(kind=f"{kind.kind}/status").inc()
         self._absorb(stored)
         return True
+
+    async def compare(self, kind: Kind, raw: Object) -> None:
+        """Raises StaleError when the object was written since it was seen, and ClusterError where it cannot be read. An
+        older one, as from a backup, is no reason to look again: it would not be believed."""
+        metadata = raw["metadata"]
+        now = await self._cluster.get(kind, metadata["namespace"], metadata["name"])
+        if int(now["metadata"]["resourceVersion"]) > int(metadata["resourceVersion"]):
+            self._absorb(now)
+            raise StaleError(f"{kind.kind} {metadata['name']} was changed since it was looked at")
 
     def _fitting(
         self, kind: Kind, raw: Object, status: Status, known: frozenset[str] | None = None

@@ -4,13 +4,13 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from time import perf_counter
+from typing import Any
 
 from crossfade.act.execute import (
     ActionError,
     InsteadError,
     KeptError,
     NoImageVolumesError,
-    StaleError,
     UnservedError,
     execute,
 )
@@ -29,7 +29,7 @@ from crossfade.observe.poller import Poller
 from crossfade.observe.rehearser import Rehearser
 from crossfade.observe.resolver import Resolver
 from crossfade.observe.scout import Scout
-from crossfade.ports import MODEL_VERSIONS, ROLLOUTS, Clock, Cluster, ClusterError, Object
+from crossfade.ports import MODEL_VERSIONS, ROLLOUTS, Clock, Cluster, ClusterError, Object, StaleError
 from crossfade.status.conditions import conditions, rollout_facts, version_facts
 from crossfade.status.events import Events
 from crossfade.status.patch import OutdatedError, Statuses
@@ -55,6 +55,8 @@ _FAULT = Situation(
 )
 _ENTRIES = frozenset({*ROUTES, Target.SERVICE})
 """What a rollback writes: the route, or the Service that stands for it."""
+_TRIES = 5
+"""Each is in vain only if somebody annotates the Rollout between a read and the next write."""
 _SUMMARY = frozenset({ConditionType.READY, ConditionType.RECONCILING, ConditionType.STALLED})
 """The conditions that say how the last look went; the others hold until the next one that succeeds."""
 
@@ -136,6 +138,9 @@ class Reconciler:
         except OutdatedError as error:
             log.warning("%s; looked at again", error, extra={"key": "/".join(key)})
             again = 0.0
+        except StaleError as error:
+            log.info("%s; looked at again", error, extra={"key": "/".join(key)})
+            again, result = 0.0, "ok"
         except (ClusterError, ActionError, UnreadableStatusError):
             raise
         except Exception:
@@ -186,11 +191,7 @@ class Reconciler:
             done.recorded = await self._say_why(raw, plan, error) or done.recorded
             await self._tell(raw, plan, done)
             raise
-        except StaleError as error:
-            await self._tell(raw, plan, done)
-            log.info("%s; looked at again", error, extra={"namespace": snapshot.rollout.namespace})
-            return 0.0
-        except (ClusterError, OutdatedError):
+        except (ClusterError, OutdatedError, StaleError):
             await self._tell(raw, plan, done)
             raise
         await self._tell(raw, plan, done)
@@ -206,6 +207,8 @@ class Reconciler:
 
         known = snapshot.rollout.status
         before, after = in_order(plan, known)
+        if before:  # the status is refused where the record is not as it was seen, and with it what comes after
+            await self._statuses.compare(ROLLOUTS, raw)
         await execute_all(before)
         self._time_rollback(snapshot, plan)
         if done.kept is None or not is_on_record(plan.status, known):
@@ -267,7 +270,20 @@ class Reconciler:
         facts = rollout_facts(available=plan.available, proven=plan.proven)
         found = conditions(situation, facts, rollout.status.conditions, rollout.generation, snapshot.now)
         status = plan.status.model_copy(update={"conditions": found, "observed_generation": rollout.generation})
-        return await self._statuses.write(ROLLOUTS, raw, status)
+        for _ in range(_TRIES):
+            raw = self._renewed(raw)
+            try:
+                return await self._statuses.write(ROLLOUTS, raw, status)
+            except StaleError:
+                if self._renewed(raw) is raw:
+                    raise
+        raise StaleError(f"Rollout {rollout.name} is changed faster than its status can be written")
+
+    def _renewed(self, raw: Object) -> Object:
+        """The Rollout by its newest version, where that has the record and the spec that were looked at: our own
+        finalizer is another version too, and for an annotation a rollback that is written must not stay untold."""
+        known = self._world.cache.get("Rollout", raw["metadata"]["namespace"], raw["metadata"]["name"])
+        return known if known is not None and _meant(known) == _meant(raw) else raw
 
     async def _say_why(self, raw: Object, plan: Plan, error: ActionError) -> bool:
         """Show a refused write in the status. The facts there stay what they were, but for what was seen: nothing else
@@ -281,7 +297,7 @@ class Reconciler:
         meant = is_on_record(plan.status, known)
         try:
             written = await self._write(snapshot, current, replace(plan, status=plan.status if meant else known), stuck)
-        except (ClusterError, OutdatedError) as failure:
+        except (ClusterError, OutdatedError, StaleError) as failure:
             log.warning("the refusal cannot be shown in the status either: %s", failure)
             return False
         return meant and written
@@ -310,6 +326,11 @@ class Reconciler:
 
 def _key(raw: Object) -> Key:
     return Key("Rollout", raw["metadata"]["namespace"], raw["metadata"]["name"])
+
+
+def _meant(raw: Object) -> tuple[Any, ...]:
+    """What a status is of. An order that comes meanwhile brings a look by itself, and is answered then."""
+    return raw["metadata"]["uid"], raw["metadata"]["generation"], raw.get("status")
 
 
 def _stuck(said: Situation, error: ActionError) -> Situation:

@@ -4,13 +4,12 @@ import logging
 from dataclasses import replace
 from http import HTTPStatus
 
-from crossfade.act.execute import StaleError
 from crossfade.act.moving import OwnedError, move_rollout
 from crossfade.decide.sourcing import SourcePlan, not_moved, not_written, plan_source
 from crossfade.model.sourcing import SourceSnapshot
 from crossfade.observe.asker import Asker, Question
 from crossfade.observe.gather_source import gather_source
-from crossfade.ports import MODEL_SOURCES, MODEL_VERSIONS, Clock, Cluster, ClusterError, Object
+from crossfade.ports import MODEL_SOURCES, MODEL_VERSIONS, Clock, Cluster, ClusterError, Object, StaleError
 from crossfade.status.conditions import conditions
 from crossfade.status.events import Events
 from crossfade.status.patch import Statuses
@@ -50,6 +49,8 @@ class Sourcing:
         snapshot = gather_source(self._world.cache, raw, answer, now, self._asker.began)
         plan = plan_source(replace(snapshot, unkept=self._statuses.unkept(MODEL_SOURCES, raw)))
         try:
+            if plan.make is not None or plan.move is not None:
+                await self._statuses.compare(MODEL_SOURCES, raw)
             plan = await self._moved(await self._made(plan))
         except StaleError as error:
             log.info("%s; looked at again", error, extra={"namespace": key.namespace})

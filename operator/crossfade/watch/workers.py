@@ -56,7 +56,7 @@ class Workers:
             return
         self._queue.forget_failures(key)
         if again is not None:
-            self._queue.add(key, Priority.PERIODIC, again)
+            self._queue.add(key, Priority.PERIODIC if again else priority, again)
 
     def _again(self, key: Key, priority: Priority, error: Exception, *, traceback: bool) -> None:
         delay = self._queue.retry(key, priority)

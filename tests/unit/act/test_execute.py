@@ -1,10 +1,10 @@
 """Would catch actions sent out of order or on after a refusal, and another team's object taken over by force."""
 
 import pytest
-from crossfade.act.execute import ActionError, InsteadError, Known, NoImageVolumesError, StaleError, execute
+from crossfade.act.execute import ActionError, InsteadError, Known, NoImageVolumesError, execute
 from crossfade.api import meta
 from crossfade.decide.plan import Action, Apply, Delete, Label, Scale, Target, Weigh
-from crossfade.ports import Object
+from crossfade.ports import Object, StaleError
 
 from tests.unit.fakes.cluster import FakeCluster
 

@@ -3,11 +3,10 @@
 from typing import Any
 
 import pytest
-from crossfade.act.execute import StaleError
 from crossfade.act.moving import OwnedError, move_rollout
 from crossfade.api import meta
 from crossfade.decide.moving import Move
-from crossfade.ports import ClusterError
+from crossfade.ports import ClusterError, StaleError
 
 from tests.unit.fakes.cluster import FakeCluster
 from tests.unit.fakes.objects import rollout

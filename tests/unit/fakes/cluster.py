@@ -68,6 +68,10 @@ class FakeCluster:
         if kind.kind in self.statuses and (unknown := _unknown(self.statuses[kind.kind], body["status"], ".status")):
             self.refused.append(unknown)
             raise ClusterError(f"failed to create typed patch object: {unknown}: field not declared in schema", 500)
+        metadata = body["metadata"]
+        stored = self.objects.get((kind.kind, metadata["namespace"], metadata["name"]), {}).get("metadata", metadata)
+        if any(metadata.get(key, stored[key]) != stored[key] for key in ("uid", "resourceVersion")):
+            raise ClusterError("the object has been modified; please apply your changes to the latest version", 409)
         return self._write("status", kind, body, lambda old: {**old, "status": body["status"]})
 
     async def read(self) -> dict[str, Object]:

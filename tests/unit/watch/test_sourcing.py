@@ -314,3 +314,17 @@ async def test_what_stays_refused_is_said_throughout_and_told_once_however_often
         assert len({str(one) for one in words}) == 1, words
         assert len(words) == 3, "when it was asked last"
         assert ["series" in one for one in cluster.events if one["reason"] == "NotWritten"] == [False]
+
+
+async def test_from_a_source_that_was_changed_meanwhile_nothing_is_made() -> None:
+    cluster, key = FakeCluster(), Key("ModelSource", "ml", "fraud")
+    cluster.create(source())
+    loop = Loop(cluster, FakeClock(), Aliases())
+    await loop.reconciler.reconcile(key)
+    await asyncio.gather(*[job.task for job in loop.asker._jobs.values()])
+    found = cluster.objects[key]
+    cluster.create({**found, "metadata": {**found["metadata"], "annotations": {"team": "x"}}}, generation=0)
+    assert await loop.reconciler.reconcile(key) == 1.0
+    assert made(cluster) == []
+    await loop.reconciler.reconcile(key)
+    assert len(made(cluster)) == 1

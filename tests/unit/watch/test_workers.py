@@ -71,3 +71,24 @@ async def test_a_failed_look_is_retried_with_a_delay() -> None:
     running.cancel()
     assert due is not None
     assert begun + 0.5 < due <= clock() + 1.0
+
+
+async def test_a_look_that_comes_at_once_is_as_urgent_as_the_one_before() -> None:
+    """Else a rollback whose record was refused would wait behind all that is periodic."""
+    taken, again = [], asyncio.Event()
+
+    async def reconcile(key: Key) -> float | None:
+        taken.append(key)
+        if taken.count(A) == 2:
+            again.set()
+        return 0.0 if taken == [A] else None
+
+    clock = asyncio.get_running_loop().time
+    queue = WorkQueue(clock, lambda: 0.0)
+    queue.add(B)
+    queue.add(A, Priority.BREACH)
+    running = asyncio.create_task(Workers(queue, reconcile, clock, ordinary=0).run())
+    async with asyncio.timeout(60):
+        await again.wait()
+    running.cancel()
+    assert taken == [A, A]
