@@ -33,8 +33,9 @@ class Connection(kopf.ConnectionInfo):
         return context
 
 
-def make_registry(world: World, login: Login) -> kopf.OperatorRegistry:
-    """Handlers that feed `world` with every event of the watched kinds."""
+def make_registry(world: World, login: Login, relisted: Callable[[Kind], None]) -> kopf.OperatorRegistry:
+    """Handlers that feed `world` with every event of the watched kinds; `relisted` hears of each that a watch lists, at
+    its start and where it was too late to go on."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry)
@@ -43,13 +44,15 @@ def make_registry(world: World, login: Login) -> kopf.OperatorRegistry:
 
     for kind in WATCHED:
         decorate = kopf.on.event(kind.api_version, kind.plural, id=f"watch-{kind.plural}", registry=registry)
-        decorate(_feeder(world, kind))
+        decorate(_feeder(world, kind, relisted))
     return registry
 
 
-def _feeder(world: World, kind: Kind) -> Callable[..., Awaitable[None]]:
+def _feeder(world: World, kind: Kind, relisted: Callable[[Kind], None]) -> Callable[..., Awaitable[None]]:
     async def feed(event: kopf.RawEvent, **_: Any) -> None:
         raw: Object = {"apiVersion": kind.api_version, "kind": kind.kind, **event["object"]}  # listed items lack these
+        if event["type"] is None:  # not an event, but one of a listing
+            relisted(kind)
         if event["type"] == "DELETED":
             world.remove(raw)
         else:
@@ -80,11 +83,16 @@ def make_settings() -> kopf.OperatorSettings:
 
 
 async def watch(
-    world: World, login: Login, namespaces: Sequence[str], ready: asyncio.Event, stop: asyncio.Event
+    world: World,
+    login: Login,
+    relisted: Callable[[Kind], None],
+    namespaces: Sequence[str],
+    ready: asyncio.Event,
+    stop: asyncio.Event,
 ) -> None:
     """Feed `world` until `stop` is set. `ready` is set once kopf runs, and has taken the signal handlers for itself."""
     await kopf.operator(
-        registry=make_registry(world, login),
+        registry=make_registry(world, login, relisted),
         settings=make_settings(),
         identity=_IDENTITY,
         clusterwide=not namespaces,

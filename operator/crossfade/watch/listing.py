@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from http import HTTPStatus
+from math import inf
 from types import MappingProxyType
 
+from crossfade.adapters.clock import elapsed
 from crossfade.adapters.kube import KubeCluster, collection_path
 from crossfade.api import meta
 from crossfade.ports import (
@@ -51,6 +53,10 @@ _PAGE = 500
 AUDIT_SECONDS = 300.0
 _FIRST_AUDIT_SECONDS = 10.0
 """The first audit follows soon: what was deleted between our listing and the watch's own leaves no event."""
+_GATHER_SECONDS = 1.0
+"""From a listing by one watch to the audit: one outage ends several."""
+_FRESH_SECONDS = 5.0
+"""How old a listing may be for a term to begin on it: a replica that starts has just made one."""
 _KINDS_SECONDS = 30.0
 """Between two looks at whether the Gateway API is there: whoever installs it waits for its Rollouts."""
 
@@ -63,12 +69,21 @@ class Listing:
         self._world = world
         self._scopes: Sequence[str | None] = namespaces or [None]
         self._routes: set[Kind] = set()
+        self._listed_at = -inf
+        self._relisted: set[Kind] = set()
+        self._begun_anew = asyncio.Event()
 
     async def load(self) -> int:
         """List everything once, each kind as of one moment. Returns how many objects were news. Raises ClusterError."""
+        begun = elapsed()
+        news = await self._load_all(WATCHED)
+        self._listed_at = begun
+        return news
+
+    async def _load_all(self, kinds: Collection[Kind]) -> int:
         news = 0
         for kind, selector in WATCHED.items():
-            for namespace in self._scopes:
+            for namespace in self._scopes if kind in kinds else ():
                 news += await self._load_if_served(kind, namespace, selector)
         return news
 
@@ -82,7 +97,18 @@ class Listing:
             self._world.lose(kind)
             return 0
 
-    async def load_until_complete(self, pause: float = 1.0) -> None:
+    async def load_first(self) -> None:
+        """The first listing of the process, from which it is known which kinds of route it watches."""
+        await self._load_until_complete()
+        self._routes = {kind for kind in ROUTES if kind not in self._world.absent}
+
+    async def renew(self) -> None:
+        """Have everything known as it was a moment ago, at the latest. A watch of an API server that went away tells
+        nothing for a minute, and does not say so: whoever leads again within that knows only what was."""
+        if elapsed() - self._listed_at > _FRESH_SECONDS:
+            await self._load_until_complete()
+
+    async def _load_until_complete(self, pause: float = 1.0) -> None:
         """List everything; while the API server refuses, say why and try again. Nothing may be decided before."""
         while True:
             try:
@@ -91,21 +117,36 @@ class Listing:
                 log.warning("the world is not known yet: %s", error)
                 await asyncio.sleep(pause)
             else:
-                self._routes = {kind for kind in ROUTES if kind not in self._world.absent}
                 return
 
     async def audit(self) -> None:
-        """Compare with the API server: a watch that went deaf costs at most five minutes."""
-        pause = _FIRST_AUDIT_SECONDS
+        """Compare with the API server: a watch that went deaf costs at most five minutes, and what was deleted before
+        one began anew a second."""
+        await asyncio.sleep(_FIRST_AUDIT_SECONDS)
         while True:
-            await asyncio.sleep(pause)
-            pause = AUDIT_SECONDS
-            try:
-                news = await self.load()
-            except ClusterError as error:
-                log.warning("the audit could not list everything: %s", error)
-            else:
-                log.info("the audit found %d objects that the watches had not brought", news)
+            self._relisted.clear()
+            await self._audit(WATCHED)
+            over = elapsed() + AUDIT_SECONDS
+            while (left := over - elapsed()) > 0:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._begun_anew.wait(), left)
+                    await asyncio.sleep(_GATHER_SECONDS)
+                    self._begun_anew.clear()
+                    kinds, self._relisted = self._relisted, set()
+                    await self._audit(kinds)
+
+    async def _audit(self, kinds: Collection[Kind]) -> None:
+        try:
+            news = await self._load_all(kinds)
+        except ClusterError as error:
+            log.warning("the audit could not list everything: %s", error)
+        else:
+            log.info("the audit found %d objects that the watches had not brought", news)
+
+    def relisted(self, kind: Kind) -> None:
+        """Take in that the watch of a kind has listed it: no event tells of what was deleted before."""
+        self._relisted.add(kind)
+        self._begun_anew.set()
 
     async def until_kinds_come(self) -> None:
         """Look whether the Gateway API is there, for a watch of a kind that goes ends for good, and says nothing.

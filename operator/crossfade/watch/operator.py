@@ -48,7 +48,7 @@ class Operator:
     async def run(self) -> None:
         """Serve until a signal comes. Raises what ended a part of the operator before."""
         async with _signalled() as stop, serve_health(self._settings.health_port, self._synced):
-            if await _first(stop, self._listing.load_until_complete()):
+            if await _first(stop, self._listing.load_first()):
                 self._synced.set()
                 log.info("the world is known, %d objects are to be looked at", len(self._world.queue))
                 await self._serve(stop)
@@ -60,21 +60,23 @@ class Operator:
         LEADING.set_function(lambda: float(tenure.left > 0))
         if self._settings.lease is None:
             tenure.extend(inf)
-            await self._office(self._cluster).run()
+            await self._term(self._cluster)
             return
         namespace, name = self._settings.lease.split("/")
         store = KubeLease(self._cluster, namespace, name, ANSWER_SECONDS)
         candidate = f"{socket.gethostname()}_{uuid4().hex[:8]}"  # a container that is started again is somebody else
         election = Election(store, candidate, tenure, elapsed, self._outside.clock)
         fence = Fence(self._cluster, tenure)
-        await stand(election, tenure, fence, lambda: self._office(fence).run())
+        await stand(election, tenure, fence, lambda: self._term(fence))
 
-    def _office(self, cluster: Cluster) -> Office:
-        return Office(self._settings, self._world, cluster, KubeSchemas(self._cluster), self._outside)
+    async def _term(self, cluster: Cluster) -> None:
+        """Look and write, beginning with the world as it is."""
+        await self._listing.renew()
+        await Office(self._settings, self._world, cluster, KubeSchemas(self._cluster), self._outside).run()
 
     async def _serve(self, stop: asyncio.Event) -> None:
         """The office opens before kopf, which at its end waits for and cancels whatever was started after it."""
-        kopf_runs, namespaces = asyncio.Event(), self._settings.namespaces
+        kopf_runs = asyncio.Event()
         parts = [
             asyncio.create_task(part, name=name)
             for name, part in (
@@ -82,7 +84,7 @@ class Operator:
                 ("audit", self._listing.audit()),
                 ("kinds", self._listing.until_kinds_come()),
                 ("stop", _until(stop, kopf_runs)),
-                ("watch", watch(self._world, lambda: login(self._cluster.client), namespaces, kopf_runs, stop)),
+                ("watch", self._watch(kopf_runs, stop)),
             )
         ]
         try:
@@ -102,6 +104,10 @@ class Operator:
             return
         for part in done:
             part.result()
+
+    async def _watch(self, kopf_runs: asyncio.Event, stop: asyncio.Event) -> None:
+        namespaces, relisted = self._settings.namespaces, self._listing.relisted
+        await watch(self._world, lambda: login(self._cluster.client), relisted, namespaces, kopf_runs, stop)
 
 
 async def _first(stop: asyncio.Event, work: Coroutine[None, None, None]) -> bool:

@@ -55,7 +55,7 @@ async def test_only_what_was_there_at_the_start_can_be_missing() -> None:
     """Many clusters have HTTPRoutes alone."""
     server = Server("grpcroutes")
     known = listing_of(server)
-    await known.load_until_complete()
+    await known.load_first()
     assert not await known.lost_what_was_watched()
     server.down = True
     assert not await known.lost_what_was_watched(), "an API server that does not answer says nothing of its kinds"
@@ -99,3 +99,38 @@ async def test_routes_are_gone_with_their_kind_and_the_operator_ends_when_it_is_
     await known.until_kinds_come()
     known._world.absorb({**ROUTE, "metadata": {**ROUTE["metadata"], "uid": "1", "resourceVersion": "5"}})
     assert known._world.cache.get("HTTPRoute", "ml", "r") is not None, "it was out of reach, not deleted"
+
+
+async def test_a_term_begins_with_a_listing_but_just_after_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A watch may have told nothing for a while, without a word."""
+    server = Server()
+    known = listing_of(server)
+    await known.load_first()
+    known._world.absorb({**ROUTE, "metadata": {**ROUTE["metadata"], "uid": "1", "resourceVersion": "1"}})
+    asked = server.asked
+    await known.renew()
+    assert server.asked == asked
+    monkeypatch.setattr(listing, "_FRESH_SECONDS", -1.0)
+    await known.renew()
+    assert server.asked > asked
+    assert known._world.cache.get("HTTPRoute", "ml", "r") is None, "it was deleted meanwhile"
+
+
+async def test_what_was_deleted_before_a_watch_began_anew_is_found_by_a_listing_of_its_kind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No event tells of it, and the next audit of all is minutes away."""
+    monkeypatch.setattr(listing, "_FIRST_AUDIT_SECONDS", 0.0)
+    monkeypatch.setattr(listing, "_GATHER_SECONDS", 0.0)
+    server = Server()
+    known = listing_of(server)
+    auditing = asyncio.create_task(known.audit())
+    for _ in range(30):  # until the first audit is over
+        await asyncio.sleep(0)
+    known._world.absorb({**ROUTE, "metadata": {**ROUTE["metadata"], "uid": "1", "resourceVersion": "1"}})
+    asked = server.asked
+    known.relisted(ROUTES[0])
+    while known._world.cache.get("HTTPRoute", "ml", "r") is not None:  # noqa: ASYNC110 - it is the other task's turn
+        await asyncio.sleep(0)
+    auditing.cancel()
+    assert server.asked == asked + 1, "of that kind alone"

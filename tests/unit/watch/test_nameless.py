@@ -27,7 +27,7 @@ async def test_it_starts_as_a_user_without_a_name(monkeypatch: pytest.MonkeyPatc
     no_events: Any = None
     monkeypatch.setattr(getpass, "getuser", nobody)
     async with asyncio.TaskGroup() as group:
-        group.create_task(watch(no_events, login, (), asyncio.Event(), stop))
+        group.create_task(watch(no_events, login, lambda kind: None, (), asyncio.Event(), stop))
         await asyncio.wait_for(asked.wait(), 60)
         stop.set()
 
