@@ -32,3 +32,8 @@ def test_a_rollback_that_was_not_recorded_is_not_taken_back() -> None:
     world.checks.append(lambda one: shares.append(one.share("v2")))
     world.run(30)
     assert set(shares) == {0}
+    world.room.clear()
+    world.run(60)
+    assert (set(shares), world.share("v1")) == ({0}, 100), "it was taken back, and nobody has asked for it again"
+    assert world.status.outcome is not None
+    assert (world.status.outcome.result, world.status.outcome.cause) == ("RolledBack", "NotReady")

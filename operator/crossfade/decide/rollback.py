@@ -29,8 +29,12 @@ _BY_CHOICE = frozenset({ABORTED, REGRESSED, INCONCLUSIVE, UNPASSED})
 
 
 def breach(snapshot: Snapshot, candidate: Arm, look: Look | None) -> Signal | None:
-    """The reason to roll back now: hard signals first, then the evidence, then a stage that ends without any."""
-    in_traffic = snapshot.route is not None and candidate.revision in snapshot.route.reached
+    """The reason to roll back now: hard signals first, then the evidence, then a stage that ends without any.
+
+    What is on record counts as given: a rollback that was killed behind its route is still to be recorded.
+    """
+    given = not asked_for(snapshot.rollout.status.traffic).is_nothing
+    in_traffic = given or (snapshot.route is not None and candidate.revision in snapshot.route.reached)
     started = candidate.revision in snapshot.revisions or in_traffic
     found = hard_signal(
         snapshot.revisions.get(candidate.revision),
