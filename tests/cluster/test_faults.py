@@ -146,6 +146,27 @@ async def test_an_api_server_that_is_gone_for_seconds_fails_no_request_and_ends_
     assert failed_by_route(load.samples) == {}
 
 
+@on_both_gateways_at_length
+async def test_pods_that_no_slice_lists_get_no_request_and_the_rollout_goes_on_when_one_does(
+    serving: Endpoint, bed: Bed
+) -> None:
+    """The controller manager, which writes EndpointSlices, is away while the candidate gets ready."""
+    await serving.model(2, loadSeconds=10)
+    async with serving.load(RATE) as load:
+        await serving.ask(2)
+        stable = stable_of(await serving.until(waits_for("Loading")))
+        bed.stop_daemon("kube-controller-manager")
+        try:
+            await serving.until(waits_for("WaitingForGateway", naming="in no EndpointSlice yet"))
+            await at_least(load, round(3 * RATE))
+            (held,) = await serving.items("HTTPRoute")
+        finally:
+            bed.start_daemon("kube-controller-manager")
+        assert weights(held) == {stable: 100}
+        await serving.until(lambda found: serves(found, 2))
+    assert failed_by_route(load.samples) == {}
+
+
 @pytest.mark.slow
 async def test_a_registry_that_is_down_is_waited_for(
     endpoint: Endpoint, start_operator: StartOperator, bed: Bed, mlflow_url: str

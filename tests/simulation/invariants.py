@@ -54,6 +54,7 @@ from tests.simulation.route_promises import (
     what_others_changed_is_proven_anew,
 )
 from tests.simulation.share_promises import what_was_given_was_served
+from tests.simulation.slice_promises import nobody_gets_more_whom_no_slice_lists
 from tests.simulation.slot_promises import (
     no_service_moves_under_its_requests,
     weights_that_are_refused_leave_stable_alone_all_the_same,
@@ -235,6 +236,12 @@ OVER_TIME: tuple[Promise[World], ...] = (
     Promise(
         "Behind a Service there are never fewer ready pods than serve everything, as far as stable has them.",
         never_fewer_behind,
+    ),
+    Promise(
+        "Behind a gateway nobody gets more, or a first copy, whose pods no EndpointSlice lists, however ready they are;"
+        " but where nobody who has traffic could answer either, in a deletion that has waited for its minute, and when"
+        " that is stable and no slice of it is known.",
+        nobody_gets_more_whom_no_slice_lists,
     ),
     Promise(
         "A rule that copies requests, or that a cohort's headers meet, was behind our own header before; a cohort's"

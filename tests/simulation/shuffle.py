@@ -1,6 +1,6 @@
-"""The same rollouts when everything comes in another order: looks early, late, repeated, cut short; pods and gateways
-that take their time; scrapes seen by halves; an operator that is restarted, and may not have heard of the last write
-of the status, or killed between two writes.
+"""The same rollouts when everything comes in another order: looks early, late, repeated, cut short; pods, gateways and
+EndpointSlices that take their time; scrapes seen by halves; an operator that is restarted, and may not have heard of
+the last write of the status, or killed between two writes.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,6 +15,7 @@ from crossfade.model.ledger import Ledger
 
 from tests.simulation.cases.story import Story, When
 from tests.simulation.cases.theirs import Adopted
+from tests.simulation.slices import End
 from tests.simulation.world import SCRAPE, World
 
 _HALF = SCRAPE / 2
@@ -92,6 +93,10 @@ class Shuffled(Story):
         born = enumerate(self.revisions[name].born)
         started = sum(_drawn(f"{self.seed} {name} {pod}", 0.5, 6.0) <= self.now - at for pod, at in born)
         return min(super().ready(name), started)
+
+    def late(self, end: End) -> float:
+        """Each pod is listed at its own time, not in the order in which they are ready."""
+        return self.slice_seconds + _drawn(f"{self.seed} {end}", 0.0, 2.0)
 
     def _act(self, action: Action) -> None:
         before = self.route_generation

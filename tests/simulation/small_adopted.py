@@ -55,12 +55,16 @@ def _route(state: State, adoption: Adoption) -> RouteFacts | None:
 
 
 def apply(state: State, action: Action) -> State:
-    """One write has come through."""
+    """One write has come through. A Service that is pointed anew lists whom it selects a little later."""
     match action:
         case Apply(target=Target.SERVICE, body=body) if body["metadata"]["name"] in (BLUE, GREEN):
             slots = dict(zip((BLUE, GREEN), state.slots, strict=True))
-            slots[body["metadata"]["name"]] = body["spec"]["selector"][meta.LABEL_REVISION]
-            return replace(state, slots=tuple(slots.values()))
+            slots[body["metadata"]["name"]] = to = body["spec"]["selector"][meta.LABEL_REVISION]
+            pods = tuple(
+                replace(one, late=one.ready) if one.revision == to and to not in state.slots else one
+                for one in state.pods
+            )
+            return replace(state, slots=tuple(slots.values()), pods=pods)
         case Weigh(weights=weights):
             found = deepcopy(route_of(state.route)["spec"])
             for one in found["rules"][0]["backendRefs"]:

@@ -73,7 +73,8 @@ class SeenEvidence(Evidence):
 
 @dataclass(frozen=True, slots=True)
 class Pods:
-    """One revision: its version and what its only pod does; it is `asleep` when somebody has scaled it away."""
+    """One revision: its version and what its only pod does; it is `asleep` when somebody has scaled it away, `late`
+    while it is ready and no EndpointSlice lists it yet."""
 
     revision: str
     version: str
@@ -83,6 +84,7 @@ class Pods:
     backend: bool = False
     serves: bool = False
     asleep: bool = False
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +217,7 @@ def snapshot_of(state: State, sight: Sight, strategy: str) -> Snapshot:
         rollout=rollout,
         platform=Platform("crossfade:test"),
         version=None if read is None else _version(state.asks),
-        revisions={one.revision: _facts(at, one) for at, one in enumerate(state.pods)},
+        revisions={one.revision: _facts(at, one, listed=_listed(state, one)) for at, one in enumerate(state.pods)},
         route=_route(state),
         evidence=_evidence(state, status, sight),
         foresight=Foresight(),
@@ -240,12 +242,22 @@ def _version(version: str) -> VersionFacts:
     return VersionFacts(version, resolved)
 
 
-def _facts(at: int, one: Pods) -> RevisionFacts:
+def _listed(state: State, one: Pods) -> bool:
+    """Whether requests find its pod; of stable it is believed while it has no Service, and so no slice is known."""
+    if state.route and is_service(route_of(state.route)):
+        return True
+    stable = status_of(state.status).stable
+    known = one.backend or one.revision in state.slots
+    return not one.late if known else stable is not None and stable.revision == one.revision
+
+
+def _facts(at: int, one: Pods, *, listed: bool) -> RevisionFacts:
     crash = "CrashLoopBackOff" if one.crashing else None
-    pods = () if one.asleep else (PodFacts(f"{one.revision}-0", one.ready, 0, crash, serves=one.serves),)
+    only = PodFacts(f"{one.revision}-0", one.ready, 0, crash, serves=one.serves, listed=listed)
+    pods = () if one.asleep else (only,)
     leads = {"selector": {meta.LABEL_REVISION: one.revision}, "ports": ports()}
     backend = {"metadata": {"name": one.revision}, "spec": leads} if one.backend else None
-    counts = (len(pods), int(one.ready))
+    counts = (len(pods), int(one.ready and listed))
     return RevisionFacts(one.revision, one.version, one.digest, *counts, NOW + at, pods, {}, backend)
 
 
@@ -376,6 +388,8 @@ def moves(state: State) -> Iterator[State]:
     for one in state.pods:
         if not one.ready and not one.crashing and not one.asleep:
             yield _with(state, one.revision, ready=True)
+        if one.late:
+            yield _with(state, one.revision, late=False)
     if state.people and not state.deleting:
         yield from _people(replace(state, people=state.people - 1))
     if state.luck:
@@ -399,12 +413,14 @@ def _people(state: State) -> Iterator[State]:
 
 
 def luck_of(state: State) -> Iterator[State]:
-    """Bad luck with pods, their Services and Deployments, and the route."""
+    """Bad luck with pods, their EndpointSlices, Services and Deployments, and the route."""
     for one in state.pods:
         if one.ready:
-            yield _with(state, one.revision, ready=False, serves=False)  # another pod in its place
+            yield _with(state, one.revision, ready=False, serves=False, late=False)  # another pod in its place
+        elif not one.crashing and not one.asleep and not (state.route and is_service(route_of(state.route))):
+            yield _with(state, one.revision, ready=True, late=True)
         if not one.crashing:
-            yield _with(state, one.revision, ready=False, crashing=True)
+            yield _with(state, one.revision, ready=False, crashing=True, late=False)
         yield from _at_the_children_of(one, state)
     if not state.route:
         return
@@ -418,7 +434,7 @@ def _at_the_children_of(one: Pods, state: State) -> Iterator[State]:
     if one.backend:
         yield _with(state, one.revision, backend=False)
     if not one.asleep:
-        yield _with(state, one.revision, asleep=True, ready=False, crashing=False, serves=False)
+        yield _with(state, one.revision, asleep=True, ready=False, crashing=False, serves=False, late=False)
     yield replace(state, pods=tuple(other for other in state.pods if other is not one))
 
 

@@ -30,6 +30,7 @@ from tests.simulation.gateway import Gateway
 from tests.simulation.members import Members
 from tests.simulation.revision import Revision
 from tests.simulation.routes import beside, finds_copied, is_service, mirrors, reached, weights
+from tests.simulation.slices import End, Slices
 from tests.simulation.specs import OBJECTIVE, analysis, spec
 
 START = 1_800_000_000.0
@@ -63,6 +64,8 @@ class World:
     start_seconds: float = 3.0
     ack_seconds: float = 0.1
     serve_seconds: float = 1.5
+    slice_seconds: float = 0.0
+    """After which EndpointSlices list a pod that is ready."""
     prometheus_up: bool = True
     retention: float = inf
     doubled: str = ""
@@ -100,6 +103,7 @@ class World:
     rivals: tuple[Rival, ...] = ()
     left_behind: RouteFacts | None = None
     members: Members = field(default_factory=Members)
+    slices: Slices = field(default_factory=Slices)
     checks: list[Callable[["World"], None]] = field(default_factory=list)
     read: tuple[dict[str, Any], RolloutSpec] | None = field(default=None, repr=False)
     """The spec that was read last, and what it says: most looks find the same."""
@@ -260,18 +264,19 @@ class World:
     def _traffic(self, seconds: float) -> None:
         """Requests arrive, are split as the gateway serves by now, and are scraped on the full second."""
         self._follow()
+        self.slices.follow(self)
         total = sum(self.served.values()) or 1
         for name, weight in self.served.items():
             count = self.rate * seconds * weight / total
             revision = self.revisions.get(name)
-            if revision is None or self.ready(name) == 0 or self.broken or name in self.backless():
+            if revision is None or not self.found(name) or self.broken or name in self.backless():
                 self.failed_by_route += count
                 continue
             failing = self.error_rate.get(revision.arm[0], 0.0)
             revision.good += count * (1 - failing)
             revision.bad += count * failing
         for name, part in self.extra.items():  # copies, and requests with the cohort's headers
-            if name in self.revisions and self.ready(name):
+            if name in self.revisions and self.found(name):
                 failing = self.error_rate.get(self.revisions[name].arm[0], 0.0)
                 self.revisions[name].good += self.rate * seconds * part * (1 - failing)
                 self.revisions[name].bad += self.rate * seconds * part * failing
@@ -313,6 +318,30 @@ class World:
         old_enough = sum(self.now - born >= self.start_seconds for born in revision.born)
         return 0 if broken else min(old_enough, self.room.get(revision.arm[0], old_enough))
 
+    def late(self, end: End) -> float:
+        """Seconds after which the EndpointSlices list a pod that is ready."""
+        return self.slice_seconds
+
+    def backends(self) -> dict[str, str]:
+        """The revision whose pods each Service leads to."""
+        return {name: name for name, one in self.revisions.items() if one.service is not None}
+
+    def leading_to(self, name: str) -> tuple[str, ...]:
+        """The Services by which requests find the pods of a revision."""
+        return (name,)
+
+    def found(self, name: str) -> frozenset[str]:
+        """Names of the ready pods that requests find."""
+        if self.route is not None and is_service(self.route):
+            return frozenset(f"{name}-{at}" for at in range(self.ready(name)))
+        return frozenset().union(*(self.slices.lists(one, name) for one in self.leading_to(name)))
+
+    def seen_ends(self, name: str) -> frozenset[str]:
+        """The same as the operator sees it: it believes the pods of stable while it knows of no slice."""
+        unknown = self.slices.known.isdisjoint(self.leading_to(name))
+        believes = unknown and self.status.stable is not None and self.status.stable.revision == name
+        return frozenset(f"{name}-{at}" for at in range(self.ready(name))) if believes else self.found(name)
+
     def backless(self) -> frozenset[str]:
         """Revisions that the route names and that have no Service: who is sent there is answered with an error. A
         Service alone leads to the pods of all, and stays when a Deployment is deleted."""
@@ -331,6 +360,7 @@ class World:
 
     def snapshot(self) -> Snapshot:
         """All that a decision may see."""
+        self.slices.follow(self)
         if self.read is None or self.read[0] != self.spec:
             self.read = deepcopy(self.spec), RolloutSpec.model_validate(self.spec)
         read, ledger = self.read[1], remembered(self.status, self.ledger)
@@ -382,7 +412,7 @@ class World:
     def facts_of(self, name: str) -> RevisionFacts:
         """One revision as the operator sees it."""
         r = self.revisions[name]
-        count, (version, digest) = self.ready(name), r.arm
+        count, (version, digest), found = self.ready(name), r.arm, self.seen_ends(name)
         crashed = version in self.crashes and self.now - r.created_at > 1
         refused = version in self.wrong_bytes and self.now - r.created_at > 1
         cause, told = self.starts.get(version, (None, ""))
@@ -399,12 +429,13 @@ class World:
                 "" if i < count else told,
                 i < count if warmed else None,
                 serves=self.members.serves(name, i, r),
+                listed=f"{name}-{i}" in found,
             )
             for i in range(r.replicas)
         )
         children = (r.deployment, r.service, r.autoscaler, r.budget)
         lost = Loss(self.losses[version], self.now) if version in self.losses else None
-        return RevisionFacts(name, version, digest, r.replicas, count, r.created_at, pods, *children, lost=lost)
+        return RevisionFacts(name, version, digest, r.replicas, len(found), r.created_at, pods, *children, lost=lost)
 
     def _route(self) -> RouteFacts | None:
         if self.route is None:

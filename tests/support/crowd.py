@@ -2,11 +2,11 @@
 
 Starting hundreds of model servers would measure the machine. So the controller manager is stopped, and for each
 Deployment that the operator creates, the test creates a pod and says that it is ready, as a node would, and the
-EndpointSlice without which a gateway takes no route.
+EndpointSlice by which gateways and the operator find it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -69,19 +69,21 @@ async def _ready_pod(endpoint: Endpoint, deployment: Object) -> None:
     metadata: dict[str, Any] = {**template["metadata"], "name": f"{name}-0"}
     unscheduled = {**template["spec"], "schedulerName": "none"}
     await endpoint.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": unscheduled})
-    await endpoint.create(_slice(name))
+    await endpoint.create(_slice(name, deployment["metadata"]["labels"]))
     url = f"{collection('Pod', endpoint.namespace)}/{name}-0/status"
     headers = {"Content-Type": "application/strategic-merge-patch+json"}
     answer = await endpoint.http.patch(url, json={"status": {"conditions": _READY}}, headers=headers)
     assert answer.is_success, answer.text
 
 
-def _slice(service: str) -> Object:
+def _slice(service: str, labels: Mapping[str, str]) -> Object:
+    """With the labels of the Service, which are those of the Deployment; it lists the one pod."""
+    pod = {"kind": "Pod", "name": f"{service}-0"}
     return {
         "apiVersion": "discovery.k8s.io/v1",
         "kind": "EndpointSlice",
-        "metadata": {"name": service, "labels": {"kubernetes.io/service-name": service}},
+        "metadata": {"name": service, "labels": {**labels, "kubernetes.io/service-name": service}},
         "addressType": "IPv4",
-        "endpoints": [],
+        "endpoints": [{"addresses": ["192.0.2.1"], "conditions": {"ready": True}, "targetRef": pod}],
         "ports": [{"name": "http", "port": 8080, "protocol": "TCP"}],
     }

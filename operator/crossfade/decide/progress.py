@@ -182,7 +182,7 @@ STEPS: tuple[State[Way], ...] = (
         " has all its pods again",
         does="the first stage is entered, as below, if it can be; or else stable takes everything back, for what the"
         " candidate does is not judged",
-        seen=PODS,
+        seen=(*PODS, Reason.WAITING_FOR_GATEWAY),
         code=relieve,
         applies=lambda way: is_relieved(way.snapshot, way.stable, way.candidate),
         plan=relieve,
@@ -212,7 +212,7 @@ STEPS: tuple[State[Way], ...] = (
         when="no stage was entered yet, and the candidate has not the pods that the first one needs; on the way back,"
         " those that carry everything, or any at all while stable has none or after a deadline of `startup`",
         does="pods, and it is said what they wait for; after a deadline of `startup` it is rolled back",
-        seen=PODS,
+        seen=(*PODS, Reason.WAITING_FOR_GATEWAY),
         code=_starting,
         applies=lambda way: not way.begun and not way.ready and not way.hurries,
         plan=_starting,
@@ -278,7 +278,7 @@ STEPS: tuple[State[Way], ...] = (
         name="Waiting for pods",
         when="candidate pods are missing",
         does="what is given stays, nothing moves forward",
-        seen=PODS,
+        seen=(*PODS, Reason.WAITING_FOR_GATEWAY),
         code=_starting,
         applies=lambda way: not way.ready,
         plan=_starting,

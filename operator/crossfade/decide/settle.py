@@ -17,6 +17,7 @@ from crossfade.decide.previous import kept
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.shapes import Split, alone, asked_for
 from crossfade.decide.slots import revisions_of
+from crossfade.decide.starting import unlisted
 from crossfade.decide.traffic import traffic_of
 from crossfade.model.moments import moment
 from crossfade.model.route import RouteFacts
@@ -118,6 +119,7 @@ def _settled(
         return waiting
     if stable.ready == 0:
         message = f"{stable.model_version} serves no request: 0 of {stable.replicas} pods ready"
+        message += unlisted(snapshot.revisions.get(stable.revision))
         return Situation(Standing.IN_PROGRESS, Reason.NOT_SERVING, message)
     return Situation(Standing.DONE, Reason.PROMOTED, f"{stable.model_version} serves all requests")
 

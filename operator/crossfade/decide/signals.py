@@ -36,7 +36,7 @@ def hard_signal(
 
     `arm` is the candidate as counted at `now` (unix s), `needed` how many of its pods must be ready. One that `served`
     before has pods with a past: what befell those that are ready by now speaks against nobody, and they are a way back
-    however late the others are.
+    however late the others are. Nor does it speak against pods that EndpointSlices do not list them.
     """
     if revision is None:
         return Signal("CandidateGone", "the candidate's Deployment is gone") if in_traffic else None
@@ -45,10 +45,10 @@ def hard_signal(
             found = None if served and pod.ready else check(pod)
             if found:
                 return found
-    if in_traffic and revision.ready == 0:
+    if in_traffic and revision.up == 0:
         gone = lost(revision, arm)
         return Signal("NotReady", f"no candidate pod is ready any more while the candidate has traffic{gone}")
-    if not in_traffic and spec and revision.ready < needed and not (served and revision.ready):
+    if not in_traffic and spec and revision.up < needed and not (served and revision.up):
         return _too_late(revision, spec, arm, needed, now)
     return None
 
@@ -83,9 +83,9 @@ def _too_late(revision: RevisionFacts, spec: RolloutSpec, arm: Arm, needed: int,
         return None
     troubles = sorted({pod.trouble for pod in revision.pods if pod.trouble})
     why = f": {wait.told}" if wait else f" ({', '.join(troubles)})" if troubles else ""
-    pods = f"{revision.ready} of {needed} candidate pods were ready after {end.limit}"
+    pods = f"{revision.up} of {needed} candidate pods were ready after {end.limit}"
     if end.field != "timeout":
-        pods = f"{revision.ready} of {needed} candidate pods were ready, and this took longer than {end.limit}"
+        pods = f"{revision.up} of {needed} candidate pods were ready, and this took longer than {end.limit}"
     return Signal(
         too_late(wait.cause if wait else None), f"{pods}{why}{lost(revision, arm)}; see `serving.startup.{end.field}`"
     )

@@ -100,6 +100,12 @@ def kubelet_patience(startup: Startup) -> int:
     return max(int(seconds(startup.timeout)), _LEAST_SECONDS) + _SPARE_SECONDS
 
 
+def unlisted(revision: RevisionFacts | None) -> str:
+    """How many pods are ready and requests do not find them: such as `; 2 more ready, but in no EndpointSlice yet`."""
+    count = revision.up - revision.ready if revision else 0
+    return f"; {count} more ready, but in no EndpointSlice yet" if count > 0 else ""
+
+
 def lost(revision: RevisionFacts, arm: Arm) -> str:
     """What became of a pod while, or shortly before, others were missing: such as `; pod x was evicted: no memory`."""
     one = revision.lost
@@ -123,7 +129,8 @@ def waiting(
         lost(revision, arm) if revision else "",
     )
     if wait is None:
-        return Reason.STARTING, pods + gone
+        late = unlisted(revision)
+        return Reason.WAITING_FOR_GATEWAY if late else Reason.STARTING, pods + late + gone
     if wait.cause == "WarmUp":
         pods = f"Warming up: {min(arm.warm or 0, needed)} of {needed} pods of {arm.model_version} are warm{what}"
     limit = f"; it has until {clock(until)}" if until is not None else ""

@@ -17,7 +17,7 @@ from crossfade.decide.reading import is_read
 from crossfade.decide.settle import serves
 from crossfade.decide.shapes import Shape, Split, asked_for, intent
 from crossfade.decide.stages import Step, same_step
-from crossfade.decide.starting import Deadline, deadline
+from crossfade.decide.starting import Deadline, deadline, unlisted
 from crossfade.decide.templates import Source, source_of
 from crossfade.model.evidence import Counters, Evidence
 from crossfade.model.snapshot import Snapshot
@@ -172,11 +172,12 @@ def _closed(way: Way) -> tuple[Reason, str] | None:
 
 def no_way_back(way: Way) -> tuple[Reason, str] | None:
     """Which pods of the stable version are missing to take everything back."""
+    late = unlisted(way.snapshot.revisions.get(way.stable.revision))
     if way.stable.ready == 0:
-        return Reason.NOT_SERVING, f" for {way.stable.model_version}, which has no ready pod to go back to"
+        return Reason.NOT_SERVING, f" for {way.stable.model_version}, which has no ready pod to go back to{late}"
     if way.stable.ready < (back := needed(way.snapshot, way.stable)):
         short = f"{way.stable.ready} of {back} pods of {way.stable.model_version} are ready"
-        return Reason.WAITING_FOR_CAPACITY, f": {short}, and all must be to take everything back"
+        return Reason.WAITING_FOR_CAPACITY, f": {short}, and all must be to take everything back{late}"
     return None
 
 

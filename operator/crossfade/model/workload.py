@@ -32,6 +32,8 @@ class PodFacts:
     """What its node says that it has mounted of the model's image, by a reference or by a digest alone."""
     serves: bool = False
     """Whether it has the label of those that a Service in front of both versions leads to."""
+    listed: bool = True
+    """Whether an EndpointSlice has it as ready, of the Service by which a gateway finds it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,8 @@ class Loss:
 class RevisionFacts:
     """One immutable revision as it exists in the cluster: its Deployment, pods, and the other children as stored.
 
-    Pods that ended for good are none of `pods`, for others take their place; `lost` is the last of them.
+    Pods that ended for good are none of `pods`, for others take their place; `lost` is the last of them. `ready` are
+    those that requests find: ready pods, behind a gateway those that are listed.
     """
 
     revision: str
@@ -61,3 +64,8 @@ class RevisionFacts:
     autoscaler: dict[str, Any] | None = None
     budget: dict[str, Any] | None = None
     lost: Loss | None = None
+
+    @property
+    def up(self) -> int:
+        """Pods that are ready themselves, whether requests find them or not."""
+        return sum(pod.ready for pod in self.pods)

@@ -1,6 +1,7 @@
 """The world around one object, gathered in one moment from memory: no I/O, so it can't be torn by waiting."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import replace
 from typing import TypeVar
 
 from pydantic import ValidationError
@@ -52,6 +53,7 @@ from crossfade.observe.routes import (
     replicas_asked,
 )
 from crossfade.observe.scout import Scout
+from crossfade.observe.slices import by_service, found_by_requests
 from crossfade.ports import ROUTES, Object
 
 Spec = TypeVar("Spec", bound=ApiModel)
@@ -79,7 +81,8 @@ def gather_rollout(
     rollout = rollout_facts(raw)
     version = cache.get("ModelVersion", rollout.namespace, raw.get("spec", {}).get("modelVersion", ""))
     adoption = adoption_of(cache, raw)
-    revisions, by_pods = _revisions(cache, rollout), replicas_asked(raw)
+    by_pods = replicas_asked(raw)
+    revisions = _revisions(cache, rollout, adoption, by_pods=by_pods)
     return Snapshot(
         now=now,
         rollout=rollout,
@@ -132,8 +135,8 @@ def _entry(
     if service is None or service["metadata"].get("labels", {}).get(meta.LABEL_ENTRY) != rollout.name:
         return None
     known = rollout.status.route.generation if rollout.status.route else None
-    slices, ours = cache.labelled("EndpointSlice", *place), cache.ours("Service", *place)
-    return read_entry(service, slices, revisions, known, ours)
+    slices = [one for one in cache.labelled("EndpointSlice", *place) if meta.LABEL_ENTRY in one["metadata"]["labels"]]
+    return read_entry(service, slices, revisions, known, cache.ours("Service", *place))
 
 
 def _left_behind(
@@ -284,17 +287,23 @@ def version_facts(raw: Object) -> VersionFacts:
     return VersionFacts(raw["metadata"]["name"], status.resolved, message, failed=stalled)
 
 
-def _revisions(cache: Cache, rollout: RolloutFacts) -> dict[str, RevisionFacts]:
+def _revisions(
+    cache: Cache, rollout: RolloutFacts, adoption: Adoption | None, *, by_pods: bool | None
+) -> dict[str, RevisionFacts]:
     """Revisions by name. Deployments that another object owns are not ours, whatever their labels say."""
+    place, stable = (rollout.namespace, rollout.name), rollout.status.stable
     pods: dict[str, list[Object]] = {}
-    for pod in cache.labelled("Pod", rollout.namespace, rollout.name):
+    for pod in cache.labelled("Pod", *place):
         pods.setdefault(pod["metadata"]["labels"].get(meta.LABEL_REVISION, ""), []).append(pod)
-    return {
-        facts.revision: facts
-        for deployment in cache.labelled("Deployment", rollout.namespace, rollout.name)
-        if _is_ours(deployment, rollout)
-        for facts in (_revision(cache, deployment, pods),)
-    }
+    known = by_service(cache.labelled("EndpointSlice", *place))
+    found = {}
+    for deployment in cache.labelled("Deployment", *place):
+        if _is_ours(deployment, rollout):
+            name = _revision_of(deployment)
+            served = stable is not None and stable.revision == name
+            ends = None if by_pods else found_by_requests(known, adoption, name, served=served)
+            found[name] = _revision(cache, deployment, pods.get(name, ()), ends)
+    return found
 
 
 def _is_ours(child: Object, rollout: RolloutFacts) -> bool:
@@ -303,23 +312,29 @@ def _is_ours(child: Object, rollout: RolloutFacts) -> bool:
     return not controllers or rollout.uid in controllers
 
 
-def _revision(cache: Cache, deployment: Object, pods: Mapping[str, list[Object]]) -> RevisionFacts:
+def _revision_of(deployment: Object) -> str:
+    metadata = deployment["metadata"]
+    return str(metadata["labels"].get(meta.LABEL_REVISION, metadata["name"]))
+
+
+def _revision(cache: Cache, deployment: Object, pods: Sequence[Object], ends: Set[str] | None) -> RevisionFacts:
+    """The Deployment with its pods, of which requests find those named by `ends`, or all that are ready."""
     metadata = deployment["metadata"]
     labels, annotations = metadata["labels"], metadata.get("annotations", {})
-    revision = labels.get(meta.LABEL_REVISION, metadata["name"])
-    known, ours = pods.get(revision, ()), containers_of(deployment)
-    found = tuple(read_pod(pod, ours) for pod in known if not is_over(pod))
+    ours = containers_of(deployment)
+    known = [read_pod(pod, ours) for pod in pods if not is_over(pod)]
+    found = tuple(pod if ends is None or pod.name in ends else replace(pod, listed=False) for pod in known)
     return RevisionFacts(
-        revision=revision,
+        revision=_revision_of(deployment),
         model_version=annotations.get(meta.ANNOTATION_MODEL_VERSION) or labels.get(meta.LABEL_MODEL_VERSION, ""),
         digest=annotations.get(meta.ANNOTATION_DIGEST, ""),
         replicas=int(deployment.get("spec", {}).get("replicas", 1)),
-        ready=sum(pod.ready for pod in found),
+        ready=sum(pod.ready and pod.listed for pod in found),
         created_at=moment(metadata["creationTimestamp"]),
         pods=found,
         deployment=deployment,
         service=cache.get("Service", metadata["namespace"], metadata["name"]),
         autoscaler=cache.get("HorizontalPodAutoscaler", metadata["namespace"], metadata["name"]),
         budget=cache.get("PodDisruptionBudget", metadata["namespace"], metadata["name"]),
-        lost=last_loss(known),
+        lost=last_loss(pods),
     )

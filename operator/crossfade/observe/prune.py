@@ -3,15 +3,16 @@
 from collections.abc import Iterable
 
 from crossfade.api import meta
+from crossfade.observe.slices import SERVICE, ready_pods
 from crossfade.ports import ROUTES, Object
 
 _UNREAD = {
     "Service": ("status",),
     "HorizontalPodAutoscaler": ("status",),
     "PodDisruptionBudget": ("status",),
-    "EndpointSlice": ("ports",),
 }
 _NAMED = ("containers", "initContainers")
+_SLICE_LABELS = frozenset({meta.LABEL_ROLLOUT, meta.LABEL_ENTRY, SERVICE})
 _ROUTES = frozenset(kind.kind for kind in ROUTES)
 _RULES: Object = {"f:spec": {"f:rules": {}}}
 """All that is kept of who wrote what: who wrote the rules of a route, which one of others' is asked for."""
@@ -20,6 +21,8 @@ _RULES: Object = {"f:spec": {"f:rules": {}}}
 def prune(raw: Object) -> Object:
     """A copy without managed fields, but for those of a route's rules, and without the half of its kind that nothing
     reads. Shares what it keeps."""
+    if raw["kind"] == "EndpointSlice":
+        return _slice(raw)
     kept = {key: value for key, value in raw.items() if key not in _UNREAD.get(raw["kind"], ())}
     kept["metadata"] = {key: value for key, value in raw["metadata"].items() if key != "managedFields"}
     if raw["kind"] in _ROUTES:
@@ -59,6 +62,15 @@ def _names(spec: Object) -> Object:
     found = {key: [{"name": one["name"]} for one in spec[key]] for key in _NAMED if spec.get(key)}
     images = [{"name": one["name"], "image": one["image"]} for one in spec.get("volumes") or () if "image" in one]
     return found | ({"volumes": images} if images else {})
+
+
+def _slice(raw: Object) -> Object:
+    """Whose it is and which pods requests are sent to: there are many of both."""
+    metadata = raw["metadata"]
+    kept = {key: metadata[key] for key in ("name", "namespace", "uid", "resourceVersion") if key in metadata}
+    labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key in _SLICE_LABELS}
+    ends = [{"targetRef": {"kind": "Pod", "name": name}} for name in ready_pods(raw)]
+    return {"kind": raw["kind"], "metadata": {**kept, "labels": labels}, "endpoints": ends}
 
 
 def _refusals(status: Object) -> Object:

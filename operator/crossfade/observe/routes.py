@@ -14,6 +14,7 @@ from crossfade.model.moments import moment
 from crossfade.model.route import Adoption, ParentFacts, RouteFacts, Writer
 from crossfade.model.workload import RevisionFacts
 from crossfade.observe.cache import Cache
+from crossfade.observe.slices import ready_pods
 from crossfade.ports import Object
 
 _JUDGED = ("Accepted", "ResolvedRefs", "PartiallyInvalid")
@@ -121,7 +122,7 @@ def read_entry(
     so: pods that come and go later are the business of Kubernetes, and of the plan for those that are missing.
     """
     metadata, generation = service["metadata"], int(service["metadata"]["resourceVersion"])
-    listed = frozenset(name for one in slices for name in _ready_pods(one))
+    listed = frozenset(name for one in slices for name in ready_pods(one))
     why = "" if known == generation else disagreement(metadata["name"], service, revisions, listed)
     weights = weights_of(service)
     endpoints = ParentFacts(
@@ -145,14 +146,6 @@ def read_entry(
         kind="Service",
         ours=int(ours["metadata"]["resourceVersion"]) if ours else 0,
     )
-
-
-def _ready_pods(one: Object) -> Iterator[str]:
-    """Names of the pods that get connections."""
-    for endpoint in one.get("endpoints") or ():
-        target = endpoint.get("targetRef") or {}
-        if endpoint.get("conditions", {}).get("ready", True) and target.get("kind") == "Pod":
-            yield target["name"]
 
 
 def _weights(rule: Mapping[str, Any], home: str) -> dict[str, int]:

@@ -43,7 +43,7 @@ WATCHED: Mapping[Kind, str] = MappingProxyType(
         BUDGETS: meta.LABEL_ROLLOUT,
         SERVICES: meta.LABEL_ROLLOUT,
         PODS: meta.LABEL_ROLLOUT,
-        ENDPOINT_SLICES: meta.LABEL_ENTRY,
+        ENDPOINT_SLICES: meta.LABEL_ROLLOUT,
         **dict.fromkeys(ROUTES, ""),
     }
 )

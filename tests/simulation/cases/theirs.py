@@ -105,6 +105,14 @@ class Adopted(Story):
         self.our_weights.append(tuple(slot_weights(self._adoption(), self.theirs).values()))
         self._rerouted()
 
+    def backends(self) -> dict[str, str]:
+        """The revision whose pods each Service leads to: each has one of its own, and the two that the route names."""
+        return super().backends() | {slot: name for slot, name in self.slots.items() if name is not None}
+
+    def leading_to(self, name: str) -> tuple[str, ...]:
+        """The Services by which requests find the pods of a revision; its own until the route names one."""
+        return tuple(slot for slot, whose in self.slots.items() if whose == name) or (name,)
+
     def snapshot(self) -> Snapshot:
         """All that a decision may see."""
         return replace(super().snapshot(), adoption=self._adoption())

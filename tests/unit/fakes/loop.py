@@ -184,7 +184,8 @@ class Loop:
 
 
 def answer(cluster: FakeCluster) -> bool:
-    """What controllers, kubelet and gateway do: ready pods, accepted routes. Whether they did anything."""
+    """What controllers, kubelet and gateway do: ready pods, slices that list them, accepted routes. Whether they did
+    anything."""
     before = cluster.version
     for (kind, _, name), raw in list(cluster.objects.items()):
         if kind == "Deployment":
@@ -199,6 +200,11 @@ def answer(cluster: FakeCluster) -> bool:
             parents = [{"parentRef": ref, "conditions": said} for ref in raw["spec"]["parentRefs"]]
             if raw.get("status") != {"parents": parents}:
                 cluster.create({**raw, "status": {"parents": parents}}, generation=0)
+    for raw in [one for (kind, _, _), one in cluster.objects.items() if kind == "Service"]:
+        ends = _slice(cluster, raw)
+        known = cluster.objects.get(("EndpointSlice", ends["metadata"]["namespace"], ends["metadata"]["name"]))
+        if known is None or known["endpoints"] != ends["endpoints"]:
+            cluster.create(ends)
     return cluster.version != before
 
 
@@ -209,6 +215,20 @@ def _pod(deployment: dict[str, Any], name: str) -> dict[str, Any]:
         "kind": "Pod",
         "metadata": {"name": name, "namespace": deployment["metadata"]["namespace"], "labels": labels},
         "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+    }
+
+
+def _slice(cluster: FakeCluster, service: dict[str, Any]) -> dict[str, Any]:
+    """With the Service's labels, of the pods that it selects; they are all ready."""
+    name, namespace = service["metadata"]["name"], service["metadata"]["namespace"]
+    pods = [one["metadata"] for (kind, space, _), one in cluster.objects.items() if (kind, space) == ("Pod", namespace)]
+    behind = [pod["name"] for pod in pods if service["spec"]["selector"].items() <= pod["labels"].items()]
+    labels = {**service["metadata"].get("labels", {}), "kubernetes.io/service-name": name}
+    return {
+        "apiVersion": "discovery.k8s.io/v1",
+        "kind": "EndpointSlice",
+        "metadata": {"name": f"{name}-x", "namespace": namespace, "labels": labels},
+        "endpoints": [{"targetRef": {"kind": "Pod", "name": one}} for one in behind],
     }
 
 

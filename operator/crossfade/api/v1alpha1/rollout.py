@@ -120,7 +120,7 @@ class Arm(ApiModel):
     replicas: Count = 0
     """Pods that it should have."""
     ready: Count = 0
-    """Pods that are ready."""
+    """Pods that are ready and, behind a gateway, that an EndpointSlice lists, so that requests find them."""
     floor: Count | None = None
     """Pods that were asked for in this rollout; no autoscaler goes below."""
     unready_since: Timestamp | None = None
