@@ -58,6 +58,8 @@ from crossfade.ports import ROUTES, Object
 
 Spec = TypeVar("Spec", bound=ApiModel)
 Status = TypeVar("Status", bound=ApiModel)
+_SKEW_SECONDS = 5.0
+"""By which the clocks of two API servers may differ."""
 
 
 class UnreadableStatusError(Exception):
@@ -319,7 +321,7 @@ def _revision_of(deployment: Object) -> str:
 
 def _revision(cache: Cache, deployment: Object, pods: Sequence[Object], ends: Set[str] | None) -> RevisionFacts:
     """The Deployment with its pods, of which requests find those named by `ends`, or all that are ready."""
-    metadata = deployment["metadata"]
+    metadata, pods = deployment["metadata"], _own(pods, deployment)
     labels, annotations = metadata["labels"], metadata.get("annotations", {})
     ours = containers_of(deployment)
     known = [read_pod(pod, ours) for pod in pods if not is_over(pod)]
@@ -338,3 +340,12 @@ def _revision(cache: Cache, deployment: Object, pods: Sequence[Object], ends: Se
         budget=cache.get("PodDisruptionBudget", metadata["namespace"], metadata["name"]),
         lost=last_loss(pods),
     )
+
+
+def _own(pods: Sequence[Object], deployment: Object) -> Sequence[Object]:
+    """Without those that a deleted Deployment of the same name has left: older than this one, which does not count
+    them. They serve until they are collected, all at once. Those that were left on purpose it adopts, and counts."""
+    begun = moment(deployment["metadata"]["creationTimestamp"]) - _SKEW_SECONDS
+    own = [pod for pod in pods if moment(pod["metadata"]["creationTimestamp"]) >= begun]
+    there = sum(not is_over(pod) and "deletionTimestamp" not in pod["metadata"] for pod in pods)
+    return pods if there <= int(deployment.get("status", {}).get("replicas", 0)) else own

@@ -33,7 +33,7 @@ def prune(raw: Object) -> Object:
     if raw["kind"] == "Pod" and "spec" in raw:
         kept["spec"] = _names(raw["spec"])
     if raw["kind"] == "Deployment" and "status" in raw:
-        kept["status"] = _refusals(raw["status"])
+        kept["status"] = _counted(raw["status"]) | _refusals(raw["status"])
     return kept
 
 
@@ -71,6 +71,11 @@ def _slice(raw: Object) -> Object:
     labels = {key: value for key, value in (metadata.get("labels") or {}).items() if key in _SLICE_LABELS}
     ends = [{"targetRef": {"kind": "Pod", "name": name}} for name in ready_pods(raw)]
     return {"kind": raw["kind"], "metadata": {**kept, "labels": labels}, "endpoints": ends}
+
+
+def _counted(status: Object) -> Object:
+    """How many pods are its own, for those of a deleted one of the same name have its labels, too."""
+    return {"replicas": status["replicas"]} if "replicas" in status else {}
 
 
 def _refusals(status: Object) -> Object:
