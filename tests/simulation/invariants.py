@@ -240,7 +240,7 @@ OVER_TIME: tuple[Promise[World], ...] = (
     Promise(
         "Behind a gateway nobody gets more, or a first copy, whose pods no EndpointSlice lists, however ready they are;"
         " but where nobody who has traffic could answer either, in a deletion that has waited for its minute, and when"
-        " that is stable and no slice of it is known.",
+        " no slice is known of it and it is stable or had requests by our route before.",
         nobody_gets_more_whom_no_slice_lists,
     ),
     Promise(

@@ -9,6 +9,8 @@ def nobody_gets_more_whom_no_slice_lists(world: World) -> None:
     given_up = world.deleting and world.now - world.deleting_since > 60
     if live is None or world.route is None or is_service(world.route) or given_up:
         return
+    if world.route_generation == live.generation:
+        return  # a Service that is led elsewhere leads to whom it did until its slices follow
     given = weights(world.route)
     able = any(world.found(name) for name in live.reached if name in world.revisions)
     for name in reached(world.route):

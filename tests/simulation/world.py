@@ -330,6 +330,10 @@ class World:
         """The Services by which requests find the pods of a revision."""
         return (name,)
 
+    def named_by_us(self) -> frozenset[str]:
+        """Whom a route of our own names."""
+        return reached(self.route)
+
     def found(self, name: str) -> frozenset[str]:
         """Names of the ready pods that requests find."""
         if self.route is not None and is_service(self.route):
@@ -337,9 +341,11 @@ class World:
         return frozenset().union(*(self.slices.lists(one, name) for one in self.leading_to(name)))
 
     def seen_ends(self, name: str) -> frozenset[str]:
-        """The same as the operator sees it: it believes the pods of stable while it knows of no slice."""
+        """The same as the operator sees it: while it knows of no slice it believes the pods of stable, and of whom its
+        own route names."""
         unknown = self.slices.known.isdisjoint(self.leading_to(name))
-        believes = unknown and self.status.stable is not None and self.status.stable.revision == name
+        stable = self.status.stable is not None and self.status.stable.revision == name
+        believes = unknown and (stable or name in self.named_by_us())
         return frozenset(f"{name}-{at}" for at in range(self.ready(name))) if believes else self.found(name)
 
     def backless(self) -> frozenset[str]:

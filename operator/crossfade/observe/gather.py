@@ -293,7 +293,7 @@ def _revisions(
     cache: Cache, rollout: RolloutFacts, adoption: Adoption | None, *, by_pods: bool | None
 ) -> dict[str, RevisionFacts]:
     """Revisions by name. Deployments that another object owns are not ours, whatever their labels say."""
-    place, stable = (rollout.namespace, rollout.name), rollout.status.stable
+    place, serving = (rollout.namespace, rollout.name), _serving(cache, rollout)
     pods: dict[str, list[Object]] = {}
     for pod in cache.labelled("Pod", *place):
         pods.setdefault(pod["metadata"]["labels"].get(meta.LABEL_REVISION, ""), []).append(pod)
@@ -302,10 +302,15 @@ def _revisions(
     for deployment in cache.labelled("Deployment", *place):
         if _is_ours(deployment, rollout):
             name = _revision_of(deployment)
-            served = stable is not None and stable.revision == name
-            ends = None if by_pods else found_by_requests(known, adoption, name, served=served)
+            ends = None if by_pods else found_by_requests(known, adoption, name, serves=name in serving)
             found[name] = _revision(cache, deployment, pods.get(name, ()), ends)
     return found
+
+
+def _serving(cache: Cache, rollout: RolloutFacts) -> frozenset[str]:
+    """The stable revision, and those that a stored route of our own names."""
+    stable, route = rollout.status.stable, _route(cache, rollout, rollout.name)
+    return frozenset([stable.revision] if stable else ()) | (read_route(route).reached if route else frozenset())
 
 
 def _is_ours(child: Object, rollout: RolloutFacts) -> bool:

@@ -27,14 +27,14 @@ def by_service(slices: Iterable[Object]) -> dict[str, set[str]]:
 
 
 def found_by_requests(
-    known: Mapping[str, set[str]], adoption: Adoption | None, revision: str, *, served: bool
+    known: Mapping[str, set[str]], adoption: Adoption | None, revision: str, *, serves: bool
 ) -> set[str] | None:
     """Names of the ready pods of a revision to which a gateway can send requests; None for all that are ready.
 
-    They are behind the revision's own Service, or those of an adopted route that select it. Of a version that `served`
-    and of which no slice is known at all, its pods are believed: that they cannot be found is not known either, and it
-    is the way back.
+    They are behind the revision's own Service, or those of an adopted route that select it. Of a version that `serves`
+    and of which no slice is known at all, its pods are believed: its Service may be gone, or that they cannot be found
+    is not known either; and it is the way back, or all that answers.
     """
     slots = [slot for slot, whose in adoption.slots.items() if whose == revision] if adoption else []
     found = [known[one] for one in slots or [revision] if one in known]
-    return set[str]().union(*found) if found or not served else None
+    return set[str]().union(*found) if found or not serves else None

@@ -113,6 +113,10 @@ class Adopted(Story):
         """The Services by which requests find the pods of a revision; its own until the route names one."""
         return tuple(slot for slot, whose in self.slots.items() if whose == name) or (name,)
 
+    def named_by_us(self) -> frozenset[str]:
+        """Nobody: the route is not ours."""
+        return frozenset()
+
     def snapshot(self) -> Snapshot:
         """All that a decision may see."""
         return replace(super().snapshot(), adoption=self._adoption())

@@ -95,6 +95,13 @@ def test_pods_of_stable_are_believed_where_no_slice_of_it_is_known(
     assert listed(gathered(pod("a"), *slices, stable=stable)) == counted
 
 
+@pytest.mark.parametrize("slices", [(), (a_slice(),)], ids=["no slice is known", "a slice without ends"])
+def test_so_are_those_of_whom_the_route_names_for_its_service_may_be_gone(slices: tuple[dict[str, Any], ...]) -> None:
+    route = placed("HTTPRoute", "fraud")
+    route["spec"] = {"rules": [{"backendRefs": [{"name": REVISION, "weight": 100}]}]}
+    assert listed(gathered(pod("a"), route, *slices)) == ([] if slices else ["a"])
+
+
 def test_without_a_gateway_pods_are_asked_alone() -> None:
     assert listed(gathered(pod("a"), a_slice(), asks=spec(traffic={"replicas": {}}))) == ["a"]
 
