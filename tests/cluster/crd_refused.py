@@ -150,6 +150,14 @@ REFUSED = {
         rollout(**_BY_PODS, strategy={**stages(5), "keepPrevious": "30m"}),
         "must not have `strategy.keepPrevious` beside `traffic.replicas`",
     ),
+    "a smaller stable version without a gateway": (
+        rollout(**_BY_PODS, strategy={**stages(5), "stableCapacity": "MatchTraffic"}),
+        "must not have `strategy.stableCapacity: MatchTraffic` beside `traffic.replicas`",
+    ),
+    "a stable version of a size that nobody knows": (
+        rollout(strategy={**stages(5), "stableCapacity": "Half"}),
+        "stableCapacity.*[Uu]nsupported value",
+    ),
     "a name no Service may have": (an_object("Rollout", "3d-shapes", VALID["Rollout"][0]), "begins with a letter"),
     "a name too long for its children": (an_object("Rollout", "f" * 51, VALID["Rollout"][0]), "at most 50 lower-case"),
     "falling weights": (

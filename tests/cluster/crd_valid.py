@@ -149,6 +149,7 @@ VALID: dict[str, list[Spec]] = {
                 "rollbackWindow": {"revisions": 2},
                 "keepPrevious": "30m",
                 "minPods": 2,
+                "stableCapacity": "MatchTraffic",
             },
             "analysis": {
                 "metrics": [{"name": "e", "template": "mlserver/errors", "objective": {"absolute": {"max": "0.02"}}}]

@@ -92,6 +92,39 @@ async def test_a_promotion_makes_the_pods_before_each_weight(endpoint: Endpoint,
 
 @pytest.mark.slow
 @on_both_gateways
+async def test_a_smaller_stable_version_is_handed_back_what_its_pods_carry(
+    endpoint: Endpoint, start_operator: StartOperator
+) -> None:
+    """Case B5: no request fails on the way there and back, and no weight is given to pods that are not ready."""
+    start_operator(endpoint.namespace)
+    await endpoint.model(1)
+    await endpoint.model(2)
+    strategy = {**objects.stages(75, seconds=600), "stableCapacity": "MatchTraffic"}
+    found = await endpoint.serve(1, serving=objects.serving(4), strategy=strategy)
+    stable = found["status"]["stable"]["revision"]
+    async with endpoint.load(RATE) as load:
+        await at_least(load, 100)
+        await endpoint.ask(2)
+        small = await endpoint.until(lambda one: one["status"]["stable"].get("reduced") == 1)
+        candidate = small["status"]["candidate"]["revision"]
+        await endpoint.until(lambda one: one["status"]["stable"]["replicas"] == one["status"]["stable"]["ready"] == 1)
+        at = version((await endpoint.items("HTTPRoute"))[0])
+        await endpoint.patch("Rollout", NAME, {"metadata": {"annotations": {"crossfade.dev/abort": "1"}}})
+        await endpoint.until_served_by(stable)
+        await settled(endpoint, stable)
+        await at_least(load, 100)
+    assert failed_by_route(load.samples) == {}
+    for route in endpoint.recorder.of("HTTPRoute", NAME):
+        if version(route) > at:
+            part = weights(route).get(stable, 0)
+            assert part <= 25 * ready_pods(endpoint, stable, version(route)), part
+    sizes = [one["spec"]["replicas"] for one in endpoint.recorder.of("Deployment", stable)]
+    assert [size for size, _ in groupby(sizes)] == [4, 1, 4]
+    assert await endpoint.pods(candidate) == []
+
+
+@pytest.mark.slow
+@on_both_gateways
 async def test_weight_follows_a_pod_that_dies_and_comes_back_with_it(
     endpoint: Endpoint, start_operator: StartOperator, record_property: Callable[[str, object], None]
 ) -> None:

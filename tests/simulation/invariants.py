@@ -54,6 +54,10 @@ from tests.simulation.route_promises import (
     what_others_changed_is_proven_anew,
 )
 from tests.simulation.share_promises import what_was_given_was_served
+from tests.simulation.shrunk_promises import (
+    stable_is_given_back_what_it_carries,
+    stable_is_made_smaller_after_proof,
+)
 from tests.simulation.slice_promises import nobody_gets_more_whom_no_slice_lists
 from tests.simulation.slot_promises import (
     no_service_moves_under_its_requests,
@@ -105,9 +109,11 @@ PROMISES: tuple[Promise[Pass], ...] = (
     ),
     Promise(
         "The stable version has all the pods that the spec asks for, or this pass asks for them, whatever is under way;"
-        " one that has lost its Deployment is given it again where its ModelVersion is there and the spec would make"
-        " the same pods. But in a deletion that takes the pods with it, has waited for its minute, is held by others"
-        " alone or leads nobody anywhere; and in a pass that takes everything back, for the next comes at once.",
+        " or, where it may match its traffic, those that carry its share by the record and by the stored route, while"
+        " nothing leads back. One that has lost its Deployment is given it again where its ModelVersion is there and"
+        " the spec would make the same pods. But in a deletion that takes the pods with it, has waited for its minute,"
+        " is held by others alone or leads nobody anywhere; and in a pass that takes everything back: the next comes at"
+        " once.",
         stable_stays_whole,
     ),
     Promise(
@@ -126,10 +132,20 @@ PROMISES: tuple[Promise[Pass], ...] = (
         " it takes back, in every state; but while stable has no ready pod.",
         nobody_keeps_what_others_gave,
     ),
+    Promise(
+        "Stable is made smaller only for a stage that is proven, and when what it had has drained.",
+        stable_is_made_smaller_after_proof,
+    ),
+    Promise(
+        "Where stable may be smaller it is given back no more than its ready pods carry, or than is on record; but when"
+        " the candidate's pods are wrong, crash or do not answer, or a Service of an adopted route is gone, or in a"
+        " deletion that has waited for 40 seconds or is held by others alone.",
+        stable_is_given_back_what_it_carries,
+    ),
     # steps forward
     Promise(
         "The candidate gets a larger share, or its first copy, only while Prometheus answers; but on the way"
-        " back, and when our route is gone and nobody else could answer.",
+        " back, and when our route is gone, or led elsewhere, and stable could not carry everything.",
         no_more_traffic_without_metrics,
     ),
     Promise(
@@ -153,7 +169,8 @@ PROMISES: tuple[Promise[Pass], ...] = (
     ),
     # the way back
     Promise(
-        "With a candidate under way, an abort and a hard signal each take all traffic back to stable in one pass.",
+        "With a candidate under way, an abort and a hard signal each take all traffic back to stable in one pass; an"
+        " abort what its ready pods carry, where it may be smaller than all takes, and the order is on record.",
         a_rollback_is_one_pass_away,
     ),
     Promise(

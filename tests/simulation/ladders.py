@@ -19,6 +19,7 @@ LADDERS: Mapping[str, dict[str, Any]] = {
         "rollbackWindow": {"revisions": 1},
         "keepPrevious": "10s",
     },
+    "matched": {"stages": [{"name": "half", "weight": 50, **_SHORT}], "stableCapacity": "MatchTraffic"},
     "pods": {"stages": [{"name": "ten", "weight": 10, **_SHORT}, {"name": "ask", "gate": "Manual", **_SHORT}]},
     "impatient": {
         "weightScale": 1000,

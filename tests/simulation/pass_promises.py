@@ -2,6 +2,7 @@
 
 from math import ceil
 
+from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.admission import objection
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.plan import Delete, Label, Scale, Target, Weigh
@@ -13,7 +14,17 @@ from crossfade.decide.stages import step_at
 from crossfade.decide.traffic import traffic_of
 
 from tests.simulation.misfortunes import aborted, crashed
-from tests.simulation.passes import Pass, backends, fewest, is_gone, is_way_back, pods_for_all, rises
+from tests.simulation.passes import (
+    Pass,
+    backends,
+    carried_by_stable,
+    fewest,
+    is_gone,
+    is_small,
+    is_way_back,
+    pods_for_all,
+    rises,
+)
 from tests.simulation.routes import is_service, weights
 from tests.simulation.writes import had_a_service, is_so_already, key_of, routes, writes, written
 
@@ -93,8 +104,16 @@ def a_split_is_held(one: Pass) -> None:
 def no_more_traffic_without_metrics(one: Pass) -> None:
     stable = one.seen.rollout.status.stable
     alone = one.seen.route is None and stable is not None and not one.ready(stable.revision)
+    alone = alone or (is_small(one.seen) and _leads_elsewhere(one))
     fine = alone or is_way_back(one) or is_fresh(one.seen.evidence, one.seen.now)
     assert fine or not rises(one), "more traffic while metrics are silent"
+
+
+def _leads_elsewhere(one: Pass) -> bool:
+    """Whether requests get to a third, or to nobody, by the stored route."""
+    status, live = one.seen.rollout.status, one.seen.route
+    arms = {arm.revision for arm in (status.stable, status.candidate) if arm is not None}
+    return live is None or not {*live.weights} <= arms
 
 
 def no_step_forward_without_proof(one: Pass) -> None:
@@ -199,7 +218,20 @@ def a_rollback_is_one_pass_away(one: Pass) -> None:
             continue
         back = Pass(fault, plan_rollout(fault))
         live = fault.route.weights if fault.route else {}
+        if fault.rollout.orders is not one.seen.rollout.orders and is_small(fault) and one.ready(candidate.revision):
+            _is_handed_back(back, stable)
+            continue
         assert set(back.weights or live) == {stable.revision}, f"not taken back: {back.plan.situation.message}"
         assert back.plan.status.candidate is None
         assert back.plan.status.outcome is not None
         assert back.plan.status.outcome.result in ("Aborted", "RolledBack")
+
+
+def _is_handed_back(back: Pass, stable: Arm) -> None:
+    """What it can carry is given to stable, and the order is on record; or all was given to it before."""
+    live = back.seen.route
+    weights = back.weights or (live.weights if live else {})
+    part = weights.get(stable.revision, 0) / max(sum(weights.values()), 1)
+    carries = carried_by_stable(back.seen)
+    assert part >= carries - 0.01, f"stable has {part:.0%}, and could carry {carries:.0%}"
+    assert back.plan.status.candidate is None or back.plan.status.leaving is not None, "the order is not on record"

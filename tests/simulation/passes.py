@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from crossfade.api.v1alpha1.rollout import Arm
@@ -58,6 +59,40 @@ def pods_for_all(seen: Snapshot, stable: Arm) -> int:
     if spec is None:
         return 0
     return (stable.floor or 1) if spec.serving.autoscaling else spec.serving.least
+
+
+def may_be_small(seen: Snapshot) -> bool:
+    """Whether stable may have fewer pods than carry everything: by the spec, or by the record of what was done."""
+    spec, stable = seen.rollout.spec, seen.rollout.status.stable
+    chosen = spec is not None and spec.strategy.stable_capacity == "MatchTraffic"
+    return chosen or (stable is not None and stable.reduced is not None)
+
+
+def pods_of_stable(one: Pass, stable: Arm) -> int:
+    """The fewest that it may be asked to have: for what it gets by the record and by the stored route, or for all."""
+    seen, spec, after, live = one.seen, one.seen.rollout.spec, one.plan.status, one.seen.route
+    full, traffic, candidate = pods_for_all(seen, stable), after.traffic, after.candidate
+    if spec is None or spec.strategy.stable_capacity == "Full" or traffic is None or candidate is None or live is None:
+        return full
+    if traffic.reduced is not None or after.leaving is not None or seen.rollout.deleting:
+        return full
+    given = asked_for(seen.rollout.status.traffic)
+    part = 1 - min(given.weight / given.scale, live.share(candidate.revision))
+    return min(max(ceil(part * full - 1e-9), spec.strategy.min_pods, 1), full)
+
+
+def carried_by_stable(seen: Snapshot) -> float:
+    """Which part of all requests its ready pods that stay carry, from 0 to 1; of a spec that cannot be read none."""
+    stable = seen.rollout.status.stable
+    found = seen.revisions.get(stable.revision) if stable else None
+    if stable is None or found is None or seen.rollout.spec is None:
+        return 0.0
+    return min(min(found.ready, found.replicas) / max(pods_for_all(seen, stable), 1), 1.0)
+
+
+def is_small(seen: Snapshot) -> bool:
+    """Whether stable may have fewer pods, and those that are ready do not carry everything."""
+    return may_be_small(seen) and carried_by_stable(seen) < 1.0
 
 
 def fewest(seen: Snapshot) -> int:

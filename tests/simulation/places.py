@@ -104,6 +104,18 @@ def _has_lost_pods(story: Story) -> None:
     story.rests(3)
 
 
+def _is_small(story: Story) -> None:
+    story.edit(strategy={**story.spec["strategy"], "stableCapacity": "MatchTraffic"})
+    story.reaches(lambda one: one.pods("v1") == 2)
+
+
+def _hands_back(story: Story) -> None:
+    _is_small(story)
+    story.happens("no further pod of v1 gets ready", room={"v1": 2})
+    story.order("abort")
+    story.rests(2)
+
+
 def _is_deleted(story: Story) -> None:
     story.happens("what is written is not taken", ack_seconds=1e9)
     story.delete()
@@ -121,6 +133,8 @@ PLACES: Mapping[str, Place] = {
     "suspended": Place(_is_suspended, "v2"),
     "without metrics": Place(_waits_for_metrics, "v2"),
     "fewer pods": Place(_has_lost_pods, "v2"),
+    "fewer pods of stable": Place(_is_small, "v2"),
+    "handing back": Place(_hands_back, "v2"),
     "holding": Place(_holds, "v2"),
     "superseding": Place(_supersedes),
     "clearing": Place(_clears),
@@ -135,7 +149,7 @@ PLACES: Mapping[str, Place] = {
     "promoted": Place(_keeps_the_version_before, stable="v2"),
 }
 
-WITH_GATEWAY = ("deleting", "kept for people", "refused", "promoted")
+WITH_GATEWAY = ("fewer pods of stable", "handing back", "deleting", "kept for people", "refused", "promoted")
 """Where pods stay that serve nobody, which nobody may ask for without a gateway; or where one is waited for."""
 
 

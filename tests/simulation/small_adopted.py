@@ -61,7 +61,7 @@ def apply(state: State, action: Action) -> State:
             slots = dict(zip((BLUE, GREEN), state.slots, strict=True))
             slots[body["metadata"]["name"]] = to = body["spec"]["selector"][meta.LABEL_REVISION]
             pods = tuple(
-                replace(one, late=one.ready) if one.revision == to and to not in state.slots else one
+                replace(one, late=one.ready > 0) if one.revision == to and to not in state.slots else one
                 for one in state.pods
             )
             return replace(state, slots=tuple(slots.values()), pods=pods)

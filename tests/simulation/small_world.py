@@ -1,4 +1,5 @@
-"""A world so small that all of its states can be visited: one pod an arm, a clock of five seconds, bounded bad luck.
+"""A world so small that all of its states can be visited: one pod an arm, or two where stable may have fewer than carry
+everything; a clock of five seconds, bounded bad luck.
 
 The judge is replaced by whatever it could say: at each look the verdict, the share and the answer of Prometheus are
 free. So what holds here holds for every judge. Times are kept as ages, so that a state is a state whenever it comes.
@@ -35,6 +36,8 @@ from tests.simulation.ladders import LADDERS
 from tests.simulation.routes import is_service, reached, weights
 from tests.simulation.world import spec
 
+MOST = 2
+"""Pods of an arm, where it has more than one."""
 NOW, TICK, OLDEST = 1_800_000_000.0, 5.0, 15.0
 """The one moment at which everything is looked at; how far the clock goes at once; ages beyond are all the same (s)."""
 
@@ -73,17 +76,17 @@ class SeenEvidence(Evidence):
 
 @dataclass(frozen=True, slots=True)
 class Pods:
-    """One revision: its version and what its only pod does; it is `asleep` when somebody has scaled it away, `late`
-    while it is ready and no EndpointSlice lists it yet."""
+    """One revision: its version, and what its few pods do: of `size`, which is 0 when somebody has scaled it away, so
+    many are ready; they are `late` while no EndpointSlice lists them yet."""
 
     revision: str
     version: str
     digest: str
-    ready: bool = False
+    size: int = 1
+    ready: int = 0
     crashing: bool = False
     backend: bool = False
     serves: bool = False
-    asleep: bool = False
     late: bool = False
 
 
@@ -137,7 +140,7 @@ def stored(route: Json) -> str:
 def spec_of(strategy: str, version: str, suspend: bool) -> RolloutSpec:
     """The spec of this world, with one of its ladders."""
     way: Json = {"traffic": {"replicas": {}}} if strategy == "pods" else {}
-    serving = {"replicas": 1, "startup": {"timeout": "10s"}}
+    serving = {"replicas": MOST if strategy == "matched" else 1, "startup": {"timeout": "10s"}}
     whole = spec(version, strategy=LADDERS[strategy], suspend=suspend, serving=serving, **way)
     return RolloutSpec.model_validate(whole)
 
@@ -253,11 +256,13 @@ def _listed(state: State, one: Pods) -> bool:
 
 def _facts(at: int, one: Pods, *, listed: bool) -> RevisionFacts:
     crash = "CrashLoopBackOff" if one.crashing else None
-    only = PodFacts(f"{one.revision}-0", one.ready, 0, crash, serves=one.serves, listed=listed)
-    pods = () if one.asleep else (only,)
+    pods = tuple(
+        PodFacts(f"{one.revision}-{turn}", turn < one.ready, 0, crash, serves=one.serves, listed=listed)
+        for turn in range(one.size)
+    )
     leads = {"selector": {meta.LABEL_REVISION: one.revision}, "ports": ports()}
     backend = {"metadata": {"name": one.revision}, "spec": leads} if one.backend else None
-    counts = (len(pods), int(one.ready and listed))
+    counts = (one.size, one.ready if listed else 0)
     return RevisionFacts(one.revision, one.version, one.digest, *counts, NOW + at, pods, {}, backend)
 
 
@@ -299,7 +304,8 @@ def apply(state: State, action: Action) -> State:
     match action:
         case Apply(target=Target.DEPLOYMENT, body=body):
             notes = body["metadata"]["annotations"]
-            made = Pods(body["metadata"]["name"], notes[meta.ANNOTATION_MODEL_VERSION], notes[meta.ANNOTATION_DIGEST])
+            arm = notes[meta.ANNOTATION_MODEL_VERSION], notes[meta.ANNOTATION_DIGEST]
+            made = Pods(body["metadata"]["name"], *arm, body["spec"]["replicas"])
             return replace(state, pods=(*state.pods, made))
         case Label(name=name, serves=serves):
             return _with(state, name.removesuffix("-0"), serves=serves)
@@ -316,14 +322,19 @@ def apply(state: State, action: Action) -> State:
         case Delete(target=Target.DEPLOYMENT, name=name):
             return replace(state, pods=tuple(one for one in state.pods if one.revision != name))
         case Scale(name=name, replicas=replicas):
-            assert replicas == 1, f"{name} is scaled to {replicas}"
-            return _with(state, name, asleep=False)
-    assert isinstance(action, Delete), action
+            return _scaled(state, name, replicas)
+    assert isinstance(action, Delete) or action.target is Target.BUDGET, action
     return state
 
 
 def _written(state: State, body: Json) -> Json:
     return written(route_of(state.route) if state.route else None, body)
+
+
+def _scaled(state: State, name: str, replicas: int) -> State:
+    assert 1 <= replicas <= MOST, f"{name} is scaled to {replicas}"
+    (ready,) = (one.ready for one in state.pods if one.revision == name)
+    return _with(state, name, size=replicas, ready=min(ready, replicas))
 
 
 def rerouted(state: State) -> State:
@@ -364,6 +375,7 @@ def canonical(status: RolloutStatus, later: float = 0.0) -> str:
         update["outcome"] = status.outcome.model_copy(
             update={"message": "-", "at": stamp(NOW), "cause": "-", "began": None}
         )
+    update["leaving"] = status.leaving and status.leaving.model_copy(update={"message": "-"})
     plain = {"message": "-", "at": stamp(NOW)}
     update["handled"] = [one.model_copy(update=plain) for one in status.handled]
     return status.model_copy(update=update).model_dump_json(by_alias=True, exclude_none=True)
@@ -386,8 +398,8 @@ def moves(state: State) -> Iterator[State]:
     if state.route and not state.taken and _may_be_taken(state):
         yield replace(state, taken=True)
     for one in state.pods:
-        if not one.ready and not one.crashing and not one.asleep:
-            yield _with(state, one.revision, ready=True)
+        if one.ready < one.size and not one.crashing:
+            yield _with(state, one.revision, ready=one.ready + 1)
         if one.late:
             yield _with(state, one.revision, late=False)
     if state.people and not state.deleting:
@@ -416,11 +428,11 @@ def luck_of(state: State) -> Iterator[State]:
     """Bad luck with pods, their EndpointSlices, Services and Deployments, and the route."""
     for one in state.pods:
         if one.ready:
-            yield _with(state, one.revision, ready=False, serves=False, late=False)  # another pod in its place
-        elif not one.crashing and not one.asleep and not (state.route and is_service(route_of(state.route))):
-            yield _with(state, one.revision, ready=True, late=True)
+            yield _with(state, one.revision, ready=one.ready - 1, serves=False, late=False)  # another pod in its place
+        elif not one.crashing and one.size and not (state.route and is_service(route_of(state.route))):
+            yield _with(state, one.revision, ready=one.size, late=True)
         if not one.crashing:
-            yield _with(state, one.revision, ready=False, crashing=True, late=False)
+            yield _with(state, one.revision, ready=0, crashing=True, late=False)
         yield from _at_the_children_of(one, state)
     if not state.route:
         return
@@ -433,8 +445,8 @@ def _at_the_children_of(one: Pods, state: State) -> Iterator[State]:
     written again, with the Deployment."""
     if one.backend:
         yield _with(state, one.revision, backend=False)
-    if not one.asleep:
-        yield _with(state, one.revision, asleep=True, ready=False, crashing=False, serves=False, late=False)
+    if one.size:
+        yield _with(state, one.revision, size=0, ready=0, crashing=False, serves=False, late=False)
     yield replace(state, pods=tuple(other for other in state.pods if other is not one))
 
 

@@ -62,7 +62,7 @@ def test_pods_for_a_share_of_four(shape: Shape, pods: int) -> None:
 
 
 def test_pods_come_before_the_weight_and_stable_keeps_its_own() -> None:
-    """Cases A9 and B5."""
+    """Cases A9 and B5, where stable keeps all its pods."""
     world = asking(TEN, HALF)
     seen = pods_by_share(world)
     world.run(120, until=promoted)

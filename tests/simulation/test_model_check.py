@@ -121,8 +121,8 @@ def left_nobody_behind(state: State) -> bool:
 
 
 def _marks(one: Pods) -> str:
-    """`*` ready, `~` in no slice yet, `!` crashing, `z` scaled away, `-` without a Service."""
-    marks = {"*": one.ready, "~": one.late, "!": one.crashing, "z": one.asleep, "-": not one.backend}
+    """`*` a ready pod, `~` in no slice yet, `!` crashing, `z` scaled away, `-` without a Service."""
+    marks = {"*" * one.ready: one.ready, "~": one.late, "!": one.crashing, "z": not one.size, "-": not one.backend}
     return "".join(mark for mark, there in marks.items() if there)
 
 
@@ -144,7 +144,7 @@ def serving(ladder: str, first: State | None = None) -> State:
         for found, _how in explorer.looks(state, state):
             last = found
         state = last
-        pods = tuple(replace(one, ready=True, late=False) for one in state.pods)
+        pods = tuple(replace(one, ready=one.size, late=False) for one in state.pods)
         state = replace(state, pods=pods, taken=bool(state.route))
     return replace(state, asks="v2")
 

@@ -8,6 +8,7 @@ from tests.simulation.cases import CASES
 from tests.simulation.entered import STATES, Entered
 
 SHOWN_BY = {
+    "Handing back": "an_abort_hands_back_what_stable_can_carry",
     "Deleting": "deleted_at_half",
     "Stranded": "a_third_version_while_stable_cannot_answer",
     "Rolling back": "an_abort_takes_all_back_at_once",

@@ -29,9 +29,13 @@ FURTHER: tuple[dict[str, Any], ...] = (
 )
 BY_PODS = (STAGES[:2], FURTHER[:3])
 """What there is of both without a gateway."""
+MATCHED = {"stableCapacity": "MatchTraffic"}
 WORLDS: Mapping[str, Callable[[], Story]] = {
     "gateway": lambda: Story(rate=400.0, cohort_rate=20.0, spec=spec(serving={"replicas": 3})),
     "pods": lambda: Story(rate=400.0, spec=of(4)),
+    "matched": lambda: Story(
+        rate=400.0, cohort_rate=20.0, spec=spec(serving={"replicas": 3}, strategy=ladder(weight(50), **MATCHED))
+    ),
 }
 VERBS = ("abort", "retry", "skip-stage", "advance")
 WELL: dict[str, Any] = {"room": {}, "crashes": set(), "error_rate": {}, "prometheus_up": True, "gateway_up": True}
@@ -39,7 +43,8 @@ WELL: dict[str, Any] = {"room": {}, "crashes": set(), "error_rate": {}, "prometh
 
 def strategy(dice: Random, story: Story) -> dict[str, Any]:
     stages, further = BY_PODS if "replicas" in story.spec["traffic"] else (STAGES, FURTHER)
-    return deepcopy(ladder(*dice.choice(stages), **dice.choice(further)))
+    kept = MATCHED if "stableCapacity" in story.spec["strategy"] else {}
+    return deepcopy(ladder(*dice.choice(stages), **dice.choice(further), **kept))
 
 
 def somebody(dice: Random, story: Story) -> str:

@@ -31,6 +31,7 @@ EXPECTED: dict[str, set[Reason]] = {
         Reason.NAME_REFUSED,
         Reason.NAME_TAKEN,
         Reason.NOT_ACKNOWLEDGED,
+        Reason.NO_CAPACITY,
         Reason.NOT_ADMITTED,
         Reason.PICKLE_REFUSED,
         Reason.REHEARSAL_FAILED,

@@ -131,6 +131,11 @@ class Reason(Documented):
         "NotAcknowledged",
         "a parent of the route has not accepted it for two minutes, and nothing forbids it; what is given stays",
     )
+    NO_CAPACITY = (
+        "NoCapacity",
+        "pods of the stable version that are to take back what the candidate has did not get ready in time; the"
+        " candidate keeps what they do not carry until they are",
+    )
     FEATURE_MISSING = (
         "FeatureMissing",
         "a stage needs a feature that a Gateway's class does not list; the stable version serves",

@@ -86,7 +86,13 @@ def size_of(spec: RolloutSpec, arm: Arm) -> int:
     """Pods that the arm must have at least."""
     scaling = spec.serving.autoscaling
     asked = spec.serving.least if arm.floor is None else arm.floor
-    return min(max(asked, 1), scaling.most) if scaling else asked
+    asked = min(max(asked, 1), scaling.most) if scaling else asked
+    return asked if arm.reduced is None else min(arm.reduced, asked)
+
+
+def whole(arm: Arm) -> Arm:
+    """The stable arm as it must be to take everything."""
+    return arm.model_copy(update={"reduced": None})
 
 
 def held(snapshot: Snapshot, spec: RolloutSpec, stable: Arm) -> Arm:
@@ -145,7 +151,7 @@ def given_with(snapshot: Snapshot, candidate: Arm) -> int:
     return min(traffic.pods, pods) if traffic and traffic.pods else pods
 
 
-def _carrying(snapshot: Snapshot, candidate: Arm, shape: Shape) -> int:
+def carrying(snapshot: Snapshot, candidate: Arm, shape: Shape) -> int:
     """Ready pods that carry a shape: of those it was given with, what `strategy.minPods` adds may be lost."""
     spec, pods = snapshot.rollout.spec, given_with(snapshot, candidate)
     return pods if spec is None else min(pods, pods_for(shape, full(snapshot, spec)))
@@ -153,7 +159,7 @@ def _carrying(snapshot: Snapshot, candidate: Arm, shape: Shape) -> int:
 
 def carried(snapshot: Snapshot, stable: Arm, candidate: Arm, shape: Shape) -> Shape:
     """What is left of a shape when the candidate has lost pods: stable gets as much of theirs as its own can carry."""
-    pods, back = _carrying(snapshot, candidate, shape), max(needed(snapshot, stable), 1)
+    pods, back = carrying(snapshot, candidate, shape), max(needed(snapshot, whole(stable)), 1)
     if not shape.weight or not 0 < candidate.ready < pods:
         return shape
     mine, theirs = shape.weight * candidate.ready // pods, shape.scale * min(stable.ready, back) // back

@@ -170,7 +170,7 @@ def answers(snapshot: Snapshot, arm: Arm | None) -> bool:
 def counted(snapshot: Snapshot, arm: Arm) -> Arm:
     """The arm with its replicas as observed, and since when it waits for what."""
     found, must, now = snapshot.revisions.get(arm.revision), needed(snapshot, arm), stamp(snapshot.now)
-    replicas, ready = (found.replicas, found.ready) if found else (0, 0)
+    replicas, ready = (found.replicas, min(found.ready, found.replicas)) if found else (0, 0)  # others are on their way
     known = (snapshot.rollout.status.stable, snapshot.rollout.status.candidate)
     before = next((one for one in known if one and one.revision == arm.revision), arm)
     wait = slowest(found, must) if ready < must else None

@@ -5,11 +5,12 @@ from dataclasses import replace
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import StageStatus
 from crossfade.decide.admission import objection
-from crossfade.decide.capacity import given_with
+from crossfade.decide.capacity import given_with, needed, whole
 from crossfade.decide.onward import enter, prepared
 from crossfade.decide.plan import Event, Plan
 from crossfade.decide.proving import unseen
 from crossfade.decide.settle import is_held_back, repair
+from crossfade.decide.shrinking import lacks_pods
 from crossfade.decide.stages import Step, step_within
 from crossfade.decide.state import sure
 from crossfade.decide.traffic import traffic_of
@@ -40,11 +41,20 @@ def edited(way: Way) -> Plan:
     """An edit alone gives the candidate nothing more, and stable nothing that it could not answer."""
     step = step_within(way.spec, way.given)
     other = step.shape.shadow or step.shape.headers or not step.shape.gives_no_more_than(way.given)
+    kept = repair(way.snapshot, way.split(way.given), way.candidate)
+    if way.candidate.ready > 0 and not way.given.gives_no_more_than(step.shape) and _is_short(way, step):
+        message = f"{step.summary} waits: {way.stable.ready} of {needed(way.snapshot, whole(way.stable))} pods of"
+        message = f"{message} {way.stable.model_version} are ready, which do not carry what it is to get back"
+        return replace(way.plan(Reason.WAITING_FOR_CAPACITY, message), first=kept, look_again=10.0)
     if other or way.stable.ready > 0 or way.candidate.ready == 0:
         return enter(way, step, forward=bool(other))
-    kept = repair(way.snapshot, way.split(way.given), way.candidate)
     message = f"{step.summary} waits for {way.stable.model_version}, which has no ready pod"
     return replace(way.plan(Reason.NOT_SERVING, message), first=kept)
+
+
+def _is_short(way: Way, step: Step) -> bool:
+    """Whether stable, made smaller, has too few ready pods for what such a step leaves to it."""
+    return lacks_pods(way.snapshot, 1 - step.shape.weight / step.shape.scale)
 
 
 def rewritten(way: Way, stage: StageStatus, step: Step) -> Plan:

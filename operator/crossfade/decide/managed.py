@@ -5,7 +5,7 @@ from typing import Any
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm
-from crossfade.decide.capacity import needed
+from crossfade.decide.capacity import needed, whole
 from crossfade.decide.front import front_of, rules_wait, stored_front
 from crossfade.decide.plan import Action, Apply, Preparation, Situation, Target
 from crossfade.decide.routes import covers, is_live, render, unacknowledged
@@ -100,7 +100,7 @@ def _carries_all(snapshot: Snapshot) -> bool:
     """Whether the stable version has all the pods that it should have."""
     stable = snapshot.rollout.status.stable
     found = snapshot.revisions.get(stable.revision) if stable else None
-    return stable is not None and found is not None and found.ready >= needed(snapshot, stable)
+    return stable is not None and found is not None and found.ready >= needed(snapshot, whole(stable))
 
 
 def _rendered(snapshot: Snapshot, wanted: Split, *, spare: bool = False) -> dict[str, Any]:

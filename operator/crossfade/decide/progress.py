@@ -21,6 +21,7 @@ from crossfade.decide.previous import replaced
 from crossfade.decide.proving import judge, unseen
 from crossfade.decide.records import ended, outcome, passed
 from crossfade.decide.settle import repair
+from crossfade.decide.shrinking import matched
 from crossfade.decide.stages import last_step, step_at
 from crossfade.decide.standing_in import relieve, stand_in
 from crossfade.decide.starting import waiting
@@ -34,8 +35,9 @@ from crossfade.model.snapshot import Snapshot
 def progress(snapshot: Snapshot, stable: Arm, target: Arm, resolved: Resolved, look: Look | None) -> Plan:
     """The next step of a rollout from `stable` to `target`; one step a pass. `look` is None before the first stage."""
     spec = sure(snapshot.rollout.spec)
-    stable = held(snapshot, spec, counted(snapshot, stable))
-    way = Way(snapshot, spec, stable, grown(snapshot, spec, stable, counted(snapshot, target)), look)
+    stable, target = held(snapshot, spec, counted(snapshot, stable)), counted(snapshot, target)
+    stable = matched(snapshot, spec, stable, target)
+    way = Way(snapshot, spec, stable, grown(snapshot, spec, stable, target), look)
     judged = look is None and not way.goes_back
     foresee = judged and snapshot.foresight is None and is_fresh(snapshot.evidence, snapshot.now)
     plan = first_of(STEPS, way).plan(way)
@@ -259,8 +261,9 @@ STEPS: tuple[State[Way], ...] = (
         name="Edited",
         when="the ladder has no stage any more of the name and shape of the one that runs",
         does="the highest stage that gives no more than is given now is entered; where all give more, or something"
-        " else, the first one is, as above",
-        seen=(Reason.NOT_SERVING,),
+        " else, the first one is, as above; what gives stable more waits for its pods where `strategy.stableCapacity`"
+        " has made them fewer",
+        seen=(Reason.NOT_SERVING, Reason.WAITING_FOR_CAPACITY),
         code=edited,
         applies=lambda way: way.step is None,
         plan=edited,

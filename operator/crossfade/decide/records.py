@@ -37,6 +37,7 @@ def ended(status: RolloutStatus, arm: Arm | None, end: Outcome) -> RolloutStatus
             "began": None,
             "stage": None,
             "traffic": None,
+            "leaving": None,
             "analysis": forgotten(status.analysis),
             "plan": None,
             "outcome": end,

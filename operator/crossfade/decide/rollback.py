@@ -24,12 +24,13 @@ ABORTED = "Aborted"
 REGRESSED = "MetricRegressed"
 INCONCLUSIVE = "Inconclusive"
 UNPASSED = "GateNotPassed"
-_BY_CHOICE = frozenset({ABORTED, REGRESSED, INCONCLUSIVE, UNPASSED})
+BY_CHOICE = frozenset({ABORTED, REGRESSED, INCONCLUSIVE, UNPASSED})
 """Causes that say nothing of the candidate's pods."""
 
 
 def breach(snapshot: Snapshot, candidate: Arm, look: Look | None) -> Signal | None:
-    """The reason to roll back now: hard signals first, then the evidence, then a stage that ends without any.
+    """The reason to roll back now: hard signals first, then what is on record, then orders, the evidence, and a stage
+    that ends without any.
 
     What is on record counts as given: a rollback that was killed behind its route is still to be recorded.
     """
@@ -47,6 +48,8 @@ def breach(snapshot: Snapshot, candidate: Arm, look: Look | None) -> Signal | No
     )
     if started and found is not None:
         return found
+    if (known := snapshot.rollout.status.leaving) is not None:
+        return Signal(known.cause, known.message)
     if (order := pending(snapshot.rollout).get("abort")) is not None:
         return Signal(ABORTED, str(order))
     if look is not None and look.judgement.overall == "Rollback":
@@ -79,7 +82,7 @@ def _given_up(snapshot: Snapshot, look: Look) -> Signal | None:
 def without_what_failed(status: RolloutStatus, candidate: Arm, why: Signal) -> RolloutStatus:
     """The status without a version before that is kept and is left for its pods: those are nobody's way back."""
     known = status.previous is not None and status.previous.revision == candidate.revision
-    return status.model_copy(update={"previous": None}) if known and why.cause not in _BY_CHOICE else status
+    return status.model_copy(update={"previous": None}) if known and why.cause not in BY_CHOICE else status
 
 
 def roll_back(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal, look: Look | None) -> Plan:
@@ -106,7 +109,7 @@ def roll_back(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal, look
         events=(Event(reason, message, warning=True),),
         available=stable.ready > 0,
         look_again=0.0,
-        obeyed={"abort": message} if aborted else {},
+        obeyed={"abort": message} if aborted and "abort" in pending(snapshot.rollout) else {},
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from crossfade.api.conditions import Reason
-from crossfade.decide import beginning, clearing, progress, refusing, rollback, settle, stranded, teardown
+from crossfade.decide import beginning, clearing, handing_back, progress, refusing, rollback, settle, stranded, teardown
 from crossfade.decide.accepting import accepted
 from crossfade.decide.adopted import remembered
 from crossfade.decide.apportion import is_by_pods
@@ -12,11 +12,12 @@ from crossfade.decide.drift import put_right
 from crossfade.decide.entry import tended
 from crossfade.decide.front import moves
 from crossfade.decide.going_back import bounded
-from crossfade.decide.orders import echoed, with_waiting_abort
+from crossfade.decide.orders import echoed, pending, with_waiting_abort
 from crossfade.decide.overdue import given_notice
 from crossfade.decide.plan import Action, Apply, Delete, Plan, Target
 from crossfade.decide.previous import with_previous
 from crossfade.decide.reading import AGAIN_SECONDS, is_due
+from crossfade.decide.recalled import recalled
 from crossfade.decide.records import is_sticky, timed, tries_again
 from crossfade.decide.routes import rehearsal_name
 from crossfade.decide.scene import Scene, scene_of
@@ -28,7 +29,7 @@ from crossfade.model.snapshot import Snapshot
 
 def plan_rollout(snapshot: Snapshot) -> Plan:
     """What to do now. Pure and total: every snapshot is in a state, and nothing comes before a rollback that can be."""
-    snapshot = warmed(snapshot)
+    snapshot = recalled(warmed(snapshot))
     scene = scene_of(snapshot)
     plan = first_of(STATES, scene).plan(scene)
     ledger = scene.look.ledger if scene.look else snapshot.ledger
@@ -72,6 +73,13 @@ def _roll_back(scene: Scene) -> Plan:
     return replace(plan, obeyed={}) if scene.wants_a_third else plan
 
 
+def _hand_back(scene: Scene) -> Plan:
+    arms = sure(scene.stable), sure(scene.candidate)
+    # an abort is of what is asked for, too: it is answered when that is called off
+    ordered = scene.breach is not None and "abort" in pending(scene.snapshot.rollout) and not scene.wants_a_third
+    return handing_back.hand_back(scene.snapshot, *arms, scene.breach, scene.look, ordered=ordered)
+
+
 def _hold(scene: Scene) -> Plan:
     return settle.hold(scene.snapshot, scene.stable, with_waiting_abort(scene.snapshot, sure(scene.unknown)))
 
@@ -107,6 +115,19 @@ def _tried_again(scene: Scene, plan: Plan) -> Plan:
 
 STATES: tuple[State[Scene], ...] = (
     State(
+        name="Handing back",
+        when="the candidate is to go, by an order, the evidence, another version or a deletion, and its pods answer;"
+        " stable may have, or had, fewer pods by `strategy.stableCapacity`, and those that are ready do not carry all",
+        does="stable is given all its pods, and of the requests what those that are ready carry; the candidate keeps"
+        " the rest, and pods for that\n"
+        "after a deadline of `startup` it is said that this stands still; a deletion waits for 40 seconds\n"
+        "then, and at once when the candidate shows a hard signal, it goes on as below",
+        seen=(Reason.WAITING_FOR_CAPACITY, Reason.NO_CAPACITY, Reason.ROUTE_INVALID, Reason.ROUTE_CONTESTED),
+        code=handing_back.hand_back,
+        applies=lambda scene: scene.hands_back,
+        plan=_hand_back,
+    ),
+    State(
         name="Deleting",
         when="the Rollout is being deleted",
         does="all traffic to stable, drain, remove the rest, let the object go",
@@ -119,7 +140,7 @@ STATES: tuple[State[Scene], ...] = (
         name="Stranded",
         when="stable has no ready pod, and requests are answered by a version that is not asked for any more, or shows"
         " what it would be taken back for; or would be, had nobody deleted the route",
-        does="who answers goes on; stable is given pods, and all traffic as soon as one is ready\n"
+        does="who answers goes on; stable is given pods, and traffic, or all of it, as soon as one is ready\n"
         "a third version that is asked for is given pods too; when they are ready it gets everything if it is a way"
         " back, and need not wait for more of them than carry what is answered meanwhile; or else what the other was"
         " given, and its stages begin when stable can answer\n"

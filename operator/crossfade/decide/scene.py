@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm
+from crossfade.decide.capacity import whole
 from crossfade.decide.fitting import unfit
 from crossfade.decide.going_back import goes_back
+from crossfade.decide.handing_back import must_wait
 from crossfade.decide.image_volumes import unmountable
 from crossfade.decide.look import Look, look_at
 from crossfade.decide.orders import pending
 from crossfade.decide.plan import Situation, Standing
-from crossfade.decide.rollback import breach
+from crossfade.decide.recalled import recovered
+from crossfade.decide.rollback import BY_CHOICE, breach
 from crossfade.decide.route_kinds import RouteKind, kind_of
 from crossfade.decide.signals import Signal
 from crossfade.decide.stranded import holders
+from crossfade.decide.teardown import HAND_BACK_SECONDS
 from crossfade.decide.workloads import target_arm
 from crossfade.model.snapshot import Snapshot
 
@@ -63,6 +67,24 @@ class Scene:
         return spec is None or all(spec.model_version != one.model_version for one in arms)
 
     @property
+    def hands_back(self) -> bool:
+        """Whether the candidate is to go, nothing speaks against its pods, and stable cannot take all that it has."""
+        if self.stable is None or self.candidate is None or not self._leaves(self.candidate):
+            return False
+        return must_wait(self.snapshot, self.stable, self.candidate)
+
+    def _leaves(self, candidate: Arm) -> bool:
+        """Whether it is to go, for another reason than its pods; in a deletion as long as that waits for stable's."""
+        rollout = self.snapshot.rollout
+        if self.breach is not None and self.breach.cause not in BY_CHOICE:
+            return False
+        if rollout.deleting:
+            return rollout.finalizer and self.snapshot.now - rollout.deleting_since <= HAND_BACK_SECONDS
+        if self.breach is not None:
+            return True
+        return self.returns if self.asked is None else self.asked.revision != candidate.revision
+
+    @property
     def stranded(self) -> bool:
         """Whether stable has no ready pod, and who answers requests instead is not wanted."""
         found, candidate = holders(self.snapshot, self.stable), self.candidate
@@ -76,7 +98,8 @@ class Scene:
 def scene_of(snapshot: Snapshot) -> Scene:
     """Look at the evidence, and name both arms and what is asked for."""
     rollout, look = snapshot.rollout, look_at(snapshot)
-    stable, candidate = rollout.status.stable or _recovered(snapshot), rollout.status.candidate
+    stable, candidate = rollout.status.stable or recovered(snapshot), rollout.status.candidate
+    stable = stable and whole(stable)
     under_way = stable is not None and candidate is not None
     judged = None if candidate is not None and goes_back(snapshot, candidate.revision) else look
     why = breach(snapshot, candidate, judged) if under_way and candidate is not None else None
@@ -122,16 +145,3 @@ def _other_kind(snapshot: Snapshot, kind: RouteKind) -> str | None:
         f"spec.traffic.gatewayAPI.kind must be {live.kind}, for the {live.kind} {snapshot.rollout.name} still serves;"
         f" or delete that when nobody calls it any more, to have a {kind.name}"
     )
-
-
-def _recovered(snapshot: Snapshot) -> Arm | None:
-    """The stable arm read off a route that outlived its Rollout's status: the revision that was there first."""
-    reached = snapshot.route.weights if snapshot.route else {}
-    alive = [snapshot.revisions[name] for name in reached if name in snapshot.revisions]
-    if not alive:
-        return None
-    oldest = min(alive, key=lambda revision: (revision.created_at, revision.revision))
-    candidate = snapshot.rollout.status.candidate
-    if candidate is not None and candidate.revision == oldest.revision:
-        return None  # its own first roll-out, which `beginning` finishes
-    return Arm(model_version=oldest.model_version, revision=oldest.revision, digest=oldest.digest)

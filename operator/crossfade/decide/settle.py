@@ -16,6 +16,7 @@ from crossfade.decide.plan import Action, Plan, Preparation, Situation, Standing
 from crossfade.decide.previous import kept
 from crossfade.decide.records import ended, outcome
 from crossfade.decide.shapes import Split, alone, asked_for
+from crossfade.decide.shrinking import lacks_pods, matched
 from crossfade.decide.slots import revisions_of
 from crossfade.decide.starting import unlisted
 from crossfade.decide.traffic import traffic_of
@@ -158,6 +159,8 @@ def hold(snapshot: Snapshot, stable: Arm | None, situation: Situation, beside: A
     if candidate is None:
         return settle(snapshot, stable, otherwise=situation, beside=beside)
     stable, candidate = counted(snapshot, stable), counted(snapshot, candidate)
+    if rollout.spec is not None:
+        stable = matched(snapshot, rollout.spec, stable, candidate)
     traffic = None if is_relieved(snapshot, stable, candidate) else rollout.status.traffic
     route = traffic_of(snapshot).backends(snapshot, stable)
     if not route and (rollout.spec is not None or snapshot.route is not None):
@@ -191,10 +194,16 @@ def repair(snapshot: Snapshot, wanted: Split, candidate: Arm, *, insist: bool = 
 def is_held_back(snapshot: Snapshot, wanted: Split, candidate: Arm) -> bool:
     """Whether the candidate may not be given as much now. More than the route gives it needs metrics and a pod that
     answer: an operator that was killed between taking traffic away and saying so must not give it back on start. The
-    way back waits for no metrics."""
+    way back waits for no metrics, nor does what others led elsewhere, and stable has too few pods to carry."""
     judged = is_fresh(snapshot.evidence, snapshot.now) or goes_back(snapshot, candidate.revision)
-    able = judged and answers(snapshot, candidate)
+    able = (judged or _is_nobody_elses(snapshot, candidate)) and answers(snapshot, candidate)
     return not able and _raises(snapshot.route, wanted, candidate.revision)
+
+
+def _is_nobody_elses(snapshot: Snapshot, candidate: Arm) -> bool:
+    """Whether requests get elsewhere, and stable, made smaller, could not carry all of them instead."""
+    stable = snapshot.rollout.status.stable
+    return stable is not None and lacks_pods(snapshot) and _leads_elsewhere(snapshot, stable, candidate)
 
 
 def _meanwhile(snapshot: Snapshot, wanted: Split, candidate: Arm) -> Split | None:

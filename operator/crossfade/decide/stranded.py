@@ -18,6 +18,7 @@ from crossfade.decide.records import Result, ended, is_sticky, outcome
 from crossfade.decide.rollback import ABORTED, without_what_failed
 from crossfade.decide.settle import repair
 from crossfade.decide.shapes import asked_for, intent
+from crossfade.decide.shrinking import asked_back
 from crossfade.decide.signals import Signal
 from crossfade.decide.slots import revisions_of
 from crossfade.decide.stages import last_step
@@ -53,7 +54,9 @@ def strand(snapshot: Snapshot, stable: Arm, target: Arm | None, resolved: Resolv
     `target` is what the spec asks for, None when that is not known; `why` is the reason to leave the candidate.
     """
     spec, candidate = snapshot.rollout.spec, snapshot.rollout.status.candidate
-    stable = counted(snapshot, stable) if spec is None else held(snapshot, spec, counted(snapshot, stable))
+    stable = counted(snapshot, stable)
+    if spec is not None:
+        stable = asked_back(snapshot, spec, held(snapshot, spec, stable))
     if spec is None or target is None or resolved is None or not _is_wanted(snapshot, stable, target, why):
         return _keep(snapshot, stable, why, upheld(snapshot, stable))
     if candidate is not None and why is None and _is_back(snapshot, candidate):

@@ -5,10 +5,12 @@ from math import inf
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm
+from crossfade.decide.capacity import whole
 from crossfade.decide.children import finalizer, leftovers, removal, upheld
 from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Action, Plan, Situation, Standing
 from crossfade.decide.shapes import alone
+from crossfade.decide.shrinking import lacks_pods
 from crossfade.decide.traffic import traffic_of
 from crossfade.decide.workloads import owners
 from crossfade.model.snapshot import Snapshot
@@ -17,6 +19,8 @@ _PATIENCE_SECONDS = 60.0
 """Deletion waits no longer than this for a gateway that is gone, or for a stable arm that could not answer yet."""
 _LAST_SECONDS = _PATIENCE_SECONDS + 10.0
 """Nor longer than this for a write of the route, which may come but then: it is refused, or changes nothing."""
+HAND_BACK_SECONDS = 40.0
+"""Nor longer than this for pods of stable that are to carry more: then there is time left to drain."""
 
 
 def tear_down(snapshot: Snapshot) -> Plan:
@@ -44,17 +48,18 @@ def tear_down(snapshot: Snapshot) -> Plan:
         first = (*finalizer(rollout, wanted=False), *route)  # its pods stay: requests may still reach them
     return Plan(
         status=rollout.status,
-        situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, f"being deleted: {_what_is_left(stable, keep)}"),
+        situation=Situation(Standing.IN_PROGRESS, Reason.DRAINING, f"being deleted: {_what_is_left(snapshot, keep)}"),
         first=(*first, *_kept_whole(snapshot, ends=ends)),  # last, as it may hold up nothing
         available=stable is not None,
         look_again=min(left, 5.0) or None,
     )
 
 
-def _what_is_left(stable: Arm | None, keep: Sequence[str]) -> str:
+def _what_is_left(snapshot: Snapshot, keep: Sequence[str]) -> str:
     """What requests meet from now on; `keep` are the revisions that stay."""
-    if stable is not None:
-        return "the stable version keeps serving"
+    if snapshot.rollout.status.stable is not None:
+        reduced = ", and capacity is reduced: not all of its pods are ready" if lacks_pods(snapshot) else ""
+        return f"the stable version keeps serving{reduced}"
     return "what its requests are led to stays" if keep else "no version has served yet"
 
 
@@ -71,4 +76,4 @@ def _kept_whole(snapshot: Snapshot, *, ends: bool) -> tuple[Action, ...]:
     rollout, stable = snapshot.rollout, snapshot.rollout.status.stable
     if stable is None or snapshot.route is None or not rollout.finalizer or (ends and owners(rollout)):
         return ()
-    return upheld(snapshot, stable.model_copy(update={"floor": None}) if ends else stable)
+    return upheld(snapshot, whole(stable).model_copy(update={"floor": None}) if ends else whole(stable))

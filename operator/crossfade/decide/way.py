@@ -7,7 +7,7 @@ from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec, StageStatus, TrafficStatus
 from crossfade.decide.admission import objection
 from crossfade.decide.apportion import apportioned, share_of
-from crossfade.decide.capacity import carried, full, needed, step_pods
+from crossfade.decide.capacity import carried, full, needed, step_pods, whole
 from crossfade.decide.counting import is_fresh, spacing
 from crossfade.decide.going_back import goes_back
 from crossfade.decide.look import Look
@@ -177,7 +177,8 @@ def no_way_back(way: Way) -> tuple[Reason, str] | None:
         return Reason.NOT_SERVING, f" for {way.stable.model_version}, which has no ready pod to go back to{late}"
     if way.stable.ready < (back := needed(way.snapshot, way.stable)):
         short = f"{way.stable.ready} of {back} pods of {way.stable.model_version} are ready"
-        return Reason.WAITING_FOR_CAPACITY, f": {short}, and all must be to take everything back{late}"
+        what = "to take everything back" if back == needed(way.snapshot, whole(way.stable)) else "for its share"
+        return Reason.WAITING_FOR_CAPACITY, f": {short}, and all must be {what}{late}"
     return None
 
 

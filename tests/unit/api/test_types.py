@@ -295,6 +295,10 @@ def test_durations_are_read_to_the_millisecond(text: str, length: float) -> None
             {"strategy": {**_SPEC["strategy"], "keepPrevious": "30m"}},
             "must not have `strategy.keepPrevious` beside `traffic.replicas`",
         ),
+        (
+            {"strategy": {**_SPEC["strategy"], "stableCapacity": "MatchTraffic"}},
+            "must not have `strategy.stableCapacity: MatchTraffic` beside `traffic.replicas`",
+        ),
     ],
 )
 def test_without_a_gateway_some_things_cannot_be_asked_for(changes: dict[str, object], words: str) -> None:

@@ -31,7 +31,12 @@ _NONE_BEFORE = cel(
     "must not have `strategy.keepPrevious` beside `traffic.replicas`: clients' open connections to the version before"
     " would keep sending requests to it while its pods are there; `strategy.rollbackWindow` works without",
 )
-WITHOUT_GATEWAY = (_WAY_STAYS, _FIXED_NUMBER, _WEIGHTS_ALONE, _NOBODY_KEPT, _NONE_BEFORE)
+_NONE_SHRUNK = cel(
+    "!has(self.traffic.replicas) || self.strategy.stableCapacity == 'Full'",
+    "must not have `strategy.stableCapacity: MatchTraffic` beside `traffic.replicas`: the numbers of pods are the"
+    " weights there, and a rollback needs those of stable that wait outside the Service; it takes a gateway",
+)
+WITHOUT_GATEWAY = (_WAY_STAYS, _FIXED_NUMBER, _WEIGHTS_ALONE, _NOBODY_KEPT, _NONE_BEFORE, _NONE_SHRUNK)
 """Rules of a Rollout's spec."""
 
 
@@ -58,3 +63,5 @@ def check(serving: Serving, strategy: Strategy) -> None:
         raise ValueError(_NOBODY_KEPT["message"])
     if strategy.keep_previous is not None:
         raise ValueError(_NONE_BEFORE["message"])
+    if strategy.stable_capacity != "Full":
+        raise ValueError(_NONE_SHRUNK["message"])

@@ -123,6 +123,9 @@ class Arm(ApiModel):
     """Pods that are ready and, behind a gateway, that an EndpointSlice lists, so that requests find them."""
     floor: Count | None = None
     """Pods that were asked for in this rollout; no autoscaler goes below."""
+    reduced: Count | None = None
+    """Of stable, by `strategy.stableCapacity`: pods that it is asked to have for its share, or again; left out when all
+    are ready."""
     unready_since: Timestamp | None = None
     """Since when fewer pods than it needs just now are ready; left out while they are."""
     waits_for: Cause | None = None
@@ -180,6 +183,15 @@ class TrafficStatus(ApiModel):
     """What every Gateway has accepted."""
     observed: Annotated[str, StringConstraints(max_length=8)] | None = None
     """What the requests counted show, such as `24.8%`."""
+
+
+class Leaving(ApiModel):
+    """Why the candidate has to go, while stable's pods that take its share are not ready."""
+
+    cause: Annotated[str, StringConstraints(max_length=64)]
+    """CamelCase word, as in `outcome`."""
+    message: Sentence
+    """The same in a sentence."""
 
 
 class ArmCount(ApiModel):
@@ -308,6 +320,8 @@ class RolloutStatus(ApiModel):
     """Where the rollout stands."""
     traffic: TrafficStatus | None = None
     """How traffic is split."""
+    leaving: Leaving | None = None
+    """What the candidate is taken back for, from the decision until stable has all requests."""
     plan: PlanStatus | None = None
     """What the analysis will be able to tell with this service's traffic; known before the first stage."""
     analysis: AnalysisStatus | None = None

@@ -160,8 +160,14 @@ class Strategy(ApiModel):
     ]
     """In order; after the last one come the bake, if there is one, and promotion."""
     min_pods: Annotated[int, Field(ge=1, le=100)] = 1
-    """Fewest pods of the candidate, however small its share; never more than stable has. With `2` no drained node takes
-    all of a small candidate, and with it the rollout."""
+    """Fewest pods of the candidate, however small its share, and of a stable version that `stableCapacity` makes
+    smaller; never more than carry everything. With `2` no drained node takes all of a small candidate, and with it the
+    rollout."""
+    stable_capacity: Literal["Full", "MatchTraffic"] = "Full"
+    """Pods of the stable version in a rollout. `Full` keeps all of them, so that everything can be taken back in one
+    write: up to twice the pods run. With `MatchTraffic` it has those for its share, once a weight is proven live, and
+    is given all again before requests come back to it, as fast as its pods get ready: fewer pods, against a rollback
+    that lasts as long as they take to start."""
     bake: Bake | None = None
     """A last stage, in which the stable version keeps a little."""
     on_rollback: OnRollback = OnRollback()

@@ -1,0 +1,124 @@
+"""The candidate has to go, and stable was made too small to take everything: its share goes back as pods get ready."""
+
+from dataclasses import replace
+
+from crossfade.api.conditions import Reason
+from crossfade.api.v1alpha1.rollout import Arm, Leaving, RolloutStatus, TrafficStatus
+from crossfade.decide.capacity import held, needed, pods_for
+from crossfade.decide.children import answers, counted, finalizer, upheld
+from crossfade.decide.draining import undrained
+from crossfade.decide.look import Look
+from crossfade.decide.plan import Event, Plan, Situation, Standing
+from crossfade.decide.proving import unseen
+from crossfade.decide.rollback import ABORTED
+from crossfade.decide.settle import repair, serves
+from crossfade.decide.shapes import Shape, given_by, intent, split
+from crossfade.decide.shrinking import asked_back, lacks_pods
+from crossfade.decide.signals import Signal
+from crossfade.decide.starting import deadline, waiting
+from crossfade.decide.traffic import traffic_of
+from crossfade.model.snapshot import Snapshot
+
+
+def must_wait(snapshot: Snapshot, stable: Arm, candidate: Arm) -> bool:
+    """Whether the candidate has requests by the record that stable's ready pods could not carry, and answers them.
+
+    Where the route leads to stable alone, they are back already.
+    """
+    live, given = snapshot.route, given_by(snapshot.rollout.status.traffic)
+    if not given.weight or not answers(snapshot, candidate) or not lacks_pods(snapshot):
+        return False
+    if live is None:
+        return snapshot.adoption is None and snapshot.rollout.spec is not None
+    return {*live.weights} != {stable.revision}
+
+
+def hand_back(
+    snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal | None, look: Look | None, *, ordered: bool
+) -> Plan:
+    """Stable is asked to have all its pods, and gets what those that are ready carry, the route before its record.
+
+    `why` is the reason to leave the candidate, None when another version, or a deletion, is asked for; `ordered` when
+    this answers somebody's order to abort.
+    """
+    rollout, spec = snapshot.rollout, snapshot.rollout.spec
+    stable = counted(snapshot, stable) if spec is None else asked_back(snapshot, spec, held(snapshot, spec, stable))
+    given, less = given_by(rollout.status.traffic), _left(snapshot, stable, candidate)
+    wanted = split(stable.revision, candidate.revision, less)
+    news = ordered or less.weight != given.weight or (why is not None and rollout.status.leaving is None)
+    route = traffic_of(snapshot).backends(snapshot, stable)
+    route = route or repair(snapshot, wanted, candidate, insist=news and why is not None)
+    left = undrained(snapshot)
+    if spec is not None and not (route or left):
+        candidate = _smaller(candidate, pods_for(less, needed(snapshot, stable)))
+    candidate = counted(snapshot, candidate)
+    situation = _told(snapshot, stable, candidate, why, less)
+    stuck = situation.standing is Standing.FAILED
+    return Plan(
+        status=_recorded(snapshot, stable, candidate, why, look, less),
+        situation=traffic_of(snapshot).trouble(snapshot, wanted) or situation,
+        first=(*finalizer(rollout, wanted=True), *route),
+        then=upheld(snapshot, stable, candidate),
+        events=(Event(situation.reason, situation.message, warning=True),) if news or stuck else (),
+        available=serves(snapshot, stable),
+        proven=False,
+        look_again=min(left, 10.0) or 10.0,
+        obeyed={"abort": situation.message} if ordered else {},
+    )
+
+
+def _left(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Shape:
+    """What the candidate keeps: what it had, by the record and by the route, without what stable's ready pods carry."""
+    given, live = given_by(snapshot.rollout.status.traffic), snapshot.route
+    if snapshot.rollout.spec is None:
+        return given
+    most = max(needed(snapshot, stable), 1)
+    kept = min(given.weight, given.scale - given.scale * min(stable.ready, most) // most)
+    if live is not None and {*live.weights} == {stable.revision, candidate.revision}:
+        kept = min(kept, round(live.share(candidate.revision) * given.scale))
+    return replace(given, weight=max(kept, 1))
+
+
+def _smaller(candidate: Arm, pods: int) -> Arm:
+    """The candidate without the pods that have nothing to do any more: they may be the room that stable's need."""
+    return candidate.model_copy(update={"floor": min(candidate.floor or pods, pods)})
+
+
+def _recorded(
+    snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal | None, look: Look | None, less: Shape
+) -> RolloutStatus:
+    """The decision with its figures, and what is given; the stage, should the candidate stay after all, begins anew."""
+    status = snapshot.rollout.status
+    if why is not None and status.leaving is None:
+        leaving = Leaving(cause=why.cause, message=why.message[:1024])
+        status = status.model_copy(update={"leaving": leaving, "analysis": look.told() if look else status.analysis})
+    stage, traffic = status.stage and unseen(status.stage), _less(status.traffic, less)
+    return status.model_copy(update={"stable": stable, "candidate": candidate, "stage": stage, "traffic": traffic})
+
+
+def _less(traffic: TrafficStatus | None, less: Shape) -> TrafficStatus | None:
+    """What is on record of the split, with what the candidate still has of it."""
+    if traffic is None or given_by(traffic) == less:
+        return traffic
+    asked = replace(less, weight=traffic.desired)
+    reduced = None if less.weight == traffic.desired else less.weight
+    return intent(asked, traffic.pods or 0).model_copy(update={"reduced": reduced})
+
+
+def _told(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal | None, less: Shape) -> Situation:
+    """Why it goes, what it still has, and what is waited for; after a deadline of `startup` that is a standstill."""
+    rollout, spec = snapshot.rollout, snapshot.rollout.spec
+    who, asked = candidate.model_version, spec.model_version if spec else "another version"
+    goes = f"{who} makes way for {asked}" if why is None else f"{who} is taken back: {why.message}"
+    goes = "being deleted" if rollout.deleting else goes
+    goes = f"{who} is aborted {why.message}" if why is not None and why.cause == ABORTED else goes
+    if spec is None:
+        message = f"{goes}; it keeps {less} of the requests, for {rollout.spec_error}, and nobody knows how many pods"
+        return Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_CAPACITY, f"{message} of {stable.model_version}")
+    _, pods = waiting(stable, snapshot.revisions.get(stable.revision), needed(snapshot, stable))
+    message = f"{goes}; {who} keeps {less} of the requests until pods that carry more are ready; {pods}"
+    end = deadline(spec.serving.startup, stable)
+    if end is None or snapshot.now <= end.at:
+        return Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_CAPACITY, message)
+    message = f"{message}. That lasts for more than {end.limit}, see `serving.startup.{end.field}`"
+    return Situation(Standing.FAILED, Reason.NO_CAPACITY, message)

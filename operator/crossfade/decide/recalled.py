@@ -1,0 +1,54 @@
+"""A status that was lost: who is stable, and what of a split stable could not carry alone, is read off the route."""
+
+from dataclasses import replace
+
+from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus, TrafficStatus
+from crossfade.api.v1alpha1.strategy import Scale
+from crossfade.decide.capacity import size_of
+from crossfade.decide.shrinking import is_guarded
+from crossfade.model.snapshot import Snapshot
+from crossfade.model.workload import RevisionFacts
+
+_SCALES: tuple[Scale, ...] = (100, 1000, 10000)
+
+
+def recovered(snapshot: Snapshot) -> Arm | None:
+    """The stable arm read off a route that outlived its Rollout's status: the revision that was there first."""
+    reached = snapshot.route.weights if snapshot.route else {}
+    alive = [snapshot.revisions[name] for name in reached if name in snapshot.revisions]
+    if not alive:
+        return None
+    oldest = min(alive, key=lambda revision: (revision.created_at, revision.revision))
+    candidate = snapshot.rollout.status.candidate
+    if candidate is not None and candidate.revision == oldest.revision:
+        return None  # its own first roll-out, which `beginning` finishes
+    return _arm(oldest)
+
+
+def recalled(snapshot: Snapshot) -> Snapshot:
+    """The snapshot with what the route says of a split on record, where stable may have been made too small to take
+    back all of it at once. Nobody judged the other version, as far as is known: it stands in until stable is whole."""
+    rollout, live, spec = snapshot.rollout, snapshot.route, snapshot.rollout.spec
+    known, stable = rollout.status, recovered(snapshot)
+    if known.stable is not None or known.candidate is not None or stable is None or live is None or spec is None:
+        return snapshot
+    others = [snapshot.revisions.get(name) for name in live.weights if name != stable.revision]
+    scale = next((one for one in _SCALES if one == sum(live.weights.values())), None)
+    if not is_guarded(snapshot) or snapshot.adoption is not None or len(others) != 1 or scale is None:
+        return snapshot
+    (other,), has = others, snapshot.revisions[stable.revision]
+    floor = round(has.replicas / live.share(stable.revision)) if spec.serving.autoscaling else None
+    stable = stable.model_copy(update={"floor": floor})
+    if other is None or min(has.ready, has.replicas) >= size_of(spec, stable):
+        return snapshot
+    traffic = TrafficStatus(desired=live.weights[other.revision], scale=scale, pods=other.ready)
+    status = _split(known, stable.model_copy(update={"reduced": has.replicas}), _arm(other), traffic)
+    return replace(snapshot, rollout=replace(rollout, status=status))
+
+
+def _split(known: RolloutStatus, stable: Arm, candidate: Arm, traffic: TrafficStatus) -> RolloutStatus:
+    return known.model_copy(update={"stable": stable, "candidate": candidate, "traffic": traffic})
+
+
+def _arm(found: RevisionFacts) -> Arm:
+    return Arm(model_version=found.model_version, revision=found.revision, digest=found.digest)

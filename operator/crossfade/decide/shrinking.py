@@ -1,0 +1,81 @@
+"""How few pods stable may have while a candidate has the other requests, and when it is to have all of them again."""
+
+from math import ceil
+
+from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
+from crossfade.decide.apportion import is_by_pods
+from crossfade.decide.capacity import carrying, size_of, whole
+from crossfade.decide.children import answers, counted
+from crossfade.decide.draining import undrained
+from crossfade.decide.shapes import asked_for
+from crossfade.decide.stages import same_step
+from crossfade.decide.traffic import traffic_of
+from crossfade.model.snapshot import Snapshot
+
+_ROUNDING = 1e-9
+
+
+def is_guarded(snapshot: Snapshot) -> bool:
+    """Whether stable is given back no more than its ready pods carry: it may have fewer by choice, or had and is not
+    whole yet."""
+    spec, stable = snapshot.rollout.spec, snapshot.rollout.status.stable
+    chosen = spec is not None and spec.strategy.stable_capacity == "MatchTraffic"
+    return not is_by_pods(snapshot) and (chosen or (stable is not None and stable.reduced is not None))
+
+
+def lacks_pods(snapshot: Snapshot, part: float = 1.0) -> bool:
+    """Whether stable, guarded like that, could answer and has too few ready pods for this part of the requests. How
+    many it must have says the spec: of one that cannot be read nobody knows."""
+    spec, stable = snapshot.rollout.spec, snapshot.rollout.status.stable
+    if stable is None or not is_guarded(snapshot) or not answers(snapshot, stable):
+        return False
+    return spec is None or counted(snapshot, stable).ready < ceil(part * size_of(spec, whole(stable)) - _ROUNDING)
+
+
+def matched(snapshot: Snapshot, spec: RolloutSpec, stable: Arm, candidate: Arm) -> Arm:
+    """The stable arm with the pods that it is asked to have beside the candidate: fewer once what that gets is proven,
+    all as soon as anything leads back."""
+    full, known = size_of(spec, whole(stable)), snapshot.rollout.status.stable
+    before = known.reduced if known else None
+    least = _least(snapshot, spec, stable, candidate, full)
+    if least < full and _is_proven(snapshot):
+        return _asked(snapshot, stable, least)
+    if before is not None and least <= before < full:
+        return _asked(snapshot, stable, before)
+    return asked_back(snapshot, spec, stable)
+
+
+def asked_back(snapshot: Snapshot, spec: RolloutSpec, stable: Arm) -> Arm:
+    """The stable arm, asked to have all its pods; that it had fewer stays on record until they are ready."""
+    full, known = size_of(spec, whole(stable)), snapshot.rollout.status.stable
+    returns = known is not None and known.reduced is not None and counted(snapshot, whole(stable)).ready < full
+    return _asked(snapshot, stable, full if returns else None)
+
+
+def _asked(snapshot: Snapshot, stable: Arm, pods: int | None) -> Arm:
+    return counted(snapshot, stable.model_copy(update={"reduced": pods}))
+
+
+def _least(snapshot: Snapshot, spec: RolloutSpec, stable: Arm, candidate: Arm, full: int) -> int:
+    """Pods for what stable gets, by the record and by the stored route; all of them when anything leads back."""
+    status, live = snapshot.rollout.status, snapshot.route
+    given, stage, traffic = asked_for(status.traffic), status.stage, status.traffic
+    chosen = is_guarded(snapshot) and spec.strategy.stable_capacity == "MatchTraffic"
+    if not chosen or live is None or stage is None or traffic is None or traffic.reduced is not None:
+        return full
+    if status.candidate is None or status.candidate.revision != candidate.revision:
+        return full
+    if stage.contradicted_at is not None or same_step(spec, stage.name, stage.index, given) is None:
+        return full
+    if not given.weight or candidate.ready < carrying(snapshot, candidate, given):
+        return full
+    part = 1 - min(given.weight / given.scale, live.share(candidate.revision))
+    return min(max(ceil(part * full - _ROUNDING), spec.strategy.min_pods, 1), full)
+
+
+def _is_proven(snapshot: Snapshot) -> bool:
+    """Whether what the stage gives is seen to be served, and what stable had before has drained. A status that is not
+    kept whole would not know of it afterwards."""
+    stage = snapshot.rollout.status.stage
+    seen = stage is not None and stage.proven_at is not None and not snapshot.unkept
+    return seen and traffic_of(snapshot).untaken(snapshot) is None and not undrained(snapshot)

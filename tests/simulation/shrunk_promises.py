@@ -1,0 +1,60 @@
+"""What must hold where stable may have fewer pods than carry everything: when it has them, what it is given back."""
+
+from crossfade.decide.draining import undrained
+from crossfade.decide.plan import Scale, Target
+from crossfade.decide.traffic import traffic_of
+
+from tests.simulation.passes import Pass, carried_by_stable, may_be_small, pods_for_all
+from tests.simulation.writes import writes
+
+_AT_ONCE = frozenset({"CandidateGone", "DigestMismatch", "OOMKilled", "CrashLoop", "NotReady"})
+"""What Kubernetes itself says against a candidate."""
+_WAITS = 40.0
+"""Seconds for which a deletion waits for stable's pods."""
+
+
+def stable_is_made_smaller_after_proof(one: Pass) -> None:
+    stable, stage, spec = one.seen.rollout.status.stable, one.seen.rollout.status.stage, one.seen.rollout.spec
+    found = one.seen.revisions.get(stable.revision) if stable else None
+    if stable is None or found is None or spec is None or one.seen.rollout.status.candidate is None:
+        return
+    sizes = [action.replicas for action in one.actions if isinstance(action, Scale) and action.name == found.revision]
+    bounds = (action.body for action in one.actions if writes(action, Target.AUTOSCALER))
+    least = [body["spec"]["minReplicas"] for body in bounds if body["metadata"]["name"] == found.revision]
+    full = pods_for_all(one.seen, stable)
+    before = min(found.replicas, full) if sizes else (stable.reduced or full)
+    pods = min([*sizes, *least], default=full)
+    if pods >= min(before, full):
+        return
+    if stable.reduced is not None and pods >= stable.reduced:
+        return  # that was decided before
+    assert stage is not None, "stable is made smaller before any stage"
+    assert stage.proven_at, "stable is made smaller before the share is proven"
+    drained = traffic_of(one.seen).untaken(one.seen) is None and not undrained(one.seen)
+    assert drained, "stable is made smaller before what it had has drained"
+
+
+def stable_is_given_back_what_it_carries(one: Pass) -> None:
+    status, live = one.seen.rollout.status, one.seen.route
+    stable, candidate = status.stable, status.candidate
+    if stable is None or candidate is None or live is None or not one.weights or not may_be_small(one.seen):
+        return
+    if not one.ready(candidate.revision) or not one.ready(stable.revision):
+        return  # who answers alone gets everything
+    if one.seen.adoption is not None and None in one.seen.adoption.slots.values():
+        return  # whose requests those are that get nowhere may not be known
+    if one.seen.rollout.deleting and (_has_waited(one) or not one.seen.rollout.finalizer):
+        return
+    end = one.plan.status.outcome
+    if end is not None and end != status.outcome and end.cause in _AT_ONCE:
+        return
+    share = one.weights.get(stable.revision, 0) / sum(one.weights.values())
+    given = status.traffic
+    on_record = 1 - (given.reduced or given.desired) / given.scale if given else 1.0
+    had = max(live.share(stable.revision), on_record)
+    carries = carried_by_stable(one.seen)
+    assert share <= max(had, carries) + 0.01, f"stable gets {share:.0%}, and its ready pods carry {carries:.0%}"
+
+
+def _has_waited(one: Pass) -> bool:
+    return one.seen.now - one.seen.rollout.deleting_since > _WAITS
