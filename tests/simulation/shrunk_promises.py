@@ -18,10 +18,13 @@ def stable_is_made_smaller_after_proof(one: Pass) -> None:
     found = one.seen.revisions.get(stable.revision) if stable else None
     if stable is None or found is None or spec is None or one.seen.rollout.status.candidate is None:
         return
+    if not may_be_small(one.seen):
+        return  # fewer are to carry everything then
     sizes = [action.replicas for action in one.actions if isinstance(action, Scale) and action.name == found.revision]
     bounds = (action.body for action in one.actions if writes(action, Target.AUTOSCALER))
     least = [body["spec"]["minReplicas"] for body in bounds if body["metadata"]["name"] == found.revision]
-    full = pods_for_all(one.seen, stable)
+    scaling = spec.serving.autoscaling
+    full = min(pods_for_all(one.seen, stable), scaling.most) if scaling else spec.serving.least
     before = min(found.replicas, full) if sizes else (stable.reduced or full)
     pods = min([*sizes, *least], default=full)
     if pods >= min(before, full):

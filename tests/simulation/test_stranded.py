@@ -79,7 +79,7 @@ def is_over(state: State) -> bool:
 
 def lost(state: State, version: str, *, crashing: bool) -> State:
     """The pod of a version is not ready any more, and may never be again."""
-    pods = (replace(one, ready=False, crashing=crashing) if one.version == version else one for one in state.pods)
+    pods = (replace(one, ready=0, crashing=crashing) if one.version == version else one for one in state.pods)
     return replace(state, pods=tuple(pods))
 
 
