@@ -233,5 +233,6 @@ def _is_handed_back(back: Pass, stable: Arm) -> None:
     weights = back.weights or (live.weights if live else {})
     part = weights.get(stable.revision, 0) / max(sum(weights.values()), 1)
     carries = carried_by_stable(back.seen)
-    assert part >= carries - 0.01, f"stable has {part:.0%}, and could carry {carries:.0%}"
+    lost = back.seen.adoption is not None and None in back.seen.adoption.slots.values()  # it is made again before
+    assert part >= carries - 0.01 or lost, f"stable has {part:.0%}, and could carry {carries:.0%}"
     assert back.plan.status.candidate is None or back.plan.status.leaving is not None, "the order is not on record"
