@@ -62,13 +62,14 @@ def no_weight_without_pods(world: World) -> None:
     ready = world.ready(candidate.revision)
     before, given = getattr(world, "_given", {}).get(candidate.revision, (0.0, 0))
     full = world.spec["serving"].get("replicas") or stable.floor or 1
+    found = min(stable.ready, world.ready(stable.revision))  # those that no slice lists yet carry nothing
     given = min(given, ceil(before * full - 1e-9))  # fewer may be enough by an edit
     if share > before:
         lacks = share <= 1 - world.ready(stable.revision) / full
         given = min(ceil(share * full - 1e-9), ready) if lacks else ceil(share * full - 1e-9)
         assert ready >= given, f"{ready} pods are ready, and {given} carry {share:.0%}"
         before = share
-    elif ready < given and ready and world.ready(stable.revision) >= full and not world.lines[-1].endswith("KILLED"):
+    elif ready < given and ready and found >= full and not world.lines[-1].endswith("KILLED"):
         assert share <= before * ready / given + 1e-9, f"{ready} of {given} pods are ready and have {share:.0%}"
     elif ready >= given and share < before:
         before, given = share, min(given, ready)
