@@ -39,7 +39,8 @@ def test_an_autoscaler_is_the_revisions_own() -> None:
     name = revision(world, "v1")
     one = world.revisions[name]
     assert one.autoscaler is not None
-    assert one.autoscaler["metadata"] == one.deployment["metadata"]
+    written = one.autoscaler["metadata"]
+    assert {key: written[key] for key in written if key != "managedFields"} == one.deployment["metadata"]
     assert one.autoscaler["spec"] == {
         "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
         "minReplicas": 2,

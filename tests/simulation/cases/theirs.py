@@ -127,7 +127,9 @@ class Adopted(Story):
         taken = self.gateway_up and self.now - self.route_written_at >= self.ack_seconds
         generation = self.route_generation if taken else self.route_generation - 1
         whole = None not in self.slots.values()
-        parents = (ParentFacts("public", "gateways", None, None, True, whole, False, generation),)
+        parents = (
+            ParentFacts("public", "gateways", None, None, True, whole, False, generation, "", self.gateway.controller),
+        )
         weights = revision_weights(self._adoption(), self.theirs)
         stored = self.theirs, {}
         given = weights, frozenset(weights)
