@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from crossfade.api.v1alpha1.rollout import Arm, RolloutStatus, TrafficStatus
+from crossfade.api.v1alpha1.rollout import Arm, TrafficStatus
 from crossfade.api.v1alpha1.strategy import Scale
 from crossfade.decide.capacity import size_of
 from crossfade.decide.shrinking import is_guarded
@@ -42,12 +42,9 @@ def recalled(snapshot: Snapshot) -> Snapshot:
     if other is None or min(has.ready, has.replicas) >= size_of(spec, stable):
         return snapshot
     traffic = TrafficStatus(desired=live.weights[other.revision], scale=scale, pods=other.ready)
-    status = _split(known, stable.model_copy(update={"reduced": has.replicas}), _arm(other), traffic)
+    stable = stable.model_copy(update={"reduced": has.replicas})
+    status = known.model_copy(update={"stable": stable, "candidate": _arm(other), "traffic": traffic})
     return replace(snapshot, rollout=replace(rollout, status=status))
-
-
-def _split(known: RolloutStatus, stable: Arm, candidate: Arm, traffic: TrafficStatus) -> RolloutStatus:
-    return known.model_copy(update={"stable": stable, "candidate": candidate, "traffic": traffic})
 
 
 def _arm(found: RevisionFacts) -> Arm:

@@ -44,8 +44,8 @@ def fault_of(adoption: Adoption, spec: Mapping[str, Any] | None) -> str | None:
     if at is None:
         names = [rule.get("name", "(none)") for rule in spec.get("rules", ())]
         return f"{route} must have one rule with `name: {adoption.rule}`; the names of its rules are {', '.join(names)}"
-    rule = spec["rules"][at]
-    found = [_told(one, adoption.namespace) for one in rule.get("backendRefs", ())]
+    rule, home = spec["rules"][at], adoption.namespace
+    found = [_told(one, home) for one in rule.get("backendRefs", ())]
     if sorted(found) != sorted(f"{slot}:{PORT}" for slot in adoption.slots):
         told = ", ".join(found) or "none"
         return (
@@ -53,12 +53,11 @@ def fault_of(adoption: Adoption, spec: Mapping[str, Any] | None) -> str | None:
             f" namespace as backends, each with port {PORT}, and no others; it has {told}"
         )
     for place, other in enumerate(spec["rules"]):
-        home = adoption.namespace
         reaches = {name for name, _ in (_copied(other, home) if place == at else _given(other, home))}
-        named = next((slot for slot in adoption.slots if slot in reaches), None)
-        if named is not None:
+        slot = next((slot for slot in adoption.slots if slot in reaches), None)
+        if slot is not None:
             only = f"only the backends of its rule {adoption.rule} may"
-            return f"`spec.rules[{place}]` of {route} must not name the Service {named}: {only}"
+            return f"`spec.rules[{place}]` of {route} must not name the Service {slot}: {only}"
     return None
 
 
