@@ -46,6 +46,8 @@ class ByteServer:
     """Whether If-Range is heeded."""
     modified: float = 0.0
     """What is in Last-Modified, in seconds since 1970."""
+    now: float | None = None
+    """What is in Date, in seconds since 1970; None for this machine's clock."""
     drops: list[int] = field(default_factory=list)
     """After so many bytes of the next bodies their connections end; one for each."""
     on_drop: Callable[[], object] = lambda: None
@@ -98,6 +100,9 @@ def byte_server(folder: Path, address: str = "127.0.0.1") -> Iterator[ByteServer
                 path = unquote(self.path.removeprefix(_FILES).lstrip("/"))
                 with (made.folder / path).open("rb") as file:
                     _answer(self, made, file.fileno())
+
+            def date_time_string(self, timestamp: float | None = None) -> str:
+                return super().date_time_string(made.now if timestamp is None else timestamp)
 
             def log_message(self, format: str, *args: object) -> None:
                 """Say nothing."""
