@@ -1,18 +1,15 @@
 """Would catch requests that count twice because two scrape jobs of a real Prometheus show the same pod."""
 
-import asyncio
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-from crossfade.adapters.clock import SystemClock
 from crossfade.adapters.prometheus import PrometheusMetrics
 from crossfade.decide.templates import Source
 from crossfade.model.evidence import Counters
-from crossfade.observe.answers import DEFAULT, Watched
-from crossfade.observe.poller import Poller
 
-from tests.support.prometheus import LABELS, prometheus
+from tests.support.polled import client, polled, scraped
+from tests.support.prometheus import prometheus
 
 _NAME = "prometheus_http_requests_total"
 _EACH = {"scrape_interval": "1s", "scrape_timeout": "1s"}
@@ -42,30 +39,16 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def metrics(url: str) -> AsyncIterator[PrometheusMetrics]:
-    found = PrometheusMetrics(url, timeout=60.0)
-    yield found
-    await found.close()
+    async with client(url) as found:
+        yield found
 
 
 async def read(metrics: PrometheusMetrics, selector: str) -> tuple[Counters, int]:
     """What the poller reads once all was scraped four times, and how many series Prometheus has of it."""
-    one = Watched(
-        (LABELS["namespace"], "fraud"),
-        {"errors": Source("ratio", bad=f'{selector[:-1]},code="500"}}', total=selector)},
-        frozenset({LABELS["revision"]}),
-        LABELS["revision"],
-    )
-    async with asyncio.timeout(120):
-        while True:
-            poller = Poller({DEFAULT: metrics}, SystemClock(), 5.0, lambda: [one], lambda place: None)
-            await poller.poll()
-            evidence = poller.evidence[one.place]
-            assert evidence.error is None or "with 503" in evidence.error, evidence.error
-            if evidence.error is None:
-                series = await metrics.window(selector, 60)
-                if series and all(len(each.samples) >= 4 for each in series):
-                    return evidence.metrics["errors"], len(series)
-            await asyncio.sleep(0.2)
+    series = await scraped(metrics, selector, times=4)
+    evidence = await polled(metrics, {"errors": Source("ratio", bad=f'{selector[:-1]},code="500"}}', total=selector)})
+    assert evidence.error is None
+    return evidence.metrics["errors"], len(series)
 
 
 async def test_two_jobs_of_one_pod_are_told_by_what_differs_and_count_once(metrics: PrometheusMetrics) -> None:

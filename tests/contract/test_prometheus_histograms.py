@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import suppress
 from math import inf
 
 import pytest
@@ -13,8 +12,8 @@ from crossfade.decide.templates import Source
 from crossfade.model.evidence import Counters, Series
 from crossfade.observe.answers import DEFAULT, Watched
 from crossfade.observe.poller import Poller
-from crossfade.ports import MetricsError
 
+from tests.support.polled import client, polled, scraped
 from tests.support.prometheus import LABELS, prometheus
 
 _NAME = "prometheus_http_request_duration_seconds"
@@ -36,28 +35,19 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 async def metrics(url: str) -> AsyncIterator[PrometheusMetrics]:
-    found = PrometheusMetrics(url, timeout=60.0)
-    yield found
-    await found.close()
-
-
-def watched(**buckets: str) -> Watched:
-    place = LABELS["namespace"], "fraud"
-    sources = {name: Source("latency", buckets=selector) for name, selector in buckets.items()}
-    return Watched(place, sources, frozenset({LABELS["revision"]}), LABELS["revision"])
+    async with client(url) as found:
+        yield found
 
 
 async def counted(metrics: PrometheusMetrics, **buckets: str) -> Mapping[str, Counters]:
     """What the poller reads once each has been scraped three times since there was something to count."""
-    one = watched(**buckets)
+    sources = {name: Source("latency", buckets=selector) for name, selector in buckets.items()}
     async with asyncio.timeout(120):
         while True:
-            poller = Poller({DEFAULT: metrics}, SystemClock(), 5.0, lambda: [one], lambda place: None)
-            await poller.poll()
-            evidence = poller.evidence[one.place]
+            evidence = await polled(metrics, sources)
             assert evidence.error is None or "with 503" in evidence.error, evidence.error
             whole = [found.buckets.get(inf, ()) for found in evidence.metrics.values()]
-            if len(whole) == len(buckets) and all(all(len(s.samples) >= 3 for s in each) and each for each in whole):
+            if len(whole) == len(buckets) and all(each and all(len(s.samples) >= 3 for s in each) for each in whole):
                 return evidence.metrics
             await asyncio.sleep(0.2)
 
@@ -104,11 +94,8 @@ async def test_exponential_buckets_are_edges_of_their_kind_and_agree_with_the_cl
 async def test_the_same_series_is_refused_as_a_counter(metrics: PrometheusMetrics) -> None:
     await counted(metrics, native=f'{_NAME}{{job="exponential",handler="/api/v1/query"}}')
     selector = f'{_NAME}{{job="exponential"}}'
-    one = watched()
-    one = Watched(one.place, {"errors": Source("ratio", bad=selector, total=selector)}, one.revisions)
-    poller = Poller({DEFAULT: metrics}, SystemClock(), 5.0, lambda: [one], lambda place: None)
-    await poller.poll()
-    assert "reads a native histogram" in str(poller.evidence[one.place].error)
+    evidence = await polled(metrics, {"errors": Source("ratio", bad=selector, total=selector)})
+    assert "reads a native histogram" in str(evidence.error)
 
 
 async def test_evidence_follows_each_scrape_at_once(metrics: PrometheusMetrics) -> None:
@@ -127,7 +114,7 @@ async def test_evidence_follows_each_scrape_at_once(metrics: PrometheusMetrics) 
         if len(seen) >= 8:
             enough.set()
 
-    await scraped(metrics, 'up{job="custom"}')
+    await scraped(metrics, 'up{job="custom"}', times=3)
     poller = Poller({DEFAULT: metrics}, SystemClock(), _SELDOM, lambda: [one], note)
     begun = time.time()
     running = asyncio.create_task(poller.run())
@@ -136,14 +123,3 @@ async def test_evidence_follows_each_scrape_at_once(metrics: PrometheusMetrics) 
     running.cancel()
     late = sorted(known - when for when, known in seen.items())
     assert late[len(late) // 2] < _SELDOM / 4
-
-
-async def scraped(metrics: PrometheusMetrics, selector: str) -> None:
-    """Wait for three scrapes; until its store is open Prometheus answers with 503."""
-    async with asyncio.timeout(120):
-        while True:
-            with suppress(MetricsError):
-                found = await metrics.window(selector, 60)
-                if found and len(found[0].samples) >= 3:
-                    return
-            await asyncio.sleep(0.2)
