@@ -46,7 +46,7 @@ def collection(kind: str, namespace: str) -> str:
 class Recorder:
     """Every version of the watched kinds in one namespace, oldest first. Use as an asynchronous context manager.
 
-    It survives a restart of the API server; versions that came and went meanwhile are not seen.
+    It survives a restart of the API server, after which versions that came and went meanwhile may not be seen.
     """
 
     def __init__(self, http: httpx.AsyncClient, namespace: str, kinds: tuple[str, ...]) -> None:
@@ -58,10 +58,14 @@ class Recorder:
         self._namespace = namespace
         self._kinds = kinds
         self._tasks: list[asyncio.Task[None]] = []
+        self._since: dict[str, int] = {}
+        """Kind -> the version up to which all of it is seen."""
+        self._watching = {kind: asyncio.Event() for kind in kinds}
         self._news = asyncio.Event()
 
     async def __aenter__(self) -> Self:
         self._tasks = [asyncio.create_task(self._watch(kind)) for kind in self._kinds]
+        await asyncio.gather(*(one.wait() for one in self._watching.values()))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -139,17 +143,30 @@ class Recorder:
             await asyncio.sleep(_RECONNECT_SECONDS)
 
     async def _stream(self, kind: str) -> None:
+        """From where the last one ended, for what lived for a second in between; from what there is, at first and where
+        the API server knows of that no more."""
+        since = self._since.get(kind)
+        asked = {"watch": "true", "resourceVersion": since or ""}
         url = collection(kind, self._namespace)
-        async with self._http.stream("GET", url, params={"watch": "true"}, timeout=None) as answer:
+        async with self._http.stream("GET", url, params=asked, timeout=None) as answer:
+            self._watching[kind].set()
             if not answer.is_success:
+                self._since.pop(kind, None)
                 return
             async for line in answer.aiter_lines():
                 event = json.loads(line)
-                if event["type"] in ("ADDED", "MODIFIED"):
-                    self._add(event["object"])
-                elif event["type"] == "DELETED":
-                    self.gone.add((kind, event["object"]["metadata"]["name"]))
-                    self._news.set()
+                if event["type"] == "ERROR":
+                    self._since.pop(kind, None)
+                    return
+                self._since[kind] = max(self._since.get(kind, 0), _version(event["object"]))
+                self._take(event["type"], event["object"])
+
+    def _take(self, what: str, found: Object) -> None:
+        if what in ("ADDED", "MODIFIED"):
+            self._add(found)
+        elif what == "DELETED":
+            self.gone.add((found["kind"], found["metadata"]["name"]))
+            self._news.set()
 
     def _add(self, found: Object) -> None:
         key = (found["kind"], found["metadata"]["name"])
