@@ -3,7 +3,8 @@
 A scrape adds labels to what a server exposes, so the same counter is another series for each job, each port and each
 replica of Prometheus that shows it. Series of one scrape are never doubles of each other: the server itself told them
 apart, and it may well have a label `endpoint` or `service` of its own. They are known by the times of their samples,
-for Prometheus spreads scrapes by their labels, to the millisecond.
+for Prometheus spreads scrapes by their labels, to the millisecond; and by labels that no server has itself, where a
+store keeps each sample several times.
 """
 
 from bisect import bisect_left
@@ -26,6 +27,9 @@ _REPLICAS = ("replica", "replica__")
 """How a label ends by which replicas are told apart: `prometheus_replica`, `receive_replica`, `__replica__`."""
 _GONE_SPACINGS = 2.5
 """A scrape that missed so many is over."""
+_KNOWN_BY = ("job", "instance", "prometheus", "prometheus_replica", "receive_replica", "__replica__")
+"""What is of two scrapes at the same times, too: what only a scrape adds, and what tells the copies of one sample
+apart. A plain `replica` may be a server's own (Ray), and its idle replicas have the same values."""
 _MOST_SHOWN = 40
 _MOST_LABELS = 3
 
@@ -101,7 +105,7 @@ def _scrapes(series: Sequence[Owned]) -> Sequence[Sequence[Owned]]:
 
 
 def _target(one: Owned) -> tuple[str, ...]:
-    return tuple(one.raw.labels.get(name, "") for name in ("job", "instance", "prometheus", "prometheus_replica"))
+    return tuple(one.raw.labels.get(name, "") for name in _KNOWN_BY)
 
 
 def _once(scrapes: Sequence[Sequence[Owned]], own: str, newest: float) -> Once:

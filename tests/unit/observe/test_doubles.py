@@ -81,6 +81,14 @@ def test_one_pod_that_two_scrapes_show_is_told_with_the_labels_that_differ(
     assert len(found.doubled) < 600
 
 
+@pytest.mark.parametrize("label", ["prometheus_replica", "receive_replica", "__replica__"])
+def test_copies_of_one_sample_in_a_store_are_told(label: str) -> None:
+    """Thanos Receive keeps each sample in several replicas: a query without deduplication shows all, at one time."""
+    found = counted(*of_both({label: "a"}, {label: "b"}))
+    assert f'`{label}` ("a" and "b")' in found.doubled
+    assert len(found.total) == 1
+
+
 def test_labels_of_any_length_make_a_sentence_of_bounded_length() -> None:
     labels = {f"{letter}" * 500: letter * 5000 for letter in "abcdefgh"}
     found = counted(scraped(job="a" * 900), later(4.2, scraped(job="b" * 900, **labels)))
