@@ -25,10 +25,11 @@ def clearing(stored: Object, body: Object) -> tuple[Object, ...]:
 
 
 def letting_go(stored: Object) -> tuple[Object, ...]:
-    """JSON Patch that takes our finalizer from a Rollout which has it still, though an apply of ours does not name it:
-    somebody else wrote it too, as who restores objects from a copy does. Empty where it has not."""
+    """JSON Patch that takes our finalizer from a deleted Rollout which has it still, though an apply of ours does not
+    name it: somebody else wrote it too, as who restores objects from a copy does. Empty where it has not, and where
+    nobody deletes it: it harms nobody there, and who has it in Git would put it back."""
     held = stored["metadata"].get("finalizers") or []
-    if meta.FINALIZER not in held:
+    if meta.FINALIZER not in held or "deletionTimestamp" not in stored["metadata"]:
         return ()
     place = f"/metadata/finalizers/{held.index(meta.FINALIZER)}"
     return ({"op": "test", "path": place, "value": meta.FINALIZER}, {"op": "remove", "path": place})
