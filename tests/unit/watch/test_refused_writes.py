@@ -325,6 +325,19 @@ async def test_the_next_version_starts_although_an_old_child_may_not_be_deleted(
     assert loop.queue.next_due() == clock.at + 10
 
 
+async def test_an_abort_is_recorded_although_an_old_child_may_not_be_deleted() -> None:
+    """It is news, and what was refused is told by the next look."""
+    cluster, clock, loop, _ = await kept()
+    asked = rollout("v2")
+    cluster.create({**asked, "metadata": {**asked["metadata"], "annotations": {"crossfade.dev/abort": "1"}}})
+    clock.at += 300
+    loop.watch()
+    await looked_at(loop)
+    status = cluster.objects["Rollout", "ml", "demo"]["status"]
+    assert (status["outcome"]["result"], status["handled"][0]["effect"]) == ("Aborted", "Obeyed")
+    assert len(names(cluster, "Deployment")) == 2, "v2 was not begun"
+
+
 async def test_weights_that_nobody_may_write_are_told_once_with_what_was_done_in_their_place(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

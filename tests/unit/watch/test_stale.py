@@ -10,7 +10,7 @@ from crossfade.ports import ClusterError, Object
 from tests.unit.fakes.clock import FakeClock
 from tests.unit.fakes.cluster import FakeCluster
 from tests.unit.fakes.loop import Loop
-from tests.unit.fakes.objects import version
+from tests.unit.fakes.objects import rollout, version
 from tests.unit.watch.test_reconcile import before_its_first_stage, promoted, ready
 
 DEMO = ("Rollout", "ml", "demo")
@@ -126,6 +126,51 @@ async def test_a_rollback_that_is_written_is_told_whoever_annotates_the_rollout_
     await loop.step()
     assert len(shares(cluster)) == 1
     assert status_of(cluster)["outcome"]["result"] == "Aborted"
+
+
+def written_late(cluster: FakeCluster, **changed: Any) -> None:
+    """Somebody writes the Rollout, once, just before its status is stored: these of its metadata are others."""
+    told = cluster.apply_status
+
+    async def late(kind: Any, body: Object) -> Object:
+        cluster.apply_status = told  # type: ignore[method-assign]
+        found = cluster.objects[DEMO]
+        cluster.version += 1
+        metadata = {**found["metadata"], "resourceVersion": str(cluster.version), **changed}
+        cluster.objects[DEMO] = {**found, "metadata": metadata}
+        return await told(kind, body)
+
+    cluster.apply_status = late  # type: ignore[method-assign]
+    cluster.writes.clear()
+
+
+async def test_nothing_is_told_of_a_spec_that_was_not_looked_at() -> None:
+    cluster, _, loop = await on_its_first_stage()
+    annotate(cluster, abort="1")
+    loop.watch()
+    written_late(cluster, generation=7)
+    loop.world.breach(("ml", "demo"))
+    await loop.step()
+    assert len(shares(cluster)) == 1
+    assert ("status", "Rollout", "demo") not in cluster.writes
+    await loop.settle()
+    assert status_of(cluster)["outcome"]["result"] == "Aborted"
+    assert status_of(cluster)["observedGeneration"] == 7
+
+
+async def test_nothing_is_told_of_another_rollout_of_the_same_name() -> None:
+    """Deleted and made anew, neither has a status, and both are of the first generation."""
+    cluster, clock = FakeCluster(), FakeClock()
+    cluster.create(version())
+    await Loop(cluster, clock).settle()
+    cluster.create(rollout())
+    loop = Loop(cluster, clock)
+    written_late(cluster, uid="of-another")
+    loop.world.breach(("ml", "demo"))
+    await loop.step()
+    assert ("status", "Rollout", "demo") not in cluster.writes
+    await loop.settle()
+    assert ("status", "Rollout", "demo") in cluster.writes
 
 
 async def test_whoever_annotates_without_a_pause_costs_looks_and_no_error() -> None:
