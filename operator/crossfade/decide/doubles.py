@@ -113,7 +113,7 @@ def _once(scrapes: Sequence[Sequence[Owned]], own: str, newest: float) -> Once:
     if len(scrapes) == 1:
         return Once(scrapes[0])
     labels = [[_exposed(one.raw.labels) for one in scrape] for scrape in scrapes]
-    added = _added(labels) - {own.removeprefix(_RENAMED)}
+    added = _added(labels) - {own}
     shared = _shared(one for scrape in labels for one in scrape)
     counters: dict[tuple[str, ...], dict[int, list[Owned]]] = defaultdict(lambda: defaultdict(list))
     for number, scrape in enumerate(scrapes):
@@ -130,10 +130,8 @@ def _once(scrapes: Sequence[Sequence[Owned]], own: str, newest: float) -> Once:
 
 
 def _exposed(labels: Mapping[str, str]) -> Mapping[str, str]:
-    """The labels by the names that the server gave them: Prometheus renames one whose name a scrape adds."""
-    renamed = {name: labels[_RENAMED + name] for name in _ATTACHED if _RENAMED + name in labels}
-    kept = {name: value for name, value in labels.items() if name.removeprefix(_RENAMED) not in renamed}
-    return {**kept, **renamed}
+    """The labels by the names that the server gave them, too: Prometheus renames one whose name a scrape adds."""
+    return {**labels, **{name: labels[_RENAMED + name] for name in _ATTACHED if _RENAMED + name in labels}}
 
 
 def _added(scrapes: Iterable[Sequence[Mapping[str, str]]]) -> frozenset[str]:

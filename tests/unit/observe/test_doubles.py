@@ -1,6 +1,6 @@
 """Would catch requests that count twice because their pod is scraped twice, and several series of one pod refused."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from math import inf
@@ -100,6 +100,7 @@ def test_labels_of_any_length_make_a_sentence_of_bounded_length() -> None:
 def test_what_is_shown_twice_counts_once_all_the_same(source: Source) -> None:
     found = counted(*of_both(), source=source)
     assert len(found.total or found.gauges) == 1
+    assert found.doubled
 
 
 def test_histograms_are_doubled_too() -> None:
@@ -163,6 +164,21 @@ def test_a_label_that_prometheus_renamed_is_the_servers_own() -> None:
         *of_both(mine[0], renamed[1], mine[0] | {"endpoint": "/c"}, renamed[1] | {"exported_endpoint": "/d"})
     ).doubled
     assert not counted(*of_both(*renamed)).doubled
+    assert not counted(*of_both(renamed[0], renamed[1] | {"job": "pods"})).doubled, "each scrape shows one path"
+
+
+def test_the_label_that_tells_the_arms_is_none_that_a_scrape_adds_also_where_prometheus_renamed_it() -> None:
+    """All series of a gateway's scrape may have it alike."""
+    arm = BUILT_IN["traefik/errors"].arm
+    assert arm is not None
+    source = replace(BY_SERVICE, arm=arm.model_copy(update={"label": "exported_service"}))
+    gone = {"namespace": "", "revision": "", "pod": "", "service": "traefik"}
+    one, other = ({**gone, "exported_service": f"default-{way}-svc-ml-fraud-2-8080@kubernetesgateway"} for way in "xy")
+    ways = [one | {"job": "a", "instance": "gw:9101"}, other | {"job": "b", "instance": "gw:9102"}]
+    pods = [{**way, "namespace": "gateways", "pod": "traefik-x"} for way in ways]
+    assert not counted(
+        *(later(at, scraped(**pod)) for at, pod in zip((0.0, 3.0), pods, strict=True)), source=source
+    ).doubled
 
 
 def test_a_counter_that_was_born_later_or_that_ended_is_of_the_same_scrape() -> None:
@@ -170,6 +186,12 @@ def test_a_counter_that_was_born_later_or_that_ended_is_of_the_same_scrape() -> 
     ended = scraped(0, 9, endpoint="/c", job="pods")
     found = counted(scraped(endpoint="/a", job="pods"), born, ended)
     assert (found.doubled, len(found.total)) == ("", 3)
+
+
+def test_a_counter_that_was_born_while_another_was_there_that_ended_is_of_the_same_scrape() -> None:
+    """Neither has all times of the other, but most."""
+    found = counted(scraped(0, 15, endpoint="/a", job="pods"), scraped(5, 20, endpoint="/b", job="pods"))
+    assert (found.doubled, len(found.total)) == ("", 2)
 
 
 def test_two_ports_with_other_metrics_are_two_counters_and_one_metric_on_two_ports_is_one() -> None:
@@ -202,6 +224,26 @@ def test_series_without_samples_are_none_of_it() -> None:
 
 
 # one after the other
+
+
+@pytest.mark.parametrize("shown", [lambda one: one, native], ids=["counters", "native histograms"])
+def test_a_scrape_that_came_and_went_changes_nothing_of_what_the_lasting_ones_show(
+    shown: Callable[[RawSeries], RawSeries],
+) -> None:
+    """One job after the other, and a third for a while: all that is counted is in order, and of the two."""
+    before, after = scraped(0, 10, job="pods"), scraped(10, 20, job="ml/fraud")
+    for_a_while = later(4.2, scraped(4, 7, job="tried"))
+    source = LATENCY if shown is native else RATIO
+    found = counted(*map(shown, (before, for_a_while, after)), source=source)
+    (one,) = found.buckets[inf] if shown is native else found.total
+    assert [at for at, *_ in one.samples] == [at for series in (before, after) for at, _ in series.samples]
+    assert not found.doubled
+
+
+def test_who_lasts_longest_counts_throughout() -> None:
+    throughout, for_a_while = scraped(job="pods"), later(4.2, scraped(8, 11, job="tried"))
+    (one,) = counted(throughout, for_a_while).total
+    assert [at for at, *_ in one.samples] == [at for at, _ in throughout.samples]
 
 
 def requests(found: Counters, since: float) -> int:
@@ -238,12 +280,16 @@ def test_a_scrape_that_just_began_beside_another_is_told_with_the_next_sample_of
     assert counted(scraped(0, 11, **ANNOTATIONS), scraped(9, 10, **MONITOR)).doubled
 
 
-@pytest.mark.parametrize("at", [0, 7, 19])
-def test_two_scrapes_that_once_began_at_the_same_time_are_two_all_the_same(at: int) -> None:
+@pytest.mark.parametrize("at", [[0], [7], [19], range(10)], ids=["first", "then", "last", "half of all"])
+def test_two_scrapes_that_sometimes_began_at_the_same_time_are_two_all_the_same(at: Sequence[int]) -> None:
     """So they do after a standstill of Prometheus."""
     one, other = scraped(container="a"), later(4.2, scraped(container="b"))
-    samples = (*other.samples[:at], one.samples[at], *other.samples[at + 1 :])
-    assert counted(one, replace(other, samples=samples)).doubled
+    samples = [one.samples[number] if number in at else each for number, each in enumerate(other.samples)]
+    assert counted(one, replace(other, samples=tuple(samples))).doubled
+
+
+def test_the_very_first_sample_that_two_scrapes_show_is_told() -> None:
+    assert counted(*(scraped(0, 1, prometheus_replica=name) for name in "ab")).doubled
 
 
 def test_native_histograms_are_joined_too() -> None:
