@@ -27,6 +27,11 @@ ROUTE_REPAIRS = Counter(
 QUEUE_DEPTH = Gauge("crossfade_queue_depth", "Keys that wait to be looked at, delayed ones included.")
 LEADING = Gauge("crossfade_leading", "1 while this process may write, 0 while it stands by.")
 LEASE_HOLDER = Gauge("crossfade_lease_holder", "1 for who holds the lease, as this process last saw it.", ("holder",))
+UNLISTED = Gauge(
+    "crossfade_unlisted",
+    "1 for a kind that could not be listed at the last try, or not in time: it is known as it was.",
+    ("kind",),
+)
 ROLLOUT_SECONDS = Histogram(
     "crossfade_rollout_seconds",
     "From the record of a candidate to that of its end, by how it ended.",

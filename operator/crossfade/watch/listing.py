@@ -27,6 +27,7 @@ from crossfade.ports import (
     ClusterError,
     Kind,
 )
+from crossfade.telemetry.metrics import UNLISTED
 from crossfade.watch.world import World
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,8 @@ WATCHED: Mapping[Kind, str] = MappingProxyType(
 )
 """The kinds to watch, each with its label selector. What others name comes before them. Routes of others are watched
 as well, for they may want the same requests."""
+_CAN_WAIT = frozenset({MODEL_REGISTRIES, MODEL_VERSIONS, METRIC_TEMPLATES, MODEL_SOURCES, BUDGETS})
+"""Kinds that say nothing of where requests are led, who could answer, and how many pods there are to be."""
 _PAGE = 500
 AUDIT_SECONDS = 300.0
 _FIRST_AUDIT_SECONDS = 10.0
@@ -57,35 +60,94 @@ _GATHER_SECONDS = 1.0
 """From a listing by one watch to the audit: one outage ends several."""
 _FRESH_SECONDS = 5.0
 """How old a listing may be for a term to begin on it: a replica that starts has just made one."""
+_PATIENCE_SECONDS = 30.0
+"""So long a term waits for what it must know: an API server that takes renewals of the lease could list, too."""
+_OTHERS_SECONDS = 2.0
+"""And then for the kinds that can wait."""
+_FIRST_PAUSE_SECONDS = 1.0
+_LONGEST_PAUSE_SECONDS = 8.0
+"""Between two listings of a kind that is refused, the first and the longest."""
+_BEHIND_SECONDS = 10.0
+"""The same while all else goes on."""
 _KINDS_SECONDS = 30.0
 """Between two looks at whether the Gateway API is there: whoever installs it waits for its Rollouts."""
 
 
 class Listing:
-    """Lists every watched kind into the world, in the given namespaces or, for none, in all."""
+    """Lists every watched kind into the world, in the given namespaces or, for none, in all; each kind on its own, for
+    one that is refused or slow says nothing of the others. `complete` is set once all have been listed."""
 
     def __init__(self, cluster: KubeCluster, world: World, namespaces: Sequence[str]) -> None:
+        self.complete = asyncio.Event()
         self._cluster = cluster
         self._world = world
         self._scopes: Sequence[str | None] = namespaces or [None]
         self._routes: set[Kind] = set()
-        self._listed_at = -inf
+        self._listed_at: dict[Kind, float] = {}
         self._relisted: set[Kind] = set()
+        self._behind: set[Kind] = set()
         self._begun_anew = asyncio.Event()
 
-    async def load(self) -> int:
-        """List everything once, each kind as of one moment. Returns how many objects were news. Raises ClusterError."""
-        begun = elapsed()
-        news = await self._load_all(WATCHED)
-        self._listed_at = begun
-        return news
+    async def load_first(self) -> None:
+        """The first listing of the process, from which it is known which kinds of route it watches.
 
-    async def _load_all(self, kinds: Collection[Kind]) -> int:
-        news = 0
-        for kind, selector in WATCHED.items():
-            for namespace in self._scopes if kind in kinds else ():
-                news += await self._load_if_served(kind, namespace, selector)
-        return news
+        Nothing may be decided before. But a kind by which nobody is led, and which stays forbidden, is waited for no
+        longer than a leader waits: its objects are then taken for missing, so versions can be left, if not begun.
+        """
+        async with asyncio.TaskGroup() as parts:
+            for kind in WATCHED:
+                parts.create_task(self._until_listed(kind, elapsed() + _PATIENCE_SECONDS))
+        self._routes = {kind for kind in ROUTES if kind not in self._world.absent}
+        for kind in WATCHED.keys() - self._listed_at.keys():
+            log.warning("%ss may not be listed: this replica begins as if there were none, and is not ready", kind.kind)
+
+    async def renew(self) -> None:
+        """Have everything known as it was a moment ago, at the latest. A watch of an API server that went away tells
+        nothing for a minute, and does not say so: whoever leads again within that knows only what was.
+
+        For a while: nobody else leads meanwhile. What is not listed by then is known as it was, and listed later.
+        """
+        stale = [kind for kind in WATCHED if elapsed() - self._listed_at.get(kind, -inf) > _FRESH_SECONDS]
+        async with asyncio.TaskGroup() as parts:
+            listing = {kind: parts.create_task(self._until_listed(kind)) for kind in stale}
+            await _at_most(_PATIENCE_SECONDS, [task for kind, task in listing.items() if kind not in _CAN_WAIT])
+            await _at_most(_OTHERS_SECONDS, [*listing.values()])
+            for kind, task in listing.items():
+                if not task.done():
+                    task.cancel()
+                    self.relisted(kind)
+                    UNLISTED.labels(kind=kind.kind).set(1.0)
+                    log.warning("%ss are not listed yet: this replica leads by what it knew of them", kind.kind)
+
+    async def _until_listed(self, kind: Kind, forbidden: float = inf) -> None:
+        """List a kind, again and again while that fails; one that can wait, and is forbidden, until `forbidden` (s)."""
+        pause = _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                await self._list(kind)
+            except ClusterError as error:
+                if kind in _CAN_WAIT and error.status == HTTPStatus.FORBIDDEN and elapsed() >= forbidden:
+                    self.relisted(kind)
+                    return
+            else:
+                return
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+
+    async def _list(self, kind: Kind) -> int:
+        """List a kind once, as of one moment. Returns how many objects were news. Raises ClusterError."""
+        begun, refused = elapsed(), UNLISTED.labels(kind=kind.kind)
+        try:
+            news = [await self._load_if_served(kind, namespace, WATCHED[kind]) for namespace in self._scopes]
+        except ClusterError as error:
+            refused.set(1.0)
+            log.warning("%ss cannot be listed: %s", kind.kind, error)
+            raise
+        refused.set(0.0)
+        self._listed_at[kind] = begun
+        if self._listed_at.keys() == WATCHED.keys():
+            self.complete.set()
+        return sum(news)
 
     async def _load_if_served(self, kind: Kind, namespace: str | None, selector: str) -> int:
         """A cluster without a kind of the Gateway API has no such routes, and those that were known are gone."""
@@ -97,31 +159,9 @@ class Listing:
             self._world.lose(kind)
             return 0
 
-    async def load_first(self) -> None:
-        """The first listing of the process, from which it is known which kinds of route it watches."""
-        await self._load_until_complete()
-        self._routes = {kind for kind in ROUTES if kind not in self._world.absent}
-
-    async def renew(self) -> None:
-        """Have everything known as it was a moment ago, at the latest. A watch of an API server that went away tells
-        nothing for a minute, and does not say so: whoever leads again within that knows only what was."""
-        if elapsed() - self._listed_at > _FRESH_SECONDS:
-            await self._load_until_complete()
-
-    async def _load_until_complete(self, pause: float = 1.0) -> None:
-        """List everything; while the API server refuses, say why and try again. Nothing may be decided before."""
-        while True:
-            try:
-                await self.load()
-            except ClusterError as error:
-                log.warning("the world is not known yet: %s", error)
-                await asyncio.sleep(pause)
-            else:
-                return
-
     async def audit(self) -> None:
         """Compare with the API server: a watch that went deaf costs at most five minutes, and what was deleted before
-        one began anew a second."""
+        one began anew a second. What could not be listed is tried again soon."""
         await asyncio.sleep(_FIRST_AUDIT_SECONDS)
         while True:
             self._relisted.clear()
@@ -129,18 +169,23 @@ class Listing:
             over = elapsed() + AUDIT_SECONDS
             while (left := over - elapsed()) > 0:
                 with suppress(TimeoutError):
+                    left = min(left, _BEHIND_SECONDS) if self._behind else left
                     await asyncio.wait_for(self._begun_anew.wait(), left)
                     await asyncio.sleep(_GATHER_SECONDS)
                     self._begun_anew.clear()
-                    kinds, self._relisted = self._relisted, set()
-                    await self._audit(kinds)
+                kinds, self._relisted = self._relisted | self._behind, set()
+                await self._audit(kinds)
 
     async def _audit(self, kinds: Collection[Kind]) -> None:
-        try:
-            news = await self._load_all(kinds)
-        except ClusterError as error:
-            log.warning("the audit could not list everything: %s", error)
-        else:
+        news = 0
+        for kind in (kind for kind in WATCHED if kind in kinds):
+            try:
+                news += await self._list(kind)
+            except ClusterError:
+                self._behind.add(kind)
+            else:
+                self._behind.discard(kind)
+        if kinds:
             log.info("the audit found %d objects that the watches had not brought", news)
 
     def relisted(self, kind: Kind) -> None:
@@ -192,3 +237,9 @@ class Listing:
                 version = int(page["metadata"]["resourceVersion"])
                 return self._world.replace(kind.kind, namespace, found, version)
             query["continue"] = token
+
+
+async def _at_most(seconds: float, tasks: Collection[asyncio.Task[None]]) -> None:
+    """Wait for all of them, but no longer."""
+    if tasks:
+        await asyncio.wait(tasks, timeout=seconds)

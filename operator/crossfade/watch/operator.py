@@ -43,13 +43,11 @@ class Operator:
         self._outside = outside
         self._world = World(WorkQueue(asyncio.get_running_loop().time, _jitter))
         self._listing = Listing(cluster, self._world, settings.namespaces)
-        self._synced = asyncio.Event()
 
     async def run(self) -> None:
         """Serve until a signal comes. Raises what ended a part of the operator before."""
-        async with _signalled() as stop, serve_health(self._settings.health_port, self._synced):
+        async with _signalled() as stop, serve_health(self._settings.health_port, self._listing.complete):
             if await _first(stop, self._listing.load_first()):
-                self._synced.set()
                 log.info("the world is known, %d objects are to be looked at", len(self._world.queue))
                 await self._serve(stop)
         log.info("stopped")
