@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from crossfade.act.beside import clearing, letting_go
@@ -42,6 +43,8 @@ _KINDS: dict[Target, Kind] = {
 _REMEDY = "it is not this Rollout's: rename the Rollout or delete the"
 _UNSERVED = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 """No such kind; and one whose definition is about to go."""
+_UNANSWERED = (0, HTTPStatus.GATEWAY_TIMEOUT)
+"""What was sent may be stored."""
 _FAILED_TEST = (HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 Known = Callable[[str, str, str], Object | None]
@@ -83,19 +86,24 @@ class KeptError(ActionError):
     """Something that the API server would not have deleted. All was done but what hangs on that."""
 
 
-class InsteadError(ActionError):
-    """Weights that the API server did not take. What is to be done otherwise was done."""
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Weights that are not known to be written, and what was done in their place: no error, for all goes on."""
+
+    said: str
 
 
 async def execute(
     cluster: Cluster, namespace: str, actions: Iterable[Action], known: Known, absorb: Absorb, tick: Tick
-) -> list[KeptError | InsteadError]:
+) -> list[KeptError | Replaced]:
     """Send the actions in order; those before one that fails are done, and ticked off.
 
     A Delete that is refused holds up what `hangs_on` it, and nothing else; in the place of weights comes what is to be
-    done otherwise. Returned is what was refused so. Raises ActionError, or StaleError where others were faster.
+    done otherwise, also where nobody answers: what hangs may be the webhook that refuses them, and if they are stored
+    all the same, both say one thing. Returned is what was not done so. Raises ActionError, or StaleError where others
+    were faster.
     """
-    refused: list[KeptError | InsteadError] = []
+    refused: list[KeptError | Replaced] = []
     kept: Delete | None = None
     for action in actions:
         if kept is not None and hangs_on(action, kept):
@@ -111,7 +119,7 @@ async def execute(
                     log.warning("%s", error, extra={"namespace": namespace})
                     await execute(cluster, namespace, others, known, absorb, tick)
                     done = " and ".join(f"Service {_subject(one)[1]} ({one.why})" for one in others)
-                    refused.append(InsteadError(f"{error}; written in its place: {done}"))
+                    refused.append(Replaced(f"{error}; written in its place: {done}"))
                 case _:
                     raise
         else:
@@ -142,8 +150,9 @@ async def _do(cluster: Cluster, namespace: str, action: Action, known: Known, ab
     except ClusterError as error:
         if isinstance(action, Weigh) and error.status in _FAILED_TEST:
             await _look_anew(cluster, kind, namespace, name, known(kind.kind, namespace, name), absorb)
+        unknown = isinstance(action, Weigh) and error.status in _UNANSWERED
         done = "deleted" if isinstance(action, Delete) else "written"
-        message = f"{kind.kind} {name} could not be {done} ({action.why}): "
+        message = f"{kind.kind} {name} {'was not seen to' if unknown else 'could not'} be {done} ({action.why}): "
         if kind in ROUTES and isinstance(action, Apply) and error.status in _UNSERVED:
             goes = error.status == HTTPStatus.METHOD_NOT_ALLOWED
             raise UnservedError(message + _NO_ROUTES % kind.kind, kind, goes=goes) from error

@@ -154,8 +154,8 @@ class Reason(Documented):
     )
     ROUTE_REFUSED = (
         "RouteRefused",
-        "the API server did not take the weights of the adopted route; its Services lead to the version that is to"
-        " serve instead",
+        "the API server did not take the weights of the adopted route, or did not answer; its Services lead to the"
+        " version that is to serve instead",
     )
     FIELD_OWNED = (
         "FieldOwned",

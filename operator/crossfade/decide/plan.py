@@ -73,7 +73,7 @@ class Weigh:
     """JSON Patch of the weights of a route that is not ours: refused when the route is not as it was seen.
 
     `weights` are what its `operations` write, by Service, for the `rollout`. `otherwise` is done in their place where
-    the API server lets nobody write them, or not us; where it is empty, that is an error as of any other write.
+    they cannot be written, for whatever reason; where it is empty, that is an error as of any other write.
     """
 
     name: str

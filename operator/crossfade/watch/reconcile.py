@@ -8,9 +8,9 @@ from typing import Any
 
 from crossfade.act.execute import (
     ActionError,
-    InsteadError,
     KeptError,
     NoImageVolumesError,
+    Replaced,
     UnservedError,
     execute,
 )
@@ -67,7 +67,7 @@ class _Done:
     its status was news, and is recorded."""
 
     actions: list[Action] = field(default_factory=list)
-    refused: list[KeptError | InsteadError] = field(default_factory=list)
+    refused: list[KeptError | Replaced] = field(default_factory=list)
     recorded: bool = False
 
     @property
@@ -77,8 +77,8 @@ class _Done:
 
     @property
     def instead(self) -> tuple[Event, ...]:
-        """What tells people of weights that were not taken, and of what was done in their place."""
-        told = (str(one) for one in self.refused if isinstance(one, InsteadError))
+        """What tells people of weights that were not written, and of what was done in their place."""
+        told = (one.said for one in self.refused if isinstance(one, Replaced))
         return tuple(Event(Reason.ROUTE_REFUSED, why, warning=True) for why in told)
 
     def makes_true(self, event: Event) -> bool:

@@ -1,10 +1,10 @@
 """Would catch actions sent out of order or on after a refusal, and another team's object taken over by force."""
 
 import pytest
-from crossfade.act.execute import ActionError, InsteadError, Known, NoImageVolumesError, execute
+from crossfade.act.execute import ActionError, Known, NoImageVolumesError, Replaced, execute
 from crossfade.api import meta
 from crossfade.decide.plan import Action, Apply, Delete, Label, Scale, Target, Weigh
-from crossfade.ports import Object, StaleError
+from crossfade.ports import ClusterError, Object, StaleError
 
 from tests.unit.fakes.cluster import FakeCluster
 
@@ -202,12 +202,31 @@ async def test_where_no_weights_are_taken_is_done_what_is_to_be_done_otherwise_a
     cluster.refuse = lambda verb, kind, name: verb == "patch"
     actions = (weigh(stored["metadata"]["resourceVersion"], otherwise), rest)
     (refused,) = await execute(cluster, "ml", actions, lambda *_: stored, lambda raw: None, done.append)
-    assert isinstance(refused, InsteadError)
-    assert str(refused) == (
+    assert isinstance(refused, Replaced)
+    assert refused.said == (
         "HTTPRoute shop could not be written (why): patch of shop is refused;"
         " written in its place: Service green (v1 answers)"
     )
     assert done == [otherwise, rest]
+
+
+@pytest.mark.parametrize("status", [0, 504])
+async def test_of_weights_that_nobody_answered_for_is_not_said_that_they_are_refused(status: int) -> None:
+    """They may be stored. A webhook that hangs may be why: users are taken back all the same."""
+    cluster, done = FakeCluster(), list[Action]()
+    stored, otherwise = cluster.create(SHOP), service("green")
+
+    def silent(verb: str, kind: str, name: str) -> bool:
+        if verb == "patch":
+            raise ClusterError("no answer within 10 s", status)
+        return False
+
+    cluster.refuse = silent
+    actions = (weigh(stored["metadata"]["resourceVersion"], otherwise),)
+    (found,) = await execute(cluster, "ml", actions, lambda *_: stored, lambda raw: None, done.append)
+    assert isinstance(found, Replaced)
+    assert found.said.startswith("HTTPRoute shop was not seen to be written (why): no answer within 10 s; written in")
+    assert done == [otherwise]
 
 
 async def test_weights_for_a_route_that_others_have_changed_are_refused_by_nobody() -> None:
