@@ -24,8 +24,8 @@ HAND_BACK_SECONDS = 40.0
 
 
 def tear_down(snapshot: Snapshot) -> Plan:
-    """Never hangs: without a route or a stable arm no split is to be undone; no gateway and no write is waited for for
-    ever."""
+    """Without a route or a stable arm no split is to be undone; no gateway and no write of the route is waited for for
+    ever. What holds the Rollout for as long as it lasts is a child that may not be deleted (decision 60)."""
     rollout, stable = snapshot.rollout, snapshot.rollout.status.stable
     keep = [stable.revision] if stable else list(snapshot.route.reached if snapshot.route else ())
     route: tuple[Action, ...] = ()
