@@ -66,7 +66,9 @@ async def _play(endpoint: Endpoint) -> None:
 
 async def _ready_pod(endpoint: Endpoint, deployment: Object) -> None:
     template, name = deployment["spec"]["template"], deployment["metadata"]["name"]
-    metadata: dict[str, Any] = {**template["metadata"], "name": f"{name}-0"}
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": name, "uid": deployment["metadata"]["uid"]}
+    owners = [{**owner, "controller": True}]  # who has no controller is nobody's
+    metadata: dict[str, Any] = {**template["metadata"], "name": f"{name}-0", "ownerReferences": owners}
     unscheduled = {**template["spec"], "schedulerName": "none"}
     await endpoint.create({"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": unscheduled})
     await endpoint.create(_slice(name, deployment["metadata"]["labels"]))

@@ -314,9 +314,7 @@ def _serving(cache: Cache, rollout: RolloutFacts) -> frozenset[str]:
 
 
 def _is_ours(child: Object, rollout: RolloutFacts) -> bool:
-    owners = child["metadata"].get("ownerReferences", ())
-    controllers = [owner["uid"] for owner in owners if owner.get("controller")]
-    return not controllers or rollout.uid in controllers
+    return _controller(child) in ("", rollout.uid)
 
 
 def _revision_of(deployment: Object) -> str:
@@ -348,9 +346,22 @@ def _revision(cache: Cache, deployment: Object, pods: Sequence[Object], ends: Se
 
 
 def _own(pods: Sequence[Object], deployment: Object) -> Sequence[Object]:
-    """Without those that a deleted Deployment of the same name has left: older than this one, which does not count
-    them. They serve until they are collected, all at once. Those that were left on purpose it adopts, and counts."""
+    """Those of its ReplicaSets: of one that has made a pod since the Deployment is there, and of all that its status
+    counts.
+
+    What a deleted Deployment of the same name has left has the same labels and serves until it is collected, all at
+    once; what was left on purpose the next one adopts, and counts. A copy for debugging has no controller: it is none.
+    """
     begun = moment(deployment["metadata"]["creationTimestamp"]) - _SKEW_SECONDS
-    own = [pod for pod in pods if moment(pod["metadata"]["creationTimestamp"]) >= begun]
-    there = sum(not is_over(pod) and "deletionTimestamp" not in pod["metadata"] for pod in pods)
-    return pods if there <= int(deployment.get("status", {}).get("replicas", 0)) else own
+    made = [pod for pod in pods if _controller(pod)]
+    there = sum(not is_over(pod) and "deletionTimestamp" not in pod["metadata"] for pod in made)
+    if there <= int(deployment.get("status", {}).get("replicas", 0)):
+        return made
+    own = {_controller(pod) for pod in made if moment(pod["metadata"]["creationTimestamp"]) >= begun}
+    return [pod for pod in made if _controller(pod) in own]
+
+
+def _controller(child: Object) -> str:
+    """The uid of the object that made it, or has adopted it; empty where there is none."""
+    owners = child["metadata"].get("ownerReferences", ())
+    return next((str(owner["uid"]) for owner in owners if owner.get("controller")), "")

@@ -213,7 +213,12 @@ def _pod(deployment: dict[str, Any], name: str) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": name, "namespace": deployment["metadata"]["namespace"], "labels": labels},
+        "metadata": {
+            "name": name,
+            "namespace": deployment["metadata"]["namespace"],
+            "labels": labels,
+            "ownerReferences": [{"kind": "ReplicaSet", "uid": f"{name}-set", "controller": True}],
+        },
         "status": {"conditions": [{"type": "Ready", "status": "True"}]},
     }
 

@@ -64,6 +64,7 @@ def pod(name: str = "p", revision: str = "demo-1", rollout_name: str = "demo", *
             "uid": f"uid-{name}",
             "resourceVersion": "1",
             "labels": {meta.LABEL_ROLLOUT: rollout_name, meta.LABEL_REVISION: revision},
+            "ownerReferences": [{"kind": "ReplicaSet", "uid": f"{revision}-set", "controller": True}],
         },
         "spec": {"containers": []},
         "status": {"conditions": [{"type": "Ready", "status": "True"}], **status},

@@ -26,9 +26,11 @@ def placed(kind: str, name: str, created: str = WHEN, **labels: str) -> dict[str
     return {"kind": kind, "metadata": {**metadata, "creationTimestamp": created, "labels": {**LABELS, **labels}}}
 
 
-def pod(name: str, created: str = WHEN, **metadata: str) -> dict[str, Any]:
+def pod(name: str, created: str = WHEN, of: str = "set-1", **metadata: str) -> dict[str, Any]:
+    """A ready pod, whose controller is the ReplicaSet `of` this uid; nobody's where that is empty."""
     found = {**placed("Pod", name, created), "status": READY}
-    found["metadata"] |= metadata
+    owner = {"kind": "ReplicaSet", "name": of, "uid": of, "controller": True}
+    found["metadata"] |= {"ownerReferences": [owner]} | metadata if of else metadata
     return found
 
 
@@ -126,16 +128,3 @@ def test_of_a_slice_as_much_is_kept_as_is_asked_for() -> None:
     assert kept["endpoints"] == [{"targetRef": {"kind": "Pod", "name": "a"}}]
     assert kept["metadata"].keys() == {"name", "namespace", "uid", "resourceVersion", "labels"}
     assert prune(kept) == kept
-
-
-@pytest.mark.parametrize(
-    ("made", "counts", "there"),
-    [(WHEN, 0, ["old", "new"]), (LATER, 1, ["new"]), (LATER, 2, ["old", "new"])],
-    ids=["the first one", "made again", "made again, and it has adopted them"],
-)
-def test_pods_that_a_deleted_deployment_of_the_name_left_are_not_those_of_the_next(
-    made: str, counts: int, there: list[str]
-) -> None:
-    deployment = {**placed("Deployment", REVISION, made), "status": {"replicas": counts}}
-    found = gathered(pod("old"), pod("new", LATER), a_slice(end("old"), end("new")), **deployment)
-    assert [one.name for one in found.pods] == sorted(there)
