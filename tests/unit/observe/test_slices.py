@@ -34,8 +34,8 @@ def pod(name: str, created: str = WHEN, of: str = "set-1", **metadata: str) -> d
     return found
 
 
-def end(name: str, **more: Any) -> dict[str, Any]:
-    return {"targetRef": {"kind": "Pod", "name": name, "uid": name}, "addresses": ["10.0.0.1"], **more}
+def end(name: str, kind: str = "Pod", **more: Any) -> dict[str, Any]:
+    return {"targetRef": {"kind": kind, "name": name, "uid": name}, "addresses": ["10.0.0.1"], **more}
 
 
 def a_slice(*ends: dict[str, Any], of: str = REVISION, number: int = 1) -> dict[str, Any]:
@@ -67,7 +67,7 @@ def listed(found: RevisionFacts) -> list[str]:
 
 def test_a_pod_counts_when_any_slice_of_its_service_lists_it_as_ready() -> None:
     slices = (
-        a_slice(end("a"), end("b", conditions={"ready": False}), end("gone")),
+        a_slice(end("a"), end("b", conditions={"ready": False}), end("gone"), end("d", kind="VirtualMachine")),
         a_slice(end("c", conditions={"ready": True}), number=2),
         a_slice(end("d"), of="fraud-of-others"),
     )
@@ -106,6 +106,10 @@ def test_so_are_those_of_whom_the_route_names_for_its_service_may_be_gone(slices
 
 def test_without_a_gateway_pods_are_asked_alone() -> None:
     assert listed(gathered(pod("a"), a_slice(), asks=spec(traffic={"replicas": {}}))) == ["a"]
+
+
+def test_slices_are_asked_where_it_cannot_be_told_whether_there_is_a_gateway() -> None:
+    assert listed(gathered(pod("a"), a_slice(), asks={})) == []
 
 
 @pytest.mark.parametrize(
