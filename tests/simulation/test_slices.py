@@ -171,3 +171,32 @@ def test_a_service_of_an_adopted_route_that_was_pointed_anew_gets_nothing_before
     story._store = pointed  # type: ignore[method-assign]
     story.reaches(promoted, within=60)
     assert story.failed_by_route == 0.0
+
+
+def test_who_was_ready_all_the_time_is_not_late_because_slices_are() -> None:
+    """Its deadline does not run while its pod is ready: it is not for one second, long after."""
+    story = serving(Story, 0.0)
+    story.edit(serving={"replicas": 2, "startup": {"timeout": "20s"}})
+    story.happens("the controller of EndpointSlices is away", slice_seconds=inf)
+    story.asks("v2", weight(20))
+    story.rests(60)
+    story.happens("its pod is not ready for a moment", room={"v2": 0})
+    story.rests(1)
+    story.happens("it is again", room={})
+    story.rests(3)
+    assert story.status.candidate is not None, story.transcript()
+
+
+def test_a_way_back_goes_with_the_pods_that_are_listed_when_only_slices_are_missing() -> None:
+    """There is no deadline for them, and whoever takes it has reasons to leave what serves."""
+    story = serving(Story, 0.0)
+    story.edit(serving={"replicas": 2})
+    story.asks("v2", weight(50), rollbackWindow={"revisions": 1})
+    story.reaches(promoted).rests(20)
+    story.happens("v1 is to have a pod that no slice lists")
+    story.late = lambda end: inf if end[1].endswith("-1") else 0.0  # type: ignore[method-assign]
+    story.ask("v1")
+    story.rests(10)
+    assert (story.share("v1"), story.failed_by_route) == (50, 0.0), story.transcript()
+    story.late = lambda end: 0.0  # type: ignore[method-assign]
+    story.reaches(promoted, within=10)

@@ -171,6 +171,7 @@ def counted(snapshot: Snapshot, arm: Arm) -> Arm:
     """The arm with its replicas as observed, and since when it waits for what."""
     found, must, now = snapshot.revisions.get(arm.revision), needed(snapshot, arm), stamp(snapshot.now)
     replicas, ready = (found.replicas, min(found.ready, found.replicas)) if found else (0, 0)  # others are on their way
+    up = min(found.up, replicas) if found else 0
     known = (snapshot.rollout.status.stable, snapshot.rollout.status.candidate)
     before = next((one for one in known if one and one.revision == arm.revision), arm)
     wait = slowest(found, must) if ready < must else None
@@ -182,7 +183,7 @@ def counted(snapshot: Snapshot, arm: Arm) -> Arm:
         update={
             "replicas": replicas,
             "ready": ready,
-            "unready_since": None if ready >= must else unready,
+            "unready_since": None if up >= must else unready,  # for slices that are late no deadline runs
             "waits_for": wait.cause if wait else None,
             "waits_since": (max(before.waits_since or now, born) if goes_on else now) if wait else None,
             "warm": sum(warm) if warm else None,

@@ -212,7 +212,8 @@ STEPS: tuple[State[Way], ...] = (
     State(
         name="Starting",
         when="no stage was entered yet, and the candidate has not the pods that the first one needs; on the way back,"
-        " those that carry everything, or any at all while stable has none or after a deadline of `startup`",
+        " those that carry everything, or any at all while stable has none, after a deadline of `startup`, or when all"
+        " are ready and EndpointSlices alone are missing",
         does="pods, and it is said what they wait for; after a deadline of `startup` it is rolled back",
         seen=(*PODS, Reason.WAITING_FOR_GATEWAY),
         code=_starting,

@@ -79,7 +79,7 @@ def is_same(one: Cause | None, other: Cause | None) -> bool:
 
 
 def deadline(startup: Startup, arm: Arm) -> Deadline | None:
-    """The one that comes first; None while enough pods are ready."""
+    """The one that comes first; None while enough pods are ready, listed or not."""
     if arm.unready_since is None:
         return None
     whole = Deadline(moment(arm.unready_since) + seconds(startup.timeout), startup.timeout, "timeout")

@@ -52,14 +52,14 @@ class Way:
     @property
     def hurries(self) -> bool:
         """Whether it goes back with the pods that are ready, be they too few: from a version that has none, or when the
-        others had their time."""
+        others had their time, or are in no EndpointSlice alone, for which nobody knows how long it takes."""
         end = self.deadline
-        late = end is not None and end.at < self.snapshot.now
+        late = end is None or end.at < self.snapshot.now
         return self.goes_back and self.is_backed and self.candidate.ready > 0 and (late or self.stable.ready == 0)
 
     @property
     def deadline(self) -> Deadline | None:
-        """Until when the candidate's pods may start; None while enough are ready."""
+        """Until when the candidate's pods may start; None while enough are ready, listed or not."""
         return deadline(self.spec.serving.startup, self.candidate)
 
     @property

@@ -127,7 +127,7 @@ class Arm(ApiModel):
     """Of stable, by `strategy.stableCapacity`: pods that it is asked to have for its share, or again; left out when all
     are ready."""
     unready_since: Timestamp | None = None
-    """Since when fewer pods than it needs just now are ready; left out while they are."""
+    """Since when fewer pods than it needs just now are ready, listed or not; left out while they are."""
     waits_for: Cause | None = None
     """What the slowest of those missing pods waits for, as far as it is seen."""
     waits_since: Timestamp | None = None
