@@ -2,6 +2,7 @@
 
 from crossfade.decide.draining import undrained
 from crossfade.decide.plan import Scale, Target
+from crossfade.decide.shapes import given_by
 from crossfade.decide.traffic import traffic_of
 
 from tests.simulation.passes import Pass, carried_by_stable, may_be_small, pods_for_all
@@ -53,7 +54,7 @@ def stable_is_given_back_what_it_carries(one: Pass) -> None:
         return
     share = one.weights.get(stable.revision, 0) / sum(one.weights.values())
     given = status.traffic
-    on_record = 1 - (given.reduced or given.desired) / given.scale if given else 1.0
+    on_record = 1 - given_by(given).weight / given_by(given).scale
     had = max(live.share(stable.revision), on_record)
     carries = carried_by_stable(one.seen)
     assert share <= max(had, carries) + 0.01, f"stable gets {share:.0%}, and its ready pods carry {carries:.0%}"

@@ -4,14 +4,17 @@ Gateways find pods by EndpointSlices, which a controller writes: after a while, 
 """
 
 from math import inf
+from typing import Any
 
 import pytest
 from crossfade.decide.plan import Action, Apply, Standing, Target
+from crossfade.decide.state import sure
 
 from tests.simulation.cases.steps import weight
 from tests.simulation.cases.story import Story, at, taken_back
 from tests.simulation.cases.theirs import Adopted
 from tests.simulation.invariants import watched
+from tests.simulation.routes import reached
 from tests.simulation.world import promoted
 
 WORLDS = [pytest.param(Story, id="managed"), pytest.param(Adopted, id="adopted")]
@@ -116,12 +119,133 @@ def test_ready_pods_that_are_listed_no_more_take_no_candidate_back() -> None:
     story.slices.listed = {end for end in story.slices.listed if end[0] != name}
     story.slices.ready = dict.fromkeys(story.slices.ready, story.now)
     story.reconcile()
-    assert (story.status.candidate is not None, story.share("v2")) == (True, 50)
-    assert said(story).startswith("WaitingForGateway: v2: 0 of 1 pods ready")
+    assert (story.status.candidate is not None, story.share("v1")) == (True, 100)
+    assert said(story) == (
+        "WaitingForCapacity: 1/1 w50: 0 of 1 pods of v2 ready; 1 more ready, but in no EndpointSlice yet, so it gets"
+        " none of the requests instead of 50%"
+    )
     story.happens("its pod is not ready either", dead={name})
     story.reaches(taken_back, within=1)
     assert story.status.outcome is not None
     assert story.status.outcome.cause == "NotReady"
+
+
+def unlist(story: Story, version: str, seconds: float = inf) -> None:
+    """Pods of a version are ready all the while, and no slice lists them for so long."""
+    late, begun, ends = story.late, story.now, story.leading_to(story.revision(version))
+    story.tell(f"no slice lists a pod of {version}")
+    story.late = lambda end: seconds if end[0] in ends else late(end)  # type: ignore[method-assign]
+    story.slices.listed = {end for end in story.slices.listed if end[0] not in ends}
+    story.slices.ready |= {end: begun for end in story.slices.ready if end[0] in ends}
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+def test_a_candidate_none_of_whose_ready_pods_is_listed_gives_its_requests_to_stable(kind: type[Story]) -> None:
+    """Its two pods are replaced one after the other, as on drained nodes; stable is whole, and listed."""
+    story = serving(kind, 1.0)
+    story.edit(serving={"replicas": 4})
+    story.rests(20)
+    story.asks("v2", weight(50, **HALF))
+    story.reaches(at("w50")).rests(10)
+    listed = [end for end in story.slices.listed if end[0] in story.leading_to(story.revision("v2"))]
+    unlist(story, "v2", 120.0)
+    story.slices.listed |= set(listed[1:])
+    story.reconcile()
+    assert story.share("v2") == 25
+    story.slices.listed -= set(listed)
+    story.rests(3)
+    before = story.failed_by_route
+    story.rests(60)
+    assert (story.share("v1"), story.failed_by_route) == (100, before), story.transcript()
+    assert story.status.traffic is not None
+    assert (story.status.traffic.desired, story.status.traffic.reduced) == (50, 0)
+    story.reaches(at("w50"))
+    assert (story.share("v2"), story.status.traffic.reduced) == (50, None)
+
+
+RULES = {
+    "weight": weight(50, **HALF),
+    "all but a hold-back": weight(98, **HALF),
+    "cohort": {"name": "team", "match": {"headers": [{"name": "x-team", "value": "risk"}]}, **HALF},
+    "copy": {"name": "copy", "shadow": 50, **HALF},
+}
+
+
+@pytest.mark.parametrize("stage", RULES.values(), ids=RULES)
+def test_it_keeps_neither_cohort_nor_copies_and_is_given_them_again(stage: dict[str, Any]) -> None:
+    story = serving(Story, 1.0)
+    story.edit(serving={"replicas": 2})
+    story.happens("requests of the cohort come", cohort_rate=20.0)
+    story.asks("v2", stage)
+    story.reaches(at(stage["name"])).rests(10)
+    given = sure(story.route)["spec"]
+    unlist(story, "v2", 60.0)
+    story.rests(30)
+    assert reached(story.route) == {story.revision("v1")}, story.transcript()
+    assert (sure(story.status.traffic).reduced, sure(story.status.stage).proven_at) == (0, None)
+    story.reaches(at(stage["name"]))
+    assert (sure(story.route)["spec"], sure(story.status.traffic).reduced) == (given, None), story.transcript()
+    assert story.status.candidate is not None
+
+
+def test_stable_that_is_smaller_gets_all_of_it_too_and_all_its_pods() -> None:
+    """Overloaded it answers some; who is listed nowhere answers nobody."""
+    story = serving(Story, 1.0)
+    story.edit(serving={"replicas": 4})
+    story.asks("v2", weight(75, **HALF), stableCapacity="MatchTraffic")
+    story.reaches(lambda one: one.pods("v1") == 1).rests(10)
+    unlist(story, "v2", 60.0)
+    story.reconcile()
+    assert (story.share("v1"), story.pods("v1")) == (100, 4), story.transcript()
+    story.reaches(at("w75"))
+    story.reaches(lambda one: one.pods("v1") == 1)
+    assert story.share("v2") == 75
+
+
+def test_whoever_answers_goes_on_while_no_slice_lists_a_pod_of_either() -> None:
+    """The split stays until one of stable's is listed; that one gets everything then."""
+    story = serving(Story, 1.0)
+    story.asks("v2", weight(50, **HALF))
+    story.reaches(at("w50")).rests(10)
+    unlist(story, "v1", 20.0)
+    unlist(story, "v2", 60.0)
+    story.rests(10)
+    assert story.share("v2") == 50, story.transcript()
+    story.rests(15)
+    assert story.share("v1") == 100, story.transcript()
+
+
+def test_requests_that_fewer_pods_carry_again_are_on_record_at_once() -> None:
+    """One of the two pods that `minPods` asks for would do."""
+    story = serving(Story, 1.0)
+    story.edit(serving={"replicas": 10})
+    story.rests(10)
+    story.asks("v2", weight(5, **HALF), minPods=2)
+    story.reaches(at("w5")).rests(10)
+    late = story.late
+    unlist(story, "v2")
+    story.rests(5)
+    assert sure(story.status.traffic).reduced == 0
+    story.happens("Prometheus is away, and one of the two is listed", prometheus_up=False)
+    ends = story.leading_to(story.revision("v2"))
+    story.late = lambda end: inf if end[0] in ends and end[1].endswith("-1") else late(end)  # type: ignore[method-assign]
+    story.rests(30)
+    assert (story.share("v2"), sure(story.status.traffic).reduced) == (0, 0)
+    story.happens("Prometheus is back", prometheus_up=True)
+    story.rests(5)
+    assert (story.share("v2"), sure(story.status.traffic).reduced) == (5, None), story.transcript()
+
+
+def test_nothing_is_left_to_it_while_it_is_not_known_what_is_asked_for() -> None:
+    story = serving(Story, 1.0)
+    story.asks("v2", weight(50, **HALF))
+    story.reaches(at("w50")).rests(10)
+    story.happens("the ModelVersion is deleted", versions={"v1"})
+    unlist(story, "v2", 60.0)
+    story.reconcile()
+    assert (story.share("v1"), said(story)[:22]) == (100, "WaitingForModelVersion")
+    story.rests(70)
+    assert story.share("v2") == 50, story.transcript()
 
 
 def test_pods_that_are_lost_and_made_again_carry_weight_when_they_are_listed() -> None:

@@ -158,7 +158,11 @@ def carrying(snapshot: Snapshot, candidate: Arm, shape: Shape) -> int:
 
 
 def carried(snapshot: Snapshot, stable: Arm, candidate: Arm, shape: Shape) -> Shape:
-    """What is left of a shape when the candidate has lost pods: stable gets as much of theirs as its own can carry."""
+    """What is left of a shape when the candidate has lost pods: stable gets as much of theirs as its own can carry. Of
+    one that answers nobody it gets everything, as soon as it answers itself, be it with too few pods: some is more than
+    nothing. What is a cohort's or a copy goes with it."""
+    if not candidate.ready and stable.ready:
+        return Shape(0, shape.scale)
     pods, back = carrying(snapshot, candidate, shape), max(needed(snapshot, whole(stable)), 1)
     if not shape.weight or not 0 < candidate.ready < pods:
         return shape

@@ -12,16 +12,18 @@ from crossfade.decide.proving import unseen
 from crossfade.decide.settle import is_held_back, repair
 from crossfade.decide.shrinking import lacks_pods
 from crossfade.decide.stages import Step, step_within
+from crossfade.decide.starting import unlisted
 from crossfade.decide.state import sure
 from crossfade.decide.traffic import traffic_of
 from crossfade.decide.way import Way, no_way_back
 
 
 def reduced(way: Way, stage: StageStatus, step: Step) -> Plan:
-    """Pods were lost under traffic: what they carried goes back to stable at once, before it is recorded."""
+    """Pods were lost under traffic, or are in no EndpointSlice any more: what they carried goes back to stable at once,
+    before it is recorded."""
     candidate, less = way.candidate, way.carried(step.shape)
-    pods = given_with(way.snapshot, candidate)
-    have = f"{candidate.ready} of {pods} pods of {candidate.model_version} ready"
+    pods, late = given_with(way.snapshot, candidate), unlisted(way.snapshot.revisions.get(candidate.revision))
+    have = f"{candidate.ready} of {pods} pods of {candidate.model_version} ready{late}"
     later = is_held_back(way.snapshot, way.split(step.shape), candidate)
     gets = f"it is to get {less}" if later else f"it gets {less}"
     message = f"{step.summary}: {have}, so {gets} of the requests instead of {step.shape}"

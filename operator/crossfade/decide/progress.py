@@ -102,6 +102,8 @@ def _starting(way: Way) -> Plan:
     kept = repair(way.snapshot, way.split(way.given), candidate)
     traffic = way.snapshot.rollout.status.traffic
     given = {"given": way.intent(way.given, 0).given}  # fewer pods than there should be may stand for the weight
+    if way.carried(way.given) == way.given and traffic_of(way.snapshot).says(way.snapshot, way.split(way.given)):
+        given["reduced"] = None  # those that are there carry all of it again
     changes = {"traffic": traffic.model_copy(update=given)} if traffic else {}
     return replace(way.plan(reason, told, **changes), first=kept, look_again=max(end.at - now, 1.0) if end else None)
 
@@ -271,8 +273,10 @@ STEPS: tuple[State[Way], ...] = (
     ),
     State(
         name="Reduced",
-        when="so many candidate pods were lost that those left do not carry what it is given",
-        does="its weight falls to what they carry; the stage is to be proven anew",
+        when="so many candidate pods were lost, or are in no EndpointSlice any more, that those left do not carry what"
+        " it is given",
+        does="its weight falls to what they carry; where none is left, neither cohort nor copies stay, but while stable"
+        " has none either; the stage is to be proven anew",
         seen=(Reason.WAITING_FOR_CAPACITY,),
         code=reduced,
         applies=lambda way: not way.ready and way.carried(sure(way.step).shape) != sure(way.step).shape,

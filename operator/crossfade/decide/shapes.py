@@ -76,9 +76,12 @@ def asked_for(traffic: TrafficStatus | None) -> Shape:
 
 
 def given_by(traffic: TrafficStatus | None) -> Shape:
-    """What the status says is written: less than asked for while pods are missing."""
+    """What the status says is written: less than asked for while pods are missing, and neither cohort nor copy where
+    nothing is left of it."""
     asked = asked_for(traffic)
-    return replace(asked, weight=traffic.reduced) if traffic and traffic.reduced else asked
+    if traffic is None or traffic.reduced is None:
+        return asked
+    return replace(asked, weight=traffic.reduced) if traffic.reduced else Shape(0, asked.scale)
 
 
 def expected_by(traffic: TrafficStatus | None) -> float:

@@ -6,7 +6,7 @@ from crossfade.api.conditions import Reason
 from crossfade.decide.onward import enter
 from crossfade.decide.plan import Event, Plan
 from crossfade.decide.settle import repair
-from crossfade.decide.shapes import alone
+from crossfade.decide.shapes import alone, given_by
 from crossfade.decide.stages import step_at
 from crossfade.decide.starting import waiting
 from crossfade.decide.state import sure
@@ -37,14 +37,14 @@ def stand_in(way: Way) -> Plan:
     reason, message = why or _lacks_pods(way)
     late = not kept and not traffic_of(snapshot).says(snapshot, way.split(given))
     reduced = known.reduced if late else None if less == given else less.weight
+    traffic = known.model_copy(update={"given": way.intent(given, 0).given, "reduced": reduced})
     if reduced is not None:
-        message = f"{message}; it gets {replace(given, weight=reduced)} of the requests instead of {given}"
+        message = f"{message}; it gets {given_by(traffic)} of the requests instead of {given}"
     told: tuple[Event, ...] = ()
     if reduced != known.reduced:
         fewer = reduced is not None
         again = f"{way.candidate.model_version} is to get {way.told(given)} again, for its pods are ready"
         told = (Event(Reason.WAITING_FOR_CAPACITY if fewer else Reason.SHIFTING, message if fewer else again, fewer),)
-    traffic = known.model_copy(update={"given": way.intent(given, 0).given, "reduced": reduced})
     end = None if way.ready else way.deadline
     return replace(
         way.plan(reason, message, traffic=traffic),

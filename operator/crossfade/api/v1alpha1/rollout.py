@@ -175,8 +175,8 @@ class TrafficStatus(ApiModel):
     """The headers of the requests that all go to it."""
     pods: Count | None = None
     """With how many ready pods it was given that."""
-    reduced: Annotated[int, Field(ge=1, le=10000)] | None = None
-    """What is written instead of `desired` while fewer of its pods are ready."""
+    reduced: Annotated[int, Field(ge=0, le=10000)] | None = None
+    """What is written instead of `desired` while fewer of its pods are ready; 0 in place of a cohort or a copy, too."""
     given: PodShare | None = None
     """Without a gateway: what it gets for `desired`, to the nearest pod."""
     acknowledged: Annotated[int, Field(ge=0, le=10000)] | None = None
