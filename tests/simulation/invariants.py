@@ -58,7 +58,10 @@ from tests.simulation.shrunk_promises import (
     stable_is_given_back_what_it_carries,
     stable_is_made_smaller_after_proof,
 )
-from tests.simulation.slice_promises import nobody_gets_more_whom_no_slice_lists
+from tests.simulation.slice_promises import (
+    a_candidate_that_no_slice_lists_has_no_requests,
+    nobody_gets_more_whom_no_slice_lists,
+)
 from tests.simulation.slot_promises import (
     no_service_moves_under_its_requests,
     weights_that_are_refused_leave_stable_alone_all_the_same,
@@ -96,6 +99,12 @@ PROMISES: tuple[Promise[Pass], ...] = (
         "All traffic goes to an arm without a ready pod only when nobody who has traffic now could answer either. Or"
         " when the Rollout is being deleted and has waited for its minute: then it ends on stable.",
         nobody_gets_all_who_cannot_answer,
+    ),
+    Promise(
+        "Behind a gateway a candidate none of whose pods requests find has none of them, nor a cohort's, nor copies,"
+        " after the pass that sees it, while stable has one that they find; but while others keep the route from being"
+        " written.",
+        a_candidate_that_no_slice_lists_has_no_requests,
     ),
     Promise(
         "Whoever comes into the route exists by then, and whoever is written into it has a Service by then, where it is"

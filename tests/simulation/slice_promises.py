@@ -1,5 +1,8 @@
 """What must hold of EndpointSlices and the weight of those whom they list; in words in `invariants.py`."""
 
+from crossfade.api.conditions import Reason
+
+from tests.simulation.passes import Pass, backends
 from tests.simulation.routes import is_service, reached, weights
 from tests.simulation.world import World
 
@@ -18,3 +21,15 @@ def nobody_gets_more_whom_no_slice_lists(world: World) -> None:
         rises = share > live.share(name) or (name not in live.reached and given.get(name, 1))
         lists = name in world.revisions and world.seen_ends(name)
         assert lists or not rises or not able, f"no slice lists a pod of {name}, which gets {share:.0%}"
+
+
+def a_candidate_that_no_slice_lists_has_no_requests(one: Pass) -> None:
+    status, live = one.seen.rollout.status, one.seen.route
+    if live is None or live.is_service or status.stable is None or status.candidate is None:
+        return
+    if one.plan.situation.reason in (Reason.ROUTE_INVALID, Reason.ROUTE_CONTESTED):
+        return
+    name = status.candidate.revision
+    if one.ready(status.stable.revision) and not one.ready(name):
+        left = live.reached if one.route is None else frozenset(backends(one.route))
+        assert name not in left, f"no slice lists a pod of {name}, which keeps what it has"

@@ -426,10 +426,11 @@ def _people(state: State) -> Iterator[State]:
 
 def luck_of(state: State) -> Iterator[State]:
     """Bad luck with pods, their EndpointSlices, Services and Deployments, and the route."""
+    by_slices = not (state.route and is_service(route_of(state.route)))
     for one in state.pods:
         if one.ready:
             yield _with(state, one.revision, ready=one.ready - 1, serves=False, late=False)  # another pod in its place
-        elif not one.crashing and one.size and not (state.route and is_service(route_of(state.route))):
+        if by_slices and not one.crashing and one.size and not one.late:
             yield _with(state, one.revision, ready=one.size, late=True)
         if not one.crashing:
             yield _with(state, one.revision, ready=0, crashing=True, late=False)
