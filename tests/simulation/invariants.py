@@ -57,6 +57,7 @@ from tests.simulation.share_promises import what_was_given_was_served
 from tests.simulation.shrunk_promises import (
     stable_is_given_back_what_it_carries,
     stable_is_made_smaller_after_proof,
+    that_stable_is_small_is_known_until_it_is_whole,
 )
 from tests.simulation.slice_promises import (
     a_candidate_that_no_slice_lists_has_no_requests,
@@ -144,6 +145,11 @@ PROMISES: tuple[Promise[Pass], ...] = (
     Promise(
         "Stable is made smaller only for a stage that is proven, and when what it had has drained.",
         stable_is_made_smaller_after_proof,
+    ),
+    Promise(
+        "That stable was made smaller stays on record while a candidate is under way, until as many of its pods are"
+        " ready as carry everything; a spec that cannot be read says nothing of that.",
+        that_stable_is_small_is_known_until_it_is_whole,
     ),
     Promise(
         "Where stable may be smaller it is given back no more than its ready pods carry, or than is on record; but when"

@@ -38,6 +38,18 @@ def stable_is_made_smaller_after_proof(one: Pass) -> None:
     assert drained, "stable is made smaller before what it had has drained"
 
 
+def that_stable_is_small_is_known_until_it_is_whole(one: Pass) -> None:
+    before, after = one.seen.rollout.status.stable, one.plan.status.stable
+    if before is None or before.reduced is None or after is None or after.revision != before.revision:
+        return
+    if one.plan.status.candidate is None or after.reduced is not None:
+        return
+    assert one.seen.rollout.spec is not None, "nobody knows how many pods stable must have, nor that it has fewer"
+    found, full = one.seen.revisions.get(after.revision), pods_for_all(one.seen, after)
+    ready = min(found.ready, found.replicas) if found else 0
+    assert ready >= full, f"{ready} of {full} pods of stable are ready, and nobody knows that it was made smaller"
+
+
 def stable_is_given_back_what_it_carries(one: Pass) -> None:
     status, live = one.seen.rollout.status, one.seen.route
     stable, candidate = status.stable, status.candidate

@@ -99,7 +99,8 @@ def scene_of(snapshot: Snapshot) -> Scene:
     """Look at the evidence, and name both arms and what is asked for."""
     rollout, look = snapshot.rollout, look_at(snapshot)
     stable, candidate = rollout.status.stable or recovered(snapshot), rollout.status.candidate
-    stable = stable and whole(stable)
+    if stable is not None and rollout.spec is not None:
+        stable = whole(stable)  # of a spec that cannot be read nobody knows what that is
     under_way = stable is not None and candidate is not None
     judged = None if candidate is not None and goes_back(snapshot, candidate.revision) else look
     why = breach(snapshot, candidate, judged) if under_way and candidate is not None else None
