@@ -143,7 +143,8 @@ PROMISES: tuple[Promise[Pass], ...] = (
         nobody_keeps_what_others_gave,
     ),
     Promise(
-        "Stable is made smaller only for a stage that is proven, and when what it had has drained.",
+        "Stable is made smaller only for a stage that is proven, when what it had has drained, and that is on record"
+        " first.",
         stable_is_made_smaller_after_proof,
     ),
     Promise(
@@ -152,9 +153,9 @@ PROMISES: tuple[Promise[Pass], ...] = (
         that_stable_is_small_is_known_until_it_is_whole,
     ),
     Promise(
-        "Where stable may be smaller it is given back no more than its ready pods carry, or than is on record; but when"
-        " the candidate's pods are wrong, crash or do not answer, or a Service of an adopted route is gone, or in a"
-        " deletion that has waited for 40 seconds or is held by others alone.",
+        "Where stable was made smaller it is given back no more than its ready pods carry, or than is on record; but"
+        " when the candidate's pods are wrong, crash or do not answer, or a Service of an adopted route is gone, or in"
+        " a deletion that has waited for 40 seconds or is held by others alone.",
         stable_is_given_back_what_it_carries,
     ),
     # steps forward
@@ -185,7 +186,7 @@ PROMISES: tuple[Promise[Pass], ...] = (
     # the way back
     Promise(
         "With a candidate under way, an abort and a hard signal each take all traffic back to stable in one pass; an"
-        " abort what its ready pods carry, where it may be smaller than all takes, and the order is on record.",
+        " abort what its ready pods carry, where stable was made smaller, and the order is on record.",
         a_rollback_is_one_pass_away,
     ),
     Promise(

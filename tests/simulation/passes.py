@@ -63,9 +63,15 @@ def pods_for_all(seen: Snapshot, stable: Arm) -> int:
 
 def may_be_small(seen: Snapshot) -> bool:
     """Whether stable may have fewer pods than carry everything: by the spec, or by the record of what was done."""
-    spec, stable = seen.rollout.spec, seen.rollout.status.stable
+    spec = seen.rollout.spec
     chosen = spec is not None and spec.strategy.stable_capacity == "MatchTraffic"
-    return chosen or (stable is not None and stable.reduced is not None)
+    return chosen or was_made_smaller(seen)
+
+
+def was_made_smaller(seen: Snapshot) -> bool:
+    """Whether it was, by the record, and is not whole again."""
+    stable = seen.rollout.status.stable
+    return stable is not None and stable.reduced is not None
 
 
 def pods_of_stable(one: Pass, stable: Arm) -> int:
@@ -91,8 +97,8 @@ def carried_by_stable(seen: Snapshot) -> float:
 
 
 def is_small(seen: Snapshot) -> bool:
-    """Whether stable may have fewer pods, and those that are ready do not carry everything."""
-    return may_be_small(seen) and carried_by_stable(seen) < 1.0
+    """Whether stable was made smaller, and its pods that are ready do not carry everything."""
+    return was_made_smaller(seen) and carried_by_stable(seen) < 1.0
 
 
 def fewest(seen: Snapshot) -> int:

@@ -1,11 +1,13 @@
 """What must hold where stable may have fewer pods than carry everything: when it has them, what it is given back."""
 
+from collections.abc import Iterable
+
 from crossfade.decide.draining import undrained
-from crossfade.decide.plan import Scale, Target
+from crossfade.decide.plan import Action, Scale, Target
 from crossfade.decide.shapes import given_by
 from crossfade.decide.traffic import traffic_of
 
-from tests.simulation.passes import Pass, carried_by_stable, may_be_small, pods_for_all
+from tests.simulation.passes import Pass, carried_by_stable, may_be_small, pods_for_all, was_made_smaller
 from tests.simulation.writes import writes
 
 _AT_ONCE = frozenset({"CandidateGone", "DigestMismatch", "OOMKilled", "CrashLoop", "NotReady"})
@@ -21,9 +23,7 @@ def stable_is_made_smaller_after_proof(one: Pass) -> None:
         return
     if not may_be_small(one.seen):
         return  # fewer are to carry everything then
-    sizes = [action.replicas for action in one.actions if isinstance(action, Scale) and action.name == found.revision]
-    bounds = (action.body for action in one.actions if writes(action, Target.AUTOSCALER))
-    least = [body["spec"]["minReplicas"] for body in bounds if body["metadata"]["name"] == found.revision]
+    sizes, least = _asked(one.actions, found.revision)
     scaling = spec.serving.autoscaling
     full = min(pods_for_all(one.seen, stable), scaling.most) if scaling else spec.serving.least
     before = min(found.replicas, full) if sizes else (stable.reduced or full)
@@ -32,10 +32,19 @@ def stable_is_made_smaller_after_proof(one: Pass) -> None:
         return
     if stable.reduced is not None and pods >= stable.reduced:
         return  # that was decided before
+    assert not any(_asked(one.plan.first, found.revision)), "stable is made smaller before that is on record"
+    assert one.plan.status.stable is None or one.plan.status.stable.reduced == pods, "that is not on record at all"
     assert stage is not None, "stable is made smaller before any stage"
     assert stage.proven_at, "stable is made smaller before the share is proven"
     drained = traffic_of(one.seen).untaken(one.seen) is None and not undrained(one.seen)
     assert drained, "stable is made smaller before what it had has drained"
+
+
+def _asked(actions: Iterable[Action], name: str) -> tuple[list[int], list[int]]:
+    """Pods that a revision is asked to have, and the fewest that its autoscaler may leave it."""
+    sizes = [action.replicas for action in actions if isinstance(action, Scale) and action.name == name]
+    bounds = [action.body for action in actions if writes(action, Target.AUTOSCALER)]
+    return sizes, [body["spec"]["minReplicas"] for body in bounds if body["metadata"]["name"] == name]
 
 
 def that_stable_is_small_is_known_until_it_is_whole(one: Pass) -> None:
@@ -53,7 +62,7 @@ def that_stable_is_small_is_known_until_it_is_whole(one: Pass) -> None:
 def stable_is_given_back_what_it_carries(one: Pass) -> None:
     status, live = one.seen.rollout.status, one.seen.route
     stable, candidate = status.stable, status.candidate
-    if stable is None or candidate is None or live is None or not one.weights or not may_be_small(one.seen):
+    if stable is None or candidate is None or live is None or not one.weights or not was_made_smaller(one.seen):
         return
     if not one.ready(candidate.revision) or not one.ready(stable.revision):
         return  # who answers alone gets everything

@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 from crossfade.model.snapshot import Snapshot
 
-from tests.simulation.cases.shrunk import HOLD, of
-from tests.simulation.cases.story import Story, ladder, weight
-from tests.simulation.test_shrunk import at_three_quarters
+from tests.simulation.cases.shrunk import HOLD, MATCHED, of, pods
+from tests.simulation.cases.story import Story, at, ladder, taken_back, weight
+from tests.simulation.test_shrunk import at_three_quarters, serving
 
 
 @dataclass
@@ -63,3 +63,15 @@ def test_a_deletion_without_a_readable_spec_waits_its_forty_seconds() -> None:
     story.delete()
     story.rests(10)
     assert story.share("v2") == 75
+
+
+def test_an_abort_of_a_tenth_waits_for_no_pod_that_was_never_taken_away() -> None:
+    """With a hundred pods it is the one that is always missing."""
+    story = serving(Story(spec=of(4)))
+    story.asks("v2", weight(10, **HOLD), **MATCHED)
+    story.reaches(at("w10")).rests(20)
+    assert pods(story) == (4, 1)
+    story.happens("one pod of v1 is lost for good", room={"v1": 3})
+    story.rests(5)
+    story.order("abort")
+    story.reaches(taken_back, within=1.0)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from crossfade.api.v1alpha1.rollout import Arm, TrafficStatus
 from crossfade.api.v1alpha1.strategy import Scale
 from crossfade.decide.capacity import size_of
-from crossfade.decide.shrinking import is_guarded
+from crossfade.decide.shrinking import matches_traffic
 from crossfade.model.snapshot import Snapshot
 from crossfade.model.workload import RevisionFacts
 
@@ -34,7 +34,7 @@ def recalled(snapshot: Snapshot) -> Snapshot:
         return snapshot
     others = [snapshot.revisions.get(name) for name in live.weights if name != stable.revision]
     scale = next((one for one in _SCALES if one == sum(live.weights.values())), None)
-    if not is_guarded(snapshot) or snapshot.adoption is not None or len(others) != 1 or scale is None:
+    if not matches_traffic(snapshot) or snapshot.adoption is not None or len(others) != 1 or scale is None:
         return snapshot
     (other,), has = others, snapshot.revisions[stable.revision]
     floor = round(has.replicas / live.share(stable.revision)) if spec.serving.autoscaling else None

@@ -117,7 +117,7 @@ STATES: tuple[State[Scene], ...] = (
     State(
         name="Handing back",
         when="the candidate is to go, by an order, the evidence, another version or a deletion, and its pods answer;"
-        " stable may have, or had, fewer pods by `strategy.stableCapacity`, and those that are ready do not carry all",
+        " stable was made smaller by `strategy.stableCapacity`, and those of its pods that are ready do not carry all",
         does="stable is given all its pods, and of the requests what those that are ready carry; the candidate keeps"
         " the rest, and pods for that\n"
         "after a deadline of `startup` it is said that this stands still; a deletion waits for 40 seconds\n"

@@ -15,19 +15,17 @@ from crossfade.model.snapshot import Snapshot
 _ROUNDING = 1e-9
 
 
-def is_guarded(snapshot: Snapshot) -> bool:
-    """Whether stable is given back no more than its ready pods carry: it may have fewer by choice, or had and is not
-    whole yet."""
-    spec, stable = snapshot.rollout.spec, snapshot.rollout.status.stable
-    chosen = spec is not None and spec.strategy.stable_capacity == "MatchTraffic"
-    return not is_by_pods(snapshot) and (chosen or (stable is not None and stable.reduced is not None))
+def matches_traffic(snapshot: Snapshot) -> bool:
+    """Whether stable may have fewer pods than carry everything, by choice."""
+    spec = snapshot.rollout.spec
+    return spec is not None and spec.strategy.stable_capacity == "MatchTraffic" and not is_by_pods(snapshot)
 
 
 def lacks_pods(snapshot: Snapshot, part: float = 1.0) -> bool:
-    """Whether stable, guarded like that, could answer and has too few ready pods for this part of the requests. How
-    many it must have says the spec: of one that cannot be read nobody knows."""
+    """Whether stable was made smaller and is not whole yet, could answer, and has too few ready pods for this part of
+    the requests. How many it must have says the spec: of one that cannot be read nobody knows."""
     spec, stable = snapshot.rollout.spec, snapshot.rollout.status.stable
-    if stable is None or not is_guarded(snapshot) or not answers(snapshot, stable):
+    if stable is None or stable.reduced is None or not answers(snapshot, stable):
         return False
     return spec is None or counted(snapshot, stable).ready < ceil(part * size_of(spec, whole(stable)) - _ROUNDING)
 
@@ -60,8 +58,7 @@ def _least(snapshot: Snapshot, spec: RolloutSpec, stable: Arm, candidate: Arm, f
     """Pods for what stable gets, by the record and by the stored route; all of them when anything leads back."""
     status, live = snapshot.rollout.status, snapshot.route
     given, stage, traffic = asked_for(status.traffic), status.stage, status.traffic
-    chosen = is_guarded(snapshot) and spec.strategy.stable_capacity == "MatchTraffic"
-    if not chosen or live is None or stage is None or traffic is None or traffic.reduced is not None:
+    if not matches_traffic(snapshot) or live is None or stage is None or traffic is None or traffic.reduced is not None:
         return full
     if status.candidate is None or status.candidate.revision != candidate.revision:
         return full
