@@ -154,8 +154,9 @@ PROMISES: tuple[Promise[Pass], ...] = (
     ),
     Promise(
         "Where stable was made smaller it is given back no more than its ready pods carry, or than is on record; but"
-        " when the candidate's pods are wrong, crash or do not answer, or a Service of an adopted route is gone, or in"
-        " a deletion that has waited for 40 seconds or is held by others alone.",
+        " when the candidate's pods are wrong, crash or do not answer, or somebody aborts after it was said that those"
+        " pods do not come, or a Service of an adopted route is gone, or in a deletion that has waited for 40 seconds"
+        " or is held by others alone.",
         stable_is_given_back_what_it_carries,
     ),
     # steps forward

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from crossfade.decide.draining import undrained
+from crossfade.decide.orders import pending
 from crossfade.decide.plan import Action, Scale, Target
 from crossfade.decide.shapes import given_by
 from crossfade.decide.traffic import traffic_of
@@ -73,6 +74,8 @@ def stable_is_given_back_what_it_carries(one: Pass) -> None:
     end = one.plan.status.outcome
     if end is not None and end != status.outcome and end.cause in _AT_ONCE:
         return
+    if _is_insisted_on(one):
+        return
     share = one.weights.get(stable.revision, 0) / sum(one.weights.values())
     given = status.traffic
     on_record = 1 - given_by(given).weight / given_by(given).scale
@@ -83,3 +86,10 @@ def stable_is_given_back_what_it_carries(one: Pass) -> None:
 
 def _has_waited(one: Pass) -> bool:
     return one.seen.now - one.seen.rollout.deleting_since > _WAITS
+
+
+def _is_insisted_on(one: Pass) -> bool:
+    """Whether it was said that stable's pods do not come, and an order to abort is there that was not by then."""
+    status, order = one.seen.rollout.status, pending(one.seen.rollout).get("abort")
+    said = any(told.type == "Stalled" and told.reason == "NoCapacity" for told in status.conditions)
+    return said and order is not None and (status.leaving is None or status.leaving.abort_token != order.token)

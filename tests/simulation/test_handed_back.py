@@ -2,7 +2,10 @@
 an order that acts on a version that is on its way out, or a hand-back that nobody can end."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
+import pytest
+from crossfade.api.conditions import Reason
 from crossfade.model.snapshot import Snapshot
 
 from tests.simulation.cases.shrunk import HOLD, MATCHED, of, pods
@@ -74,4 +77,75 @@ def test_an_abort_of_a_tenth_waits_for_no_pod_that_was_never_taken_away() -> Non
     story.happens("one pod of v1 is lost for good", room={"v1": 3})
     story.rests(5)
     story.order("abort")
+    story.reaches(taken_back, within=1.0)
+
+
+def stuck(**more: Any) -> Story:
+    """v2 has three quarters and is aborted, and stable's pods do not come."""
+    story = at_three_quarters(Story(spec=of(4, startup={"timeout": "60s"})), **more)
+    story.happens("no further pod of v1 gets ready", room={"v1": 1})
+    story.order("abort")
+    story.rests(5)
+    return story
+
+
+def answer(story: Story) -> str:
+    """What was said of the newest order to abort."""
+    return next(one.message for one in story.status.handled if one.verb == "abort")
+
+
+def test_an_abort_at_the_standstill_gives_stable_everything_with_the_pods_it_has() -> None:
+    """It is what the message says that there is to do: pods that never come end nothing."""
+    story = stuck()
+    story.order("abort", "before its time is over")
+    story.rests(30)
+    assert story.share("v2") == 75
+    assert "v2 keeps 75% of the requests until pods that carry more are ready; v1: 1 of 4 pods ready" in answer(story)
+    story.rests(40)
+    assert story.plan is not None
+    assert story.plan.situation.reason is Reason.NO_CAPACITY
+    assert "a new `abort` gives v1 everything" in story.plan.situation.message
+    assert story.share("v2") == 75
+    story.order("abort", "at the standstill")
+    story.reaches(taken_back, within=1.0).rests(20)
+    assert pods(story) == (4, 0)
+    assert "capacity is reduced: 1 of 4 pods of v1 are ready" in answer(story)
+
+
+@pytest.mark.parametrize("asked", ["v1", "v3"])
+def test_an_abort_at_the_standstill_ends_it_whatever_is_asked_for(asked: str) -> None:
+    story = at_three_quarters(Story(spec=of(4, startup={"timeout": "60s"})))
+    story.happens("no further pod of v1 gets ready", room={"v1": 1})
+    story.ask(asked)
+    story.rests(70)
+    assert story.share("v2") == 75
+    story.order("abort")
+    story.reaches(lambda one: one.share("v1") == 100, within=1.0).rests(20)
+    assert (*pods(story), story.pods("v3")) == (4, 0, 0)
+
+
+def test_an_abort_that_is_still_open_at_the_standstill_was_heard_before() -> None:
+    """It is of the third version as well, and is answered when that is called off."""
+    story = at_three_quarters(Story(spec=of(4, startup={"timeout": "60s"})))
+    story.happens("no further pod of v1 gets ready", room={"v1": 1})
+    story.ask("v3")
+    story.rests(5)
+    story.order("abort")
+    story.rests(90)
+    assert story.share("v2") == 75
+    story.order("abort", "2")
+    story.reaches(taken_back, within=1.0)
+    assert [one.model_version for one in story.status.history[:2]] == ["v3", "v2"]
+
+
+def test_an_abort_that_is_said_again_needs_no_readable_spec() -> None:
+    """Nobody knows how many pods stable must have, so there is no time after which they are late."""
+    story = unread()
+    story.order("abort")
+    story.rests(600)
+    assert story.share("v2") == 75
+    assert story.plan is not None
+    assert story.plan.situation.reason is Reason.NO_CAPACITY
+    assert "a new `abort` gives v1 everything" in story.plan.situation.message
+    story.order("abort", "again")
     story.reaches(taken_back, within=1.0)

@@ -134,7 +134,7 @@ class Reason(Documented):
     NO_CAPACITY = (
         "NoCapacity",
         "pods of the stable version that are to take back what the candidate has did not get ready in time; the"
-        " candidate keeps what they do not carry until they are",
+        " candidate keeps what they do not carry until they are, or somebody aborts once more",
     )
     FEATURE_MISSING = (
         "FeatureMissing",

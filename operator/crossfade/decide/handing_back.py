@@ -8,6 +8,7 @@ from crossfade.decide.capacity import held, needed, pods_for
 from crossfade.decide.children import answers, counted, finalizer, upheld
 from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look
+from crossfade.decide.orders import pending
 from crossfade.decide.plan import Event, Plan, Situation, Standing
 from crossfade.decide.proving import unseen
 from crossfade.decide.rollback import ABORTED
@@ -15,6 +16,7 @@ from crossfade.decide.settle import repair, serves
 from crossfade.decide.shapes import Shape, given_by, intent, split
 from crossfade.decide.shrinking import asked_back, lacks_pods
 from crossfade.decide.signals import Signal
+from crossfade.decide.stalled import stalled
 from crossfade.decide.starting import deadline, waiting
 from crossfade.decide.traffic import traffic_of
 from crossfade.model.snapshot import Snapshot
@@ -26,11 +28,21 @@ def must_wait(snapshot: Snapshot, stable: Arm, candidate: Arm) -> bool:
     Where the route leads to stable alone, they are back already.
     """
     live, given = snapshot.route, given_by(snapshot.rollout.status.traffic)
-    if not given.weight or not answers(snapshot, candidate) or not lacks_pods(snapshot):
+    if not given.weight or not answers(snapshot, candidate) or not lacks_pods(snapshot) or is_insisted_on(snapshot):
         return False
     if live is None:
         return snapshot.adoption is None and snapshot.rollout.spec is not None
     return {*live.weights} != {stable.revision}
+
+
+def is_insisted_on(snapshot: Snapshot) -> bool:
+    """Whether somebody aborts after it was said that stable's pods do not come. One that was heard before may be open
+    still: it is of what is asked for, too."""
+    status, order = snapshot.rollout.status, pending(snapshot.rollout).get("abort")
+    said = stalled(status.conditions, status.observed_generation, snapshot.rollout.generation)
+    if order is None or said is None or said.reason is not Reason.NO_CAPACITY:
+        return False
+    return status.leaving is None or status.leaving.abort_token != order.token
 
 
 def hand_back(
@@ -88,10 +100,13 @@ def _recorded(
     snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal | None, look: Look | None, less: Shape
 ) -> RolloutStatus:
     """The decision with its figures, and what is given; the stage, should the candidate stay after all, begins anew."""
-    status = snapshot.rollout.status
+    status, order = snapshot.rollout.status, pending(snapshot.rollout).get("abort")
     if why is not None and status.leaving is None:
         leaving = Leaving(cause=why.cause, message=why.message[:1024])
         status = status.model_copy(update={"leaving": leaving, "analysis": look.told() if look else status.analysis})
+    if status.leaving is not None and order is not None:
+        heard = status.leaving.model_copy(update={"abort_token": order.token})
+        status = status.model_copy(update={"leaving": heard})
     stage, traffic = status.stage and unseen(status.stage), _less(status.traffic, less)
     return status.model_copy(update={"stable": stable, "candidate": candidate, "stage": stage, "traffic": traffic})
 
@@ -106,19 +121,22 @@ def _less(traffic: TrafficStatus | None, less: Shape) -> TrafficStatus | None:
 
 
 def _told(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal | None, less: Shape) -> Situation:
-    """Why it goes, what it still has, and what is waited for; after a deadline of `startup` that is a standstill."""
+    """Why it goes, what it still has, and what is waited for; after a deadline of `startup`, and where nobody knows for
+    what, that is a standstill."""
     rollout, spec = snapshot.rollout, snapshot.rollout.spec
     who, asked = candidate.model_version, spec.model_version if spec else "another version"
     goes = f"{who} makes way for {asked}" if why is None else f"{who} is taken back: {why.message}"
     goes = "being deleted" if rollout.deleting else goes
     goes = f"{who} is aborted {why.message}" if why is not None and why.cause == ABORTED else goes
+    way_out = f"a new `abort` gives {stable.model_version} everything with the pods that it has"
     if spec is None:
         message = f"{goes}; it keeps {less} of the requests, for {rollout.spec_error}, and nobody knows how many pods"
-        return Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_CAPACITY, f"{message} of {stable.model_version}")
+        message = f"{message} {stable.model_version} must have; correct that, or {way_out}"
+        return Situation(Standing.FAILED, Reason.NO_CAPACITY, message)
     _, pods = waiting(stable, snapshot.revisions.get(stable.revision), needed(snapshot, stable))
     message = f"{goes}; {who} keeps {less} of the requests until pods that carry more are ready; {pods}"
     end = deadline(spec.serving.startup, stable)
     if end is None or snapshot.now <= end.at:
         return Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_CAPACITY, message)
-    message = f"{message}. That lasts for more than {end.limit}, see `serving.startup.{end.field}`"
+    message = f"{message}. That lasts for more than {end.limit}, see `serving.startup.{end.field}`; {way_out}"
     return Situation(Standing.FAILED, Reason.NO_CAPACITY, message)

@@ -120,7 +120,8 @@ STATES: tuple[State[Scene], ...] = (
         " stable was made smaller by `strategy.stableCapacity`, and those of its pods that are ready do not carry all",
         does="stable is given all its pods, and of the requests what those that are ready carry; the candidate keeps"
         " the rest, and pods for that\n"
-        "after a deadline of `startup` it is said that this stands still; a deletion waits for 40 seconds\n"
+        "after a deadline of `startup` it is said that this stands still, and whoever aborts then goes on as below; a"
+        " deletion waits for 40 seconds\n"
         "then, and at once when the candidate shows a hard signal, it goes on as below",
         seen=(Reason.WAITING_FOR_CAPACITY, Reason.NO_CAPACITY, Reason.ROUTE_INVALID, Reason.ROUTE_CONTESTED),
         code=handing_back.hand_back,

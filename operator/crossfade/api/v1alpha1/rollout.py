@@ -192,6 +192,8 @@ class Leaving(ApiModel):
     """CamelCase word, as in `outcome`."""
     message: Sentence
     """The same in a sentence."""
+    abort_token: Annotated[str, StringConstraints(max_length=253)] | None = None
+    """Of the newest order to abort that was heard since then. Another one, when nothing goes on, ends the waiting."""
 
 
 class ArmCount(ApiModel):
