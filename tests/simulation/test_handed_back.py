@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from crossfade.api.conditions import Reason
+from crossfade.model.order import Verb
 from crossfade.model.snapshot import Snapshot
 
-from tests.simulation.cases.shrunk import HOLD, MATCHED, of, pods
-from tests.simulation.cases.story import Story, at, ladder, taken_back, weight
+from tests.simulation.cases.shrunk import HOLD, MATCHED, of, pods, shrunk
+from tests.simulation.cases.story import Story, at, gate, ladder, taken_back, weight
 from tests.simulation.test_shrunk import at_three_quarters, serving
 
 
@@ -149,3 +150,32 @@ def test_an_abort_that_is_said_again_needs_no_readable_spec() -> None:
     assert "a new `abort` gives v1 everything" in story.plan.situation.message
     story.order("abort", "again")
     story.reaches(taken_back, within=1.0)
+
+
+@pytest.mark.parametrize("verb", ["skip-stage", "advance"])
+def test_an_order_about_its_stage_is_used_up_while_a_version_makes_way(verb: Verb) -> None:
+    """Asked for again, it goes on by its evidence, and not by what was said of another moment."""
+    story = serving(Story(spec=of(4)))
+    story.asks("v2", gate(weight=75), **MATCHED)
+    story.reaches(shrunk(1, 3)).rests(3)
+    story.happens("no further pod of v1 gets ready", room={"v1": 2})
+    story.ask("v3")
+    story.rests(10)
+    story.order(verb)
+    story.rests(2)
+    assert [(one.verb, one.effect) for one in story.status.handled] == [(verb, "Idle")]
+    story.ask("v2")
+    story.happens("pods get ready", room={})
+    story.rests(30)
+    assert story.share("v2") == 75
+
+
+def test_an_order_about_its_stage_is_used_up_while_a_gate_is_handed_back() -> None:
+    story = serving(Story(spec=of(4)))
+    story.asks("v2", gate(weight=75), **MATCHED)
+    story.reaches(shrunk(1, 3)).rests(3)
+    story.happens("no further pod of v1 gets ready", room={"v1": 1})
+    story.order("abort")
+    story.order("advance")
+    story.rests(5)
+    assert [(one.verb, one.effect) for one in story.status.handled] == [("abort", "Obeyed"), ("advance", "Idle")]

@@ -38,10 +38,11 @@ def with_waiting_abort(snapshot: Snapshot, unknown: Situation) -> Situation:
     return replace(unknown, message=f"{unknown.message}; what is asked for is aborted as soon as it is known, {order}")
 
 
-def echoed(snapshot: Snapshot, plan: Plan, look: Look | None, asked: Arm | None) -> RolloutStatus:
+def echoed(snapshot: Snapshot, plan: Plan, look: Look | None, asked: Arm | None, *, leaves: bool) -> RolloutStatus:
     """The plan's status with what became of each new order; one that may still act is left open.
 
-    `asked` is the revision that the spec asks for, None when that is not known.
+    `asked` is the revision that the spec asks for, None when that is not known; `leaves` when the candidate is on its
+    way out with a stage on record: no order about that acts any more.
     """
     given = pending(snapshot.rollout)
     if not given:
@@ -52,7 +53,7 @@ def echoed(snapshot: Snapshot, plan: Plan, look: Look | None, asked: Arm | None)
             handled[verb] = _handled(snapshot, verb, order, plan.obeyed[verb], obeyed=True)
         elif verb == "retry" and plan.situation.reason is Reason.ROUTE_CONTESTED:
             continue  # it waits until the weights may be written
-        elif _came_too_late(snapshot, plan, verb) or not _may_act(snapshot, verb, look, asked):
+        elif _came_too_late(snapshot, plan, verb) or not _may_act(snapshot, verb, look, asked, leaves=leaves):
             handled[verb] = _handled(snapshot, verb, order, _IDLE[verb], obeyed=False)
     return plan.status.model_copy(update={"handled": [handled[verb] for verb in sorted(handled)]})
 
@@ -72,15 +73,15 @@ def _came_too_late(snapshot: Snapshot, plan: Plan, verb: Verb) -> bool:
     return verb in ("advance", "skip-stage") and before is not None and after is not None and before.name != after.name
 
 
-def _may_act(snapshot: Snapshot, verb: Verb, look: Look | None, asked: Arm | None) -> bool:
+def _may_act(snapshot: Snapshot, verb: Verb, look: Look | None, asked: Arm | None, *, leaves: bool) -> bool:
     rollout = snapshot.rollout
     status, spec = rollout.status, rollout.spec
     if verb == "abort":
         return status.stable is not None and (status.candidate is not None or _may_begin(snapshot, asked))
     if verb == "retry":
         return was_taken_back(status.outcome) if asked is None else tries_again(snapshot, asked)
-    if status.stage is None or spec is None or look is None:
-        return status.stage is not None
+    if leaves or status.stage is None or spec is None or look is None:
+        return status.stage is not None and not leaves
     step = same_step(spec, status.stage.name, status.stage.index, asked_for(status.traffic))
     if step is not None and step.shape.is_all:
         return False  # no evidence is waited for any more

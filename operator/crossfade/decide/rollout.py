@@ -33,7 +33,8 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
     scene = scene_of(snapshot)
     plan = first_of(STATES, scene).plan(scene)
     ledger = scene.look.ledger if scene.look else snapshot.ledger
-    status = acknowledged(snapshot, echoed(snapshot, plan, scene.look, scene.asked))
+    told = echoed(snapshot, plan, scene.look, scene.asked, leaves=scene.hands_back)
+    status = acknowledged(snapshot, told)
     status = bounded(snapshot, with_previous(snapshot, timed(snapshot, status)))
     plan = replace(plan, status=remembered(snapshot, status, (*plan.first, *plan.then)))
     if snapshot.rehearsal is not None and not plan.rehearse:
