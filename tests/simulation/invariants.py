@@ -55,6 +55,7 @@ from tests.simulation.route_promises import (
 )
 from tests.simulation.share_promises import what_was_given_was_served
 from tests.simulation.shrunk_promises import (
+    a_candidate_has_the_pods_of_its_share,
     stable_is_given_back_what_it_carries,
     stable_is_made_smaller_after_proof,
     that_stable_is_small_is_known_until_it_is_whole,
@@ -158,6 +159,11 @@ PROMISES: tuple[Promise[Pass], ...] = (
         " pods do not come, or a Service of an adopted route is gone, or in a deletion that has waited for 40 seconds"
         " or is held by others alone.",
         stable_is_given_back_what_it_carries,
+    ),
+    Promise(
+        "A candidate is made smaller only to the pods that carry what the stored route gives it, and what is written,"
+        " while stable is not whole after it was made smaller.",
+        a_candidate_has_the_pods_of_its_share,
     ),
     # steps forward
     Promise(

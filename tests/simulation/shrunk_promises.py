@@ -1,6 +1,7 @@
 """What must hold where stable may have fewer pods than carry everything: when it has them, what it is given back."""
 
 from collections.abc import Iterable
+from math import ceil
 
 from crossfade.decide.draining import undrained
 from crossfade.decide.orders import pending
@@ -8,7 +9,7 @@ from crossfade.decide.plan import Action, Scale, Target
 from crossfade.decide.shapes import given_by
 from crossfade.decide.traffic import traffic_of
 
-from tests.simulation.passes import Pass, carried_by_stable, may_be_small, pods_for_all, was_made_smaller
+from tests.simulation.passes import Pass, carried_by_stable, is_small, may_be_small, pods_for_all, was_made_smaller
 from tests.simulation.writes import writes
 
 _AT_ONCE = frozenset({"CandidateGone", "DigestMismatch", "OOMKilled", "CrashLoop", "NotReady"})
@@ -86,6 +87,21 @@ def stable_is_given_back_what_it_carries(one: Pass) -> None:
 
 def _has_waited(one: Pass) -> bool:
     return one.seen.now - one.seen.rollout.deleting_since > _WAITS
+
+
+def a_candidate_has_the_pods_of_its_share(one: Pass) -> None:
+    stable, candidate, live = one.seen.rollout.status.stable, one.plan.status.candidate, one.seen.route
+    if stable is None or candidate is None or live is None or not is_small(one.seen):
+        return
+    found, full = one.seen.revisions.get(candidate.revision), pods_for_all(one.seen, one.plan.status.stable or stable)
+    sizes, least = _asked(one.actions, candidate.revision)
+    pods = min([*sizes, *least], default=full)
+    if found is None or not found.replicas or pods >= found.replicas:
+        return
+    share = max(
+        live.share(candidate.revision), one.weights.get(candidate.revision, 0) / max(sum(one.weights.values()), 1)
+    )
+    assert pods >= ceil(share * full - 1e-9), f"{pods} pods are left for {share:.0%} of what {full} carry"
 
 
 def _is_insisted_on(one: Pass) -> bool:

@@ -11,6 +11,8 @@ from crossfade.model.snapshot import Snapshot
 
 from tests.simulation.cases.shrunk import HOLD, MATCHED, of, pods, shrunk
 from tests.simulation.cases.story import Story, at, gate, ladder, taken_back, weight
+from tests.simulation.cases.theirs import Adopted
+from tests.simulation.shop import adopting, rule
 from tests.simulation.test_shrunk import at_three_quarters, serving
 
 
@@ -179,3 +181,16 @@ def test_an_order_about_its_stage_is_used_up_while_a_gate_is_handed_back() -> No
     story.order("advance")
     story.rests(5)
     assert [(one.verb, one.effect) for one in story.status.handled] == [("abort", "Obeyed"), ("advance", "Idle")]
+
+
+def test_a_candidate_keeps_the_pods_for_what_others_route_gives_it() -> None:
+    """Git gives it nine tenths, that is named and not written against, and it needs its three pods for them."""
+    story = at_three_quarters(Adopted(spec=adopting(serving={"replicas": 4})))
+    story.happens("two pods of v1 get ready", room={"v1": 2})
+    story.ask("v1")
+    story.rests(6)
+    story.git_applies(rule(1, 9))
+    story.rests(3)
+    story.happens("three are ready", room={"v1": 3})
+    story.rests(30)
+    assert (story.share("v2"), story.pods("v2")) == (9, 3)

@@ -1,6 +1,7 @@
 """The candidate has to go, and stable was made too small to take everything: its share goes back as pods get ready."""
 
 from dataclasses import replace
+from math import ceil
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm, Leaving, RolloutStatus, TrafficStatus
@@ -20,6 +21,8 @@ from crossfade.decide.stalled import stalled
 from crossfade.decide.starting import deadline, waiting
 from crossfade.decide.traffic import traffic_of
 from crossfade.model.snapshot import Snapshot
+
+_ROUNDING = 1e-9
 
 
 def must_wait(snapshot: Snapshot, stable: Arm, candidate: Arm) -> bool:
@@ -62,7 +65,7 @@ def hand_back(
     route = route or repair(snapshot, wanted, candidate, insist=news and why is not None)
     left = undrained(snapshot)
     if spec is not None and not (route or left):
-        candidate = _smaller(candidate, pods_for(less, needed(snapshot, stable)))
+        candidate = _smaller(candidate, pods_for(_met(snapshot, candidate, less), needed(snapshot, stable)))
     candidate = counted(snapshot, candidate)
     situation = _told(snapshot, stable, candidate, why, less)
     stuck = situation.standing is Standing.FAILED
@@ -89,6 +92,13 @@ def _left(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Shape:
     if live is not None and {*live.weights} == {stable.revision, candidate.revision}:
         kept = min(kept, round(live.share(candidate.revision) * given.scale))
     return replace(given, weight=max(kept, 1))
+
+
+def _met(snapshot: Snapshot, candidate: Arm, less: Shape) -> Shape:
+    """What the candidate answers: what it is to have, or more where the stored route says so and may not be written."""
+    live = snapshot.route
+    found = ceil(live.share(candidate.revision) * less.scale - _ROUNDING) if live is not None else less.scale
+    return replace(less, weight=max(less.weight, found))
 
 
 def _smaller(candidate: Arm, pods: int) -> Arm:
