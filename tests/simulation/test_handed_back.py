@@ -194,3 +194,49 @@ def test_a_candidate_keeps_the_pods_for_what_others_route_gives_it() -> None:
     story.happens("three are ready", room={"v1": 3})
     story.rests(30)
     assert (story.share("v2"), story.pods("v2")) == (9, 3)
+
+
+def halved() -> Story:
+    """Of its three quarters v2 has a half left, for v3 is asked for and another pod of stable got ready."""
+    story = at_three_quarters(Story(spec=of(4)))
+    story.happens("no further pod of v1 gets ready", room={"v1": 2})
+    story.ask("v3")
+    story.rests(5)
+    assert (story.share("v2"), story.pods("v2")) == (50, 3)
+    return story
+
+
+def test_what_was_handed_back_is_not_given_again_while_suspended() -> None:
+    story = halved()
+    story.edit(suspend=True, modelVersion="v2")
+    story.happens("pods get ready", room={})
+    story.rests(30)
+    assert story.share("v2") == 50
+    assert story.plan is not None
+    assert story.plan.situation.reason is Reason.SUSPENDED
+    story.edit(suspend=False)
+    story.reaches(at("w75"))
+
+
+def test_what_was_handed_back_is_not_given_again_while_it_is_not_known_what_is_asked_for() -> None:
+    story = halved()
+    story.ask("v9")
+    story.rests(30)
+    assert story.share("v2") == 50
+
+
+def test_whoever_has_to_go_and_may_stay_goes_on_from_a_stage_that_gives_no_more_than_is_left() -> None:
+    """What it had been given was proven of other pods, and the evidence is gathered anew."""
+    story = serving(Story(spec=of(4)))
+    story.asks("v2", *(weight(part, minDuration="30s") for part in (25, 50)), weight(75, **HOLD), **MATCHED)
+    story.reaches(shrunk(1, 3)).rests(3)
+    story.happens("no further pod of v1 gets ready", room={"v1": 2})
+    story.ask("v3")
+    story.rests(20)
+    story.ask("v2")
+    story.rests(1)
+    stage = story.status.stage
+    assert stage is not None
+    assert stage.name == "w50"
+    story.happens("pods get ready", room={})
+    story.reaches(at("w75"))

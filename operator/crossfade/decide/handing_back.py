@@ -122,12 +122,9 @@ def _recorded(
 
 
 def _less(traffic: TrafficStatus | None, less: Shape) -> TrafficStatus | None:
-    """What is on record of the split, with what the candidate still has of it."""
-    if traffic is None or given_by(traffic) == less:
-        return traffic
-    asked = replace(less, weight=traffic.desired)
-    reduced = None if less.weight == traffic.desired else less.weight
-    return intent(asked, traffic.pods or 0).model_copy(update={"reduced": reduced})
+    """What is on record of the split. What stable took is not the stage's any more: should the candidate stay after
+    all, it is taken up where an edited ladder is."""
+    return traffic if traffic is None or given_by(traffic) == less else intent(less, traffic.pods or 0)
 
 
 def _told(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal | None, less: Shape) -> Situation:

@@ -164,7 +164,7 @@ def a_third_version_while_stable_is_small(story: Story) -> None:
 
 @case("C3", spec=of(4))
 def a_third_version_is_asked_for_by_mistake_while_stable_is_small(story: Story) -> None:
-    """Back at once, the second goes on where it was."""
+    """Back at once, the second is given its stage anew, once stable could take all of it back."""
     story.asks("v2", weight(75, minDuration="60s"), **MATCHED)
     story.reaches(shrunk(1, 3)).rests(5)
     story.happens("no further pod of v1 gets ready", room={"v1": 2})
