@@ -240,3 +240,33 @@ def test_whoever_has_to_go_and_may_stay_goes_on_from_a_stage_that_gives_no_more_
     assert stage.name == "w50"
     story.happens("pods get ready", room={})
     story.reaches(at("w75"))
+
+
+def test_the_order_is_on_record_before_the_first_weight_moves() -> None:
+    """Or else it is called off by a kill in between and an annotation that is taken away."""
+    story = serving(Story(spec=of(4)))
+    story.asks("v2", weight(25, minDuration="30s"), weight(75, **HOLD), **MATCHED)
+    story.reaches(shrunk(3, 1)).reaches(at("w75", proven=False))
+    story.reaches(lambda one: one.share("v2") == 75)
+    story.order("abort")
+    story.crash_after = 1
+    story._once()
+    story.happens("killed behind the first write, and the order is withdrawn", orders={})
+    story.restart()
+    story.rests(30)
+    assert story.share("v2") <= 25
+
+
+def test_another_writer_is_named_and_not_written_against_when_a_pod_gets_ready() -> None:
+    """An abort insists once; what comes of it afterwards waits for who writes otherwise, as with any weight."""
+    story = at_three_quarters(Adopted(spec=adopting(serving={"replicas": 4})))
+    story.happens("two pods of v1 get ready", room={"v1": 2})
+    story.order("abort")
+    story.rests(6)
+    story.git_applies(rule(1, 9))
+    story.rests(3)
+    story.happens("three are ready", room={"v1": 3})
+    story.rests(5)
+    assert story.share("v2") == 9
+    assert story.plan is not None
+    assert story.plan.situation.reason is Reason.ROUTE_CONTESTED

@@ -51,7 +51,8 @@ def is_insisted_on(snapshot: Snapshot) -> bool:
 def hand_back(
     snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal | None, look: Look | None, *, ordered: bool
 ) -> Plan:
-    """Stable is asked to have all its pods, and gets what those that are ready carry, the route before its record.
+    """Stable is asked to have all its pods, and gets what those that are ready carry, each route before its record; but
+    the reason is on record before the first one, so that neither a kill nor a change of mind calls it off.
 
     `why` is the reason to leave the candidate, None when another version, or a deletion, is asked for; `ordered` when
     this answers somebody's order to abort.
@@ -60,9 +61,10 @@ def hand_back(
     stable = counted(snapshot, stable) if spec is None else asked_back(snapshot, spec, held(snapshot, spec, stable))
     given, less = given_by(rollout.status.traffic), _left(snapshot, stable, candidate)
     wanted = split(stable.revision, candidate.revision, less)
-    news = ordered or less.weight != given.weight or (why is not None and rollout.status.leaving is None)
+    decided = why is not None and rollout.status.leaving is None
+    news = decided or ordered or less.weight != given.weight
     route = traffic_of(snapshot).backends(snapshot, stable)
-    route = route or repair(snapshot, wanted, candidate, insist=news and why is not None)
+    route = route or repair(snapshot, wanted, candidate, insist=decided or ordered)
     left = undrained(snapshot)
     if spec is not None and not (route or left):
         candidate = _smaller(candidate, pods_for(_met(snapshot, candidate, less), needed(snapshot, stable)))
@@ -72,8 +74,8 @@ def hand_back(
     return Plan(
         status=_recorded(snapshot, stable, candidate, why, look, less),
         situation=traffic_of(snapshot).trouble(snapshot, wanted) or situation,
-        first=(*finalizer(rollout, wanted=True), *route),
-        then=upheld(snapshot, stable, candidate),
+        first=(*finalizer(rollout, wanted=True), *(() if decided else route)),
+        then=(*(route if decided else ()), *upheld(snapshot, stable, candidate)),
         events=(Event(situation.reason, situation.message, warning=True),) if news or stuck else (),
         available=serves(snapshot, stable),
         proven=False,
