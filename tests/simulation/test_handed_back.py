@@ -13,7 +13,8 @@ from tests.simulation.cases.shrunk import HOLD, MATCHED, of, pods, shrunk
 from tests.simulation.cases.story import Story, at, gate, ladder, taken_back, weight
 from tests.simulation.cases.theirs import Adopted
 from tests.simulation.shop import adopting, rule
-from tests.simulation.test_shrunk import at_three_quarters, serving
+from tests.simulation.specs import spec
+from tests.simulation.test_shrunk import at_three_quarters, serving, writes_half
 
 
 @dataclass
@@ -270,3 +271,68 @@ def test_another_writer_is_named_and_not_written_against_when_a_pod_gets_ready()
     assert story.share("v2") == 9
     assert story.plan is not None
     assert story.plan.situation.reason is Reason.ROUTE_CONTESTED
+
+
+def test_nothing_is_given_again_that_others_took_from_a_version_that_is_to_go() -> None:
+    """Somebody writes half and half in the moment of the abort, and not even that is raised to what is on record."""
+    story = at_three_quarters(Story(spec=of(4)))
+    story.happens("no further pod of v1 gets ready", room={"v1": 1})
+    writes_half(story)
+    story.order("abort")
+    story.rests(10)
+    assert story.share("v2") == 50
+
+
+def test_as_many_pods_are_waited_for_as_the_spec_asks_for_by_now() -> None:
+    """Eight by its autoscaler when the rollout began; then there is none any more, and four carry everything."""
+    story = serving(Story(spec=spec(serving={"autoscaling": {"min": 1, "max": 20}}), load={"v1": 8}))
+    story.asks("v2", weight(75, **HOLD), **MATCHED)
+    story.reaches(at("w75"))
+    story.load["v1"] = 2
+    story.reaches(shrunk(2, 6), within=30.0).rests(3)
+    story.happens("no further pod of v1 gets ready", room={"v1": 2})
+    story.order("abort")
+    story.rests(2)
+    story.edit(serving={"replicas": 4})
+    story.rests(10)
+    assert (story.share("v2"), story.pods("v1")) == (50, 4)
+    story.happens("four are ready", room={"v1": 4})
+    story.reaches(taken_back, within=10.0)
+
+
+def test_an_abort_while_neither_spec_nor_route_are_there_waits_for_one_that_can_be_read() -> None:
+    """Nothing can be written meanwhile; then the route is made as it was, and not for one pod of four."""
+    story = unread()
+    story.happens("the route is deleted", route=None)
+    story.order("abort")
+    story.rests(5)
+    story.happens("the spec can be read", unreadable=False)
+    story.rests(5)
+    assert (story.share("v2"), story.pods("v1")) == (75, 4)
+    story.happens("pods get ready", room={})
+    story.reaches(taken_back, within=10.0)
+
+
+def test_an_abort_insists_on_others_route_once_whatever_else_is_asked_for() -> None:
+    """Git gives v2 nine tenths, against which a spec that has changed writes once, as does the abort."""
+    story = at_three_quarters(Adopted(spec=adopting(serving={"replicas": 4})))
+    story.happens("no further pod of v1 gets ready", room={"v1": 1})
+    story.ask("v9")
+    story.git_applies(rule(1, 9))
+    story.rests(3)
+    assert story.share("v2") == 75
+    story.git_applies(rule(1, 9))
+    story.rests(3)
+    assert story.share("v2") == 9
+    story.order("abort")
+    story.rests(1)
+    assert story.share("v2") == 75
+
+
+def test_nothing_is_handed_back_by_a_route_of_others_that_is_gone() -> None:
+    """No request gets anywhere, and it is not ours to make: there is nothing to wait for."""
+    story = at_three_quarters(Adopted(spec=adopting(serving={"replicas": 4})))
+    story.happens("no further pod of v1 gets ready", room={"v1": 1})
+    story.loses_its_route()
+    story.order("abort")
+    story.reaches(taken_back, within=1.0)

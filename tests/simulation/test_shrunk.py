@@ -31,6 +31,17 @@ def at_three_quarters(story: Story, **more: Any) -> Story:
     return story.reaches(shrunk(1, 3)).rests(3)
 
 
+def writes_half(story: Story) -> None:
+    """Somebody has the route give both the same."""
+    route = deepcopy(story.route)
+    assert route is not None
+    for backend in route["spec"]["rules"][0]["backendRefs"]:
+        backend["weight"] = 50
+    story.tell("somebody writes half and half")
+    story.route, story.route_written_at = route, story.now
+    story.route_generation += 1
+
+
 def least(story: Story, version: str) -> int:
     """What no autoscaler of the version goes below."""
     found = story.revisions[story.revision(version)].autoscaler
@@ -122,13 +133,7 @@ def test_pods_that_carry_more_come_back_when_requests_are_split_otherwise() -> N
 def test_a_route_that_others_wrote_brings_the_pods_back() -> None:
     """Its stage is to be proven anew, and then they may go."""
     story = at_three_quarters(Story(spec=of(4)))
-    route = deepcopy(story.route)
-    assert route is not None
-    for backend in route["spec"]["rules"][0]["backendRefs"]:
-        backend["weight"] = 50
-    story.tell("somebody writes half and half")
-    story.route, story.route_written_at = route, story.now
-    story.route_generation += 1
+    writes_half(story)
     story.rests(1)
     assert (story.share("v2"), story.pods("v1")) == (75, 4)
     story.reaches(shrunk(1, 3)).rests(5)

@@ -28,13 +28,14 @@ _ROUNDING = 1e-9
 def must_wait(snapshot: Snapshot, stable: Arm, candidate: Arm) -> bool:
     """Whether the candidate has requests by the record that stable's ready pods could not carry, and answers them.
 
-    Where the route leads to stable alone, they are back already.
+    Where the route leads to stable alone they are back already. One that is gone is made as it was, be it only when the
+    spec can be read again; but not one of others.
     """
     live, given = snapshot.route, given_by(snapshot.rollout.status.traffic)
     if not given.weight or not answers(snapshot, candidate) or not lacks_pods(snapshot) or is_insisted_on(snapshot):
         return False
     if live is None:
-        return snapshot.adoption is None and snapshot.rollout.spec is not None
+        return snapshot.adoption is None
     return {*live.weights} != {stable.revision}
 
 
