@@ -336,3 +336,17 @@ def test_nothing_is_handed_back_by_a_route_of_others_that_is_gone() -> None:
     story.loses_its_route()
     story.order("abort")
     story.reaches(taken_back, within=1.0)
+
+
+def test_pods_that_were_to_go_stay_when_the_route_gives_them_requests_first() -> None:
+    """The operator is killed between the decision and the write, and then Git gives v2 nine tenths."""
+    story = at_three_quarters(Adopted(spec=adopting(serving={"replicas": 4})))
+    story.happens("three pods of v1 get ready", room={"v1": 3})
+    story.order("abort")
+    story.reaches(lambda one: one.share("v2") == 25, within=10.0)
+    story.reaches(lambda one: one.status.candidate is not None and one.status.candidate.floor == 1, within=20.0)
+    story.tell("the write did not come")
+    story.revisions[story.revision("v2")].scale(3, story.now)
+    story.git_applies(rule(1, 9))
+    story.rests(5)
+    assert story.pods("v2") == 3

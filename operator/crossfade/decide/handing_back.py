@@ -66,10 +66,10 @@ def hand_back(
     news = decided or ordered or less.weight != given.weight
     route = traffic_of(snapshot).backends(snapshot, stable)
     route = route or repair(snapshot, wanted, candidate, insist=decided or ordered)
-    left = undrained(snapshot)
-    if spec is not None and not (route or left):
-        candidate = _smaller(candidate, pods_for(_met(snapshot, candidate, less), needed(snapshot, stable)))
-    candidate = counted(snapshot, candidate)
+    left, candidate = undrained(snapshot), counted(snapshot, candidate)
+    if spec is not None:
+        pods = pods_for(_met(snapshot, candidate, less), needed(snapshot, stable))
+        candidate = _sized(candidate, pods, drained=not (route or left))
     situation = _told(snapshot, stable, candidate, why, less)
     stuck = situation.standing is Standing.FAILED
     return Plan(
@@ -104,9 +104,11 @@ def _met(snapshot: Snapshot, candidate: Arm, less: Shape) -> Shape:
     return replace(less, weight=max(less.weight, found))
 
 
-def _smaller(candidate: Arm, pods: int) -> Arm:
-    """The candidate without the pods that have nothing to do any more: they may be the room that stable's need."""
-    return candidate.model_copy(update={"floor": min(candidate.floor or pods, pods)})
+def _sized(candidate: Arm, pods: int, *, drained: bool) -> Arm:
+    """The candidate without the pods that have nothing to do any more: they may be the room that stable's need. None of
+    `pods`, which do, goes that is there, be it that this was decided for another route."""
+    floor = max(candidate.floor or pods, min(candidate.replicas, pods))
+    return candidate.model_copy(update={"floor": min(floor, pods) if drained else floor})
 
 
 def _recorded(
