@@ -95,8 +95,14 @@ def whole(arm: Arm) -> Arm:
     return arm.model_copy(update={"reduced": None})
 
 
+def full_size(snapshot: Snapshot, spec: RolloutSpec, stable: Arm) -> int:
+    """Pods with which stable takes everything, whatever it is asked to have just now."""
+    return size_of(spec, whole(held(snapshot, spec, stable)))
+
+
 def held(snapshot: Snapshot, spec: RolloutSpec, stable: Arm) -> Arm:
-    """The stable arm of a rollout under way: an autoscaler keeps it at what it had when that began."""
+    """The stable arm of a rollout under way: an autoscaler keeps it at what it had when that began. Where it was made
+    smaller that is on record: the pods that there are would not tell, should an autoscaler come meanwhile."""
     scaling, found = spec.serving.autoscaling, snapshot.revisions.get(stable.revision)
     if scaling is None:
         return stable.model_copy(update={"floor": None})

@@ -4,7 +4,7 @@ from math import ceil
 
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.decide.apportion import is_by_pods
-from crossfade.decide.capacity import carrying, size_of, whole
+from crossfade.decide.capacity import carrying, full_size, whole
 from crossfade.decide.children import answers, counted
 from crossfade.decide.draining import undrained
 from crossfade.decide.shapes import asked_for
@@ -27,31 +27,33 @@ def lacks_pods(snapshot: Snapshot, part: float = 1.0) -> bool:
     spec, stable = snapshot.rollout.spec, snapshot.rollout.status.stable
     if stable is None or stable.reduced is None or not answers(snapshot, stable):
         return False
-    return spec is None or counted(snapshot, stable).ready < ceil(part * size_of(spec, whole(stable)) - _ROUNDING)
+    return spec is None or counted(snapshot, stable).ready < ceil(part * full_size(snapshot, spec, stable) - _ROUNDING)
 
 
 def matched(snapshot: Snapshot, spec: RolloutSpec, stable: Arm, candidate: Arm) -> Arm:
     """The stable arm with the pods that it is asked to have beside the candidate: fewer once what that gets is proven,
     all as soon as anything leads back."""
-    full, known = size_of(spec, whole(stable)), snapshot.rollout.status.stable
+    full, known = full_size(snapshot, spec, stable), snapshot.rollout.status.stable
     before = known.reduced if known else None
     least = _least(snapshot, spec, stable, candidate, full)
     if least < full and _is_proven(snapshot):
-        return _asked(snapshot, stable, least)
+        return _asked(snapshot, stable, least, full)
     if before is not None and least <= before < full:
-        return _asked(snapshot, stable, before)
+        return _asked(snapshot, stable, before, full)
     return asked_back(snapshot, spec, stable)
 
 
 def asked_back(snapshot: Snapshot, spec: RolloutSpec, stable: Arm) -> Arm:
     """The stable arm, asked to have all its pods; that it had fewer stays on record until they are ready."""
-    full, known = size_of(spec, whole(stable)), snapshot.rollout.status.stable
+    full, known = full_size(snapshot, spec, stable), snapshot.rollout.status.stable
     returns = known is not None and known.reduced is not None and counted(snapshot, whole(stable)).ready < full
-    return _asked(snapshot, stable, full if returns else None)
+    return _asked(snapshot, stable, full if returns else None, full)
 
 
-def _asked(snapshot: Snapshot, stable: Arm, pods: int | None) -> Arm:
-    return counted(snapshot, stable.model_copy(update={"reduced": pods}))
+def _asked(snapshot: Snapshot, stable: Arm, pods: int | None, full: int) -> Arm:
+    """The stable arm asked to have so many pods, None for all; of how many is on record beside it."""
+    floor = stable.floor if pods is None else full
+    return counted(snapshot, stable.model_copy(update={"reduced": pods, "floor": floor}))
 
 
 def _least(snapshot: Snapshot, spec: RolloutSpec, stable: Arm, candidate: Arm, full: int) -> int:
