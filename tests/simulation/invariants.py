@@ -192,8 +192,8 @@ PROMISES: tuple[Promise[Pass], ...] = (
     ),
     # the way back
     Promise(
-        "With a candidate under way, an abort and a hard signal each take all traffic back to stable in one pass; an"
-        " abort what its ready pods carry, where stable was made smaller, and the order is on record.",
+        "With a candidate under way, an abort and the crash of all its pods take all traffic back to stable in one"
+        " pass; an abort what its ready pods carry, where stable was made smaller, and the order is on record.",
         a_rollback_is_one_pass_away,
     ),
     Promise(

@@ -12,8 +12,8 @@ from crossfade.decide.traffic import traffic_of
 from tests.simulation.passes import Pass, carried_by_stable, is_small, may_be_small, pods_for_all, was_made_smaller
 from tests.simulation.writes import writes
 
-_AT_ONCE = frozenset({"CandidateGone", "DigestMismatch", "OOMKilled", "CrashLoop", "NotReady"})
-"""What Kubernetes itself says against a candidate."""
+_BY_PODS = frozenset({"OOMKilled", "CrashLoop"})
+"""What Kubernetes itself says against some of a candidate's pods."""
 _WAITS = 40.0
 """Seconds for which a deletion waits for stable's pods."""
 
@@ -73,7 +73,7 @@ def stable_is_given_back_what_it_carries(one: Pass) -> None:
     if one.seen.rollout.deleting and (_has_waited(one) or not one.seen.rollout.finalizer):
         return
     end = one.plan.status.outcome
-    if end is not None and end != status.outcome and end.cause in _AT_ONCE:
+    if end is not None and end != status.outcome and end.cause == "DigestMismatch":
         return
     if _is_insisted_on(one):
         return
@@ -81,8 +81,17 @@ def stable_is_given_back_what_it_carries(one: Pass) -> None:
     given = status.traffic
     on_record = 1 - given_by(given).weight / given_by(given).scale
     had = max(live.share(stable.revision), on_record)
-    carries = carried_by_stable(one.seen)
+    carries = max(carried_by_stable(one.seen), _unborne(one, candidate.revision))
     assert share <= max(had, carries) + 0.01, f"stable gets {share:.0%}, and its ready pods carry {carries:.0%}"
+
+
+def _unborne(one: Pass, candidate: str) -> float:
+    """Which part of all requests a candidate whose pods are to blame cannot keep, from 0 to 1; else 0."""
+    leaving, given, stable = one.plan.status.leaving, one.seen.rollout.status.traffic, one.seen.rollout.status.stable
+    if leaving is None or leaving.cause not in _BY_PODS or given is None or stable is None:
+        return 0.0
+    part = (given.reduced or given.desired) / given.scale
+    return 1 - part * min(one.ready(candidate) / max(ceil(part * pods_for_all(one.seen, stable)), 1), 1.0)
 
 
 def _has_waited(one: Pass) -> bool:

@@ -1,9 +1,29 @@
 """Would catch: a stable version that was made smaller and of which nobody knows how many pods carry everything; room
 that its pods take from the candidate's; requests that come back to fewer pods than carry them."""
 
-from tests.simulation.cases.shrunk import of
-from tests.simulation.cases.story import Story
-from tests.simulation.test_shrunk import at_three_quarters, least
+from dataclasses import dataclass, replace
+
+from crossfade.model.workload import RevisionFacts
+
+from tests.simulation.cases.shrunk import HOLD, MATCHED, of, pods, shrunk
+from tests.simulation.cases.story import Story, taken_back, weight
+from tests.simulation.test_shrunk import at_three_quarters, least, serving
+
+
+@dataclass
+class Killed(Story):
+    """One pod of v2 was killed for its memory; it answers again, or not."""
+
+    one: bool = False
+    again: bool = True
+
+    def facts_of(self, name: str) -> RevisionFacts:
+        found = super().facts_of(name)
+        if not self.one or found.model_version != "v2" or not found.pods:
+            return found
+        first = replace(found.pods[0], trouble="OOMKilled", ready=self.again and found.pods[0].ready)
+        ready = sum(one.ready for one in (first, *found.pods[1:]))
+        return replace(found, ready=ready, pods=(first, *found.pods[1:]))
 
 
 def test_an_autoscaler_that_comes_midway_does_not_take_the_small_number_for_all() -> None:
@@ -42,3 +62,56 @@ def test_other_replicas_count_at_once_although_the_number_before_is_on_record() 
     story.order("abort")
     story.rests(20)
     assert (story.share("v2"), story.pods("v1")) == (50, 8)
+
+
+def at_nine_tenths(story: Killed) -> Killed:
+    """v1 has one pod of ten, v2 nine."""
+    serving(story).asks("v2", weight(90, **HOLD), **MATCHED)
+    story.reaches(shrunk(1, 9)).rests(5)
+    return story
+
+
+def test_one_pod_of_nine_that_was_killed_does_not_give_everything_to_one_pod() -> None:
+    """Eight answer: what they do not carry goes back at once, the rest as pods of stable come."""
+    story = at_nine_tenths(Killed(spec=of(10)))
+    story.happens("no further pod of v1 gets ready", room={"v1": 1})
+    story.happens("one pod of v2 was killed for its memory", one=True, again=False)
+    story.rests(1)
+    assert (story.share("v2"), story.pods("v1")) == (80, 10)
+    story.happens("six are ready", room={"v1": 6})
+    story.rests(5)
+    assert story.share("v2") == 40
+    story.happens("all are ready", room={})
+    story.reaches(taken_back, within=10.0).rests(20)
+    assert pods(story) == (10, 0)
+    assert story.status.history[0].cause == "OOMKilled"
+
+
+def test_a_pod_that_was_killed_and_answers_again_calls_nothing_off() -> None:
+    story = at_nine_tenths(Killed(spec=of(10)))
+    story.happens("no further pod of v1 gets ready", room={"v1": 5})
+    story.happens("one pod of v2 was killed for its memory", one=True)
+    story.rests(5)
+    assert story.share("v2") == 50
+    story.happens("it is well", one=False)
+    story.happens("all are ready", room={})
+    story.reaches(taken_back, within=10.0)
+
+
+def test_wrong_bytes_are_left_at_once_whatever_stable_has() -> None:
+    story = at_nine_tenths(Killed(spec=of(10)))
+    story.happens("no further pod of v1 gets ready", room={"v1": 1})
+    story.happens("one pod of v2 was killed for its memory", one=True)
+    story.rests(2)
+    assert story.share("v2") == 90
+    story.happens("v2 has other bytes", wrong_bytes={"v2"})
+    story.reaches(taken_back, within=1.0)
+
+
+def test_a_stable_version_that_is_whole_takes_everything_from_a_candidate_that_crashes() -> None:
+    """As ever: one pod of it is enough for a reason, and one write for the way back."""
+    story = serving(Killed(spec=of(10)))
+    story.asks("v2", weight(90, **HOLD))
+    story.reaches(shrunk(10, 9)).rests(5)
+    story.happens("two pods of v1 are lost, and one of v2 was killed", room={"v1": 8}, one=True)
+    story.reaches(taken_back, within=1.0)

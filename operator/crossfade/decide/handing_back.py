@@ -5,14 +5,14 @@ from math import ceil
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm, Leaving, RolloutStatus, TrafficStatus
-from crossfade.decide.capacity import held, needed, pods_for
+from crossfade.decide.capacity import carrying, held, needed, pods_for
 from crossfade.decide.children import answers, counted, finalizer, upheld
 from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look
 from crossfade.decide.orders import pending
 from crossfade.decide.plan import Event, Plan, Situation, Standing
 from crossfade.decide.proving import unseen
-from crossfade.decide.rollback import ABORTED
+from crossfade.decide.rollback import ABORTED, BY_CHOICE
 from crossfade.decide.settle import repair, serves
 from crossfade.decide.shapes import Shape, given_by, intent, split
 from crossfade.decide.shrinking import asked_back, lacks_pods
@@ -60,7 +60,7 @@ def hand_back(
     """
     rollout, spec = snapshot.rollout, snapshot.rollout.spec
     stable = counted(snapshot, stable) if spec is None else asked_back(snapshot, spec, held(snapshot, spec, stable))
-    given, less = given_by(rollout.status.traffic), _left(snapshot, stable, candidate)
+    given, less = given_by(rollout.status.traffic), _left(snapshot, stable, candidate, why)
     wanted = split(stable.revision, candidate.revision, less)
     decided = why is not None and rollout.status.leaving is None
     news = decided or ordered or less.weight != given.weight
@@ -85,8 +85,9 @@ def hand_back(
     )
 
 
-def _left(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Shape:
-    """What the candidate keeps: what it had, by the record and by the route, without what stable's ready pods carry."""
+def _left(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal | None) -> Shape:
+    """What the candidate keeps: what it had, by the record and by the route, without what stable's ready pods carry;
+    where its own pods are the reason, no more than those that are ready carry."""
     given, live = given_by(snapshot.rollout.status.traffic), snapshot.route
     if snapshot.rollout.spec is None:
         return given
@@ -94,6 +95,8 @@ def _left(snapshot: Snapshot, stable: Arm, candidate: Arm) -> Shape:
     kept = min(given.weight, given.scale - given.scale * min(stable.ready, most) // most)
     if live is not None and {*live.weights} == {stable.revision, candidate.revision}:
         kept = min(kept, round(live.share(candidate.revision) * given.scale))
+    if why is not None and why.cause not in BY_CHOICE:
+        kept = min(kept, _borne(snapshot, candidate, given))
     return replace(given, weight=max(kept, 1))
 
 
@@ -102,6 +105,12 @@ def _met(snapshot: Snapshot, candidate: Arm, less: Shape) -> Shape:
     live = snapshot.route
     found = ceil(live.share(candidate.revision) * less.scale - _ROUNDING) if live is not None else less.scale
     return replace(less, weight=max(less.weight, found))
+
+
+def _borne(snapshot: Snapshot, candidate: Arm, given: Shape) -> int:
+    """Of what it is given, in parts of the scale, what its ready pods carry."""
+    pods = max(carrying(snapshot, candidate, given), 1)
+    return given.weight * min(counted(snapshot, candidate).ready, pods) // pods
 
 
 def _sized(candidate: Arm, pods: int, *, drained: bool) -> Arm:

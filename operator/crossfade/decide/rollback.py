@@ -26,6 +26,8 @@ INCONCLUSIVE = "Inconclusive"
 UNPASSED = "GateNotPassed"
 BY_CHOICE = frozenset({ABORTED, REGRESSED, INCONCLUSIVE, UNPASSED})
 """Causes that say nothing of the candidate's pods."""
+UNVERIFIED = "DigestMismatch"
+"""The cause that speaks against every pod: what the candidate's bytes are nobody knows."""
 
 
 def breach(snapshot: Snapshot, candidate: Arm, look: Look | None) -> Signal | None:

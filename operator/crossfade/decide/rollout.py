@@ -117,13 +117,14 @@ def _tried_again(scene: Scene, plan: Plan) -> Plan:
 STATES: tuple[State[Scene], ...] = (
     State(
         name="Handing back",
-        when="the candidate is to go, by an order, the evidence, another version or a deletion, and its pods answer;"
-        " stable was made smaller by `strategy.stableCapacity`, and those of its pods that are ready do not carry all",
+        when="the candidate is to go, by an order, the evidence, some of its pods, another version or a deletion, and"
+        " it answers with the right bytes; stable was made smaller by `strategy.stableCapacity`, and those of its pods"
+        " that are ready do not carry all",
         does="stable is given all its pods, and of the requests what those that are ready carry; the candidate keeps"
-        " the rest, and pods for that\n"
+        " the rest, and pods for that; where its own pods are the reason, no more than those that are ready carry\n"
         "after a deadline of `startup` it is said that this stands still, and whoever aborts then goes on as below; a"
         " deletion waits for 40 seconds\n"
-        "then, and at once when the candidate shows a hard signal, it goes on as below",
+        "then, and at once when its bytes are others or none of its pods answers, it goes on as below",
         seen=(Reason.WAITING_FOR_CAPACITY, Reason.NO_CAPACITY, Reason.ROUTE_INVALID, Reason.ROUTE_CONTESTED),
         code=handing_back.hand_back,
         applies=lambda scene: scene.hands_back,

@@ -14,7 +14,7 @@ from crossfade.decide.look import Look, look_at
 from crossfade.decide.orders import pending
 from crossfade.decide.plan import Situation, Standing
 from crossfade.decide.recalled import recovered
-from crossfade.decide.rollback import BY_CHOICE, breach
+from crossfade.decide.rollback import UNVERIFIED, breach
 from crossfade.decide.route_kinds import RouteKind, kind_of
 from crossfade.decide.signals import Signal
 from crossfade.decide.stranded import holders
@@ -68,15 +68,15 @@ class Scene:
 
     @property
     def hands_back(self) -> bool:
-        """Whether the candidate is to go, nothing speaks against its pods, and stable cannot take all that it has."""
+        """Whether the candidate is to go, it answers with the right bytes, and stable cannot take all that it has."""
         if self.stable is None or self.candidate is None or not self._leaves(self.candidate):
             return False
         return must_wait(self.snapshot, self.stable, self.candidate)
 
     def _leaves(self, candidate: Arm) -> bool:
-        """Whether it is to go, for another reason than its pods; in a deletion as long as that waits for stable's."""
+        """Whether it is to go, for another reason than its bytes; in a deletion as long as that waits for stable's."""
         rollout = self.snapshot.rollout
-        if self.breach is not None and self.breach.cause not in BY_CHOICE:
+        if self.breach is not None and self.breach.cause == UNVERIFIED:
             return False
         if rollout.deleting:
             return rollout.finalizer and self.snapshot.now - rollout.deleting_since <= HAND_BACK_SECONDS
