@@ -8,7 +8,7 @@ from typing import Any
 from crossfade.api.v1alpha1.rollout import Arm
 from crossfade.decide.going_back import goes_back
 from crossfade.decide.plan import Action, Plan
-from crossfade.decide.shapes import asked_for
+from crossfade.decide.shapes import asked_for, given_by
 from crossfade.decide.stages import same_step
 from crossfade.model.snapshot import Snapshot
 
@@ -80,10 +80,10 @@ def pods_of_stable(one: Pass, stable: Arm) -> int:
     full, traffic, candidate = pods_for_all(seen, stable), after.traffic, after.candidate
     if spec is None or spec.strategy.stable_capacity == "Full" or traffic is None or candidate is None or live is None:
         return full
-    if traffic.reduced is not None or after.leaving is not None or seen.rollout.deleting:
+    if after.leaving is not None or seen.rollout.deleting:
         return full
-    given = asked_for(seen.rollout.status.traffic)
-    part = 1 - min(given.weight / given.scale, live.share(candidate.revision))
+    given = [one.weight / one.scale for one in map(given_by, (seen.rollout.status.traffic, traffic))]
+    part = 1 - min(*given, live.share(candidate.revision))
     return min(max(ceil(part * full - 1e-9), spec.strategy.min_pods, 1), full)
 
 

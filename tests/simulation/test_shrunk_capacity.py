@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from crossfade.model.workload import RevisionFacts
 
 from tests.simulation.cases.shrunk import HOLD, MATCHED, of, pods, shrunk
-from tests.simulation.cases.story import Story, taken_back, weight
+from tests.simulation.cases.story import Story, at, taken_back, weight
 from tests.simulation.test_shrunk import at_three_quarters, least, serving
+from tests.simulation.world import World
 
 
 @dataclass
@@ -115,3 +116,39 @@ def test_a_stable_version_that_is_whole_takes_everything_from_a_candidate_that_c
     story.reaches(shrunk(10, 9)).rests(5)
     story.happens("two pods of v1 are lost, and one of v2 was killed", room={"v1": 8}, one=True)
     story.reaches(taken_back, within=1.0)
+
+
+def test_a_lost_pod_of_the_candidate_comes_back_where_there_is_room_for_one_more() -> None:
+    """Room for five: 1 and 3 run, one of the 3 is lost with its node; whoever asks first has what is free."""
+    story, held, lost = Story(spec=of(4)), {"v1": 4, "v2": 0}, {"at": 0.0}
+
+    def schedule(world: World) -> None:
+        asked = {version: world.pods(version) for version in held}
+        for version in held:
+            held[version] = min(held[version], asked[version])
+        if lost["at"] == world.now:
+            held["v2"] -= 1
+            lost["at"] = -world.now
+        late = lost["at"] < 0 and world.now < 1 - lost["at"]  # its Deployment makes another after a second
+        for version in ("v2", "v1"):
+            while not (late and version == "v2") and sum(held.values()) < 5 and held[version] < asked[version]:
+                held[version] += 1
+        world.room.update(held)
+
+    serving(story).checks.append(schedule)
+    story.asks("v2", weight(25, minDuration="30s"), weight(50, minDuration="30s"), weight(75, **HOLD), **MATCHED)
+    story.reaches(at("w75")).reaches(shrunk(1, 3)).rests(5)
+    story.tell("a pod of v2 is lost with its node")
+    lost["at"] = story.now + 0.5
+    story.rests(60)
+    assert (story.share("v2"), *pods(story)) == (75, 1, 3)
+
+
+def test_stable_has_the_pods_of_what_a_lost_pod_leaves_to_it() -> None:
+    """Two of three are left, so it gets a half: two pods of four, and one again when the third is back."""
+    story = at_three_quarters(Story(spec=of(4)))
+    story.happens("two pods of v2 are ready", room={"v2": 2})
+    story.reaches(lambda one: one.share("v2") == 50, within=10.0).rests(20)
+    assert (story.share("v2"), *pods(story)) == (50, 2, 3)
+    story.happens("all are", room={})
+    story.reaches(at("w75")).reaches(shrunk(1, 3)).rests(5)

@@ -163,6 +163,12 @@ def carrying(snapshot: Snapshot, candidate: Arm, shape: Shape) -> int:
     return pods if spec is None else min(pods, pods_for(shape, full(snapshot, spec)))
 
 
+def borne(snapshot: Snapshot, candidate: Arm, shape: Shape) -> int:
+    """Of a shape's weight, in parts of its scale, what the candidate's ready pods carry."""
+    pods = max(carrying(snapshot, candidate, shape), 1)
+    return shape.weight * min(candidate.ready, pods) // pods
+
+
 def carried(snapshot: Snapshot, stable: Arm, candidate: Arm, shape: Shape) -> Shape:
     """What is left of a shape when the candidate has lost pods: stable gets as much of theirs as its own can carry. Of
     one that answers nobody it gets everything, as soon as it answers itself, be it with too few pods: some is more than
@@ -172,5 +178,5 @@ def carried(snapshot: Snapshot, stable: Arm, candidate: Arm, shape: Shape) -> Sh
     pods, back = carrying(snapshot, candidate, shape), max(needed(snapshot, whole(stable)), 1)
     if not shape.weight or not 0 < candidate.ready < pods:
         return shape
-    mine, theirs = shape.weight * candidate.ready // pods, shape.scale * min(stable.ready, back) // back
+    mine, theirs = borne(snapshot, candidate, shape), shape.scale * min(stable.ready, back) // back
     return replace(shape, weight=max(min(shape.weight, max(mine, shape.scale - theirs)), 1))

@@ -5,7 +5,7 @@ from math import ceil
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm, Leaving, RolloutStatus, TrafficStatus
-from crossfade.decide.capacity import carrying, held, needed, pods_for
+from crossfade.decide.capacity import borne, held, needed, pods_for
 from crossfade.decide.children import answers, counted, finalizer, upheld
 from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look
@@ -96,7 +96,7 @@ def _left(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal | None) -
     if live is not None and {*live.weights} == {stable.revision, candidate.revision}:
         kept = min(kept, round(live.share(candidate.revision) * given.scale))
     if why is not None and why.cause not in BY_CHOICE:
-        kept = min(kept, _borne(snapshot, candidate, given))
+        kept = min(kept, borne(snapshot, counted(snapshot, candidate), given))
     return replace(given, weight=max(kept, 1))
 
 
@@ -105,12 +105,6 @@ def _met(snapshot: Snapshot, candidate: Arm, less: Shape) -> Shape:
     live = snapshot.route
     found = ceil(live.share(candidate.revision) * less.scale - _ROUNDING) if live is not None else less.scale
     return replace(less, weight=max(less.weight, found))
-
-
-def _borne(snapshot: Snapshot, candidate: Arm, given: Shape) -> int:
-    """Of what it is given, in parts of the scale, what its ready pods carry."""
-    pods = max(carrying(snapshot, candidate, given), 1)
-    return given.weight * min(counted(snapshot, candidate).ready, pods) // pods
 
 
 def _sized(candidate: Arm, pods: int, *, drained: bool) -> Arm:

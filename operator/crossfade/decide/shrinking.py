@@ -4,10 +4,10 @@ from math import ceil
 
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.decide.apportion import is_by_pods
-from crossfade.decide.capacity import carrying, full_size, whole
+from crossfade.decide.capacity import borne, full_size, whole
 from crossfade.decide.children import answers, counted
 from crossfade.decide.draining import undrained
-from crossfade.decide.shapes import asked_for
+from crossfade.decide.shapes import asked_for, given_by
 from crossfade.decide.stages import same_step
 from crossfade.decide.traffic import traffic_of
 from crossfade.model.snapshot import Snapshot
@@ -32,15 +32,12 @@ def lacks_pods(snapshot: Snapshot, part: float = 1.0) -> bool:
 
 def matched(snapshot: Snapshot, spec: RolloutSpec, stable: Arm, candidate: Arm) -> Arm:
     """The stable arm with the pods that it is asked to have beside the candidate: fewer once what that gets is proven,
-    all as soon as anything leads back."""
+    more as the candidate's pods are lost, all as soon as anything else leads back."""
     full, known = full_size(snapshot, spec, stable), snapshot.rollout.status.stable
-    before = known.reduced if known else None
-    least = _least(snapshot, spec, stable, candidate, full)
-    if least < full and _is_proven(snapshot):
-        return _asked(snapshot, stable, least, full)
-    if before is not None and least <= before < full:
-        return _asked(snapshot, stable, before, full)
-    return asked_back(snapshot, spec, stable)
+    least, before = _least(snapshot, spec, candidate, full), known.reduced if known else None
+    if not _is_proven(snapshot):
+        least = max(least, full if before is None else before)
+    return _asked(snapshot, stable, least, full) if least < full else asked_back(snapshot, spec, stable)
 
 
 def asked_back(snapshot: Snapshot, spec: RolloutSpec, stable: Arm) -> Arm:
@@ -56,19 +53,20 @@ def _asked(snapshot: Snapshot, stable: Arm, pods: int | None, full: int) -> Arm:
     return counted(snapshot, stable.model_copy(update={"reduced": pods, "floor": floor}))
 
 
-def _least(snapshot: Snapshot, spec: RolloutSpec, stable: Arm, candidate: Arm, full: int) -> int:
-    """Pods for what stable gets, by the record and by the stored route; all of them when anything leads back."""
+def _least(snapshot: Snapshot, spec: RolloutSpec, candidate: Arm, full: int) -> int:
+    """Pods for what stable gets, or is to get for lost pods of the candidate; all when anything else leads back.
+
+    Not all for a lost pod: where there is room for one more they would take that of the one that replaces it.
+    """
     status, live = snapshot.rollout.status, snapshot.route
-    given, stage, traffic = asked_for(status.traffic), status.stage, status.traffic
-    if not matches_traffic(snapshot) or live is None or stage is None or traffic is None or traffic.reduced is not None:
+    asked, given, stage = asked_for(status.traffic), given_by(status.traffic), status.stage
+    if not matches_traffic(snapshot) or live is None or stage is None:
         return full
-    if status.candidate is None or status.candidate.revision != candidate.revision:
+    if stage.contradicted_at is not None or same_step(spec, stage.name, stage.index, asked) is None:
         return full
-    if stage.contradicted_at is not None or same_step(spec, stage.name, stage.index, given) is None:
+    if not given.weight or live.share(candidate.revision) < given.weight / given.scale - _ROUNDING:
         return full
-    if not given.weight or candidate.ready < carrying(snapshot, candidate, given):
-        return full
-    part = 1 - min(given.weight / given.scale, live.share(candidate.revision))
+    part = 1 - min(given.weight, borne(snapshot, candidate, asked)) / given.scale
     return min(max(ceil(part * full - _ROUNDING), spec.strategy.min_pods, 1), full)
 
 
