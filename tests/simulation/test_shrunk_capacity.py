@@ -1,12 +1,15 @@
 """Would catch: a stable version that was made smaller and of which nobody knows how many pods carry everything; room
 that its pods take from the candidate's; requests that come back to fewer pods than carry them."""
 
+from copy import deepcopy
 from dataclasses import dataclass, replace
 
+from crossfade.api.v1alpha1 import RolloutStatus
 from crossfade.model.workload import RevisionFacts
 
 from tests.simulation.cases.shrunk import HOLD, MATCHED, of, pods, shrunk
 from tests.simulation.cases.story import Story, at, taken_back, weight
+from tests.simulation.specs import spec
 from tests.simulation.test_shrunk import at_three_quarters, least, serving
 from tests.simulation.world import World
 
@@ -152,3 +155,35 @@ def test_stable_has_the_pods_of_what_a_lost_pod_leaves_to_it() -> None:
     assert (story.share("v2"), *pods(story)) == (50, 2, 3)
     story.happens("all are", room={})
     story.reaches(at("w75")).reaches(shrunk(1, 3)).rests(5)
+
+
+def test_a_status_that_is_lost_makes_no_five_times_of_stable() -> None:
+    """`minPods` gave a tenth of the requests two pods, a part of twenty; the four of nine tenths know better."""
+    story = serving(Story(spec=spec(serving={"autoscaling": {"min": 1, "max": 100}}), load={"v1": 4}))
+    story.asks("v2", weight(90, **HOLD), **MATCHED, minPods=2)
+    story.reaches(at("w90"))
+    story.load["v1"] = 1
+    story.reaches(lambda one: one.pods("v1") == 2, within=30.0).rests(3)
+    story.ask("v1")
+    story.happens("the status is lost", status=RolloutStatus(), finalizer=False)
+    story.restart()
+    story.rests(2)
+    assert least(story, "v1") == 4
+
+
+def test_a_status_that_is_lost_where_stable_gets_nothing_is_read_off_the_other() -> None:
+    """Somebody wrote its weight away before that: its pods are no part of anything."""
+    story = serving(Story(spec=spec(serving={"autoscaling": {"min": 1, "max": 100}}), load={"v1": 4}))
+    story.asks("v2", weight(75, **HOLD), **MATCHED)
+    story.reaches(at("w75"))
+    story.load["v1"] = 1
+    story.reaches(lambda one: one.pods("v1") == 1, within=30.0).rests(3)
+    route = deepcopy(story.route)
+    assert route is not None
+    for backend in route["spec"]["rules"][0]["backendRefs"]:
+        backend["weight"] = 0 if backend["name"] == story.revision("v1") else 100
+    story.happens("the status is lost, and all goes to v2", status=RolloutStatus(), finalizer=False, route=route)
+    story.ask("v1")
+    story.restart()
+    story.rests(2)
+    assert least(story, "v1") == 3

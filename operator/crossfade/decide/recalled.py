@@ -1,14 +1,17 @@
 """A status that was lost: who is stable, and what of a split stable could not carry alone, is read off the route."""
 
 from dataclasses import replace
+from math import floor
 
 from crossfade.api.v1alpha1.rollout import Arm, TrafficStatus
 from crossfade.api.v1alpha1.strategy import Scale
 from crossfade.decide.capacity import size_of
 from crossfade.decide.shrinking import matches_traffic
+from crossfade.model.route import RouteFacts
 from crossfade.model.snapshot import Snapshot
 from crossfade.model.workload import RevisionFacts
 
+_ROUNDING = 1e-9
 _SCALES: tuple[Scale, ...] = (100, 1000, 10000)
 
 
@@ -37,14 +40,21 @@ def recalled(snapshot: Snapshot) -> Snapshot:
     if not matches_traffic(snapshot) or snapshot.adoption is not None or len(others) != 1 or scale is None:
         return snapshot
     (other,), has = others, snapshot.revisions[stable.revision]
-    floor = round(has.replicas / live.share(stable.revision)) if spec.serving.autoscaling else None
-    stable = stable.model_copy(update={"floor": floor})
-    if other is None or min(has.ready, has.replicas) >= size_of(spec, stable):
+    if other is None:
+        return snapshot
+    stable = stable.model_copy(update={"floor": _for_all(live, has, other) if spec.serving.autoscaling else None})
+    if min(has.ready, has.replicas) >= size_of(spec, stable):
         return snapshot
     traffic = TrafficStatus(desired=live.weights[other.revision], scale=scale, pods=other.ready)
     stable = stable.model_copy(update={"reduced": has.replicas})
     status = known.model_copy(update={"stable": stable, "candidate": _arm(other), "traffic": traffic})
     return replace(snapshot, rollout=replace(rollout, status=status))
+
+
+def _for_all(live: RouteFacts, *arms: RevisionFacts) -> int:
+    """Pods that carry everything, at most: each of the arms has its part of them, rounded up, or more by `minPods`."""
+    parts = ((one.replicas, live.share(one.revision)) for one in arms)
+    return floor(min(pods / part for pods, part in parts if part) + _ROUNDING)
 
 
 def _arm(found: RevisionFacts) -> Arm:
