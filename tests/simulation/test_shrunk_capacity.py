@@ -4,7 +4,9 @@ that its pods take from the candidate's; requests that come back to fewer pods t
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
+from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1 import RolloutStatus
+from crossfade.decide.plan import Standing
 from crossfade.model.workload import RevisionFacts
 
 from tests.simulation.cases.shrunk import HOLD, MATCHED, of, pods, shrunk
@@ -187,3 +189,41 @@ def test_a_status_that_is_lost_where_stable_gets_nothing_is_read_off_the_other()
     story.restart()
     story.rests(2)
     assert least(story, "v1") == 3
+
+
+def test_a_hand_back_that_goes_on_is_not_told_as_a_standstill() -> None:
+    """Room for five, pods of thirty seconds, `startup.timeout: 60s`: a pod comes every forty seconds, none is late."""
+    story = at_three_quarters(Story(spec=of(4, startup={"timeout": "60s"})))
+    ready, due, said = [1], list[float](), list[str]()
+
+    def schedule(world: World) -> None:
+        while ready[0] + len(due) < min(5 - world.pods("v2"), world.pods("v1")):
+            due.append(world.now + 30)
+        while due and due[0] <= world.now:
+            due.pop(0)
+            ready[0] += 1
+        world.room["v1"] = ready[0]
+        assert world.plan is not None
+        if world.plan.situation.standing is Standing.FAILED and world.status.candidate is not None:
+            said.append(world.plan.situation.message)
+
+    story.room["v1"] = 1
+    story.checks.append(schedule)
+    story.order("abort")
+    story.reaches(taken_back)
+    assert said == []
+
+
+def test_a_gateway_that_is_away_is_told_while_weights_are_handed_back() -> None:
+    """The candidate's pods stay for it, and with them the room for stable's: pods alone would be named for ever."""
+    story = at_three_quarters(Story(spec=of(4, startup={"timeout": "60s"})))
+    story.happens("two pods of v1 get ready, and the gateway is away", room={"v1": 2}, gateway_up=False)
+    story.order("abort")
+    story.rests(110)
+    assert story.plan is not None
+    assert story.plan.situation.standing is Standing.IN_PROGRESS
+    story.rests(20)
+    assert (story.plan.situation.standing, story.plan.situation.reason) == (Standing.FAILED, Reason.NOT_ACKNOWLEDGED)
+    assert "Gateway gateways/public" in story.plan.situation.message
+    story.happens("it is back", gateway_up=True, room={})
+    story.reaches(taken_back, within=20.0)

@@ -20,6 +20,7 @@ from crossfade.decide.signals import Signal
 from crossfade.decide.stalled import stalled
 from crossfade.decide.starting import deadline, waiting
 from crossfade.decide.traffic import traffic_of
+from crossfade.model.moments import stamp
 from crossfade.model.snapshot import Snapshot
 
 _ROUNDING = 1e-9
@@ -60,6 +61,7 @@ def hand_back(
     """
     rollout, spec = snapshot.rollout, snapshot.rollout.spec
     stable = counted(snapshot, stable) if spec is None else asked_back(snapshot, spec, held(snapshot, spec, stable))
+    stable = _going_on(snapshot, stable)
     given, less = given_by(rollout.status.traffic), _left(snapshot, stable, candidate, why)
     wanted = split(stable.revision, candidate.revision, less)
     decided = why is not None and rollout.status.leaving is None
@@ -83,6 +85,15 @@ def hand_back(
         look_again=min(left, 10.0) or 10.0,
         obeyed={"abort": situation.message} if ordered else {},
     )
+
+
+def _going_on(snapshot: Snapshot, stable: Arm) -> Arm:
+    """Stable, whose missing pods have their time to start from when the last one got ready: where room is short they
+    come one after the other."""
+    known, now = snapshot.rollout.status.stable, stamp(snapshot.now)
+    if known is None or stable.unready_since is None or stable.ready <= known.ready:
+        return stable
+    return stable.model_copy(update={"unready_since": now, "waits_since": now if stable.waits_since else None})
 
 
 def _left(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal | None) -> Shape:
@@ -137,7 +148,8 @@ def _less(traffic: TrafficStatus | None, less: Shape) -> TrafficStatus | None:
 
 def _told(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal | None, less: Shape) -> Situation:
     """Why it goes, what it still has, and what is waited for; after a deadline of `startup`, and where nobody knows for
-    what, that is a standstill."""
+    what, that is a standstill, but for a gateway that does not take the route: the candidate's pods stay for it, and it
+    has a time of its own."""
     rollout, spec = snapshot.rollout, snapshot.rollout.spec
     who, asked = candidate.model_version, spec.model_version if spec else "another version"
     goes = f"{who} makes way for {asked}" if why is None else f"{who} is taken back: {why.message}"
@@ -151,7 +163,7 @@ def _told(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal | None, l
     _, pods = waiting(stable, snapshot.revisions.get(stable.revision), needed(snapshot, stable))
     message = f"{goes}; {who} keeps {less} of the requests until pods that carry more are ready; {pods}"
     end = deadline(spec.serving.startup, stable)
-    if end is None or snapshot.now <= end.at:
+    if end is None or snapshot.now <= end.at or traffic_of(snapshot).untaken(snapshot) is not None:
         return Situation(Standing.IN_PROGRESS, Reason.WAITING_FOR_CAPACITY, message)
     message = f"{message}. That lasts for more than {end.limit}, see `serving.startup.{end.field}`; {way_out}"
     return Situation(Standing.FAILED, Reason.NO_CAPACITY, message)

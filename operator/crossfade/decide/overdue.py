@@ -13,6 +13,9 @@ PATIENCE_SECONDS = 120.0
 """Traefik and Envoy Gateway took every route within two seconds (docs/gateways.md); a controller that has to be started
 first, or to be elected, takes longer."""
 
+_WAITS_FOR_IT = (Reason.WAITING_FOR_GATEWAY, Reason.DRAINING, Reason.WAITING_FOR_CAPACITY)
+"""Pods go only once a route without them is taken, and may be the room that others wait for."""
+
 
 def patience(route: RouteFacts, now: float) -> float:
     """For how many seconds from now it is no wonder that the route is not taken; infinite when it is not known since
@@ -29,7 +32,7 @@ def given_notice(snapshot: Snapshot, plan: Plan) -> Plan:
     if live is None or snapshot.rollout.deleting or said.standing is not Standing.IN_PROGRESS:
         return plan
     untaken = traffic_of(snapshot).untaken(snapshot)
-    if said.reason not in (Reason.WAITING_FOR_GATEWAY, Reason.DRAINING) or untaken is None:
+    if said.reason not in _WAITS_FOR_IT or untaken is None:
         return plan
     left = patience(live, snapshot.now)
     if left:
