@@ -144,8 +144,8 @@ PROMISES: tuple[Promise[Pass], ...] = (
         nobody_keeps_what_others_gave,
     ),
     Promise(
-        "Stable is made smaller only for a stage that is proven, when what it had has drained, and that is on record"
-        " first.",
+        "Stable is made smaller only for a stage that is proven, while metrics answer and nothing is suspended, when"
+        " what it had has drained, and that is on record first.",
         stable_is_made_smaller_after_proof,
     ),
     Promise(
@@ -155,8 +155,9 @@ PROMISES: tuple[Promise[Pass], ...] = (
     ),
     Promise(
         "Where stable was made smaller it is given back no more than its ready pods carry, or than is on record; but"
-        " when the candidate's pods are wrong, crash or do not answer, or somebody aborts after it was said that those"
-        " pods do not come, or a Service of an adopted route is gone, or in a deletion that has waited for 40 seconds"
+        " what the pods of a candidate that crashes carry no more; or when its bytes are wrong, it does not answer,"
+        " somebody aborts after it was said that those pods do not come, or a Service of an adopted route is gone; or"
+        " in a deletion that has waited for 40 seconds, takes the pods with it"
         " or is held by others alone.",
         stable_is_given_back_what_it_carries,
     ),

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from math import ceil
 
+from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
 from crossfade.decide.orders import pending
 from crossfade.decide.plan import Action, Scale, Target
 from crossfade.decide.shapes import given_by
 from crossfade.decide.traffic import traffic_of
+from crossfade.decide.workloads import owners
 
 from tests.simulation.passes import Pass, carried_by_stable, is_small, may_be_small, pods_for_all, was_made_smaller
 from tests.simulation.writes import writes
@@ -38,6 +40,8 @@ def stable_is_made_smaller_after_proof(one: Pass) -> None:
     assert one.plan.status.stable is None or one.plan.status.stable.reduced == pods, "that is not on record at all"
     assert stage is not None, "stable is made smaller before any stage"
     assert stage.proven_at, "stable is made smaller before the share is proven"
+    assert not spec.suspend, "stable is made smaller while suspended"
+    assert is_fresh(one.seen.evidence, one.seen.now), "stable is made smaller while metrics are silent"
     drained = traffic_of(one.seen).untaken(one.seen) is None and not undrained(one.seen)
     assert drained, "stable is made smaller before what it had has drained"
 
@@ -70,7 +74,7 @@ def stable_is_given_back_what_it_carries(one: Pass) -> None:
         return  # who answers alone gets everything
     if one.seen.adoption is not None and None in one.seen.adoption.slots.values():
         return  # whose requests those are that get nowhere may not be known
-    if one.seen.rollout.deleting and (_has_waited(one) or not one.seen.rollout.finalizer):
+    if one.seen.rollout.deleting and (_has_waited(one) or not one.seen.rollout.finalizer or owners(one.seen.rollout)):
         return
     end = one.plan.status.outcome
     if end is not None and end != status.outcome and end.cause == "DigestMismatch":

@@ -4,6 +4,7 @@ that its pods take from the candidate's; requests that come back to fewer pods t
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
+import pytest
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1 import RolloutStatus
 from crossfade.decide.plan import Standing
@@ -227,3 +228,43 @@ def test_a_gateway_that_is_away_is_told_while_weights_are_handed_back() -> None:
     assert "Gateway gateways/public" in story.plan.situation.message
     story.happens("it is back", gateway_up=True, room={})
     story.reaches(taken_back, within=20.0)
+
+
+@pytest.mark.parametrize("how", ["silent", "suspended"])
+def test_stable_is_not_made_smaller_while_nothing_may_go_forward(how: str) -> None:
+    """Proven ten seconds ago, when what it had before has drained: fewer pods are a step forward."""
+    story = serving(Story(spec=of(4)))
+    story.asks("v2", weight(75, **HOLD), **MATCHED)
+    story.reaches(at("w75"))
+    if how == "silent":
+        story.happens("Prometheus does not answer", prometheus_up=False)
+    else:
+        story.edit(suspend=True)
+    story.rests(100)
+    assert pods(story) == (4, 3)
+    if how == "silent":
+        story.happens("it answers", prometheus_up=True)
+    else:
+        story.edit(suspend=False)
+    story.reaches(shrunk(1, 3), within=60.0)
+
+
+@pytest.mark.parametrize("how", ["silent", "suspended"])
+def test_a_stable_version_that_is_small_stays_so_whatever_holds_the_next_step(how: str) -> None:
+    story = at_three_quarters(Story(spec=of(4)))
+    if how == "silent":
+        story.happens("Prometheus does not answer", prometheus_up=False)
+    else:
+        story.edit(suspend=True)
+    story.rests(100)
+    assert pods(story) == (1, 3)
+
+
+def test_a_deletion_that_takes_all_with_it_makes_no_pods_before() -> None:
+    """`deletionPolicy: Delete`: they would be started, and waited for, for nobody."""
+    story = at_three_quarters(Story(spec=spec("v1", serving={"replicas": 4}, deletionPolicy="Delete")))
+    story.delete()
+    story.rests(1)
+    assert (story.share("v1"), story.pods("v1")) == (100, 1)
+    story.reaches(lambda one: not one.finalizer, within=30.0)
+    assert story.pods("v1") == 1

@@ -19,7 +19,7 @@ from crossfade.decide.route_kinds import RouteKind, kind_of
 from crossfade.decide.signals import Signal
 from crossfade.decide.stranded import holders
 from crossfade.decide.teardown import HAND_BACK_SECONDS
-from crossfade.decide.workloads import target_arm
+from crossfade.decide.workloads import owners, target_arm
 from crossfade.model.snapshot import Snapshot
 
 
@@ -79,7 +79,8 @@ class Scene:
         if self.breach is not None and self.breach.cause == UNVERIFIED:
             return False
         if rollout.deleting:
-            return rollout.finalizer and self.snapshot.now - rollout.deleting_since <= HAND_BACK_SECONDS
+            stays = rollout.finalizer and not owners(rollout)  # pods that go as well would come for nobody
+            return stays and self.snapshot.now - rollout.deleting_since <= HAND_BACK_SECONDS
         if self.breach is not None:
             return True
         return self.returns if self.asked is None else self.asked.revision != candidate.revision

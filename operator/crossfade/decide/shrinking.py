@@ -6,6 +6,7 @@ from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec
 from crossfade.decide.apportion import is_by_pods
 from crossfade.decide.capacity import borne, full_size, whole
 from crossfade.decide.children import answers, counted
+from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
 from crossfade.decide.shapes import asked_for, given_by
 from crossfade.decide.stages import same_step
@@ -35,7 +36,7 @@ def matched(snapshot: Snapshot, spec: RolloutSpec, stable: Arm, candidate: Arm) 
     more as the candidate's pods are lost, all as soon as anything else leads back."""
     full, known = full_size(snapshot, spec, stable), snapshot.rollout.status.stable
     least, before = _least(snapshot, spec, candidate, full), known.reduced if known else None
-    if not _is_proven(snapshot):
+    if spec.suspend or not _is_proven(snapshot):
         least = max(least, full if before is None else before)
     return _asked(snapshot, stable, least, full) if least < full else asked_back(snapshot, spec, stable)
 
@@ -71,8 +72,8 @@ def _least(snapshot: Snapshot, spec: RolloutSpec, candidate: Arm, full: int) -> 
 
 
 def _is_proven(snapshot: Snapshot) -> bool:
-    """Whether what the stage gives is seen to be served, and what stable had before has drained. A status that is not
-    kept whole would not know of it afterwards."""
+    """Whether what the stage gives is seen to be served, of late too, and what stable had before has drained. A status
+    that is not kept whole would not know of it afterwards."""
     stage = snapshot.rollout.status.stage
-    seen = stage is not None and stage.proven_at is not None and not snapshot.unkept
-    return seen and traffic_of(snapshot).untaken(snapshot) is None and not undrained(snapshot)
+    seen = stage is not None and stage.proven_at is not None and is_fresh(snapshot.evidence, snapshot.now)
+    return seen and not snapshot.unkept and traffic_of(snapshot).untaken(snapshot) is None and not undrained(snapshot)

@@ -72,8 +72,12 @@ def _alone_answers(snapshot: Snapshot, stable: Arm) -> bool:
 
 def _kept_whole(snapshot: Snapshot, *, ends: bool) -> tuple[Action, ...]:
     """What is missing of stable, to which requests are led, while we hold the Rollout; in the end, if it stays, with
-    the bounds that the spec gives its autoscaler. What only others hold is let go already."""
+    the bounds that the spec gives its autoscaler; if it goes too, as small as it is. What only others hold is let go
+    already."""
     rollout, stable = snapshot.rollout, snapshot.rollout.status.stable
-    if stable is None or snapshot.route is None or not rollout.finalizer or (ends and owners(rollout)):
+    goes = bool(owners(rollout))
+    if stable is None or snapshot.route is None or not rollout.finalizer or (ends and goes):
         return ()
+    if goes:
+        return upheld(snapshot, stable)
     return upheld(snapshot, whole(stable).model_copy(update={"floor": None}) if ends else whole(stable))
