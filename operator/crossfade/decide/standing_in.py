@@ -17,7 +17,7 @@ from crossfade.decide.way import Way, waits
 def relieve(way: Way) -> Plan:
     """The first stage, if it can begin; or else everything goes back to stable, for it may be for long that it cannot,
     and no data is never success. Intent is recorded first, so that a kill gives nothing again."""
-    on = enter(way, step_at(way.spec, 0)) if way.is_backed else way.plan(*_lacks_pods(way))
+    on = enter(way, step_at(way.spec, 0)) if way.is_backed else way.plan(*_missing(way))
     if on.status.stage is not None:
         return on
     given, stable = way.told(way.given), way.stable
@@ -34,7 +34,7 @@ def stand_in(way: Way) -> Plan:
     snapshot, given, less = way.snapshot, way.given, way.carried(way.given)
     known, kept = sure(snapshot.rollout.status.traffic), repair(snapshot, way.split(way.given), way.candidate)
     why = waits(way, step_at(way.spec, 0)) if way.ready else None
-    reason, message = why or _lacks_pods(way)
+    reason, message = why or _missing(way)
     late = not kept and not traffic_of(snapshot).says(snapshot, way.split(given))
     reduced = known.reduced if late else None if less == given else less.weight
     traffic = known.model_copy(update={"given": way.intent(given, 0).given, "reduced": reduced})
@@ -54,7 +54,7 @@ def stand_in(way: Way) -> Plan:
     )
 
 
-def _lacks_pods(way: Way) -> tuple[Reason, str]:
+def _missing(way: Way) -> tuple[Reason, str]:
     """What its missing pods, or requests that do not find them, wait for."""
     found, end = way.snapshot.revisions.get(way.candidate.revision), way.deadline
     return waiting(way.candidate, found, way.needs, f" for {way.given}", end.at if end else None)

@@ -122,10 +122,10 @@ class Arm(ApiModel):
     ready: Count = 0
     """Pods that are ready and, behind a gateway, that an EndpointSlice lists, so that requests find them."""
     floor: Count | None = None
-    """Pods that were asked for in this rollout; no autoscaler goes below."""
+    """Pods that were asked for in this rollout; no autoscaler goes below. Beside `reduced`, those that carry all."""
     reduced: Count | None = None
-    """Of stable, by `strategy.stableCapacity`: pods that it is asked to have for its share, or again; left out when all
-    are ready."""
+    """Of stable alone, by `strategy.stableCapacity`: pods that it is asked to have for its share, or again; left out
+    when all are ready, and in a candidate and the version before."""
     unready_since: Timestamp | None = None
     """Since when fewer pods than it needs just now are ready, listed or not; left out while they are."""
     waits_for: Cause | None = None
