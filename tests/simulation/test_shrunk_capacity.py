@@ -268,3 +268,41 @@ def test_a_deletion_that_takes_all_with_it_makes_no_pods_before() -> None:
     assert (story.share("v1"), story.pods("v1")) == (100, 1)
     story.reaches(lambda one: not one.finalizer, within=30.0)
     assert story.pods("v1") == 1
+
+
+def test_an_autoscaler_does_not_keep_the_pods_of_a_candidate_that_is_handed_back() -> None:
+    """Room for five: Kubernetes' own would hold three pods for five minutes by what they did before, a wave each."""
+    story = serving(Story(spec=spec(serving={"autoscaling": {"min": 1, "max": 20}}), load={"v1": 4}))
+    story.asks("v2", weight(25, minDuration="20s"), weight(50, minDuration="20s"), weight(75, **HOLD), **MATCHED)
+    story.reaches(at("w75"))
+    story.load.update(v1=1, v2=3)
+    story.reaches(shrunk(1, 3), within=60.0).rests(3)
+
+    def follow(world: World) -> None:
+        found = world.revisions[story.revision("v2")].autoscaler if world.pods("v2") else None
+        if found is not None and found["spec"].get("behavior") is not None:
+            world.load["v2"] = 1
+        world.room["v1"] = 5 - world.pods("v2")
+
+    story.checks.append(follow)
+    story.order("abort")
+    story.reaches(taken_back, within=60.0)
+    assert story.failed_by_route == 0
+
+
+def test_an_autoscaler_is_calm_again_when_a_version_stays_after_all() -> None:
+    story = serving(Story(spec=spec(serving={"autoscaling": {"min": 1, "max": 20}}), load={"v1": 4}))
+    story.asks("v2", weight(75, minDuration="60s"), **MATCHED)
+    story.reaches(at("w75"))
+    story.load["v1"] = 1
+    story.reaches(shrunk(1, 3), within=60.0).rests(3)
+    story.happens("no further pod of v1 gets ready", room={"v1": 2})
+    story.ask("v3")
+    story.rests(20)
+    found = story.revisions[story.revision("v2")]
+    assert (story.share("v2"), "behavior" in found.autoscaler["spec"] if found.autoscaler else None) == (50, True)
+    story.ask("v2")
+    story.happens("pods get ready", room={})
+    story.reaches(at("w75"), within=60.0)
+    assert found.autoscaler is not None
+    assert "behavior" not in found.autoscaler["spec"]

@@ -21,24 +21,27 @@ from crossfade.model.workload import RevisionFacts
 Json = dict[str, Any]
 
 
-def ensure(snapshot: Snapshot, spec: RolloutSpec, arm: Arm, resolved: Resolved | None) -> tuple[Action, ...]:
+def ensure(
+    snapshot: Snapshot, spec: RolloutSpec, arm: Arm, resolved: Resolved | None, *, hasty: bool = False
+) -> tuple[Action, ...]:
     """What is missing of a revision. Pods can be made only where it is known which bytes they must serve."""
     rollout, found = snapshot.rollout, snapshot.revisions.get(arm.revision)
     actions: list[Action] = []
     if found is None and resolved is not None:
         body = deployment(rollout, spec, arm, resolved, snapshot.platform, size_of(spec, arm))
         actions.append(Apply(Target.DEPLOYMENT, body, f"{arm.model_version} needs pods"))
-    return (*actions, *_backend(snapshot, spec, arm), *sized(snapshot, arm))
+    return (*actions, *_backend(snapshot, spec, arm), *sized(snapshot, arm, hasty=hasty))
 
 
-def upheld(snapshot: Snapshot, *arms: Arm) -> tuple[Action, ...]:
-    """What is missing of arms that are there, and of those that can be made again as they were."""
+def upheld(snapshot: Snapshot, *arms: Arm, hasty: bool = False) -> tuple[Action, ...]:
+    """What is missing of arms that are there, and of those that can be made again as they were; `hasty` where an
+    autoscaler is to let their pods go soon."""
     spec = snapshot.rollout.spec
     if spec is None:
         return ()
     known = [(arm, _bytes_of(snapshot, spec, arm)) for arm in arms]
     there = [(arm, resolved) for arm, resolved in known if resolved or arm.revision in snapshot.revisions]
-    return tuple(one for arm, resolved in there for one in ensure(snapshot, spec, arm, resolved))
+    return tuple(one for arm, resolved in there for one in ensure(snapshot, spec, arm, resolved, hasty=hasty))
 
 
 def backed(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
@@ -75,7 +78,7 @@ def _bytes_of(snapshot: Snapshot, spec: RolloutSpec, arm: Arm) -> Resolved | Non
     return next((one for one in same if target_arm(snapshot.rollout, spec, one).revision == arm.revision), None)
 
 
-def sized(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
+def sized(snapshot: Snapshot, arm: Arm, *, hasty: bool = False) -> tuple[Action, ...]:
     """Bring an arm to the pods that it must have, by its autoscaler if there is to be one: a number has one owner.
 
     Without a readable spec everything stays as it is.
@@ -87,7 +90,7 @@ def sized(snapshot: Snapshot, arm: Arm) -> tuple[Action, ...]:
     why = f"{arm.model_version} must have {size} pods"
     actions: list[Action] = []
     if scaling is not None:
-        body = autoscaler(snapshot.rollout, arm, scaling, size)
+        body = autoscaler(snapshot.rollout, arm, scaling, size, hasty=hasty)
         if not is_as_asked(body, found.autoscaler):
             actions.append(Apply(Target.AUTOSCALER, body, f"{why} at least"))
     elif found.autoscaler is not None:

@@ -78,7 +78,7 @@ def hand_back(
         status=_recorded(snapshot, stable, candidate, why, look, less),
         situation=traffic_of(snapshot).trouble(snapshot, wanted) or situation,
         first=(*finalizer(rollout, wanted=True), *(() if decided else route)),
-        then=(*(route if decided else ()), *upheld(snapshot, stable, candidate)),
+        then=(*(route if decided else ()), *upheld(snapshot, stable), *upheld(snapshot, candidate, hasty=True)),
         events=(Event(situation.reason, situation.message, warning=True),) if news or stuck else (),
         available=serves(snapshot, stable),
         proven=False,

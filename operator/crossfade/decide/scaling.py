@@ -17,12 +17,16 @@ _KUBERNETES_DEFAULT = [
     {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}
 ]
 """Written out: one that is left out does not undo metrics that were there before."""
+_HASTE_SECONDS = 1
+"""For how long a hasty autoscaler keeps pods by what they did before, instead of five minutes; 0 would count as what is
+left out, see `is_as_asked`."""
 _QUANTITY = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*)?)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 
 
-def autoscaler(rollout: RolloutFacts, arm: Arm, scaling: Autoscaling, least: int) -> Json:
-    """The revision's HorizontalPodAutoscaler, which goes no lower than `least`."""
+def autoscaler(rollout: RolloutFacts, arm: Arm, scaling: Autoscaling, least: int, *, hasty: bool = False) -> Json:
+    """The revision's HorizontalPodAutoscaler, which goes no lower than `least`; a `hasty` one as soon as it may."""
+    behavior = {"behavior": {"scaleDown": {"stabilizationWindowSeconds": _HASTE_SECONDS}}} if hasty else {}
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
@@ -32,6 +36,7 @@ def autoscaler(rollout: RolloutFacts, arm: Arm, scaling: Autoscaling, least: int
             "minReplicas": least,
             "maxReplicas": scaling.most,
             "metrics": scaling.metrics or _KUBERNETES_DEFAULT,
+            **behavior,
         },
     }
 
