@@ -306,3 +306,17 @@ def test_an_autoscaler_is_calm_again_when_a_version_stays_after_all() -> None:
     story.reaches(at("w75"), within=60.0)
     assert found.autoscaler is not None
     assert "behavior" not in found.autoscaler["spec"]
+
+
+def test_a_candidate_that_loses_pod_after_pod_keeps_what_the_rest_of_them_carry() -> None:
+    """Eight of nine carry 80 % of what ten do, and five of them a half, at whatever stage that was given."""
+    story = serving(Killed(spec=of(10)))
+    story.asks("v2", weight(10, minDuration="5s"), weight(90, **HOLD), **MATCHED)
+    story.reaches(shrunk(1, 9), within=120.0).rests(5)
+    story.happens("no further pod of v1 gets ready", room={"v1": 1})
+    story.happens("one pod of v2 was killed for its memory", one=True, again=False)
+    story.rests(5)
+    assert story.share("v2") == 80
+    story.happens("three more are not ready", room={"v1": 1, "v2": 6})
+    story.rests(2)
+    assert story.share("v2") == 50

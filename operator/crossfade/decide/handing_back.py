@@ -5,7 +5,7 @@ from math import ceil
 
 from crossfade.api.conditions import Reason
 from crossfade.api.v1alpha1.rollout import Arm, Leaving, RolloutStatus, TrafficStatus
-from crossfade.decide.capacity import borne, held, needed, pods_for
+from crossfade.decide.capacity import held, needed, pods_for
 from crossfade.decide.children import answers, counted, finalizer, upheld
 from crossfade.decide.draining import undrained
 from crossfade.decide.look import Look
@@ -107,7 +107,7 @@ def _left(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal | None) -
     if live is not None and {*live.weights} == {stable.revision, candidate.revision}:
         kept = min(kept, round(live.share(candidate.revision) * given.scale))
     if why is not None and why.cause not in BY_CHOICE:
-        kept = min(kept, borne(snapshot, counted(snapshot, candidate), given))
+        kept = min(kept, given.scale * counted(snapshot, candidate).ready // most)
     return replace(given, weight=max(kept, 1))
 
 
