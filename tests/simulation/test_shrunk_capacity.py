@@ -215,6 +215,20 @@ def test_a_hand_back_that_goes_on_is_not_told_as_a_standstill() -> None:
     assert said == []
 
 
+def test_a_pod_that_comes_and_goes_is_no_hand_back_that_goes_on() -> None:
+    """A second pod of v1 gets ready again and again, and the third never comes."""
+    story = at_three_quarters(Story(spec=of(4, startup={"timeout": "60s"})))
+
+    def flap(world: World) -> None:
+        world.room["v1"] = 1 + int(world.now % 20 < 10)
+
+    story.checks.append(flap)
+    story.order("abort")
+    story.reaches(lambda one: one.plan.situation.reason is Reason.NO_CAPACITY, within=90.0)
+    story.order("abort", token="2")
+    story.reaches(taken_back)
+
+
 def test_a_gateway_that_is_away_is_told_while_weights_are_handed_back() -> None:
     """The candidate's pods stay for it, and with them the room for stable's: pods alone would be named for ever."""
     story = at_three_quarters(Story(spec=of(4, startup={"timeout": "60s"})))

@@ -61,8 +61,9 @@ def hand_back(
     """
     rollout, spec = snapshot.rollout, snapshot.rollout.spec
     stable = counted(snapshot, stable) if spec is None else asked_back(snapshot, spec, held(snapshot, spec, stable))
-    stable = _going_on(snapshot, stable)
     given, less = given_by(rollout.status.traffic), _left(snapshot, stable, candidate, why)
+    if less.weight < given.weight:
+        stable = _going_on(snapshot, stable)
     wanted = split(stable.revision, candidate.revision, less)
     decided = why is not None and rollout.status.leaving is None
     news = decided or ordered or less.weight != given.weight
@@ -88,11 +89,11 @@ def hand_back(
 
 
 def _going_on(snapshot: Snapshot, stable: Arm) -> Arm:
-    """Stable, whose missing pods have their time to start from when the last one got ready: where room is short they
-    come one after the other."""
-    known, now = snapshot.rollout.status.stable, stamp(snapshot.now)
-    if known is None or stable.unready_since is None or stable.ready <= known.ready:
+    """Stable, which took a part just now: its missing pods have their time from here, for where room is short they come
+    one after the other. One that only comes and goes takes none."""
+    if stable.unready_since is None:
         return stable
+    now = stamp(snapshot.now)
     return stable.model_copy(update={"unready_since": now, "waits_since": now if stable.waits_since else None})
 
 
