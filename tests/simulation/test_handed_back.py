@@ -350,3 +350,15 @@ def test_pods_that_were_to_go_stay_when_the_route_gives_them_requests_first() ->
     story.git_applies(rule(1, 9))
     story.rests(5)
     assert story.pods("v2") == 3
+
+
+def test_an_abort_that_ends_a_hand_back_for_the_evidence_is_answered_with_what_it_did() -> None:
+    """The message asks for it, so it did not come for nothing."""
+    story = at_three_quarters(Story(spec=of(4, startup={"timeout": "20s"})))
+    story.happens("no further pod of v1 gets ready", room={"v1": 1})
+    story.happens("v2 fails", error_rate={"v2": 0.5})
+    story.reaches(lambda one: one.plan.situation.reason is Reason.NO_CAPACITY)
+    story.order("abort")
+    story.reaches(taken_back, within=1.0).rests(5)
+    assert [(one.verb, one.effect) for one in story.status.handled] == [("abort", "Obeyed")]
+    assert "capacity is reduced: 1 of 4 pods of v1 are ready" in answer(story)

@@ -111,7 +111,7 @@ def roll_back(snapshot: Snapshot, stable: Arm, candidate: Arm, why: Signal, look
         events=(Event(reason, message, warning=True),),
         available=stable.ready > 0,
         look_again=0.0,
-        obeyed={"abort": message} if aborted and "abort" in pending(snapshot.rollout) else {},
+        obeyed={"abort": message} if "abort" in pending(snapshot.rollout) else {},  # whatever else it goes for
     )
 
 
