@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from crossfade.api.conditions import Reason
+from crossfade.decide.plan import Action, Apply, Target
 from crossfade.model.order import Verb
 from crossfade.model.snapshot import Snapshot
 
@@ -15,6 +16,7 @@ from tests.simulation.cases.theirs import Adopted
 from tests.simulation.shop import adopting, rule
 from tests.simulation.specs import spec
 from tests.simulation.test_shrunk import at_three_quarters, serving, writes_half
+from tests.simulation.world import KilledError
 
 
 @dataclass
@@ -362,3 +364,21 @@ def test_an_abort_that_ends_a_hand_back_for_the_evidence_is_answered_with_what_i
     story.reaches(taken_back, within=1.0).rests(5)
     assert [(one.verb, one.effect) for one in story.status.handled] == [("abort", "Obeyed")]
     assert "capacity is reduced: 1 of 4 pods of v1 are ready" in answer(story)
+
+
+def test_stable_is_asked_for_its_pods_although_the_route_is_refused() -> None:
+    """Six tenths are handed back for five, and a webhook refuses that: its pods are what is waited for all the same."""
+    story = serving(Story(spec=of(4)))
+    story.asks("v2", weight(60, **HOLD), **MATCHED)
+    story.reaches(shrunk(2, 3)).rests(3)
+    act = story._act
+
+    def refuses(action: Action) -> None:
+        if isinstance(action, Apply) and action.target is Target.HTTP_ROUTE:
+            raise KilledError
+        act(action)
+
+    story._act = refuses  # type: ignore[method-assign]
+    story.order("abort")
+    story.rests(10)
+    assert story.pods("v1") == 4

@@ -69,6 +69,7 @@ def hand_back(
     news = decided or ordered or less.weight != given.weight
     route = traffic_of(snapshot).backends(snapshot, stable)
     route = route or repair(snapshot, wanted, candidate, insist=decided or ordered)
+    moved = (*upheld(snapshot, stable), *route)  # who refuses the route holds up none of the pods that are waited for
     left, candidate = undrained(snapshot), counted(snapshot, candidate)
     if spec is not None:
         pods = pods_for(_met(snapshot, candidate, less), needed(snapshot, stable))
@@ -78,8 +79,8 @@ def hand_back(
     return Plan(
         status=_recorded(snapshot, stable, candidate, why, look, less),
         situation=traffic_of(snapshot).trouble(snapshot, wanted) or situation,
-        first=(*finalizer(rollout, wanted=True), *(() if decided else route)),
-        then=(*(route if decided else ()), *upheld(snapshot, stable), *upheld(snapshot, candidate, hasty=True)),
+        first=(*finalizer(rollout, wanted=True), *(() if decided else moved)),
+        then=(*(moved if decided else ()), *upheld(snapshot, candidate, hasty=True)),
         events=(Event(situation.reason, situation.message, warning=True),) if news or stuck else (),
         available=serves(snapshot, stable),
         proven=False,
