@@ -118,7 +118,7 @@ def a_candidate_has_the_pods_of_its_share(one: Pass) -> None:
 
 
 def _is_insisted_on(one: Pass) -> bool:
-    """Whether it was said that stable's pods do not come, and an order to abort is there that was not by then."""
+    """Whether it was said what an order to abort does by then, and one is there that was not before."""
     status, order = one.seen.rollout.status, pending(one.seen.rollout).get("abort")
-    said = any(told.type == "Stalled" and told.reason == "NoCapacity" for told in status.conditions)
+    said = any(told.type == "Stalled" and "a new `abort` gives" in told.message for told in status.conditions)
     return said and order is not None and (status.leaving is None or status.leaving.abort_token != order.token)

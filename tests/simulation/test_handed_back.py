@@ -2,11 +2,12 @@
 an order that acts on a version that is on its way out, or a hand-back that nobody can end."""
 
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any
 
 import pytest
 from crossfade.api.conditions import Reason
-from crossfade.decide.plan import Action, Apply, Target
+from crossfade.decide.plan import Action, Apply, Standing, Target
 from crossfade.model.order import Verb
 from crossfade.model.snapshot import Snapshot
 
@@ -382,3 +383,69 @@ def test_stable_is_asked_for_its_pods_although_the_route_is_refused() -> None:
     story.order("abort")
     story.rests(10)
     assert story.pods("v1") == 4
+
+
+def test_an_abort_ends_a_hand_back_although_a_gateway_is_away_for_good() -> None:
+    """One of the route's parents never takes it, and stable's pods do not come either."""
+    story = at_three_quarters(Story(spec=of(4, startup={"timeout": "20s"})))
+    story.happens("no room, and the gateway's status is not written any more", room={"v1": 2}, gateway_up=False)
+    story.order("abort")
+    story.rests(100)
+    story.order("abort", "before anybody is told of a way out")
+    story.rests(30)
+    assert story.share("v2") == 50
+    assert story.plan is not None
+    assert story.plan.situation.reason is Reason.NOT_ACKNOWLEDGED
+    assert "Gateway gateways/public" in story.plan.situation.message
+    assert "a new `abort` gives v1 everything" in story.plan.situation.message
+    story.order("abort", "3")
+    story.reaches(lambda one: one.share("v1") == 100, within=1.0)
+
+
+@pytest.mark.parametrize("asked", ["v2", "v3"])
+def test_an_abort_ends_a_hand_back_although_slices_are_late(asked: str) -> None:
+    """Stable's four pods are ready, and no request finds three of them: the controller is away for hours."""
+    story = at_three_quarters(Story(spec=of(4, startup={"timeout": "20s"})))
+    late = story.late
+    story.late = lambda end: late(end) if end[1].endswith("-0") else inf  # type: ignore[method-assign]
+    story.ask(asked)
+    if asked == "v2":
+        story.order("abort")
+    story.rests(15)
+    assert story.plan is not None
+    assert story.plan.situation.standing is Standing.IN_PROGRESS
+    story.rests(15)
+    assert story.plan.situation.reason is Reason.NO_CAPACITY
+    assert "3 more ready, but in no EndpointSlice yet" in story.plan.situation.message
+    assert "a new `abort` gives v1 everything" in story.plan.situation.message
+    story.order("abort", "2")
+    story.reaches(lambda one: one.share("v1") == 100, within=1.0)
+
+
+def test_an_abort_ends_a_hand_back_that_others_hold_up() -> None:
+    """Git writes nine tenths for v2 again and again, which an abort writes against but once."""
+    story = at_three_quarters(Adopted(spec=adopting(serving={"replicas": 4, "startup": {"timeout": "20s"}})))
+    story.happens("no further pod of v1 gets ready", room={"v1": 1})
+    story.order("abort")
+    story.rests(6)
+    story.git_applies(rule(1, 9))
+    story.rests(30)
+    assert story.plan is not None
+    assert story.plan.situation.reason is Reason.ROUTE_CONTESTED
+    assert "a new `abort` gives v1 everything" in story.plan.situation.message
+    story.order("abort", "2")
+    story.reaches(taken_back, within=1.0)
+
+
+def test_who_may_stay_and_has_to_go_again_is_waited_for_anew() -> None:
+    """The time of a hand-back that was called off is no part of the next one's."""
+    story = at_three_quarters(Story(spec=of(4, startup={"timeout": "60s"})))
+    story.happens("no further pod of v1 gets ready", room={"v1": 1})
+    story.ask("v3")
+    story.rests(40)
+    assert story.status.traffic is not None
+    assert story.status.traffic.taken_back_at is not None
+    story.ask("v2")
+    story.rests(5)
+    assert story.status.traffic is not None
+    assert story.status.traffic.taken_back_at is None

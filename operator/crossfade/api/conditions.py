@@ -133,8 +133,8 @@ class Reason(Documented):
     )
     NO_CAPACITY = (
         "NoCapacity",
-        "pods of the stable version that are to take back what the candidate has did not get ready in time; the"
-        " candidate keeps what they do not carry until they are, or somebody aborts once more",
+        "pods of the stable version that are to take back what the candidate has did not get ready in time, or are in"
+        " no EndpointSlice; the candidate keeps what they do not carry until they are, or somebody aborts once more",
     )
     FEATURE_MISSING = (
         "FeatureMissing",

@@ -34,7 +34,7 @@ def plan_rollout(snapshot: Snapshot) -> Plan:
     plan = first_of(STATES, scene).plan(scene)
     ledger = scene.look.ledger if scene.look else snapshot.ledger
     told = echoed(snapshot, plan, scene.look, scene.asked, leaves=scene.hands_back)
-    status = acknowledged(snapshot, told)
+    status = acknowledged(snapshot, told if scene.hands_back else handing_back.called_off(told))
     status = bounded(snapshot, with_previous(snapshot, timed(snapshot, status)))
     plan = replace(plan, status=remembered(snapshot, status, (*plan.first, *plan.then)))
     if snapshot.rehearsal is not None and not plan.rehearse:
@@ -122,10 +122,16 @@ STATES: tuple[State[Scene], ...] = (
         " that are ready do not carry all",
         does="stable is given all its pods, and of the requests what those that are ready carry; the candidate keeps"
         " the rest, and pods for that; where its own pods are the reason, no more than those that are ready carry\n"
-        "after a deadline of `startup` it is said that this stands still, and whoever aborts then goes on as below; a"
-        " deletion waits for 40 seconds\n"
+        "after a deadline of `startup`, whatever holds it up, it is said that this stands still, and whoever aborts"
+        " then goes on as below; a deletion waits for 40 seconds\n"
         "then, and at once when its bytes are others or none of its pods answers, it goes on as below",
-        seen=(Reason.WAITING_FOR_CAPACITY, Reason.NO_CAPACITY, Reason.ROUTE_INVALID, Reason.ROUTE_CONTESTED),
+        seen=(
+            Reason.WAITING_FOR_CAPACITY,
+            Reason.NO_CAPACITY,
+            Reason.NOT_ACKNOWLEDGED,
+            Reason.ROUTE_INVALID,
+            Reason.ROUTE_CONTESTED,
+        ),
         code=handing_back.hand_back,
         applies=lambda scene: scene.hands_back,
         plan=_hand_back,

@@ -177,6 +177,8 @@ class TrafficStatus(ApiModel):
     """With how many ready pods it was given that."""
     reduced: Annotated[int, Field(ge=0, le=10000)] | None = None
     """What is written instead of `desired` while fewer of its pods are ready; 0 in place of a cohort or a copy, too."""
+    taken_back_at: Timestamp | None = None
+    """While it has to go and stable's pods are waited for: when stable took a part back last, or the waiting began."""
     given: PodShare | None = None
     """Without a gateway: what it gets for `desired`, to the nearest pod."""
     acknowledged: Annotated[int, Field(ge=0, le=10000)] | None = None
