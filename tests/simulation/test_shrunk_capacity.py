@@ -11,7 +11,7 @@ from crossfade.decide.plan import Standing
 from crossfade.model.workload import RevisionFacts
 
 from tests.simulation.cases.shrunk import HOLD, MATCHED, of, pods, shrunk
-from tests.simulation.cases.story import Story, at, taken_back, weight
+from tests.simulation.cases.story import Story, at, promoted, taken_back, weight
 from tests.simulation.specs import spec
 from tests.simulation.test_shrunk import at_three_quarters, least, serving
 from tests.simulation.world import World
@@ -304,22 +304,59 @@ def test_an_autoscaler_does_not_keep_the_pods_of_a_candidate_that_is_handed_back
     assert story.failed_by_route == 0
 
 
-def test_an_autoscaler_is_calm_again_when_a_version_stays_after_all() -> None:
-    story = serving(Story(spec=spec(serving={"autoscaling": {"min": 1, "max": 20}}), load={"v1": 4}))
-    story.asks("v2", weight(75, minDuration="60s"), **MATCHED)
-    story.reaches(at("w75"))
+def window(story: Story, version: str) -> int | None:
+    """Seconds for which an autoscaler keeps pods by what they did before; None for Kubernetes' own five minutes."""
+    found = story.revisions[story.revision(version)].autoscaler
+    assert found is not None
+    seconds: int | None = found["spec"].get("behavior", {}).get("scaleDown", {}).get("stabilizationWindowSeconds")
+    return seconds
+
+
+def handed_back_by_mistake(bounds: dict[str, int], part: int, small: tuple[int, int]) -> Story:
+    """v2 has this part of what four pods carry, and a third version is asked for; of v1 there is room for one pod."""
+    story = serving(Story(spec=spec(serving={"autoscaling": bounds}), load={"v1": 4}))
+    story.asks("v2", weight(part, minDuration="60s"), **MATCHED)
+    story.reaches(at(f"w{part}"))
     story.load["v1"] = 1
-    story.reaches(shrunk(1, 3), within=60.0).rests(3)
-    story.happens("no further pod of v1 gets ready", room={"v1": 2})
+    story.reaches(shrunk(*small), within=60.0).rests(3)
+    story.happens("no further pod of v1 gets ready", room={"v1": small[0]})
     story.ask("v3")
-    story.rests(20)
-    found = story.revisions[story.revision("v2")]
-    assert (story.share("v2"), "behavior" in found.autoscaler["spec"] if found.autoscaler else None) == (50, True)
+    story.rests(2)
+    assert window(story, "v2") == 1
+    return story
+
+
+@pytest.mark.parametrize(
+    ("bounds", "part", "small"),
+    [({"min": 1, "max": 20}, 75, (1, 3)), ({"min": 4, "max": 20}, 90, (1, 4))],
+    ids=["other pods", "the same least pods"],
+)
+def test_an_autoscaler_is_calm_again_when_a_version_stays_after_all(
+    bounds: dict[str, int], part: int, small: tuple[int, int]
+) -> None:
+    story = handed_back_by_mistake(bounds, part, small)
     story.ask("v2")
     story.happens("pods get ready", room={})
-    story.reaches(at("w75"), within=60.0)
-    assert found.autoscaler is not None
-    assert "behavior" not in found.autoscaler["spec"]
+    story.reaches(at(f"w{part}"), within=60.0).rests(3)
+    assert window(story, "v2") is None
+    story.reaches(promoted, within=200.0)
+
+
+def test_what_others_say_of_an_autoscalers_haste_is_theirs() -> None:
+    """Neither written against, nor taken along when ours goes."""
+    story = handed_back_by_mistake({"min": 4, "max": 20}, 90, (1, 4))
+    found, stable = (story.revisions[story.revision(version)].autoscaler for version in ("v2", "v1"))
+    assert found is not None
+    assert stable is not None
+    found["spec"]["behavior"]["scaleUp"] = {"stabilizationWindowSeconds": 60}
+    stable["spec"]["behavior"] = {"scaleDown": {"stabilizationWindowSeconds": 30}}
+    story.ask("v2")
+    story.happens("pods get ready", room={})
+    story.reaches(at("w90"), within=60.0).rests(3)
+    assert (window(story, "v1"), window(story, "v2")) == (30, None)
+    after = story.revisions[story.revision("v2")].autoscaler
+    assert after is not None
+    assert after["spec"]["behavior"]["scaleUp"] == {"stabilizationWindowSeconds": 60}
 
 
 def test_a_candidate_that_loses_pod_after_pod_keeps_what_the_rest_of_them_carry() -> None:

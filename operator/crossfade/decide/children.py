@@ -90,7 +90,7 @@ def sized(snapshot: Snapshot, arm: Arm, *, hasty: bool = False) -> tuple[Action,
     why = f"{arm.model_version} must have {size} pods"
     actions: list[Action] = []
     if scaling is not None:
-        body = autoscaler(snapshot.rollout, arm, scaling, size, hasty=hasty)
+        body = autoscaler(snapshot.rollout, arm, scaling, size, found.autoscaler, hasty=hasty)
         if not is_as_asked(body, found.autoscaler):
             actions.append(Apply(Target.AUTOSCALER, body, f"{why} at least"))
     elif found.autoscaler is not None:

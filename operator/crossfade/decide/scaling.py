@@ -19,14 +19,18 @@ _KUBERNETES_DEFAULT = [
 """Written out: one that is left out does not undo metrics that were there before."""
 _HASTE_SECONDS = 1
 """For how long a hasty autoscaler keeps pods by what they did before, instead of five minutes; 0 would count as what is
-left out, see `is_as_asked`."""
+left out, see `is_as_asked`. One that is found is taken for ours, and is taken away; any other behavior is others'."""
 _QUANTITY = re.compile(r"([+-]?[0-9]+(?:\.[0-9]*)?)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 
 
-def autoscaler(rollout: RolloutFacts, arm: Arm, scaling: Autoscaling, least: int, *, hasty: bool = False) -> Json:
-    """The revision's HorizontalPodAutoscaler, which goes no lower than `least`; a `hasty` one as soon as it may."""
-    behavior = {"behavior": {"scaleDown": {"stabilizationWindowSeconds": _HASTE_SECONDS}}} if hasty else {}
+def autoscaler(
+    rollout: RolloutFacts, arm: Arm, scaling: Autoscaling, least: int, live: Json | None, *, hasty: bool = False
+) -> Json:
+    """The revision's HorizontalPodAutoscaler, which goes no lower than `least`; a `hasty` one as soon as it may. A calm
+    one says that there is to be no haste where the stored one, `live`, has that still."""
+    window = {"stabilizationWindowSeconds": _HASTE_SECONDS if hasty else None}
+    behavior = {"behavior": {"scaleDown": window}} if hasty or _is_hasty(live) else {}
     return {
         "apiVersion": "autoscaling/v2",
         "kind": "HorizontalPodAutoscaler",
@@ -39,6 +43,11 @@ def autoscaler(rollout: RolloutFacts, arm: Arm, scaling: Autoscaling, least: int
             **behavior,
         },
     }
+
+
+def _is_hasty(live: Json | None) -> bool:
+    behavior = live["spec"].get("behavior") if live else None
+    return ((behavior or {}).get("scaleDown") or {}).get("stabilizationWindowSeconds") == _HASTE_SECONDS
 
 
 def budget(rollout: RolloutFacts, arm: Arm) -> Json:
