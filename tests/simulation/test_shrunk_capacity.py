@@ -1,6 +1,7 @@
 """Would catch: a stable version that was made smaller and of which nobody knows how many pods carry everything; room
 that its pods take from the candidate's; requests that come back to fewer pods than carry them."""
 
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -371,3 +372,30 @@ def test_a_candidate_that_loses_pod_after_pod_keeps_what_the_rest_of_them_carry(
     story.happens("three more are not ready", room={"v1": 1, "v2": 6})
     story.rests(2)
     assert story.share("v2") == 50
+
+
+@pytest.mark.parametrize("end", [promoted, taken_back])
+@pytest.mark.parametrize(
+    ("replicas", "room", "weights"), [(4, 5, (25, 50, 75)), (3, 5, (33, 66))], ids=["whole pods", "rounded up"]
+)
+def test_it_rolls_out_and_back_in_the_room_that_is_documented(
+    replicas: int, room: int, weights: tuple[int, ...], end: Callable[[World], bool]
+) -> None:
+    """N + 1 where every weight is a whole number of pods, N + 2 else; pods that are there keep their places."""
+    story, held = Story(spec=of(replicas)), {"v1": replicas, "v2": 0}
+
+    def schedule(world: World) -> None:
+        for version in held:
+            held[version] = min(held[version], world.pods(version))
+        for version in ("v2", "v1"):
+            held[version] = min(world.pods(version), room - sum(held.values()) + held[version])
+        world.room.update(held)
+
+    serving(story).checks.append(schedule)
+    ladder = [weight(one, minDuration="15s") for one in weights]
+    story.asks("v2", *ladder, **MATCHED)
+    story.reaches(at(f"w{weights[-1]}"), within=300.0)
+    if end is taken_back:
+        story.reaches(lambda one: one.pods("v1") < replicas).rests(3).order("abort")
+    story.reaches(end, within=300.0)
+    assert story.failed_by_route == 0
