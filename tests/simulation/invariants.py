@@ -193,8 +193,10 @@ PROMISES: tuple[Promise[Pass], ...] = (
     ),
     # the way back
     Promise(
-        "With a candidate under way, an abort and the crash of all its pods take all traffic back to stable in one"
-        " pass; an abort what its ready pods carry, where stable was made smaller, and the order is on record.",
+        "With a candidate under way, an abort, the crash of all its pods, and the crash of any one or its end for want"
+        " of memory, take all traffic back to stable in one pass. Where stable was made smaller an abort takes what its"
+        " ready pods carry, and the order is on record; of one pod see above. On the way back a pod that is ready by"
+        " now speaks against nobody.",
         a_rollback_is_one_pass_away,
     ),
     Promise(

@@ -13,7 +13,7 @@ from crossfade.decide.shapes import asked_for
 from crossfade.decide.stages import step_at
 from crossfade.decide.traffic import traffic_of
 
-from tests.simulation.misfortunes import aborted, crashed
+from tests.simulation.misfortunes import aborted, crashed, lost_one
 from tests.simulation.passes import (
     Pass,
     backends,
@@ -24,6 +24,7 @@ from tests.simulation.passes import (
     is_way_back,
     pods_for_all,
     rises,
+    was_made_smaller,
 )
 from tests.simulation.routes import is_service, weights
 from tests.simulation.writes import had_a_service, is_so_already, key_of, routes, writes, written
@@ -213,7 +214,8 @@ def a_rollback_is_one_pass_away(one: Pass) -> None:
         return  # nothing says which route there should be
     if one.seen.adoption is not None and (one.seen.route is None or not one.seen.route.weights):
         return  # no request gets anywhere
-    for fault in (aborted(one.seen), crashed(one.seen, candidate.revision)):
+    lost = () if was_made_smaller(one.seen) or is_way_back(one) else lost_one(one.seen, candidate.revision)
+    for fault in (aborted(one.seen), crashed(one.seen, candidate.revision), *lost):
         if fault is None:
             continue
         back = Pass(fault, plan_rollout(fault))
