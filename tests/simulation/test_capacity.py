@@ -286,6 +286,25 @@ def test_pods_lost_need_no_metrics_and_their_return_does() -> None:
     assert world.share("v2") == 50
 
 
+@pytest.mark.parametrize("suspend", [False, True])
+def test_a_lower_ladder_gives_pods_that_are_back_nothing_more_while_metrics_are_silent(suspend: bool) -> None:
+    world = asking({**QUARTER, "minDuration": "3s"}, {"name": "most", "weight": 75, "minDuration": "10m"})
+    world.run(120, until=at("most"))
+    world.room["v2"] = 1
+    world.run(10, until=lambda one: one.share("v2") == 25)
+    world.prometheus_up = False
+    world.room.clear()
+    world.run(70)
+    world.edit(suspend=suspend, strategy=ladder({**HALF, "minDuration": "10m"}))
+    world.run(10)
+    assert world.share("v2") == 25, transcript(world)
+    assert world.status.traffic is not None
+    assert (world.status.traffic.desired, world.status.traffic.reduced) == (50, 25)
+    world.prometheus_up = True
+    world.run(10)
+    assert world.share("v2") == 50
+
+
 @pytest.mark.parametrize(("stable", "share"), [(0, 50), (2, 50), (3, 25), (4, 25)])
 def test_lost_pods_give_to_stable_what_its_own_can_carry(stable: int, share: int) -> None:
     world = asking({**HALF, "minDuration": "10m"})

@@ -11,7 +11,7 @@ from crossfade.decide.plan import Action, Apply, Standing, Target
 from crossfade.decide.state import sure
 
 from tests.simulation.cases.steps import weight
-from tests.simulation.cases.story import Story, at, taken_back
+from tests.simulation.cases.story import Story, at, ladder, taken_back
 from tests.simulation.cases.theirs import Adopted
 from tests.simulation.invariants import watched
 from tests.simulation.routes import reached
@@ -324,3 +324,24 @@ def test_a_way_back_goes_with_the_pods_that_are_listed_when_only_slices_are_miss
     assert (story.share("v1"), story.failed_by_route) == (50, 0.0), story.transcript()
     story.late = lambda end: 0.0  # type: ignore[method-assign]
     story.reaches(promoted, within=10)
+
+
+def test_an_edit_gives_a_candidate_that_was_listed_nowhere_nothing_while_metrics_are_silent() -> None:
+    """Nor does what is on record say that it has what is still to be given to it."""
+    story = serving(Story, 0.0)
+    story.asks("v2", weight(25, minDuration="3s"), weight(50, **HALF))
+    story.reaches(at("w50")).rests(10)
+    unlist(story, "v2", 20.0)
+    story.rests(5)
+    assert story.share("v2") == 0
+    story.happens("Prometheus is away", prometheus_up=False)
+    story.rests(40)
+    assert story.share("v2") == 0
+    story.edit(strategy=ladder(weight(25, **HALF)))
+    story.rests(10)
+    assert story.share("v2") == 0, story.transcript()
+    traffic = sure(story.status.traffic)
+    assert (traffic.desired, traffic.reduced) == (25, 0)
+    story.happens("Prometheus is back", prometheus_up=True)
+    story.reaches(lambda one: one.share("v2") == 25, within=10.0).rests(5)
+    assert sure(story.status.traffic).reduced is None

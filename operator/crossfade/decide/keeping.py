@@ -10,6 +10,7 @@ from crossfade.decide.onward import enter, prepared
 from crossfade.decide.plan import Event, Plan
 from crossfade.decide.proving import unseen
 from crossfade.decide.settle import is_held_back, repair
+from crossfade.decide.shapes import given_by
 from crossfade.decide.shrinking import lacks_pods
 from crossfade.decide.stages import Step, step_within
 from crossfade.decide.starting import unlisted
@@ -49,9 +50,27 @@ def edited(way: Way) -> Plan:
         message = f"{message} {way.stable.model_version} are ready, which do not carry what it is to get back"
         return replace(way.plan(Reason.WAITING_FOR_CAPACITY, message), first=kept, look_again=10.0)
     if other or way.stable.ready > 0 or way.candidate.ready == 0:
-        return enter(way, step, forward=bool(other))
+        return enter(way, step) if other else _lowered(way, step)
     message = f"{step.summary} waits for {way.stable.model_version}, which has no ready pod"
     return replace(way.plan(Reason.NOT_SERVING, message), first=kept)
+
+
+def _lowered(way: Way, step: Step) -> Plan:
+    """A step that gives no more than is asked for now; but the route may give less, and that is not raised without
+    metrics: it stays on record until then."""
+    on, wanted = enter(way, step, forward=False), way.split(step.shape)
+    if on.situation.reason is not Reason.SHIFTING or not is_held_back(way.snapshot, wanted, way.candidate):
+        return on
+    had, message = given_by(way.snapshot.rollout.status.traffic), f"{on.situation.message}, once metrics answer"
+    less = had.weight * step.shape.scale // had.scale
+    traffic = sure(on.status.traffic).model_copy(update={"reduced": less if less < step.shape.weight else None})
+    return replace(
+        on,
+        status=on.status.model_copy(update={"traffic": traffic}),
+        situation=replace(on.situation, message=message),
+        then=repair(way.snapshot, wanted, way.candidate),
+        events=tuple(replace(one, message=message) for one in on.events),
+    )
 
 
 def _is_short(way: Way, step: Step) -> bool:

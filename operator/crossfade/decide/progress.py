@@ -265,7 +265,7 @@ STEPS: tuple[State[Way], ...] = (
         when="the ladder has no stage any more of the name and shape of the one that runs",
         does="the highest stage that gives no more than is given now is entered; where all give more, or something"
         " else, the first one is, as above; what gives stable more waits for its pods where `strategy.stableCapacity`"
-        " has made them fewer",
+        " has made them fewer, and what gives the candidate more than the route does waits for metrics",
         seen=(Reason.NOT_SERVING, Reason.WAITING_FOR_CAPACITY),
         code=edited,
         applies=lambda way: way.step is None,
