@@ -12,7 +12,7 @@ from crossfade.decide.plan import Standing
 from crossfade.model.workload import RevisionFacts
 
 from tests.simulation.cases.shrunk import HOLD, MATCHED, of, pods, shrunk
-from tests.simulation.cases.story import Story, at, promoted, taken_back, weight
+from tests.simulation.cases.story import Story, at, ladder, promoted, taken_back, weight
 from tests.simulation.specs import spec
 from tests.simulation.test_shrunk import at_three_quarters, least, serving
 from tests.simulation.world import World
@@ -399,3 +399,24 @@ def test_it_rolls_out_and_back_in_the_room_that_is_documented(
         story.reaches(lambda one: one.pods("v1") < replicas).rests(3).order("abort")
     story.reaches(end, within=300.0)
     assert story.failed_by_route == 0
+
+
+def test_a_version_before_that_was_small_follows_an_edit_of_replicas() -> None:
+    story = serving(Story(spec=of(4)))
+    story.asks("v2", weight(75, minDuration="30s"), keepPrevious="1h", **MATCHED)
+    story.reaches(promoted, within=200.0).rests(20)
+    assert pods(story) == (4, 4)
+    story.edit(serving={"replicas": 2})
+    story.rests(20)
+    assert pods(story) == (2, 2)
+
+
+def test_replicas_that_are_edited_while_the_version_is_unknown_count() -> None:
+    story = at_three_quarters(Story(spec=of(4)))
+    story.happens("the ModelVersion is deleted", versions={"v1"})
+    story.edit(strategy=ladder(weight(75, **HOLD)))
+    story.rests(20)
+    assert story.pods("v1") == 4
+    story.edit(serving={"replicas": 8})
+    story.rests(20)
+    assert story.pods("v1") == 8

@@ -19,7 +19,8 @@ def replaced(snapshot: Snapshot, stable: Arm) -> Previous | None:
 def kept(snapshot: Snapshot) -> Previous | None:
     """The version before while it is to be kept: its time is not over, its pods are there, it is not stable again.
 
-    On its way back it is the candidate as well, and is kept on should that be given up.
+    On its way back it is the candidate as well, and is kept on should that be given up. Without an autoscaler it has
+    the pods that the spec says, whatever it had.
     """
     rollout = snapshot.rollout
     known = rollout.status.previous
@@ -28,7 +29,9 @@ def kept(snapshot: Snapshot) -> Previous | None:
     found = snapshot.revisions.get(known.revision)
     if found is None or moment(known.until) <= snapshot.now or _serves(rollout.status, known):
         return None
-    return known.model_copy(update={"replicas": found.replicas, "ready": found.ready})
+    scaled = rollout.spec is None or rollout.spec.serving.autoscaling is not None
+    floor = known.floor if scaled else None
+    return known.model_copy(update={"replicas": found.replicas, "ready": found.ready, "floor": floor})
 
 
 def with_previous(snapshot: Snapshot, status: RolloutStatus) -> RolloutStatus:

@@ -38,19 +38,22 @@ def matched(snapshot: Snapshot, spec: RolloutSpec, stable: Arm, candidate: Arm) 
     least, before = _least(snapshot, spec, candidate, full), known.reduced if known else None
     if spec.suspend or not _is_proven(snapshot):
         least = max(least, full if before is None else before)
-    return _asked(snapshot, stable, least, full) if least < full else asked_back(snapshot, spec, stable)
+    return _asked(snapshot, spec, stable, least) if least < full else asked_back(snapshot, spec, stable)
 
 
 def asked_back(snapshot: Snapshot, spec: RolloutSpec, stable: Arm) -> Arm:
     """The stable arm, asked to have all its pods; that it had fewer stays on record until they are ready."""
     full, known = full_size(snapshot, spec, stable), snapshot.rollout.status.stable
     returns = known is not None and known.reduced is not None and counted(snapshot, whole(stable)).ready < full
-    return _asked(snapshot, stable, full if returns else None, full)
+    return _asked(snapshot, spec, stable, full if returns else None)
 
 
-def _asked(snapshot: Snapshot, stable: Arm, pods: int | None, full: int) -> Arm:
-    """The stable arm asked to have so many pods, None for all; of how many is on record beside it."""
-    floor = stable.floor if pods is None else full
+def _asked(snapshot: Snapshot, spec: RolloutSpec, stable: Arm, pods: int | None) -> Arm:
+    """The stable arm asked to have so many pods, None for all; of how many is on record beside it. Without an
+    autoscaler all are what the spec says, so nothing else stays on record."""
+    floor = stable.floor if spec.serving.autoscaling else None
+    if pods is not None:
+        floor = full_size(snapshot, spec, stable)
     return counted(snapshot, stable.model_copy(update={"reduced": pods, "floor": floor}))
 
 
