@@ -8,6 +8,7 @@ import pytest
 from crossfade.act.execute import hangs_on
 from crossfade.decide.plan import Action, Apply, Delete, Scale, Target
 
+from tests.simulation.cases.shrunk import MATCHED, shrunk
 from tests.simulation.cases.story import Story, at, gate, promoted, weight
 from tests.simulation.invariants import watched
 from tests.simulation.specs import spec
@@ -216,6 +217,21 @@ def test_a_deletion_waits_for_a_child_that_may_not_go_and_leaves_stable_whole(ke
     goes(story, 2)
     assert not story.finalizer
     assert [one.arm[0] for one in story.revisions.values()] == ["v1"]
+
+
+def test_a_deletion_that_takes_all_with_it_and_is_held_for_longer_leaves_stable_whole() -> None:
+    """Three of its four pods went to v2; as long as a policy protects that one's Service, one would have all."""
+    story = Refusing(spec=spec(serving={"replicas": 4}, deletionPolicy="Delete"))
+    story.reaches(promoted).rests(3)
+    story.asks("v2", weight(75, minDuration="600s"), **MATCHED)
+    story.reaches(shrunk(1, 3)).rests(3)
+    story.happens("no Service may be deleted", keeps=Target.SERVICE)
+    story.delete()
+    story.rests(55)
+    assert (story.share("v1"), story.pods("v1")) == (100, 1)
+    story.rests(20)
+    assert story.finalizer
+    assert (story.share("v1"), story.pods("v1")) == (100, 4)
 
 
 def test_a_first_version_comes_to_serve_although_another_try_of_it_may_not_go() -> None:

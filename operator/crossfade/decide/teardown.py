@@ -72,12 +72,13 @@ def _alone_answers(snapshot: Snapshot, stable: Arm) -> bool:
 
 def _kept_whole(snapshot: Snapshot, *, ends: bool) -> tuple[Action, ...]:
     """What is missing of stable, to which requests are led, while we hold the Rollout; in the end, if it stays, with
-    the bounds that the spec gives its autoscaler; if it goes too, as small as it is. What only others hold is let go
-    already."""
+    the bounds that the spec gives its autoscaler; if it goes too, as small as it is, until its minute is over: who
+    knows for how long a child that may not be deleted holds it then. What only others hold is let go already."""
     rollout, stable = snapshot.rollout, snapshot.rollout.status.stable
-    goes = bool(owners(rollout))
+    goes = bool(owners(rollout)) and snapshot.now - rollout.deleting_since <= _PATIENCE_SECONDS
     if stable is None or snapshot.route is None or not rollout.finalizer or (ends and goes):
         return ()
     if goes:
         return upheld(snapshot, stable)
+    ends = ends and not owners(rollout)
     return upheld(snapshot, whole(stable).model_copy(update={"floor": None}) if ends else whole(stable))
