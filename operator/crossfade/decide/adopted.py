@@ -99,7 +99,8 @@ class AdoptedRoute:
         if weights[free]:
             alone = {kept: 100, free: 0}
             why = f"{free} must get nothing before it is {candidate.model_version}'s"
-            return Preparation((_weighed(snapshot, live, alone, why),), message)
+            beside = _withdrawn(snapshot, Split({sure(adoption.slots[kept]): 100}))
+            return Preparation((replace(_weighed(snapshot, live, alone, why), otherwise=beside),), message)
         if (late := self.untaken(snapshot)) is not None:
             return Preparation((), late, reason=Reason.WAITING_FOR_GATEWAY)
         pointed = _pointed(snapshot, free, candidate, f"{candidate.model_version} is to get requests")
