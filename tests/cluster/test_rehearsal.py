@@ -173,6 +173,7 @@ async def test_blue_green_is_passed_by_a_word_and_fails_no_request(serving: Endp
         assert answered_by(load.samples, candidate) == []
         await serving.patch("Rollout", NAME, GO)
         done = await serving.until(lambda found: serves(found, 2))
+        await load.wait_until(partial(answered_alone, candidate))  # Traefik accepts before it serves
     assert failed_by_route(previewed.samples) == {}
     assert done["status"]["outcome"]["result"] == "Promoted"
     assert {one.arm for one in load.samples[-100:]} == {candidate}
