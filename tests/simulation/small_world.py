@@ -246,12 +246,16 @@ def _version(version: str) -> VersionFacts:
 
 
 def _listed(state: State, one: Pods) -> bool:
-    """Whether requests find its pod; of stable it is believed while it has no Service, and so no slice is known."""
-    if state.route and is_service(route_of(state.route)):
+    """Whether requests find its pod; of stable, and of whoever a route of our own names, it is believed while it has no
+    Service, and so no slice is known."""
+    route = route_of(state.route) if state.route else None
+    if route is not None and is_service(route):
         return True
+    if one.backend or one.revision in state.slots:
+        return not one.late
     stable = status_of(state.status).stable
-    known = one.backend or one.revision in state.slots
-    return not one.late if known else stable is not None and stable.revision == one.revision
+    serves = reached(route) if route is not None and not state.slots else ()
+    return one.revision in serves or (stable is not None and stable.revision == one.revision)
 
 
 def _facts(at: int, one: Pods, *, listed: bool) -> RevisionFacts:

@@ -175,6 +175,28 @@ def test_a_service_that_is_lost_when_it_goes_back_is_made_again_once(slot: str) 
     assert None not in story.slots.values()
 
 
+def test_who_still_answers_for_a_version_that_is_on_record_already_is_given_a_lost_service_again() -> None:
+    story = Story()
+    watched(story)
+    story.reaches(promoted)
+    story.asks("v2", weight(50, minDuration="5m"))
+    story.reaches(at("w50"))
+    story.happens("no pod of v1 is ready, and Prometheus is away", room={"v1": 0}, prometheus_up=False)
+    story.ask("v3")
+    story.rests(60)
+    story.happens("Prometheus is back, and the operator is killed", prometheus_up=True, crash_after=1)
+    while story.crash_after is not None:
+        story.now += SCRAPE / 2
+        story._once()
+    assert story.status.candidate is not None
+    assert (story.status.candidate.model_version, story.share("v2")) == ("v3", 50)
+    story.happens("Prometheus is away again, and somebody deletes the Service of v2", prometheus_up=False)
+    story.revisions[story.revision("v2")].service = None
+    story.rests(60)
+    assert story.share("v2") == 50
+    assert story.revision("v2") in story.backends()
+
+
 def half_by_a_third(few: int, share: int = 50) -> Story:
     """v2 was promoted over v1 and lost its pods when v3 had a share; v1 is asked for, and only a `few` pods of it can
     be ready."""

@@ -17,7 +17,7 @@ from crossfade.decide.routes import unacknowledged
 from crossfade.decide.shapes import Split
 from crossfade.decide.slots import fault_of, place_of, slot_weights
 from crossfade.decide.state import sure
-from crossfade.decide.workloads import slot_service
+from crossfade.decide.workloads import arm_of, slot_service
 from crossfade.model.moments import stamp
 from crossfade.model.route import Adoption, RouteFacts
 from crossfade.model.snapshot import Snapshot
@@ -223,7 +223,7 @@ def _withdrawn(snapshot: Snapshot, wanted: Split) -> tuple[Apply, ...]:
         return ()
     weights = slot_weights(adoption, live.spec)
     taken = [slot for slot, revision in adoption.slots.items() if weights[slot] and revision != name]
-    arm = Arm(model_version=found.model_version, revision=name, digest=found.digest)
+    arm = arm_of(found)
     why = f"{arm.model_version} must answer whatever the weights say"
     return tuple(_pointed(snapshot, slot, arm, why) for slot in taken)
 

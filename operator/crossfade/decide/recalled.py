@@ -7,6 +7,7 @@ from crossfade.api.v1alpha1.rollout import Arm, TrafficStatus
 from crossfade.api.v1alpha1.strategy import Scale
 from crossfade.decide.capacity import size_of
 from crossfade.decide.shrinking import matches_traffic
+from crossfade.decide.workloads import arm_of
 from crossfade.model.route import RouteFacts
 from crossfade.model.snapshot import Snapshot
 from crossfade.model.workload import RevisionFacts
@@ -25,7 +26,7 @@ def recovered(snapshot: Snapshot) -> Arm | None:
     candidate = snapshot.rollout.status.candidate
     if candidate is not None and candidate.revision == oldest.revision:
         return None  # its own first roll-out, which `beginning` finishes
-    return _arm(oldest)
+    return arm_of(oldest)
 
 
 def recalled(snapshot: Snapshot) -> Snapshot:
@@ -47,7 +48,7 @@ def recalled(snapshot: Snapshot) -> Snapshot:
         return snapshot
     traffic = TrafficStatus(desired=live.weights[other.revision], scale=scale, pods=other.ready)
     stable = stable.model_copy(update={"reduced": has.replicas})
-    status = known.model_copy(update={"stable": stable, "candidate": _arm(other), "traffic": traffic})
+    status = known.model_copy(update={"stable": stable, "candidate": arm_of(other), "traffic": traffic})
     return replace(snapshot, rollout=replace(rollout, status=status))
 
 
@@ -55,7 +56,3 @@ def _for_all(live: RouteFacts, *arms: RevisionFacts) -> int:
     """Pods that carry everything, at most: each of the arms has its part of them, rounded up, or more by `minPods`."""
     parts = ((one.replicas, live.share(one.revision)) for one in arms)
     return floor(min(pods / part for pods, part in parts if part) + _ROUNDING)
-
-
-def _arm(found: RevisionFacts) -> Arm:
-    return Arm(model_version=found.model_version, revision=found.revision, digest=found.digest)

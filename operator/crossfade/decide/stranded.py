@@ -1,5 +1,6 @@
 """Stable has no ready pod, and who answers requests instead is not wanted: it goes on until a wanted version can."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from crossfade.api.conditions import Reason
@@ -7,7 +8,7 @@ from crossfade.api.v1alpha1.modelversion import Resolved
 from crossfade.api.v1alpha1.rollout import Arm, RolloutSpec, RolloutStatus
 from crossfade.decide.apportion import apportioned
 from crossfade.decide.capacity import carried, grown, held, needed
-from crossfade.decide.children import answers, counted, ensure, finalizer, removal, roles, upheld
+from crossfade.decide.children import answers, backed, counted, ensure, finalizer, removal, roles, upheld
 from crossfade.decide.counting import is_fresh
 from crossfade.decide.draining import undrained
 from crossfade.decide.going_back import goes_back
@@ -25,6 +26,7 @@ from crossfade.decide.stages import last_step
 from crossfade.decide.starting import waiting
 from crossfade.decide.traffic import traffic_of
 from crossfade.decide.way import Way
+from crossfade.decide.workloads import arm_of
 from crossfade.model.snapshot import Snapshot
 
 
@@ -191,6 +193,7 @@ def _keep(
     message += f"; {waits}" if waits else ""
     arms = [one for one in (stable, candidate, target) if one is not None]
     keep = {*roles(snapshot, *arms), *(snapshot.route.reached if snapshot.route else ())}
+    pods = (*pods, *_still_backed(snapshot, arms))
     gone = () if route or undrained(snapshot) else removal(snapshot, keep)
     return Plan(
         status=rollout.status.model_copy(update={"stable": stable, "candidate": candidate}),
@@ -198,6 +201,13 @@ def _keep(
         first=(*finalizer(rollout, wanted=True), *route, *pods, *gone),
         look_again=10.0,
     )
+
+
+def _still_backed(snapshot: Snapshot, arms: Iterable[Arm]) -> tuple[Action, ...]:
+    """The Services of those who answer and are no arm any more: another is on record, and the route was not written."""
+    others = {*holders(snapshot, snapshot.rollout.status.stable)} - {arm.revision for arm in arms}
+    found = (arm_of(snapshot.revisions[name]) for name in sorted(others))
+    return tuple(one for arm in found for one in backed(snapshot, arm))
 
 
 def _names(snapshot: Snapshot) -> str:

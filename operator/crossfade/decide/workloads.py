@@ -26,6 +26,7 @@ from crossfade.decide.starting import kubelet_patience
 from crossfade.decide.warming import warm_up
 from crossfade.model.snapshot import Platform, RolloutFacts
 from crossfade.model.volume import VOLUME_FOLDER, volume_place
+from crossfade.model.workload import RevisionFacts
 
 MODEL_PORT = 8080
 GRPC_PORT = 8081
@@ -66,6 +67,11 @@ def target_arm(rollout: RolloutFacts, spec: RolloutSpec, resolved: Resolved) -> 
     """The revision that the spec asks for."""
     revision = revision_name(rollout.name, spec.serving, resolved.digest, kind_of(spec.traffic.gateway_api))
     return Arm(model_version=spec.model_version, revision=revision, digest=resolved.digest)
+
+
+def arm_of(found: RevisionFacts) -> Arm:
+    """The arm that a revision which is there would be."""
+    return Arm(model_version=found.model_version, revision=found.revision, digest=found.digest)
 
 
 def labels(rollout: str, arm: Arm) -> dict[str, str]:
