@@ -87,6 +87,25 @@ def test_a_kill_while_it_is_put_right_keeps_no_proof_either(after: int) -> None:
     assert moment(stage(world).proven_at or "") > changed, transcript(world)
 
 
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_kill_before_it_is_put_right_hides_from_nobody_that_it_was(after: int) -> None:
+    """The gateway has taken the split of the others by then."""
+    world = asking(TEN, HALF)
+    world.run(60, until=at("ten"))
+    said: list[str] = []
+
+    def listen(one: World) -> None:
+        events = one.plan.events if one.plan else ()
+        said.extend(event.message for event in events if event.reason == "RouteRepaired" and event.by in one.acted)
+
+    world.checks.append(listen)
+    others_write(world, 50)
+    world.ack_seconds, world.crash_after = 0.0, after
+    world.run(1)
+    assert world.share("v2") == 10, transcript(world)
+    assert len(said) == 1, transcript(world)
+
+
 @pytest.mark.parametrize("state", ["others have the host", "a spec that cannot be followed"])
 def test_whatever_else_is_waited_for_proof_is_not_kept(state: str) -> None:
     world = asking(TEN, HALF)

@@ -180,7 +180,7 @@ class World:
         said = f"{plan.situation.standing.value} {plan.situation.reason}: {plan.situation.message}"
         if not self.lines or not self.lines[-1].endswith(said):
             self.lines.append(f"{self.now - START:6.1f} {said}")
-        if plan.status != self.status:
+        if differs and plan.status != self.status:  # one that is behind wants what it takes for the record
             self._write()
         if differs:
             told = plan.status.model_copy(update={"conditions": found, "observed_generation": self.generation})

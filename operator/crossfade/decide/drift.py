@@ -18,8 +18,9 @@ def put_right(snapshot: Snapshot, plan: Plan) -> Plan:
     """The plan; when it only writes again what others changed of the route, with an event, and its stage to be proven
     anew, for requests were split otherwise meanwhile.
 
-    That is recorded before the write: after a kill in between the route would look as if nothing had been. Where it is
-    on record, the write comes first, so that one that is refused again and again changes nothing in the status.
+    That is recorded before the write: after a kill in between the route would look as if nothing had been. But not that
+    gateways have taken what others wrote: nobody would be told of it then. Where it is on record, the write comes
+    first, so that one that is refused again and again changes nothing in the status.
     """
     again = _repair(snapshot, plan)
     if again is None:
@@ -37,7 +38,7 @@ def put_right(snapshot: Snapshot, plan: Plan) -> Plan:
         return replace(told, status=status, proven=False)
     return replace(
         told,
-        status=status,
+        status=status.model_copy(update={"route": known.route}),
         first=tuple(one for one in plan.first if not _is_of_entry(one, snapshot)),
         then=(*(one for one in plan.first if _is_of_entry(one, snapshot)), *plan.then),
         proven=False,
