@@ -139,6 +139,18 @@ def test_a_route_that_others_wrote_brings_the_pods_back() -> None:
     story.reaches(shrunk(1, 3)).rests(5)
 
 
+def test_a_kill_before_the_next_weight_is_written_asks_for_no_pods_of_stable() -> None:
+    story = serving(Story(spec=of(4)))
+    story.asks("v2", weight(25, minDuration="30s"), weight(75, minDuration="30s"), **MATCHED)
+    story.reaches(at("w25")).reaches(shrunk(3, 1)).reaches(shrunk(3, 3))
+    while story.status.stage is None or story.status.stage.name != "w75":
+        story.crash_after = 1
+        story.run(0.5)
+    assert "w75: v2 is to get 75% of the requests" in story.lines[-5], story.transcript()
+    assert story.lines[-4].endswith("KILLED")
+    assert (story.share("v2"), *pods(story)) == (75, 3, 3), story.transcript()
+
+
 def test_a_suspended_rollout_hands_back_all_the_same() -> None:
     story = at_three_quarters(Story(spec=of(4)))
     story.edit(suspend=True)
