@@ -67,8 +67,9 @@ def a_third_version_waits_for_its_pods_and_stable_is_back_first(story: Story) ->
     story.rests(30)
     assert story.share("v2") == 90, story.transcript()
     born = story.revisions[story.revision("v3")].born[0]
-    story.happens("all of them can", room={})
+    story.happens("those of v1 are again", room={"v3": 0})
     story.reaches(lambda one: one.share("v1") == 100, within=1.0)
+    story.happens("and those of v3 can", room={})
     story.reaches(at("w10"))
     assert story.revisions[story.revision("v3")].born[0] == born, "v3 was loaded twice"
     story.reaches(at("w90")).rests(5)
