@@ -6,10 +6,10 @@ from functools import partial
 
 import pytest
 
-from testbed.load import LoadGenerator, Sample
+from testbed.load import LoadGenerator
 from testbed.load.verdict import Blame
 from tests.support import objects
-from tests.support.endpoint import BODY, REQUEST_SECONDS, Endpoint, at_least
+from tests.support.endpoint import BODY, REQUEST_SECONDS, Endpoint, answered_alone, at_least
 from tests.support.gateways import ENVOY, on_both_gateways
 from tests.support.pair import NEW, OLD, Pair
 from tests.support.recorder import Object
@@ -40,10 +40,6 @@ def rule_for(pair: Pair, arm: str, header: tuple[str, str]) -> Object:
     return {"matches": [{"path": {"type": "PathPrefix", "value": "/"}, "headers": headers}], **pair.rule(**{arm: 100})}
 
 
-def answered_by_alone(arm: str, samples: list[Sample]) -> bool:
-    return {one.arm for one in samples[-20:]} == {arm}
-
-
 async def brought_and_taken(pair: Pair, times: int, *, kept: bool) -> LoadGenerator:
     """The cohort's requests while its rule comes and goes so often: at once, or in a place that is kept for it."""
     users = pair.rule(old=100)
@@ -55,7 +51,7 @@ async def brought_and_taken(pair: Pair, times: int, *, kept: bool) -> LoadGenera
             for rules, arm in (([users, place], OLD), ([users, theirs], NEW), ([users, place], OLD), ([users], OLD)):
                 if place not in rules or kept:
                     await pair.write(*rules)
-                    await cohort.wait_until(partial(answered_by_alone, arm))
+                    await cohort.wait_until(partial(answered_alone, arm))
                     await at_least(cohort, WAIT if place in rules else 20)
     return cohort
 

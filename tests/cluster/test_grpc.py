@@ -3,6 +3,7 @@ what was not tried."""
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support.endpoint import (
     NAME,
     REQUEST_SECONDS,
     Endpoint,
+    answered_alone,
     at_least,
     at_stage,
     bad_answers,
@@ -192,7 +194,7 @@ async def test_the_calls_of_a_cohort_go_to_the_candidate_and_no_others(
     async with calls(endpoint, RATE) as load, cohort as team:
         found = await endpoint.until(at_stage("team"))
         candidate = found["status"]["candidate"]["revision"]
-        await team.wait_until(lambda samples: {one.arm for one in samples[-20:]} == {candidate})
+        await team.wait_until(partial(answered_alone, candidate))
         begun = len(team.samples), len(load.samples)
         await at_least(load, 400)
         await asyncio.gather(load.stop(), team.stop())

@@ -1,7 +1,7 @@
 """Catches a shadow or cohort that costs users a request, or reaches others than asked for, on a real gateway."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -10,13 +10,14 @@ import pytest
 
 from testbed import gateway_api
 from testbed.cluster import ClusterClient
-from testbed.load import LoadGenerator, Sample
+from testbed.load import LoadGenerator
 from tests.support import objects
 from tests.support.endpoint import (
     BODY,
     NAME,
     REQUEST_SECONDS,
     Endpoint,
+    answered_alone,
     answered_by,
     at_least,
     at_stage,
@@ -62,11 +63,6 @@ def team(endpoint: Endpoint) -> LoadGenerator:
     headers = {"host": endpoint.host, TEAM["name"]: TEAM["value"]}
     load = LoadGenerator(endpoint.gateway + objects.INFER, RATE / 4, [BODY], headers, timeout=REQUEST_SECONDS)
     return endpoint.counted("a cohort", load)
-
-
-def answered_alone(arm: str, samples: Sequence[Sample]) -> bool:
-    """Whether the last of them were all answered by the arm."""
-    return {one.arm for one in samples[-20:]} == {arm}
 
 
 def said(found: Object) -> str:

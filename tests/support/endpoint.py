@@ -246,6 +246,11 @@ def answered_by(samples: Sequence[Sample], arm: str) -> list[Sample]:
     return [one for one in samples if one.arm == arm]
 
 
+def answered_alone(arm: str, samples: Sequence[Sample]) -> bool:
+    """Whether the last of them were all answered by the arm."""
+    return {one.arm for one in samples[-20:]} == {arm}
+
+
 def bad_answers(samples: Sequence[Sample], arm: str) -> tuple[list[Sample], float]:
     """Those of an arm, and the seconds from the first of them to the arm's last request. AssertionError without any."""
     found = answered_by(samples, arm)

@@ -68,10 +68,9 @@ def _least(snapshot: Snapshot, spec: RolloutSpec, candidate: Arm, full: int) -> 
         return full
     if stage.contradicted_at is not None or same_step(spec, stage.name, stage.index, asked) is None:
         return full
-    led = live.share(candidate.revision)
-    others = stage.acknowledged_at is not None and led < given.weight / given.scale - _ROUNDING
-    if not given.weight or others:  # before, our own write may not have come through yet
-        return full
+    led, taken = live.share(candidate.revision), stage.acknowledged_at is not None
+    if not given.weight or (taken and led < given.weight / given.scale - _ROUNDING):
+        return full  # others led it back; of what no gateway has taken, our own write may not have come through yet
     part = 1 - min(min(given.weight, borne(snapshot, candidate, asked)) / given.scale, led)
     return min(max(ceil(part * full - _ROUNDING), spec.strategy.min_pods, 1), full)
 
